@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SHMQ_CLOCK_H
+#define SHMQ_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+/* The monotonic clock in nanoseconds: steps of the wall clock do not move it. */
+static inline int64_t clock_now_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* The same, a few milliseconds coarse, for a few nanoseconds' cost. */
+static inline int64_t clock_coarse_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static inline struct timespec clock_timespec(int64_t ns)
+{
+    return (struct timespec){.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
+}
+
+/* When a timeout that begins now is over; far away for a negative one. */
+static inline int64_t clock_deadline(int64_t timeout_ns)
+{
+    const int64_t now = clock_now_ns();
+    return timeout_ns < 0 || timeout_ns > INT64_MAX - now ? INT64_MAX : now + timeout_ns;
+}
+
+/* Sleeps until @deadline_ns or a signal. */
+static inline void clock_sleep_until(int64_t deadline_ns)
+{
+    const struct timespec deadline = clock_timespec(deadline_ns);
+    (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &deadline, NULL);
+}
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* What is said to, or asked of, a queue as a whole: shut down, join. */
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/stream.h"
+#include "common/view.h"
+#include "common/waiting.h"
+
+static void ring_everybody(struct shmq *handle)
+{
+    for (uint32_t i = 0; i < handle_geometry(handle)->parameters.lanes; i++) {
+        struct lane_view *view;
+        if (handle_lane_used(handle, i))
+            (void)view_lane(handle, i, &view);
+    }
+    waiting_wake_everybody(handle);
+}
+
+int shmq_shutdown(const char *name, enum shmq_shutdown_how how)
+{
+    struct shmq *handle;
+    if (how != SHMQ_DRAIN && how != SHMQ_NOW)
+        return -EINVAL;
+    const int error = handle_open(&handle, name, SHMQ_OBSERVER, true, NULL);
+    if (error != 0)
+        return error;
+    atomic_fetch_or_explicit(&handle->header->flags, how == SHMQ_NOW ? FLAG_DRAIN | FLAG_NOW : FLAG_DRAIN,
+                             memory_order_seq_cst);
+    ring_everybody(handle);
+    return shmq_close(handle);
+}
+
+int shmq_join(struct shmq *handle, int64_t timeout_ns)
+{
+    const int error = handle_check_any(handle);
+    if (error != 0)
+        return error;
+    const int64_t deadline = clock_deadline(timeout_ns);
+    for (;;) {
+        const int drained = stream_is_drained(handle);
+        if (drained != 0)
+            return drained == 1 ? 0 : drained;
+        if (timeout_ns == 0)
+            return -EAGAIN;
+        if (handle_stopped(handle))
+            return -EINTR;
+        if (handle_is_stale(handle))
+            return -ESTALE;
+        const int64_t now = clock_now_ns();
+        if (now >= deadline)
+            return -ETIMEDOUT;
+        const int64_t tick = now + handle_geometry(handle)->parameters.tick_ns;
+        clock_sleep_until(tick < deadline ? tick : deadline);
+    }
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/doorbell.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+
+/* A file of another kind, size or owner could not be a semaphore of this queue; touching it might even be fatal.
+ */
+static bool may_be_trusted(const char *path, const struct doorbell_access *access)
+{
+    struct stat st;
+    if (lstat(path, &st) != 0)
+        return errno == ENOENT;
+    return S_ISREG(st.st_mode) && st.st_size == (off_t)sizeof(sem_t) &&
+           (st.st_uid == access->owner || st.st_uid == geteuid() || st.st_uid == 0);
+}
+
+/* sem_open's mode passes through the umask; a queue for a group needs the mode it was given. */
+static void grant_access(const char *path, const struct doorbell_access *access)
+{
+    const int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (access->group != getegid() && fchown(fd, (uid_t)-1, access->group) != 0)
+        (void)0; /* others then sleep for their tick */
+    (void)fchmod(fd, access->mode);
+    (void)close(fd);
+}
+
+static sem_t *open_or_make(const char *name, const char *path, const struct doorbell_access *access)
+{
+    for (int tries = 0; tries < 16; tries++) {
+        sem_t *semaphore = sem_open(name, 0);
+        if (semaphore != SEM_FAILED || errno != ENOENT)
+            return semaphore == SEM_FAILED ? NULL : semaphore;
+        semaphore = sem_open(name, O_CREAT | O_EXCL, access->mode, 0u);
+        if (semaphore != SEM_FAILED) {
+            grant_access(path, access);
+            return semaphore;
+        }
+        if (errno != EEXIST)
+            return NULL;
+    }
+    return NULL;
+}
+
+bool doorbell_open(struct doorbell *bell, const struct doorbell_access *access, uint32_t generation)
+{
+    if (bell->semaphore != NULL && bell->generation == generation)
+        return true;
+    if (bell->failed_generation_plus1 == generation + 1)
+        return false;
+
+    char path[SEMAPHORE_PATH_BYTES];
+    name_of_semaphore_file(path, bell->name);
+    sem_t *fresh = may_be_trusted(path, access) ? open_or_make(bell->name, path, access) : NULL;
+    doorbell_close(bell);
+    bell->semaphore = fresh;
+    bell->generation = generation;
+    bell->failed_generation_plus1 = fresh == NULL ? generation + 1 : 0;
+    return fresh != NULL;
+}
+
+void doorbell_close(struct doorbell *bell)
+{
+    if (bell->semaphore != NULL)
+        (void)sem_close(bell->semaphore);
+    bell->semaphore = NULL;
+}
+
+void doorbell_ring(const struct doorbell *bell, uint32_t times)
+{
+    if (bell->semaphore == NULL)
+        return;
+    /* At its greatest value it will wake everybody anyway. */
+    while (times-- > 0 && sem_post(bell->semaphore) == 0)
+        ;
+}
+
+bool doorbell_sleep(const struct doorbell *bell, int64_t deadline_ns)
+{
+    const struct timespec deadline = clock_timespec(deadline_ns);
+    if (bell->semaphore != NULL) {
+        if (sem_clockwait(bell->semaphore, CLOCK_MONOTONIC, &deadline) == 0)
+            return true;
+        if (errno == ETIMEDOUT || errno == EINTR)
+            return false;
+    }
+    clock_sleep_until(deadline_ns);
+    return false;
+}
+
+void doorbell_drain(const struct doorbell *bell, uint32_t plausible)
+{
+    int value = 0;
+    if (bell->semaphore == NULL || sem_getvalue(bell->semaphore, &value) != 0 || value <= (int)plausible)
+        return;
+    /* Bounded: somebody may be posting all the time. What is left is for the next time. */
+    for (int i = 0; i < 1 << 20 && sem_trywait(bell->semaphore) == 0; i++)
+        ;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SHMQ_GEOMETRY_H
+#define SHMQ_GEOMETRY_H
+
+#include <stdint.h>
+
+#define CELL_BYTES 64u
+#define CELL_SHIFT 6u
+#define CAPACITY_MIN 4096u
+#define CAPACITY_MAX (UINT64_C(1) << 36)
+#define MESSAGE_MAX (UINT64_C(1) << 30)
+#define TICK_MIN_NS INT64_C(1000000)
+#define TICK_MAX_NS INT64_C(10000000000)
+#define TICK_DEFAULT_NS INT64_C(50000000)
+
+/* What a queue is made with. Everything else about its layout follows from these. */
+struct parameters {
+    uint64_t capacity_bytes; /* a lane's arena: a power of two, whole pages */
+    uint64_t max_message_bytes;
+    uint32_t lanes;
+    uint32_t seats;
+    uint32_t page_bytes; /* of the machine that made it */
+    int64_t tick_ns;
+};
+
+/* Where everything stands, in bytes from the start of the object or of a lane, and how words are packed. */
+struct geometry {
+    struct parameters parameters;
+    uint64_t cells;        /* a lane's arena, in cells */
+    uint32_t cells_log2;   /* log2 of cells */
+    uint32_t seat_bits;    /* bits of a seat number in a lease word */
+    uint64_t max_position; /* no message may end beyond it: the lap would not fit its lease word */
+
+    uint64_t seats_offset;
+    uint64_t hands_offset; /* seat buffers, hand_bytes each */
+    uint64_t hand_bytes;
+    uint64_t lanes_offset;
+    uint64_t lane_bytes;
+    uint64_t lease_offset;  /* inside a lane: lease words */
+    uint64_t record_offset; /* inside a lane: record descriptors */
+    uint64_t arena_offset;  /* inside a lane */
+    uint64_t object_bytes;
+};
+
+/* Returns 0, or -EINVAL where the parameters are out of bounds; writes @geometry only on success. */
+int geometry_compute(const struct parameters *parameters, struct geometry *geometry);
+
+static inline uint64_t geometry_lane_offset(const struct geometry *geometry, uint32_t lane)
+{
+    return geometry->lanes_offset + geometry->lane_bytes * lane;
+}
+
+static inline uint64_t geometry_hand_offset(const struct geometry *geometry, uint32_t seat)
+{
+    return geometry->hands_offset + geometry->hand_bytes * seat;
+}
+
+/* A message of no bytes takes a cell too, so that every message has a position of its own. */
+static inline uint64_t cells_for(uint64_t length_bytes)
+{
+    return length_bytes == 0 ? 1 : (length_bytes + CELL_BYTES - 1) >> CELL_SHIFT;
+}
+
+#endif

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/byte_lock.h"
+#include "common/clock.h"
+#include "common/lane.h"
+#include "common/seat.h"
+#include "common/stream.h"
+#include "common/view.h"
+#include "common/waiting.h"
+
+#define SHARERS_LOOK_NS INT64_C(1000000000) /* how often consumers are counted although nobody came or went */
+
+/* ------------------------------------------------------------------ which lanes there are, and who shares them */
+
+static void add_by_priority(struct shmq *handle, uint32_t lane)
+{
+    struct consumer_side *c = &handle->consumer;
+    uint32_t i = c->active_count++;
+    for (; i > 0 && handle->lanes[c->active[i - 1]].priority > handle->lanes[lane].priority; i--)
+        c->active[i] = c->active[i - 1];
+    c->active[i] = lane;
+}
+
+static int find_active_lanes(struct shmq *handle)
+{
+    handle->consumer.active_count = 0;
+    for (uint32_t i = 0; i < handle_geometry(handle)->parameters.lanes; i++) {
+        struct lane_view *view;
+        if (!handle_lane_used(handle, i))
+            continue;
+        const int error = view_lane(handle, i, &view);
+        if (error != 0)
+            return error;
+        view->priority = atomic_load_explicit(&view->ring.control->priority, memory_order_relaxed);
+        add_by_priority(handle, i);
+    }
+    return 0;
+}
+
+static void count_sharers(struct shmq *handle, int64_t now)
+{
+    struct consumer_side *c = &handle->consumer;
+    c->sharers = 1;
+    c->sharers_ns = now;
+    for (uint32_t i = 0; i < handle_geometry(handle)->parameters.seats; i++)
+        if (i != c->seat && atomic_load_explicit(&handle->seats[i].pid, memory_order_relaxed) != 0 &&
+            byte_lock_held(handle->object.fd, handle_seat_byte(handle, i)))
+            c->sharers++;
+}
+
+static int look_at_membership(struct shmq *handle, int64_t now)
+{
+    struct consumer_side *c = &handle->consumer;
+    const uint32_t membership = atomic_load_explicit(&handle->header->membership, memory_order_acquire);
+    if (membership != c->membership || c->sharers == 0) {
+        const int error = find_active_lanes(handle);
+        if (error != 0)
+            return error;
+        c->membership = membership;
+        count_sharers(handle, now);
+    }
+    return 0;
+}
+
+/* ------------------------------------------------------------------ one attempt at a batch */
+
+/* No more than prefetch, than a fair share of what is there, than a quarter of the ring. */
+static struct ring_limits batch_limits(const struct shmq *handle, const struct ring *ring)
+{
+    const struct consumer_side *c = &handle->consumer;
+    const uint64_t claim = atomic_load_explicit(&ring->control->claim, memory_order_relaxed);
+    const uint64_t there = atomic_load_explicit(&ring->control->tail, memory_order_relaxed) - claim;
+    const uint64_t share = (there + c->sharers - 1) / c->sharers;
+    const uint64_t most = ring->cells / 4;
+    return (struct ring_limits){.records = c->prefetch, .cells = share < most ? share : most};
+}
+
+static int lease_from(struct shmq *handle, uint32_t lane)
+{
+    struct consumer_side *c = &handle->consumer;
+    const struct lane_view *view = &handle->lanes[lane];
+    if (!ring_has_work(&view->ring))
+        return -EAGAIN;
+
+    struct ring_batch batch;
+    const int error =
+        ring_lease(&view->ring, &handle->seats[c->seat], c->seat, batch_limits(handle, &view->ring), &batch);
+    if (error == 0)
+        c->batch = (struct batch){.view = view,
+                                  .start = batch.start,
+                                  .end = batch.end,
+                                  .next = batch.start,
+                                  .count = batch.count,
+                                  .seat = c->seat};
+    return error;
+}
+
+static uint32_t active_priority(const struct shmq *handle, uint32_t index)
+{
+    return handle->lanes[handle->consumer.active[index]].priority;
+}
+
+/* Lanes of the best priority first, and among equals the next after the one that was served last. */
+static int lease_from_lanes(struct shmq *handle)
+{
+    struct consumer_side *c = &handle->consumer;
+    for (uint32_t first = 0, end; first < c->active_count; first = end) {
+        end = first + 1;
+        while (end < c->active_count && active_priority(handle, end) == active_priority(handle, first))
+            end++;
+        const uint32_t from = c->turn >= first && c->turn < end ? c->turn : first;
+        for (uint32_t i = 0; i < end - first; i++) {
+            const uint32_t index = from + i < end ? from + i : from + i - (end - first);
+            const int error = lease_from(handle, c->active[index]);
+            if (error == -EAGAIN)
+                continue;
+            c->turn = index + 1 < end ? index + 1 : first;
+            return error;
+        }
+    }
+    return -EAGAIN;
+}
+
+static int64_t tick_ns(const struct shmq *handle)
+{
+    return handle_geometry(handle)->parameters.tick_ns;
+}
+
+/* What has to be looked at now and then even while there is plenty to do. Return: 0 with a batch; -EAGAIN; errors.
+ */
+static int attempt_now_and_then(struct shmq *handle, int64_t now)
+{
+    struct consumer_side *c = &handle->consumer;
+    if (now < c->orphans_ns)
+        return -EAGAIN;
+    c->orphans_ns = now + tick_ns(handle);
+    if (now - c->sharers_ns >= SHARERS_LOOK_NS)
+        count_sharers(handle, now);
+    return seat_adopt(handle);
+}
+
+/* Return: 0 with a batch in hand; -EAGAIN; or why there will be none. */
+static int attempt(struct shmq *handle)
+{
+    const uint32_t flags = handle_flags(handle);
+    if (__builtin_expect((flags & (FLAG_REMOVED | FLAG_NOW)) != 0, 0))
+        return (flags & FLAG_REMOVED) != 0 ? -ESTALE : -ESHUTDOWN;
+    const int64_t now = clock_coarse_ns();
+    int error = look_at_membership(handle, now);
+    if (error != 0)
+        return error;
+    error = attempt_now_and_then(handle, now);
+    if (error == -EAGAIN)
+        error = lease_from_lanes(handle);
+    if (error == -EAGAIN)
+        error = seat_adopt(handle);
+    return error == -EAGAIN ? stream_state(handle) : error;
+}
+
+/* ------------------------------------------------------------------ waiting for a batch */
+
+static bool looks_worth_an_attempt(const struct shmq *handle)
+{
+    const struct consumer_side *c = &handle->consumer;
+    for (uint32_t i = 0; i < c->active_count; i++)
+        if (ring_has_work(&handle->lanes[c->active[i]].ring))
+            return true;
+    return atomic_load_explicit(&handle->header->membership, memory_order_relaxed) != c->membership;
+}
+
+/* One sleep. Return: what the attempt after it brought. */
+static int sleep_once(struct shmq *handle, int64_t deadline_ns)
+{
+    bool rung = false;
+    waiting_arm_consumer(handle);
+    int error = attempt(handle); /* S1 */
+    const bool slept = error == -EAGAIN && !handle_stopped(handle);
+    if (slept)
+        rung = waiting_sleep_consumer(handle, deadline_ns);
+    waiting_disarm_consumer(handle, rung);
+    if (!slept)
+        return error;
+    error = attempt(handle);
+    waiting_learn_consumer(handle, rung, error == 0);
+    return error;
+}
+
+static int wait_for_batch(struct shmq *handle, int64_t timeout_ns)
+{
+    int error = attempt(handle);
+    if (error != -EAGAIN || timeout_ns == 0)
+        return error;
+    const int64_t deadline = clock_deadline(timeout_ns);
+    for (;;) {
+        if (handle_stopped(handle))
+            return -EINTR;
+        if (spin_until(&handle->spin, looks_worth_an_attempt, handle))
+            error = attempt(handle);
+        if (error == -EAGAIN)
+            error = sleep_once(handle, deadline);
+        if (error != -EAGAIN)
+            return error;
+        if (clock_now_ns() >= deadline)
+            return -ETIMEDOUT;
+        if (handle_is_stale(handle))
+            return -ESTALE;
+    }
+}
+
+/* ------------------------------------------------------------------ handing out and acknowledging */
+
+/* Reads the descriptor of the next message, which may be in the ring or in the seat's buffer. */
+static bool read_next(const struct shmq *handle, struct record_head *head, uint64_t *stream_offset)
+{
+    const struct batch *b = &handle->consumer.batch;
+    if (b->in_hand) {
+        const struct seat *s = &handle->seats[b->seat];
+        *head = record_unpack(atomic_load_explicit(&s->hand_record[0], memory_order_relaxed));
+        *stream_offset = atomic_load_explicit(&s->hand_record[1], memory_order_relaxed);
+        return head->length <= handle_geometry(handle)->parameters.max_message_bytes;
+    }
+    const struct ring *ring = &b->view->ring;
+    *stream_offset = atomic_load_explicit(&ring_record(ring, b->next)->stream_offset, memory_order_relaxed);
+    return ring_read_record(ring, b->next, b->end, head);
+}
+
+static int hand_out(struct shmq *handle, struct shmq_message *message)
+{
+    struct batch *b = &handle->consumer.batch;
+    struct record_head head;
+    uint64_t stream_offset;
+    if (!read_next(handle, &head, &stream_offset))
+        return -EBADMSG;
+    *message = (struct shmq_message){
+        .data = b->in_hand ? handle->consumer.hands[b->seat].base : ring_payload(&b->view->ring, b->next),
+        .length = head.length,
+        .position = b->in_hand ? b->start : b->next,
+        .stream_offset = stream_offset,
+        .lane = b->view->ring.lane,
+        .attempts = b->handed == b->done ? b->attempts : 0,
+        .frame = head.frame,
+        .delimiter = head.delimiter,
+        .redelivered = b->redelivered,
+    };
+    b->next += cells_for(head.length);
+    b->bytes += head.length;
+    b->handed++;
+    return 0;
+}
+
+/* Makes sure that there is a message to hand out. */
+static int next_message(struct shmq *handle, int64_t timeout_ns)
+{
+    const struct batch *b = &handle->consumer.batch;
+    if (b->view == NULL)
+        return wait_for_batch(handle, timeout_ns);
+    return b->handed < b->count ? 0 : -EBUSY;
+}
+
+int shmq_lease(struct shmq *handle, struct shmq_message *message, int64_t timeout_ns)
+{
+    int error = handle_check(handle, SHMQ_CONSUMER);
+    if (error == 0 && message == NULL)
+        error = -EINVAL;
+    if (error == 0)
+        error = next_message(handle, timeout_ns);
+    return error != 0 ? error : hand_out(handle, message);
+}
+
+int shmq_lease_many(struct shmq *handle, struct shmq_message *messages, size_t max, size_t *count,
+                    int64_t timeout_ns)
+{
+    int error = handle_check(handle, SHMQ_CONSUMER);
+    if (error == 0 && (messages == NULL || count == NULL || max == 0))
+        error = -EINVAL;
+    if (error == 0)
+        error = next_message(handle, timeout_ns);
+    if (error != 0)
+        return error;
+
+    const struct batch *b = &handle->consumer.batch;
+    *count = 0;
+    while (*count < max && b->handed < b->count) {
+        error = hand_out(handle, &messages[*count]);
+        if (error != 0)
+            return error;
+        ++*count;
+    }
+    return 0;
+}
+
+static void count_delivered(struct shmq *handle, uint64_t messages, uint64_t bytes)
+{
+    struct seat *s = &handle->seats[handle->consumer.seat];
+    const uint64_t messages_before = atomic_load_explicit(&s->delivered, memory_order_relaxed);
+    const uint64_t bytes_before = atomic_load_explicit(&s->delivered_bytes, memory_order_relaxed);
+    atomic_store_explicit(&s->delivered, messages_before + messages, memory_order_relaxed);
+    atomic_store_explicit(&s->delivered_bytes, bytes_before + bytes, memory_order_relaxed);
+}
+
+/* Whoever waits for the end must learn that this was the last. */
+static void tell_if_drained(struct shmq *handle, const struct lane_view *view)
+{
+    const uint64_t life = atomic_load_explicit(&view->ring.control->life, memory_order_relaxed);
+    const bool ending = lane_life_state(life) == LANE_FINISHED || (handle_flags(handle) & FLAG_DRAIN) != 0;
+    if (ending && ring_is_drained(&view->ring))
+        waiting_wake_consumers(handle, UINT32_MAX);
+}
+
+/* Marks the batch in hand done, in the ring. */
+static int finish_in_ring(struct shmq *handle)
+{
+    const struct batch *b = &handle->consumer.batch;
+    struct lane_view *view = &handle->lanes[b->view->ring.lane];
+    const int error = ring_finish(&view->ring, b->start, b->end, b->seat);
+    if (error == 0)
+        waiting_wake_producer(handle, view);
+    return error;
+}
+
+static int finish_batch(struct shmq *handle)
+{
+    const struct batch *b = &handle->consumer.batch;
+    const struct lane_view *view = b->view;
+    if (b->in_hand) {
+        atomic_store_explicit(&handle->seats[b->seat].hand_valid, 0, memory_order_seq_cst);
+    } else {
+        const int error = finish_in_ring(handle);
+        if (error != 0)
+            return error;
+    }
+    count_delivered(handle, b->count, b->bytes);
+    seat_release_adopted(handle);
+    tell_if_drained(handle, view);
+    return 0;
+}
+
+int shmq_acknowledge(struct shmq *handle, size_t count)
+{
+    const int error = handle_check(handle, SHMQ_CONSUMER);
+    if (error != 0)
+        return error;
+    struct batch *b = &handle->consumer.batch;
+    if (count > b->handed - b->done)
+        return -EINVAL;
+    if (count == 0)
+        return 0;
+    b->done += (uint32_t)count;
+    b->attempts = 0;
+    if (b->done == b->count)
+        return finish_batch(handle);
+    atomic_store_explicit(&handle->seats[b->seat].progress, progress_pack(0, b->done), memory_order_release);
+    return 0;
+}
+
+int shmq_get(struct shmq *handle, void *buffer, size_t size, size_t *length, int64_t timeout_ns)
+{
+    struct shmq_message message;
+    int error = handle_check(handle, SHMQ_CONSUMER);
+    if (error == 0 && ((buffer == NULL && size > 0) || length == NULL))
+        error = -EINVAL;
+    if (error == 0 && handle->consumer.batch.handed != handle->consumer.batch.done)
+        error = -EBUSY;
+    if (error == 0)
+        error = next_message(handle, timeout_ns);
+    if (error == 0)
+        error = hand_out(handle, &message);
+    if (error != 0)
+        return error;
+
+    *length = message.length;
+    if (message.length > size) { /* put it back, as if it had not been handed out */
+        struct batch *b = &handle->consumer.batch;
+        b->next -= cells_for(message.length);
+        b->bytes -= message.length;
+        b->handed--;
+        return -ENOBUFS;
+    }
+    if (message.length > 0)
+        memcpy(buffer, message.data, message.length);
+    return shmq_acknowledge(handle, 1);
+}
+
+int shmq_fail(struct shmq *handle, uint32_t *attempts)
+{
+    const int error = handle_check(handle, SHMQ_CONSUMER);
+    if (error != 0)
+        return error;
+    struct batch *b = &handle->consumer.batch;
+    if (b->handed == b->done)
+        return -EINVAL;
+    if (b->attempts < ATTEMPTS_MAX)
+        b->attempts++;
+    struct seat *s = &handle->seats[b->seat];
+    atomic_store_explicit(b->in_hand ? &s->hand_attempts : &s->progress,
+                          progress_pack(b->attempts, b->in_hand ? 0 : b->done), memory_order_release);
+    if (attempts != NULL)
+        *attempts = b->attempts;
+    return 0;
+}
+
+/* ------------------------------------------------------------------ the hand */
+
+/* Copies the message into the seat's buffer. Crash: until hand_valid it counts for nothing; after it, see seat.c.
+ */
+static int fill_hand(struct shmq *handle, const struct shmq_message *message, unsigned char **base)
+{
+    const struct batch *b = &handle->consumer.batch;
+    struct seat *s = &handle->seats[b->seat];
+    const int error = view_hand(handle, b->seat, message->length, base);
+    if (error != 0)
+        return error;
+    if (message->length > 0)
+        memcpy(*base, message->data, message->length);
+    const struct record_head head = {
+        .length = (uint32_t)message->length, .delimiter = message->delimiter, .frame = message->frame};
+    atomic_store_explicit(&s->hand_lane, message->lane, memory_order_relaxed);
+    atomic_store_explicit(&s->hand_position, message->position, memory_order_relaxed);
+    atomic_store_explicit(&s->hand_record[0], record_pack(&b->view->ring, message->position, head),
+                          memory_order_relaxed);
+    atomic_store_explicit(&s->hand_record[1], message->stream_offset, memory_order_relaxed);
+    atomic_store_explicit(&s->hand_attempts, progress_pack(b->attempts, 0), memory_order_relaxed);
+    atomic_store_explicit(&s->hand_valid, 1, memory_order_release);
+    return 0;
+}
+
+int shmq_hold(struct shmq *handle, struct shmq_message *message)
+{
+    int error = handle_check(handle, SHMQ_CONSUMER);
+    if (error != 0)
+        return error;
+    struct batch *b = &handle->consumer.batch;
+    if (message == NULL || b->view == NULL)
+        return -EINVAL;
+    if (b->in_hand)
+        return 0;
+    if (b->handed != b->count || b->done + 1 != b->count)
+        return -EBUSY;
+
+    unsigned char *base;
+    error = fill_hand(handle, message, &base);
+    if (error == 0)
+        error = finish_in_ring(handle);
+    if (error != 0)
+        return error;
+    count_delivered(handle, b->done, b->bytes - message->length);
+    message->data = base;
+    b->in_hand = true;
+    b->start = message->position;
+    b->bytes = message->length;
+    b->count = 1;
+    b->handed = 1;
+    b->done = 0;
+    return 0;
+}

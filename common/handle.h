@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SHMQ_HANDLE_H
+#define SHMQ_HANDLE_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/barrier.h"
+#include "common/doorbell.h"
+#include "common/geometry.h"
+#include "common/layout.h"
+#include "common/object.h"
+#include "common/ring.h"
+#include "common/shmq.h"
+
+#define HANDLE_MAGIC 0x73686d71u
+#define NO_SEAT UINT32_MAX
+
+/* A lane as this process has it mapped. */
+struct lane_view {
+    struct ring ring;
+    unsigned char *base; /* NULL: not mapped yet */
+    struct doorbell space;
+    int64_t dead_since_ns; /* consumers: when its owner was first seen dead; 0: alive or not looked */
+    uint32_t priority;     /* as of the last look at the membership */
+};
+
+/* A seat's buffer as this process has it mapped. */
+struct hand_view {
+    unsigned char *base;
+    uint64_t reserved_bytes;
+};
+
+/* How long it pays to spin before sleeping, learnt from what came of it. */
+struct spin {
+    uint32_t limit;
+};
+
+/* What a consumer has in hand. */
+struct batch {
+    const struct lane_view *view; /* NULL: nothing */
+    uint64_t start;
+    uint64_t end;
+    uint64_t next;     /* position of the next message to hand out */
+    uint32_t count;    /* messages */
+    uint32_t handed;   /* handed out so far */
+    uint32_t done;     /* acknowledged so far */
+    uint32_t seat;     /* that holds it: our own, or a dead one's whose byte we hold */
+    uint32_t attempts; /* of the message at done */
+    bool redelivered;  /* all of it was in somebody's hands before */
+    bool in_hand;      /* in the seat's buffer, no longer in the ring */
+    uint64_t bytes;    /* handed out, payload */
+};
+
+struct producer_side {
+    struct ring_producer ring;
+    struct lane_view *view;
+    uint64_t reserved_bytes;
+    bool reserved;
+    bool finished;
+    uint8_t frame;
+    uint8_t delimiter;
+    bool resumable;
+    uint32_t puts; /* counts down to the next look whether the queue still has its name */
+};
+
+struct consumer_side {
+    uint32_t seat;
+    struct batch batch;
+    struct hand_view *hands; /* [seats] */
+    uint32_t *active;        /* lanes in use, by priority */
+    uint32_t active_count;
+    uint32_t turn;       /* where in active to look next */
+    uint32_t membership; /* as of active */
+    uint32_t sharers;    /* consumers alive, a guess */
+    int64_t sharers_ns;  /* when they were counted */
+    int64_t orphans_ns;  /* when to look for dead consumers' leases again */
+    uint32_t prefetch;
+    uint32_t producers;
+    int64_t grace_ns;
+    bool follow;
+    uint32_t false_rings; /* in a row */
+};
+
+struct shmq {
+    uint32_t magic; /* 0 in a forked child: the handle's pages are wiped there */
+    enum shmq_role role;
+    struct object object;
+    struct header *header;
+    struct seat *seats;
+    uint64_t front_bytes; /* header and seats, mapped together */
+    uint64_t handle_bytes;
+    struct doorbell_access access;
+    struct doorbell items;
+    struct spin spin;
+    const volatile int *stop;
+    struct lane_view *lanes; /* [lanes], behind this struct */
+    struct producer_side producer;
+    struct consumer_side consumer;
+};
+
+static inline const struct geometry *handle_geometry(const struct shmq *handle)
+{
+    return &handle->object.geometry;
+}
+
+static inline uint32_t handle_flags(const struct shmq *handle)
+{
+    return atomic_load_explicit(&handle->header->flags, memory_order_relaxed);
+}
+
+/* First thing in every public function. */
+static inline int handle_check(const struct shmq *handle, enum shmq_role role)
+{
+    if (__builtin_expect(handle == NULL, 0))
+        return -EINVAL;
+    if (__builtin_expect(handle->magic != HANDLE_MAGIC, 0))
+        return handle->magic == 0 ? -ECHILD : -EINVAL;
+    return __builtin_expect(handle->role != role, 0) ? -EINVAL : 0;
+}
+
+static inline int handle_check_any(const struct shmq *handle)
+{
+    return handle == NULL ? -EINVAL : handle_check(handle, handle->role);
+}
+
+static inline bool handle_stopped(const struct shmq *handle)
+{
+    return handle->stop != NULL && *handle->stop != 0;
+}
+
+static inline uint64_t handle_seat_byte(const struct shmq *handle, uint32_t seat)
+{
+    return handle_geometry(handle)->seats_offset + (uint64_t)seat * sizeof(struct seat);
+}
+
+static inline uint64_t handle_lane_byte(const struct shmq *handle, uint32_t lane)
+{
+    return geometry_lane_offset(handle_geometry(handle), lane);
+}
+
+static inline bool handle_lane_used(const struct shmq *handle, uint32_t lane)
+{
+    return (atomic_load_explicit(&handle->header->lanes_used[lane / 64], memory_order_acquire) >> (lane % 64) &
+            1) != 0;
+}
+
+/* shmq_open; @writable lets an observer say something to the queue as a whole. */
+int handle_open(struct shmq **handle, const char *name, enum shmq_role role, bool writable,
+                const struct shmq_options *options);
+
+/* Whether the queue is gone: removed, or its name deleted. Context: one system call. */
+bool handle_is_stale(const struct shmq *handle);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/lane.h"
+
+#include <unistd.h>
+
+#include "common/byte_lock.h"
+#include "common/clock.h"
+#include "common/people.h"
+#include "common/view.h"
+#include "common/waiting.h"
+
+#define LANE_WAIT_NS INT64_C(1000000000)
+
+/* How well a lane suits a newcomer; the lowest is taken. */
+enum { SUITS_BEST, SUITS_WORST = 4, SUITS_NOT };
+
+/* What a newcomer without a source of its own prefers: lanes that somebody left unfinished, so that they get
+ * finished. */
+static int suits_anybody(enum lane_state state, uint64_t source_id)
+{
+    if (state == LANE_UNUSED)
+        return 1;
+    if (state == LANE_ACTIVE)
+        return source_id == 0 ? 0 : SUITS_NOT; /* waits for its own source to come back */
+    return source_id == 0 ? 1 : 2;
+}
+
+/* With a source, its checkpoint in the lane must live: own lane, then lanes in which nobody else's is lost. */
+static int suits_source(enum lane_state state, uint64_t source_id, uint64_t wanted_id)
+{
+    if (state != LANE_UNUSED && source_id == wanted_id)
+        return SUITS_BEST;
+    if (state == LANE_UNUSED)
+        return 1;
+    if (state == LANE_ACTIVE)
+        return source_id == 0 ? 4 : SUITS_NOT;
+    return source_id == 0 ? 2 : 3;
+}
+
+/* Reads the lane without mapping it: there may be a thousand of them. */
+static int suits(const struct shmq *handle, uint32_t lane, uint64_t wanted_id)
+{
+    if (!handle_lane_used(handle, lane))
+        return 1;
+    union {
+        struct lane_control control;
+        unsigned char bytes[sizeof(struct lane_control)];
+    } copy;
+    const off_t offset = (off_t)handle_lane_byte(handle, lane);
+    if (pread(handle->object.fd, copy.bytes, sizeof(copy.bytes), offset) != (ssize_t)sizeof(copy.bytes))
+        return SUITS_NOT;
+    const enum lane_state state = lane_life_state(copy.control.life);
+    const uint64_t source_id = copy.control.source_id;
+    return wanted_id == 0 ? suits_anybody(state, source_id) : suits_source(state, source_id, wanted_id);
+}
+
+/* Return: 0 with the byte of *@lane held; -EUSERS; -EBUSY; -EAGAIN to choose again. */
+static int choose_lane(const struct shmq *handle, uint64_t wanted_id, uint32_t *lane)
+{
+    const uint32_t lanes = handle_geometry(handle)->parameters.lanes;
+    for (int rank = SUITS_BEST; rank <= SUITS_WORST; rank++) {
+        for (*lane = 0; *lane < lanes; ++*lane) {
+            if (suits(handle, *lane, wanted_id) != rank)
+                continue;
+            const int error = byte_lock_try(handle->object.fd, handle_lane_byte(handle, *lane));
+            if (error == -EAGAIN && wanted_id != 0 && rank == SUITS_BEST)
+                return -EBUSY;
+            if (error == -EAGAIN)
+                continue;
+            if (error != 0 || suits(handle, *lane, wanted_id) == rank)
+                return error;
+            byte_lock_release(handle->object.fd, handle_lane_byte(handle, *lane));
+            return -EAGAIN;
+        }
+    }
+    return -EUSERS;
+}
+
+/* A lane that was never used, or whose first owner died before it was. */
+static int prepare_lane(struct shmq *handle, uint32_t lane, struct lane_view **view)
+{
+    const struct geometry *g = handle_geometry(handle);
+    int error = view_lane(handle, lane, view);
+    if (error != 0)
+        return error;
+    if (handle_lane_used(handle, lane) &&
+        lane_life_state(atomic_load_explicit(&(*view)->ring.control->life, memory_order_acquire)) != LANE_UNUSED)
+        return 0;
+    error = object_reserve(&handle->object, geometry_lane_offset(g, lane), g->lane_bytes);
+    if (error == 0)
+        ring_format(&(*view)->ring, g->cells);
+    return error;
+}
+
+/* Ordering: an identity is in place only while its base is right. Crash: without one, nothing can be resumed. */
+static void take_up_source(struct lane_control *control, uint64_t source_id, uint64_t stream_offset)
+{
+    if (source_id != 0 && atomic_load_explicit(&control->source_id, memory_order_relaxed) == source_id)
+        return;
+    atomic_store_explicit(&control->source_id, 0, memory_order_release);
+    atomic_store_explicit(&control->source_base, stream_offset, memory_order_release);
+    atomic_store_explicit(&control->source_id, source_id, memory_order_release);
+}
+
+static int take_up(struct shmq *handle, uint32_t lane, const struct shmq_options *options)
+{
+    struct producer_side *p = &handle->producer;
+    int error = prepare_lane(handle, lane, &p->view);
+    if (error == 0)
+        error = ring_producer_init(&p->ring, &p->view->ring);
+    if (error != 0)
+        return error;
+
+    struct lane_control *control = p->view->ring.control;
+    const uint64_t finishes = lane_life_finishes(atomic_load_explicit(&control->life, memory_order_relaxed));
+    take_up_source(control, options->source_id, p->ring.stream_offset);
+    p->resumable = options->source_id != 0;
+    people_write(&control->pid, control->program);
+    atomic_store_explicit(&control->priority,
+                          options->priority_plus1 != 0 ? options->priority_plus1 - 1 : SHMQ_PRIORITY_DEFAULT,
+                          memory_order_relaxed);
+    atomic_store_explicit(&control->attached, atomic_load_explicit(&control->attached, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+    atomic_store_explicit(&control->wanted_head, 0, memory_order_relaxed);
+    atomic_store_explicit(&control->life, finishes << 8 | LANE_ACTIVE, memory_order_release);
+    atomic_fetch_or_explicit(&handle->header->lanes_used[lane / 64], UINT64_C(1) << (lane % 64),
+                             memory_order_seq_cst);
+    atomic_fetch_add_explicit(&handle->header->membership, 1, memory_order_seq_cst);
+    return 0;
+}
+
+int lane_attach(struct shmq *handle, const struct shmq_options *options)
+{
+    const int64_t deadline = clock_deadline(LANE_WAIT_NS);
+    uint32_t lane = 0;
+    int error;
+    while ((error = choose_lane(handle, options->source_id, &lane)) == -EAGAIN || error == -EBUSY) {
+        if (clock_now_ns() >= deadline)
+            return -EBUSY;
+        clock_sleep_until(clock_now_ns() + 1000000);
+    }
+    return error != 0 ? error : take_up(handle, lane, options);
+}
+
+int lane_finish(struct shmq *handle)
+{
+    struct producer_side *p = &handle->producer;
+    if (!p->finished) {
+        shared_u64 *life = &p->view->ring.control->life;
+        const uint64_t finishes = lane_life_finishes(atomic_load_explicit(life, memory_order_relaxed));
+        atomic_store_explicit(life, (finishes + 1) << 8 | LANE_FINISHED, memory_order_seq_cst);
+        atomic_fetch_add_explicit(&handle->header->membership, 1, memory_order_seq_cst);
+        p->finished = true;
+        barrier_light((handle_flags(handle) & FLAG_FULL_FENCES) != 0);
+        waiting_wake_consumers_slowly(handle, UINT32_MAX);
+    }
+    return handle_is_stale(handle) ? -ESTALE : 0;
+}

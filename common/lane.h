@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SHMQ_LANE_H
+#define SHMQ_LANE_H
+
+#include "common/handle.h"
+
+/* A producer's lane: which one it gets, how it takes it up, how it leaves it. */
+
+/*
+ * Takes a lane: its own source's if there is one, else one that fits, and goes on at the tail it finds there.
+ * Context: waits for a holder of the same source that is about to die, LANE_WAIT_NS at most.
+ * Crash:   leaves the lane as if its owner had died.
+ * Return:  0; -EUSERS; -EBUSY when somebody alive puts the same source; -ENOSPC; -ENOMEM; -EBADMSG.
+ */
+int lane_attach(struct shmq *handle, const struct shmq_options *options);
+/* Marks the lane finished; it stays owned. Return: 0; -ESTALE. */
+int lane_finish(struct shmq *handle);
+
+static inline enum lane_state lane_life_state(uint64_t life)
+{
+    return (enum lane_state)(life & 0xff);
+}
+
+static inline uint64_t lane_life_finishes(uint64_t life)
+{
+    return life >> 8;
+}
+
+#endif

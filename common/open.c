@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "common/byte_lock.h"
+#include "common/fork_guard.h"
+#include "common/lane.h"
+#include "common/seat.h"
+#include "common/view.h"
+#include "common/waiting.h"
+
+#define PREFETCH_DEFAULT 256u
+#define GRACE_DEFAULT_NS INT64_C(5000000000)
+#define FIRST_LOOK_AFTER_PUTS 1024u
+
+bool handle_is_stale(const struct shmq *handle)
+{
+    return (handle_flags(handle) & FLAG_REMOVED) != 0 || !object_is_current(&handle->object);
+}
+
+static int check_open_options(const struct shmq_options *o, enum shmq_role role)
+{
+    if (role < SHMQ_PRODUCER || role > SHMQ_OBSERVER || o->priority_plus1 > SHMQ_PRIORITIES ||
+        o->prefetch > SHMQ_PREFETCH_MAX)
+        return -EINVAL;
+    return 0;
+}
+
+/* The handle's pages are wiped in a forked child, so that it is refused there whatever is done with it. */
+static struct shmq *allocate(const struct object *object)
+{
+    const struct geometry *g = &object->geometry;
+    const uint64_t lanes_at = (sizeof(struct shmq) + 63) & ~UINT64_C(63);
+    const uint64_t hands_at = lanes_at + g->parameters.lanes * sizeof(struct lane_view);
+    const uint64_t active_at = hands_at + g->parameters.seats * sizeof(struct hand_view);
+    const uint64_t bytes = active_at + g->parameters.lanes * sizeof(uint32_t);
+    unsigned char *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (base == MAP_FAILED)
+        return NULL;
+    (void)madvise(base, bytes, MADV_WIPEONFORK);
+    struct shmq *handle = (struct shmq *)base;
+    handle->object = *object;
+    handle->handle_bytes = bytes;
+    handle->lanes = (struct lane_view *)(base + lanes_at);
+    handle->consumer.hands = (struct hand_view *)(base + hands_at);
+    handle->consumer.active = (uint32_t *)(base + active_at);
+    return handle;
+}
+
+static void configure(struct shmq *handle, enum shmq_role role, const struct shmq_options *o)
+{
+    handle->role = role;
+    handle->stop = o->stop;
+    handle->access = (struct doorbell_access){
+        .owner = handle->object.owner, .group = handle->object.group, .mode = handle->object.mode};
+    name_of_items(handle->items.name, handle->object.queue);
+    spin_init(&handle->spin);
+    handle->producer.puts = FIRST_LOOK_AFTER_PUTS;
+    handle->consumer.prefetch = o->prefetch != 0 ? o->prefetch : PREFETCH_DEFAULT;
+    handle->consumer.producers = o->producers != 0 ? o->producers : 1;
+    handle->consumer.grace_ns = o->grace_ns != 0 ? o->grace_ns : GRACE_DEFAULT_NS;
+    handle->consumer.follow = o->follow;
+}
+
+static int attach(struct shmq *handle, const struct shmq_options *options)
+{
+    if (handle->role == SHMQ_OBSERVER)
+        return 0;
+    if (barrier_register() != 0)
+        atomic_fetch_or_explicit(&handle->header->flags, FLAG_FULL_FENCES, memory_order_seq_cst);
+    return handle->role == SHMQ_PRODUCER ? lane_attach(handle, options) : seat_attach(handle);
+}
+
+/* Gives everything back that the system gave; locks go with the descriptor. */
+static void destroy(struct shmq *handle)
+{
+    doorbell_close(&handle->items);
+    view_unmap_all(handle);
+    fork_guard_forget(handle->object.fd);
+    object_close(&handle->object);
+    (void)munmap(handle, handle->handle_bytes);
+}
+
+/* Return: 0 with a handle that is attached; negative errno with nothing left open. */
+static int open_attached(struct shmq **out, struct object *object, enum shmq_role role,
+                         const struct shmq_options *options)
+{
+    int error = fork_guard_watch(object->fd);
+    if (error != 0) {
+        object_close(object);
+        return error;
+    }
+    struct shmq *handle = allocate(object);
+    if (handle == NULL) {
+        fork_guard_forget(object->fd);
+        object_close(object);
+        return -ENOMEM;
+    }
+    configure(handle, role, options);
+    error = view_map_front(handle);
+    if (error == 0)
+        error = attach(handle, options);
+    if (error != 0) {
+        destroy(handle);
+        return error;
+    }
+    object_opened(&handle->object);
+    handle->magic = HANDLE_MAGIC;
+    *out = handle;
+    return 0;
+}
+
+int handle_open(struct shmq **handle, const char *name, enum shmq_role role, bool writable,
+                const struct shmq_options *options)
+{
+    static const struct shmq_options defaults;
+    const struct shmq_options *o = options != NULL ? options : &defaults;
+    struct object object;
+    if (handle == NULL)
+        return -EINVAL;
+    *handle = NULL;
+    int error = check_open_options(o, role);
+    if (error == 0)
+        error = object_open(&object, name, o->create && role != SHMQ_OBSERVER, writable, o);
+    if (error != 0)
+        return error;
+    const bool created = object.created;
+    error = open_attached(handle, &object, role, o);
+    if (error != 0 && created)
+        (void)shmq_remove(name, false);
+    return error;
+}
+
+int shmq_open(struct shmq **handle, const char *name, enum shmq_role role, const struct shmq_options *options)
+{
+    return handle_open(handle, name, role, role != SHMQ_OBSERVER, options);
+}
+
+int shmq_create(const char *name, const struct shmq_options *options)
+{
+    static const struct shmq_options defaults;
+    struct object object;
+    const int error = object_open(&object, name, true, true, options != NULL ? options : &defaults);
+    if (error == 0)
+        object_close(&object);
+    return error;
+}
+
+static void detach(struct shmq *handle)
+{
+    if (handle->role == SHMQ_PRODUCER)
+        byte_lock_release(handle->object.fd, handle_lane_byte(handle, handle->producer.view->ring.lane));
+    else if (handle->role == SHMQ_CONSUMER)
+        seat_detach(handle);
+    handle->magic = ~HANDLE_MAGIC;
+    destroy(handle);
+}
+
+int shmq_close(struct shmq *handle)
+{
+    if (handle == NULL)
+        return 0;
+    int error = handle_check_any(handle);
+    if (error != 0)
+        return error;
+    if (handle->role == SHMQ_PRODUCER)
+        error = lane_finish(handle);
+    detach(handle);
+    return error;
+}
+
+void shmq_abandon(struct shmq *handle)
+{
+    if (handle_check_any(handle) == 0)
+        detach(handle);
+}
+
+void shmq_message_id(const struct shmq *handle, const struct shmq_message *message, char *text)
+{
+    (void)snprintf(text, SHMQ_ID_SIZE, "%016llx-%u-%llu", (unsigned long long)handle->object.queue_id,
+                   message->lane, (unsigned long long)message->position);
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/clock.h"
+#include "common/lane.h"
+#include "common/waiting.h"
+
+/* After so many publications a producer looks whether the queue still has its name. */
+#define PUTS_BETWEEN_LOOKS 8192u
+/* A batch is published in portions, so that consumers work on one while the next is written. */
+#define PORTION_MESSAGES 64u
+#define PORTION_BYTES 32768u
+
+/* Why there will be no more puts. Return: 0; -ESTALE; -ESHUTDOWN. */
+static int check_open(const struct shmq *handle)
+{
+    const uint32_t flags = handle_flags(handle);
+    if (__builtin_expect((flags & (FLAG_REMOVED | FLAG_DRAIN | FLAG_NOW)) == 0 && !handle->producer.finished, 1))
+        return 0;
+    return (flags & FLAG_REMOVED) != 0 ? -ESTALE : -ESHUTDOWN;
+}
+
+static int check_put(const struct shmq *handle, uint64_t length)
+{
+    const int error = handle_check(handle, SHMQ_PRODUCER);
+    if (error != 0)
+        return error;
+    if (__builtin_expect(length > handle->producer.ring.ring.max_message_bytes, 0))
+        return -EMSGSIZE;
+    return check_open(handle);
+}
+
+/* ------------------------------------------------------------------ waiting for room */
+
+static bool looks_worth_an_attempt(const struct shmq *handle)
+{
+    const struct ring_producer *p = &handle->producer.ring;
+    return atomic_load_explicit(&p->ring.control->head, memory_order_relaxed) != p->head ||
+           (handle_flags(handle) & (FLAG_REMOVED | FLAG_DRAIN | FLAG_NOW)) != 0;
+}
+
+static int attempt(struct shmq *handle, uint64_t need_cells)
+{
+    const int error = check_open(handle);
+    return error != 0 ? error : ring_make_room(&handle->producer.ring, need_cells);
+}
+
+/* One sleep. Return: what the attempt after it brought. */
+static int sleep_once(struct shmq *handle, uint64_t need_cells, int64_t deadline_ns)
+{
+    const struct ring_producer *p = &handle->producer.ring;
+    bool rung = false;
+    waiting_arm_producer(handle, p->next + need_cells - p->ring.cells);
+    int error = attempt(handle, need_cells); /* S1 */
+    const bool slept = error == -EAGAIN && !handle_stopped(handle);
+    if (slept)
+        rung = waiting_sleep_producer(handle, deadline_ns);
+    waiting_disarm_producer(handle);
+    if (!slept)
+        return error;
+    error = attempt(handle, need_cells);
+    waiting_learn_producer(handle, rung, error == 0);
+    return error;
+}
+
+static int wait_for_room(struct shmq *handle, uint64_t need_cells, int64_t timeout_ns)
+{
+    int error = ring_make_room(&handle->producer.ring, need_cells);
+    if (error != -EAGAIN || timeout_ns == 0)
+        return error;
+    const int64_t deadline = clock_deadline(timeout_ns);
+    for (;;) {
+        if (handle_stopped(handle))
+            return -EINTR;
+        if (spin_until(&handle->spin, looks_worth_an_attempt, handle))
+            error = attempt(handle, need_cells);
+        if (error == -EAGAIN)
+            error = sleep_once(handle, need_cells, deadline);
+        if (error != -EAGAIN)
+            return error;
+        if (clock_now_ns() >= deadline)
+            return -ETIMEDOUT;
+        if (handle_is_stale(handle))
+            return -ESTALE;
+    }
+}
+
+static inline int make_room(struct shmq *handle, uint64_t need_cells, int64_t timeout_ns)
+{
+    if (__builtin_expect(ring_has_room(&handle->producer.ring, need_cells), 1))
+        return 0;
+    return wait_for_room(handle, need_cells, timeout_ns);
+}
+
+/* ------------------------------------------------------------------ putting */
+
+static inline void append(struct shmq *handle, uint64_t length)
+{
+    const struct producer_side *p = &handle->producer;
+    ring_append(&handle->producer.ring,
+                (struct record_head){.length = (uint32_t)length, .delimiter = p->delimiter, .frame = p->frame});
+}
+
+/*
+ * Publishes what was appended, and wakes.
+ * A deleted name is noticed now and then: nobody who comes later will find what is put into the object.
+ */
+static inline int publish(struct shmq *handle, uint32_t messages)
+{
+    ring_publish(&handle->producer.ring);
+    waiting_wake_consumers(handle, messages);
+    if (__builtin_expect(--handle->producer.puts == 0, 0)) {
+        handle->producer.puts = PUTS_BETWEEN_LOOKS;
+        if (handle_is_stale(handle))
+            return -ESTALE;
+    }
+    return 0;
+}
+
+static inline void copy_in(struct shmq *handle, const void *data, size_t length)
+{
+    if (length > 0)
+        memcpy(ring_payload(&handle->producer.ring.ring, handle->producer.ring.next), data, length);
+}
+
+int shmq_put(struct shmq *handle, const void *data, size_t length, int64_t timeout_ns)
+{
+    int error = check_put(handle, length);
+    if (error == 0 && data == NULL && length > 0)
+        error = -EINVAL;
+    if (error == 0)
+        error = make_room(handle, cells_for(length), timeout_ns);
+    if (error != 0)
+        return error;
+    handle->producer.reserved = false;
+    copy_in(handle, data, length);
+    append(handle, length);
+    return publish(handle, 1);
+}
+
+int shmq_reserve(struct shmq *handle, size_t length, void **payload, int64_t timeout_ns)
+{
+    int error = check_put(handle, length);
+    if (error == 0 && payload == NULL)
+        error = -EINVAL;
+    if (error == 0)
+        error = make_room(handle, cells_for(length), timeout_ns);
+    if (error != 0)
+        return error;
+    struct producer_side *p = &handle->producer;
+    p->reserved = true;
+    p->reserved_bytes = length;
+    *payload = ring_payload(&p->ring.ring, p->ring.next);
+    return 0;
+}
+
+int shmq_commit(struct shmq *handle, size_t length)
+{
+    const int error = handle_check(handle, SHMQ_PRODUCER);
+    if (error != 0)
+        return error;
+    struct producer_side *p = &handle->producer;
+    if (!p->reserved || length > p->reserved_bytes)
+        return -EINVAL;
+    const int closed = check_open(handle);
+    if (closed != 0)
+        return closed;
+    p->reserved = false;
+    append(handle, length);
+    return publish(handle, 1);
+}
+
+/*
+ * Appends messages from the first on, as far as a portion and the room known of go.
+ * Return: how many; 0 also where the first is too long.
+ */
+static size_t append_portion(struct shmq *handle, const struct iovec *messages, size_t count)
+{
+    const struct ring_producer *p = &handle->producer.ring;
+    size_t appended = 0;
+    size_t bytes = 0;
+    while (appended < count && appended < PORTION_MESSAGES && bytes < PORTION_BYTES) {
+        const size_t length = messages[appended].iov_len;
+        if (length > p->ring.max_message_bytes || !ring_has_room(p, cells_for(length)))
+            break;
+        copy_in(handle, messages[appended].iov_base, length);
+        append(handle, length);
+        bytes += length;
+        appended++;
+    }
+    return appended;
+}
+
+int shmq_put_many(struct shmq *handle, const struct iovec *messages, size_t count, size_t *done,
+                  int64_t timeout_ns)
+{
+    size_t put = 0;
+    int64_t left_ns = timeout_ns;
+    const int64_t deadline = timeout_ns > 0 ? clock_deadline(timeout_ns) : 0;
+    int error = messages == NULL && count > 0 ? -EINVAL : 0;
+    while (error == 0 && put < count) {
+        error = check_put(handle, messages[put].iov_len);
+        if (error == 0)
+            error = make_room(handle, cells_for(messages[put].iov_len), left_ns);
+        if (error != 0)
+            break;
+        handle->producer.reserved = false;
+        const size_t portion = append_portion(handle, messages + put, count - put);
+        error = publish(handle, (uint32_t)portion);
+        put += portion;
+        if (timeout_ns > 0) {
+            left_ns = deadline - clock_now_ns();
+            left_ns = left_ns > 0 ? left_ns : 0;
+        }
+    }
+    if (done != NULL)
+        *done = put;
+    return error == -EAGAIN && timeout_ns > 0 ? -ETIMEDOUT : error;
+}
+
+int shmq_set_frame(struct shmq *handle, enum shmq_frame frame, uint8_t delimiter)
+{
+    const int error = handle_check(handle, SHMQ_PRODUCER);
+    if (error != 0)
+        return error;
+    if (frame < SHMQ_FRAME_NONE || frame > SHMQ_FRAME_LENGTH32)
+        return -EINVAL;
+    handle->producer.frame = (uint8_t)frame;
+    handle->producer.delimiter = frame == SHMQ_FRAME_DELIMITER ? delimiter : 0;
+    return 0;
+}
+
+int shmq_resume_offset(struct shmq *handle, uint64_t *offset)
+{
+    const int error = handle_check(handle, SHMQ_PRODUCER);
+    if (error != 0)
+        return error;
+    const struct producer_side *p = &handle->producer;
+    if (!p->resumable || offset == NULL)
+        return -EINVAL;
+    const uint64_t base = atomic_load_explicit(&p->ring.ring.control->source_base, memory_order_relaxed);
+    if (base > p->ring.stream_offset)
+        return -EBADMSG;
+    *offset = p->ring.stream_offset - base;
+    return 0;
+}
+
+int shmq_finish(struct shmq *handle)
+{
+    const int error = handle_check(handle, SHMQ_PRODUCER);
+    return error != 0 ? error : lane_finish(handle);
+}

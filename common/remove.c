@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+#include <dirent.h>
+#include <fcntl.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "common/byte_lock.h"
+#include "common/clock.h"
+#include "common/stream.h"
+#include "common/view.h"
+#include "common/waiting.h"
+
+/* Whether a file of /dev/shm is one of the queue's semaphores: "sem.shmq.NAME.items" or ".space.LANE". */
+static bool is_semaphore_of(const char *file, const char *queue)
+{
+    char prefix[SEMAPHORE_PATH_BYTES];
+    const int length = snprintf(prefix, sizeof(prefix), "sem.shmq.%s.", queue);
+    if (strncmp(file, prefix, (size_t)length) != 0)
+        return false;
+    const char *rest = file + length;
+    if (strcmp(rest, "items") == 0)
+        return true;
+    if (strncmp(rest, "space.", 6) != 0)
+        return false;
+    rest += 6;
+    return *rest != '\0' && rest[strspn(rest, "0123456789")] == '\0';
+}
+
+/* Return: how many there were. Looks into the directory, so that it finds what any earlier queue of the name left.
+ */
+static int unlink_semaphores(const char *queue)
+{
+    int count = 0;
+    DIR *directory = opendir("/dev/shm");
+    if (directory == NULL)
+        return 0;
+    for (const struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
+        char name[OBJECT_NAME_BYTES];
+        if (!is_semaphore_of(entry->d_name, queue))
+            continue;
+        (void)snprintf(name, sizeof(name), "/%.*s", OBJECT_NAME_BYTES - 2, entry->d_name + strlen("sem."));
+        count += sem_unlink(name) == 0;
+    }
+    (void)closedir(directory);
+    return count;
+}
+
+static int unlink_object(const char *queue)
+{
+    char name[OBJECT_NAME_BYTES];
+    name_of_object(name, queue);
+    return shm_unlink(name) == 0 || errno == ENOENT ? 0 : -errno;
+}
+
+/* The creation byte for writing, from the reading that object_open left. */
+static int lock_for_removal(struct shmq *handle)
+{
+    const int64_t deadline = clock_deadline(OBJECT_WAIT_NS);
+    for (;;) {
+        byte_lock_release(handle->object.fd, OBJECT_CREATION_BYTE);
+        const int error = byte_lock_try(handle->object.fd, OBJECT_CREATION_BYTE);
+        if (error != -EAGAIN)
+            return error;
+        if (clock_now_ns() >= deadline)
+            return -EBUSY;
+        clock_sleep_until(clock_now_ns() + 1000000);
+    }
+}
+
+static int check_unused(struct shmq *handle)
+{
+    if (object_in_use(&handle->object))
+        return -EBUSY;
+    const int drained = stream_is_drained(handle);
+    return drained == 1 ? 0 : drained == 0 ? -ENOTEMPTY : drained;
+}
+
+/* Semaphores first, the object last: whoever is killed in between leaves something that says it is to be removed.
+ */
+static int mark_and_unlink(struct shmq *handle)
+{
+    atomic_fetch_or_explicit(&handle->header->flags, FLAG_REMOVED, memory_order_seq_cst);
+    atomic_store_explicit(&handle->header->state, OBJECT_REMOVED, memory_order_seq_cst);
+    waiting_wake_everybody(handle);
+    (void)unlink_semaphores(handle->object.queue);
+    return unlink_object(handle->object.queue);
+}
+
+static int remove_ready(struct shmq *handle, bool force)
+{
+    int error = lock_for_removal(handle);
+    if (error == 0 && !object_is_current(&handle->object))
+        error = -ENOENT;
+    if (error == 0 && !force)
+        error = check_unused(handle);
+    return error != 0 ? error : mark_and_unlink(handle);
+}
+
+/* Semaphores without an object, or an object that no maker or remover completed. */
+static int remove_leftovers(const char *queue)
+{
+    char name[OBJECT_NAME_BYTES];
+    name_of_object(name, queue);
+    const bool had_object = shm_unlink(name) == 0;
+    if (!had_object && errno != ENOENT)
+        return -errno;
+    return unlink_semaphores(queue) > 0 || had_object ? 0 : -ENOENT;
+}
+
+int shmq_remove(const char *name, bool force)
+{
+    struct shmq *handle;
+    int error = shmq_name_check(name);
+    if (error != 0)
+        return error;
+    error = handle_open(&handle, name, SHMQ_OBSERVER, true, NULL);
+    if (error == -ENOENT || (force && (error == -EBADMSG || error == -EPROTO || error == -EPERM)))
+        return remove_leftovers(name);
+    if (error != 0)
+        return error;
+    error = remove_ready(handle, force);
+    (void)shmq_close(handle);
+    return error;
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/ring.h"
+
+#include <errno.h>
+
+void ring_format(const struct ring *ring, uint64_t position)
+{
+    struct lane_control *control = ring->control;
+    atomic_store_explicit(&control->checkpoints[1].tail, 0, memory_order_relaxed);
+    atomic_store_explicit(&control->checkpoints[0].stream_offset, 0, memory_order_relaxed);
+    atomic_store_explicit(&control->checkpoints[0].messages, 0, memory_order_relaxed);
+    atomic_store_explicit(&control->checkpoints[0].tail, position, memory_order_relaxed);
+    atomic_store_explicit(&control->head, position, memory_order_relaxed);
+    atomic_store_explicit(&control->claim, position, memory_order_relaxed);
+    atomic_store_explicit(&control->tail, position, memory_order_release);
+}
+
+/* Finds the checkpoint of @tail; returns its index, or -1. */
+static int find_checkpoint(const struct lane_control *control, uint64_t tail)
+{
+    for (int i = 0; i < 2; i++)
+        if (atomic_load_explicit(&control->checkpoints[i].tail, memory_order_acquire) == tail)
+            return i;
+    return -1;
+}
+
+int ring_producer_init(struct ring_producer *producer, const struct ring *ring)
+{
+    const struct lane_control *control = ring->control;
+    const uint64_t head = atomic_load_explicit(&control->head, memory_order_acquire);
+    const uint64_t tail = atomic_load_explicit(&control->tail, memory_order_acquire);
+    const int entry = find_checkpoint(control, tail);
+    if (tail < ring->cells || tail > ring->max_position || head > tail || tail - head > ring->cells || entry < 0)
+        return -EBADMSG;
+
+    *producer = (struct ring_producer){
+        .ring = *ring,
+        .tail = tail,
+        .next = tail,
+        .head = head,
+        .stream_offset = atomic_load_explicit(&control->checkpoints[entry].stream_offset, memory_order_relaxed),
+        .messages = atomic_load_explicit(&control->checkpoints[entry].messages, memory_order_relaxed),
+        .turn = (uint32_t)(entry ^ 1),
+    };
+    return 0;
+}
+
+/* P2: acquire of head; what was read by the consumer that finished is read before it is overwritten. */
+static int refresh_head(struct ring_producer *producer)
+{
+    const uint64_t head = atomic_load_explicit(&producer->ring.control->head, memory_order_acquire);
+    if (head < producer->head || head > producer->tail)
+        return -EBADMSG;
+    producer->head = head;
+    return 0;
+}
+
+int ring_make_room(struct ring_producer *producer, uint64_t need_cells)
+{
+    if (producer->next + need_cells > producer->ring.max_position)
+        return -EOVERFLOW;
+    for (int reclaimed = 0;; reclaimed = 1) {
+        int error = refresh_head(producer);
+        if (error != 0 || ring_has_room(producer, need_cells))
+            return error;
+        if (reclaimed)
+            return -EAGAIN;
+        error = ring_reclaim(&producer->ring);
+        if (error != 0)
+            return error;
+    }
+}
+
+/* Moves claim from @from to @to, unless somebody has done so. */
+static void help_claim(const struct ring *ring, uint64_t from, uint64_t to)
+{
+    atomic_compare_exchange_strong_explicit(&ring->control->claim, &from, to, memory_order_seq_cst,
+                                            memory_order_relaxed);
+}
+
+/* Counts whole records from @start, within the limits and before @tail. False if a descriptor is no good. */
+static bool choose_batch(const struct ring *ring, uint64_t start, uint64_t tail, struct ring_limits limits,
+                         struct ring_batch *batch)
+{
+    uint64_t position = start;
+    uint32_t count = 0;
+    while (position < tail && count < limits.records) {
+        struct record_head head;
+        if (!ring_read_record(ring, position, tail, &head))
+            return false;
+        const uint64_t end = position + cells_for(head.length);
+        if (count > 0 && end - start > limits.cells)
+            break;
+        position = end;
+        count++;
+    }
+    *batch = (struct ring_batch){.start = start, .end = position, .count = count};
+    return true;
+}
+
+/* The seat says what it is about to take. While it holds nothing, every mixture of old and new is harmless. */
+static void write_intent(struct seat *owner, uint32_t lane, uint64_t position)
+{
+    atomic_store_explicit(&owner->intent_lane, (uint64_t)lane + 1, memory_order_relaxed);
+    atomic_store_explicit(&owner->intent_position, position, memory_order_relaxed);
+    atomic_store_explicit(&owner->progress, 0, memory_order_relaxed);
+}
+
+/* The batch at claim has a holder already. Return: 0 to look again; -EBADMSG. */
+static int pass_leased(const struct ring *ring, uint64_t claim, uint64_t word)
+{
+    const uint64_t end = claim + lease_word_span(ring->format, word);
+    if (end > atomic_load_explicit(&ring->control->tail, memory_order_acquire))
+        return -EBADMSG;
+    help_claim(ring, claim, end);
+    return 0;
+}
+
+/*
+ * One attempt at a lease. Return: 0; -EAGAIN when there is nothing; -EBADMSG; -EINTR to look again.
+ * What is read at @claim may be overwritten meanwhile if somebody else takes it: so nothing is called damaged
+ * before the lease word was seen unchanged afterwards.
+ */
+static int try_lease(const struct ring *ring, struct seat *owner, uint32_t seat, struct ring_limits limits,
+                     struct ring_batch *batch)
+{
+    const struct lane_control *control = ring->control;
+    const uint64_t claim = atomic_load_explicit(&control->claim, memory_order_acquire);
+    const uint64_t tail = atomic_load_explicit(&control->tail, memory_order_acquire); /* C1 */
+    if (claim == tail)
+        return -EAGAIN;
+
+    shared_u64 *lease = &ring->leases[claim & ring->mask];
+    uint64_t word = atomic_load_explicit(lease, memory_order_acquire);
+    const uint64_t lap = lease_lap_of(ring->format, claim);
+    if (lease_word_lap(ring->format, word) == lap)
+        return pass_leased(ring, claim, word) != 0 ? -EBADMSG : -EINTR;
+
+    const bool sane = tail > claim && tail - claim <= ring->cells && lease_word_lap(ring->format, word) < lap &&
+                      choose_batch(ring, claim, tail, limits, batch);
+    if (!sane) {
+        atomic_thread_fence(memory_order_acquire);
+        const bool moved = atomic_load_explicit(lease, memory_order_relaxed) != word ||
+                           atomic_load_explicit(&control->claim, memory_order_relaxed) != claim;
+        return moved ? -EINTR : -EBADMSG;
+    }
+
+    write_intent(owner, ring->lane, claim);
+    const uint64_t mine = lease_word(ring->format, claim, batch->end - claim, seat, LEASE_TAKEN);
+    if (!atomic_compare_exchange_strong_explicit(lease, &word, mine, memory_order_seq_cst, /* L1 */
+                                                 memory_order_relaxed))
+        return -EINTR;
+    help_claim(ring, claim, batch->end);
+    return 0;
+}
+
+int ring_lease(const struct ring *ring, struct seat *owner, uint32_t seat, struct ring_limits limits,
+               struct ring_batch *batch)
+{
+    /* An attempt fails only because somebody else got on, so the bound matters only in damaged memory. */
+    for (int tries = 0; tries < 1 << 16; tries++) {
+        const int error = try_lease(ring, owner, seat, limits, batch);
+        if (error != -EINTR)
+            return error;
+    }
+    return -EAGAIN;
+}
+
+int ring_find_lease(const struct ring *ring, uint64_t start, uint32_t seat, struct ring_batch *batch)
+{
+    if (!ring_is_leased(ring, start, seat))
+        return -ENOENT;
+    const uint64_t word = atomic_load_explicit(&ring->leases[start & ring->mask], memory_order_relaxed);
+    const uint64_t span = lease_word_span(ring->format, word);
+    const struct ring_limits limits = {.records = UINT32_MAX, .cells = UINT64_MAX};
+    if (!choose_batch(ring, start, start + span, limits, batch))
+        return -EBADMSG;
+    return 0;
+}
+
+int ring_finish(const struct ring *ring, uint64_t start, uint64_t end, uint32_t seat)
+{
+    uint64_t word = lease_word(ring->format, start, end - start, seat, LEASE_TAKEN);
+    if (!atomic_compare_exchange_strong_explicit(&ring->leases[start & ring->mask], &word, word | LEASE_DONE,
+                                                 memory_order_seq_cst, memory_order_relaxed)) /* A1 */
+        return -EBADMSG;
+    return ring_reclaim(ring);
+}
+
+/* Moves head over one batch. Return: 0; -EAGAIN when the one at head is not done; -EBADMSG. */
+static int reclaim_one(const struct ring *ring)
+{
+    struct lane_control *control = ring->control;
+    uint64_t head = atomic_load_explicit(&control->head, memory_order_seq_cst);
+    const uint64_t word = atomic_load_explicit(&ring->leases[head & ring->mask], memory_order_seq_cst); /* H0 */
+    if (lease_word_lap(ring->format, word) != lease_lap_of(ring->format, head) || !lease_word_done(word))
+        return -EAGAIN;
+
+    const uint64_t end = head + lease_word_span(ring->format, word);
+    if (end > atomic_load_explicit(&control->tail, memory_order_acquire))
+        return -EBADMSG;
+    /* Claim first, so that head never passes it. */
+    if (atomic_load_explicit(&control->claim, memory_order_seq_cst) == head)
+        help_claim(ring, head, end);
+    atomic_compare_exchange_strong_explicit(&control->head, &head, end, memory_order_seq_cst, /* H1 */
+                                            memory_order_relaxed);
+    return 0;
+}
+
+int ring_reclaim(const struct ring *ring)
+{
+    for (uint64_t steps = 0; steps <= ring->cells; steps++) {
+        const int error = reclaim_one(ring);
+        if (error != 0)
+            return error == -EAGAIN ? 0 : error;
+    }
+    return 0;
+}
+
+uint64_t ring_done_position(const struct ring *ring)
+{
+    uint64_t position = atomic_load_explicit(&ring->control->head, memory_order_acquire);
+    for (uint64_t steps = 0; steps <= ring->cells; steps++) {
+        const uint64_t word = atomic_load_explicit(&ring->leases[position & ring->mask], memory_order_acquire);
+        if (lease_word_lap(ring->format, word) != lease_lap_of(ring->format, position) || !lease_word_done(word))
+            break;
+        position += lease_word_span(ring->format, word);
+    }
+    return position;
+}

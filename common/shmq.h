@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SHMQ_H
+#define SHMQ_H
+
+/*
+ * shmq: a crash-safe producer/consumer queue for the processes of one Linux host.
+ *
+ * A queue is one POSIX shared-memory object, /shmq.NAME, and named semaphores that only ring.
+ * Every producer owns a lane (a ring of its own) in it; every consumer owns a seat.
+ *
+ * What to know before using it:
+ *  - A message whose put or commit returned 0 is delivered, to one consumer at a time. It is delivered again
+ *    only if that consumer died, or left, before it acknowledged it: at least once, never less.
+ *  - Order is kept for each producer. None is promised between producers.
+ *  - A handle belongs to one thread at a time; threads open a handle each. A handle is refused (-ECHILD) in a
+ *    forked child: open one there.
+ *  - Payload pointers handed out (shmq_reserve, shmq_lease) point into the queue itself: they end with the
+ *    next commit or acknowledge, and a reader never writes through them.
+ *  - The queue outlives its processes, not the machine. Whoever may write the object may damage its content;
+ *    the others then report -EBADMSG. Whoever may truncate it can raise SIGBUS: the mode (0600) is the guard.
+ *  - Linux on 64-bit only.
+ *
+ * Every function returns 0 or a negative errno; a code means the same everywhere:
+ *
+ *  -EAGAIN      nothing to take, or no room, and the caller would not wait
+ *  -ETIMEDOUT   the same, after the caller's time had passed
+ *  -EINTR       the caller's stop flag was set (struct shmq_options.stop)
+ *  -ENODATA     end of stream: producers have come, all have finished, everything is acknowledged
+ *  -EOWNERDEAD  end of stream, but a producer died unfinished and nobody took up its lane
+ *  -ESHUTDOWN   the queue was shut down, or this producer has finished
+ *  -ESTALE      the queue was removed, or the name now means another one
+ *  -EBADMSG     the content is damaged, or the object is no queue
+ *  -EPROTO      a queue of another version or layout
+ *  -EMSGSIZE    longer than the queue's largest message
+ *  -ENOBUFS     the caller's buffer is smaller than the message, which stays where it is
+ *  -ENOSPC      /dev/shm has no room
+ *  -EUSERS      all lanes, or all seats, are taken
+ *  -EEXIST      the queue exists with other sizes than asked for
+ *  -EBUSY       in use by others, or messages are still in this handle's hands
+ *  -EOVERFLOW   the lane's positions are used up (after 2^57 cells, at the default sizes)
+ *  -ENOENT      no queue of that name
+ *  -EPERM       the object belongs to somebody else, or anybody may write it
+ *  -EACCES      permission denied
+ *  -EINVAL      an argument makes no sense, or the role does not allow the call
+ *  -ENAMETOOLONG  name longer than SHMQ_NAME_MAX
+ *  -ECHILD      the handle was opened before a fork
+ *  others       what the system said (-ENOMEM, -EMFILE, -ENOSYS, -EFBIG ...)
+ *
+ * Timeouts are in nanoseconds on the monotonic clock; negative waits for ever, 0 does not wait.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SHMQ_VERSION_STRING "0.1.0"
+
+#define SHMQ_NAME_MAX 200      /* characters of a queue's name */
+#define SHMQ_LANES_MAX 1024    /* lanes of a queue */
+#define SHMQ_SEATS_MAX 1024    /* seats of a queue */
+#define SHMQ_PREFETCH_MAX 4096 /* messages of one lease */
+#define SHMQ_PRIORITIES 8      /* 0 is served first */
+#define SHMQ_PRIORITY_DEFAULT 4
+#define SHMQ_ID_SIZE 48 /* bytes of a message id as text, with its NUL */
+#define SHMQ_FOREVER ((int64_t)-1)
+
+struct shmq;
+
+enum shmq_role {
+    SHMQ_PRODUCER = 1, /* owns a lane; may put */
+    SHMQ_CONSUMER,     /* owns a seat; may get */
+    SHMQ_OBSERVER,     /* owns nothing, changes nothing; reads statistics */
+};
+
+/* Options of shmq_create and shmq_open. Zero-initialise it; a zero field is a default. */
+struct shmq_options {
+    /* What a queue is made with; given and different from what exists is -EEXIST. */
+    uint64_t capacity_bytes;    /* a lane; a power of two from 4 KiB to 64 GiB, others are rounded up; 8 MiB */
+    uint64_t max_message_bytes; /* at most the capacity; a quarter of it */
+    uint32_t lanes;             /* 1..SHMQ_LANES_MAX; 16 */
+    uint32_t seats;             /* 1..SHMQ_SEATS_MAX; 64 */
+    uint32_t mode;              /* permission bits of the object; 0600 */
+    bool has_group;             /* group below is given */
+    gid_t group;                /* group of the object */
+    int64_t tick_ns;            /* longest sleep between two looks; 1 ms to 10 s; 50 ms */
+
+    /* What this handle does. */
+    bool create;             /* shmq_open: make the queue if there is none */
+    uint32_t priority_plus1; /* producer: 1 + priority of its lane (0..7); 0 is the default of 4 */
+    uint64_t source_id;      /* producer: identity of its source, to resume it (shmq_resume_offset); 0: none */
+    uint32_t prefetch;       /* consumer: messages of one lease at the most; 256 */
+    uint32_t producers;      /* consumer: the stream does not end before so many producers have finished; 1 */
+    int64_t
+        grace_ns; /* consumer: how long a dead producer's lane may be taken up again; 5 s; negative: for ever */
+    bool follow;  /* consumer: the end of all producers is no end of stream */
+    const volatile int
+        *stop; /* not 0: waiting calls end with -EINTR, within a tick; may be set by a signal handler */
+};
+
+/* How a message stood in its source, so that a sink can rebuild the stream byte for byte. */
+enum shmq_frame {
+    SHMQ_FRAME_NONE = 0,  /* the payload alone */
+    SHMQ_FRAME_DELIMITER, /* the payload, then one delimiter byte */
+    SHMQ_FRAME_LENGTH32,  /* a 32-bit big-endian length, then the payload */
+};
+
+/* One delivered message. */
+struct shmq_message {
+    const void *data;       /* the payload, 64-byte aligned, in the queue itself; read-only */
+    size_t length;          /* bytes */
+    uint64_t position;      /* cell of its lane at which it stands; only grows */
+    uint64_t stream_offset; /* bytes of the lane's stream before it, framing included */
+    uint32_t lane;          /* its producer's lane */
+    uint32_t attempts;      /* deliveries before this one that ended in death or in shmq_fail */
+    uint8_t frame;          /* enum shmq_frame */
+    uint8_t delimiter;      /* of SHMQ_FRAME_DELIMITER */
+    bool redelivered;       /* was delivered before, to somebody who did not acknowledge it */
+};
+
+/*
+ * Makes the queue, or confirms that it exists with the sizes asked for.
+ *
+ * @name     1..SHMQ_NAME_MAX letters, digits, '.', '_' or '-'
+ * @options  sizes and permissions; NULL for all defaults
+ *
+ * Context: any; waits while another process is creating or removing it, 10 s at most.
+ * Crash:   dying inside leaves an object that is not ready; the next opener that wants one completes it.
+ * Return:  0; -EEXIST, -EINVAL, -ENAMETOOLONG, -ENOSPC, -EPERM, -EACCES, -EBADMSG, -EPROTO, -EBUSY.
+ */
+int shmq_create(const char *name, const struct shmq_options *options);
+
+/*
+ * Attaches to a queue as producer, consumer or observer.
+ *
+ * @handle   receives the handle; NULL on failure
+ * @name     as for shmq_create
+ * @role     what the handle may do
+ * @options  NULL for all defaults
+ *
+ * Context: any thread; waits while another process is creating or removing it, 10 s at most.
+ * Crash:   dying inside leaves at most a lane or seat that looks as if its owner had died.
+ * Return:  0; -ENOENT without .create, -EUSERS when all lanes or seats are taken, and as shmq_create.
+ */
+int shmq_open(struct shmq **handle, const char *name, enum shmq_role role, const struct shmq_options *options);
+
+/*
+ * Detaches. A producer's lane is marked finished; messages that a consumer holds go to another.
+ *
+ * @handle   from shmq_open; NULL is allowed; not valid afterwards
+ *
+ * Context: the handle's thread; does not block.
+ * Return:  0; -ESTALE when the queue had been removed meanwhile, so that what was put is gone.
+ */
+int shmq_close(struct shmq *handle);
+
+/*
+ * Detaches as a crash would: a producer's lane is left unfinished, to be taken up again.
+ *
+ * @handle   as for shmq_close
+ */
+void shmq_abandon(struct shmq *handle);
+
+/* ------------------------------------------------------------------ producers */
+
+/*
+ * Copies one message into the lane and publishes it.
+ *
+ * @data        @length bytes; may be NULL when @length is 0
+ * @timeout_ns  how long to wait for room
+ *
+ * Context:  the handle's thread. No system call unless the lane is full or a consumer sleeps.
+ * Ordering: P1, release of the lane's tail; pairs with C1 in shmq_lease.
+ * Crash:    dying inside leaves either nothing or the whole message.
+ * Return:   0; -EAGAIN, -ETIMEDOUT, -EINTR, -EMSGSIZE, -ESHUTDOWN, -ESTALE, -EBADMSG, -EOVERFLOW.
+ */
+int shmq_put(struct shmq *handle, const void *data, size_t length, int64_t timeout_ns);
+
+/*
+ * Copies several messages, publishing them together as far as there is room.
+ *
+ * @messages    @count payloads
+ * @done        receives how many were published, also on failure; may be NULL
+ * @timeout_ns  how long to wait for room, in all
+ *
+ * Context:  as shmq_put; consumers are woken once, as many as there are messages.
+ * Crash:    dying inside leaves a number of whole messages, from the first.
+ * Return:   as shmq_put; -EMSGSIZE stops before the message that is too long.
+ */
+int shmq_put_many(struct shmq *handle, const struct iovec *messages, size_t count, size_t *done,
+                  int64_t timeout_ns);
+
+/*
+ * Reserves room for one message, to be filled in place.
+ *
+ * @length      bytes wanted
+ * @payload     receives the address of @length writable bytes, 64-byte aligned
+ * @timeout_ns  how long to wait for room
+ *
+ * Context: as shmq_put. A second reserve without a commit replaces the first.
+ * Crash:   leaves nothing.
+ * Return:  as shmq_put.
+ */
+int shmq_reserve(struct shmq *handle, size_t length, void **payload, int64_t timeout_ns);
+
+/*
+ * Publishes the message that was reserved.
+ *
+ * @length   bytes that are valid; at most what was reserved
+ *
+ * Context:  as shmq_put; does not block.
+ * Ordering: P1, as shmq_put.
+ * Crash:    as shmq_put.
+ * Return:   0; -EINVAL without a reservation or for a longer length.
+ */
+int shmq_commit(struct shmq *handle, size_t length);
+
+/*
+ * Says how the following messages are framed in the source (kept with each; counts in its stream offset).
+ *
+ * @frame      SHMQ_FRAME_NONE until this is called
+ * @delimiter  of SHMQ_FRAME_DELIMITER; else ignored
+ *
+ * Return: 0; -EINVAL.
+ */
+int shmq_set_frame(struct shmq *handle, enum shmq_frame frame, uint8_t delimiter);
+
+/*
+ * Tells how much of this source earlier owners of the lane have committed.
+ *
+ * @offset   receives bytes of the source, framing included; 0 for a source not seen before
+ *
+ * Return: 0; -EINVAL without a source_id.
+ */
+int shmq_resume_offset(struct shmq *handle, uint64_t *offset);
+
+/*
+ * Marks this producer's stream as complete. Further puts are refused; shmq_close does this too.
+ *
+ * Context: the handle's thread; does not block; wakes the consumers.
+ * Crash:   dying inside leaves the lane either finished or unfinished.
+ * Return:  0; -ESTALE when the queue had been removed, so that nobody will get what is in it.
+ */
+int shmq_finish(struct shmq *handle);
+
+/* ------------------------------------------------------------------ consumers */
+
+/*
+ * Takes one message: copies it out and acknowledges it.
+ *
+ * @buffer      receives the payload
+ * @size        bytes of @buffer
+ * @length      receives the payload's length, also with -ENOBUFS
+ * @timeout_ns  how long to wait for a message
+ *
+ * Context: the handle's thread. No system call unless there is nothing to take or a producer sleeps.
+ * Crash:   dying inside leaves the message to another consumer.
+ * Return:  0; -EAGAIN, -ETIMEDOUT, -EINTR, -ENODATA, -EOWNERDEAD, -ESHUTDOWN, -ESTALE, -EBADMSG, -ENOBUFS,
+ *          -EBUSY when leased messages are not acknowledged.
+ */
+int shmq_get(struct shmq *handle, void *buffer, size_t size, size_t *length, int64_t timeout_ns);
+
+/*
+ * Leases the next message, in place. Several may be held; all are of one batch (options.prefetch).
+ *
+ * @message     receives it; valid until it is acknowledged
+ * @timeout_ns  how long to wait for one
+ *
+ * Context:  as shmq_get.
+ * Ordering: C1, acquire of the lane's tail; pairs with P1 in shmq_put.
+ * Crash:    dying while it is held leaves it to another consumer, from the first unacknowledged one.
+ * Return:   as shmq_get; -EBUSY when the batch is handed out and has to be acknowledged first.
+ */
+int shmq_lease(struct shmq *handle, struct shmq_message *message, int64_t timeout_ns);
+
+/*
+ * Leases several messages of one batch.
+ *
+ * @messages    receives up to @max of them
+ * @count       receives how many, at least 1 on success
+ *
+ * Return: as shmq_lease.
+ */
+int shmq_lease_many(struct shmq *handle, struct shmq_message *messages, size_t max, size_t *count,
+                    int64_t timeout_ns);
+
+/*
+ * Acknowledges the @count oldest messages held: they are done and will not come again.
+ *
+ * Context:  the handle's thread; does not block; wakes a producer that waits for the room.
+ * Ordering: A1, sequentially consistent exchange of the lease word; pairs with P2, acquire of head.
+ * Crash:    dying inside leaves each of them either done or to be delivered again.
+ * Return:   0; -EINVAL when fewer are held.
+ */
+int shmq_acknowledge(struct shmq *handle, size_t count);
+
+/*
+ * Moves the one message held into the seat's own buffer, so that slow work on it does not hold up the ring.
+ *
+ * @message   the message as leased; receives its new address
+ *
+ * Context: the handle's thread; the message must be the last of its batch; does not block.
+ * Crash:   the message is in exactly one place for whoever takes over.
+ * Return:  0; -EBUSY when it is not the only one held or more of its batch are to come, -ENOSPC.
+ */
+int shmq_hold(struct shmq *handle, struct shmq_message *message);
+
+/*
+ * Counts a failed attempt at the oldest message held, which stays held.
+ *
+ * @attempts  receives the attempts so far; may be NULL
+ *
+ * Crash:  the count is kept with the message.
+ * Return: 0; -EINVAL when none is held.
+ */
+int shmq_fail(struct shmq *handle, uint32_t *attempts);
+
+/* ------------------------------------------------------------------ everybody */
+
+enum shmq_shutdown_how {
+    SHMQ_DRAIN = 1, /* no more puts; what is committed is still delivered */
+    SHMQ_NOW = 2,   /* no more puts or gets; what is committed stays */
+};
+
+/*
+ * Shuts the queue down for everybody.
+ *
+ * @name  the queue
+ *
+ * Context: any; wakes everybody.
+ * Return:  0; -ENOENT and as shmq_open.
+ */
+int shmq_shutdown(const char *name, enum shmq_shutdown_how how);
+
+/*
+ * Waits until every committed message is acknowledged.
+ *
+ * Context: any role; looks every tick.
+ * Return:  0; -EAGAIN, -ETIMEDOUT, -EINTR, -ESTALE, -EBADMSG.
+ */
+int shmq_join(struct shmq *handle, int64_t timeout_ns);
+
+/* What a queue looks like; read without any lock while it changes: each number is right for some moment. */
+struct shmq_stat {
+    uint64_t queue_id;
+    uint64_t capacity_bytes; /* of a lane */
+    uint64_t max_message_bytes;
+    uint32_t lanes;
+    uint32_t seats;
+    int64_t tick_ns;
+    uint64_t object_bytes;   /* claimed size of the object */
+    uint64_t reserved_bytes; /* memory that it occupies */
+    uint32_t mode;
+    uid_t owner;
+    gid_t group;
+    uint32_t producers;     /* alive */
+    uint32_t consumers;     /* alive */
+    uint32_t lanes_used;    /* ever */
+    uint32_t unfinished;    /* lanes whose producer died without finishing */
+    uint64_t finished;      /* clean ends of producers, over all lanes */
+    uint64_t messages;      /* committed and not acknowledged */
+    uint64_t message_bytes; /* their payload */
+    uint64_t put_messages;  /* committed since creation */
+    uint64_t put_bytes;     /* their payload and framing */
+    uint32_t sleepers;      /* consumers that asked to be woken */
+    uint32_t shut_down;     /* 0, SHMQ_DRAIN or SHMQ_NOW */
+    bool removed;
+    bool full_fences; /* membarrier is refused to somebody: every publish pays a fence */
+};
+
+struct shmq_lane_stat {
+    uint32_t lane;
+    uint32_t priority;
+    bool used;
+    bool alive;    /* its owner lives */
+    bool finished; /* its last owner finished */
+    pid_t pid;     /* of its last owner; for people, never for a decision */
+    char program[16];
+    uint64_t attached; /* owners so far */
+    uint64_t finishes; /* clean ends so far */
+    uint64_t source_id;
+    uint64_t head_position; /* cells */
+    uint64_t claim_position;
+    uint64_t tail_position;
+    uint64_t used_bytes; /* of the capacity */
+    uint64_t messages;   /* committed and not acknowledged */
+    uint64_t leased;     /* of these, in a consumer's hands */
+    uint64_t put_messages;
+    uint64_t put_bytes;
+    bool blocked; /* its producer waits for room */
+};
+
+struct shmq_seat_stat {
+    uint32_t seat;
+    bool taken; /* somebody sat here and has not left cleanly */
+    bool alive;
+    bool waiting; /* sleeps until there is something */
+    bool holding; /* a message is in the seat's own buffer */
+    pid_t pid;
+    char program[16];
+    uint32_t lane; /* of the lease, if leased */
+    uint64_t position;
+    uint64_t leased; /* messages of the lease not yet acknowledged */
+    uint32_t attempts;
+    uint64_t delivered; /* messages acknowledged by all who sat here */
+    uint64_t delivered_bytes;
+};
+
+/* Fill in what there is to see of the queue, of a lane, of a seat. Return 0; -EINVAL, -EBADMSG. */
+int shmq_stat(struct shmq *handle, struct shmq_stat *stat);
+int shmq_stat_lane(struct shmq *handle, uint32_t lane, struct shmq_lane_stat *stat);
+int shmq_stat_seat(struct shmq *handle, uint32_t seat, struct shmq_seat_stat *stat);
+
+/*
+ * Verifies every invariant of the layout that an observer can verify, on a live queue too.
+ *
+ * @report   called with a sentence for each that does not hold; may be NULL
+ *
+ * Context: any role; changes nothing; bounded time.
+ * Return:  0 when all hold; -EBADMSG.
+ */
+int shmq_check(struct shmq *handle, void (*report)(void *context, const char *problem), void *context);
+
+/*
+ * Removes a queue: the object and its semaphores. Whoever has it open gets -ESTALE.
+ *
+ * @force  also while others are attached, also with messages in it, also when it is damaged or no queue
+ *
+ * Context: any; waits while another process is creating or removing it, 10 s at most.
+ * Crash:   dying inside leaves an object marked removed; the next remove or create completes it.
+ * Return:  0; -ENOENT, -EBUSY when others are attached, -ENOTEMPTY when messages are in it, -EPERM, -EACCES.
+ */
+int shmq_remove(const char *name, bool force);
+
+/* Returns 0 if the name may be a queue's; -EINVAL, -ENAMETOOLONG. */
+int shmq_name_check(const char *name);
+
+/*
+ * Writes the id of a message, the same at every delivery: QUEUE-LANE-POSITION.
+ *
+ * @text  SHMQ_ID_SIZE bytes
+ */
+void shmq_message_id(const struct shmq *handle, const struct shmq_message *message, char *text);
+
+/* Returns what a code of this library means and what to do about it; never NULL; @code may have either sign. */
+const char *shmq_strerror(int code);
+
+/* Returns SHMQ_VERSION_STRING of the library in use. */
+const char *shmq_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

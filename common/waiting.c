@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/waiting.h"
+
+#include <sched.h>
+
+#include "common/byte_lock.h"
+#include "common/clock.h"
+
+/* header.bell: the tag changes with every change, so that a count can be set right only if nobody came or went. */
+static uint64_t bell_with(uint64_t bell, uint32_t count)
+{
+    return ((bell >> 32) + 1) << 32 | count;
+}
+
+static uint32_t bell_count(uint64_t bell)
+{
+    return (uint32_t)bell;
+}
+
+static uint32_t bell_generation(const struct shmq *handle)
+{
+    return atomic_load_explicit(&handle->header->bell_generation, memory_order_relaxed);
+}
+
+/* B1. A process that may not use the heavy barrier makes everybody use the fence. */
+static void heavy_barrier(struct shmq *handle)
+{
+    if (!barrier_heavy())
+        atomic_fetch_or_explicit(&handle->header->flags, FLAG_FULL_FENCES, memory_order_seq_cst);
+}
+
+void spin_init(struct spin *spin)
+{
+    cpu_set_t cpus;
+    const bool several = sched_getaffinity(0, sizeof(cpus), &cpus) != 0 || CPU_COUNT(&cpus) > 1;
+    spin->limit = several ? SPIN_MIN : 0;
+}
+
+/* A wake-up was missed, so somebody rings another bell than we hear: everybody opens them again. */
+static void mend_doorbells(struct shmq *handle, struct doorbell *bell)
+{
+    const uint32_t generation =
+        atomic_fetch_add_explicit(&handle->header->bell_generation, 1, memory_order_relaxed) + 1;
+    (void)doorbell_open(bell, &handle->access, generation);
+}
+
+static int64_t tick_end(const struct shmq *handle, int64_t deadline_ns)
+{
+    const int64_t tick = clock_now_ns() + handle_geometry(handle)->parameters.tick_ns;
+    return tick < deadline_ns ? tick : deadline_ns;
+}
+
+/* ------------------------------------------------------------------ consumers */
+
+static struct seat *own_seat(struct shmq *handle)
+{
+    return &handle->seats[handle->consumer.seat];
+}
+
+void waiting_arm_consumer(struct shmq *handle)
+{
+    shared_u64 *bell = &handle->header->bell;
+    (void)doorbell_open(&handle->items, &handle->access, bell_generation(handle));
+    atomic_store_explicit(&own_seat(handle)->waiting, 1, memory_order_seq_cst);
+    uint64_t now = atomic_load_explicit(bell, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(bell, &now, bell_with(now, bell_count(now) + 1), /* S0 */
+                                                  memory_order_seq_cst, memory_order_relaxed))
+        ;
+    heavy_barrier(handle);
+}
+
+bool waiting_sleep_consumer(struct shmq *handle, int64_t deadline_ns)
+{
+    return doorbell_sleep(&handle->items, tick_end(handle, deadline_ns));
+}
+
+void waiting_disarm_consumer(struct shmq *handle, bool rung)
+{
+    shared_u64 *bell = &handle->header->bell;
+    uint64_t now = atomic_load_explicit(bell, memory_order_relaxed);
+    while (!rung && bell_count(now) > 0 &&
+           !atomic_compare_exchange_weak_explicit(bell, &now, bell_with(now, bell_count(now) - 1),
+                                                  memory_order_seq_cst, memory_order_relaxed))
+        ;
+    atomic_store_explicit(&own_seat(handle)->waiting, 0, memory_order_seq_cst);
+}
+
+/* No more can be asleep than say that they may be; the tag keeps out whoever arms or is woken meanwhile. */
+static void correct_count(struct shmq *handle)
+{
+    uint64_t before = atomic_load_explicit(&handle->header->bell, memory_order_seq_cst);
+    uint32_t waiting = 0;
+    for (uint32_t i = 0; i < handle_geometry(handle)->parameters.seats; i++)
+        waiting += atomic_load_explicit(&handle->seats[i].waiting, memory_order_seq_cst) != 0;
+    if (bell_count(before) > waiting)
+        (void)atomic_compare_exchange_strong_explicit(&handle->header->bell, &before, bell_with(before, waiting),
+                                                      memory_order_seq_cst, memory_order_relaxed);
+}
+
+/* Who was killed in its sleep is counted until somebody says otherwise; only its byte's holder may. */
+static void clear_dead_sleepers(struct shmq *handle)
+{
+    for (uint32_t i = 0; i < handle_geometry(handle)->parameters.seats; i++) {
+        struct seat *seat = &handle->seats[i];
+        if (seat == own_seat(handle) || atomic_load_explicit(&seat->waiting, memory_order_relaxed) == 0 ||
+            i == handle->consumer.batch.seat || byte_lock_try(handle->object.fd, handle_seat_byte(handle, i)) != 0)
+            continue;
+        atomic_store_explicit(&seat->waiting, 0, memory_order_seq_cst);
+        byte_lock_release(handle->object.fd, handle_seat_byte(handle, i));
+    }
+}
+
+#define FALSE_RINGS_SUSPICIOUS 8u
+
+void waiting_learn_consumer(struct shmq *handle, bool rung, bool found)
+{
+    if (rung && !found) {
+        if (++handle->consumer.false_rings % FALSE_RINGS_SUSPICIOUS == 0)
+            clear_dead_sleepers(handle);
+        correct_count(handle);
+        doorbell_drain(&handle->items, handle_geometry(handle)->parameters.seats);
+    } else if (!rung && found) {
+        mend_doorbells(handle, &handle->items);
+    }
+}
+
+void waiting_wake_consumers_slowly(struct shmq *handle, uint32_t count)
+{
+    shared_u64 *bell = &handle->header->bell;
+    uint64_t now = atomic_load_explicit(bell, memory_order_relaxed);
+    uint32_t taken;
+    do {
+        taken = bell_count(now) < count ? bell_count(now) : count;
+        if (taken == 0)
+            return;
+    } while (!atomic_compare_exchange_weak_explicit(bell, &now, bell_with(now, bell_count(now) - taken),
+                                                    memory_order_seq_cst, memory_order_relaxed));
+    /* More rings than seats cannot be needed, whatever the count says. */
+    const uint32_t seats = handle_geometry(handle)->parameters.seats;
+    if (doorbell_open(&handle->items, &handle->access, bell_generation(handle)))
+        doorbell_ring(&handle->items, taken < seats ? taken : seats);
+}
+
+/* ------------------------------------------------------------------ producers */
+
+void waiting_arm_producer(struct shmq *handle, uint64_t head)
+{
+    struct lane_view *view = handle->producer.view;
+    (void)doorbell_open(&view->space, &handle->access, bell_generation(handle));
+    atomic_store_explicit(&view->ring.control->wanted_head, head, memory_order_seq_cst); /* S0 */
+    heavy_barrier(handle);
+}
+
+bool waiting_sleep_producer(struct shmq *handle, int64_t deadline_ns)
+{
+    return doorbell_sleep(&handle->producer.view->space, tick_end(handle, deadline_ns));
+}
+
+void waiting_disarm_producer(struct shmq *handle)
+{
+    atomic_store_explicit(&handle->producer.view->ring.control->wanted_head, 0, memory_order_relaxed);
+}
+
+void waiting_learn_producer(struct shmq *handle, bool rung, bool found)
+{
+    struct doorbell *bell = &handle->producer.view->space;
+    if (rung && !found)
+        doorbell_drain(bell, 1);
+    else if (!rung && found)
+        mend_doorbells(handle, bell);
+}
+
+void waiting_wake_producer_slowly(struct shmq *handle, struct lane_view *view, uint64_t wanted)
+{
+    struct lane_control *control = view->ring.control;
+    if (atomic_load_explicit(&control->head, memory_order_relaxed) < wanted ||
+        !atomic_compare_exchange_strong_explicit(&control->wanted_head, &wanted, 0, memory_order_seq_cst,
+                                                 memory_order_relaxed))
+        return;
+    if (doorbell_open(&view->space, &handle->access, bell_generation(handle)))
+        doorbell_ring(&view->space, 1);
+}
+
+/* ------------------------------------------------------------------ everybody */
+
+void waiting_wake_everybody(struct shmq *handle)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    waiting_wake_consumers_slowly(handle, UINT32_MAX);
+    for (uint32_t i = 0; i < handle_geometry(handle)->parameters.lanes; i++) {
+        struct lane_view *view = &handle->lanes[i];
+        if (view->base == NULL ||
+            atomic_load_explicit(&view->ring.control->wanted_head, memory_order_relaxed) == 0)
+            continue;
+        if (doorbell_open(&view->space, &handle->access, bell_generation(handle)))
+            doorbell_ring(&view->space, 1);
+    }
+}

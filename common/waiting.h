@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SHMQ_WAITING_H
+#define SHMQ_WAITING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/handle.h"
+
+/*
+ * Going to sleep and waking up. Whoever has nothing to do
+ *
+ *   looks; spins a little; arms (says that it sleeps, heavy barrier B1); looks again (S1); sleeps, a tick at the
+ * most; disarms
+ *
+ * and whoever makes something to do publishes first, then a light barrier (B2), then looks for sleepers (W1).
+ *
+ * header.bell counts consumers asleep; a waker takes one off for each ring it gives. So there are never fewer
+ * counts and rings together than sleepers, and a sleeper that wakes by itself takes its count back, or leaves one
+ * ring too many to somebody. Killed sleepers leave counts behind; these only ever cost rings that nobody needs,
+ * until a sleeper that was woken for nothing sets the count right.
+ */
+
+/* Consumers. */
+void waiting_arm_consumer(struct shmq *handle);
+/* Sleeps until rung, at most a tick, at most until @deadline_ns. Return: true if rung. */
+bool waiting_sleep_consumer(struct shmq *handle, int64_t deadline_ns);
+/* @rung: a ring ended the sleep, and took the count off. @found: there was something to do after it. */
+void waiting_disarm_consumer(struct shmq *handle, bool rung);
+/* What the sleep brought: a ring for nothing, or something although nobody rang, is a sign of things to mend. */
+void waiting_learn_consumer(struct shmq *handle, bool rung, bool found);
+void waiting_wake_consumers_slowly(struct shmq *handle, uint32_t count);
+
+/* The producer of a lane: sleeps until head has come to @head. */
+void waiting_arm_producer(struct shmq *handle, uint64_t head);
+bool waiting_sleep_producer(struct shmq *handle, int64_t deadline_ns);
+void waiting_disarm_producer(struct shmq *handle);
+void waiting_learn_producer(struct shmq *handle, bool rung, bool found);
+void waiting_wake_producer_slowly(struct shmq *handle, struct lane_view *view, uint64_t wanted);
+
+/* Everybody, because of something that all have to look at. */
+void waiting_wake_everybody(struct shmq *handle);
+
+/*
+ * Wakes up to @count consumers, if any sleep.
+ * Ordering: after the publishing store, B2; pairs with B1 in waiting_arm_consumer.
+ */
+static inline void waiting_wake_consumers(struct shmq *handle, uint32_t count)
+{
+    barrier_light((handle_flags(handle) & FLAG_FULL_FENCES) != 0);
+    if (__builtin_expect((uint32_t)atomic_load_explicit(&handle->header->bell, memory_order_relaxed) != 0,
+                         0)) /* W1 */
+        waiting_wake_consumers_slowly(handle, count);
+}
+
+/* Wakes the lane's producer, if it sleeps and head has come far enough. Ordering: as above, pairs with its B1. */
+static inline void waiting_wake_producer(struct shmq *handle, struct lane_view *view)
+{
+    barrier_light((handle_flags(handle) & FLAG_FULL_FENCES) != 0);
+    const uint64_t wanted = atomic_load_explicit(&view->ring.control->wanted_head, memory_order_relaxed); /* W1 */
+    if (__builtin_expect(wanted != 0, 0))
+        waiting_wake_producer_slowly(handle, view, wanted);
+}
+
+/* ------------------------------------------------------------------ spinning before sleeping */
+
+#define SPIN_MIN 16u
+#define SPIN_MAX 1024u
+
+static inline void cpu_relax(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ __volatile__("yield");
+#else
+    atomic_signal_fence(memory_order_seq_cst);
+#endif
+}
+
+/* 0 on one processor, where spinning only keeps the other side from running. */
+void spin_init(struct spin *spin);
+
+/* Spins until @ready says true. It doubles its patience where that paid and halves it where it did not. */
+static inline bool spin_until(struct spin *spin, bool (*ready)(const struct shmq *), const struct shmq *handle)
+{
+    for (uint32_t i = 0; i < spin->limit; i++) {
+        if (ready(handle)) {
+            spin->limit = spin->limit * 2 < SPIN_MAX ? spin->limit * 2 : SPIN_MAX;
+            return true;
+        }
+        cpu_relax();
+    }
+    if (spin->limit > SPIN_MIN)
+        spin->limit /= 2;
+    return false;
+}
+
+#endif
