@@ -12,7 +12,7 @@
 #define LANE_WAIT_NS INT64_C(1000000000)
 
 /* How well a lane suits a newcomer; the lowest is taken. */
-enum { SUITS_BEST, SUITS_WORST = 4, SUITS_NOT };
+enum { SUITS_BEST, SUITS_OTHERS_WORK = 5, SUITS_WORST = SUITS_OTHERS_WORK, SUITS_NOT };
 
 /* What a newcomer without a source of its own prefers: lanes that somebody left unfinished, so that they get
  * finished. */
@@ -37,8 +37,14 @@ static int suits_source(enum lane_state state, uint64_t source_id, uint64_t want
     return source_id == 0 ? 2 : 3;
 }
 
+/* What a newcomer looks for. */
+struct wish {
+    uint64_t source_id; /* 0: none */
+    uint32_t priority;
+};
+
 /* Reads the lane without mapping it: there may be a thousand of them. */
-static int suits(const struct shmq *handle, uint32_t lane, uint64_t wanted_id)
+static int suits(const struct shmq *handle, uint32_t lane, const struct wish *wish)
 {
     if (!handle_lane_used(handle, lane))
         return 1;
@@ -51,23 +57,28 @@ static int suits(const struct shmq *handle, uint32_t lane, uint64_t wanted_id)
         return SUITS_NOT;
     const enum lane_state state = lane_life_state(copy.control.life);
     const uint64_t source_id = copy.control.source_id;
-    return wanted_id == 0 ? suits_anybody(state, source_id) : suits_source(state, source_id, wanted_id);
+    const int rank =
+        wish->source_id == 0 ? suits_anybody(state, source_id) : suits_source(state, source_id, wish->source_id);
+    /* Messages of another priority that are still in the lane would change theirs, and be in the way of ours. */
+    const bool mixes = copy.control.head != copy.control.tail && copy.control.priority != wish->priority;
+    const bool own = wish->source_id != 0 && rank == SUITS_BEST;
+    return mixes && !own && rank != SUITS_NOT ? SUITS_OTHERS_WORK : rank;
 }
 
 /* Return: 0 with the byte of *@lane held; -EUSERS; -EBUSY; -EAGAIN to choose again. */
-static int choose_lane(const struct shmq *handle, uint64_t wanted_id, uint32_t *lane)
+static int choose_lane(const struct shmq *handle, const struct wish *wish, uint32_t *lane)
 {
     const uint32_t lanes = handle_geometry(handle)->parameters.lanes;
     for (int rank = SUITS_BEST; rank <= SUITS_WORST; rank++) {
         for (*lane = 0; *lane < lanes; ++*lane) {
-            if (suits(handle, *lane, wanted_id) != rank)
+            if (suits(handle, *lane, wish) != rank)
                 continue;
             const int error = byte_lock_try(handle->object.fd, handle_lane_byte(handle, *lane));
-            if (error == -EAGAIN && wanted_id != 0 && rank == SUITS_BEST)
+            if (error == -EAGAIN && wish->source_id != 0 && rank == SUITS_BEST)
                 return -EBUSY;
             if (error == -EAGAIN)
                 continue;
-            if (error != 0 || suits(handle, *lane, wanted_id) == rank)
+            if (error != 0 || suits(handle, *lane, wish) == rank)
                 return error;
             byte_lock_release(handle->object.fd, handle_lane_byte(handle, *lane));
             return -EAGAIN;
@@ -102,6 +113,11 @@ static void take_up_source(struct lane_control *control, uint64_t source_id, uin
     atomic_store_explicit(&control->source_id, source_id, memory_order_release);
 }
 
+static uint32_t wanted_priority(const struct shmq_options *options)
+{
+    return options->priority_plus1 != 0 ? options->priority_plus1 - 1 : SHMQ_PRIORITY_DEFAULT;
+}
+
 static int take_up(struct shmq *handle, uint32_t lane, const struct shmq_options *options)
 {
     struct producer_side *p = &handle->producer;
@@ -116,9 +132,7 @@ static int take_up(struct shmq *handle, uint32_t lane, const struct shmq_options
     take_up_source(control, options->source_id, p->ring.stream_offset);
     p->resumable = options->source_id != 0;
     people_write(&control->pid, control->program);
-    atomic_store_explicit(&control->priority,
-                          options->priority_plus1 != 0 ? options->priority_plus1 - 1 : SHMQ_PRIORITY_DEFAULT,
-                          memory_order_relaxed);
+    atomic_store_explicit(&control->priority, wanted_priority(options), memory_order_relaxed);
     atomic_store_explicit(&control->attached, atomic_load_explicit(&control->attached, memory_order_relaxed) + 1,
                           memory_order_relaxed);
     atomic_store_explicit(&control->wanted_head, 0, memory_order_relaxed);
@@ -131,10 +145,11 @@ static int take_up(struct shmq *handle, uint32_t lane, const struct shmq_options
 
 int lane_attach(struct shmq *handle, const struct shmq_options *options)
 {
+    const struct wish wish = {.source_id = options->source_id, .priority = wanted_priority(options)};
     const int64_t deadline = clock_deadline(LANE_WAIT_NS);
     uint32_t lane = 0;
     int error;
-    while ((error = choose_lane(handle, options->source_id, &lane)) == -EAGAIN || error == -EBUSY) {
+    while ((error = choose_lane(handle, &wish, &lane)) == -EAGAIN || error == -EBUSY) {
         if (clock_now_ns() >= deadline)
             return -EBUSY;
         clock_sleep_until(clock_now_ns() + 1000000);

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: MIT
+#
+# CC CPPFLAGS CFLAGS LDFLAGS LDLIBS, PREFIX and DESTDIR are the user's: what the sources cannot do without
+# is kept apart from them. A change of any of them, or of the compiler, rebuilds everything.
+#
+#   make SANITIZE=address   also undefined; in build/asan
+#   make SANITIZE=thread    in build/tsan
+#   make WERROR=1           warnings are errors
+#   make BUILD=/tmp/shmq    somewhere else
+
+BUILD = build
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+# Installed, a program called "monitor" would be anybody's.
+PROGRAM_PREFIX ?= shmq-
+
+ifeq ($(SANITIZE),)
+out := $(BUILD)
+CFLAGS ?= -O2 -g -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+link_strict := -Wl,-z,defs
+else ifeq ($(SANITIZE),address)
+out := $(BUILD)/asan
+CFLAGS ?= -O1 -g
+sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+else ifeq ($(SANITIZE),thread)
+out := $(BUILD)/tsan
+CFLAGS ?= -O1 -g
+# gcc warns that ThreadSanitizer does not understand fences, by an option that clang does not know.
+sanitize := -fsanitize=thread -fno-omit-frame-pointer $(if $(findstring clang,$(CC)),,-Wno-tsan)
+else
+$(error SANITIZE=$(SANITIZE): unknown (address and thread are known))
+endif
+
+warnings := -Wall -Wextra -Wconversion -Wshadow -Wpedantic -Wmissing-prototypes -Wstrict-prototypes \
+    $(if $(WERROR),-Werror)
+# Without -fno-semantic-interposition, gcc inlines nothing that a shared library exports.
+language := -std=c17 -D_GNU_SOURCE -I. -pthread -fPIC -fno-semantic-interposition
+compile = $(CC) $(language) $(warnings) $(CPPFLAGS) $(CFLAGS) $(sanitize)
+link = $(CC) -pthread $(CFLAGS) $(sanitize) $(LDFLAGS)
+libraries = $(LDLIBS) -lrt
+
+obj := $(out)/obj
+stamp := $(obj)/command
+listed := $(obj)/sources
+objects = $(patsubst %.c,$(obj)/%.o,$(wildcard $(1)))
+
+version := $(shell sed -n 's/^.define SHMQ_VERSION_STRING "\(.*\)"/\1/p' common/shmq.h)
+soname := libshmq.so.0
+
+library_objects := $(call objects,common/*.c)
+cli_objects := $(call objects,common/cli/*.c)
+programs := $(foreach name,producer consumer monitor,$(if $(wildcard $(name)/*.c),$(out)/$(name)))
+test_objects := $(call objects,tests/helpers*.c tests/support/*.c)
+unit_tests := $(patsubst tests/%.c,$(out)/tests/%,$(wildcard tests/unit_*.c))
+test_tools := $(patsubst tests/%.c,$(out)/tests/%,$(wildcard tests/tool_*.c))
+bench_objects := $(call objects,bench/support/*.c)
+benches := $(patsubst bench/%.c,$(out)/bench/%,$(wildcard bench/*.c))
+sources := $(wildcard common/*.c common/cli/*.c producer/*.c consumer/*.c monitor/*.c \
+    tests/*.c tests/support/*.c bench/*.c bench/support/*.c)
+headers := $(wildcard common/*.h common/cli/*.h producer/*.h consumer/*.h monitor/*.h \
+    tests/*.h tests/support/*.h bench/*.h bench/support/*.h)
+shell_scripts := $(wildcard scripts/*.sh tests/*.sh bench/*.sh) .ci/run
+
+check_flags = $(shell pkg-config --cflags check 2>/dev/null)
+check_libraries = $(shell pkg-config --libs check 2>/dev/null)
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all help tests test bench install uninstall lint clean FORCE \
+    lint-format lint-shell lint-cppcheck lint-tidy lint-cxx lint-exports check-present
+
+all: $(out)/libshmq.a $(out)/libshmq.so $(programs) ## the library and the programs (default)
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-12s %s\n", $$1, $$2 }'
+	@sed -n 's/^#   \(make .*\)/  \1/p' Makefile
+
+# ------------------------------------------------------------------ objects
+
+# Each holds a line of text and is touched only when that changes: the command goes into every object,
+# the list of sources into whatever is linked of them.
+$(stamp): text = $(compile) | $(link) $(libraries)
+$(listed): text = $(sources)
+$(stamp) $(listed): FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(text))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(text))' > $@
+
+$(obj)/tests/%.o: extra = $(check_flags)
+$(call objects,tests/unit_*.c) $(test_objects): | check-present
+
+$(obj)/%.o: %.c $(stamp)
+	@mkdir -p $(@D)
+	$(compile) $(extra) -MMD -MP -c -o $@ $<
+
+-include $(patsubst %.c,$(obj)/%.d,$(sources))
+
+# ------------------------------------------------------------------ library and programs
+
+$(out)/libshmq.a: $(library_objects)
+$(obj)/libcli.a: $(cli_objects)
+$(obj)/libtest.a: $(test_objects)
+$(obj)/libbench.a: $(bench_objects)
+$(out)/libshmq.a $(obj)/libcli.a $(obj)/libtest.a $(obj)/libbench.a: $(stamp) $(listed)
+	@rm -f $@
+	$(AR) rcs $@ $(filter %.o,$^)
+
+$(out)/libshmq.so: $(library_objects) common/shmq.map $(stamp) $(listed)
+	$(link) -shared -Wl,-soname,$(soname) -Wl,--version-script,common/shmq.map $(link_strict) \
+	    -o $@ $(filter %.o,$^) $(libraries)
+	@ln -sf libshmq.so $(out)/$(soname)
+
+$(out)/producer: $(call objects,producer/*.c)
+$(out)/consumer: $(call objects,consumer/*.c)
+$(out)/monitor: $(call objects,monitor/*.c)
+$(out)/producer $(out)/consumer $(out)/monitor: $(obj)/libcli.a $(out)/libshmq.a $(stamp) $(listed)
+	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libraries)
+
+# ------------------------------------------------------------------ tests and benchmarks
+
+tests: all $(unit_tests) $(test_tools) ## the test programs, without running them
+
+test: tests ## unit and shell tests of this build; scripts/test.sh runs everything
+	scripts/test.sh --inner --build-dir $(out)
+
+check-present:
+	@pkg-config --exists check || { \
+	    echo "make: the unit tests need the Check library: run scripts/test.sh, or apt-get install check pkg-config" >&2; \
+	    echo "make: the programs do not: 'make all'" >&2; exit 1; }
+
+$(out)/tests/unit_%: $(obj)/tests/unit_%.o $(obj)/libtest.a $(obj)/libcli.a $(out)/libshmq.a $(stamp)
+	@mkdir -p $(@D)
+	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(check_libraries) $(libraries)
+
+$(out)/tests/tool_%: $(obj)/tests/tool_%.o $(obj)/libtest.a $(obj)/libcli.a $(out)/libshmq.a $(stamp)
+	@mkdir -p $(@D)
+	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libraries)
+
+bench: all $(benches) ## the benchmarks, in build/bench/
+
+$(out)/bench/%: $(obj)/bench/%.o $(obj)/libbench.a $(obj)/libcli.a $(out)/libshmq.a $(stamp)
+	@mkdir -p $(@D)
+	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libraries)
+
+# ------------------------------------------------------------------ install
+
+# mode:source:destination; the one list that install and uninstall go by.
+installed = $(foreach name,producer consumer monitor,755:$(out)/$(name):$(BINDIR)/$(PROGRAM_PREFIX)$(name)) \
+    644:common/shmq.h:$(INCLUDEDIR)/shmq.h \
+    644:$(out)/libshmq.a:$(LIBDIR)/libshmq.a \
+    755:$(out)/libshmq.so:$(LIBDIR)/libshmq.so.$(version) \
+    link:libshmq.so.$(version):$(LIBDIR)/$(soname) \
+    link:$(soname):$(LIBDIR)/libshmq.so \
+    644:$(out)/shmq.pc:$(LIBDIR)/pkgconfig/shmq.pc
+
+$(out)/shmq.pc: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$(INCLUDEDIR)' '' 'Name: shmq' \
+	    'Description: Crash-safe producer/consumer queue for the processes of one Linux host' \
+	    'Version: $(version)' 'Libs: -L$${libdir} -lshmq' 'Libs.private: -pthread -lrt' \
+	    'Cflags: -I$${includedir}' > $@
+
+install: all $(out)/shmq.pc ## programs, library, header, pkg-config file, into $(DESTDIR)$(PREFIX)
+	@set -e; for entry in $(installed); do \
+	    mode=$${entry%%:*}; rest=$${entry#*:}; from=$${rest%%:*}; to="$(DESTDIR)$${rest#*:}"; \
+	    mkdir -p "$${to%/*}"; echo "$$to"; \
+	    if [ "$$mode" = link ]; then ln -sf "$$from" "$$to"; else install -m "$$mode" "$$from" "$$to"; fi; \
+	done
+
+uninstall: ## takes away what install put there
+	@set -e; for entry in $(installed); do \
+	    rest=$${entry#*:}; to="$(DESTDIR)$${rest#*:}"; echo "removing $$to"; rm -f "$$to"; \
+	done
+
+# ------------------------------------------------------------------ lint and clean
+
+lint: lint-format lint-shell lint-exports lint-cxx lint-cppcheck lint-tidy ## format, shellcheck, cppcheck, clang-tidy, header as C++
+
+comma := ,
+# $(call with,TOOL,COMMAND): runs it, or says that it is missing.
+with = if command -v $(1) >/dev/null; then echo "lint: $(1)"; $(2); else echo "lint: $(1) is missing, skipped (apt-get install $(1))" >&2; fi
+
+lint-format:
+	@$(call with,clang-format,clang-format --dry-run -Werror $(sources) $(headers))
+
+lint-shell:
+	@$(call with,shellcheck,shellcheck $(shell_scripts))
+
+lint-cppcheck:
+	@$(call with,cppcheck,cppcheck --quiet --std=c11 --language=c --error-exitcode=1 --inline-suppr -I. -D_GNU_SOURCE \
+	    --enable=warning$(comma)performance$(comma)portability --suppress=missingIncludeSystem \
+	    $(filter-out tests/%,$(sources)))
+
+lint-tidy:
+	@$(call with,clang-tidy,clang-tidy --quiet --warnings-as-errors='*' \
+	    $(filter-out tests/% bench/%,$(sources)) -- -std=c17 -D_GNU_SOURCE -I.)
+
+lint-cxx:
+	@$(call with,g++,g++ -fsyntax-only -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror common/shmq.h)
+
+# What the header declares is exported, and nothing else.
+lint-exports:
+	@echo "lint: common/shmq.map"
+	@declared=$$(sed -n 's/^[a-z].*[ *]\(shmq_[a-z0-9_]*\)(.*/\1/p' common/shmq.h | sort); \
+	exported=$$(sed -n 's/^ *\(shmq_[a-z0-9_]*\);.*/\1/p' common/shmq.map | sort); \
+	[ "$$declared" = "$$exported" ] || { \
+	    echo "lint: common/shmq.map and the functions of common/shmq.h differ:" >&2; \
+	    printf '%s\n' "$$declared" "$$exported" | sort | uniq -u >&2; exit 1; }
+
+clean: ## removes what was built, of every variant
+	@for top in $(BUILD) $(BUILD)/asan $(BUILD)/tsan $(BUILD)/clang; do \
+	    rm -rf $$top/obj $$top/tests $$top/bench $$top/libshmq.* $$top/shmq.pc \
+	        $$top/producer $$top/consumer $$top/monitor; \
+	done
+	@rmdir $(BUILD)/asan $(BUILD)/tsan $(BUILD)/clang $(BUILD) 2>/dev/null || true

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SHMQ_CLI_PARSE_H
+#define SHMQ_CLI_PARSE_H
+
+#include <stdint.h>
+
+/* Numbers as users write them. Each returns 0, or -EINVAL / -ERANGE and leaves @value alone. */
+
+/* Bytes: 4096, 64K, 8M, 1G; binary; no fraction, no sign. */
+int parse_size(const char *text, uint64_t *value);
+/* Nanoseconds: 5, 0.5, 250us, 100ms, 2s, 3m, 1h; a bare number is seconds. */
+int parse_duration(const char *text, int64_t *value_ns);
+/* MIN[:MAX] durations; MAX is MIN where it is missing; MAX < MIN is -EINVAL. */
+int parse_duration_range(const char *text, int64_t *min_ns, int64_t *max_ns);
+/* A whole number from @min to @max. */
+int parse_count(const char *text, uint64_t min, uint64_t max, uint64_t *value);
+/* A rate: events a second, > 0, fractions allowed. */
+int parse_rate(const char *text, double *value);
+/* One byte: a character, or \n \t \r \0 \\ \xHH. */
+int parse_delimiter(const char *text, unsigned char *value);
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/cli/say.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LINE_BYTES = 1024 };
+
+static const char *program_name = "shmq";
+static enum say_level shown_level = SAY_STATUS;
+static bool live_line_open;
+
+/*
+ * A descriptor 0, 1 or 2 that was closed when the program started would be given to the next file opened, the
+ * queue perhaps. Its place is taken by /dev/null, opened the wrong way round: using it is still an error.
+ */
+static void occupy_standard_descriptors(void)
+{
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0)
+            continue;
+        if (open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0 && open("/", O_RDONLY | O_DIRECTORY) < 0)
+            _exit(1);
+    }
+}
+
+void say_init(const char *program)
+{
+    occupy_standard_descriptors();
+    program_name = program;
+}
+
+void say_set_level(enum say_level level)
+{
+    shown_level = level;
+}
+
+enum say_level say_get_level(void)
+{
+    return shown_level;
+}
+
+const char *say_program(void)
+{
+    return program_name;
+}
+
+/* Nobody can be told that stderr is broken. */
+static void write_all(const char *text, size_t length)
+{
+    while (length > 0) {
+        ssize_t written = write(STDERR_FILENO, text, length);
+        if (written < 0) {
+            if (errno == EINTR)
+                continue;
+            return;
+        }
+        text += written;
+        length -= (size_t)written;
+    }
+}
+
+static void say_line(const char *before, const char *after, const char *format, va_list arguments)
+{
+    char line[LINE_BYTES];
+    char *text = line;
+    va_list again;
+    va_copy(again, arguments);
+    int head = snprintf(line, sizeof(line), "%s%s: ", before, program_name);
+    int body = vsnprintf(line + head, sizeof(line) - (size_t)head, format, arguments);
+    if (body < 0)
+        goto out;
+    size_t length = (size_t)head + (size_t)body;
+    size_t end = strlen(after);
+    if (length + end >= sizeof(line)) {
+        text = malloc(length + end + 1);
+        if (text == NULL) {
+            text = line;
+            length = sizeof(line) - 1 - end;
+        } else {
+            memcpy(text, line, (size_t)head);
+            vsnprintf(text + head, (size_t)body + 1, format, again);
+        }
+    }
+    memcpy(text + length, after, end);
+    write_all(text, length + end);
+    if (text != line)
+        free(text);
+out:
+    va_end(again);
+}
+
+static void say_whole_line(const char *format, va_list arguments)
+{
+    say_live_end();
+    say_line("", "\n", format, arguments);
+}
+
+void say_error(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say_whole_line(format, arguments);
+    va_end(arguments);
+}
+
+void say_status(const char *format, ...)
+{
+    if (shown_level < SAY_STATUS)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    say_whole_line(format, arguments);
+    va_end(arguments);
+}
+
+void say_detail(const char *format, ...)
+{
+    if (shown_level < SAY_DETAILS)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    say_whole_line(format, arguments);
+    va_end(arguments);
+}
+
+void say_live(const char *format, ...)
+{
+    if (shown_level < SAY_STATUS)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    say_line("\r", "\033[K", format, arguments);
+    va_end(arguments);
+    live_line_open = true;
+}
+
+void say_live_end(void)
+{
+    if (live_line_open)
+        write_all("\n", 1);
+    live_line_open = false;
+}

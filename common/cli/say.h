@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SHMQ_CLI_SAY_H
+#define SHMQ_CLI_SAY_H
+
+/* What a program tells its user: always on stderr, one line at a time, in one write. */
+
+enum say_level { SAY_ERRORS, SAY_STATUS, SAY_DETAILS };
+
+/*
+ * Names the program; call it first. @program is kept, not copied.
+ * Descriptors 0, 1 and 2 that are closed are filled, so that no file opened later becomes one of them.
+ */
+void say_init(const char *program);
+const char *say_program(void);
+void say_set_level(enum say_level level);
+enum say_level say_get_level(void);
+
+/* "producer: what failed: why (what to do)"; always shown. */
+void say_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* What a user wants to know at the end; hidden by -q. */
+void say_status(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* What helps to see what goes on; shown by -v. */
+void say_detail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Rewrites the one line that stays open on a terminal; hidden by -q. Whatever is said next ends it first. */
+void say_live(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void say_live_end(void);
+
+#endif

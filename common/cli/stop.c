@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/cli/stop.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/cli/options.h"
+#include "common/cli/say.h"
+
+#define NS_PER_SECOND INT64_C(1000000000)
+
+volatile int stop_requested;
+
+static atomic_bool statistics_wanted;
+static char bus_message[256];
+static size_t bus_message_length;
+
+static const int handled[] = {SIGINT, SIGTERM, SIGUSR1, SIGPIPE, SIGBUS};
+
+enum { HANDLED = sizeof(handled) / sizeof(handled[0]) };
+
+/* What was set when the program started, for its children. */
+static struct sigaction before_start[HANDLED];
+
+static void end_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGUSR1);
+}
+
+static void on_stop(int number)
+{
+    if (stop_requested == 0) {
+        stop_requested = number;
+        return;
+    }
+    /* Delivered, deadly, as soon as this handler returns. */
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+static void on_statistics(int number)
+{
+    (void)number;
+    atomic_store(&statistics_wanted, true);
+}
+
+static void on_bus_error(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    if (info->si_code <= 0) { /* sent by a process */
+        signal(number, SIG_DFL);
+        raise(number);
+        return;
+    }
+    ssize_t ignored = write(STDERR_FILENO, bus_message, bus_message_length);
+    (void)ignored;
+    _exit(EXIT_QUEUE);
+}
+
+static void prepare_bus_message(void)
+{
+    int length = snprintf(bus_message, sizeof(bus_message),
+                          "%s: the queue's memory is gone: somebody truncated it, or /dev/shm ran out "
+                          "(look with 'monitor check', then remove the queue)\n",
+                          say_program());
+    bus_message_length = length < 0                              ? 0
+                         : (size_t)length >= sizeof(bus_message) ? sizeof(bus_message) - 1
+                                                                 : (size_t)length;
+}
+
+static void handle(int number, void (*handler)(int))
+{
+    struct sigaction action;
+    memset(&action, 0, sizeof(action));
+    end_signals(&action.sa_mask);
+    action.sa_handler = handler;
+    sigaction(number, &action, NULL);
+}
+
+static void handle_bus_error(void)
+{
+    struct sigaction action;
+    prepare_bus_message();
+    memset(&action, 0, sizeof(action));
+    action.sa_sigaction = on_bus_error;
+    action.sa_flags = SA_SIGINFO;
+    sigaction(SIGBUS, &action, NULL);
+}
+
+static void unblock_end_signals(void)
+{
+    sigset_t signals;
+    end_signals(&signals);
+    sigprocmask(SIG_UNBLOCK, &signals, NULL);
+}
+
+void stop_init(void)
+{
+    for (size_t i = 0; i < HANDLED; i++) {
+        int number = handled[i];
+        sigaction(number, NULL, &before_start[i]);
+        bool ignored = before_start[i].sa_handler == SIG_IGN;
+        if (number == SIGBUS)
+            handle_bus_error();
+        else if (number == SIGPIPE)
+            handle(number, SIG_IGN);
+        else if (number == SIGTERM || (number == SIGINT && !ignored))
+            handle(number, on_stop);
+        else if (number == SIGUSR1 && !ignored)
+            handle(number, on_statistics);
+        /* An ignored SIGINT belongs to a job in the background: SIGTERM alone ends it. */
+    }
+    unblock_end_signals();
+}
+
+void stop_restore_for_child(void)
+{
+    for (size_t i = 0; i < HANDLED; i++) {
+        bool ignored = before_start[i].sa_handler == SIG_IGN && handled[i] != SIGPIPE;
+        signal(handled[i], ignored ? SIG_IGN : SIG_DFL);
+    }
+}
+
+bool stop_statistics_wanted(void)
+{
+    /* The plain load keeps a locked exchange off the path of every batch. */
+    return atomic_load(&statistics_wanted) && atomic_exchange(&statistics_wanted, false);
+}
+
+int64_t stop_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
+}
+
+/*
+ * Looking at the flags and going to sleep must be one step, or a signal in between would be slept through:
+ * the signals are blocked while looking, and ppoll lets them in.
+ */
+static int wait_once(struct pollfd *fds, nfds_t count, int64_t deadline_ns)
+{
+    sigset_t blocked;
+    sigset_t before;
+    end_signals(&blocked);
+    sigprocmask(SIG_BLOCK, &blocked, &before);
+    int result = -EINTR;
+    if (stop_requested == 0 && !atomic_load(&statistics_wanted)) {
+        int64_t left = deadline_ns < 0 ? 0 : deadline_ns - stop_now_ns();
+        if (left < 0)
+            left = 0;
+        struct timespec timeout = {left / NS_PER_SECOND, left % NS_PER_SECOND};
+        result = ppoll(fds, count, deadline_ns < 0 ? NULL : &timeout, &before);
+        if (result < 0)
+            result = -errno;
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return result;
+}
+
+bool stop_sleep_until(int64_t deadline_ns)
+{
+    for (;;) {
+        if (stop_requested != 0 || atomic_load(&statistics_wanted))
+            return false;
+        if (stop_now_ns() >= deadline_ns)
+            return true;
+        wait_once(NULL, 0, deadline_ns < 0 ? 0 : deadline_ns);
+    }
+}
+
+int stop_wait_fd(int fd, short events, int64_t deadline_ns)
+{
+    struct pollfd wanted = {.fd = fd, .events = events};
+    for (;;) {
+        int result = wait_once(&wanted, 1, deadline_ns);
+        if (result > 0)
+            return 1;
+        if (result == 0)
+            return 0;
+        if (result != -EINTR || stop_requested != 0 || atomic_load(&statistics_wanted))
+            return result;
+    }
+}
