@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#include "producer/block.h"
+
+enum { LARGE_BYTES = 64 * 1024 };
+
+bool block_fits(const struct outlet *outlet, const struct options *options)
+{
+    return options->block_bytes >= LARGE_BYTES && outlet_takes_in_place(outlet);
+}
+
+enum flow block_run(struct outlet *outlet, struct input *input, const struct options *options, uint64_t *unused)
+{
+    size_t size = (size_t)options->block_bytes;
+    enum flow flow = FLOW_ON;
+    bool at_end = false;
+    *unused = input->offset;
+    while (flow == FLOW_ON && !at_end) {
+        void *payload;
+        flow = outlet_reserve(outlet, size, &payload);
+        if (flow != FLOW_ON)
+            break;
+        size_t filled = 0;
+        while (flow == FLOW_ON && filled < size && !at_end) {
+            size_t got;
+            flow = input_read(input, outlet, (char *)payload + filled, size - filled, &got);
+            filled += got;
+            at_end = flow == FLOW_ON && got == 0;
+        }
+        /* What an end or an error cut short was read all the same: in a stream of bytes it is as good as any. */
+        if (filled == 0 || (flow != FLOW_ON && outlet->rereadable))
+            break;
+        enum flow committed = outlet_commit(outlet, filled, SHMQ_FRAME_NONE);
+        if (committed == FLOW_FAILED || flow == FLOW_ON)
+            flow = committed;
+        if (committed != FLOW_FAILED)
+            *unused = input->offset;
+    }
+    return flow;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SHMQ_PRODUCER_BLOCK_H
+#define SHMQ_PRODUCER_BLOCK_H
+
+#include "producer/input.h"
+
+/* True if blocks are large enough to be worth a read each, and may be read straight into the queue. */
+bool block_fits(const struct outlet *outlet, const struct options *options);
+/* Reads an input block by block straight into the queue. @unused as for stream_run. */
+enum flow block_run(struct outlet *outlet, struct input *input, const struct options *options, uint64_t *unused);
+
+#endif

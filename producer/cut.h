@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SHMQ_PRODUCER_CUT_H
+#define SHMQ_PRODUCER_CUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/shmq.h"
+#include "producer/options.h"
+
+/* Finds the messages in a buffer. */
+
+enum cut {
+    CUT_MESSAGE,
+    CUT_MORE,      /* more bytes are needed */
+    CUT_TOO_LONG,  /* longer than the queue takes; told as early as it can be known */
+    CUT_TRUNCATED, /* the input ends within a length-prefixed message */
+};
+
+struct cutter {
+    enum framing framing;
+    unsigned char delimiter;
+    size_t block_bytes;
+    size_t max_message;
+    size_t searched; /* bytes at the beginning of the message that hold no delimiter */
+};
+
+struct cut_message {
+    const unsigned char *data;
+    size_t length;
+    size_t framed; /* bytes of the input that it took */
+    enum shmq_frame frame;
+};
+
+void cutter_init(struct cutter *cutter, const struct options *options, uint64_t max_message);
+/*
+ * Looks at the @size bytes at @data, where a message begins; @size is not 0.
+ *
+ * @at_end  nothing follows them
+ */
+enum cut cutter_next(struct cutter *cutter, const unsigned char *data, size_t size, bool at_end,
+                     struct cut_message *message);
+
+#endif

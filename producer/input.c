@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+#include "producer/input.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cli/say.h"
+#include "common/cli/stop.h"
+
+enum { PIPE_BYTES = 1024 * 1024 };
+
+static enum flow fail(struct input *input, struct outlet *outlet, const char *what, int error)
+{
+    return outlet_fail(outlet, EXIT_FAILED, "%s: %s: %s", input->label, what, strerrordesc_np(error));
+}
+
+static int open_path(const char *path)
+{
+    if (strcmp(path, "-") == 0)
+        return STDIN_FILENO;
+    /* Without O_NONBLOCK, opening a FIFO would wait for its writer where a signal can be missed. */
+    int fd;
+    do {
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    } while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+static enum flow go_to(struct input *input, struct outlet *outlet, uint64_t begin)
+{
+    off_t at =
+        input->fd == STDIN_FILENO ? lseek(input->fd, 0, SEEK_CUR) : lseek(input->fd, (off_t)begin, SEEK_SET);
+    if (at < 0)
+        return fail(input, outlet, "cannot be positioned", errno);
+    input->begin = input->offset = (uint64_t)at;
+    posix_fadvise(input->fd, at, 0, POSIX_FADV_SEQUENTIAL);
+    return FLOW_ON;
+}
+
+enum flow input_open(struct input *input, struct outlet *outlet, const char *path, struct range range)
+{
+    *input = (struct input){.path = path, .label = input_label(path), .end = range.end};
+    input->fd = open_path(path);
+    if (input->fd < 0)
+        return fail(input, outlet, "cannot be opened", errno);
+    struct stat st;
+    if (fstat(input->fd, &st) != 0)
+        return fail(input, outlet, "cannot be examined", errno);
+    input->regular = S_ISREG(st.st_mode);
+    outlet->rereadable = input->regular;
+    if (input->regular) {
+        input->size = (uint64_t)st.st_size;
+        return go_to(input, outlet, range.begin);
+    }
+    /* Larger gulps; refused where the user's share of pipe memory is used up, which does no harm. */
+    if (S_ISFIFO(st.st_mode))
+        fcntl(input->fd, F_SETPIPE_SZ, PIPE_BYTES);
+    return FLOW_ON;
+}
+
+static enum flow await_readable(struct input *input, struct outlet *outlet)
+{
+    for (;;) {
+        outlet_attend(outlet);
+        if (stop_requested != 0)
+            return FLOW_END;
+        int ready = stop_wait_fd(input->fd, POLLIN, outlet_attend_ns(outlet));
+        if (ready > 0)
+            return FLOW_ON;
+        if (ready < 0 && ready != -EINTR)
+            return fail(input, outlet, "cannot be waited for", -ready);
+    }
+}
+
+enum flow input_read(struct input *input, struct outlet *outlet, void *buffer, size_t size, size_t *got)
+{
+    *got = 0;
+    if (size > input->end - input->offset)
+        size = (size_t)(input->end - input->offset);
+    if (size == 0)
+        return FLOW_ON;
+    int error = echo_flush(&outlet->echo);
+    if (error != 0)
+        return outlet_fail(outlet, EXIT_FAILED, "standard output: cannot be written: %s", strerrordesc_np(-error));
+    for (;;) {
+        enum flow flow = input->regular ? FLOW_ON : await_readable(input, outlet);
+        if (flow != FLOW_ON)
+            return flow;
+        if (stop_requested != 0)
+            return FLOW_END;
+        ssize_t result = read(input->fd, buffer, size);
+        if (result >= 0) {
+            input->offset += (uint64_t)result;
+            *got = (size_t)result;
+            return FLOW_ON;
+        }
+        if (errno != EINTR && errno != EAGAIN)
+            return fail(input, outlet, "cannot be read", errno);
+    }
+}
+
+void input_close(struct input *input, uint64_t unused)
+{
+    if (input->fd != STDIN_FILENO) {
+        if (input->fd >= 0)
+            close(input->fd);
+    } else if (input->regular) {
+        lseek(input->fd, (off_t)unused, SEEK_SET);
+    }
+    if (!input->regular && input->fd >= 0 && unused < input->offset)
+        say_status("%s: %" PRIu64 " bytes were read ahead and not put", input->label, input->offset - unused);
+    input->fd = -1;
+}
+
+uint64_t input_left(const struct input *input)
+{
+    uint64_t end = input->size < input->end ? input->size : input->end;
+    return end > input->offset ? end - input->offset : 0;
+}
+
+bool input_count_before(const struct input *input, uint64_t offset, unsigned char delimiter, uint64_t *count)
+{
+    unsigned char buffer[64 * 1024];
+    uint64_t found = 0;
+    if (!input->regular)
+        return false;
+    for (uint64_t at = 0; at < offset;) {
+        size_t size = offset - at < sizeof(buffer) ? (size_t)(offset - at) : sizeof(buffer);
+        ssize_t got = pread(input->fd, buffer, size, (off_t)at);
+        if (got <= 0)
+            return false;
+        const unsigned char *next = buffer;
+        const unsigned char *end = buffer + got;
+        while ((next = memchr(next, delimiter, (size_t)(end - next))) != NULL) {
+            next++;
+            found++;
+        }
+        at += (uint64_t)got;
+    }
+    *count = found;
+    return true;
+}

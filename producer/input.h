@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SHMQ_PRODUCER_INPUT_H
+#define SHMQ_PRODUCER_INPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "producer/outlet.h"
+
+/* Which part of a file is to be read. */
+struct range {
+    uint64_t begin;
+    uint64_t end; /* UINT64_MAX: to its end, wherever that is by then */
+};
+
+/* One input while it is read. Offsets are bytes from the beginning of the file, or of what came from a pipe. */
+struct input {
+    const char *path;
+    const char *label; /* for messages */
+    int fd;
+    bool regular;
+    uint64_t begin;
+    uint64_t offset; /* next byte to be read */
+    uint64_t end;
+    uint64_t size; /* of a regular file when it was opened */
+};
+
+/* Opens @path ("-" is stdin) and goes to where @range begins. A failure is reported. */
+enum flow input_open(struct input *input, struct outlet *outlet, const char *path, struct range range);
+/*
+ * Reads what is there, at most @size bytes, waiting for some; 0 is the end. Statistics go on meanwhile.
+ * FLOW_END when an end is asked for.
+ */
+enum flow input_read(struct input *input, struct outlet *outlet, void *buffer, size_t size, size_t *got);
+/*
+ * Closes it. Bytes from @unused on were read but not put: stdin is wound back to them, if it can be,
+ * so that the next program finds them; else they are spoken of.
+ */
+void input_close(struct input *input, uint64_t unused);
+
+/* Bytes left to be read of a regular file, as far as is known. */
+uint64_t input_left(const struct input *input);
+/* How many messages end before @offset; counted in the file, if it can be. False if that is not known. */
+bool input_count_before(const struct input *input, uint64_t offset, unsigned char delimiter, uint64_t *count);
+
+#endif

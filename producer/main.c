@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "common/cli/say.h"
+#include "common/cli/stop.h"
+#include "producer/generator.h"
+#include "producer/inputs.h"
+#include "producer/options.h"
+#include "producer/outlet.h"
+#include "producer/source.h"
+
+static enum flow check_output(struct outlet *outlet, const struct options *options)
+{
+    int flags = fcntl(STDOUT_FILENO, F_GETFL);
+    if (options->echo != NULL && (flags < 0 || (flags & O_ACCMODE) == O_RDONLY))
+        return outlet_fail(outlet, EXIT_FAILED, "standard output: not open for writing (which --echo needs)");
+    return FLOW_ON;
+}
+
+static enum flow resume(struct outlet *outlet, struct inputs *inputs, const struct options *options)
+{
+    uint64_t done = 0;
+    if (!options->resume)
+        return FLOW_ON;
+    int error = shmq_resume_offset(outlet->queue, &done);
+    if (error != 0)
+        return outlet_fail(outlet, (int)exit_status_of(error), "queue '%s': --resume: %s", outlet->name,
+                           shmq_strerror(error));
+    return inputs_resume(inputs, outlet, options, done);
+}
+
+static enum flow produce(struct outlet *outlet, struct inputs *inputs, const struct options *options,
+                         uint64_t seed)
+{
+    enum flow flow = check_output(outlet, options);
+    if (flow == FLOW_ON)
+        flow = inputs_check(inputs, outlet, options);
+    if (flow == FLOW_ON)
+        flow = outlet_open(outlet, options, options->resume ? inputs->source_id : 0);
+    if (flow == FLOW_ON)
+        flow = resume(outlet, inputs, options);
+    if (flow == FLOW_ON)
+        flow = source_run(outlet, inputs, options, seed);
+    return flow;
+}
+
+int main(int argc, char **argv)
+{
+    static struct outlet outlet;
+    struct options options;
+    struct inputs inputs = {0};
+
+    say_init("producer");
+    argv[0] = (char *)(uintptr_t)say_program(); /* getopt's messages name it */
+    stop_init();
+    options_parse(&options, argc, argv);
+    uint64_t seed = options.seed_given ? options.seed : generator_any_seed();
+    /* The pauses draw from numbers of their own, so that they do not change those that are put. */
+    outlet_init(&outlet, &options, seed + 1);
+
+    produce(&outlet, &inputs, &options, seed);
+    bool opened = outlet.queue != NULL;
+    int status = outlet_close(&outlet);
+    progress_end(&outlet.progress);
+    if (opened)
+        outlet_report(&outlet);
+    inputs_free(&inputs);
+    options_free(&options);
+    return status;
+}

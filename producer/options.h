@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SHMQ_PRODUCER_OPTIONS_H
+#define SHMQ_PRODUCER_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/cli/options.h"
+
+enum source_kind { SOURCE_INPUTS, SOURCE_RANDOM, SOURCE_WORDS };
+
+enum framing { FRAMING_DELIMITER, FRAMING_LENGTH32, FRAMING_BLOCK, FRAMING_WHOLE };
+
+enum on_full { ON_FULL_BLOCK, ON_FULL_FAIL, ON_FULL_DROP };
+
+struct options {
+    struct common_options common;
+
+    enum source_kind source;
+    const char **inputs; /* "-" is stdin; never empty with SOURCE_INPUTS */
+    size_t input_count;
+    char **words;
+    size_t word_count;
+    bool input_given;
+    bool random_given;
+
+    enum framing framing;
+    const char *framing_given; /* the option that chose it; NULL */
+    unsigned char delimiter;
+    uint64_t block_bytes;
+
+    bool split_given;
+    uint64_t split_part;  /* 1..split_parts */
+    uint64_t split_parts; /* 1 without --split */
+    bool resume;
+
+    uint64_t count; /* 0: no limit */
+    double rate;    /* messages a second; 0: as fast as it goes */
+    bool delay_given;
+    int64_t delay_min_ns;
+    int64_t delay_max_ns;
+    bool seed_given;
+    uint64_t seed;
+
+    const char *echo; /* the prefix; NULL: no echo */
+    enum on_full on_full;
+    int64_t timeout_ns; /* negative: for ever */
+    bool progress;
+};
+
+extern const char producer_help[];
+
+/* Reads the command line; a mistake in it ends the program with EXIT_USAGE. */
+void options_parse(struct options *options, int argc, char **argv);
+void options_free(struct options *options);
+
+/* "standard input" for "-". */
+const char *input_label(const char *path);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SHMQ_PRODUCER_OUTLET_H
+#define SHMQ_PRODUCER_OUTLET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "common/cli/progress.h"
+#include "common/shmq.h"
+#include "producer/echo.h"
+#include "producer/options.h"
+#include "producer/pace.h"
+
+/* Whether to go on after a step. A failure has been reported, and its exit status noted in the outlet. */
+enum flow {
+    FLOW_ON,
+    FLOW_END, /* the count is reached, or an end was asked for */
+    FLOW_FAILED,
+};
+
+enum { OUTLET_BATCH = 512 };
+
+/* The one way into the queue: pacing, full queue, count, echo and statistics are seen to here. */
+struct outlet {
+    struct shmq *queue;
+    const char *name;
+    uint64_t max_message;
+    bool rereadable; /* what was read and not put can be read again: an end is taken at once */
+    uint64_t left;   /* messages still to be put */
+    uint64_t skip;   /* bytes of the source, framing included, that an earlier run has put */
+    uint64_t dropped;
+    enum on_full on_full;
+    int64_t timeout_ns;
+    int64_t stopped_ns; /* when the end was first seen while the queue was full; 0: not yet */
+    enum shmq_frame frame;
+    unsigned char delimiter;
+    struct pace pace;
+    struct progress progress;
+    struct echo echo;
+    int status;
+};
+
+void outlet_init(struct outlet *outlet, const struct options *options, uint64_t seed);
+/*
+ * Attaches to the queue, making it where it is missing. @source_id is 0 without --resume.
+ * Returns FLOW_ON or FLOW_FAILED.
+ */
+enum flow outlet_open(struct outlet *outlet, const struct options *options, uint64_t source_id);
+
+/*
+ * Puts @count messages in the order given; all of one @frame.
+ *
+ * @taken  receives how many are in the queue, or were dropped or skipped as they should be
+ */
+enum flow outlet_put(struct outlet *outlet, const struct iovec *messages, size_t count, enum shmq_frame frame,
+                     size_t *taken);
+
+/* True if messages may be written straight into the queue with the next two. */
+bool outlet_takes_in_place(const struct outlet *outlet);
+/* Waits for the turn of a message of @size bytes, and for its room. */
+enum flow outlet_reserve(struct outlet *outlet, size_t size, void **payload);
+/* Puts the @length bytes that are in the reserved room. */
+enum flow outlet_commit(struct outlet *outlet, size_t length, enum shmq_frame frame);
+
+/* What is due from time to time: the status line, SIGUSR1. */
+void outlet_attend(struct outlet *outlet);
+/* Until when a wait may last before outlet_attend is due; negative: for ever. */
+int64_t outlet_attend_ns(const struct outlet *outlet);
+
+/* Reports and notes a failure. */
+enum flow outlet_fail(struct outlet *outlet, int status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Marks the stream complete, if all went well so far, or leaves it to be resumed. Returns the exit status. */
+int outlet_close(struct outlet *outlet);
+/* The closing line. */
+void outlet_report(const struct outlet *outlet);
+
+#endif

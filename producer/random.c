@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#include "producer/random.h"
+
+#include <stdio.h>
+
+#include "producer/generator.h"
+
+enum { LOWEST = 1, HIGHEST = 100, DIGITS = 4 };
+
+enum flow random_run(struct outlet *outlet, uint64_t seed)
+{
+    char texts[OUTLET_BATCH][DIGITS];
+    struct iovec batch[OUTLET_BATCH];
+    struct generator generator;
+    generator_init(&generator, seed);
+    /* Where messages wait for their time, none is made before it. */
+    size_t count = pace_is_set(&outlet->pace) ? 1 : OUTLET_BATCH;
+    enum flow flow = FLOW_ON;
+    while (flow == FLOW_ON) {
+        for (size_t i = 0; i < count; i++) {
+            unsigned number = (unsigned)generator_between(&generator, LOWEST, HIGHEST);
+            int length = snprintf(texts[i], DIGITS, "%u", number % (HIGHEST + 1));
+            batch[i] = (struct iovec){texts[i], (size_t)length};
+        }
+        size_t taken;
+        flow = outlet_put(outlet, batch, count, SHMQ_FRAME_DELIMITER, &taken);
+    }
+    return flow;
+}
