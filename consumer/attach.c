@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#include "consumer/attach.h"
+
+#include <errno.h>
+
+#include "common/cli/say.h"
+#include "consumer/deadline.h"
+
+/* Names of shared memory cannot be waited for. */
+#define FIRST_PAUSE_NS INT64_C(1000000)
+#define LONGEST_PAUSE_NS INT64_C(50000000)
+
+int attach(const struct consumer_options *options, struct tally *tally, struct shmq **handle)
+{
+    int64_t end = options->idle_ns < 0 ? INT64_MAX : deadline_after(options->idle_ns);
+    int64_t pause_ns = FIRST_PAUSE_NS;
+    bool told = false;
+
+    for (;;) {
+        int64_t next = deadline_after(pause_ns);
+        int result = shmq_open(handle, options->common.queue, SHMQ_CONSUMER, &options->common.shmq);
+
+        if (result != -ENOENT)
+            return result;
+        if (!told)
+            say_detail("waiting for queue %s to appear", options->common.queue);
+        told = true;
+        if (stop_requested)
+            return -EINTR;
+        if (stop_now_ns() >= end)
+            return -ETIMEDOUT;
+        stop_sleep_until(next < end ? next : end);
+        tally_attend(tally);
+        pause_ns = pause_ns * 2 < LONGEST_PAUSE_NS ? pause_ns * 2 : LONGEST_PAUSE_NS;
+    }
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+#include "consumer/batch.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cli/stop.h"
+
+#define BUFFER_BYTES ((size_t)256 * 1024)
+/* From here on a copy costs more than a vector of its own. */
+#define LARGE_BYTES ((size_t)16 * 1024)
+/* Before it, the payload, after it. */
+#define VECTORS_A_MESSAGE 3
+
+struct batch_writer *batch_writer_create(int fd, const struct framing *framing)
+{
+    struct batch_writer *writer = calloc(1, sizeof(*writer));
+
+    if (!writer)
+        return NULL;
+    writer->fd = fd;
+    writer->framing = *framing;
+    writer->buffer = malloc(BUFFER_BYTES);
+    if (!writer->buffer) {
+        free(writer);
+        return NULL;
+    }
+    return writer;
+}
+
+void batch_writer_destroy(struct batch_writer *writer)
+{
+    if (!writer)
+        return;
+    free(writer->buffer);
+    free(writer);
+}
+
+static bool has_room(const struct batch_writer *writer, size_t length)
+{
+    size_t copied = length < LARGE_BYTES ? length : 0;
+
+    return writer->used + copied + FRAMING_OVERHEAD_MAX <= BUFFER_BYTES &&
+           writer->vectors_used + VECTORS_A_MESSAGE <= BATCH_VECTORS;
+}
+
+static void add_vector(struct batch_writer *writer, const void *data, size_t length)
+{
+    struct iovec *vector = &writer->vectors[writer->vectors_used++];
+
+    /* writev does not write through it. */
+    vector->iov_base = (void *)(uintptr_t)data;
+    vector->iov_len = length;
+}
+
+/* Puts the last @length bytes of the buffer into the vectors, as part of the last one where they follow it. */
+static void add_buffered(struct batch_writer *writer, size_t length)
+{
+    unsigned char *from = writer->buffer + writer->used;
+
+    if (length == 0)
+        return;
+    writer->used += length;
+    if (writer->vectors_used > 0) {
+        struct iovec *last = &writer->vectors[writer->vectors_used - 1];
+
+        if ((unsigned char *)last->iov_base + last->iov_len == from) {
+            last->iov_len += length;
+            return;
+        }
+    }
+    add_vector(writer, from, length);
+}
+
+static void add_message(struct batch_writer *writer, const struct shmq_message *message)
+{
+    unsigned char *to = writer->buffer + writer->used;
+    size_t length = framing_before(&writer->framing, message, to);
+
+    if (message->length >= LARGE_BYTES) {
+        add_buffered(writer, length);
+        add_vector(writer, message->data, message->length);
+        length = 0;
+    } else if (message->length > 0) {
+        memcpy(to + length, message->data, message->length);
+        length += message->length;
+    }
+    length += framing_after(&writer->framing, writer->buffer + writer->used + length);
+    add_buffered(writer, length);
+}
+
+/* Messages that are written whole, and the first boundary between messages at or after what is written. */
+static size_t whole_messages(const struct batch_writer *writer, uint64_t *boundary)
+{
+    uint64_t end = 0;
+    size_t whole = 0;
+
+    while (whole < writer->count && end < writer->written) {
+        uint64_t next = end + framing_size(&writer->framing, &writer->messages[whole]);
+
+        if (next > writer->written) {
+            *boundary = next;
+            return whole;
+        }
+        end = next;
+        whole++;
+    }
+    *boundary = end;
+    return whole;
+}
+
+/* Cuts the vectors from @first on down to @bytes. */
+static void cut_vectors(struct batch_writer *writer, size_t first, uint64_t bytes)
+{
+    size_t i = first;
+
+    for (; i < writer->vectors_used && bytes > 0; i++) {
+        if (writer->vectors[i].iov_len > bytes)
+            writer->vectors[i].iov_len = (size_t)bytes;
+        bytes -= writer->vectors[i].iov_len;
+    }
+    writer->vectors_used = i;
+}
+
+/* Takes @bytes off the vectors; returns the first that has something left. */
+static size_t skip_written(struct batch_writer *writer, size_t first, size_t bytes)
+{
+    writer->written += bytes;
+    while (first < writer->vectors_used && bytes >= writer->vectors[first].iov_len)
+        bytes -= writer->vectors[first++].iov_len;
+    if (bytes > 0) {
+        writer->vectors[first].iov_base = (unsigned char *)writer->vectors[first].iov_base + bytes;
+        writer->vectors[first].iov_len -= bytes;
+    }
+    return first;
+}
+
+/* A descriptor that others have made non-blocking: waits until it takes something. */
+static int wait_writable(int fd)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLOUT};
+
+    return poll(&wait, 1, -1) < 0 && errno != EINTR ? -errno : 0;
+}
+
+static int flush(struct batch_writer *writer)
+{
+    bool cut = false;
+    size_t first = 0;
+    int result = 0;
+
+    while (first < writer->vectors_used) {
+        ssize_t bytes = writev(writer->fd, writer->vectors + first, (int)(writer->vectors_used - first));
+
+        if (bytes >= 0)
+            first = skip_written(writer, first, (size_t)bytes);
+        else if (errno == EAGAIN)
+            result = wait_writable(writer->fd);
+        else if (errno != EINTR)
+            result = -errno;
+        if (result < 0)
+            break;
+        if (first < writer->vectors_used && stop_requested && !cut) {
+            uint64_t boundary;
+
+            whole_messages(writer, &boundary);
+            cut_vectors(writer, first, boundary - writer->written);
+            cut = true;
+        }
+    }
+    writer->used = 0;
+    writer->vectors_used = 0;
+    return result < 0 ? result : cut ? -EINTR : 0;
+}
+
+int batch_write(struct batch_writer *writer, const struct shmq_message *messages, size_t count, size_t *done)
+{
+    uint64_t boundary;
+    int result = 0;
+
+    writer->messages = messages;
+    writer->count = count;
+    writer->written = 0;
+    for (size_t i = 0; i < count && result == 0; i++) {
+        if (writer->framing.kind == FRAMING_LENGTH32 && messages[i].length > UINT32_MAX) {
+            result = flush(writer);
+            result = result < 0 ? result : -EMSGSIZE;
+            break;
+        }
+        if (!has_room(writer, messages[i].length))
+            result = flush(writer);
+        if (result == 0)
+            add_message(writer, &messages[i]);
+    }
+    if (result == 0)
+        result = flush(writer);
+    *done = result == 0 ? count : whole_messages(writer, &boundary);
+    return result;
+}

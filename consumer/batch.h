@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CONSUMER_BATCH_H
+#define CONSUMER_BATCH_H
+
+#include <sys/uio.h>
+
+#include "consumer/framing.h"
+
+/*
+ * Writes a batch of messages, framed, to a descriptor. Small messages are gathered in a buffer; large ones are
+ * written straight from the queue. Each write holds whole messages only.
+ */
+
+#define BATCH_VECTORS 1024 /* of one writev; IOV_MAX of Linux */
+
+struct batch_writer {
+    int fd;
+    struct framing framing;
+    unsigned char *buffer;
+    size_t used; /* bytes of the buffer */
+    size_t vectors_used;
+    uint64_t written; /* bytes of the batch in hand */
+    const struct shmq_message *messages;
+    size_t count;
+    struct iovec vectors[BATCH_VECTORS];
+};
+
+/* Returns NULL when there is no memory. */
+struct batch_writer *batch_writer_create(int fd, const struct framing *framing);
+void batch_writer_destroy(struct batch_writer *writer);
+
+/*
+ * Writes @count messages.
+ *
+ * @done  receives how many were written whole
+ *
+ * Return: 0; -EINTR when an orderly end was asked for while the reader kept it waiting: the message that was
+ *         begun is finished first; -EMSGSIZE for one that the framing cannot express; else what writev said.
+ */
+int batch_write(struct batch_writer *writer, const struct shmq_message *messages, size_t count, size_t *done);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+#include "consumer/guard.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void ignore_signals(void)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP};
+
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+        signal(signals[i], SIG_IGN);
+}
+
+/* Keeps nothing of the consumer's open but the one end: somebody may wait for the end of its stdout. */
+static void keep_only(int fd)
+{
+    if (fd != 0)
+        dup2(fd, 0);
+    if (close_range(1, ~0U, 0) == 0)
+        return;
+    for (int other = 1; other < 1024; other++)
+        close(other);
+}
+
+static _Noreturn void watch(int fd)
+{
+    pid_t group = 0;
+    pid_t told;
+    ssize_t got;
+
+    ignore_signals();
+    setpgid(0, 0);
+    prctl(PR_SET_NAME, "consumer-guard");
+    keep_only(fd);
+    while ((got = read(0, &told, sizeof(told))) != 0) {
+        if (got == (ssize_t)sizeof(told))
+            group = told;
+        else if (got < 0 && errno != EINTR)
+            break;
+    }
+    if (group > 0)
+        kill(-group, SIGKILL);
+    _exit(0);
+}
+
+int guard_start(struct guard *guard)
+{
+    int ends[2];
+
+    guard->pid = -1;
+    guard->fd = -1;
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return -errno;
+    guard->pid = fork();
+    if (guard->pid == 0) {
+        close(ends[1]);
+        watch(ends[0]);
+    }
+    close(ends[0]);
+    if (guard->pid < 0) {
+        int error = errno;
+
+        close(ends[1]);
+        return -error;
+    }
+    guard->fd = ends[1];
+    return 0;
+}
+
+void guard_tell(const struct guard *guard, pid_t group)
+{
+    ssize_t written;
+
+    /* A guard that is gone leaves the parent-death signal, which is enough for plain commands. */
+    do {
+        written = write(guard->fd, &group, sizeof(group));
+    } while (written < 0 && errno == EINTR);
+}
+
+void guard_stop(struct guard *guard)
+{
+    if (guard->pid < 0)
+        return;
+    close(guard->fd);
+    while (waitpid(guard->pid, NULL, 0) < 0 && errno == EINTR) {
+    }
+    guard->pid = -1;
+    guard->fd = -1;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#include <signal.h>
+
+#include "common/cli/say.h"
+#include "common/cli/stop.h"
+#include "consumer/options.h"
+#include "consumer/run.h"
+
+int main(int argc, char **argv)
+{
+    static char name[] = "consumer";
+    struct consumer_options options;
+
+    say_init(name);
+    if (argc > 0)
+        argv[0] = name; /* for what getopt_long says */
+    consumer_options_read(&options, argc, argv);
+    stop_init();
+    signal(SIGXFSZ, SIG_IGN); /* EFBIG is reported instead */
+    signal(SIGCHLD, SIG_DFL); /* ignored by our parent, it would cost us the commands' exit statuses */
+    options.common.shmq.stop = &stop_requested;
+    return (int)run(&options);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CONSUMER_OPTIONS_H
+#define CONSUMER_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/cli/options.h"
+#include "consumer/framing.h"
+
+enum sink_kind {
+    SINK_STDOUT,
+    SINK_OUTPUT,
+    SINK_EXEC,
+    SINK_PIPE,
+    SINK_DISCARD,
+};
+
+struct consumer_options {
+    struct common_options common;
+    enum sink_kind sink;
+    const char *target; /* of the sink: file or command */
+    struct framing framing;
+    uint64_t count;  /* 0: no limit */
+    int64_t idle_ns; /* negative: for ever */
+    bool progress;
+
+    bool has_work;
+    int64_t work_min_ns;
+    int64_t work_max_ns;
+
+    uint32_t retries;
+    int64_t backoff_min_ns;
+    int64_t backoff_max_ns;
+    int64_t exec_timeout_ns; /* 0: none */
+};
+
+/* True where each message is worked on, and acknowledged, by itself. */
+static inline bool options_one_by_one(const struct consumer_options *options)
+{
+    return options->has_work || options->sink == SINK_EXEC;
+}
+
+/* Reads the command line; ends the program with EXIT_USAGE where it makes no sense. */
+void consumer_options_read(struct consumer_options *options, int argc, char **argv);
+
+/* The text of --help, before that of the common options. */
+extern const char consumer_help[];
+
+#endif

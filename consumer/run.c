@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+#include "consumer/run.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "common/cli/say.h"
+#include "consumer/attach.h"
+#include "consumer/deadline.h"
+#include "consumer/sink.h"
+#include "consumer/work.h"
+
+/* Why the loop ended; else it is a negative errno of the library, where -EINTR says that it was asked for. */
+enum end {
+    END_NOT_YET = 0,
+    END_COUNT,  /* --count is reached */
+    END_IDLE,   /* --idle is over */
+    END_FAILED, /* the sink failed, and has said why */
+};
+
+struct consumer {
+    const struct consumer_options *options;
+    struct tally tally;
+    struct sink *sink;
+    struct shmq *handle;
+    struct shmq_message *messages; /* options.prefetch of them */
+    struct work work;
+    int64_t idle_end_ns;
+};
+
+static void say_redelivered(const struct consumer *consumer, const struct shmq_message *messages, size_t count)
+{
+    char id[SHMQ_ID_SIZE];
+
+    if (say_get_level() < SAY_DETAILS)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        if (!messages[i].redelivered)
+            continue;
+        shmq_message_id(consumer->handle, &messages[i], id);
+        say_detail("message %s is redelivered (failed attempts: %u)", id, messages[i].attempts);
+    }
+}
+
+/* Slow work must not keep the ring from moving on; where the message cannot be moved, it is worked on in place. */
+static int hold(struct consumer *consumer)
+{
+    int result = shmq_hold(consumer->handle, consumer->messages);
+
+    return result == -ENOSPC || result == -EBUSY ? 0 : result;
+}
+
+static int end_of(enum sink_result result)
+{
+    switch (result) {
+    case SINK_STOPPED:
+        return -EINTR;
+    case SINK_FAILED:
+        return END_FAILED;
+    case SINK_OK:
+        break;
+    }
+    return END_NOT_YET;
+}
+
+static int deliver(struct consumer *consumer, const struct shmq_message *messages, size_t count)
+{
+    enum sink_result result;
+    size_t done = 0;
+    int end = 0;
+
+    say_redelivered(consumer, messages, count);
+    if (consumer->options->has_work)
+        work_do(&consumer->work, &consumer->tally);
+    result = consumer->sink->operations->deliver(consumer->sink, messages, count, &done);
+    if (done > 0)
+        end = shmq_acknowledge(consumer->handle, done);
+    if (end < 0)
+        return end;
+    tally_count(&consumer->tally, messages, done);
+    return end_of(result);
+}
+
+/* Delivers what was leased: as one batch, or message by message. */
+static int deliver_all(struct consumer *consumer, size_t count)
+{
+    size_t step = options_one_by_one(consumer->options) ? 1 : count;
+    int end = END_NOT_YET;
+
+    if (step == 1 && count == 1 && options_one_by_one(consumer->options))
+        end = hold(consumer);
+    for (size_t first = 0; first < count && end == END_NOT_YET; first += step) {
+        if (first > 0 && stop_requested)
+            return -EINTR;
+        end = deliver(consumer, consumer->messages + first, step);
+        tally_attend(&consumer->tally);
+    }
+    return end;
+}
+
+/* Nothing has come for a while. */
+static int look_around(struct consumer *consumer)
+{
+    const struct sink_operations *operations = consumer->sink->operations;
+
+    tally_attend(&consumer->tally);
+    if (stop_now_ns() >= consumer->idle_end_ns)
+        return END_IDLE;
+    return operations->check ? end_of(operations->check(consumer->sink)) : END_NOT_YET;
+}
+
+static int64_t time_to_wait(const struct consumer *consumer)
+{
+    int64_t left;
+
+    if (consumer->idle_end_ns == INT64_MAX)
+        return LOOK_NS;
+    left = consumer->idle_end_ns - stop_now_ns();
+    if (left < 0)
+        return 0;
+    return left < LOOK_NS ? left : LOOK_NS;
+}
+
+static int step(struct consumer *consumer)
+{
+    const struct consumer_options *options = consumer->options;
+    size_t max = options->common.shmq.prefetch;
+    size_t count = 0;
+    int end;
+
+    if (stop_requested)
+        return -EINTR;
+    if (options->count > 0) {
+        uint64_t left = options->count - consumer->tally.progress.messages;
+
+        if (left == 0)
+            return END_COUNT;
+        max = left < max ? (size_t)left : max;
+    }
+    end = shmq_lease_many(consumer->handle, consumer->messages, max, &count, time_to_wait(consumer));
+    if (end == -ETIMEDOUT || end == -EAGAIN)
+        return look_around(consumer);
+    if (end < 0)
+        return end;
+    end = deliver_all(consumer, count);
+    if (options->idle_ns >= 0)
+        consumer->idle_end_ns = deadline_after(options->idle_ns);
+    return end;
+}
+
+static int consume(struct consumer *consumer)
+{
+    const struct consumer_options *options = consumer->options;
+    int end = attach(options, &consumer->tally, &consumer->handle);
+
+    if (end == -ETIMEDOUT)
+        return END_IDLE;
+    if (end < 0)
+        return end;
+    consumer->sink->handle = consumer->handle;
+    consumer->idle_end_ns = options->idle_ns < 0 ? INT64_MAX : deadline_after(options->idle_ns);
+    while (end == END_NOT_YET)
+        end = step(consumer);
+    return end;
+}
+
+static void say_why(const struct consumer *consumer, int error)
+{
+    const char *queue = consumer->options->common.queue;
+    unsigned long long delivered = consumer->tally.progress.messages;
+
+    switch (error) {
+    case -EOWNERDEAD:
+        say_error("queue %s: a producer died before it finished; %llu messages delivered (start it again for "
+                  "the rest)",
+                  queue, delivered);
+        break;
+    case -ESHUTDOWN:
+        say_error("queue %s: was shut down; %llu messages delivered", queue, delivered);
+        break;
+    case -EUSERS:
+        say_error("queue %s: all seats are taken (stop a consumer, or create the queue with more --seats)", queue);
+        break;
+    default:
+        say_error("queue %s: %s", queue, shmq_strerror(error));
+        break;
+    }
+}
+
+static enum exit_status finish(struct consumer *consumer, int end)
+{
+    const char *why = NULL;
+
+    if (end == -EINTR)
+        why = "stopped by a signal";
+    else if (end == END_IDLE)
+        why = "idle";
+    else if (end < 0 && end != -ENODATA)
+        say_why(consumer, end);
+    tally_total(&consumer->tally, why);
+    if (end == END_FAILED || end == -EUSERS)
+        return EXIT_FAILED;
+    return end >= 0 || end == -EINTR || end == -ENODATA ? EXIT_DONE : exit_status_of(end);
+}
+
+enum exit_status run(const struct consumer_options *options)
+{
+    struct consumer consumer = {.options = options};
+    enum exit_status status = EXIT_FAILED;
+    int end;
+
+    tally_init(&consumer.tally, options->progress);
+    work_init(&consumer.work, options->work_min_ns, options->work_max_ns);
+    consumer.messages = calloc(options->common.shmq.prefetch, sizeof(*consumer.messages));
+    if (!consumer.messages) {
+        say_error("memory: %s", shmq_strerror(ENOMEM));
+        return EXIT_FAILED;
+    }
+    consumer.sink = sink_open(options, &consumer.tally);
+    if (!consumer.sink) {
+        status = stop_requested ? EXIT_DONE : EXIT_FAILED;
+        goto free_messages;
+    }
+    end = consume(&consumer);
+    /* First, since completing the sink may take long, and others can have what is left. */
+    (void)shmq_close(consumer.handle); /* what was acknowledged is no loss when the queue has gone */
+    if (consumer.sink->operations->close(consumer.sink) != SINK_OK)
+        end = END_FAILED;
+    status = finish(&consumer, end);
+free_messages:
+    free(consumer.messages);
+    return status;
+}

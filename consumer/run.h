@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CONSUMER_RUN_H
+#define CONSUMER_RUN_H
+
+#include "consumer/options.h"
+
+/* Moves messages from the queue to the sink until the end; returns the program's exit status. */
+enum exit_status run(const struct consumer_options *options);
+
+#endif

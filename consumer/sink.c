@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+#include "consumer/sink.h"
+
+struct sink *sink_open(const struct consumer_options *options, struct tally *tally)
+{
+    switch (options->sink) {
+    case SINK_EXEC:
+        return sink_exec_open(options, tally);
+    case SINK_PIPE:
+        return sink_pipe_open(options, tally);
+    case SINK_DISCARD:
+        return sink_discard_open(options, tally);
+    case SINK_STDOUT:
+    case SINK_OUTPUT:
+        break;
+    }
+    return sink_stream_open(options, tally);
+}

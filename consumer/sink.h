@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CONSUMER_SINK_H
+#define CONSUMER_SINK_H
+
+#include "common/shmq.h"
+#include "consumer/options.h"
+#include "consumer/tally.h"
+
+/* Where messages go. One file a sink; each embeds struct sink as its first member. */
+
+enum sink_result {
+    SINK_OK,
+    SINK_STOPPED, /* an orderly end was asked for before all was delivered */
+    SINK_FAILED,  /* and the user was told why */
+};
+
+struct sink;
+
+struct sink_operations {
+    /*
+     * Delivers messages; what it has delivered for good may be acknowledged.
+     *
+     * @done  receives how many, from the first; all of them with SINK_OK
+     */
+    enum sink_result (*deliver)(struct sink *sink, const struct shmq_message *messages, size_t count,
+                                size_t *done);
+    /* Called while there is nothing to deliver, to find out early that nothing could be; may be NULL. */
+    enum sink_result (*check)(struct sink *sink);
+    /* Completes what was delivered, and frees the sink. */
+    enum sink_result (*close)(struct sink *sink);
+};
+
+struct sink {
+    const struct sink_operations *operations;
+    const struct consumer_options *options;
+    struct tally *tally;
+    struct shmq *handle; /* NULL until the queue is attached */
+};
+
+/* Each opens its sink before the queue is attached; NULL if that failed, and the user was told why. */
+struct sink *sink_stream_open(const struct consumer_options *options, struct tally *tally);
+struct sink *sink_discard_open(const struct consumer_options *options, struct tally *tally);
+struct sink *sink_pipe_open(const struct consumer_options *options, struct tally *tally);
+struct sink *sink_exec_open(const struct consumer_options *options, struct tally *tally);
+
+/* The one that the options ask for. */
+struct sink *sink_open(const struct consumer_options *options, struct tally *tally);
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+#include "consumer/sink.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+
+#include "common/cli/say.h"
+#include "consumer/batch.h"
+#include "consumer/command.h"
+#include "consumer/deadline.h"
+
+/* --pipe: one command that reads all messages. If we die it sees the end of its stdin. */
+
+/* Between the end of a command's stdin and that of the command. */
+#define GOING_NS INT64_C(1000000000)
+
+struct pipe_sink {
+    struct sink base;
+    struct command command;
+    bool running;
+    struct batch_writer *writer;
+};
+
+/* Waits for the command's end, which may take long: it may be sorting. False if it had not come by then. */
+static bool wait_for_end(struct pipe_sink *sink, int64_t deadline_ns)
+{
+    while (!command_has_ended(&sink->command)) {
+        struct pollfd watch = {.fd = sink->command.watch, .events = POLLIN};
+
+        if (stop_now_ns() >= deadline_ns)
+            return false;
+        poll(&watch, 1, sink->command.watch >= 0 ? LOOK_MS : LOOK_BLIND_MS);
+        tally_attend(sink->base.tally);
+    }
+    return true;
+}
+
+/* The command has gone, is going, or will not read on. */
+static enum sink_result report_end(struct pipe_sink *sink)
+{
+    char status[80] = "it has closed its stdin";
+
+    sink->running = false;
+    command_end_input(&sink->command);
+    if (wait_for_end(sink, deadline_after(GOING_NS)))
+        command_describe(command_reap(&sink->command), status, sizeof(status));
+    say_error("--pipe: the command takes no more: %s (what was not written stays in the queue)", status);
+    return SINK_FAILED;
+}
+
+static enum sink_result pipe_deliver(struct sink *base, const struct shmq_message *messages, size_t count,
+                                     size_t *done)
+{
+    struct pipe_sink *sink = (struct pipe_sink *)base;
+    int result = batch_write(sink->writer, messages, count, done);
+
+    if (result == 0)
+        return SINK_OK;
+    if (result == -EINTR)
+        return SINK_STOPPED;
+    if (result == -EMSGSIZE) {
+        say_error("--pipe: a message of %zu bytes does not fit into --length-prefixed (it stays in the queue)",
+                  messages[*done].length);
+        return SINK_FAILED;
+    }
+    /* What the pipe held when its reader went was read by nobody. */
+    *done = 0;
+    if (result == -EPIPE)
+        return report_end(sink);
+    say_error("--pipe: cannot write to the command: %s (what was not written stays in the queue)",
+              shmq_strerror(result));
+    return SINK_FAILED;
+}
+
+static enum sink_result pipe_check(struct sink *base)
+{
+    struct pipe_sink *sink = (struct pipe_sink *)base;
+
+    return command_has_ended(&sink->command) ? report_end(sink) : SINK_OK;
+}
+
+static enum sink_result pipe_close(struct sink *base)
+{
+    struct pipe_sink *sink = (struct pipe_sink *)base;
+    enum sink_result result = SINK_OK;
+    char text[80];
+    int status;
+
+    if (sink->running) {
+        command_end_input(&sink->command);
+        wait_for_end(sink, INT64_MAX);
+        status = command_reap(&sink->command);
+        if (status != 0) {
+            command_describe(status, text, sizeof(text));
+            say_error("--pipe: the command failed: %s (it was given all messages that are acknowledged)", text);
+            result = SINK_FAILED;
+        }
+    }
+    batch_writer_destroy(sink->writer);
+    free(sink);
+    return result;
+}
+
+static const struct sink_operations pipe_operations = {
+    .deliver = pipe_deliver,
+    .check = pipe_check,
+    .close = pipe_close,
+};
+
+static int start(struct pipe_sink *sink)
+{
+    const struct consumer_options *options = sink->base.options;
+    int result;
+
+    if (setenv("SHMQ_QUEUE", options->common.queue, 1) < 0)
+        return -errno;
+    result = command_start(&sink->command, options->target, NULL);
+    if (result < 0)
+        return result;
+    sink->running = true;
+    sink->writer = batch_writer_create(sink->command.input, &options->framing);
+    return sink->writer ? 0 : -ENOMEM;
+}
+
+struct sink *sink_pipe_open(const struct consumer_options *options, struct tally *tally)
+{
+    struct pipe_sink *sink = calloc(1, sizeof(*sink));
+    int result = -ENOMEM;
+
+    if (sink) {
+        sink->base = (struct sink){.operations = &pipe_operations, .options = options, .tally = tally};
+        result = start(sink);
+        if (result == 0)
+            return &sink->base;
+        pipe_close(&sink->base);
+    }
+    say_error("--pipe: cannot start the command: %s", shmq_strerror(result));
+    return NULL;
+}
