@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+#include "monitor/fields.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "common/shmq.h"
+
+#define QUEUE(field, type, metric, help)                                                                          \
+    {                                                                                                             \
+#field, type, metric, offsetof(struct shmq_stat, field), help                                             \
+    }
+#define LANE(field, type, metric, help)                                                                           \
+    {                                                                                                             \
+#field, type, metric, offsetof(struct shmq_lane_stat, field), help                                        \
+    }
+#define SEAT(field, type, metric, help)                                                                           \
+    {                                                                                                             \
+#field, type, metric, offsetof(struct shmq_seat_stat, field), help                                        \
+    }
+
+const struct field fields_queue[] = {
+    QUEUE(queue_id, FIELD_ID, METRIC_NONE, ""),
+    QUEUE(messages, FIELD_U64, METRIC_GAUGE, "Messages committed and not acknowledged."),
+    QUEUE(message_bytes, FIELD_U64, METRIC_GAUGE, "Payload of the messages committed and not acknowledged."),
+    QUEUE(put_messages, FIELD_U64, METRIC_COUNTER, "Messages committed since the queue was made."),
+    QUEUE(put_bytes, FIELD_U64, METRIC_COUNTER, "Bytes committed since the queue was made, framing included."),
+    QUEUE(producers, FIELD_U32, METRIC_GAUGE, "Producers alive."),
+    QUEUE(consumers, FIELD_U32, METRIC_GAUGE, "Consumers alive."),
+    QUEUE(unfinished, FIELD_U32, METRIC_GAUGE, "Lanes whose producer died without finishing."),
+    QUEUE(finished, FIELD_U64, METRIC_COUNTER, "Producers that finished."),
+    QUEUE(sleepers, FIELD_U32, METRIC_GAUGE, "Consumers that wait for messages."),
+    QUEUE(shut_down, FIELD_U32, METRIC_GAUGE, "0 open, 1 draining, 2 shut down."),
+    QUEUE(removed, FIELD_BOOL, METRIC_GAUGE, "1 if the queue is removed."),
+    QUEUE(full_fences, FIELD_BOOL, METRIC_GAUGE, "1 if every publish pays a full fence."),
+    QUEUE(lanes, FIELD_U32, METRIC_GAUGE, "Lanes, one for each producer at a time."),
+    QUEUE(lanes_used, FIELD_U32, METRIC_GAUGE, "Lanes that were ever used."),
+    QUEUE(seats, FIELD_U32, METRIC_GAUGE, "Seats, one for each consumer at a time."),
+    QUEUE(capacity_bytes, FIELD_U64, METRIC_GAUGE, "Room of a lane."),
+    QUEUE(max_message_bytes, FIELD_U64, METRIC_GAUGE, "Longest message."),
+    QUEUE(object_bytes, FIELD_U64, METRIC_GAUGE, "Size of the shared-memory object."),
+    QUEUE(reserved_bytes, FIELD_U64, METRIC_GAUGE, "Memory that the object occupies."),
+    QUEUE(tick_ns, FIELD_I64, METRIC_NONE, ""),
+    QUEUE(mode, FIELD_MODE, METRIC_NONE, ""),
+    QUEUE(owner, FIELD_U32, METRIC_NONE, ""),
+    QUEUE(group, FIELD_U32, METRIC_NONE, ""),
+    {NULL, FIELD_U32, METRIC_NONE, 0, NULL},
+};
+
+const struct field fields_lane[] = {
+    LANE(lane, FIELD_U32, METRIC_NONE, ""),
+    LANE(priority, FIELD_U32, METRIC_GAUGE, "Priority of the lane, 0 is served first."),
+    LANE(alive, FIELD_BOOL, METRIC_GAUGE, "1 if the lane's producer lives."),
+    LANE(finished, FIELD_BOOL, METRIC_GAUGE, "1 if the lane's last producer finished."),
+    LANE(blocked, FIELD_BOOL, METRIC_GAUGE, "1 if the lane's producer waits for room."),
+    LANE(pid, FIELD_PID, METRIC_NONE, ""),
+    LANE(program, FIELD_TEXT, METRIC_NONE, ""),
+    LANE(attached, FIELD_U64, METRIC_COUNTER, "Producers that the lane has had."),
+    LANE(finishes, FIELD_U64, METRIC_COUNTER, "Producers of the lane that finished."),
+    LANE(messages, FIELD_U64, METRIC_GAUGE, "Messages in the lane."),
+    LANE(leased, FIELD_U64, METRIC_GAUGE, "Messages of the lane in consumers' hands."),
+    LANE(used_bytes, FIELD_U64, METRIC_GAUGE, "Room of the lane that is taken."),
+    LANE(put_messages, FIELD_U64, METRIC_COUNTER, "Messages committed to the lane."),
+    LANE(put_bytes, FIELD_U64, METRIC_COUNTER, "Bytes committed to the lane, framing included."),
+    LANE(head_position, FIELD_U64, METRIC_NONE, ""),
+    LANE(claim_position, FIELD_U64, METRIC_NONE, ""),
+    LANE(tail_position, FIELD_U64, METRIC_NONE, ""),
+    LANE(source_id, FIELD_ID, METRIC_NONE, ""),
+    {NULL, FIELD_U32, METRIC_NONE, 0, NULL},
+};
+
+const struct field fields_seat[] = {
+    SEAT(seat, FIELD_U32, METRIC_NONE, ""),
+    SEAT(alive, FIELD_BOOL, METRIC_GAUGE, "1 if the seat's consumer lives."),
+    SEAT(waiting, FIELD_BOOL, METRIC_GAUGE, "1 if the seat's consumer waits for messages."),
+    SEAT(holding, FIELD_BOOL, METRIC_GAUGE, "1 if a message is in the seat's own buffer."),
+    SEAT(pid, FIELD_PID, METRIC_NONE, ""),
+    SEAT(program, FIELD_TEXT, METRIC_NONE, ""),
+    SEAT(lane, FIELD_U32, METRIC_NONE, ""),
+    SEAT(position, FIELD_U64, METRIC_NONE, ""),
+    SEAT(leased, FIELD_U64, METRIC_GAUGE, "Messages that the seat's consumer has taken and not acknowledged."),
+    SEAT(attempts, FIELD_U32, METRIC_GAUGE, "Earlier attempts at the message in hand."),
+    SEAT(delivered, FIELD_U64, METRIC_COUNTER, "Messages acknowledged from the seat."),
+    SEAT(delivered_bytes, FIELD_U64, METRIC_COUNTER, "Payload acknowledged from the seat."),
+    {NULL, FIELD_U32, METRIC_NONE, 0, NULL},
+};
+
+uint64_t field_unsigned(const struct field *field, const void *object)
+{
+    const char *at = (const char *)object + field->offset;
+    uint64_t wide = 0;
+    uint32_t narrow = 0;
+    bool flag = false;
+    switch (field->type) {
+    case FIELD_U32:
+    case FIELD_PID:
+    case FIELD_MODE:
+        memcpy(&narrow, at, sizeof(narrow));
+        return narrow;
+    case FIELD_U64:
+    case FIELD_I64:
+    case FIELD_ID:
+        memcpy(&wide, at, sizeof(wide));
+        return wide;
+    case FIELD_BOOL:
+        memcpy(&flag, at, sizeof(flag));
+        return flag;
+    case FIELD_TEXT:
+        break;
+    }
+    return 0;
+}
+
+const char *field_text(const struct field *field, const void *object)
+{
+    return (const char *)object + field->offset;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SHMQ_MONITOR_FIELDS_H
+#define SHMQ_MONITOR_FIELDS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* What there is to tell of a queue, a lane, a seat: one list each for all machine-readable formats. */
+
+enum field_type { FIELD_U32, FIELD_U64, FIELD_I64, FIELD_BOOL, FIELD_PID, FIELD_ID, FIELD_MODE, FIELD_TEXT };
+
+enum field_metric { METRIC_NONE, METRIC_GAUGE, METRIC_COUNTER };
+
+struct field {
+    const char *name; /* in JSON; the metric is shmq_[lane_|seat_]NAME, and _total for a counter */
+    enum field_type type;
+    enum field_metric metric;
+    size_t offset; /* in the struct it describes */
+    const char *help;
+};
+
+extern const struct field fields_queue[]; /* of struct shmq_stat; each list ends with a NULL name */
+extern const struct field fields_lane[];  /* of struct shmq_lane_stat */
+extern const struct field fields_seat[];  /* of struct shmq_seat_stat */
+
+/* The value of a field of any type but FIELD_TEXT; and of that. */
+uint64_t field_unsigned(const struct field *field, const void *object);
+const char *field_text(const struct field *field, const void *object);
+
+#endif

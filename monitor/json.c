@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "monitor/fields.h"
+#include "monitor/output.h"
+
+/* Bytes above 127 go through: JSON is UTF-8, and names have none. Others could only come from a damaged queue. */
+static void print_string(const char *text)
+{
+    putchar('"');
+    for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at++) {
+        if (*at == '"' || *at == '\\')
+            printf("\\%c", *at);
+        else if (*at < 0x20 || *at >= 0x7f)
+            printf("\\u%04x", *at);
+        else
+            putchar(*at);
+    }
+    putchar('"');
+}
+
+static void print_value(const struct field *field, const void *object)
+{
+    if (field->type == FIELD_TEXT) {
+        print_string(field_text(field, object));
+        return;
+    }
+    uint64_t value = field_unsigned(field, object);
+    switch (field->type) {
+    case FIELD_ID: /* a number of 64 bits would lose some in most readers */
+        printf("\"%016" PRIx64 "\"", value);
+        break;
+    case FIELD_MODE:
+        printf("\"%04" PRIo64 "\"", value);
+        break;
+    case FIELD_BOOL:
+        fputs(value != 0 ? "true" : "false", stdout);
+        break;
+    case FIELD_PID:
+        printf("%" PRId32, (int32_t)value);
+        break;
+    default:
+        printf("%" PRIu64, value);
+    }
+}
+
+static void print_fields(const struct field *fields, const void *object)
+{
+    for (const struct field *field = fields; field->name != NULL; field++) {
+        if (field != fields)
+            fputs(", ", stdout);
+        printf("\"%s\": ", field->name);
+        print_value(field, object);
+    }
+}
+
+static void print_head(const struct snapshot *snapshot)
+{
+    fputs("{\"name\": ", stdout);
+    print_string(snapshot->name);
+    fputs(", \"state\": ", stdout);
+    print_string(snapshot_state(snapshot));
+    if (snapshot->error != 0) {
+        fputs(", \"reason\": ", stdout);
+        print_string(snapshot_reason(snapshot));
+    }
+    if (snapshot->opened) {
+        fputs(", ", stdout);
+        print_fields(fields_queue, &snapshot->stat);
+    }
+}
+
+void output_list_json(const struct snapshots *snapshots)
+{
+    fputs("[", stdout);
+    for (size_t i = 0; i < snapshots->count; i++) {
+        fputs(i == 0 ? "\n  " : ",\n  ", stdout);
+        print_head(&snapshots->items[i]);
+        putchar('}');
+    }
+    fputs(snapshots->count > 0 ? "\n]\n" : "]\n", stdout);
+}
+
+static void print_objects(const char *name, const struct field *fields, const void *objects, size_t size,
+                          uint32_t count)
+{
+    printf(",\n  \"%s\": [", name);
+    for (uint32_t i = 0; i < count; i++) {
+        fputs(i == 0 ? "\n    {" : ",\n    {", stdout);
+        print_fields(fields, (const char *)objects + i * size);
+        putchar('}');
+    }
+    putchar(']');
+}
+
+void output_show_json(const struct snapshot *snapshot)
+{
+    print_head(snapshot);
+    print_objects("lane_list", fields_lane, snapshot->lanes, sizeof(*snapshot->lanes), snapshot->lane_count);
+    print_objects("seat_list", fields_seat, snapshot->seats, sizeof(*snapshot->seats), snapshot->seat_count);
+    fputs("}\n", stdout);
+}

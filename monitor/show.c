@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#include "monitor/output.h"
+#include "monitor/verbs.h"
+
+int verb_show(const struct options *options)
+{
+    struct snapshot snapshot;
+    struct snapshots one = {&snapshot, 1};
+    int error = snapshot_take(&snapshot, options->queue, true);
+    /* Of a damaged queue, what can be read is shown all the same. */
+    if (snapshot.opened) {
+        switch (options->format) {
+        case FORMAT_TABLE:
+            output_show_table(&snapshot);
+            break;
+        case FORMAT_JSON:
+            output_show_json(&snapshot);
+            break;
+        case FORMAT_PROMETHEUS:
+            output_prometheus(&one, true);
+            break;
+        }
+    }
+    snapshot_free(&snapshot);
+    return error != 0 ? verb_fail(options, "cannot be read", error) : EXIT_DONE;
+}

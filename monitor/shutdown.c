@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+
+#include "common/cli/say.h"
+#include "monitor/snapshot.h"
+#include "monitor/verbs.h"
+
+int verb_shutdown(const struct options *options)
+{
+    int error = shmq_shutdown(options->queue, options->now ? SHMQ_NOW : SHMQ_DRAIN);
+    if (error != 0)
+        return verb_fail(options, "cannot be shut down", error);
+    struct snapshot snapshot;
+    snapshot_take(&snapshot, options->queue, false);
+    say_status("queue '%s' is shut down: nothing is taken in any more, %" PRIu64 " message%s %s", options->queue,
+               snapshot.stat.messages, snapshot.stat.messages == 1 ? "" : "s",
+               options->now ? "stay undelivered" : "still to be delivered");
+    snapshot_free(&snapshot);
+    return EXIT_DONE;
+}

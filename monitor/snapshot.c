@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+#include "monitor/snapshot.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char directory_path[] = "/dev/shm";
+static const char prefix[] = "shmq.";
+
+static int take_lanes(struct snapshot *snapshot, struct shmq *queue)
+{
+    snapshot->lanes = calloc(snapshot->stat.lanes + 1, sizeof(*snapshot->lanes));
+    if (snapshot->lanes == NULL)
+        return -ENOMEM;
+    int result = 0;
+    for (uint32_t i = 0; i < snapshot->stat.lanes; i++) {
+        struct shmq_lane_stat *lane = &snapshot->lanes[snapshot->lane_count];
+        int error = shmq_stat_lane(queue, i, lane);
+        if (error != 0)
+            result = error;
+        else if (lane->used)
+            snapshot->lane_count++;
+    }
+    return result;
+}
+
+static int take_seats(struct snapshot *snapshot, struct shmq *queue)
+{
+    snapshot->seats = calloc(snapshot->stat.seats + 1, sizeof(*snapshot->seats));
+    if (snapshot->seats == NULL)
+        return -ENOMEM;
+    int result = 0;
+    for (uint32_t i = 0; i < snapshot->stat.seats; i++) {
+        struct shmq_seat_stat *seat = &snapshot->seats[snapshot->seat_count];
+        int error = shmq_stat_seat(queue, i, seat);
+        if (error != 0)
+            result = error;
+        else if (seat->taken || seat->alive)
+            snapshot->seat_count++;
+    }
+    return result;
+}
+
+int snapshot_take(struct snapshot *snapshot, const char *name, bool details)
+{
+    struct shmq *queue;
+    memset(snapshot, 0, sizeof(*snapshot));
+    snprintf(snapshot->name, sizeof(snapshot->name), "%s", name);
+    int error = shmq_open(&queue, name, SHMQ_OBSERVER, NULL);
+    if (error != 0)
+        return snapshot->error = error;
+    snapshot->opened = true;
+    error = shmq_stat(queue, &snapshot->stat);
+    if (details) {
+        int lanes = take_lanes(snapshot, queue);
+        int seats = take_seats(snapshot, queue);
+        error = error != 0 ? error : lanes != 0 ? lanes : seats;
+    }
+    shmq_close(queue);
+    return snapshot->error = error;
+}
+
+void snapshot_free(struct snapshot *snapshot)
+{
+    free(snapshot->lanes);
+    free(snapshot->seats);
+    snapshot->lanes = NULL;
+    snapshot->seats = NULL;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct snapshot *)a)->name, ((const struct snapshot *)b)->name);
+}
+
+static bool still_exists(const char *file)
+{
+    char path[sizeof(directory_path) + 256];
+    struct stat st;
+    snprintf(path, sizeof(path), "%s/%s", directory_path, file);
+    return lstat(path, &st) == 0;
+}
+
+static int add(struct snapshots *snapshots, const char *file)
+{
+    const char *name = file + sizeof(prefix) - 1;
+    if (shmq_name_check(name) != 0)
+        return 0; /* not a name that any queue has */
+    struct snapshot *items = realloc(snapshots->items, (snapshots->count + 1) * sizeof(*items));
+    if (items == NULL)
+        return -ENOMEM;
+    snapshots->items = items;
+    struct snapshot *snapshot = &items[snapshots->count];
+    if (snapshot_take(snapshot, name, false) == -ENOENT && !still_exists(file))
+        return 0; /* removed while we looked */
+    snapshots->count++;
+    return 0;
+}
+
+int snapshots_take(struct snapshots *snapshots)
+{
+    *snapshots = (struct snapshots){0};
+    DIR *directory = opendir(directory_path);
+    if (directory == NULL)
+        return -errno;
+    int error = 0;
+    while (error == 0) {
+        errno = 0;
+        const struct dirent *entry = readdir(directory);
+        if (entry == NULL) {
+            error = -errno;
+            break;
+        }
+        if (strncmp(entry->d_name, prefix, sizeof(prefix) - 1) == 0)
+            error = add(snapshots, entry->d_name);
+    }
+    closedir(directory);
+    if (snapshots->count > 1)
+        qsort(snapshots->items, snapshots->count, sizeof(*snapshots->items), by_name);
+    return error;
+}
+
+void snapshots_free(struct snapshots *snapshots)
+{
+    for (size_t i = 0; i < snapshots->count; i++)
+        snapshot_free(&snapshots->items[i]);
+    free(snapshots->items);
+    *snapshots = (struct snapshots){0};
+}
+
+static const char *state_of_error(int error)
+{
+    switch (error) {
+    case -EBADMSG:
+        return "damaged";
+    case -EPROTO:
+        return "foreign";
+    case -ENOENT:
+        return "half-made";
+    case -EACCES:
+    case -EPERM:
+        return "forbidden";
+    default:
+        return "unreadable";
+    }
+}
+
+const char *snapshot_state(const struct snapshot *snapshot)
+{
+    if (snapshot->error != 0)
+        return state_of_error(snapshot->error);
+    if (snapshot->stat.removed)
+        return "removed";
+    if (snapshot->stat.shut_down == SHMQ_NOW)
+        return "shut down";
+    return snapshot->stat.shut_down == SHMQ_DRAIN ? "draining" : "open";
+}
+
+const char *snapshot_reason(const struct snapshot *snapshot)
+{
+    switch (snapshot->error) {
+    case 0:
+        return "";
+    case -ENOENT:
+        return "nobody has completed its making, or its removal (the next producer does, or 'monitor remove')";
+    default:
+        return shmq_strerror(snapshot->error);
+    }
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
+#include "common/cli/say.h"
+#include "common/cli/stop.h"
+#include "common/cli/units.h"
+#include "monitor/verbs.h"
+
+#define POLL_NS INT64_C(20000000)
+
+/* Nobody tells of a queue that is made: looked for until @deadline_ns (negative: for ever). */
+static int await_queue(const struct options *options, int64_t deadline_ns, struct shmq **queue)
+{
+    const struct shmq_options how = {.stop = &stop_requested};
+    for (;;) {
+        int error = shmq_open(queue, options->queue, SHMQ_OBSERVER, &how);
+        if (error != -ENOENT)
+            return error;
+        int64_t now = stop_now_ns();
+        if (stop_requested != 0)
+            return -EINTR;
+        if (deadline_ns >= 0 && now >= deadline_ns)
+            return -ETIMEDOUT;
+        int64_t next = now + POLL_NS;
+        stop_sleep_until(deadline_ns >= 0 && deadline_ns < next ? deadline_ns : next);
+        stop_statistics_wanted(); /* there are none; unread, they would keep us awake */
+    }
+}
+
+static int report(const struct options *options, int error)
+{
+    char text[UNITS_SIZE];
+    if (error == -EINTR) {
+        say_error("queue '%s': interrupted before it %s", options->queue,
+                  options->empty ? "was empty" : "existed");
+        return EXIT_FAILED;
+    }
+    if (error == -ETIMEDOUT || error == -EAGAIN) {
+        say_error("queue '%s': %s after %s", options->queue,
+                  options->empty ? "not there, or not empty," : "not there",
+                  units_duration(text, options->timeout_ns));
+        return EXIT_TIMEOUT;
+    }
+    return verb_fail(options, "cannot be waited for", error);
+}
+
+int verb_wait(const struct options *options)
+{
+    int64_t deadline = options->timeout_ns < 0 ? -1 : stop_now_ns() + options->timeout_ns;
+    struct shmq *queue;
+    int error = await_queue(options, deadline, &queue);
+    if (error != 0)
+        return report(options, error);
+    if (options->empty) {
+        int64_t left = deadline < 0 ? SHMQ_FOREVER : deadline - stop_now_ns();
+        error = shmq_join(queue, deadline >= 0 && left < 0 ? 0 : left);
+    }
+    shmq_close(queue);
+    return error != 0 ? report(options, error) : EXIT_DONE;
+}
