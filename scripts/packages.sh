@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# Sourced: what has to be installed, through apt where that is allowed.
+
+# Prints the packages of those "command:package" pairs whose command is missing.
+missing_packages() {
+    local pair
+    for pair; do
+        command -v "${pair%%:*}" >/dev/null || printf '%s\n' "${pair#*:}"
+    done | sort -u
+}
+
+may_install() {
+    [[ ${EUID:-1} -eq 0 && -z ${SHMQ_NO_INSTALL:-} ]] && command -v apt-get >/dev/null
+}
+
+# Runs apt-get; shows what it said only if it failed.
+quiet_apt() {
+    local said
+    said=$(DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" 2>&1 </dev/null) && return
+    printf '%s\n' "$said" >&2
+    return 1
+}
+
+# install_packages PROGRAM PACKAGE...: installs them, or says on stderr what to run. Returns 1 if they are not there.
+install_packages() {
+    local program=$1
+    shift
+    (($#)) || return 0
+    if ! may_install; then
+        printf '%s: missing: %s (run: sudo apt-get install -y %s)\n' "$program" "$*" "$*" >&2
+        return 1
+    fi
+    printf '%s: installing %s\n' "$program" "$*" >&2
+    quiet_apt install -y --no-install-recommends "$@" 2>/dev/null && return
+    quiet_apt update && quiet_apt install -y --no-install-recommends "$@" && return
+    printf '%s: apt-get could not install %s (install them by hand and start again)\n' "$program" "$*" >&2
+    return 1
+}

@@ -1,0 +1,160 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Starts producers and consumers on one queue and supervises them; `scripts/run.sh --help` says how.
+set -u
+
+top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
+build=${SHMQ_BUILD_DIR:-$top/build}
+scratch=''
+# Descriptors that no child gets: the lock, our stdin, and our stderr (while the shell's own is silenced).
+lock_fd='' stdin_fd='' stderr_fd=2
+
+say() { ((quiet)) || complain "$@"; }
+complain() { printf 'run.sh: %s\n' "$*" >&"$stderr_fd"; }
+detail() { [[ " ${shared_args[*]} " != *' --verbose '* ]] || complain "$@"; }
+
+die() { # STATUS TEXT
+    complain "$2"
+    exit "$1"
+}
+
+. "$top/scripts/packages.sh"
+. "$top/scripts/options.sh"
+. "$top/scripts/queue.sh"
+. "$top/scripts/children.sh"
+. "$top/scripts/supervise.sh"
+
+print_version() {
+    printf 'run.sh (shmq) %s\n' "$(sed -n 's/^.define SHMQ_VERSION_STRING "\(.*\)"/\1/p' "$top/common/shmq.h")"
+}
+
+# A descriptor that is closed would be taken by the next file opened, which children would then write to.
+open_standard_descriptors() {
+    [[ -e /proc/self/fd/0 ]] || exec </dev/null
+    [[ -e /proc/self/fd/2 ]] || exec 2>/dev/null
+    [[ -e /proc/self/fd/1 ]] && return
+    [[ $sink != stdout ]] || die 1 "stdout: is closed (--output - needs it)"
+    exec >/dev/null
+}
+
+check_system() {
+    local missing tool
+    ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)) || die 1 "bash $BASH_VERSION is too old (5.1 or later is needed)"
+    for tool in getopt flock setpriv setsid stdbuf sed xargs; do
+        command -v "$tool" >/dev/null || missing+=" $tool"
+    done
+    [[ ! ${missing:-} ]] || die 1 "missing:$missing (install util-linux, coreutils, sed and findutils)"
+}
+
+# Builds the programs if they are not there.
+build_programs() {
+    local packages
+    [[ -x $build/producer && -x $build/consumer && -x $build/monitor ]] && return
+    mapfile -t packages < <(missing_packages make:make gcc:build-essential)
+    [[ -z ${CC:-} ]] || mapfile -t packages < <(missing_packages make:make)
+    install_packages run.sh "${packages[@]}" || exit 1
+    say "building the programs (make)"
+    mkdir -p -- "$build" || exit 1
+    # Two at the same time would tread on each other.
+    flock "$build" make -s -C "$top" BUILD="${build#"$top"/}" -j"$(nproc)" all >&2 || die 1 "make failed, see above"
+}
+
+# What is asked for where nothing else was.
+set_defaults() {
+    if [[ $source == demonstration ]]; then
+        [[ ${given[count]+set} ]] || take_option count 10
+        [[ ${given[delay]+set} || ${given[rate]+set} ]] || take_option delay 100ms:500ms
+        take_option random 1
+        [[ ${given[echo]+set} || $sink == stdout ]] || take_option echo 'Produced: '
+        if [[ ! $sink ]]; then
+            [[ ${given[prefix]+set} ]] || consumer_args+=(--prefix 'Consumed: ')
+            [[ ${given[work]+set} ]] || consumer_args+=(--work 100ms:800ms)
+        fi
+    fi
+    [[ $sink != stdout || ! ${given[echo]+set} ]] || usage_error "--echo and --output -: both would write to stdout"
+}
+
+# An OUT of an earlier run is continued only where that is meant.
+check_output() {
+    [[ $sink == --output ]] || return 0
+    [[ ! -d $output ]] || die 1 "$output: cannot be written: is a directory (give a file)"
+    ((append || taken_over)) || [[ ! -f $output || ! -s $output ]] ||
+        usage_error "--output $output: exists and is not empty (remove it, or give --append)"
+}
+
+start_all() {
+    local number
+    read_clock
+    started_all_ms=$now_ms
+    for ((number = 1; number <= producers; number++)); do
+        start_child "producer.$number"
+    done
+    for ((number = 1; number <= consumers; number++)); do
+        start_child "consumer.$number"
+    done
+}
+
+# How it went: sets messages_left, and says how many went through.
+summarize() {
+    local put seconds
+    messages_left=0
+    read_clock
+    seconds=$((now_ms - started_all_ms))
+    printf -v seconds '%d.%02d' $((seconds / 1000)) $((seconds % 1000 / 10))
+    if ! read_stat; then
+        say "queue $queue is not there to be counted, after $seconds s, $restarts restarts"
+        return
+    fi
+    messages_left=${stat[messages]}
+    put=$((stat[put_messages] - put_before))
+    say "produced $put messages, consumed $((put + left_before - messages_left)), in $seconds s, $restarts restarts"
+}
+
+finish() {
+    if ((stop_signal)); then
+        say "cut short by a second signal: queue $queue is kept (run again to take over)"
+        exit $((128 + stop_signal))
+    fi
+    summarize
+    release_queue
+    if ((failure_status)); then
+        die "$failure_status" "failed: $failure_reason"
+    elif ((messages_left > 0)); then
+        die 1 "failed: stopped before all had arrived: $messages_left messages are left in queue $queue"
+    fi
+    exit 0
+}
+
+# shellcheck disable=SC2317 # by the trap
+clean_up() {
+    [[ $BASHPID == "$$" ]] || return # a child that was killed before it became what it was to be
+    [[ ! $scratch ]] || rm -rf -- "$scratch"
+    unlock_queue
+}
+
+main() {
+    check_system
+    read_options "$@"
+    check_options "$@"
+    open_standard_descriptors
+    check_files
+    set_defaults
+    build_programs
+    scratch=$(mktemp -d) || die 1 "no temporary directory (set TMPDIR)"
+    trap clean_up EXIT
+    exec {stdin_fd}<&0 {stderr_fd}>&2
+    lock_queue
+    prepare_queue
+    check_output
+    # shellcheck disable=SC2173 # only so that the shell does not report what child_failed reports
+    trap : KILL ABRT
+    trap 'on_signal INT 2' INT
+    trap 'on_signal TERM 15' TERM
+    trap 'on_signal HUP 1' HUP
+    start_all
+    supervise
+    finish_output
+    finish
+}
+
+main "$@"

@@ -1,0 +1,243 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Runs the tests; `scripts/test.sh --help` says which.
+set -u
+
+top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
+cd -- "$top" || exit 1
+. "$top/scripts/packages.sh"
+
+build=$top/build
+inner=0
+patterns=()
+passed=0 failed=0
+failures=()
+jobs=$(nproc)
+scratch=''
+
+print_help() {
+    cat <<'END'
+Usage: scripts/test.sh [--inner] [--build-dir DIR] [NAME...]
+Installs what the tests need (through apt, as root), builds, and runs everything: unit tests, shell tests, the unit tests
+under AddressSanitizer and UBSan, those of threads under ThreadSanitizer, a build by clang, and a look for leftovers.
+The last line is "N passed, M failed"; the exit status 0 if all passed.
+
+  NAME...          only those files in tests/ whose name contains one of these, with gcc
+  --inner          nothing is installed or built, and no sanitizer: what `make test` runs
+  --build-dir DIR  where the programs are (build)
+END
+}
+
+read_options() {
+    while (($#)); do
+        case $1 in
+        -h | --help) print_help; exit 0 ;;
+        --inner) inner=1 ;;
+        --build-dir) shift; build=$(realpath -m -- "${1:?--build-dir needs a directory}") ;;
+        -*) printf "test.sh: %s: unknown option\nTry 'scripts/test.sh --help'.\n" "$1" >&2; exit 2 ;;
+        *) patterns+=("$1") ;;
+        esac
+        shift
+    done
+}
+
+# Whether a test file is asked for.
+wanted() { # FILE
+    local pattern
+    ((${#patterns[@]})) || return 0
+    for pattern in "${patterns[@]}"; do
+        [[ ${1##*/} == *"${pattern##*/}"* ]] && return
+    done
+    return 1
+}
+
+install_needed() {
+    local packages
+    mapfile -t packages < <(missing_packages make:make gcc:build-essential g++:build-essential pkg-config:pkg-config \
+        clang:clang spin:spin strace:strace ps:procps)
+    [[ -f /usr/include/check.h ]] || pkg-config --exists check 2>/dev/null || packages+=(check)
+    install_packages test.sh "${packages[@]}" || exit 1
+}
+
+# ------------------------------------------------------------------ counting
+
+milliseconds() {
+    printf '%d' $((${EPOCHREALTIME/./} / 1000))
+}
+
+# One line for a file of tests; what it said, if something failed. The log's own lines "ok" and "not ok" count.
+report() { # LABEL STATUS STARTED-MS LOG
+    local good bad seconds
+    good=$(grep -c '^ok\b' "$4")
+    bad=$(grep -c '^not ok\b' "$4")
+    printf -v seconds '%d.%d' $((($(milliseconds) - $3) / 1000)) $((($(milliseconds) - $3) % 1000 / 100))
+    if (($2 != 0 && bad == 0)); then
+        bad=1
+        printf 'not ok - %s ended with status %d%s\n' "$1" "$2" "$( (($2 == 124 || $2 == 137)) && echo ' (out of time)')" >>"$4"
+    elif ((good + bad == 0)); then
+        bad=1
+        printf 'not ok - %s tested nothing\n' "$1" >>"$4"
+    fi
+    passed=$((passed + good)) failed=$((failed + bad))
+    if ((bad)); then
+        failures+=("$1")
+        printf 'FAILED  %-40s %4d passed, %d failed, %s s\n' "$1" "$good" "$bad" "$seconds"
+        tail -n 200 "$4" | sed 's/^/    | /'
+    else
+        printf 'ok      %-40s %4d passed, %s s\n' "$1" "$good" "$seconds"
+    fi
+}
+
+# Whatever the file left: is ended and removed here, so that the next one starts clean, and counts as a failure.
+report_leftovers() { # PREFIX LOG
+    local pid object
+    for pid in $(processes_of "$1"); do
+        printf 'not ok - leaves a process behind: %s\n' "$pid $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)" >>"$2"
+        kill -KILL "$pid" 2>/dev/null
+    done
+    for object in /dev/shm/shmq."$1"* /dev/shm/sem.shmq."$1"*; do
+        [[ -e $object ]] || continue
+        printf 'not ok - leaves %s behind\n' "$object" >>"$2"
+        rm -f -- "$object"
+    done
+}
+
+# A process that is about to end has a moment for it.
+processes_of() { # PREFIX
+    local tries found=''
+    for ((tries = 0; tries < 10; tries++)); do
+        found=$(grep -lzxF "SHMQ_TEST_PREFIX=$1" /proc/[0-9]*/environ 2>/dev/null | sed 's|/proc/\([0-9]*\)/.*|\1|')
+        [[ $found ]] || return
+        sleep 0.1
+    done
+    printf '%s\n' "$found"
+}
+
+# ------------------------------------------------------------------ running
+
+# Runs one file with a prefix, a folder and a time of its own.
+run_file() { # LABEL SECONDS COMMAND...
+    local label=$1 limit=$2 prefix log status started
+    shift 2
+    prefix=test.$$.${label//[!A-Za-z0-9._-]/.}
+    log=$scratch/log
+    mkdir "$scratch/tmp" || exit 1
+    : >"$log"
+    started=$(milliseconds)
+    TMPDIR=$scratch/tmp SHMQ_TEST_PREFIX=$prefix SHMQ_BUILD_DIR=$build SHMQ_TEST_BEFORE=$scratch/before \
+        CK_TAP_LOG_FILE_NAME=$scratch/tap CK_VERBOSITY=silent \
+        env --default-signal=INT,QUIT timeout --kill-after=10 "$limit" "$@" >"$log" 2>&1 </dev/null &
+    test_pid=$!
+    wait "$test_pid"
+    status=$?
+    test_pid=''
+    if [[ -f $scratch/tap ]]; then
+        cat "$scratch/tap" >>"$log"
+        rm -f -- "$scratch/tap"
+    fi
+    report_leftovers "$prefix" "$log"
+    report "$label" "$status" "$started" "$log"
+    rm -rf -- "$scratch/tmp"
+}
+
+# A test file may say how long it needs.
+time_limit() { # FILE
+    local seconds
+    seconds=$(sed -n 's/^\(#\| \*\|\/\*\) time limit: \([0-9][0-9]*\) s.*/\2/p' "$1" | head -n 1)
+    printf '%s' "${seconds:-300}"
+}
+
+# Building is a test, too.
+run_make() { # LABEL ARGUMENT...
+    local label=$1 started
+    shift
+    started=$(milliseconds)
+    if make -s -j"$jobs" WERROR=1 "$@" >"$scratch/log" 2>&1; then
+        printf 'ok - %s\n' "$label" >>"$scratch/log"
+        report "$label" 0 "$started" "$scratch/log"
+    else
+        report "$label" 1 "$started" "$scratch/log"
+        return 1
+    fi
+}
+
+run_unit_tests() { # WORD FILE-PATTERN TIME-FACTOR DIRECTORY [WRAPPER...]
+    local word=$1 pattern=$2 factor=$3 directory=$4 file name
+    shift 4
+    for file in tests/unit_*.c; do
+        name=$(basename "$file" .c)
+        # shellcheck disable=SC2053 # it is a pattern
+        [[ $name == $pattern ]] || continue
+        wanted "$file" || continue
+        CK_TIMEOUT_MULTIPLIER=$factor run_file "$name$word" $(($(time_limit "$file") * factor)) "$@" "$directory/tests/$name"
+    done
+}
+
+run_shell_tests() {
+    local file name
+    for file in tests/*.sh; do
+        name=$(basename "$file" .sh)
+        [[ $name != lib && $name != zz_leftovers ]] || continue
+        wanted "$file" || continue
+        run_file "$name" "$(time_limit "$file")" bash "$file"
+    done
+}
+
+run_sanitizers() {
+    local unshuffled=()
+    # Older ThreadSanitizers cannot live with as much address randomisation as newer kernels use.
+    setarch -R true 2>/dev/null && unshuffled=(setarch -R)
+    if run_make 'build with AddressSanitizer and UBSan' CC=gcc BUILD="${build#"$top"/}" SANITIZE=address tests; then
+        UBSAN_OPTIONS=print_stacktrace=1 run_unit_tests ' (address)' '*' 3 "$build/asan"
+    fi
+    if run_make 'build with ThreadSanitizer' CC=gcc BUILD="${build#"$top"/}" SANITIZE=thread tests; then
+        TSAN_OPTIONS=halt_on_error=1 run_unit_tests ' (thread)' '*threads*' 5 "$build/tsan" "${unshuffled[@]}"
+    fi
+}
+
+# What is there now, so that only what comes later counts as left over.
+remember_before() {
+    local directory program
+    {
+        find /dev/shm -maxdepth 1 \( -name 'shmq.*' -o -name 'sem.shmq.*' \)
+        for directory in /proc/[0-9]*; do
+            program=$(readlink "$directory/exe" 2>/dev/null) || continue
+            [[ $program == "$build"/* ]] && printf '%s %s\n' "${directory#/proc/}" "$program"
+        done
+    } | LC_ALL=C sort >"$scratch/before"
+}
+
+run_everything() {
+    if ((!inner)); then
+        run_make 'build with gcc' CC=gcc BUILD="${build#"$top"/}" tests bench || return
+    fi
+    run_unit_tests '' '*' 1 "$build"
+    run_shell_tests
+    if ((!inner && ${#patterns[@]} == 0)); then
+        run_sanitizers
+        run_make 'build with clang' CC=clang BUILD="${build#"$top"/}/clang" tests bench
+    fi
+    wanted zz_leftovers && run_file zz_leftovers 60 bash tests/zz_leftovers.sh
+}
+
+test_pid=''
+clean_up() {
+    [[ ! $test_pid ]] || kill -TERM "$test_pid" 2>/dev/null
+    [[ ! $scratch ]] || rm -rf -- "$scratch"
+}
+
+main() {
+    read_options "$@"
+    ((inner)) || install_needed
+    scratch=$(mktemp -d) || exit 1
+    trap clean_up EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    remember_before
+    run_everything
+    ((${#failures[@]} == 0)) || printf 'failed: %s\n' "${failures[@]}"
+    printf '%d passed, %d failed\n' "$passed" "$failed"
+    ((failed == 0 && passed > 0))
+}
+
+main "$@"

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2034 # used by those who source it
+#
+# Sourced first by every tests/*.sh. A test says `ok NAME` or `not_ok NAME` for each thing it looked at; what it starts and
+# makes is ended and removed when it exits, however that comes. Whole files have 300 s, or what a line such as
+# "# time limit: 600 s" in them says.
+#
+#   . "$(dirname "$0")/lib.sh"
+#   new_queue
+#   check 'what goes in comes out' eval 'echo a | "$producer" -Q "$queue" && [ "$("$consumer" -Q "$queue")" = a ]'
+
+set -u
+
+top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
+build=${SHMQ_BUILD_DIR:-$top/build}
+producer=$build/producer
+consumer=$build/consumer
+monitor=$build/monitor
+run_sh=$top/scripts/run.sh
+test_name=$(basename -- "$0" .sh)
+
+# Everything of this test bears the prefix: its queues in their names, its processes in their environment.
+export SHMQ_TEST_PREFIX=${SHMQ_TEST_PREFIX:-test.$$.$test_name}
+export SHMQ_BUILD_DIR=$build NO_COLOR=1
+unset SHMQ_QUEUE
+scratch=$(mktemp -d) || exit 1
+passed=0 failed=0 queues=0
+
+ok() { # NAME
+    passed=$((passed + 1))
+    printf 'ok - %s\n' "$1"
+}
+
+# Further arguments and files named *.log or *.err tell why.
+not_ok() { # NAME [WHY...]
+    failed=$((failed + 1))
+    printf 'not ok - %s\n' "$1"
+    shift
+    local why
+    for why; do
+        if [[ $why == "$scratch"/* && -f $why ]]; then
+            tail -n 20 -- "$why" | sed "s|^|#   ${why##*/}: |"
+        else
+            printf '%s\n' "$why" | sed 's/^/#   /'
+        fi
+    done
+}
+
+skip() { # NAME WHY
+    passed=$((passed + 1))
+    printf 'ok - %s # SKIP %s\n' "$1" "$2"
+}
+
+# The command has to succeed.
+check() { # NAME COMMAND...
+    local name=$1 status
+    shift
+    "$@" && ok "$name" && return
+    status=$?
+    not_ok "$name" "status $status: $*"
+    return 1
+}
+
+# The command has to end with that status; its output goes to $scratch/out and $scratch/err.
+check_status() { # NAME STATUS COMMAND...
+    local name=$1 expected=$2 status
+    shift 2
+    "$@" >"$scratch/out" 2>"$scratch/err"
+    status=$?
+    ((status == expected)) && ok "$name" && return
+    not_ok "$name" "status $status instead of $expected: $*" "$scratch/err"
+    return 1
+}
+
+check_equal() { # NAME EXPECTED ACTUAL
+    [[ $2 == "$3" ]] && ok "$1" && return
+    not_ok "$1" "expected: $2" "actual:   $3"
+    return 1
+}
+
+# Files of the same content.
+check_same() { # NAME EXPECTED ACTUAL
+    local difference
+    difference=$(cmp -- "$2" "$3" 2>&1) && ok "$1" && return
+    not_ok "$1" "$difference" "$(wc -lc -- "$2" "$3" 2>&1)"
+    return 1
+}
+
+# Files of the same lines, each as often, in any order.
+check_same_lines() { # NAME EXPECTED ACTUAL
+    local difference
+    difference=$(cmp <(LC_ALL=C sort -- "$2") <(LC_ALL=C sort -- "$3") 2>&1) && ok "$1" && return
+    not_ok "$1" "$difference" "$(wc -lc -- "$2" "$3" 2>&1)"
+    return 1
+}
+
+check_match() { # NAME EXTENDED-REGEX FILE
+    grep -Eq -- "$2" "$3" && ok "$1" && return
+    not_ok "$1" "nothing matches $2" "$3"
+    return 1
+}
+
+# Waits for a condition: a command that will succeed. Returns 1 if it did not within so many seconds.
+wait_until() { # SECONDS COMMAND...
+    local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))
+    shift
+    until "$@"; do
+        ((${EPOCHREALTIME/./} < deadline)) || return 1
+        sleep 0.02
+    done
+}
+
+# For wait_until: a process has ended (or is a zombie).
+has_ended() { # PID
+    local state
+    state=$(sed -n 's/^State:\t\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null)
+    [[ -z $state || $state == Z ]]
+}
+
+# Sets queue to a name that nobody has used.
+new_queue() {
+    queues=$((queues + 1))
+    queue=$SHMQ_TEST_PREFIX.$queues
+}
+
+# A field of `monitor show --json`, of the queue itself.
+queue_field() { # QUEUE FIELD
+    "$monitor" show --json -- "$1" 2>/dev/null | tr '{,' '\n' | sed -n "s/^ *\"$2\" *: *\"\\{0,1\\}\\([^\"}]*\\).*/\\1/p" | head -n 1
+}
+
+# Pids of the processes that this test has started, however they are called and whoever is their parent now.
+test_processes() {
+    local directory pid
+    for directory in /proc/[0-9]*; do
+        pid=${directory#/proc/}
+        [[ $pid != "$$" && $pid != "$BASHPID" ]] || continue
+        grep -qzxF "SHMQ_TEST_PREFIX=$SHMQ_TEST_PREFIX" "$directory/environ" 2>/dev/null && printf '%s\n' "$pid"
+    done
+}
+
+remove_queues() {
+    local object name
+    for object in /dev/shm/shmq."$SHMQ_TEST_PREFIX"*; do
+        [[ -e $object ]] || continue
+        name=${object#/dev/shm/shmq.}
+        [[ -x $monitor ]] && timeout 5 "$monitor" remove --force -- "$name" >/dev/null 2>&1
+    done
+    rm -f -- /dev/shm/shmq."$SHMQ_TEST_PREFIX"* /dev/shm/sem.shmq."$SHMQ_TEST_PREFIX"*
+}
+
+clean_up() {
+    local status=$? pid
+    trap '' INT TERM
+    for pid in $(jobs -p); do
+        kill -KILL "$pid" 2>/dev/null
+    done
+    wait 2>/dev/null
+    remove_queues
+    rm -rf -- "$scratch"
+    ((failed == 0)) || exit 1
+    exit "$status"
+} 2>/dev/null
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Every block of commands in README.md, run as a user would paste it, except that queues and files get names of this test.
+set -u
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/lib.sh"
+cd "$top" || exit 1
+
+export SHMQ_QUEUE=$SHMQ_TEST_PREFIX.default
+mkdir "$scratch/blocks" "$scratch/demo"
+
+own_names() {
+    sed -E -e "s|/tmp/shmq-demo|$scratch/demo|g" -e "s|build/|$build/|g" -e '/^make$/d' \
+        -e "s/(-Q |monitor (remove|show|check) |&q, \")([a-z]+)/\1$SHMQ_TEST_PREFIX.\3/g"
+}
+
+# One file a block, in order.
+own_names <README.md | awk -v directory="$scratch/blocks" '
+    /^```sh$/ { file = sprintf("%s/%02d", directory, ++count); next }
+    /^```$/ { file = "" }
+    file != "" { print > file }'
+
+for block in "$scratch"/blocks/*; do
+    name="block ${block##*/}: $(grep -m 1 -v -e '^cat' -e '^#' "$block" | sed "s|$scratch/||g; s|$build/||g" | cut -c 1-70)"
+    if timeout 60 bash -e -o pipefail "$block" >"$scratch/out.log" 2>&1; then
+        ok "$name"
+    else
+        not_ok "$name" "$scratch/out.log"
+    fi
+done
+
+check_equal 'the README has its examples' 13 "$(find "$scratch/blocks" -type f | wc -l)"
+check_equal 'every one left its queue removed' '' "$(find /dev/shm -name "*$SHMQ_TEST_PREFIX*")"

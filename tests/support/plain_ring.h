@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TESTS_PLAIN_RING_H
+#define TESTS_PLAIN_RING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/ring.h"
+
+/*
+ * One lane on plain memory, without any queue. Every section ends where an unreadable page begins, so that a read or a
+ * write beyond it is a crash; the arena is mapped twice in a row. The memory is shared with forked children.
+ */
+
+#define PLAIN_SEATS 8u
+
+enum plain_section { PLAIN_CONTROL, PLAIN_SEAT_TABLE, PLAIN_LEASES, PLAIN_RECORDS, PLAIN_ARENA, PLAIN_SECTIONS };
+
+struct plain_ring {
+    struct ring ring;
+    struct seat *seats; /* [PLAIN_SEATS] */
+    struct {
+        void *map; /* with its guard pages */
+        size_t map_bytes;
+        unsigned char *start;
+        size_t bytes;
+    } sections[PLAIN_SECTIONS];
+};
+
+/* What the sections held at some moment. */
+struct plain_copy {
+    unsigned char *bytes;
+};
+
+/* Makes a ring and starts it at its first position. Whatever fails ends the test. */
+void plain_make(struct plain_ring *plain, uint64_t capacity_bytes, uint64_t max_message_bytes);
+void plain_free(struct plain_ring *plain);
+/* As new, at @position; descriptors and payload hold rubbish. */
+void plain_start(struct plain_ring *plain, uint64_t position);
+
+/* Where the life of a lane is interesting: 0 its beginning, 1 where 32 bits end, 2 @laps before its last position. */
+#define PLAIN_STARTS 3
+uint64_t plain_position(const struct plain_ring *plain, int start, uint64_t laps);
+
+void plain_save(const struct plain_ring *plain, struct plain_copy *copy); /* allocates */
+void plain_restore(const struct plain_ring *plain, const struct plain_copy *copy);
+bool plain_is_same(const struct plain_ring *plain, const struct plain_copy *copy);
+void plain_copy_free(struct plain_copy *copy);
+
+/* The payload that message @sequence has. */
+void plain_fill(unsigned char *payload, uint32_t length, uint64_t sequence);
+bool plain_is_filled(const unsigned char *payload, uint32_t length, uint64_t sequence);
+
+/* Writes message @sequence behind what was appended; the room is there. */
+void plain_append(struct ring_producer *producer, uint32_t length, uint64_t sequence);
+/* Makes room, appends and publishes one message. Returns what ring_make_room did. */
+int plain_put(struct ring_producer *producer, uint32_t length, uint64_t sequence);
+
+/* Limits of a lease that takes up to @records. */
+struct ring_limits plain_limit(uint32_t records);
+
+/* A small generator, the same at every run. */
+uint64_t plain_random(uint64_t *state);
+
+/*
+ * Runs @operation in a child, instruction by instruction, and calls @look after each one that changed the memory, with
+ * the memory as the child's death would leave it there; @look may change it. Leaves it as the operation does.
+ * Return: how often it looked; -1 where the system refuses to trace.
+ */
+int plain_step(struct plain_ring *plain, void (*operation)(struct plain_ring *plain),
+               void (*look)(struct plain_ring *plain));
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TESTS_PLANTED_H
+#define TESTS_PLANTED_H
+
+#include <check.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/geometry.h"
+#include "common/layout.h"
+#include "common/lease_word.h"
+#include "common/shmq.h"
+
+/* Real queues under names of this run, and a hand in their shared memory. */
+
+/*
+ * Runs the suites and removes what they left under this run's names.
+ * Return: the exit status of the test program.
+ */
+int planted_run(Suite *suite);
+
+/* A name of this run; valid until the process ends or asks for too many. */
+const char *planted_name(const char *what);
+/* Paths of a queue's object, or of another file under this run's names, in a buffer of its own. */
+const char *planted_object_path(const char *name);
+const char *planted_semaphore_path(const char *name, const char *which);
+
+/* Files of this run's names in /dev/shm that begin with @name; printed if any. */
+int planted_files(const char *name);
+
+/* A queue's object, mapped whole and writable, past all rules. */
+struct planted {
+    unsigned char *base;
+    size_t bytes;
+    struct geometry geometry;
+    struct header *header;
+    struct seat *seats;
+};
+
+void planted_map(struct planted *planted, const char *name);
+void planted_unmap(struct planted *planted);
+struct lane_control *planted_lane(const struct planted *planted, uint32_t lane);
+shared_u64 *planted_lease(const struct planted *planted, uint32_t lane, uint64_t position);
+struct record *planted_record(const struct planted *planted, uint32_t lane, uint64_t position);
+unsigned char *planted_hand(const struct planted *planted, uint32_t seat);
+struct lease_format planted_format(const struct planted *planted);
+
+/* Puts one text, or opens, or fails the test. */
+void planted_put(struct shmq *producer, const char *text);
+struct shmq *planted_open(const char *name, enum shmq_role role, const struct shmq_options *options);
+/* Options of a small queue: 2 lanes of 4 KiB, 4 seats, a tick of 5 ms, created where missing. */
+struct shmq_options planted_small(void);
+
+/*
+ * Runs @body in a forked child and fails the test unless it returns 0. What it asserts counts as the test's.
+ * @uid 0: stays who it is; else becomes that user, with only the group @gid besides.
+ */
+void planted_in_child(int (*body)(void *context), void *context, uid_t uid, gid_t gid);
+
+/* Says why a test did not look at what its name promises. */
+void planted_skip(const char *why);
+
+/* Times ten under a sanitizer, which slows everything down. */
+double planted_seconds(double seconds);
+/* Whether memory limits cannot be set, because a sanitizer needs the address space. */
+bool planted_sanitized(void);
+
+/* Waits until @condition, for 10 s at the most; fails the test then. */
+void planted_wait(bool (*condition)(void *context), void *context);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SUPPORT_TEST_QUEUE_H
+#define SUPPORT_TEST_QUEUE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/shmq.h"
+
+/*
+ * Queues of tests: names that nobody else uses, a look at what is left of them in /dev/shm, and messages that are numbers.
+ */
+
+/* To be called by main, before any test forks. */
+void test_queue_begin(void);
+/* Removes whatever failed tests left. */
+void test_queue_end(void);
+/* The name of this test's queue. Valid until the next call. */
+const char *test_queue_name(const char *test);
+/* How many objects and semaphores of the queue there are, or of all queues of this program for NULL. */
+size_t test_queue_leftovers(const char *name);
+/* Removes it, whatever is in it, and fails the test if that does not work or anything is left. */
+void test_queue_remove(const char *name);
+
+/* Puts, gets, leases a message of 8 bytes. Return: as the library says; -EPROTO for a message of another length. */
+int test_queue_put(struct shmq *handle, uint64_t number, int64_t timeout_ns);
+int test_queue_get(struct shmq *handle, uint64_t *number, int64_t timeout_ns);
+int test_queue_lease(struct shmq *handle, uint64_t *number, struct shmq_message *message, int64_t timeout_ns);
+
+/* Opens, and fails the test if that does not work. NULL options create the queue by default sizes. */
+struct shmq *test_queue_open(const char *name, enum shmq_role role, const struct shmq_options *options);
+/* What shmq_stat says. */
+struct shmq_stat test_queue_stat(const char *name);
+
+#endif
