@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,32 +22,46 @@ static bool may_be_trusted(const char *path, const struct doorbell_access *acces
 }
 
 /* sem_open's mode passes through the umask; a queue for a group needs the mode it was given. */
-static void grant_access(const char *path, const struct doorbell_access *access)
+static void grant_access(int fd, const struct doorbell_access *access)
 {
-    const int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return;
     if (access->group != getegid() && fchown(fd, (uid_t)-1, access->group) != 0)
         (void)0; /* others then sleep for their tick */
     (void)fchmod(fd, access->mode);
+}
+
+/*
+ * Makes the semaphore's file complete before it gets its name: sem_open would give it a passing name first, and a
+ * process killed in between would leave that behind for ever.
+ */
+static bool make_file(const char *path, const struct doorbell_access *access)
+{
+    sem_t fresh;
+    char by_descriptor[64];
+    memset(&fresh, 0, sizeof(fresh));
+    const int fd = open("/dev/shm", O_TMPFILE | O_RDWR | O_CLOEXEC, access->mode);
+    if (fd < 0)
+        return false;
+    (void)snprintf(by_descriptor, sizeof(by_descriptor), "/proc/self/fd/%d", fd);
+    grant_access(fd, access);
+    const bool made = sem_init(&fresh, 1, 0) == 0 && write(fd, &fresh, sizeof(fresh)) == (ssize_t)sizeof(fresh) &&
+                      (linkat(AT_FDCWD, by_descriptor, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0 || errno == EEXIST);
     (void)close(fd);
+    return made;
 }
 
 static sem_t *open_or_make(const char *name, const char *path, const struct doorbell_access *access)
 {
     for (int tries = 0; tries < 16; tries++) {
         sem_t *semaphore = sem_open(name, 0);
-        if (semaphore != SEM_FAILED || errno != ENOENT)
-            return semaphore == SEM_FAILED ? NULL : semaphore;
-        semaphore = sem_open(name, O_CREAT | O_EXCL, access->mode, 0u);
-        if (semaphore != SEM_FAILED) {
-            grant_access(path, access);
+        if (semaphore != SEM_FAILED)
             return semaphore;
-        }
-        if (errno != EEXIST)
+        if (errno != ENOENT)
             return NULL;
+        if (!make_file(path, access))
+            break;
     }
-    return NULL;
+    sem_t *semaphore = sem_open(name, O_CREAT, access->mode, 0u);
+    return semaphore == SEM_FAILED ? NULL : semaphore;
 }
 
 bool doorbell_open(struct doorbell *bell, const struct doorbell_access *access, uint32_t generation)

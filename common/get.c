@@ -174,8 +174,11 @@ static int sleep_once(struct shmq *handle, int64_t deadline_ns)
     waiting_arm_consumer(handle);
     int error = attempt(handle); /* S1 */
     const bool slept = error == -EAGAIN && !handle_stopped(handle);
-    if (slept)
+    if (slept) {
+        const int64_t began = clock_now_ns();
         rung = waiting_sleep_consumer(handle, deadline_ns);
+        spin_learn(&handle->spin, clock_now_ns() - began);
+    }
     waiting_disarm_consumer(handle, rung);
     if (!slept)
         return error;

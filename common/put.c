@@ -8,6 +8,7 @@
 /* A batch is published in portions, so that consumers work on one while the next is written. */
 #define PORTION_MESSAGES 64u
 #define PORTION_BYTES 32768u
+#define PATIENT_NS INT64_C(2000000) /* how long a producer sleeps for more room than it needs */
 
 /* Why there will be no more puts. Return: 0; -ESTALE; -ESHUTDOWN. */
 static int check_open(const struct shmq *handle)
@@ -43,22 +44,49 @@ static int attempt(struct shmq *handle, uint64_t need_cells)
     return error != 0 ? error : ring_make_room(&handle->producer.ring, need_cells);
 }
 
-/* One sleep. Return: what the attempt after it brought. */
-static int sleep_once(struct shmq *handle, uint64_t need_cells, int64_t deadline_ns)
+/* The head that makes room for @cells more; never beyond what is published, which is all that can come. */
+static uint64_t head_for(const struct ring_producer *p, uint64_t cells)
 {
-    const struct ring_producer *p = &handle->producer.ring;
+    const uint64_t head = p->next + cells - p->ring.cells;
+    return head < p->tail ? head : p->tail;
+}
+
+/* One sleep, until there is room for @cells. Return: what the attempt at @need_cells after it brought. */
+static int sleep_once(struct shmq *handle, uint64_t need_cells, uint64_t cells, int64_t deadline_ns)
+{
     bool rung = false;
-    waiting_arm_producer(handle, p->next + need_cells - p->ring.cells);
+    waiting_arm_producer(handle, head_for(&handle->producer.ring, cells));
     int error = attempt(handle, need_cells); /* S1 */
     const bool slept = error == -EAGAIN && !handle_stopped(handle);
-    if (slept)
+    if (slept) {
+        const int64_t began = clock_now_ns();
         rung = waiting_sleep_producer(handle, deadline_ns);
+        spin_learn(&handle->spin, clock_now_ns() - began);
+    }
     waiting_disarm_producer(handle);
     if (!slept)
         return error;
     error = attempt(handle, need_cells);
-    waiting_learn_producer(handle, rung, error == 0);
+    if (cells == need_cells) /* else nobody need have rung, although there is room */
+        waiting_learn_producer(handle, rung, error == 0);
     return error;
+}
+
+/*
+ * The first, short sleep is for room worth waking up for: consumers at full speed would else wake us for each
+ * message that they finish. If that does not come soon they are slow, and we sleep until there is just the room
+ * that we need.
+ */
+static int sleep_for_room(struct shmq *handle, uint64_t need_cells, int64_t deadline_ns)
+{
+    const uint64_t quarter = handle->producer.ring.ring.cells / 4;
+    const int64_t soon = clock_now_ns() + PATIENT_NS;
+    if (quarter > need_cells && soon < deadline_ns) {
+        const int error = sleep_once(handle, need_cells, quarter, soon);
+        if (error != -EAGAIN || handle_stopped(handle))
+            return error;
+    }
+    return sleep_once(handle, need_cells, need_cells, deadline_ns);
 }
 
 static int wait_for_room(struct shmq *handle, uint64_t need_cells, int64_t timeout_ns)
@@ -73,7 +101,7 @@ static int wait_for_room(struct shmq *handle, uint64_t need_cells, int64_t timeo
         if (spin_until(&handle->spin, looks_worth_an_attempt, handle))
             error = attempt(handle, need_cells);
         if (error == -EAGAIN)
-            error = sleep_once(handle, need_cells, deadline);
+            error = sleep_for_room(handle, need_cells, deadline);
         if (error != -EAGAIN)
             return error;
         if (clock_now_ns() >= deadline)

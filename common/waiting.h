@@ -65,7 +65,8 @@ static inline void waiting_wake_producer(struct shmq *handle, struct lane_view *
 /* ------------------------------------------------------------------ spinning before sleeping */
 
 #define SPIN_MIN 16u
-#define SPIN_MAX 1024u
+#define SPIN_MAX 2048u
+#define SPIN_WORTH_NS INT64_C(100000) /* a sleep shorter than this cost more than spinning through it */
 
 static inline void cpu_relax(void)
 {
@@ -81,19 +82,27 @@ static inline void cpu_relax(void)
 /* 0 on one processor, where spinning only keeps the other side from running. */
 void spin_init(struct spin *spin);
 
-/* Spins until @ready says true. It doubles its patience where that paid and halves it where it did not. */
-static inline bool spin_until(struct spin *spin, bool (*ready)(const struct shmq *), const struct shmq *handle)
+/* Spins until @ready says true, or patience ends. */
+static inline bool spin_until(const struct spin *spin, bool (*ready)(const struct shmq *),
+                              const struct shmq *handle)
 {
     for (uint32_t i = 0; i < spin->limit; i++) {
-        if (ready(handle)) {
-            spin->limit = spin->limit * 2 < SPIN_MAX ? spin->limit * 2 : SPIN_MAX;
+        if (ready(handle))
             return true;
-        }
         cpu_relax();
     }
-    if (spin->limit > SPIN_MIN)
-        spin->limit /= 2;
     return false;
+}
+
+/* After a sleep that took @slept_ns: more patience where it was short, less where it was long. */
+static inline void spin_learn(struct spin *spin, int64_t slept_ns)
+{
+    if (spin->limit == 0)
+        return;
+    if (slept_ns < SPIN_WORTH_NS)
+        spin->limit = spin->limit * 2 < SPIN_MAX ? spin->limit * 2 : SPIN_MAX;
+    else if (spin->limit > SPIN_MIN)
+        spin->limit /= 2;
 }
 
 #endif
