@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/cli/say.h"
 #include "consumer/attach.h"
@@ -213,7 +214,7 @@ enum exit_status run(const struct consumer_options *options)
     work_init(&consumer.work, options->work_min_ns, options->work_max_ns);
     consumer.messages = calloc(options->common.shmq.prefetch, sizeof(*consumer.messages));
     if (!consumer.messages) {
-        say_error("memory: %s", shmq_strerror(ENOMEM));
+        say_error("memory: %s", strerror(ENOMEM));
         return EXIT_FAILED;
     }
     consumer.sink = sink_open(options, &consumer.tally);

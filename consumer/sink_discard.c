@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/cli/say.h"
 
@@ -31,7 +32,7 @@ struct sink *sink_discard_open(const struct consumer_options *options, struct ta
     struct sink *sink = calloc(1, sizeof(*sink));
 
     if (!sink) {
-        say_error("memory: %s", shmq_strerror(ENOMEM));
+        say_error("memory: %s", strerror(ENOMEM));
         return NULL;
     }
     sink->operations = &discard_operations;

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -210,7 +211,7 @@ static enum sink_result try_once(struct exec_sink *sink, const struct shmq_messa
     int result = run_command(sink, message, &run, &status);
 
     if (result < 0) {
-        say_error("--exec: cannot start the command: %s (the message stays in the queue)", shmq_strerror(result));
+        say_error("--exec: cannot start the command: %s (the message stays in the queue)", strerror(-result));
         return SINK_FAILED;
     }
     sink->run_before = true;
@@ -285,7 +286,7 @@ struct sink *sink_exec_open(const struct consumer_options *options, struct tally
     int result = sink ? guard_start(&sink->guard) : -ENOMEM;
 
     if (result < 0) {
-        say_error("--exec: cannot prepare to start commands: %s", shmq_strerror(result));
+        say_error("--exec: cannot prepare to start commands: %s", strerror(-result));
         free(sink);
         return NULL;
     }

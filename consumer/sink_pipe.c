@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/cli/say.h"
 #include "consumer/batch.h"
@@ -69,7 +70,7 @@ static enum sink_result pipe_deliver(struct sink *base, const struct shmq_messag
     if (result == -EPIPE)
         return report_end(sink);
     say_error("--pipe: cannot write to the command: %s (what was not written stays in the queue)",
-              shmq_strerror(result));
+              strerror(-result));
     return SINK_FAILED;
 }
 
@@ -135,6 +136,6 @@ struct sink *sink_pipe_open(const struct consumer_options *options, struct tally
             return &sink->base;
         pipe_close(&sink->base);
     }
-    say_error("--pipe: cannot start the command: %s", shmq_strerror(result));
+    say_error("--pipe: cannot start the command: %s", strerror(-result));
     return NULL;
 }

@@ -5,12 +5,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
 #include "consumer/batch.h"
+#include "consumer/tail.h"
 
 /*
  * stdout and --output. Consumers that share a file or a pipe take turns by a record lock on it, which belongs to
@@ -50,20 +52,6 @@ static void unlock_stream(const struct stream_sink *stream)
         (void)fcntl(stream->fd, F_SETLK, &lock);
 }
 
-/*
- * A consumer that was killed while it wrote may have left a part of a message, which will come again: it gets
- * a line of its own, so that it does not spoil the message written next.
- */
-static int end_cut_message(const struct stream_sink *stream, off_t size)
-{
-    unsigned char delimiter = stream->base.options->framing.delimiter;
-    unsigned char last;
-
-    if (stream->tail_fd < 0 || size == 0 || pread(stream->tail_fd, &last, 1, size - 1) != 1 || last == delimiter)
-        return 0;
-    return write(stream->fd, &delimiter, 1) == 1 ? 0 : -errno;
-}
-
 /* Writes the batch; leaves the file as it was, and nothing done, if that fails. */
 static int write_owned(struct stream_sink *stream, const struct shmq_message *messages, size_t count, size_t *done)
 {
@@ -73,7 +61,8 @@ static int write_owned(struct stream_sink *stream, const struct shmq_message *me
     *done = 0;
     if (fstat(stream->fd, &status) < 0)
         return -errno;
-    result = end_cut_message(stream, status.st_size);
+    result =
+        tail_mend(stream->fd, stream->tail_fd, &status.st_size, &stream->base.options->framing, messages, count);
     if (result == 0)
         result = batch_write(stream->writer, messages, count, done);
     if (result < 0 && result != -EINTR && ftruncate(stream->fd, status.st_size) == 0)
@@ -98,7 +87,7 @@ static enum sink_result report(const struct stream_sink *stream, int error, cons
         return SINK_FAILED;
     default:
         say_error("%s: cannot be written: %s (what was not written stays in the queue)", stream->name,
-                  shmq_strerror(error));
+                  strerror(-error));
         return SINK_FAILED;
     }
 }
@@ -146,7 +135,7 @@ static enum sink_result stream_close(struct sink *sink)
     /* Some file systems tell only now that there is no room. */
     if (stream->fd >= 0 && close(stream->fd) < 0 && errno != EINTR) {
         say_error("%s: cannot be completed: %s (the last messages may be missing in it)", stream->name,
-                  shmq_strerror(errno));
+                  strerror(errno));
         result = SINK_FAILED;
     }
     batch_writer_destroy(stream->writer);
@@ -159,19 +148,6 @@ static const struct sink_operations stream_operations = {
     .check = stream_check,
     .close = stream_close,
 };
-
-/* Opened anew and not read-write: a fifo must have no reader in us, and the file may be write-only. */
-static int open_tail(const char *path, const struct stat *file)
-{
-    struct stat status;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-
-    if (fd >= 0 && fstat(fd, &status) == 0 && status.st_dev == file->st_dev && status.st_ino == file->st_ino)
-        return fd;
-    if (fd >= 0)
-        close(fd);
-    return -1;
-}
 
 static int open_file(struct stream_sink *stream, const char *path)
 {
@@ -207,7 +183,7 @@ static int open_stream(struct stream_sink *stream)
     stream->hangs_up = S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode);
     stream->owned = file && S_ISREG(status.st_mode);
     if (stream->owned && options->framing.kind == FRAMING_DELIMITER)
-        stream->tail_fd = open_tail(options->target, &status);
+        stream->tail_fd = tail_open(options->target, &status);
     stream->writer = batch_writer_create(stream->fd, &options->framing);
     return stream->writer ? 0 : -ENOMEM;
 }
@@ -218,7 +194,7 @@ struct sink *sink_stream_open(const struct consumer_options *options, struct tal
     int result;
 
     if (!stream) {
-        say_error("memory: %s", shmq_strerror(ENOMEM));
+        say_error("memory: %s", strerror(ENOMEM));
         return NULL;
     }
     stream->base = (struct sink){.operations = &stream_operations, .options = options, .tally = tally};
@@ -229,7 +205,7 @@ struct sink *sink_stream_open(const struct consumer_options *options, struct tal
     if (result == 0)
         return &stream->base;
     if (result != -EINTR)
-        say_error("%s: cannot be opened for writing: %s", stream->name, shmq_strerror(result));
+        say_error("%s: cannot be opened for writing: %s", stream->name, strerror(-result));
     stream_close(&stream->base);
     return NULL;
 }
