@@ -145,10 +145,12 @@ static uint32_t read_state(const struct object *object)
     return got == (ssize_t)sizeof(state) ? state : (uint32_t)OBJECT_RAW;
 }
 
-/* Whether a maker may go over it: all zero where the magic stands, or our own magic. */
-static bool may_complete(const struct object *object)
+/* Whether it is half-made or half-removed: nothing but zeros where the magic stands, or our own magic. */
+static bool may_complete(const struct object *object, uint32_t state)
 {
     uint64_t magic = 0;
+    if (state != OBJECT_RAW && state != OBJECT_REMOVED)
+        return false;
     const ssize_t got = pread(object->fd, &magic, sizeof(magic), offsetof(struct header, magic));
     return got < (ssize_t)sizeof(magic) ? got == 0 : magic == 0 || magic == LAYOUT_MAGIC;
 }
@@ -296,7 +298,7 @@ static int complete(struct object *object, const struct shmq_options *options)
     } else if (state == OBJECT_REMOVED) {
         unlink_name(object);
         error = RETRY;
-    } else if (!may_complete(object)) {
+    } else if (!may_complete(object, state)) {
         error = -EBADMSG;
     } else {
         error = initialise(object, options);
@@ -321,7 +323,7 @@ static int settle(struct object *object, bool create, const struct shmq_options 
         return RETRY;
     const uint32_t state = read_state(object);
     if (state != OBJECT_READY) {
-        if (state != OBJECT_REMOVED && !may_complete(object))
+        if (state != OBJECT_REMOVED && !may_complete(object, state))
             return -EBADMSG;
         if (!create)
             return -ENOENT; /* half-made by a maker that died, or half-removed: there is no queue */
@@ -373,6 +375,30 @@ void object_close(struct object *object)
     if (object->fd >= 0)
         (void)close(object->fd);
     object->fd = -1;
+}
+
+/* Return: 0 unlinked; RETRY; -EAGAIN others are at it. */
+static int unlink_unready(struct object *object)
+{
+    const int error = byte_lock_try(object->fd, OBJECT_CREATION_BYTE);
+    if (error != 0)
+        return error;
+    if (!object_is_current(object) || read_state(object) == OBJECT_READY)
+        return RETRY;
+    unlink_name(object);
+    return 0;
+}
+
+int object_remove_unready(const char *queue)
+{
+    struct object object = {.fd = -1, .writable = true};
+    memcpy(object.queue, queue, strlen(queue) + 1);
+    object.fd = open_file(queue, O_RDWR);
+    if (object.fd < 0)
+        return object.fd;
+    const int error = unlink_unready(&object);
+    object_close(&object);
+    return error == RETRY ? -EAGAIN : error;
 }
 
 bool object_in_use(const struct object *object)

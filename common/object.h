@@ -53,6 +53,12 @@ int object_open(struct object *object, const char *queue, bool create, bool writ
 void object_opened(const struct object *object);
 void object_close(struct object *object);
 
+/*
+ * Unlinks an object that its maker or remover left unfinished, unless somebody is at it or has completed it.
+ * Return: 0; -ENOENT; -EAGAIN to look again; what the system says.
+ */
+int object_remove_unready(const char *queue);
+
 /* Whether its name still leads to it. */
 bool object_is_current(const struct object *object);
 /* Memory that the object occupies, in bytes. */

@@ -99,29 +99,49 @@ static int remove_ready(struct shmq *handle, bool force)
     return error != 0 ? error : mark_and_unlink(handle);
 }
 
-/* Semaphores without an object, or an object that no maker or remover completed. */
+/* No ready queue has the name: an object that nobody completed, or semaphores alone. Return: 0; -ENOENT; -EAGAIN.
+ */
 static int remove_leftovers(const char *queue)
 {
-    char name[OBJECT_NAME_BYTES];
-    name_of_object(name, queue);
-    const bool had_object = shm_unlink(name) == 0;
-    if (!had_object && errno != ENOENT)
-        return -errno;
-    return unlink_semaphores(queue) > 0 || had_object ? 0 : -ENOENT;
+    const int error = object_remove_unready(queue);
+    if (error != 0 && error != -ENOENT)
+        return error;
+    return unlink_semaphores(queue) > 0 || error == 0 ? 0 : -ENOENT;
 }
 
-int shmq_remove(const char *name, bool force)
+/* Whatever it is that has the name. */
+static int remove_by_force(const char *queue)
+{
+    const int error = unlink_object(queue);
+    (void)unlink_semaphores(queue);
+    return error;
+}
+
+static int try_remove(const char *name, bool force)
 {
     struct shmq *handle;
-    int error = shmq_name_check(name);
-    if (error != 0)
-        return error;
-    error = handle_open(&handle, name, SHMQ_OBSERVER, true, NULL);
-    if (error == -ENOENT || (force && (error == -EBADMSG || error == -EPROTO || error == -EPERM)))
+    int error = handle_open(&handle, name, SHMQ_OBSERVER, true, NULL);
+    if (error == -ENOENT)
         return remove_leftovers(name);
+    if (force && (error == -EBADMSG || error == -EPROTO || error == -EPERM))
+        return remove_by_force(name);
     if (error != 0)
         return error;
     error = remove_ready(handle, force);
     (void)shmq_close(handle);
+    return error;
+}
+
+int shmq_remove(const char *name, bool force)
+{
+    int error = shmq_name_check(name);
+    if (error != 0)
+        return error;
+    const int64_t deadline = clock_deadline(OBJECT_WAIT_NS);
+    while ((error = try_remove(name, force)) == -EAGAIN) {
+        if (clock_now_ns() >= deadline)
+            return -EBUSY;
+        clock_sleep_until(clock_now_ns() + 1000000);
+    }
     return error;
 }

@@ -39,7 +39,7 @@
  *  -EBUSY       in use by others, or messages are still in this handle's hands
  *  -EOVERFLOW   the lane's positions are used up (after 2^57 cells, at the default sizes)
  *  -ENOENT      no queue of that name
- *  -EPERM       the object belongs to somebody else, or anybody may write it
+ *  -EPERM       the object belongs to somebody else, anybody may write it, or it is no plain file
  *  -EACCES      permission denied
  *  -EINVAL      an argument makes no sense, or the role does not allow the call
  *  -ENAMETOOLONG  name longer than SHMQ_NAME_MAX

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/waiting.h"
 
-#include <sched.h>
+#include <unistd.h>
 
 #include "common/byte_lock.h"
 #include "common/clock.h"
@@ -29,11 +29,21 @@ static void heavy_barrier(struct shmq *handle)
         atomic_fetch_or_explicit(&handle->header->flags, FLAG_FULL_FENCES, memory_order_seq_cst);
 }
 
+/* Processors of the machine, not of our affinity: the other side may be pinned to another one. */
+static bool several_processors(void)
+{
+    static _Atomic long online; /* asking takes longer than all the rest of attaching */
+    long count = atomic_load_explicit(&online, memory_order_relaxed);
+    if (count == 0) {
+        count = sysconf(_SC_NPROCESSORS_ONLN);
+        atomic_store_explicit(&online, count, memory_order_relaxed);
+    }
+    return count != 1;
+}
+
 void spin_init(struct spin *spin)
 {
-    cpu_set_t cpus;
-    const bool several = sched_getaffinity(0, sizeof(cpus), &cpus) != 0 || CPU_COUNT(&cpus) > 1;
-    spin->limit = several ? SPIN_MIN : 0;
+    spin->limit = several_processors() ? SPIN_START : 0;
 }
 
 /* A wake-up was missed, so somebody rings another bell than we hear: everybody opens them again. */

@@ -65,6 +65,7 @@ static inline void waiting_wake_producer(struct shmq *handle, struct lane_view *
 /* ------------------------------------------------------------------ spinning before sleeping */
 
 #define SPIN_MIN 16u
+#define SPIN_START 256u
 #define SPIN_MAX 2048u
 #define SPIN_WORTH_NS INT64_C(100000) /* a sleep shorter than this cost more than spinning through it */
 
