@@ -5,9 +5,16 @@
 #include "common/cli/say.h"
 #include "monitor/verbs.h"
 
+struct report {
+    const char *queue;
+    unsigned problems;
+};
+
 static void report(void *context, const char *problem)
 {
-    say_error("queue '%s': %s", (const char *)context, problem);
+    struct report *to = context;
+    to->problems++;
+    say_error("queue '%s': %s", to->queue, problem);
 }
 
 int verb_check(const struct options *options)
@@ -16,10 +23,17 @@ int verb_check(const struct options *options)
     int error = shmq_open(&queue, options->queue, SHMQ_OBSERVER, NULL);
     if (error != 0)
         return verb_fail(options, "cannot be checked", error);
-    error = shmq_check(queue, report, (void *)(uintptr_t)options->queue);
+    struct report found = {options->queue, 0};
+    error = shmq_check(queue, report, &found);
     shmq_close(queue);
+    if (error == -EBADMSG && found.problems > 0) {
+        say_error(
+            "queue '%s': damaged: %u invariant%s not hold (save what you need, then 'monitor remove --force')",
+            options->queue, found.problems, found.problems == 1 ? " does" : "s do");
+        return EXIT_QUEUE;
+    }
     if (error != 0)
-        return verb_fail(options, error == -EBADMSG ? "the check failed" : "cannot be checked", error);
+        return verb_fail(options, "cannot be checked", error);
     printf("%s: all invariants hold\n", options->queue);
     return EXIT_DONE;
 }

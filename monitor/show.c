@@ -8,7 +8,7 @@ int verb_show(const struct options *options)
     struct snapshots one = {&snapshot, 1};
     int error = snapshot_take(&snapshot, options->queue, true);
     /* Of a damaged queue, what can be read is shown all the same. */
-    if (snapshot.opened) {
+    if (snapshot.opened || options->format == FORMAT_PROMETHEUS) {
         switch (options->format) {
         case FORMAT_TABLE:
             output_show_table(&snapshot);

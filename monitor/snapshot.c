@@ -77,12 +77,13 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct snapshot *)a)->name, ((const struct snapshot *)b)->name);
 }
 
-static bool still_exists(const char *file)
+/* The type of a file of /dev/shm, as in st_mode; 0 if there is none. */
+static mode_t type_of(const char *file)
 {
     char path[sizeof(directory_path) + 256];
     struct stat st;
     snprintf(path, sizeof(path), "%s/%s", directory_path, file);
-    return lstat(path, &st) == 0;
+    return lstat(path, &st) == 0 ? st.st_mode & S_IFMT : 0;
 }
 
 static int add(struct snapshots *snapshots, const char *file)
@@ -95,8 +96,12 @@ static int add(struct snapshots *snapshots, const char *file)
         return -ENOMEM;
     snapshots->items = items;
     struct snapshot *snapshot = &items[snapshots->count];
-    if (snapshot_take(snapshot, name, false) == -ENOENT && !still_exists(file))
+    snapshot_take(snapshot, name, false);
+    mode_t type = snapshot->error != 0 ? type_of(file) : S_IFREG;
+    if (type == 0)
         return 0; /* removed while we looked */
+    if (type != S_IFREG)
+        snapshot->error = -EBADMSG;
     snapshots->count++;
     return 0;
 }
@@ -165,6 +170,9 @@ const char *snapshot_reason(const struct snapshot *snapshot)
     switch (snapshot->error) {
     case 0:
         return "";
+    case -EBADMSG:
+        return snapshot->opened ? "its content makes no sense (see 'monitor check')"
+                                : "no queue, or cut off or overwritten";
     case -ENOENT:
         return "nobody has completed its making, or its removal (the next producer does, or 'monitor remove')";
     default:

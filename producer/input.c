@@ -112,8 +112,11 @@ void input_close(struct input *input, uint64_t unused)
     } else if (input->regular) {
         lseek(input->fd, (off_t)unused, SEEK_SET);
     }
-    if (!input->regular && input->fd >= 0 && unused < input->offset)
-        say_status("%s: %" PRIu64 " bytes were read ahead and not put", input->label, input->offset - unused);
+    if (!input->regular && input->fd >= 0 && unused < input->offset) {
+        /* With --count this is as it is with head(1); at a signal it may be missed. */
+        void (*say)(const char *, ...) = stop_requested != 0 ? say_status : say_detail;
+        say("%s: %" PRIu64 " bytes were read ahead and not put", input->label, input->offset - unused);
+    }
     input->fd = -1;
 }
 

@@ -62,7 +62,7 @@ static enum flow check_stdin(struct outlet *outlet, struct stat *st)
 static enum flow check_input(struct inputs *inputs, struct outlet *outlet, const struct options *options, size_t i)
 {
     const char *path = inputs->paths[i];
-    struct stat st;
+    struct stat st = {0};
     bool is_stdin = strcmp(path, "-") == 0;
     if (is_stdin && check_stdin(outlet, &st) != FLOW_ON)
         return FLOW_FAILED;

@@ -234,7 +234,8 @@ static void check_source(const struct options *options)
     if (options->resume && !options->input_given)
         options_usage("--resume: needs --input FILE");
     for (size_t i = 0; i < options->input_count; i++) {
-        if ((options->split_given || options->resume) && strcmp(options->inputs[i], "-") == 0)
+        const char *path = options->inputs[i];
+        if ((options->split_given || options->resume) && path != NULL && strcmp(path, "-") == 0)
             options_usage("%s: standard input cannot be read from the middle (use --input FILE)",
                           options->resume ? "--resume" : "--split");
     }

@@ -217,6 +217,10 @@ static enum flow put_all(struct outlet *outlet, const struct iovec *messages, si
             *taken += 1;
             outlet->dropped++;
             outlet->left--;
+            /* A message that is dropped has had its turn. */
+            if (pace_is_set(&outlet->pace))
+                pace_sent(&outlet->pace, 1, stop_now_ns());
+            outlet_attend(outlet);
         }
     }
     return FLOW_ON;
