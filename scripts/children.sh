@@ -120,6 +120,7 @@ start_timer() { # SECONDS
 # Lets the last lines through; a grandchild that still holds a pipe is not waited for.
 finish_output() {
     local watchdog
+    ((${#prefixers[@]})) || return
     # shellcheck disable=SC2016 # expanded by that shell
     (close_own_descriptors && exec setsid setpriv --pdeathsig KILL sh -c 'sleep 2; kill -KILL "$@"' sh "${prefixers[@]}") &
     watchdog=$!

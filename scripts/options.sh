@@ -67,8 +67,8 @@ Supervision:
 
 Exit status: 0 every message arrived; 1 failed, or messages are left in the queue; 2 usage; else that of the first child
 that failed for good: 3 shut down or a producer died, 4 timed out or full, 5 queue damaged or removed or of other sizes,
-128+N killed by signal N; 128+N also if a second signal N cut run.sh short. If run.sh itself is killed its children die with
-it and the queue stays: the same command takes over.
+128+N killed by signal N; 128+N also if a second signal N cut run.sh short. SIGUSR1 has all children print their
+statistics. If run.sh itself is killed its children die with it and the queue stays: the same command takes over.
 END
 }
 

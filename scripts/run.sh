@@ -151,6 +151,7 @@ main() {
     trap 'on_signal INT 2' INT
     trap 'on_signal TERM 15' TERM
     trap 'on_signal HUP 1' HUP
+    trap 'signal_children "" USR1' USR1
     start_all
     supervise
     finish_output

@@ -2,12 +2,12 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # its variables are shared with run.sh
 # Sourced by run.sh: what happens when a child ends, a pause is over, or a signal comes.
 #
-# A child runs (pid_of), waits to be restarted (due_ms), or is over. Nothing here polls: the loop sleeps in
-# `wait -n` on the children and, while something is due, on a sleep that ends then.
+# A child runs (pid_of), waits to be restarted (due_ms), or is over. The loop sleeps in `wait -n` on the children, and on a
+# sleep that ends when the next thing is due.
 
 declare -A due_ms=()      # name -> when it is started again
 declare -A restarts_of=() # name -> times of its restarts within the last minute
-readonly minute_ms=60000 pause_min_ms=100 pause_max_ms=5000 kill_after_ms=2000 bounce_ms=200
+readonly minute_ms=60000 pause_min_ms=100 pause_max_ms=5000 kill_after_ms=2000 bounce_ms=200 heartbeat_ms=1000
 
 now_ms=0
 restarts=0
@@ -219,17 +219,19 @@ on_signal() { # NAME NUMBER
 
 # ------------------------------------------------------------------ the loop
 
-# Makes sure that a sleep ends when the next thing is due.
+# Makes sure that a sleep ends when the next thing is due, and at least once a second: a signal that comes in the moment
+# before the shell waits is noticed only when the wait is over.
 arm_timer() {
-    local name next=0 wait_ms
-    [[ $stopping ]] && next=$stop_deadline_ms
+    local name next=$((now_ms + heartbeat_ms)) wait_ms
+    [[ $stopping ]] && ((stop_deadline_ms < next)) && next=$stop_deadline_ms
     for name in "${!due_ms[@]}"; do
-        ((next == 0 || due_ms[$name] < next)) && next=${due_ms[$name]}
+        ((due_ms[$name] < next)) && next=${due_ms[$name]}
     done
-    [[ $timer_pid ]] && ((next == timer_ms)) && return
-    [[ $timer_pid ]] && kill -KILL "$timer_pid" 2>/dev/null
-    timer_pid='' timer_ms=$next
-    ((next)) || return
+    if [[ $timer_pid ]]; then
+        ((timer_ms > now_ms && timer_ms <= next)) && return
+        kill -KILL "$timer_pid" 2>/dev/null
+    fi
+    timer_ms=$next
     wait_ms=$((next > now_ms ? next - now_ms : 0))
     printf -v wait_ms '%d.%03d' $((wait_ms / 1000)) $((wait_ms % 1000))
     start_timer "$wait_ms"

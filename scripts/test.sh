@@ -5,6 +5,8 @@ set -u
 
 top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
 cd -- "$top" || exit 1
+# Of the make that may have called us: not for those that the tests call.
+unset MAKEFLAGS MFLAGS MAKELEVEL
 . "$top/scripts/packages.sh"
 
 build=$top/build
@@ -82,7 +84,7 @@ report() { # LABEL STATUS STARTED-MS LOG
     if ((bad)); then
         failures+=("$1")
         printf 'FAILED  %-40s %4d passed, %d failed, %s s\n' "$1" "$good" "$bad" "$seconds"
-        tail -n 200 "$4" | sed 's/^/    | /'
+        grep -v '^ok\b' "$4" | tail -n 200 | sed 's/^/    | /'
     else
         printf 'ok      %-40s %4d passed, %s s\n' "$1" "$good" "$seconds"
     fi
