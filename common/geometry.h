@@ -58,7 +58,7 @@ static inline uint64_t geometry_hand_offset(const struct geometry *geometry, uin
 /* A message of no bytes takes a cell too, so that every message has a position of its own. */
 static inline uint64_t cells_for(uint64_t length_bytes)
 {
-    return length_bytes == 0 ? 1 : (length_bytes + CELL_BYTES - 1) >> CELL_SHIFT;
+    return (length_bytes + CELL_BYTES - 1 + (length_bytes == 0)) >> CELL_SHIFT;
 }
 
 #endif

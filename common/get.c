@@ -71,7 +71,7 @@ static struct ring_limits batch_limits(const struct shmq *handle, const struct r
     const uint64_t there = atomic_load_explicit(&ring->control->tail, memory_order_relaxed) - claim;
     const uint64_t share = (there + c->sharers - 1) / c->sharers;
     const uint64_t most = ring->cells / 4;
-    return (struct ring_limits){.records = c->prefetch, .cells = share < most ? share : most};
+    return (struct ring_limits){.records = c->prefetch, .cells = share < most ? share : most, .words = c->words};
 }
 
 static int lease_from(struct shmq *handle, uint32_t lane)
@@ -211,43 +211,43 @@ static int wait_for_batch(struct shmq *handle, int64_t timeout_ns)
 
 /* ------------------------------------------------------------------ handing out and acknowledging */
 
-/* Reads the descriptor of the next message, which may be in the ring or in the seat's buffer. */
-static bool read_next(const struct shmq *handle, struct record_head *head, uint64_t *stream_offset)
+/* Where the next message of a batch in the ring, or the one in the seat's buffer, stands. */
+static const void *next_payload(const struct shmq *handle)
 {
     const struct batch *b = &handle->consumer.batch;
-    if (b->in_hand) {
-        const struct seat *s = &handle->seats[b->seat];
-        *head = record_unpack(atomic_load_explicit(&s->hand_record[0], memory_order_relaxed));
-        *stream_offset = atomic_load_explicit(&s->hand_record[1], memory_order_relaxed);
-        return head->length <= handle_geometry(handle)->parameters.max_message_bytes;
-    }
-    const struct ring *ring = &b->view->ring;
-    *stream_offset = atomic_load_explicit(&ring_record(ring, b->next)->stream_offset, memory_order_relaxed);
-    return ring_read_record(ring, b->next, b->end, head);
+    return b->in_hand ? handle->consumer.hands[b->seat].base : ring_payload(&b->view->ring, b->next);
 }
 
-static int hand_out(struct shmq *handle, struct shmq_message *message)
+static uint64_t next_stream_offset(const struct shmq *handle)
+{
+    const struct batch *b = &handle->consumer.batch;
+    const shared_u64 *offset =
+        b->in_hand ? &handle->seats[b->seat].hand_record[1] : &ring_record(&b->view->ring, b->next)->stream_offset;
+    return atomic_load_explicit(offset, memory_order_relaxed);
+}
+
+/* Steps over the next message, which is now handed out. */
+static inline void step_over(struct batch *b, uint32_t length)
+{
+    b->next += cells_for(length);
+    b->bytes += length;
+    b->handed++;
+}
+
+static inline void hand_out(struct shmq *handle, struct shmq_message *message)
 {
     struct batch *b = &handle->consumer.batch;
-    struct record_head head;
-    uint64_t stream_offset;
-    if (!read_next(handle, &head, &stream_offset))
-        return -EBADMSG;
-    *message = (struct shmq_message){
-        .data = b->in_hand ? handle->consumer.hands[b->seat].base : ring_payload(&b->view->ring, b->next),
-        .length = head.length,
-        .position = b->in_hand ? b->start : b->next,
-        .stream_offset = stream_offset,
-        .lane = b->view->ring.lane,
-        .attempts = b->handed == b->done ? b->attempts : 0,
-        .frame = head.frame,
-        .delimiter = head.delimiter,
-        .redelivered = b->redelivered,
-    };
-    b->next += cells_for(head.length);
-    b->bytes += head.length;
-    b->handed++;
-    return 0;
+    const struct record_head head = record_unpack(handle->consumer.words[b->handed]);
+    message->data = next_payload(handle);
+    message->length = head.length;
+    message->position = b->in_hand ? b->start : b->next;
+    message->stream_offset = next_stream_offset(handle);
+    message->lane = b->view->ring.lane;
+    message->attempts = b->handed == b->done ? b->attempts : 0;
+    message->frame = head.frame;
+    message->delimiter = head.delimiter;
+    message->redelivered = b->redelivered;
+    step_over(b, head.length);
 }
 
 /* Makes sure that there is a message to hand out. */
@@ -266,7 +266,9 @@ int shmq_lease(struct shmq *handle, struct shmq_message *message, int64_t timeou
         error = -EINVAL;
     if (error == 0)
         error = next_message(handle, timeout_ns);
-    return error != 0 ? error : hand_out(handle, message);
+    if (error == 0)
+        hand_out(handle, message);
+    return error;
 }
 
 int shmq_lease_many(struct shmq *handle, struct shmq_message *messages, size_t max, size_t *count,
@@ -282,12 +284,10 @@ int shmq_lease_many(struct shmq *handle, struct shmq_message *messages, size_t m
 
     const struct batch *b = &handle->consumer.batch;
     *count = 0;
-    while (*count < max && b->handed < b->count) {
-        error = hand_out(handle, &messages[*count]);
-        if (error != 0)
-            return error;
-        ++*count;
-    }
+    size_t handed = 0;
+    while (handed < max && b->handed < b->count)
+        hand_out(handle, &messages[handed++]);
+    *count = handed;
     return 0;
 }
 
@@ -337,17 +337,10 @@ static int finish_batch(struct shmq *handle)
     return 0;
 }
 
-int shmq_acknowledge(struct shmq *handle, size_t count)
+static inline int acknowledge(struct shmq *handle, uint32_t count)
 {
-    const int error = handle_check(handle, SHMQ_CONSUMER);
-    if (error != 0)
-        return error;
     struct batch *b = &handle->consumer.batch;
-    if (count > b->handed - b->done)
-        return -EINVAL;
-    if (count == 0)
-        return 0;
-    b->done += (uint32_t)count;
+    b->done += count;
     b->attempts = 0;
     if (b->done == b->count)
         return finish_batch(handle);
@@ -355,32 +348,39 @@ int shmq_acknowledge(struct shmq *handle, size_t count)
     return 0;
 }
 
+int shmq_acknowledge(struct shmq *handle, size_t count)
+{
+    const int error = handle_check(handle, SHMQ_CONSUMER);
+    if (error != 0)
+        return error;
+    const struct batch *b = &handle->consumer.batch;
+    if (count > b->handed - b->done)
+        return -EINVAL;
+    return count == 0 ? 0 : acknowledge(handle, (uint32_t)count);
+}
+
 int shmq_get(struct shmq *handle, void *buffer, size_t size, size_t *length, int64_t timeout_ns)
 {
-    struct shmq_message message;
     int error = handle_check(handle, SHMQ_CONSUMER);
     if (error == 0 && ((buffer == NULL && size > 0) || length == NULL))
         error = -EINVAL;
-    if (error == 0 && handle->consumer.batch.handed != handle->consumer.batch.done)
-        error = -EBUSY;
-    if (error == 0)
-        error = next_message(handle, timeout_ns);
-    if (error == 0)
-        error = hand_out(handle, &message);
+    if (error != 0)
+        return error;
+    struct batch *b = &handle->consumer.batch;
+    if (b->handed != b->done)
+        return -EBUSY;
+    error = next_message(handle, timeout_ns);
     if (error != 0)
         return error;
 
-    *length = message.length;
-    if (message.length > size) { /* put it back, as if it had not been handed out */
-        struct batch *b = &handle->consumer.batch;
-        b->next -= cells_for(message.length);
-        b->bytes -= message.length;
-        b->handed--;
+    const uint32_t bytes = (uint32_t)handle->consumer.words[b->handed];
+    *length = bytes;
+    if (bytes > size)
         return -ENOBUFS;
-    }
-    if (message.length > 0)
-        memcpy(buffer, message.data, message.length);
-    return shmq_acknowledge(handle, 1);
+    if (bytes > 0)
+        memcpy(buffer, next_payload(handle), bytes);
+    step_over(b, bytes);
+    return acknowledge(handle, 1);
 }
 
 int shmq_fail(struct shmq *handle, uint32_t *attempts)

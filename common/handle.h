@@ -68,6 +68,7 @@ struct producer_side {
 struct consumer_side {
     uint32_t seat;
     struct batch batch;
+    uint64_t *words;         /* [SHMQ_PREFETCH_MAX]: descriptors of the batch in hand, checked, ours alone */
     struct hand_view *hands; /* [seats] */
     uint32_t *active;        /* lanes in use, by priority */
     uint32_t active_count;

@@ -28,13 +28,14 @@ static int check_open_options(const struct shmq_options *o, enum shmq_role role)
 }
 
 /* The handle's pages are wiped in a forked child, so that it is refused there whatever is done with it. */
-static struct shmq *allocate(const struct object *object)
+static struct shmq *allocate(const struct object *object, enum shmq_role role)
 {
     const struct geometry *g = &object->geometry;
     const uint64_t lanes_at = (sizeof(struct shmq) + 63) & ~UINT64_C(63);
     const uint64_t hands_at = lanes_at + g->parameters.lanes * sizeof(struct lane_view);
     const uint64_t active_at = hands_at + g->parameters.seats * sizeof(struct hand_view);
-    const uint64_t bytes = active_at + g->parameters.lanes * sizeof(uint32_t);
+    const uint64_t words_at = (active_at + g->parameters.lanes * sizeof(uint32_t) + 63) & ~UINT64_C(63);
+    const uint64_t bytes = words_at + (role == SHMQ_CONSUMER ? SHMQ_PREFETCH_MAX * sizeof(uint64_t) : 0);
     unsigned char *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base == MAP_FAILED)
         return NULL;
@@ -45,6 +46,7 @@ static struct shmq *allocate(const struct object *object)
     handle->lanes = (struct lane_view *)(base + lanes_at);
     handle->consumer.hands = (struct hand_view *)(base + hands_at);
     handle->consumer.active = (uint32_t *)(base + active_at);
+    handle->consumer.words = (uint64_t *)(base + words_at);
     return handle;
 }
 
@@ -91,7 +93,7 @@ static int open_attached(struct shmq **out, struct object *object, enum shmq_rol
         object_close(object);
         return error;
     }
-    struct shmq *handle = allocate(object);
+    struct shmq *handle = allocate(object, role);
     if (handle == NULL) {
         fork_guard_forget(object->fd);
         object_close(object);

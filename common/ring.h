@@ -92,16 +92,25 @@ static inline unsigned char *ring_payload(const struct ring *ring, uint64_t posi
 }
 
 /*
- * Reads the descriptor at @position; false if it is none of a message that ends at or before @limit.
- * Everything that follows uses the copy in @head, never the shared word again.
+ * Reads the descriptor's word at @position; false if it is none of a message that ends at or before @limit.
+ * Everything that follows uses the copy, never the shared word again.
  */
+static inline bool ring_read_word(const struct ring *ring, uint64_t position, uint64_t limit, uint64_t *word)
+{
+    *word = atomic_load_explicit(&ring_record(ring, position)->word, memory_order_relaxed);
+    const uint32_t length = (uint32_t)*word;
+    return *word >> 42 == record_tag(ring, position) && length <= ring->max_message_bytes &&
+           (*word >> 40 & 3) != 3 && cells_for(length) <= limit - position;
+}
+
+/* The same, unpacked. */
 static inline bool ring_read_record(const struct ring *ring, uint64_t position, uint64_t limit,
                                     struct record_head *head)
 {
-    const uint64_t word = atomic_load_explicit(&ring_record(ring, position)->word, memory_order_relaxed);
+    uint64_t word;
+    const bool valid = ring_read_word(ring, position, limit, &word);
     *head = record_unpack(word);
-    return word >> 42 == record_tag(ring, position) && head->length <= ring->max_message_bytes &&
-           head->frame < 3 && cells_for(head->length) <= limit - position;
+    return valid;
 }
 
 /* ------------------------------------------------------------------ the producer's side */
@@ -182,6 +191,7 @@ struct ring_batch {
 struct ring_limits {
     uint32_t records; /* of one lease at the most, at least 1 */
     uint64_t cells;   /* likewise, but never less than one record */
+    uint64_t *words;  /* receives the records' descriptors; NULL: not wanted */
 };
 
 /*
@@ -209,6 +219,9 @@ static inline bool ring_is_leased(const struct ring *ring, uint64_t start, uint3
  * Return: 0; -ENOENT when it holds none there; -EBADMSG when it does and the records make no sense.
  */
 int ring_find_lease(const struct ring *ring, uint64_t start, uint32_t seat, struct ring_batch *batch);
+
+/* Copies the descriptors of a batch that is held to @words. Return: false if one is no good. */
+bool ring_read_words(const struct ring *ring, const struct ring_batch *batch, uint64_t *words);
 
 /*
  * Marks a batch done and reclaims.

@@ -75,17 +75,6 @@ static uint64_t count_attempt(uint64_t progress)
     return progress_pack(attempts < ATTEMPTS_MAX ? attempts + 1 : attempts, progress_done(progress));
 }
 
-static int skip_records(const struct ring *ring, uint64_t *position, uint64_t end, uint32_t records)
-{
-    struct record_head head;
-    for (uint32_t i = 0; i < records; i++) {
-        if (!ring_read_record(ring, *position, end, &head))
-            return -EBADMSG;
-        *position += cells_for(head.length);
-    }
-    return 0;
-}
-
 static int adopt_lease(struct shmq *handle, uint32_t seat)
 {
     struct seat *s = &handle->seats[seat];
@@ -100,12 +89,12 @@ static int adopt_lease(struct shmq *handle, uint32_t seat)
 
     const uint64_t progress = count_attempt(atomic_load_explicit(&s->progress, memory_order_relaxed));
     const uint32_t done = progress_done(progress);
+    uint64_t *words = handle->consumer.words;
     uint64_t next = batch.start;
-    if (done >= batch.count)
+    if (done >= batch.count || batch.count > SHMQ_PREFETCH_MAX || !ring_read_words(&view->ring, &batch, words))
         return -EBADMSG;
-    error = skip_records(&view->ring, &next, batch.end, done);
-    if (error != 0)
-        return error;
+    for (uint32_t i = 0; i < done; i++)
+        next += cells_for((uint32_t)words[i]);
 
     /* A hand that was filled but not yet acknowledged in the ring does not count. */
     atomic_store_explicit(&s->hand_valid, 0, memory_order_relaxed);
@@ -129,7 +118,8 @@ static int adopt_hand(struct shmq *handle, uint32_t seat)
 {
     struct seat *s = &handle->seats[seat];
     const uint64_t lane = atomic_load_explicit(&s->hand_lane, memory_order_relaxed);
-    const struct record_head head = record_unpack(atomic_load_explicit(&s->hand_record[0], memory_order_relaxed));
+    const uint64_t word = atomic_load_explicit(&s->hand_record[0], memory_order_relaxed);
+    const struct record_head head = record_unpack(word);
     if (lane >= handle_geometry(handle)->parameters.lanes ||
         head.length > handle_geometry(handle)->parameters.max_message_bytes || head.frame > SHMQ_FRAME_LENGTH32)
         return -EBADMSG;
@@ -143,6 +133,7 @@ static int adopt_hand(struct shmq *handle, uint32_t seat)
         return error;
     const uint64_t attempts = count_attempt(atomic_load_explicit(&s->hand_attempts, memory_order_relaxed));
     atomic_store_explicit(&s->hand_attempts, attempts, memory_order_relaxed);
+    handle->consumer.words[0] = word;
     handle->consumer.batch = (struct batch){
         .view = view,
         .start = atomic_load_explicit(&s->hand_position, memory_order_relaxed),
