@@ -18,7 +18,8 @@ static size_t page_bytes(void)
     return (size_t)sysconf(_SC_PAGESIZE);
 }
 
-/* Maps @bytes, as often as @times in a row, so that they end where a guard page begins; one is before them, too. */
+/* Maps @bytes, as often as @times in a row, so that they end where a guard page begins; one is before them, too.
+ */
 static void map_section(struct plain_ring *plain, enum plain_section section, size_t bytes, int times)
 {
     const size_t page = page_bytes();
@@ -29,7 +30,8 @@ static void map_section(struct plain_ring *plain, enum plain_section section, si
     unsigned char *map = mmap(NULL, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     ck_assert_msg(map != MAP_FAILED, "mmap: %s", strerror(errno));
     for (int i = 0; i < times; i++) {
-        void *part = mmap(map + page + (size_t)i * whole, whole, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+        void *part =
+            mmap(map + page + (size_t)i * whole, whole, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
         ck_assert_msg(part != MAP_FAILED, "mmap: %s", strerror(errno));
     }
     (void)close(fd);
@@ -80,7 +82,8 @@ void plain_free(struct plain_ring *plain)
 void plain_start(struct plain_ring *plain, uint64_t position)
 {
     for (int i = 0; i < PLAIN_SECTIONS; i++)
-        memset(plain->sections[i].start, i == PLAIN_RECORDS || i == PLAIN_ARENA ? 0xa5 : 0, plain->sections[i].bytes);
+        memset(plain->sections[i].start, i == PLAIN_RECORDS || i == PLAIN_ARENA ? 0xa5 : 0,
+               plain->sections[i].bytes);
     ring_format(&plain->ring, position);
 }
 
@@ -184,6 +187,62 @@ uint64_t plain_random(uint64_t *state)
     return z ^ (z >> 31);
 }
 
+/* ------------------------------------------------------------------ steps that have to succeed */
+
+struct ring_producer plain_producer(const struct plain_ring *plain)
+{
+    struct ring_producer producer;
+    ck_assert_int_eq(ring_producer_init(&producer, &plain->ring), 0);
+    return producer;
+}
+
+void plain_must_put(struct ring_producer *producer, uint32_t length, uint64_t sequence)
+{
+    ck_assert_int_eq(plain_put(producer, length, sequence), 0);
+}
+
+struct ring_batch plain_lease(const struct plain_ring *plain, uint32_t seat, uint32_t records)
+{
+    struct ring_batch batch = {0};
+    ck_assert_int_eq(ring_lease(&plain->ring, &plain->seats[seat], seat, plain_limit(records), &batch), 0);
+    ck_assert(ring_is_leased(&plain->ring, batch.start, seat));
+    return batch;
+}
+
+void plain_finish(const struct plain_ring *plain, uint32_t seat, const struct ring_batch *batch)
+{
+    ck_assert_int_eq(ring_finish(&plain->ring, batch->start, batch->end, seat), 0);
+}
+
+int plain_try_lease(const struct plain_ring *plain, uint32_t seat)
+{
+    struct ring_batch batch;
+    return ring_lease(&plain->ring, &plain->seats[seat], seat, plain_limit(1), &batch);
+}
+
+void plain_mark_done(const struct plain_ring *plain, const struct ring_batch *batch)
+{
+    atomic_fetch_or(&plain->ring.leases[batch->start & plain->ring.mask], LEASE_DONE);
+}
+
+void plain_expect(const struct plain_ring *plain, uint64_t head, uint64_t claim, uint64_t tail)
+{
+    ck_assert_uint_eq(plain_load(&plain->ring.control->head), head);
+    ck_assert_uint_eq(plain_load(&plain->ring.control->claim), claim);
+    ck_assert_uint_eq(plain_load(&plain->ring.control->tail), tail);
+}
+
+void plain_advance(const struct plain_ring *plain, struct ring_producer *producer, uint64_t cells)
+{
+    for (uint64_t i = 0; i < cells; i++)
+        plain_must_put(producer, 0, 0);
+    if (cells == 0)
+        return;
+    const struct ring_batch batch = plain_lease(plain, 0, UINT32_MAX);
+    ck_assert_uint_eq(batch.count, cells);
+    plain_finish(plain, 0, &batch);
+}
+
 /* ------------------------------------------------------------------ death at every instruction */
 
 /* In the child: waits to be stepped, works, ends. */
@@ -230,6 +289,7 @@ int plain_step(struct plain_ring *plain, void (*operation)(struct plain_ring *pl
     plain_copy_free(&last);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 2)
         return -1;
-    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the operation failed under tracing: %#x", status);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the operation failed under tracing: %#x",
+                  status);
     return looks;
 }

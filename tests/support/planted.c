@@ -20,7 +20,7 @@
 #else
 #define HAS_FEATURE(feature) 0
 #endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || HAS_FEATURE(address_sanitizer) ||               \
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || HAS_FEATURE(address_sanitizer) ||            \
     HAS_FEATURE(thread_sanitizer)
 #define SANITIZED true
 #else
@@ -42,32 +42,34 @@ static void set_prefix(void)
         (void)snprintf(prefix, sizeof(prefix), "test.%d.%s", (int)getpid(), program_invocation_short_name);
 }
 
-/* One of a few buffers in turn. */
-static char *next_buffer(void)
-{
-    static char buffers[32][512];
-    static unsigned turn;
-    return buffers[turn++ % 32];
-}
-
 const char *planted_name(const char *what)
 {
-    char *name = next_buffer();
+    static char names[16][SHMQ_NAME_MAX + 1];
+    static unsigned turn;
+    char *name = names[turn++ % 16];
     set_prefix();
-    (void)snprintf(name, SHMQ_NAME_MAX + 1, "%s.%s", prefix, what);
+    (void)snprintf(name, sizeof(names[0]), "%s.%s.%d", prefix, what, (int)getpid());
     return name;
+}
+
+/* One of a few buffers in turn. */
+static char *next_path(void)
+{
+    static char paths[16][512];
+    static unsigned turn;
+    return paths[turn++ % 16];
 }
 
 const char *planted_object_path(const char *name)
 {
-    char *path = next_buffer();
+    char *path = next_path();
     (void)snprintf(path, 512, "/dev/shm/shmq.%s", name);
     return path;
 }
 
 const char *planted_semaphore_path(const char *name, const char *which)
 {
-    char *path = next_buffer();
+    char *path = next_path();
     (void)snprintf(path, 512, "/dev/shm/sem.shmq.%s.%s", name, which);
     return path;
 }
@@ -183,7 +185,8 @@ unsigned char *planted_hand(const struct planted *planted, uint32_t seat)
 
 struct lease_format planted_format(const struct planted *planted)
 {
-    return (struct lease_format){.seat_bits = planted->geometry.seat_bits, .cells_log2 = planted->geometry.cells_log2};
+    return (struct lease_format){.seat_bits = planted->geometry.seat_bits,
+                                 .cells_log2 = planted->geometry.cells_log2};
 }
 
 /* ------------------------------------------------------------------ handles */

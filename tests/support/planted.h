@@ -20,9 +20,9 @@
  */
 int planted_run(Suite *suite);
 
-/* A name of this run; valid until the process ends or asks for too many. */
+/* A name of this process and run, in one of a few buffers in turn. */
 const char *planted_name(const char *what);
-/* Paths of a queue's object, or of another file under this run's names, in a buffer of its own. */
+/* Paths of a queue's object, or of another file under this run's names, likewise. */
 const char *planted_object_path(const char *name);
 const char *planted_semaphore_path(const char *name, const char *which);
 

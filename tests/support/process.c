@@ -100,6 +100,12 @@ void process_order(struct process *process, uint64_t number)
     ck_assert_msg(write_number(process->orders, number), "process %d takes no orders", (int)process->pid);
 }
 
+bool process_has_report(const struct process *process)
+{
+    struct pollfd fd = {.fd = process->reports, .events = POLLIN};
+    return poll_for(&fd, 1, 0) > 0;
+}
+
 bool process_hears(struct process *process, int64_t ms, uint64_t *number)
 {
     struct pollfd fd = {.fd = process->reports, .events = POLLIN};
@@ -187,7 +193,8 @@ void process_expect_success(struct process *process)
     const pid_t pid = process->pid;
     const int status = process_collect(process);
     ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "process %d ended with %s %d", (int)pid,
-                  WIFEXITED(status) ? "status" : "signal", WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+                  WIFEXITED(status) ? "status" : "signal",
+                  WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 }
 
 /* One that failed before it could be killed has something to say. */
@@ -211,6 +218,20 @@ void process_stop(struct process *process)
 void process_continue(struct process *process)
 {
     ck_assert_int_eq(kill(process->pid, SIGCONT), 0);
+}
+
+bool process_sleeps(const struct process *process)
+{
+    char path[64];
+    char text[512];
+    (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)process->pid);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ck_assert_msg(fd >= 0, "%s: %s", path, strerror(errno));
+    const ssize_t got = read(fd, text, sizeof(text) - 1);
+    (void)close(fd);
+    text[got > 0 ? got : 0] = '\0';
+    const char *state = strrchr(text, ')');
+    return state != NULL && strncmp(state, ") S", 3) == 0;
 }
 
 /* ------------------------------------------------------------------ conditions and gates */

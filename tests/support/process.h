@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 /*
- * The processes of a test. A child runs one function. Parent and child tell each other numbers through two pipes, so that each
- * waits for what the other says and never for time to pass; what takes longer than process_patience_ms fails the test.
- * A child dies with the test, and never outlives it.
+ * The processes of a test. A child runs one function. Parent and child tell each other numbers through two pipes,
+ * so that each waits for what the other says and never for time to pass; what takes longer than
+ * process_patience_ms fails the test. A child dies with the test, and never outlives it.
  */
 
 struct process {
@@ -38,6 +38,8 @@ void process_order(struct process *process, uint64_t number);
 uint64_t process_hear(struct process *process);
 /* The same within @ms; false if there was none. */
 bool process_hears(struct process *process, int64_t ms, uint64_t *number);
+/* Whether there is one to hear. */
+bool process_has_report(const struct process *process);
 /* The next report of any; returns whose. */
 size_t process_hear_any(struct process *processes, size_t count, uint64_t *number);
 
@@ -46,6 +48,8 @@ void process_kill(struct process *process);
 /* SIGSTOP, and waits until it has stopped. */
 void process_stop(struct process *process);
 void process_continue(struct process *process);
+/* Whether it sleeps, in whatever call. */
+bool process_sleeps(const struct process *process);
 /* Waits for its end; returns the status as waitpid gave it. */
 int process_collect(struct process *process);
 /* Waits for its end, which has to be an exit with 0. */
@@ -74,7 +78,7 @@ static inline uint64_t process_code(int code)
 #define process_require(condition)                                                                                \
     do {                                                                                                          \
         if (!(condition)) {                                                                                       \
-            (void)fprintf(stderr, "%s:%d: process %d: not so: %s\n", __FILE__, __LINE__, (int)getpid(),          \
+            (void)fprintf(stderr, "%s:%d: process %d: not so: %s\n", __FILE__, __LINE__, (int)getpid(),           \
                           #condition);                                                                            \
             _exit(99);                                                                                            \
         }                                                                                                         \

@@ -8,7 +8,8 @@
 #include "common/shmq.h"
 
 /*
- * Queues of tests: names that nobody else uses, a look at what is left of them in /dev/shm, and messages that are numbers.
+ * Queues of tests: names that nobody else uses, a look at what is left of them in /dev/shm, and messages that are
+ * numbers.
  */
 
 /* To be called by main, before any test forks. */
@@ -22,7 +23,8 @@ size_t test_queue_leftovers(const char *name);
 /* Removes it, whatever is in it, and fails the test if that does not work or anything is left. */
 void test_queue_remove(const char *name);
 
-/* Puts, gets, leases a message of 8 bytes. Return: as the library says; -EPROTO for a message of another length. */
+/* Puts, gets, leases a message of 8 bytes. Return: as the library says; -EPROTO for a message of another length.
+ */
 int test_queue_put(struct shmq *handle, uint64_t number, int64_t timeout_ns);
 int test_queue_get(struct shmq *handle, uint64_t *number, int64_t timeout_ns);
 int test_queue_lease(struct shmq *handle, uint64_t *number, struct shmq_message *message, int64_t timeout_ns);

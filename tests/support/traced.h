@@ -6,8 +6,8 @@
 #include <sys/types.h>
 
 /*
- * A child that is stopped at the n-th stop of its system calls, each entry and each exit being one: before an entry's call has
- * done anything, after an exit's call has done everything.
+ * A child that is stopped at the n-th stop of its system calls, each entry and each exit being one: before an
+ * entry's call has done anything, after an exit's call has done everything.
  */
 struct traced {
     pid_t pid;
@@ -16,7 +16,8 @@ struct traced {
 
 /* Whether tracing is permitted here. */
 bool traced_possible(void);
-/* Starts a child that runs @run and exits with what that returns. Return: false if it ended before stop number @stop. */
+/* Starts a child that runs @run and exits with what that returns. Return: false if it ended before stop number
+ * @stop. */
 bool traced_start(struct traced *traced, int (*run)(void *context), void *context, unsigned stop);
 /* SIGKILL where it stands. */
 void traced_kill(struct traced *traced);

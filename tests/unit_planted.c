@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: MIT */
+/* Objects under a queue's name that are half-made, foreign, of another version or lie about their size. */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/ring.h"
+#include "tests/support/planted.h"
+
+/* What has to come of it: for who would make the queue, for who would only use it, and for who removes it. */
+struct expected {
+    int create;
+    int use;
+    int remove;
+};
+
+static const struct expected to_be_completed = {0, -ENOENT, 0};
+static const struct expected damaged = {-EBADMSG, -EBADMSG, -EBADMSG};
+static const struct expected other_version = {-EPROTO, -EPROTO, -EPROTO};
+
+static int open_object(const char *name, int flags)
+{
+    const int fd = open(planted_object_path(name), flags | O_RDWR | O_CLOEXEC, 0600);
+    ck_assert_msg(fd >= 0, "%s: %s", name, strerror(errno));
+    return fd;
+}
+
+static void write_at(const char *name, size_t offset, const void *bytes, size_t count)
+{
+    const int fd = open_object(name, 0);
+    ck_assert_int_eq(pwrite(fd, bytes, count, (off_t)offset), (ssize_t)count);
+    (void)close(fd);
+}
+
+static void resize(const char *name, int64_t by)
+{
+    struct stat st;
+    const int fd = open_object(name, 0);
+    ck_assert_int_eq(fstat(fd, &st), 0);
+    ck_assert_int_eq(ftruncate(fd, st.st_size + by), 0);
+    (void)close(fd);
+}
+
+static void set_state(const char *name, uint32_t state)
+{
+    write_at(name, offsetof(struct header, state), &state, sizeof(state));
+}
+
+static void make_ready(const char *name)
+{
+    const struct shmq_options options = planted_small();
+    ck_assert_int_eq(shmq_create(name, &options), 0);
+}
+
+/* Opens a queue that has just been completed, as new as any. */
+static void check_usable(const char *name)
+{
+    char text[8];
+    size_t length;
+    struct shmq_stat stat;
+    const struct shmq_options options = planted_small();
+    struct shmq *producer = planted_open(name, SHMQ_PRODUCER, &options);
+    struct shmq *consumer = planted_open(name, SHMQ_CONSUMER, &options);
+    ck_assert_int_eq(shmq_check(consumer, NULL, NULL), 0);
+    ck_assert_int_eq(shmq_stat(consumer, &stat), 0);
+    ck_assert_uint_eq(stat.messages, 0);
+    ck_assert_uint_eq(stat.put_messages, 0);
+    planted_put(producer, "new");
+    ck_assert_int_eq(shmq_get(consumer, text, sizeof(text), &length, 0), 0);
+    ck_assert_uint_eq(length, 3);
+    ck_assert_int_eq(shmq_close(producer), 0);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+}
+
+static void try_open(const char *name, enum shmq_role role, bool create, int code)
+{
+    struct shmq *handle = (struct shmq *)(uintptr_t)1;
+    struct shmq_options options = planted_small();
+    options.create = create;
+    const int error = shmq_open(&handle, name, role, &options);
+    ck_assert_msg(error == code, "role %d, create %d: %d instead of %d", role, create, error, code);
+    ck_assert(error == 0 || handle == NULL);
+    if (error == 0)
+        ck_assert_int_eq(shmq_close(handle), 0);
+}
+
+static void producer_makes(const char *name, struct expected expected)
+{
+    try_open(name, SHMQ_PRODUCER, true, expected.create);
+    if (expected.create == 0)
+        check_usable(name);
+}
+
+static void consumer_makes(const char *name, struct expected expected)
+{
+    try_open(name, SHMQ_CONSUMER, true, expected.create);
+    if (expected.create == 0)
+        check_usable(name);
+}
+
+static void somebody_makes(const char *name, struct expected expected)
+{
+    const struct shmq_options options = planted_small();
+    ck_assert_int_eq(shmq_create(name, &options), expected.create);
+    if (expected.create == 0)
+        check_usable(name);
+}
+
+static void producer_uses(const char *name, struct expected expected)
+{
+    try_open(name, SHMQ_PRODUCER, false, expected.use);
+}
+
+static void consumer_uses(const char *name, struct expected expected)
+{
+    try_open(name, SHMQ_CONSUMER, false, expected.use);
+}
+
+static void observer_looks(const char *name, struct expected expected)
+{
+    try_open(name, SHMQ_OBSERVER, false, expected.use);
+    try_open(name, SHMQ_OBSERVER, true, expected.use); /* an observer makes nothing */
+}
+
+static void somebody_shuts_down(const char *name, struct expected expected)
+{
+    ck_assert_int_eq(shmq_shutdown(name, SHMQ_DRAIN), expected.use);
+}
+
+static void somebody_removes(const char *name, struct expected expected)
+{
+    ck_assert_int_eq(shmq_remove(name, false), expected.remove);
+    ck_assert((access(planted_object_path(name), F_OK) == 0) == (expected.remove != 0));
+}
+
+static void nobody_touches(const char *name, struct expected expected)
+{
+    (void)name;
+    (void)expected;
+}
+
+/* Plants it anew before each attempt, and removes by force what that leaves. */
+static void expect(void (*plant)(const char *name), struct expected expected)
+{
+    static void (*const attempts[])(const char *, struct expected) = {
+        producer_makes, consumer_makes,      somebody_makes,   producer_uses,  consumer_uses,
+        observer_looks, somebody_shuts_down, somebody_removes, nobody_touches,
+    };
+    const char *name = planted_name("object");
+    for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
+        plant(name);
+        attempts[i](name, expected);
+        const bool there = access(planted_object_path(name), F_OK) == 0;
+        ck_assert_int_eq(shmq_remove(name, true), (there ? 0 : -ENOENT));
+        ck_assert_int_eq(planted_files(name), 0);
+    }
+}
+
+/* ------------------------------------------------------------------ half-made */
+
+static void empty(const char *name)
+{
+    (void)close(open_object(name, O_CREAT | O_EXCL));
+}
+
+static void of_full_size_but_all_zero(const char *name)
+{
+    empty(name);
+    resize(name, 1 << 20);
+}
+
+static void with_a_header_that_is_not_ready(const char *name)
+{
+    make_ready(name);
+    set_state(name, OBJECT_RAW);
+}
+
+static void cut_off_in_the_header(const char *name)
+{
+    with_a_header_that_is_not_ready(name);
+    ck_assert_int_eq(truncate(planted_object_path(name), offsetof(struct header, state)), 0);
+}
+
+/* What a dead maker, or an earlier queue, left must not shine through. */
+static void not_ready_and_full_of_rubbish(const char *name)
+{
+    static unsigned char rubbish[65536];
+    make_ready(name);
+    memset(rubbish, 0xff, sizeof(rubbish));
+    write_at(name, sizeof(uint64_t), rubbish, sizeof(rubbish) - sizeof(uint64_t));
+    set_state(name, OBJECT_RAW);
+}
+
+static void marked_as_removed(const char *name)
+{
+    make_ready(name);
+    set_state(name, OBJECT_REMOVED);
+}
+
+static void (*const half_made[])(const char *) = {
+    empty,
+    of_full_size_but_all_zero,
+    with_a_header_that_is_not_ready,
+    cut_off_in_the_header,
+    not_ready_and_full_of_rubbish,
+    marked_as_removed,
+};
+
+START_TEST(what_is_half_made_or_half_removed_is_completed_by_who_wants_one)
+{
+    expect(half_made[_i], to_be_completed);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ no queue */
+
+static void of_a_stranger(const char *name)
+{
+    static const char text[] = "This file is somebody's diary.\n";
+    empty(name);
+    write_at(name, 0, text, sizeof(text));
+}
+
+static void of_three_bytes(const char *name)
+{
+    empty(name);
+    write_at(name, 0, "abc", 3);
+}
+
+static void large_and_of_a_stranger(const char *name)
+{
+    of_a_stranger(name);
+    resize(name, 1 << 20);
+}
+
+static void with_another_magic(const char *name)
+{
+    make_ready(name);
+    write_at(name, 0, "\xc2", 1);
+}
+
+static void with_another_magic_and_not_ready(const char *name)
+{
+    with_another_magic(name);
+    set_state(name, OBJECT_RAW);
+}
+
+static void in_a_state_that_is_none(const char *name)
+{
+    make_ready(name);
+    set_state(name, OBJECT_READY ^ 1);
+}
+
+static void one_byte_too_short(const char *name)
+{
+    make_ready(name);
+    resize(name, -1);
+}
+
+static void one_page_too_long(const char *name)
+{
+    make_ready(name);
+    resize(name, 4096);
+}
+
+static void cut_off_behind_the_header(const char *name)
+{
+    make_ready(name);
+    ck_assert_int_eq(truncate(planted_object_path(name), 4096), 0);
+}
+
+static void cut_off_behind_the_state(const char *name)
+{
+    make_ready(name);
+    ck_assert_int_eq(truncate(planted_object_path(name), 96), 0);
+}
+
+static void (*const no_queue[])(const char *) = {
+    of_a_stranger,
+    of_three_bytes,
+    large_and_of_a_stranger,
+    with_another_magic,
+    with_another_magic_and_not_ready,
+    in_a_state_that_is_none,
+    one_byte_too_short,
+    one_page_too_long,
+    cut_off_behind_the_header,
+    cut_off_behind_the_state,
+};
+
+START_TEST(what_is_no_queue_is_refused_and_left_alone)
+{
+    expect(no_queue[_i], damaged);
+}
+END_TEST
+
+START_TEST(a_stranger_s_file_keeps_its_content)
+{
+    char text[16] = {0};
+    const char *name = planted_name("diary");
+    of_a_stranger(name);
+    try_open(name, SHMQ_PRODUCER, true, -EBADMSG);
+    const int fd = open_object(name, 0);
+    ck_assert_int_eq(pread(fd, text, 9, 0), 9);
+    ck_assert_str_eq(text, "This file");
+    (void)close(fd);
+    ck_assert_int_eq(shmq_remove(name, true), 0);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ sizes that it claims */
+
+struct claim {
+    const char *what;
+    size_t offset;
+    size_t bytes;
+    uint64_t value;
+};
+
+#define CLAIM(field, value)                                                                                       \
+    {                                                                                                             \
+#field " is " #value, offsetof(struct header, field), sizeof(((struct header *)0)->field),                \
+            (uint64_t)(value)                                                                                     \
+    }
+
+static const struct claim claims[] = {
+    CLAIM(object_bytes, 0),
+    CLAIM(object_bytes, 4096),
+    CLAIM(object_bytes, UINT64_MAX),
+    CLAIM(capacity_bytes, 0),
+    CLAIM(capacity_bytes, 64),
+    CLAIM(capacity_bytes, 4097),
+    CLAIM(capacity_bytes, 8192),
+    CLAIM(capacity_bytes, UINT64_C(1) << 40),
+    CLAIM(capacity_bytes, UINT64_C(1) << 63),
+    CLAIM(capacity_bytes, UINT64_MAX),
+    CLAIM(max_message_bytes, 0),
+    CLAIM(max_message_bytes, 4097),
+    CLAIM(max_message_bytes, UINT64_MAX),
+    CLAIM(lanes, 0),
+    CLAIM(lanes, 3),
+    CLAIM(lanes, SHMQ_LANES_MAX),
+    CLAIM(lanes, SHMQ_LANES_MAX + 1),
+    CLAIM(lanes, UINT32_MAX),
+    CLAIM(seats, 0),
+    CLAIM(seats, 1000),
+    CLAIM(seats, SHMQ_SEATS_MAX + 1),
+    CLAIM(seats, UINT32_MAX),
+    CLAIM(tick_ns, 0),
+    CLAIM(tick_ns, -1),
+    CLAIM(tick_ns, INT64_MAX),
+    CLAIM(page_bytes, 0),
+    CLAIM(page_bytes, 1),
+    CLAIM(page_bytes, 5000),
+    CLAIM(page_bytes, 65536),
+};
+
+static const struct claim *claim;
+
+static void with_a_false_claim(const char *name)
+{
+    make_ready(name);
+    write_at(name, claim->offset, &claim->value, claim->bytes);
+}
+
+START_TEST(a_false_claim_about_a_size_is_refused)
+{
+    claim = &claims[_i];
+    expect(with_a_false_claim, damaged);
+}
+END_TEST
+
+/* Everything agrees, and is more than any machine has: only who needs the memory is refused. */
+static void plant_parameters(const char *name, const struct parameters *parameters)
+{
+    struct geometry g;
+    struct header header;
+    ck_assert_int_eq(geometry_compute(parameters, &g), 0);
+    make_ready(name);
+    const int fd = open_object(name, 0);
+    ck_assert_int_eq(pread(fd, &header, sizeof(header), 0), (ssize_t)sizeof(header));
+    header.capacity_bytes = parameters->capacity_bytes;
+    header.max_message_bytes = parameters->max_message_bytes;
+    header.lanes = parameters->lanes;
+    header.seats = parameters->seats;
+    header.page_bytes = parameters->page_bytes;
+    header.tick_ns = parameters->tick_ns;
+    header.object_bytes = g.object_bytes;
+    ck_assert_int_eq(pwrite(fd, &header, sizeof(header), 0), (ssize_t)sizeof(header));
+    ck_assert_int_eq(ftruncate(fd, (off_t)g.object_bytes), 0);
+    (void)close(fd);
+}
+
+START_TEST(the_largest_queue_there_can_be_is_no_danger)
+{
+    static const struct parameters most = {
+        .capacity_bytes = CAPACITY_MAX,
+        .max_message_bytes = MESSAGE_MAX,
+        .lanes = SHMQ_LANES_MAX,
+        .seats = SHMQ_SEATS_MAX,
+        .page_bytes = 4096,
+        .tick_ns = TICK_MIN_NS,
+    };
+    const char *name = planted_name("huge");
+    struct shmq_message message;
+    struct shmq *producer = NULL;
+    plant_parameters(name, &most);
+    struct shmq *consumer = planted_open(name, SHMQ_CONSUMER, NULL);
+    ck_assert_int_eq(shmq_lease(consumer, &message, 0), -EAGAIN);
+    ck_assert_int_eq(shmq_check(consumer, NULL, NULL), 0);
+    const int error = shmq_open(&producer, name, SHMQ_PRODUCER, NULL);
+    ck_assert_msg(error == -ENOSPC || error == -ENOMEM || error == -EFBIG, "%d", error);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+    ck_assert_int_eq(shmq_remove(name, false), 0);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ other versions */
+
+static void of_another_abi(const char *name)
+{
+    const uint32_t abi = LAYOUT_ABI + 1;
+    make_ready(name);
+    write_at(name, offsetof(struct header, abi), &abi, sizeof(abi));
+}
+
+static void of_another_layout(const char *name)
+{
+    const uint32_t fingerprint = layout_fingerprint() ^ 1;
+    make_ready(name);
+    write_at(name, offsetof(struct header, fingerprint), &fingerprint, sizeof(fingerprint));
+}
+
+/* Another version's sizes mean nothing to us, so they are not judged. */
+static void of_another_abi_with_other_sizes(const char *name)
+{
+    static unsigned char rest[256];
+    make_ready(name);
+    memset(rest, 0x77, sizeof(rest));
+    write_at(name, offsetof(struct header, abi), rest,
+             offsetof(struct header, state) - offsetof(struct header, abi));
+    resize(name, 12345);
+}
+
+static void of_a_machine_with_other_pages(const char *name)
+{
+    static const struct parameters parameters = {
+        .capacity_bytes = 65536,
+        .max_message_bytes = 1000,
+        .lanes = 2,
+        .seats = 2,
+        .page_bytes = 16384,
+        .tick_ns = TICK_DEFAULT_NS,
+    };
+    plant_parameters(name, &parameters);
+}
+
+static void (*const other_versions[])(const char *) = {
+    of_another_abi,
+    of_another_layout,
+    of_another_abi_with_other_sizes,
+    of_a_machine_with_other_pages,
+};
+
+START_TEST(a_queue_of_another_version_is_told_apart_from_damage)
+{
+    expect(other_versions[_i], other_version);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ */
+
+#define COUNT(array) (int)(sizeof(array) / sizeof(array[0]))
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("planted objects");
+    TCase *objects = tcase_create("objects");
+    tcase_set_timeout(objects, planted_seconds(5)); /* nobody waits for a maker that is not there */
+    tcase_add_loop_test(objects, what_is_half_made_or_half_removed_is_completed_by_who_wants_one, 0,
+                        COUNT(half_made));
+    tcase_add_loop_test(objects, what_is_no_queue_is_refused_and_left_alone, 0, COUNT(no_queue));
+    tcase_add_test(objects, a_stranger_s_file_keeps_its_content);
+    tcase_add_loop_test(objects, a_false_claim_about_a_size_is_refused, 0, COUNT(claims));
+    tcase_add_test(objects, the_largest_queue_there_can_be_is_no_danger);
+    tcase_add_loop_test(objects, a_queue_of_another_version_is_told_apart_from_damage, 0, COUNT(other_versions));
+    suite_add_tcase(suite, objects);
+    return suite;
+}
+
+int main(void)
+{
+    return planted_run(make_suite());
+}

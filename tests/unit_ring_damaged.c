@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/* A lane whose memory holds what nobody of us wrote: refused, in bounded time, and nothing outside is touched. */
+#include <check.h>
+#include <errno.h>
+
+#include "tests/support/plain_ring.h"
+#include "tests/support/planted.h"
+
+/* ------------------------------------------------------------------ damage */
+
+/* Plants something, and says what has to come of a lease. */
+static void expect_bad_lease(struct plain_ring *plain, const struct plain_copy *good)
+{
+    ck_assert_int_eq(plain_try_lease(plain, 0), -EBADMSG);
+    plain_restore(plain, good);
+    ck_assert_int_eq(plain_try_lease(plain, 0), 0);
+    plain_restore(plain, good);
+}
+
+START_TEST(a_damaged_descriptor_is_never_leased)
+{
+    struct plain_ring plain;
+    struct plain_copy good;
+    plain_make(&plain, PLAIN_SMALL, 1000);
+    plain_start(&plain, plain_position(&plain, _i, 2));
+    struct ring_producer producer = plain_producer(&plain);
+    for (uint64_t i = 0; i < 3; i++)
+        plain_must_put(&producer, 100, i);
+    plain_save(&plain, &good);
+    const uint64_t start = plain_load(&plain.ring.control->head);
+    shared_u64 *word = &ring_record(&plain.ring, start)->word;
+    const uint64_t was = plain_load(word);
+    const uint64_t damaged[] = {
+        0,
+        ~UINT64_C(0),
+        was ^ UINT64_C(1) << 42,                    /* tag */
+        was ^ UINT64_C(1) << 63,                    /* tag */
+        was | UINT64_C(3) << 40,                    /* frame */
+        (was & ~UINT64_C(0xffffffff)) | 1001,       /* longer than any message */
+        (was & ~UINT64_C(0xffffffff)) | 6 * 64 | 1, /* longer than what is published */
+        (was & ~UINT64_C(0xffffffff)) | UINT32_MAX, /* much longer */
+    };
+    for (size_t i = 0; i < sizeof(damaged) / sizeof(damaged[0]); i++) {
+        atomic_store(word, damaged[i]);
+        expect_bad_lease(&plain, &good);
+    }
+    plain_copy_free(&good);
+    plain_free(&plain);
+}
+END_TEST
+
+START_TEST(damage_in_the_middle_of_a_batch_is_found_when_taking_and_when_taking_over)
+{
+    struct plain_ring plain;
+    struct ring_batch batch;
+    plain_make(&plain, PLAIN_SMALL, 1000);
+    struct ring_producer producer = plain_producer(&plain);
+    for (uint64_t i = 0; i < 3; i++)
+        plain_must_put(&producer, 64, i);
+    shared_u64 *word = &ring_record(&plain.ring, producer.tail - 2)->word;
+    const uint64_t was = plain_load(word);
+    atomic_store(word, 0);
+    ck_assert_int_eq(ring_lease(&plain.ring, plain.seats, 0, plain_limit(3), &batch), -EBADMSG);
+    atomic_store(word, was);
+    const struct ring_batch held = plain_lease(&plain, 0, 3);
+    atomic_store(word, 0);
+    ck_assert_int_eq(ring_find_lease(&plain.ring, held.start, 0, &batch), -EBADMSG);
+    plain_free(&plain);
+}
+END_TEST
+
+START_TEST(a_descriptor_of_the_lap_before_is_no_message)
+{
+    struct plain_ring plain;
+    plain_make(&plain, PLAIN_SMALL, PLAIN_SMALL);
+    plain_start(&plain, plain_position(&plain, _i, 3));
+    struct ring_producer producer = plain_producer(&plain);
+    plain_advance(&plain, &producer, plain.ring.cells);
+    atomic_store(&plain.ring.control->tail, producer.tail + 1); /* published, but nothing was written */
+    ck_assert_int_eq(plain_try_lease(&plain, 0), -EBADMSG);
+    plain_free(&plain);
+}
+END_TEST
+
+START_TEST(positions_that_make_no_sense_are_refused)
+{
+    struct plain_ring plain;
+    struct plain_copy good;
+    struct ring_producer producer;
+    plain_make(&plain, PLAIN_SMALL, PLAIN_SMALL);
+    const uint64_t start = plain_position(&plain, _i, 3);
+    plain_start(&plain, start);
+    plain_save(&plain, &good);
+    struct lane_control *control = plain.ring.control;
+    const struct {
+        shared_u64 *field;
+        uint64_t value;
+    } damaged[] = {
+        {&control->head, start + 1},
+        {&control->head, start - plain.ring.cells - 1},
+        {&control->tail, start - 1},
+        {&control->tail, 0},
+        {&control->tail, UINT64_MAX},
+        {&control->tail, plain.ring.max_position + 1},
+        {&control->checkpoints[0].tail, start + 1},
+    };
+    for (size_t i = 0; i < sizeof(damaged) / sizeof(damaged[0]); i++) {
+        atomic_store(damaged[i].field, damaged[i].value);
+        /* Its checkpoint agrees: only the positions are wrong. */
+        if (damaged[i].field == &control->tail)
+            atomic_store(&control->checkpoints[1].tail, damaged[i].value);
+        ck_assert_msg(ring_producer_init(&producer, &plain.ring) == -EBADMSG, "damage %zu was accepted", i);
+        plain_restore(&plain, &good);
+    }
+    ck_assert_int_eq(ring_producer_init(&producer, &plain.ring), 0);
+    plain_copy_free(&good);
+    plain_free(&plain);
+}
+END_TEST
+
+START_TEST(a_lease_refuses_claims_and_words_that_make_no_sense)
+{
+    struct plain_ring plain;
+    struct plain_copy good;
+    plain_make(&plain, PLAIN_SMALL, PLAIN_SMALL);
+    const uint64_t start = plain_position(&plain, _i, 3);
+    plain_start(&plain, start);
+    struct ring_producer producer = plain_producer(&plain);
+    plain_must_put(&producer, 64, 0);
+    plain_must_put(&producer, 64, 1);
+    plain_save(&plain, &good);
+    const struct ring *ring = &plain.ring;
+    shared_u64 *word = &ring->leases[start & ring->mask];
+
+    atomic_store(&ring->control->claim, start + 3); /* beyond tail */
+    expect_bad_lease(&plain, &good);
+    atomic_store(&ring->control->claim, start - 2 * ring->cells); /* long gone */
+    expect_bad_lease(&plain, &good);
+    atomic_store(&ring->control->claim, UINT64_MAX);
+    expect_bad_lease(&plain, &good);
+    atomic_store(word, lease_word(ring->format, start + ring->cells, 1, 1, LEASE_DONE)); /* of the next lap */
+    expect_bad_lease(&plain, &good);
+    atomic_store(word, lease_word(ring->format, start, 3, 1, LEASE_TAKEN)); /* reaches beyond tail */
+    expect_bad_lease(&plain, &good);
+    plain_copy_free(&good);
+    plain_free(&plain);
+}
+END_TEST
+
+START_TEST(a_producer_refuses_a_head_that_goes_back_or_runs_ahead)
+{
+    struct plain_ring plain;
+    plain_make(&plain, PLAIN_SMALL, PLAIN_SMALL);
+    const uint64_t start = plain_position(&plain, _i, 3);
+    plain_start(&plain, start);
+    struct ring_producer producer = plain_producer(&plain);
+    plain_must_put(&producer, PLAIN_SMALL, 0);
+    atomic_store(&plain.ring.control->head, start - 1);
+    ck_assert_int_eq(ring_make_room(&producer, 1), -EBADMSG);
+    atomic_store(&plain.ring.control->head, start + plain.ring.cells + 1);
+    ck_assert_int_eq(ring_make_room(&producer, 1), -EBADMSG);
+    atomic_store(&plain.ring.control->head, start);
+    ck_assert_int_eq(ring_make_room(&producer, 1), -EAGAIN);
+    plain_free(&plain);
+}
+END_TEST
+
+START_TEST(finishing_and_reclaiming_refuse_words_that_make_no_sense)
+{
+    struct plain_ring plain;
+    plain_make(&plain, PLAIN_SMALL, PLAIN_SMALL);
+    struct ring_producer producer = plain_producer(&plain);
+    plain_must_put(&producer, 64, 0);
+    const struct ring_batch batch = plain_lease(&plain, 0, 1);
+    shared_u64 *word = &plain.ring.leases[batch.start & plain.ring.mask];
+    ck_assert_int_eq(ring_finish(&plain.ring, batch.start, batch.end + 1, 0), -EBADMSG);
+    ck_assert_int_eq(ring_finish(&plain.ring, batch.start, batch.end, 1), -EBADMSG);
+    atomic_store(word, lease_word(plain.ring.format, batch.start, 2, 0, LEASE_DONE)); /* reaches beyond tail */
+    ck_assert_int_eq(ring_reclaim(&plain.ring), -EBADMSG);
+    plain_expect(&plain, batch.start, batch.end, batch.end);
+    plain_free(&plain);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ rubbish everywhere */
+
+static const int anything[] = {0, -EAGAIN, -EBADMSG, -EOVERFLOW, -ENOENT};
+
+static void expect_any_of(int code)
+{
+    for (size_t i = 0; i < sizeof(anything) / sizeof(anything[0]); i++)
+        if (code == anything[i])
+            return;
+    ck_abort_msg("a code that nobody documents: %d", code);
+}
+
+/* Flips a bit, stores rubbish, or moves a little: in any section but the arena. */
+static void damage(struct plain_ring *plain, uint64_t *random)
+{
+    const uint64_t dice = plain_random(random);
+    const enum plain_section section = (enum plain_section)(dice % PLAIN_ARENA);
+    const size_t words = plain->sections[section].bytes / 8;
+    uint64_t *word = (uint64_t *)(void *)plain->sections[section].start + (dice >> 8) % words;
+    /* Positions are where it hurts. */
+    uint64_t *const positions[] = {(uint64_t *)&plain->ring.control->head, (uint64_t *)&plain->ring.control->claim,
+                                   (uint64_t *)&plain->ring.control->tail};
+    if (dice >> 40 & 1)
+        word = positions[(dice >> 41) % 3];
+    const uint64_t more = plain_random(random);
+    switch (dice >> 50 & 3) {
+    case 0:
+        *word ^= UINT64_C(1) << (more % 64);
+        break;
+    case 1:
+        *word = more;
+        break;
+    case 2:
+        *word += more % 128 - 64;
+        break;
+    default:
+        *word = ~(more % 64);
+        break;
+    }
+}
+
+static volatile unsigned char last_byte_read;
+
+/* Reads all of a batch that was handed out as good. */
+static void read_batch(const struct ring *ring, const struct ring_batch *batch)
+{
+    struct record_head head;
+    uint64_t position = batch->start;
+    for (uint32_t i = 0; i < batch->count && ring_read_record(ring, position, batch->end, &head); i++) {
+        for (uint32_t at = 0; at < head.length; at++)
+            last_byte_read = ring_payload(ring, position)[at];
+        position += cells_for(head.length);
+    }
+    ck_assert_uint_le(position, batch->end);
+}
+
+static void try_everything(const struct plain_ring *plain, struct ring_producer *producer, uint64_t *random)
+{
+    const struct ring *ring = &plain->ring;
+    const uint32_t seat = (uint32_t)(plain_random(random) % PLAIN_SEATS);
+    struct ring_batch batch = {0};
+    struct ring_producer successor;
+    int error = ring_lease(ring, &plain->seats[seat], seat, plain_limit(5), &batch);
+    expect_any_of(error);
+    if (error == 0)
+        read_batch(ring, &batch);
+    const uint64_t at = plain_load(&plain->seats[seat].intent_position);
+    expect_any_of(error = ring_find_lease(ring, at, seat, &batch));
+    if (error == 0)
+        read_batch(ring, &batch);
+    if (error == 0 && plain_random(random) % 2 == 0)
+        expect_any_of(ring_finish(ring, batch.start, batch.end, seat));
+    expect_any_of(ring_reclaim(ring));
+    (void)ring_done_position(ring);
+    (void)ring_is_drained(ring);
+    expect_any_of(plain_put(producer, (uint32_t)(plain_random(random) % 500), 1));
+    expect_any_of(error = ring_producer_init(&successor, ring));
+    if (error == 0)
+        expect_any_of(plain_put(&successor, (uint32_t)(plain_random(random) % PLAIN_SMALL), 1));
+}
+
+START_TEST(rubbish_anywhere_is_survived)
+{
+    struct plain_ring plain;
+    uint64_t random = (uint64_t)_i + 1;
+    plain_make(&plain, PLAIN_SMALL, PLAIN_SMALL);
+    for (int round = 0; round < 8000; round++) {
+        plain_start(&plain, plain_position(&plain, round % PLAIN_STARTS, 3));
+        struct ring_producer producer = plain_producer(&plain);
+        for (uint64_t i = 0; i < 8; i++)
+            plain_must_put(&producer, (uint32_t)(plain_random(&random) % 300), i);
+        (void)plain_lease(&plain, 0, 2);
+        for (int step = 0; step < 6; step++) {
+            damage(&plain, &random);
+            try_everything(&plain, &producer, &random);
+        }
+    }
+    plain_free(&plain);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ */
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("ring, damaged");
+    TCase *damaged = tcase_create("a damaged lane");
+    tcase_set_timeout(damaged, planted_seconds(20));
+    tcase_add_loop_test(damaged, a_damaged_descriptor_is_never_leased, 0, PLAIN_STARTS);
+    tcase_add_test(damaged, damage_in_the_middle_of_a_batch_is_found_when_taking_and_when_taking_over);
+    tcase_add_loop_test(damaged, a_descriptor_of_the_lap_before_is_no_message, 0, PLAIN_STARTS);
+    tcase_add_loop_test(damaged, positions_that_make_no_sense_are_refused, 0, PLAIN_STARTS);
+    tcase_add_loop_test(damaged, a_lease_refuses_claims_and_words_that_make_no_sense, 0, PLAIN_STARTS);
+    tcase_add_loop_test(damaged, a_producer_refuses_a_head_that_goes_back_or_runs_ahead, 0, PLAIN_STARTS);
+    tcase_add_test(damaged, finishing_and_reclaiming_refuse_words_that_make_no_sense);
+    tcase_add_loop_test(damaged, rubbish_anywhere_is_survived, 0, 4);
+    suite_add_tcase(suite, damaged);
+    return suite;
+}
+
+int main(void)
+{
+    return planted_run(make_suite());
+}
