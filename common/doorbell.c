@@ -10,6 +10,14 @@
 
 #include "common/clock.h"
 
+/* Whether its maker may use the queue, too: its owner, root, we, or a member of the group that shares it. */
+static bool is_made_by_us(const struct stat *st, const struct doorbell_access *access)
+{
+    if (st->st_uid == access->owner || st->st_uid == geteuid() || st->st_uid == 0)
+        return true;
+    return (access->mode & 0060) == 0060 && st->st_gid == access->group && (st->st_mode & 0002) == 0;
+}
+
 /* A file of another kind, size or owner could not be a semaphore of this queue; touching it might even be fatal.
  */
 static bool may_be_trusted(const char *path, const struct doorbell_access *access)
@@ -17,8 +25,7 @@ static bool may_be_trusted(const char *path, const struct doorbell_access *acces
     struct stat st;
     if (lstat(path, &st) != 0)
         return errno == ENOENT;
-    return S_ISREG(st.st_mode) && st.st_size == (off_t)sizeof(sem_t) &&
-           (st.st_uid == access->owner || st.st_uid == geteuid() || st.st_uid == 0);
+    return S_ISREG(st.st_mode) && st.st_size == (off_t)sizeof(sem_t) && is_made_by_us(&st, access);
 }
 
 /* sem_open's mode passes through the umask; a queue for a group needs the mode it was given. */

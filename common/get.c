@@ -202,10 +202,10 @@ static int wait_for_batch(struct shmq *handle, int64_t timeout_ns)
             error = sleep_once(handle, deadline);
         if (error != -EAGAIN)
             return error;
-        if (clock_now_ns() >= deadline)
-            return -ETIMEDOUT;
         if (handle_is_stale(handle))
             return -ESTALE;
+        if (clock_now_ns() >= deadline)
+            return -ETIMEDOUT;
     }
 }
 

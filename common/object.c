@@ -101,7 +101,8 @@ static int open_file(const char *queue, int flags)
     const int fd = shm_open(name, flags | O_NONBLOCK | O_NOCTTY, 0600);
     if (fd >= 0)
         return fd;
-    return errno == ELOOP || errno == EISDIR || errno == ENXIO ? -EPERM : -errno;
+    /* The name has been checked, so EINVAL is what the C library makes of a directory. */
+    return errno == ELOOP || errno == EISDIR || errno == EINVAL || errno == ENXIO ? -EPERM : -errno;
 }
 
 /* Return: 0 with object->fd open; RETRY; negative errno. */

@@ -104,10 +104,10 @@ static int wait_for_room(struct shmq *handle, uint64_t need_cells, int64_t timeo
             error = sleep_for_room(handle, need_cells, deadline);
         if (error != -EAGAIN)
             return error;
-        if (clock_now_ns() >= deadline)
-            return -ETIMEDOUT;
         if (handle_is_stale(handle))
             return -ESTALE;
+        if (clock_now_ns() >= deadline)
+            return -ETIMEDOUT;
     }
 }
 
@@ -196,9 +196,14 @@ int shmq_commit(struct shmq *handle, size_t length)
     return publish(handle, 1);
 }
 
+static bool may_be_put(const struct ring_producer *p, const struct iovec *message)
+{
+    return message->iov_len <= p->ring.max_message_bytes && (message->iov_base != NULL || message->iov_len == 0);
+}
+
 /*
- * Appends messages from the first on, as far as a portion and the room known of go.
- * Return: how many; 0 also where the first is too long.
+ * Appends messages from the first on, as far as a portion and the room known of go, and no further than the first
+ * that cannot be put. Return: how many.
  */
 static size_t append_portion(struct shmq *handle, const struct iovec *messages, size_t count)
 {
@@ -207,7 +212,7 @@ static size_t append_portion(struct shmq *handle, const struct iovec *messages, 
     size_t bytes = 0;
     while (appended < count && appended < PORTION_MESSAGES && bytes < PORTION_BYTES) {
         const size_t length = messages[appended].iov_len;
-        if (length > p->ring.max_message_bytes || !ring_has_room(p, cells_for(length)))
+        if (!may_be_put(p, &messages[appended]) || !ring_has_room(p, cells_for(length)))
             break;
         copy_in(handle, messages[appended].iov_base, length);
         append(handle, length);
@@ -217,23 +222,34 @@ static size_t append_portion(struct shmq *handle, const struct iovec *messages, 
     return appended;
 }
 
+/* One portion, whose first message there is room for. Return: how many in @put; as shmq_put. */
+static int put_portion(struct shmq *handle, const struct iovec *messages, size_t count, size_t *put,
+                       int64_t timeout_ns)
+{
+    int error = check_put(handle, messages->iov_len);
+    if (error == 0 && !may_be_put(&handle->producer.ring, messages))
+        error = -EINVAL;
+    if (error == 0)
+        error = make_room(handle, cells_for(messages->iov_len), timeout_ns);
+    if (error != 0)
+        return error;
+    handle->producer.reserved = false;
+    const size_t portion = append_portion(handle, messages, count);
+    *put += portion;
+    return publish(handle, (uint32_t)portion);
+}
+
 int shmq_put_many(struct shmq *handle, const struct iovec *messages, size_t count, size_t *done,
                   int64_t timeout_ns)
 {
     size_t put = 0;
     int64_t left_ns = timeout_ns;
     const int64_t deadline = timeout_ns > 0 ? clock_deadline(timeout_ns) : 0;
-    int error = messages == NULL && count > 0 ? -EINVAL : 0;
+    int error = handle_check(handle, SHMQ_PRODUCER);
+    if (error == 0 && messages == NULL && count > 0)
+        error = -EINVAL;
     while (error == 0 && put < count) {
-        error = check_put(handle, messages[put].iov_len);
-        if (error == 0)
-            error = make_room(handle, cells_for(messages[put].iov_len), left_ns);
-        if (error != 0)
-            break;
-        handle->producer.reserved = false;
-        const size_t portion = append_portion(handle, messages + put, count - put);
-        error = publish(handle, (uint32_t)portion);
-        put += portion;
+        error = put_portion(handle, messages + put, count - put, &put, left_ns);
         if (timeout_ns > 0) {
             left_ns = deadline - clock_now_ns();
             left_ns = left_ns > 0 ? left_ns : 0;

@@ -78,15 +78,22 @@ static int check_unused(struct shmq *handle)
     return drained == 1 ? 0 : drained == 0 ? -ENOTEMPTY : drained;
 }
 
-/* Semaphores first, the object last: whoever is killed in between leaves something that says it is to be removed.
+/*
+ * Semaphores first: without them the queue still works, and makes them anew. Then the object, and only if that is
+ * permitted is everybody told. Semaphores once more, for those that somebody has made meanwhile. So whoever is
+ * killed in between, or refused, leaves either a working queue or nothing.
  */
-static int mark_and_unlink(struct shmq *handle)
+static int unlink_and_mark(struct shmq *handle)
 {
+    (void)unlink_semaphores(handle->object.queue);
+    const int error = unlink_object(handle->object.queue);
+    if (error != 0)
+        return error;
     atomic_fetch_or_explicit(&handle->header->flags, FLAG_REMOVED, memory_order_seq_cst);
     atomic_store_explicit(&handle->header->state, OBJECT_REMOVED, memory_order_seq_cst);
     waiting_wake_everybody(handle);
     (void)unlink_semaphores(handle->object.queue);
-    return unlink_object(handle->object.queue);
+    return 0;
 }
 
 static int remove_ready(struct shmq *handle, bool force)
@@ -96,7 +103,7 @@ static int remove_ready(struct shmq *handle, bool force)
         error = -ENOENT;
     if (error == 0 && !force)
         error = check_unused(handle);
-    return error != 0 ? error : mark_and_unlink(handle);
+    return error != 0 ? error : unlink_and_mark(handle);
 }
 
 /* No ready queue has the name: an object that nobody completed, or semaphores alone. Return: 0; -ENOENT; -EAGAIN.

@@ -432,7 +432,7 @@ int shmq_check(struct shmq *handle, void (*report)(void *context, const char *pr
  * @force  also while others are attached, also with messages in it, also when it is damaged or no queue
  *
  * Context: any; waits while another process is creating or removing it, 10 s at most.
- * Crash:   dying inside leaves an object marked removed; the next remove or create completes it.
+ * Crash:   dying inside leaves either the queue, working, or nothing.
  * Return:  0; -ENOENT, -EBUSY when others are attached, -ENOTEMPTY when messages are in it, -EPERM, -EACCES.
  */
 int shmq_remove(const char *name, bool force);

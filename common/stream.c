@@ -10,6 +10,10 @@
 /* Moves head over what a dead consumer finished but did not reclaim. Return: 1 drained; 0; -EBADMSG. */
 static int lane_is_drained(struct shmq *handle, struct lane_view *view)
 {
+    /* In this order head cannot be beyond tail. */
+    const uint64_t head = atomic_load_explicit(&view->ring.control->head, memory_order_acquire);
+    if (head > atomic_load_explicit(&view->ring.control->tail, memory_order_acquire))
+        return -EBADMSG;
     if (ring_is_drained(&view->ring))
         return 1;
     if (!handle->object.writable)
