@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,17 +19,15 @@ static bool is_made_by_us(const struct stat *st, const struct doorbell_access *a
     return (access->mode & 0060) == 0060 && st->st_gid == access->group && (st->st_mode & 0002) == 0;
 }
 
-/* A file of another kind, size or owner could not be a semaphore of this queue; touching it might even be fatal.
- */
-static bool may_be_trusted(const char *path, const struct doorbell_access *access)
+/* A file of another kind, size or owner is no semaphore of this queue; touching it might even be fatal. */
+static bool may_be_trusted(int fd, const struct doorbell_access *access)
 {
     struct stat st;
-    if (lstat(path, &st) != 0)
-        return errno == ENOENT;
-    return S_ISREG(st.st_mode) && st.st_size == (off_t)sizeof(sem_t) && is_made_by_us(&st, access);
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == (off_t)sizeof(sem_t) &&
+           is_made_by_us(&st, access);
 }
 
-/* sem_open's mode passes through the umask; a queue for a group needs the mode it was given. */
+/* The mode passes through the umask; a queue for a group needs the mode it was given. */
 static void grant_access(int fd, const struct doorbell_access *access)
 {
     if (access->group != getegid() && fchown(fd, (uid_t)-1, access->group) != 0)
@@ -56,19 +55,36 @@ static bool make_file(const char *path, const struct doorbell_access *access)
     return made;
 }
 
+/* Without /proc. */
+static bool make_by_name(const char *name, const struct doorbell_access *access)
+{
+    sem_t *semaphore = sem_open(name, O_CREAT | O_EXCL, access->mode, 0u);
+    if (semaphore == SEM_FAILED)
+        return errno == EEXIST;
+    (void)sem_close(semaphore);
+    return true;
+}
+
+/* sem_open would map a file before we could look at whose it is. */
+static sem_t *map_file(int fd)
+{
+    void *address = mmap(NULL, sizeof(sem_t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    return address == MAP_FAILED ? NULL : address;
+}
+
 static sem_t *open_or_make(const char *name, const char *path, const struct doorbell_access *access)
 {
     for (int tries = 0; tries < 16; tries++) {
-        sem_t *semaphore = sem_open(name, 0);
-        if (semaphore != SEM_FAILED)
+        const int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        if (fd >= 0) {
+            sem_t *semaphore = may_be_trusted(fd, access) ? map_file(fd) : NULL;
+            (void)close(fd);
             return semaphore;
-        if (errno != ENOENT)
+        }
+        if (errno != ENOENT || (!make_file(path, access) && !make_by_name(name, access)))
             return NULL;
-        if (!make_file(path, access))
-            break;
     }
-    sem_t *semaphore = sem_open(name, O_CREAT, access->mode, 0u);
-    return semaphore == SEM_FAILED ? NULL : semaphore;
+    return NULL;
 }
 
 bool doorbell_open(struct doorbell *bell, const struct doorbell_access *access, uint32_t generation)
@@ -80,7 +96,7 @@ bool doorbell_open(struct doorbell *bell, const struct doorbell_access *access, 
 
     char path[SEMAPHORE_PATH_BYTES];
     name_of_semaphore_file(path, bell->name);
-    sem_t *fresh = may_be_trusted(path, access) ? open_or_make(bell->name, path, access) : NULL;
+    sem_t *fresh = open_or_make(bell->name, path, access);
     doorbell_close(bell);
     bell->semaphore = fresh;
     bell->generation = generation;
@@ -91,7 +107,7 @@ bool doorbell_open(struct doorbell *bell, const struct doorbell_access *access, 
 void doorbell_close(struct doorbell *bell)
 {
     if (bell->semaphore != NULL)
-        (void)sem_close(bell->semaphore);
+        (void)munmap(bell->semaphore, sizeof(sem_t));
     bell->semaphore = NULL;
 }
 

@@ -2,8 +2,10 @@
 #include "common/fork_guard.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -48,20 +50,33 @@ static int make_room(void)
     return 0;
 }
 
-int fork_guard_watch(int fd)
+static int above_standard(int fd)
+{
+    if (fd < 0)
+        return -errno;
+    if (fd > STDERR_FILENO)
+        return fd;
+    const int higher = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    const int error = -errno;
+    (void)close(fd);
+    return higher >= 0 ? higher : error;
+}
+
+int fork_guard_open(const char *name, int flags, mode_t mode)
 {
     (void)pthread_once(&once, install);
     (void)pthread_mutex_lock(&mutex);
-    const int error = make_room();
-    if (error == 0)
+    int fd = make_room();
+    if (fd == 0)
+        fd = above_standard(shm_open(name, flags, mode));
+    if (fd >= 0)
         watched[watched_count++] = fd;
     (void)pthread_mutex_unlock(&mutex);
-    return error;
+    return fd;
 }
 
-void fork_guard_forget(int fd)
+static void forget(int fd)
 {
-    (void)pthread_mutex_lock(&mutex);
     for (size_t i = 0; i < watched_count; i++) {
         if (watched[i] != fd)
             continue;
@@ -73,5 +88,12 @@ void fork_guard_forget(int fd)
         watched = NULL;
         watched_room = 0;
     }
+}
+
+void fork_guard_close(int fd)
+{
+    (void)pthread_mutex_lock(&mutex);
+    forget(fd);
+    (void)close(fd);
     (void)pthread_mutex_unlock(&mutex);
 }

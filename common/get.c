@@ -403,24 +403,25 @@ int shmq_fail(struct shmq *handle, uint32_t *attempts)
 
 /* ------------------------------------------------------------------ the hand */
 
-/* Copies the message into the seat's buffer. Crash: until hand_valid it counts for nothing; after it, see seat.c.
- */
-static int fill_hand(struct shmq *handle, const struct shmq_message *message, unsigned char **base)
+/* Copies the message at @position into the seat's buffer. Crash: until hand_valid it counts for nothing; after it,
+ * see seat.c. */
+static int fill_hand(struct shmq *handle, uint64_t position, unsigned char **base)
 {
     const struct batch *b = &handle->consumer.batch;
+    const struct ring *ring = &b->view->ring;
+    const uint64_t word = handle->consumer.words[b->done];
     struct seat *s = &handle->seats[b->seat];
-    const int error = view_hand(handle, b->seat, message->length, base);
+    const int error = view_hand(handle, b->seat, (uint32_t)word, base);
     if (error != 0)
         return error;
-    if (message->length > 0)
-        memcpy(*base, message->data, message->length);
-    const struct record_head head = {
-        .length = (uint32_t)message->length, .delimiter = message->delimiter, .frame = message->frame};
-    atomic_store_explicit(&s->hand_lane, message->lane, memory_order_relaxed);
-    atomic_store_explicit(&s->hand_position, message->position, memory_order_relaxed);
-    atomic_store_explicit(&s->hand_record[0], record_pack(&b->view->ring, message->position, head),
-                          memory_order_relaxed);
-    atomic_store_explicit(&s->hand_record[1], message->stream_offset, memory_order_relaxed);
+    if ((uint32_t)word > 0)
+        memcpy(*base, ring_payload(ring, position), (uint32_t)word);
+    const uint64_t offset =
+        atomic_load_explicit(&ring_record(ring, position)->stream_offset, memory_order_relaxed);
+    atomic_store_explicit(&s->hand_lane, ring->lane, memory_order_relaxed);
+    atomic_store_explicit(&s->hand_position, position, memory_order_relaxed);
+    atomic_store_explicit(&s->hand_record[0], word, memory_order_relaxed);
+    atomic_store_explicit(&s->hand_record[1], offset, memory_order_relaxed);
     atomic_store_explicit(&s->hand_attempts, progress_pack(b->attempts, 0), memory_order_relaxed);
     atomic_store_explicit(&s->hand_valid, 1, memory_order_release);
     return 0;
@@ -440,16 +441,19 @@ int shmq_hold(struct shmq *handle, struct shmq_message *message)
         return -EBUSY;
 
     unsigned char *base;
-    error = fill_hand(handle, message, &base);
+    const uint32_t length = (uint32_t)handle->consumer.words[b->done];
+    const uint64_t position = b->next - cells_for(length); /* the last one handed out */
+    error = fill_hand(handle, position, &base);
     if (error == 0)
         error = finish_in_ring(handle);
     if (error != 0)
         return error;
-    count_delivered(handle, b->done, b->bytes - message->length);
+    count_delivered(handle, b->done, b->bytes - length);
+    handle->consumer.words[0] = handle->consumer.words[b->done];
     message->data = base;
     b->in_hand = true;
-    b->start = message->position;
-    b->bytes = message->length;
+    b->start = position;
+    b->bytes = length;
     b->count = 1;
     b->handed = 1;
     b->done = 0;

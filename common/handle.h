@@ -15,15 +15,16 @@
 #include "common/shmq.h"
 
 #define HANDLE_MAGIC 0x73686d71u
-#define NO_SEAT UINT32_MAX
+#define ATTACH_WAIT_NS INT64_C(100000000) /* for a lane or seat, while all seem taken */
 
 /* A lane as this process has it mapped. */
 struct lane_view {
     struct ring ring;
     unsigned char *base; /* NULL: not mapped yet */
     struct doorbell space;
-    int64_t dead_since_ns; /* consumers: when its owner was first seen dead; 0: alive or not looked */
-    uint32_t priority;     /* as of the last look at the membership */
+    int64_t dead_since_ns;  /* consumers: when its owner was first seen dead; 0: alive or not looked */
+    uint64_t dead_attached; /* which of its owners that was: attached, as then */
+    uint32_t priority;      /* as of the last look at the membership */
 };
 
 /* A seat's buffer as this process has it mapped. */

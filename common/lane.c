@@ -143,18 +143,39 @@ static int take_up(struct shmq *handle, uint32_t lane, const struct shmq_options
     return 0;
 }
 
+/* Producers with a source choose one after the other, so that the second of the same source finds the first one's
+ * lane. */
+static int choose_and_take_up(struct shmq *handle, const struct wish *wish, const struct shmq_options *options)
+{
+    uint32_t lane = 0;
+    int error = 0;
+    if (wish->source_id != 0)
+        error = byte_lock_try(handle->object.fd, OBJECT_SOURCE_BYTE);
+    if (error != 0)
+        return error;
+    error = choose_lane(handle, wish, &lane);
+    if (error == 0)
+        error = take_up(handle, lane, options);
+    if (wish->source_id != 0)
+        byte_lock_release(handle->object.fd, OBJECT_SOURCE_BYTE);
+    return error;
+}
+
 int lane_attach(struct shmq *handle, const struct shmq_options *options)
 {
     const struct wish wish = {.source_id = options->source_id, .priority = wanted_priority(options)};
     const int64_t deadline = clock_deadline(LANE_WAIT_NS);
-    uint32_t lane = 0;
-    int error;
-    while ((error = choose_lane(handle, &wish, &lane)) == -EAGAIN || error == -EBUSY) {
-        if (clock_now_ns() >= deadline)
-            return -EBUSY;
-        clock_sleep_until(clock_now_ns() + 1000000);
+    /* Others may be looking at a dead one's byte for a moment; a killed owner's lock may be about to go. */
+    const int64_t none_free_deadline = clock_deadline(ATTACH_WAIT_NS);
+    for (;;) {
+        const int error = choose_and_take_up(handle, &wish, options);
+        if (error != -EAGAIN && error != -EBUSY && error != -EUSERS)
+            return error;
+        const int64_t now = clock_now_ns();
+        if (now >= (error == -EUSERS ? none_free_deadline : deadline))
+            return error == -EUSERS ? error : -EBUSY;
+        clock_sleep_until(now + 1000000);
     }
-    return error != 0 ? error : take_up(handle, lane, options);
 }
 
 int lane_finish(struct shmq *handle)

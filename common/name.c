@@ -33,3 +33,8 @@ void name_of_semaphore_file(char text[SEMAPHORE_PATH_BYTES], const char *semapho
 {
     (void)snprintf(text, SEMAPHORE_PATH_BYTES, "/dev/shm/sem.%s", semaphore + 1);
 }
+
+void name_of_object_file(char text[OBJECT_NAME_BYTES + 16], const char *queue)
+{
+    (void)snprintf(text, OBJECT_NAME_BYTES + 16, "/dev/shm/shmq.%.*s", SHMQ_NAME_MAX, queue);
+}

@@ -14,6 +14,8 @@
 void name_of_object(char text[OBJECT_NAME_BYTES], const char *queue);
 void name_of_items(char text[OBJECT_NAME_BYTES], const char *queue);
 void name_of_space(char text[OBJECT_NAME_BYTES], const char *queue, uint32_t lane);
+/* Where the C library keeps the object: "/dev/shm/shmq.NAME". */
+void name_of_object_file(char text[OBJECT_NAME_BYTES + 16], const char *queue);
 /* Where glibc keeps the semaphore of that name: "/dev/shm/sem.NAME". */
 #define SEMAPHORE_PATH_BYTES (OBJECT_NAME_BYTES + 16)
 void name_of_semaphore_file(char text[SEMAPHORE_PATH_BYTES], const char *semaphore);

@@ -12,8 +12,10 @@
 
 #include "common/byte_lock.h"
 #include "common/clock.h"
+#include "common/fork_guard.h"
 #include "common/layout.h"
 
+#define RESERVE_TRIES 1000
 #define RETRY 1 /* look again from the start: the name has come to mean something else */
 
 static int default_parameters(const struct shmq_options *options, struct parameters *parameters)
@@ -98,11 +100,9 @@ static int open_file(const char *queue, int flags)
     char name[OBJECT_NAME_BYTES];
     name_of_object(name, queue);
     /* O_NONBLOCK: a FIFO under that name must not hang us. */
-    const int fd = shm_open(name, flags | O_NONBLOCK | O_NOCTTY, 0600);
-    if (fd >= 0)
-        return fd;
+    const int fd = fork_guard_open(name, flags | O_NONBLOCK | O_NOCTTY, 0600);
     /* The name has been checked, so EINVAL is what the C library makes of a directory. */
-    return errno == ELOOP || errno == EISDIR || errno == EINVAL || errno == ENXIO ? -EPERM : -errno;
+    return fd == -ELOOP || fd == -EISDIR || fd == -EINVAL || fd == -ENXIO ? -EPERM : fd;
 }
 
 /* Return: 0 with object->fd open; RETRY; negative errno. */
@@ -132,10 +132,19 @@ static int read_identity(struct object *object)
     return check_owner(object);
 }
 
+/* What has the name now; a name that cannot be looked up says nothing (it may be another root directory). */
+static bool name_is_anothers(const struct object *object)
+{
+    char path[OBJECT_NAME_BYTES + 16];
+    struct stat st;
+    name_of_object_file(path, object->queue);
+    return lstat(path, &st) == 0 && (st.st_dev != object->device || st.st_ino != object->inode);
+}
+
 bool object_is_current(const struct object *object)
 {
     struct stat st;
-    return fstat(object->fd, &st) != 0 || st.st_nlink > 0;
+    return fstat(object->fd, &st) != 0 || (st.st_nlink > 0 && !name_is_anothers(object));
 }
 
 /* RAW also for an object that is too short to have a state. */
@@ -190,9 +199,11 @@ static int read_geometry(struct object *object)
 
 int object_reserve(const struct object *object, uint64_t offset, uint64_t bytes)
 {
-    int error;
-    while ((error = posix_fallocate(object->fd, (off_t)offset, (off_t)bytes)) == EINTR)
-        ;
+    /* In one piece, which the kernel refuses at once where it cannot be had, or undoes. A signal may undo it, too.
+     */
+    int error = EINTR;
+    for (int tries = 0; error == EINTR && tries < RESERVE_TRIES; tries++)
+        error = posix_fallocate(object->fd, (off_t)offset, (off_t)bytes);
     return -error;
 }
 
@@ -279,11 +290,12 @@ static int initialise(struct object *object, const struct shmq_options *options)
     return error != 0 ? error : write_header(object);
 }
 
-static void unlink_name(const struct object *object)
+/* Return: RETRY once it is gone; what the system says. */
+static int unlink_name(const struct object *object)
 {
     char name[OBJECT_NAME_BYTES];
     name_of_object(name, object->queue);
-    (void)shm_unlink(name);
+    return shm_unlink(name) == 0 || errno == ENOENT ? RETRY : -errno;
 }
 
 /* Completes, or finishes removing, what is not ready. Return: 0 made; RETRY; -EAGAIN others are at it; errno. */
@@ -297,15 +309,14 @@ static int complete(struct object *object, const struct shmq_options *options)
     if (!object_is_current(object) || state == OBJECT_READY) {
         error = RETRY;
     } else if (state == OBJECT_REMOVED) {
-        unlink_name(object);
-        error = RETRY;
+        error = unlink_name(object);
     } else if (!may_complete(object, state)) {
         error = -EBADMSG;
     } else {
         error = initialise(object, options);
         object->created = error == 0;
         if (error != 0)
-            unlink_name(object);
+            (void)unlink_name(object);
     }
     /* From writer to reader in one step: nobody can remove it in between. */
     return error != 0 ? error : byte_lock_try_shared(object->fd, OBJECT_CREATION_BYTE);
@@ -374,30 +385,32 @@ void object_opened(const struct object *object)
 void object_close(struct object *object)
 {
     if (object->fd >= 0)
-        (void)close(object->fd);
+        fork_guard_close(object->fd);
     object->fd = -1;
 }
 
-/* Return: 0 unlinked; RETRY; -EAGAIN others are at it. */
-static int unlink_unready(struct object *object)
+/* Return: RETRY; -EAGAIN others are at it; what the system says; 0 unlinked. */
+static int unlink_unusable(struct object *object)
 {
-    const int error = byte_lock_try(object->fd, OBJECT_CREATION_BYTE);
+    int error = read_identity(object);
+    if (error == 0)
+        error = byte_lock_try(object->fd, OBJECT_CREATION_BYTE);
     if (error != 0)
         return error;
-    if (!object_is_current(object) || read_state(object) == OBJECT_READY)
+    if (!object_is_current(object) || (read_state(object) == OBJECT_READY && read_geometry(object) == 0))
         return RETRY;
-    unlink_name(object);
-    return 0;
+    error = unlink_name(object);
+    return error == RETRY ? 0 : error;
 }
 
-int object_remove_unready(const char *queue)
+int object_remove_unusable(const char *queue)
 {
     struct object object = {.fd = -1, .writable = true};
     memcpy(object.queue, queue, strlen(queue) + 1);
     object.fd = open_file(queue, O_RDWR);
     if (object.fd < 0)
         return object.fd;
-    const int error = unlink_unready(&object);
+    const int error = unlink_unusable(&object);
     object_close(&object);
     return error == RETRY ? -EAGAIN : error;
 }

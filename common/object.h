@@ -20,6 +20,8 @@
  */
 
 #define OBJECT_CREATION_BYTE 0
+#define OBJECT_SOURCE_BYTE                                                                                        \
+    1 /* held while a producer with a source chooses its lane: two of one source must not both */
 #define OBJECT_WAIT_NS INT64_C(10000000000) /* how long to wait for a creation or removal under way */
 
 struct object {
@@ -54,10 +56,10 @@ void object_opened(const struct object *object);
 void object_close(struct object *object);
 
 /*
- * Unlinks an object that its maker or remover left unfinished, unless somebody is at it or has completed it.
- * Return: 0; -ENOENT; -EAGAIN to look again; what the system says.
+ * Unlinks an object that its maker or remover left unfinished, or that is damaged, unless somebody is at it or it
+ * is a queue after all. Return: 0; -ENOENT; -EPERM; -EAGAIN to look again; what the system says.
  */
-int object_remove_unready(const char *queue);
+int object_remove_unusable(const char *queue);
 
 /* Whether its name still leads to it. */
 bool object_is_current(const struct object *object);

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include "common/byte_lock.h"
-#include "common/fork_guard.h"
 #include "common/lane.h"
 #include "common/seat.h"
 #include "common/view.h"
@@ -79,7 +78,6 @@ static void destroy(struct shmq *handle)
 {
     doorbell_close(&handle->items);
     view_unmap_all(handle);
-    fork_guard_forget(handle->object.fd);
     object_close(&handle->object);
     (void)munmap(handle, handle->handle_bytes);
 }
@@ -88,19 +86,13 @@ static void destroy(struct shmq *handle)
 static int open_attached(struct shmq **out, struct object *object, enum shmq_role role,
                          const struct shmq_options *options)
 {
-    int error = fork_guard_watch(object->fd);
-    if (error != 0) {
-        object_close(object);
-        return error;
-    }
     struct shmq *handle = allocate(object, role);
     if (handle == NULL) {
-        fork_guard_forget(object->fd);
         object_close(object);
         return -ENOMEM;
     }
     configure(handle, role, options);
-    error = view_map_front(handle);
+    int error = view_map_front(handle);
     if (error == 0)
         error = attach(handle, options);
     if (error != 0) {

@@ -135,6 +135,9 @@ static inline int publish(struct shmq *handle, uint32_t messages)
 {
     ring_publish(&handle->producer.ring);
     waiting_wake_consumers(handle, messages);
+    /* After B2: consumers that found everything drained after their B1 either saw P1, or we see the flag. */
+    if (__builtin_expect((handle_flags(handle) & FLAG_DRAIN) != 0, 0))
+        return -ESHUTDOWN;
     if (__builtin_expect(--handle->producer.puts == 0, 0)) {
         handle->producer.puts = PUTS_BETWEEN_LOOKS;
         if (handle_is_stale(handle))

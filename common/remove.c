@@ -110,13 +110,13 @@ static int remove_ready(struct shmq *handle, bool force)
  */
 static int remove_leftovers(const char *queue)
 {
-    const int error = object_remove_unready(queue);
+    const int error = object_remove_unusable(queue);
     if (error != 0 && error != -ENOENT)
         return error;
     return unlink_semaphores(queue) > 0 || error == 0 ? 0 : -ENOENT;
 }
 
-/* Whatever it is that has the name. */
+/* A stranger's, or no plain file: whatever it is that has the name. */
 static int remove_by_force(const char *queue)
 {
     const int error = unlink_object(queue);
@@ -130,7 +130,9 @@ static int try_remove(const char *name, bool force)
     int error = handle_open(&handle, name, SHMQ_OBSERVER, true, NULL);
     if (error == -ENOENT)
         return remove_leftovers(name);
-    if (force && (error == -EBADMSG || error == -EPROTO || error == -EPERM))
+    if (force && (error == -EBADMSG || error == -EPROTO))
+        return remove_leftovers(name);
+    if (force && error == -EPERM)
         return remove_by_force(name);
     if (error != 0)
         return error;

@@ -2,6 +2,7 @@
 #include "common/seat.h"
 
 #include "common/byte_lock.h"
+#include "common/clock.h"
 #include "common/people.h"
 #include "common/view.h"
 #include "common/waiting.h"
@@ -16,7 +17,7 @@ static void announce_membership(struct shmq *handle)
     atomic_fetch_add_explicit(&handle->header->membership, 1, memory_order_seq_cst);
 }
 
-int seat_attach(struct shmq *handle)
+static int try_attach(struct shmq *handle)
 {
     for (uint32_t i = 0; i < seat_count(handle); i++) {
         const int error = byte_lock_try(handle->object.fd, handle_seat_byte(handle, i));
@@ -33,6 +34,16 @@ int seat_attach(struct shmq *handle)
         return 0;
     }
     return -EUSERS;
+}
+
+int seat_attach(struct shmq *handle)
+{
+    /* Others may be looking at a dead one's byte for a moment. */
+    const int64_t deadline = clock_deadline(ATTACH_WAIT_NS);
+    int error;
+    while ((error = try_attach(handle)) == -EUSERS && clock_now_ns() < deadline)
+        clock_sleep_until(clock_now_ns() + 1000000);
+    return error;
 }
 
 /* Where the seat's intent points. Return: 0 with view and position; -ENOENT: nowhere; -EBADMSG; -ENOMEM. */

@@ -22,8 +22,7 @@ static uint32_t bell_generation(const struct shmq *handle)
     return atomic_load_explicit(&handle->header->bell_generation, memory_order_relaxed);
 }
 
-/* B1. A process that may not use the heavy barrier makes everybody use the fence. */
-static void heavy_barrier(struct shmq *handle)
+void waiting_heavy_barrier(struct shmq *handle)
 {
     if (!barrier_heavy())
         atomic_fetch_or_explicit(&handle->header->flags, FLAG_FULL_FENCES, memory_order_seq_cst);
@@ -76,7 +75,7 @@ void waiting_arm_consumer(struct shmq *handle)
     while (!atomic_compare_exchange_weak_explicit(bell, &now, bell_with(now, bell_count(now) + 1), /* S0 */
                                                   memory_order_seq_cst, memory_order_relaxed))
         ;
-    heavy_barrier(handle);
+    waiting_heavy_barrier(handle);
 }
 
 bool waiting_sleep_consumer(struct shmq *handle, int64_t deadline_ns)
@@ -158,7 +157,7 @@ void waiting_arm_producer(struct shmq *handle, uint64_t head)
     struct lane_view *view = handle->producer.view;
     (void)doorbell_open(&view->space, &handle->access, bell_generation(handle));
     atomic_store_explicit(&view->ring.control->wanted_head, head, memory_order_seq_cst); /* S0 */
-    heavy_barrier(handle);
+    waiting_heavy_barrier(handle);
 }
 
 bool waiting_sleep_producer(struct shmq *handle, int64_t deadline_ns)

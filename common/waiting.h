@@ -41,13 +41,16 @@ void waiting_wake_producer_slowly(struct shmq *handle, struct lane_view *view, u
 /* Everybody, because of something that all have to look at. */
 void waiting_wake_everybody(struct shmq *handle);
 
+/* B1. A process that may not use the heavy barrier makes everybody use the fence. */
+void waiting_heavy_barrier(struct shmq *handle);
+
 /*
  * Wakes up to @count consumers, if any sleep.
  * Ordering: after the publishing store, B2; pairs with B1 in waiting_arm_consumer.
  */
 static inline void waiting_wake_consumers(struct shmq *handle, uint32_t count)
 {
-    barrier_light((handle_flags(handle) & FLAG_FULL_FENCES) != 0);
+    barrier_light((handle_flags(handle) & FLAG_FULL_FENCES) != 0); /* B2 */
     if (__builtin_expect((uint32_t)atomic_load_explicit(&handle->header->bell, memory_order_relaxed) != 0,
                          0)) /* W1 */
         waiting_wake_consumers_slowly(handle, count);

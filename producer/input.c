@@ -104,20 +104,27 @@ enum flow input_read(struct input *input, struct outlet *outlet, void *buffer, s
     }
 }
 
-void input_close(struct input *input, uint64_t unused)
+enum flow input_close(struct input *input, struct outlet *outlet, uint64_t unused, enum flow flow)
 {
+    const bool lost = !input->regular && input->fd >= 0 && unused < input->offset;
     if (input->fd != STDIN_FILENO) {
         if (input->fd >= 0)
             close(input->fd);
     } else if (input->regular) {
         lseek(input->fd, (off_t)unused, SEEK_SET);
     }
-    if (!input->regular && input->fd >= 0 && unused < input->offset) {
-        /* With --count this is as it is with head(1); at a signal it may be missed. */
-        void (*say)(const char *, ...) = stop_requested != 0 ? say_status : say_detail;
-        say("%s: %" PRIu64 " bytes were read ahead and not put", input->label, input->offset - unused);
-    }
     input->fd = -1;
+    if (!lost)
+        return flow;
+    /* With --count this is as it is with head(1). */
+    const uint64_t bytes = input->offset - unused;
+    if (stop_requested != 0 && outlet->status == EXIT_DONE)
+        return outlet_fail(outlet, EXIT_FAILED,
+                           "%s: %" PRIu64 " bytes had been read and could not be put before the signal (the queue "
+                           "was full; let consumers run first)",
+                           input->label, bytes);
+    say_detail("%s: %" PRIu64 " bytes were read ahead and not put", input->label, bytes);
+    return flow;
 }
 
 uint64_t input_left(const struct input *input)

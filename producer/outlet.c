@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "common/cli/say.h"
@@ -119,7 +120,7 @@ static enum flow account(struct outlet *outlet, const struct iovec *messages, si
     outlet_attend(outlet);
     int error = echo_messages(&outlet->echo, messages, count);
     if (error != 0)
-        return outlet_fail(outlet, EXIT_FAILED, "standard output: cannot be written: %s", shmq_strerror(error));
+        return outlet_fail(outlet, EXIT_FAILED, "standard output: cannot be written: %s", strerrordesc_np(-error));
     return FLOW_ON;
 }
 
@@ -306,7 +307,7 @@ int outlet_close(struct outlet *outlet)
 {
     int error = echo_flush(&outlet->echo);
     if (error != 0 && outlet->status == EXIT_DONE)
-        outlet_fail(outlet, EXIT_FAILED, "standard output: cannot be written: %s", shmq_strerror(error));
+        outlet_fail(outlet, EXIT_FAILED, "standard output: cannot be written: %s", strerrordesc_np(-error));
     if (outlet->queue == NULL)
         return outlet->status;
     if (outlet->status == EXIT_DONE) {

@@ -21,8 +21,7 @@ static enum flow run_input(struct outlet *outlet, const struct inputs *inputs, c
         else
             flow = stream_run(outlet, &input, options, &unused);
     }
-    input_close(&input, unused);
-    return flow;
+    return input_close(&input, outlet, unused, flow);
 }
 
 static enum flow run_inputs(struct outlet *outlet, const struct inputs *inputs, const struct options *options)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,8 @@
 #include "common/cli/say.h"
 
 #define NS_PER_MS INT64_C(1000000)
+
+#define DEFAULT_CAPACITY_BYTES (UINT64_C(8) << 20) /* as the library's */
 
 static const char queue_help[] = "Common:\n"
                                  "  -Q, --queue NAME        the queue (default: $SHMQ_QUEUE, else \"default\")\n"
@@ -201,8 +204,21 @@ void options_take_common(struct common_options *options, int code, const char *a
     }
 }
 
+/* A message has to fit into a lane; capacities are rounded up to a power of two. */
+static void check_sizes(const struct shmq_options *options)
+{
+    const uint64_t capacity = options->capacity_bytes != 0 ? options->capacity_bytes : DEFAULT_CAPACITY_BYTES;
+    uint64_t rounded = 4096;
+    while (rounded < capacity && rounded < UINT64_C(1) << 62)
+        rounded *= 2;
+    if (options->max_message_bytes > rounded)
+        options_usage("--max-message: larger than the capacity of %" PRIu64 " bytes (give a larger --capacity)",
+                      rounded);
+}
+
 void options_finish(struct common_options *options)
 {
+    check_sizes(&options->shmq);
     switch (shmq_name_check(options->queue)) {
     case 0:
         break;
