@@ -326,6 +326,43 @@ START_TEST(removal_spares_a_queue_made_meanwhile)
 }
 END_TEST
 
+static void remove_in_child(void *context)
+{
+    (void)context;
+    const int code = shmq_remove(queue, false);
+    process_require(code == 0 || code == -EBUSY || code == -ENOTEMPTY || code == -ENOENT);
+}
+
+/*
+ * A queue is removed while somebody who is about to use it stands still at each step: either that one is there
+ * already, and the queue stays, or it makes a new one. Its message is never lost.
+ */
+START_TEST(removal_spares_a_queue_being_opened)
+{
+    struct traced opener;
+    struct process remover;
+    uint64_t early = 0;
+    use_queue("opened");
+    if (skip_without_tracing())
+        return;
+    for (unsigned stop = 1;; stop++) {
+        ck_assert_int_eq(shmq_create(queue, &small), 0);
+        if (!traced_start(&opener, create_and_put, NULL, stop))
+            break;
+        process_start(&remover, remove_in_child, NULL);
+        /* It may have to wait for the one that stands still; either is right. */
+        (void)process_hears(&remover, 2, &early);
+        traced_let_go(&opener);
+        ck_assert_int_eq(traced_collect(&opener), 0);
+        process_expect_success(&remover);
+        ck_assert_uint_eq(expect_usable(), 1);
+        expect_removable();
+    }
+    ck_assert_int_eq(traced_collect(&opener), 0);
+    expect_removable();
+}
+END_TEST
+
 /* ------------------------------------------------------------------ two generations under one name */
 
 static void get_and_report(void *context)
@@ -459,7 +496,7 @@ static void expect_no_mixture(void (*take_away)(void))
     ck_assert_int_eq(shmq_acknowledge(consumer, 1), 0);
     int code;
     do /* a deleted name is noticed by who finds nothing to do */
-        code = test_queue_get(consumer, &number, 2 * TICK_NS);
+        code = test_queue_get(consumer, &number, process_patience_ms() * 1000000);
     while (code == 0 && number != 77);
     ck_assert_int_eq(code, -ESTALE);
     ck_assert_int_eq(shmq_close(consumer), 0);
@@ -489,6 +526,30 @@ START_TEST(busy_producer_notices_that_the_name_is_gone)
         code = test_queue_put(producer, i, 0);
     ck_assert_int_eq(code, -ESTALE);
     ck_assert_int_eq(shmq_close(producer), -ESTALE);
+    ck_assert_uint_eq(test_queue_leftovers(queue), 0);
+}
+END_TEST
+
+/* Who never waits for as long as a tick has to notice it, too. */
+START_TEST(short_waits_notice_that_the_name_is_gone)
+{
+    unsigned char big[1024] = {0};
+    uint64_t number;
+    use_queue("short-waits");
+    struct shmq *consumer = test_queue_open(queue, SHMQ_CONSUMER, &small);
+    struct shmq *producer = test_queue_open(queue, SHMQ_PRODUCER, &small);
+    ck_assert_int_eq(test_queue_get(consumer, &number, 1000000), -ETIMEDOUT);
+    while (shmq_put(producer, big, sizeof(big), 0) == 0)
+        ;
+    delete_by_hand();
+    ck_assert_int_eq(shmq_put(producer, big, sizeof(big), 1000000), -ESTALE);
+    size_t length;
+    while (shmq_get(consumer, big, sizeof(big), &length, 0) == 0)
+        ;
+    ck_assert_int_eq(test_queue_get(consumer, &number, 1000000), -ESTALE);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+    ck_assert_int_eq(shmq_close(producer), -ESTALE);
+    ck_assert_int_eq(shmq_remove(queue, true), 0); /* the semaphores */
     ck_assert_uint_eq(test_queue_leftovers(queue), 0);
 }
 END_TEST
@@ -685,10 +746,12 @@ int main(void)
     tcase_add_test(tcase, remover_killed_at_each_step);
     tcase_add_test(tcase, slow_creator_is_waited_for);
     tcase_add_test(tcase, removal_spares_a_queue_made_meanwhile);
+    tcase_add_test(tcase, removal_spares_a_queue_being_opened);
     tcase_add_test(tcase, removed_and_made_anew_while_attached);
     tcase_add_test(tcase, deleted_by_hand_and_made_anew_while_attached);
     tcase_add_test(tcase, generations_never_mix);
     tcase_add_test(tcase, busy_producer_notices_that_the_name_is_gone);
+    tcase_add_test(tcase, short_waits_notice_that_the_name_is_gone);
     tcase_add_test(tcase, removed_only_when_unused_and_empty);
     tcase_add_test(tcase, no_room_for_a_new_queue);
     tcase_add_test(tcase, no_room_for_another_lane);

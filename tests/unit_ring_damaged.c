@@ -25,7 +25,7 @@ START_TEST(a_damaged_descriptor_is_never_leased)
     plain_start(&plain, plain_position(&plain, _i, 2));
     struct ring_producer producer = plain_producer(&plain);
     for (uint64_t i = 0; i < 3; i++)
-        plain_must_put(&producer, 100, i);
+        plain_must_put(&producer, 1000, i); /* 16 cells */
     plain_save(&plain, &good);
     const uint64_t start = plain_load(&plain.ring.control->head);
     shared_u64 *word = &ring_record(&plain.ring, start)->word;
@@ -33,12 +33,12 @@ START_TEST(a_damaged_descriptor_is_never_leased)
     const uint64_t damaged[] = {
         0,
         ~UINT64_C(0),
-        was ^ UINT64_C(1) << 42,                    /* tag */
-        was ^ UINT64_C(1) << 63,                    /* tag */
-        was | UINT64_C(3) << 40,                    /* frame */
-        (was & ~UINT64_C(0xffffffff)) | 1001,       /* longer than any message */
-        (was & ~UINT64_C(0xffffffff)) | 6 * 64 | 1, /* longer than what is published */
-        (was & ~UINT64_C(0xffffffff)) | UINT32_MAX, /* much longer */
+        was ^ UINT64_C(1) << 42,                           /* tag */
+        was ^ UINT64_C(1) << 63,                           /* tag */
+        was | UINT64_C(3) << 40,                           /* frame */
+        (was & ~UINT64_C(0xffffffff)) | 1001,              /* longer than any message */
+        (was & ~UINT64_C(0xffffffff)) | (3 * 16 * 64 + 1), /* longer than what is published */
+        (was & ~UINT64_C(0xffffffff)) | UINT32_MAX,        /* much longer */
     };
     for (size_t i = 0; i < sizeof(damaged) / sizeof(damaged[0]); i++) {
         atomic_store(word, damaged[i]);

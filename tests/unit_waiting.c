@@ -133,14 +133,25 @@ START_TEST(get_is_woken_by_a_put)
 }
 END_TEST
 
-/* No pause between the rounds: the put comes at any moment of going to sleep. */
+/* So many that some hit the moment between the last look and saying so. */
+#define MOMENTS 30000
+
+/* Busy for anything up to 60 us: about as long as it takes to give up spinning and to fall asleep. */
+static void pass_a_moment(void)
+{
+    const int64_t end = process_now_ns() + random() % 60000;
+    while (process_now_ns() < end)
+        ;
+}
+
 START_TEST(get_is_woken_at_any_moment_of_falling_asleep)
 {
     struct process consumer;
     use_queue("any-moment");
     struct shmq *producer = test_queue_open(queue, SHMQ_PRODUCER, &slow_tick);
     process_start(&consumer, get_for_ever, NULL);
-    for (uint64_t i = 0; i < 5000; i++) {
+    for (uint64_t i = 0; i < MOMENTS; i++) {
+        pass_a_moment();
         ck_assert_int_eq(test_queue_put(producer, i, 0), 0);
         ck_assert_uint_eq(hear_promptly(&consumer), i);
     }
@@ -267,7 +278,8 @@ START_TEST(put_is_woken_at_any_moment_of_falling_asleep)
     struct shmq *consumer = test_queue_open(queue, SHMQ_CONSUMER, &slow_tick);
     process_start(&producer, fill_for_ever, NULL);
     ck_assert_uint_eq(hear_promptly(&producer), 0);
-    for (int round = 0; round < 5000; round++) {
+    for (int round = 0; round < MOMENTS; round++) {
+        pass_a_moment();
         take_block(consumer);
         ck_assert_uint_eq(hear_promptly(&producer), 0);
     }
@@ -546,11 +558,14 @@ static void post_semaphore(const char *which)
     ck_assert_int_eq(sem_close(semaphore), 0);
 }
 
+#define ATTACK_KINDS 5
+#define ATTACK_LAST 5 /* takes long to get over, and so comes last */
+
 static void attack(unsigned how)
 {
     static const char *const names[] = {"items", "space.0", "space.1"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        switch (how % 6) {
+        switch (how) {
         case 0:
             delete_semaphore(names[i]);
             break;
@@ -607,7 +622,7 @@ START_TEST(semaphores_deleted_set_and_replaced_under_load)
     struct progress progress = {.load = load};
     struct process latecomer;
     for (unsigned i = 0; i < ATTACKS; i++) {
-        attack(i);
+        attack(i < ATTACKS - 1 ? i % ATTACK_KINDS : ATTACK_LAST);
         if (i == ATTACKS / 3) /* hears, and rings, what is there now */
             process_start(&latecomer, get_load, load);
         progress.goal += LOAD_PRODUCERS * LOAD_NUMBERS / ATTACKS;

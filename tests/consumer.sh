@@ -1,0 +1,744 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The consumer: every sink, framing and option, what becomes of the messages when something fails, and its signals.
+# shellcheck disable=SC2016 # what is in single quotes is for the shells of --exec and --pipe
+. "$(dirname "$0")/lib.sh"
+
+put() { # OPTION...
+    timeout 30 "$producer" -q -Q "$queue" "$@"
+}
+
+take() { # OPTION...
+    timeout 30 "$consumer" -Q "$queue" "$@"
+}
+
+# What is left in the queue, whoever failed before.
+rest() { # OPTION...
+    take -q --grace 10ms "$@" 2>/dev/null
+}
+
+next_queue() {
+    "$monitor" remove -q --force -- "$queue" 2>/dev/null
+    new_queue
+}
+new_queue
+
+# A new queue with the lines of a file.
+fill_queue() { # FILE OPTION...
+    next_queue
+    put --input "$@"
+}
+
+# A consumer in the background that SIGINT reaches, too; sets pid. Its stdout is the caller's.
+start() { # OPTION...
+    : >"$scratch/run.log"
+    env --default-signal=INT "$consumer" -Q "$queue" "$@" 2>"$scratch/run.log" </dev/null &
+    pid=$!
+}
+
+end_status() { # NAME STATUS: of what was started last
+    wait "$pid"
+    local status=$?
+    ((status == $2)) && ok "$1" && return
+    not_ok "$1" "status $status instead of $2" "$scratch/run.log"
+    return 1
+}
+
+has_lines() { # FILE COUNT
+    (($(wc -l <"$1") >= $2))
+} 2>/dev/null
+
+holds() { # COUNT: exactly so many messages are in the queue
+    [[ $(queue_field "$queue" messages) == "$1" ]]
+}
+
+# Somebody sleeps until there is something.
+is_waiting() {
+    "$monitor" show --json -- "$queue" 2>/dev/null | grep -q '"waiting": true'
+}
+
+no_queue() {
+    [[ ! -e /dev/shm/shmq.$queue ]]
+}
+
+kill_now() { # PID
+    kill -KILL "$1"
+    wait "$1"
+} 2>/dev/null
+
+# For all that runs in the background, but what is looked at in the end.
+slow=''
+wait_for_others() {
+    local job
+    for job in $(jobs -p); do
+        [[ $job == "$slow" ]] || wait "$job"
+    done
+}
+
+milliseconds_since() { # EPOCHREALTIME
+    printf '%d' $(((${EPOCHREALTIME/./} - ${1/./}) / 1000))
+}
+
+# Some messages are in both where a consumer died: only then.
+check_all_there() { # NAME INPUT OUTPUT...
+    local name=$1 input=$2
+    shift 2
+    check_equal "$name" "$(LC_ALL=C sort -u "$input" | sha256sum)" "$(cat "$@" | LC_ALL=C sort -u | sha256sum)"
+}
+
+seq 1000 >"$scratch/thousand"
+seq 100000 >"$scratch/numbers"
+seq 3 >"$scratch/three"
+head -c 1000000 /dev/urandom >"$scratch/random"
+export SCRATCH=$scratch
+
+# Looked at in the end, since it takes its time.
+slow_queue=$queue.progress
+"$consumer" -Q "$slow_queue" --follow --progress >"$scratch/progress.out" 2>"$scratch/progress.log" &
+slow=$!
+put -Q "$slow_queue" -- a
+
+# ------------------------------------------------------------------ stdout
+
+check_output() { # NAME EXPECTED OPTION...
+    local name=$1 expected=$2
+    shift 2
+    next_queue
+    put -- a '' $'b\nc'
+    take -q "$@" >"$scratch/out" 2>"$scratch/err" || not_ok "$name: status $?" "$scratch/err"
+    check_equal "$name" "$expected" "$(tr '\0' '@' <"$scratch/out" && echo .)"
+}
+check_output 'lines' $'a\n\nb\nc\n.'
+check_output '--output - is stdout' $'a\n\nb\nc\n.' --output -
+check_output '-0' $'a@@b\nc@.' -0
+check_output '--null' $'a@@b\nc@.' --null
+check_output '-D' $'a;;b\nc;.' -D ';'
+check_output '-D with an escape' $'a\t\tb\nc\t.' -D '\t'
+check_output '--delimiter \x41' $'aAAb\ncA.' --delimiter '\x41'
+check_output '--raw' $'ab\nc.' --raw
+check_output '--prefix' $'got: a\ngot: \ngot: b\nc\n.' --prefix 'got: '
+check_output '--prefix and -0' $'>a@>@>b\nc@.' --prefix '>' -0
+check_output '--prefix and --raw' $'>a>>b\nc.' --prefix '>' --raw
+check_output '--length-prefixed' $'@@@\1a@@@@@@@\3b\nc.' --length-prefixed
+check_output 'any prefetch' $'a\n\nb\nc\n.' --prefetch 1
+check_output 'as much as may be prefetched' $'a\n\nb\nc\n.' --prefetch 4096
+next_queue
+put -- a b
+check_status 'a plain run' 0 take
+check_equal 'a plain run says one line' 1 "$(wc -l <"$scratch/err")"
+check_match 'a plain run says how many' '^consumer: consumed 2 messages, 2 B ' "$scratch/err"
+check_status 'once more' 0 take -q
+check_equal '--quiet says nothing' '' "$(cat "$scratch/err" "$scratch/out")"
+
+# Messages that are copied and those that are written from where they are.
+next_queue
+for size in 0 1 5 16383 16384 16385 70000 0 3 200000 65; do
+    printf '%b' "$(printf '\\x%02x' 0 $((size >> 16 & 255)) $((size >> 8 & 255)) $((size & 255)))"
+    head -c "$size" "$scratch/random"
+done >"$scratch/records"
+put --length-prefixed --input "$scratch/records"
+rest --length-prefixed >"$scratch/back"
+check_same 'messages of all sizes' "$scratch/records" "$scratch/back"
+put --block 10000 --input "$scratch/random"
+rest --raw | cat >"$scratch/back"
+check_same 'messages of all sizes, through a pipe' "$scratch/random" "$scratch/back"
+
+# ------------------------------------------------------------------ --output, --discard
+
+echo old >"$scratch/file"
+fill_queue "$scratch/three"
+check_status '--output' 0 take --output "$scratch/file"
+check_equal '--output appends' $'old\n1\n2\n3' "$(cat "$scratch/file")"
+check_equal '--output leaves stdout alone' '' "$(cat "$scratch/out")"
+printf 'no end' >"$scratch/file"
+put -- a
+rest --output "$scratch/file"
+check_equal '--output to a file whose last line has no end' $'no end\na' "$(cat "$scratch/file")"
+fill_queue "$scratch/three"
+check_status '--output into no directory: exit 1' 1 take --output "$scratch/nowhere/file"
+check_match 'is named' "^consumer: $scratch/nowhere/file: .*No such file" "$scratch/err"
+check_status '--output onto a directory: exit 1' 1 take --output "$scratch"
+check_match 'is named' "^consumer: $scratch: .*directory" "$scratch/err"
+check_status '--output to a full disk: exit 1' 1 take --output /dev/full
+check_match 'is named' '^consumer: /dev/full: .*No space left' "$scratch/err"
+check_equal 'nothing is lost' "$(seq 3)" "$(rest)"
+fill_queue "$scratch/numbers" --capacity 16M
+(ulimit -f 100 && take -q --output "$scratch/limited" 2>"$scratch/err")
+check_equal '--output to a file that may not grow: exit 1' 1 $?
+check_match 'is named' "^consumer: $scratch/limited: .*too large" "$scratch/err"
+rest >"$scratch/back"
+cat "$scratch/limited" "$scratch/back" >"$scratch/joined"
+check_same 'nothing is lost, nothing is there twice' "$scratch/numbers" "$scratch/joined"
+
+# Lines of very different length, so that mixing would show.
+awk 'BEGIN { for (i = 1; i <= 3000; i++) { s = i ":"; for (j = (i * 7919) % 1500; j > 0; j--) s = s "x"; print s "." } }' \
+    >"$scratch/lengths"
+fill_queue "$scratch/lengths" --capacity 16M
+for i in 1 2 3; do
+    rest --prefetch 50 --output "$scratch/shared" &
+done
+wait_for_others
+check_same_lines 'three consumers append to one file: whole lines' "$scratch/lengths" "$scratch/shared"
+fill_queue "$scratch/lengths" --capacity 16M
+for i in 1 2 3; do
+    rest --prefetch 50 &
+done >"$scratch/shared"
+wait_for_others
+check_same_lines 'three consumers share a stdout: whole lines' "$scratch/lengths" "$scratch/shared"
+fill_queue "$scratch/lengths" --capacity 16M
+for i in 1 2 3; do
+    rest --prefetch 50 &
+done | cat >"$scratch/shared"
+check_same_lines 'three consumers share a pipe: whole lines' "$scratch/lengths" "$scratch/shared"
+
+fill_queue "$scratch/thousand"
+check_status '--discard' 0 take --discard
+check_equal '--discard writes nothing' '' "$(cat "$scratch/out")"
+check_match '--discard counts' '^consumer: consumed 1000 messages' "$scratch/err"
+check '--discard leaves nothing' holds 0
+
+# ------------------------------------------------------------------ a stdout that does not work
+
+check_kept() { # NAME STATUS REGEX
+    check_equal "$1: exit 1" 1 "$2"
+    check_match "$1: is said" "^consumer: stdout: .*$3" "$scratch/err"
+    check_same "$1: nothing is lost" "$scratch/numbers" <(rest)
+}
+fill_queue "$scratch/numbers" --capacity 16M
+take >&- 2>"$scratch/err"
+check_kept 'closed stdout' $? 'Bad file'
+fill_queue "$scratch/numbers" --capacity 16M
+take >/dev/full 2>"$scratch/err"
+check_kept 'stdout on a full disk' $? 'No space left'
+fill_queue "$scratch/numbers" --capacity 16M
+mkfifo "$scratch/fifo"
+exec 8<>"$scratch/fifo"
+exec 7>"$scratch/fifo" 8<&-
+take >&7 2>"$scratch/err"
+check_kept 'stdout without a reader' $? 'reader'
+exec 7>&-
+
+fill_queue "$scratch/numbers" --capacity 16M
+take 2>"$scratch/err" | head -n 1 >"$scratch/out"
+status=${PIPESTATUS[0]}
+written=$(sed -n 's/^consumer: consumed \([0-9]*\) .*/\1/p' "$scratch/err")
+check_equal '| head -n 1: exit 1' 1 "$status"
+check_equal '| head -n 1: the first line' 1 "$(cat "$scratch/out")"
+check_same "| head -n 1: what was not written is there for a second one" <(seq $((written + 1)) 100000) <(rest)
+fill_queue "$scratch/three"
+take -q --follow 2>"$scratch/err" | head -n 1 >"$scratch/out"
+check_equal 'a reader that goes while nothing comes ends it, too' 1 "${PIPESTATUS[0]}"
+next_queue
+put -- a b
+take -q 2>&- >"$scratch/out"
+check_equal 'a closed stderr does no harm' $'a\nb' "$(cat "$scratch/out")"
+put -- a b
+take -q 2>&- <&- >"$scratch/out"
+check_equal 'nor does a closed stdin' $'a\nb' "$(cat "$scratch/out")"
+
+# ------------------------------------------------------------------ --pipe
+
+fill_queue "$scratch/thousand"
+check_status '--pipe' 0 take --pipe 'sort -rn >"$SCRATCH/sorted"; echo "$SHMQ_QUEUE" >"$SCRATCH/name"'
+check_same '--pipe gives it all, and waits for the command' <(seq 1000 -1 1) "$scratch/sorted"
+check_equal '--pipe tells the queue' "$queue" "$(cat "$scratch/name")"
+put -- a $'b\nc'
+check_equal '--pipe with framing' $'>a@>b\nc@' "$(rest --pipe 'tr "\0" @' -0 --prefix '>')"
+fill_queue "$scratch/numbers" --capacity 16M
+check_status '--pipe: the command ends early: exit 1' 1 take --pipe 'head -n 1 >"$SCRATCH/first"'
+check_match '--pipe: the command ends early: is said' '^consumer: --pipe: .*exit status 0' "$scratch/err"
+written=$(sed -n 's/^consumer: consumed \([0-9]*\) .*/\1/p' "$scratch/err")
+check_same '--pipe: what was not written is there for a second one' <(seq $((written + 1)) 100000) <(rest)
+fill_queue "$scratch/three"
+check_status '--pipe: the command fails: exit 1' 1 take --pipe 'cat >/dev/null; exit 3'
+check_match '--pipe: the command fails: is said' '^consumer: --pipe: .*exit status 3' "$scratch/err"
+fill_queue "$scratch/three"
+check_status '--pipe: the command is killed: exit 1' 1 take --pipe 'cat >/dev/null; kill -9 $$'
+check_match '--pipe: the command is killed: is said' '^consumer: --pipe: .*signal 9' "$scratch/err"
+fill_queue "$scratch/three"
+check_status '--pipe: no such command: exit 1' 1 take --pipe 'no-such-command 2>&1'
+check_match '--pipe: no such command: is said' '^consumer: --pipe: .*exit status 127' "$scratch/err"
+
+# ------------------------------------------------------------------ --exec
+
+# Each run of the command leaves a line of what it was told.
+record='echo "$SHMQ_ATTEMPT $SHMQ_REDELIVERED $SHMQ_ID" >>"$SCRATCH/runs"'
+runs() { # FIELD...: of all runs, in one line
+    cut -d ' ' -f "$1" "$scratch/runs" | tr '\n' ' ' | sed 's/ $//'
+}
+forget() {
+    : >"$scratch/runs"
+}
+
+fill_queue "$scratch/three"
+check_equal '--exec: a command a message' '[1][2][3]' "$(rest --exec 'printf "[%s]" "$(cat)"')"
+put -- $'a\n\nb\n'
+rest --exec 'cat >"$SCRATCH/out"'
+check_same '--exec: nothing is added to the message' <(printf 'a\n\nb\n') "$scratch/out"
+next_queue
+put --whole --input "$scratch/random"
+rest --exec 'cat >"$SCRATCH/out"'
+check_same '--exec: a big, binary message' "$scratch/random" "$scratch/out"
+put --whole --input "$scratch/random"
+check_status '--exec: a command that does not read' 0 take --exec true
+check_status '--exec: an empty queue' 0 take --exec 'echo never'
+put -- ''
+check_equal '--exec: an empty message' 0 "$(rest --exec 'wc -c')"
+next_queue
+forget
+put -- a b
+check_status '--exec: its environment' 0 take --exec 'echo "$SHMQ_QUEUE $SHMQ_ATTEMPT $SHMQ_REDELIVERED $SHMQ_LANE $SHMQ_ID"'
+check_match '--exec: its environment' "^$queue 1 0 0 [^ ]+\$" "$scratch/out"
+check_equal '--exec: ids are different' 2 "$(sort -u "$scratch/out" | wc -l)"
+
+forget
+put -- a
+check_status '--exec: failing three times, then success' 0 take --backoff 1ms:2ms \
+    --exec "$record"'; [ "$SHMQ_ATTEMPT" = 4 ]'
+check_equal '--exec: attempts are counted' '1 2 3 4' "$(runs 1)"
+check_equal '--exec: the later ones are redelivered' '0 1 1 1' "$(runs 2)"
+check_equal '--exec: the id stays' 1 "$(cut -d ' ' -f 3 "$scratch/runs" | sort -u | wc -l)"
+check_equal '--exec: each failure is said' 3 "$(grep -c '^consumer: --exec: .*exit status 1' "$scratch/err")"
+check '--exec: then it is done' holds 0
+
+forget
+put -- a b
+check_status '--exec: retries used up: exit 1' 1 take --retries 2 --backoff 1ms --exec "$record; exit 9"
+check_equal '--exec: so many attempts' '1 2 3' "$(runs 1)"
+check_match '--exec: giving up is said' '^consumer: --exec: .*failed 3 times.*exit status 9' "$scratch/err"
+check '--exec: the message stays' holds 2
+forget
+check_equal '--exec: and can be taken later' 'ab' "$(rest --exec "$record; cat")"
+check_equal '--exec: failures before are remembered' '4 1' "$(runs 1)"
+check_equal '--exec: as is that it was handed out' '1 0' "$(runs 2)"
+
+forget
+put -- a
+check_status '--exec: --retries 0' 1 take --retries 0 --exec "$record; exit 1"
+check_equal '--exec: is one attempt' '1' "$(runs 1)"
+rest --discard
+forget
+put -- a
+check_status '--exec: 65 gives up at once' 1 take --exec "$record; exit 65"
+check_equal '--exec: after one attempt' '1' "$(runs 1)"
+check '--exec: and keeps the message' holds 1
+rest --discard
+forget
+put -- a
+check_status '--exec: 75 puts off' 0 take --retries 0 --backoff 1ms:2ms \
+    --exec "$record"'; [ "$(wc -l <"$SCRATCH/runs")" -gt 5 ] || exit 75'
+check_equal '--exec: without counting an attempt' '1 1 1 1 1 1' "$(runs 1)"
+check_match '--exec: and says so' '^consumer: --exec: .*put off' "$scratch/err"
+put -- a
+check_status '--exec: killed by a signal is a failed attempt' 1 take --retries 1 --backoff 1ms --exec 'kill -9 $$'
+check_match '--exec: the signal is named' '^consumer: --exec: .*failed 2 times.*signal 9' "$scratch/err"
+rest --discard
+put -- a
+check_status '--exec: no such command' 1 take --retries 0 --exec 'no-such-command 2>/dev/null'
+check_match '--exec: no such command is said' 'exit status 127' "$scratch/err"
+rest --discard
+put -- a
+started=$EPOCHREALTIME
+take -q --backoff 50ms:10s --retries 3 --exec 'exit 1' 2>/dev/null
+took=$(milliseconds_since "$started")
+check '--exec: the pause grows: 50, 100 and 200 ms' test "$took" -ge 350
+rest --discard
+put -- a
+started=$EPOCHREALTIME
+take -q --backoff 50ms:60ms --retries 3 --exec 'exit 1' 2>/dev/null
+took=$(milliseconds_since "$started")
+check '--exec: up to the largest' test "$took" -ge 170 -a "$took" -lt 20000
+rest --discard
+
+command_has_ended() {
+    [[ -s $scratch/command ]] && has_ended "$(cat "$scratch/command")"
+}
+put -- a
+rm -f "$scratch/command"
+check_status '--exec-timeout: exit 1' 1 take --retries 0 --exec-timeout 200ms --exec 'sleep 300 & echo $! >"$SCRATCH/command"; wait'
+check_match '--exec-timeout: is said' '^consumer: --exec: .*--exec-timeout' "$scratch/err"
+check '--exec-timeout: ends what the command has started' wait_until 5 command_has_ended
+check_status '--exec-timeout: a command that ignores SIGTERM' 1 take --retries 0 --exec-timeout 200ms \
+    --exec 'trap "" TERM; echo $$ >"$SCRATCH/command"; while :; do sleep 0.1; done'
+check '--exec-timeout: is killed' wait_until 5 command_has_ended
+check_status '--exec-timeout: not for those that are quick' 0 take --exec-timeout 60s --exec true
+
+next_queue
+forget
+put -- a
+rm -f "$scratch/command"
+start --exec "$record"'; sleep 300 & echo $! >"$SCRATCH/command"; wait'
+wait_until 10 test -s "$scratch/command"
+kill_now "$pid"
+check 'a killed consumer: its command ends with it' wait_until 5 command_has_ended
+check_equal 'a killed consumer: its message comes again' a "$(rest --exec "$record; cat")"
+check_equal 'a killed consumer: which is told' '0 1' "$(runs 2)"
+check_equal 'a killed consumer: and counts as an attempt' '1 2' "$(runs 1)"
+check_equal 'a killed consumer: the id is the same' 1 "$(cut -d ' ' -f 3 "$scratch/runs" | sort -u | wc -l)"
+
+fill_queue "$scratch/three"
+wait_for_go='until [ -e "$SCRATCH/go" ]; do sleep 0.02; done; cat; echo'
+start --exec "echo begun >&2; $wait_for_go" >"$scratch/out"
+wait_until 10 grep -q begun "$scratch/run.log"
+kill -TERM "$pid"
+: >"$scratch/go"
+end_status 'SIGTERM during a command: exit 0' 0
+check_equal 'SIGTERM during a command: which is completed' 1 "$(cat "$scratch/out")"
+check_match 'SIGTERM during a command: the count' '^consumer: consumed 1 message' "$scratch/run.log"
+check_equal 'SIGTERM during a command: the rest stays' $'2\n3' "$(rest)"
+put -- a
+rm -f "$scratch/command"
+start --exec 'echo $$ >"$SCRATCH/command"; exec sleep 300'
+wait_until 10 test -s "$scratch/command"
+kill -INT "$pid"
+kill -TERM "$pid"
+end_status 'a second signal during a command: 128+n' 143
+check 'a second signal during a command: ends it' wait_until 5 command_has_ended
+forget
+start --exec "$record; exit 1" --backoff 60s
+wait_until 10 grep -q failed "$scratch/run.log"
+kill -TERM "$pid"
+end_status 'SIGTERM during the pause: exit 0' 0
+check_equal 'SIGTERM during the pause: the message stays' a "$(rest)"
+seq 40 >"$scratch/forty"
+fill_queue "$scratch/forty"
+for i in 1 2 3 4; do
+    rest --exec 'cat >>"$SCRATCH/worker.'$i'"; echo >>"$SCRATCH/worker.'$i'"; sleep 0.01' &
+done
+wait_for_others
+check_same_lines 'four workers: each message once' "$scratch/forty" <(cat "$scratch"/worker.*)
+check_equal 'four workers: all had some' 4 "$(find "$scratch" -name 'worker.*' | wc -l)"
+
+# ------------------------------------------------------------------ flow
+
+fill_queue "$scratch/thousand"
+check_equal '--count is exact' "$(seq 3)" "$(rest --count 3)"
+check_equal '--count keeps the rest' 997 "$(queue_field "$queue" messages)"
+check_equal '--count with a prefetch that does not divide it' "$(seq 4 13)" "$(rest --count 10 --prefetch 3)"
+check_equal '--count 1' 14 "$(rest --count 1 --prefetch 4096)"
+check_equal '--count with --exec' "$(seq 15 17)" "$(rest --count 3 --prefetch 2 --exec 'cat; echo')"
+check_equal '--count 0 is no limit' "$(seq 18 1000)" "$(rest --count 0)"
+check_status '--count of more than ever comes' 0 take --count 5
+next_queue
+put -- a b c d e
+started=$EPOCHREALTIME
+rest --work 30ms >"$scratch/out"
+took=$(milliseconds_since "$started")
+check '--work takes its time' test "$took" -ge 150
+check_equal '--work loses nothing' 'a b c d e ' "$(tr '\n' ' ' <"$scratch/out")"
+put -- a b c d e
+started=$EPOCHREALTIME
+rest --work 10ms:20ms --discard
+took=$(milliseconds_since "$started")
+check '--work MIN:MAX takes at least MIN' test "$took" -ge 50
+fill_queue "$scratch/thousand"
+start --prefetch 5 --work 60s
+is_holding() {
+    "$monitor" show --json -- "$queue" | grep -Eq "\"leased\": $1, \"attempts\""
+}
+check '--prefetch: so many are taken at a time' wait_until 10 is_holding 5
+kill_now "$pid"
+fill_queue "$scratch/thousand"
+start --work 60s
+check 'with --work, the default is one' wait_until 10 is_holding 1
+kill_now "$pid"
+
+seq 100 >"$scratch/hundred"
+fill_queue "$scratch/hundred"
+rest --work 5ms >"$scratch/one" &
+rest --work 5ms >"$scratch/two"
+wait_for_others
+check 'two share: the first gets some' test -s "$scratch/one"
+check 'two share: the second gets some' test -s "$scratch/two"
+check_same_lines 'two share: each message once' "$scratch/hundred" <(cat "$scratch/one" "$scratch/two")
+
+next_queue
+start -v >"$scratch/out"
+wait_until 10 grep -q 'waiting for queue' "$scratch/run.log"
+check 'started first, it makes no queue' no_queue
+put --input "$scratch/three"
+end_status 'started first, it waits for the queue' 0
+check_equal 'started first, it gets all' "$(seq 3)" "$(cat "$scratch/out")"
+next_queue
+start -v
+wait_until 10 grep -q 'waiting for queue' "$scratch/run.log"
+kill -TERM "$pid"
+end_status 'SIGTERM while there is no queue: exit 0' 0
+
+fill_queue "$scratch/three"
+start --follow >"$scratch/out"
+wait_until 10 has_lines "$scratch/out" 3
+wait_until 10 is_waiting
+put -- more
+check '--follow: does not end with its producers' wait_until 10 grep -qx more "$scratch/out"
+kill -INT "$pid"
+end_status '--follow: SIGINT ends it, with 0' 0
+check_match '--follow: and the count' '^consumer: consumed 4 messages' "$scratch/run.log"
+
+put -- a
+started=$EPOCHREALTIME
+check_status '--idle ends it, with 0' 0 take --follow --idle 300ms
+took=$(milliseconds_since "$started")
+check '--idle is waited for' test "$took" -ge 300
+check_equal '--idle: all that is there is taken' a "$(cat "$scratch/out")"
+next_queue
+"$producer" -q -Q "$queue" --delay 60s -- a b &
+writer=$!
+check_status '--idle does not mind producers that live' 0 take --idle 500ms
+check_equal '--idle: what they have put is taken' a "$(cat "$scratch/out")"
+next_queue
+check_status '--idle while there is no queue' 0 take --idle 100ms
+kill_now "$writer"
+
+next_queue
+start --producers 2 >"$scratch/out"
+put -- a
+wait_until 10 has_lines "$scratch/out" 1
+wait_until 10 is_waiting
+put -- b
+end_status '--producers: waits for as many' 0
+check_equal '--producers: and gets what all have put' $'a\nb' "$(cat "$scratch/out")"
+
+# ------------------------------------------------------------------ producers that die
+
+dead_producer() { # puts "a" and dies
+    next_queue
+    "$producer" -q -Q "$queue" --delay 60s -- a b &
+    wait_until 10 holds 1
+    kill_now $!
+}
+dead_producer
+started=$EPOCHREALTIME
+check_status 'a dead producer: exit 3' 3 take --grace 300ms
+took=$(milliseconds_since "$started")
+check 'a dead producer: after the grace' test "$took" -ge 300
+check_equal 'a dead producer: all is delivered' a "$(cat "$scratch/out")"
+check_match 'a dead producer: is said' '^consumer: .*producer died.*1 message' "$scratch/err"
+check_status 'a dead producer: for the next consumer, too' 3 take --grace 0
+next_queue
+"$producer" -q -Q "$queue" --resume --rate 500 --input "$scratch/thousand" &
+writer=$!
+start --grace 30s >"$scratch/out"
+wait_until 10 has_lines "$scratch/out" 10
+kill_now "$writer"
+wait_until 10 is_waiting
+put --resume --input "$scratch/thousand"
+end_status 'a producer that is started again within the grace: exit 0' 0
+check_same 'a producer that is started again: the whole stream' "$scratch/thousand" "$scratch/out"
+
+# ------------------------------------------------------------------ the queue ends
+
+fill_queue "$scratch/three"
+start --follow >"$scratch/out"
+wait_until 10 has_lines "$scratch/out" 3
+"$monitor" shutdown -q "$queue"
+end_status 'shut down while it waits: exit 3' 3
+check_match 'shut down while it waits: is said' '^consumer: .*shut down.*3 messages' "$scratch/run.log"
+next_queue
+"$producer" -q -Q "$queue" --delay 60s -- a b &
+writer=$!
+wait_until 10 holds 1
+"$monitor" shutdown -q "$queue"
+check_status 'shut down before: exit 3' 3 take
+check_equal 'shut down before: what was there is delivered' a "$(cat "$scratch/out")"
+kill_now "$writer"
+fill_queue "$scratch/three"
+"$monitor" shutdown -q --now "$queue"
+check_status 'shut down now: exit 3' 3 take
+check_equal 'shut down now: nothing is delivered' '' "$(cat "$scratch/out")"
+fill_queue "$scratch/three"
+start --follow >"$scratch/out"
+wait_until 10 is_waiting
+"$monitor" remove -q --force "$queue"
+end_status 'removed while it waits: exit 5' 5
+check_match 'removed while it waits: is said' '^consumer: .*removed' "$scratch/run.log"
+next_queue
+head -c 100000 "$scratch/random" >"/dev/shm/shmq.$queue"
+check_status 'an object that is no queue: exit 5' 5 take
+check_match 'an object that is no queue: is said' "^consumer: queue $queue: ." "$scratch/err"
+fill_queue "$scratch/three" --capacity 64K --seats 1
+for option in '--capacity 128K' '--seats 2' '--lanes 3' '--max-message 1K'; do
+    # shellcheck disable=SC2086 # it is two words
+    check_status "another ${option% *}: exit 5" 5 take $option
+done
+start --work 60s
+wait_until 10 is_holding 1
+check_status 'all seats taken: exit 1' 1 take
+check_match 'all seats taken: is said' '^consumer: .*seats' "$scratch/err"
+kill_now "$pid"
+check_equal 'a dead one leaves its seat' "$(seq 3)" "$(rest)"
+
+# ------------------------------------------------------------------ signals in the middle
+
+for signal in INT TERM; do
+    next_queue
+    put --rate 150000 --input "$scratch/numbers" &
+    wait_until 10 test -e "/dev/shm/shmq.$queue"
+    start >"$scratch/one"
+    wait_until 10 has_lines "$scratch/one" 20000
+    kill -"$signal" "$pid"
+    end_status "SIG$signal in the middle: exit 0" 0
+    check_match "SIG$signal in the middle: the count is what was written" \
+        "^consumer: consumed $(wc -l <"$scratch/one") messages" "$scratch/run.log"
+    rest >"$scratch/two"
+    cat "$scratch/one" "$scratch/two" >"$scratch/joined"
+    check_same "SIG$signal in the middle: the next one goes on" "$scratch/numbers" "$scratch/joined"
+    wait_for_others
+done
+fill_queue "$scratch/numbers" --capacity 16M
+rm -f "$scratch/one"
+start --pipe 'cat >"$SCRATCH/one"' --work 1ms
+wait_until 10 has_lines "$scratch/one" 10
+kill -TERM "$pid"
+end_status 'SIGTERM with --pipe: exit 0' 0
+rest >"$scratch/two"
+cat "$scratch/one" "$scratch/two" >"$scratch/joined"
+check_same 'SIGTERM with --pipe: the next one goes on' "$scratch/numbers" "$scratch/joined"
+
+# A message that is too large for a pipe keeps the consumer from ending at the first signal.
+no_signal_pending() {
+    grep -qx 'ShdPnd:.0*' "/proc/$pid/status" && grep -qx 'SigPnd:.0*' "/proc/$pid/status"
+} 2>/dev/null
+pipe_is_full() {
+    ! printf x | dd of="$scratch/fifo" oflag=nonblock conv=notrunc status=none
+} 2>/dev/null
+for signal in INT:130 TERM:143; do
+    next_queue
+    put --whole --input "$scratch/random"
+    exec 6<>"$scratch/fifo"
+    start >&6
+    wait_until 10 is_holding 1
+    wait_until 10 pipe_is_full
+    kill -"${signal%:*}" "$pid"
+    wait_until 10 no_signal_pending
+    kill -"${signal%:*}" "$pid"
+    end_status "a second SIG${signal%:*} stops it at once" "${signal#*:}"
+    exec 6>&-
+    rest --raw >"$scratch/back"
+    check_same "a second SIG${signal%:*}: nothing is lost" "$scratch/random" "$scratch/back"
+done
+fill_queue "$scratch/three"
+exec 6<>"$scratch/fifo"
+dd if=/dev/zero of=/dev/fd/6 bs=4096 oflag=nonblock conv=notrunc status=none 2>/dev/null
+start >&6
+wait_until 10 is_holding 3
+kill -TERM "$pid"
+end_status 'SIGTERM while a pipe takes nothing: exit 0' 0
+exec 6>&-
+check_equal 'SIGTERM while a pipe takes nothing: nothing is lost' "$(seq 3)" "$(rest)"
+
+next_queue
+put -- a
+start --follow >"$scratch/out"
+wait_until 10 has_lines "$scratch/out" 1
+kill -USR1 "$pid"
+check 'SIGUSR1 prints the statistics' wait_until 10 grep -q '^consumer: consumed 1 message' "$scratch/run.log"
+kill -TERM "$pid"
+end_status 'SIGUSR1 does not end it' 0
+
+pause() { # at random, up to 60 ms: there is nothing to wait for
+    read -rt "0.0$((RANDOM % 6))$((RANDOM % 10))" _ <>"$scratch/fifo"
+}
+
+# Killed at any moment: nothing is lost, and no line is broken.
+kill_through() { # KILLS OPTION...
+    local kills=$1 pid
+    shift
+    for ((; kills > 0; kills--)); do
+        "$consumer" -q -Q "$queue" "$@" &
+        pid=$!
+        pause
+        kill_now "$pid"
+    done
+}
+next_queue
+put --rate 100000 --input "$scratch/numbers" &
+kill_through 8 --output "$scratch/killed"
+kill_through 8 --output "$scratch/killed" &
+kill_through 8 --output "$scratch/killed"
+rest --output "$scratch/killed"
+check_equal 'killed at any moment, --output: the last one completes it' 0 $?
+wait_for_others
+check_all_there 'killed at any moment, --output: all lines, and no other' "$scratch/numbers" "$scratch/killed"
+fill_queue "$scratch/hundred"
+append='line=$(cat); echo "$line" >>"$SCRATCH/done"'
+kill_through 8 --prefetch 4 --exec "$append"
+rest --exec "$append"
+check_all_there 'killed at any moment, --exec: all are done' "$scratch/hundred" "$scratch/done"
+
+# ------------------------------------------------------------------ usage
+
+next_queue
+check_usage() { # REGEX OPTION...
+    local regex=$1
+    shift
+    check_status "usage: $*" 2 timeout 30 "$consumer" -Q "$queue" "$@"
+    check_match "usage: $*: is named" "^consumer: .*$regex" "$scratch/err"
+    [[ ! -s $scratch/out ]] || not_ok "usage: $*: stdout is for data" "$scratch/out"
+}
+for bad in '--count x' '--count -1' '--count 99999999999999999999' '--prefetch 0' '--prefetch 4097' '--prefetch x' \
+    '--idle x' '--idle -1' '--idle 1:2' '--grace x' '--grace -1' '--work x' '--work 2:1' '--work 1:' '--producers 0' \
+    '--producers x' '--producers 99999999999' '--delimiter ab' '--delimiter \q' '--capacity x' '--capacity 0' \
+    '--max-message x' '--lanes 0' '--seats 1025' '--mode 888' '--group no-such-group' '--tick 0' '--queue a/b'; do
+    # shellcheck disable=SC2086 # it is two words
+    check_usage "${bad% *} " $bad
+done
+for bad in '--retries x' '--retries -1' '--backoff x' '--backoff 2:1' '--exec-timeout x' '--exec-timeout 0'; do
+    # shellcheck disable=SC2086 # it is two words
+    check_usage "${bad% *} " --exec true $bad
+done
+for option in --output --exec --pipe --delimiter --prefix --count --prefetch --idle --grace --work --producers --retries \
+    --backoff --exec-timeout --queue; do
+    check_usage "${option#--}" "$option"
+    [[ $option == --prefix ]] || check_usage "$option" "$option" ''
+done
+check_usage '--bogus' --bogus
+check_usage "'x'" -x
+check_usage '--discard' --discard=5
+check_usage '--exec and --pipe' --exec true --pipe cat
+check_usage '--output and --discard' --output x --discard
+check_usage '--output' --output a --output b
+check_usage '--null and --raw' -0 --raw
+check_usage '--length-prefixed and --delimiter' --length-prefixed -D x
+check_usage '--raw.*--exec' --exec true --raw
+check_usage '--prefix.*--exec' --exec true --prefix x
+check_usage '--null.*--discard' --discard -0
+check_usage '--prefix.*--length-prefixed' --length-prefixed --prefix x
+check_usage '--retries' --retries 3
+check_usage '--backoff' --backoff 1s --pipe cat
+check_usage '--exec-timeout' --exec-timeout 1s
+check_usage 'file: .*option' "$scratch/file"
+check_match 'and where to find help' "^Try 'consumer --help'" "$scratch/err"
+check_usage 'a: ' -- a
+check 'no usage error makes a queue' no_queue
+for option in -h --help; do
+    check_status "$option" 0 "$consumer" $option
+    check_match "$option is on stdout" '^Usage: consumer' "$scratch/out"
+    check_equal "$option says nothing on stderr" '' "$(cat "$scratch/err")"
+done
+for option in --queue --verbose --quiet --help --version --capacity --max-message --lanes --seats --mode --group --output \
+    --exec --pipe --discard --delimiter --null --length-prefixed --raw --prefix --retries --backoff --exec-timeout --work \
+    --count --prefetch --follow --idle --grace --producers --progress; do
+    check_match "--help tells of $option" "(^|[ ,])$option( |,|\$)" "$scratch/out"
+done
+for option in -V --version; do
+    check_status "$option" 0 "$consumer" $option
+    check_match "$option is on stdout" '^consumer .*[0-9]+\.[0-9]+' "$scratch/out"
+done
+check '--progress on a file: whole lines at an interval' \
+    wait_until 20 grep -Eq '^consumer: consumed 1 messages?, .*now .*/s\)$' "$scratch/progress.log"
+check '--progress on a file has no control characters' eval "! grep -q \$'[\r\033]' '$scratch/progress.log'"
+kill -TERM "$slow"
+wait "$slow"
+"$monitor" remove -q --force "$slow_queue"
+next_queue
+put -- a b c
+check_status 'long options, all at once' 0 take --verbose --capacity 8M --max-message 2M --lanes 16 --seats 64 --mode 600 \
+    --output - --delimiter ';' --prefix '<' --work 1ms:2ms --count 2 --prefetch 2 --follow --idle 10s --grace 1s \
+    --producers 1 --progress --quiet
+check_equal 'long options: what goes in comes out' '<a;<b;' "$(cat "$scratch/out")"
+check_status 'long options of --exec' 0 take --exec 'cat' --retries 1 --backoff 1ms:1s --exec-timeout 1m
+check_equal 'long options of --exec: what goes in comes out' 'c' "$(cat "$scratch/out")"
+
+next_queue
+check_equal 'nothing is left in /dev/shm' '' "$(find /dev/shm -name "*shmq.$SHMQ_TEST_PREFIX*")"

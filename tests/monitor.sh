@@ -1,0 +1,549 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The monitor: every verb, on queues that are at rest, in use, left by the dead, damaged, half-made, or no queues at all.
+. "$(dirname "$0")/lib.sh"
+
+put() { # OPTION...
+    timeout 30 "$producer" -q -Q "$queue" "$@"
+}
+
+take() { # OPTION...
+    timeout 30 "$consumer" -q -Q "$queue" --grace 10ms "$@" 2>/dev/null
+}
+
+look() { # VERB... : never longer than it should
+    timeout 30 "$monitor" "$@"
+}
+
+next_queue() {
+    "$monitor" remove -q --force -- "$queue" 2>/dev/null
+    new_queue
+}
+new_queue
+
+kill_now() { # PID
+    kill -KILL "$1"
+    wait "$1"
+} 2>/dev/null
+
+holds() { # COUNT: exactly so many messages are in the queue
+    [[ $(queue_field "$queue" messages) == "$1" ]]
+}
+
+shows() { # REGEX: somewhere in the JSON
+    "$monitor" show --json -- "$queue" 2>/dev/null | grep -Eq -- "$1"
+}
+
+objects() { # of the queue, in /dev/shm
+    find /dev/shm -name "shmq.$queue" -o -name "sem.shmq.$queue.*"
+}
+
+milliseconds_since() { # EPOCHREALTIME
+    printf '%d' $(((${EPOCHREALTIME/./} - ${1/./}) / 1000))
+}
+
+# What claims to be JSON is read at the end, all at once: starting the reader takes long.
+json_names=()
+check_json() { # NAME FILE
+    cp -- "$2" "$scratch/json.${#json_names[@]}"
+    json_names+=("$1")
+}
+
+check_all_json() {
+    local i wrong
+    wrong=$(python3 - "$scratch" ${#json_names[@]} <<'END'
+import json, sys
+for i in range(int(sys.argv[2])):
+    try:
+        json.load(open("%s/json.%d" % (sys.argv[1], i)))
+    except ValueError as error:
+        print("%d: %s" % (i, error))
+print("read")
+END
+    ) 2>/dev/null
+    for i in "${!json_names[@]}"; do
+        if [[ $wrong != *read ]]; then
+            check_match "${json_names[i]}: looks like JSON" '[]}]$' "$scratch/json.$i"
+        else
+            check_equal "${json_names[i]}: is JSON" '' "$(grep "^$i: " <<<"$wrong")"
+        fi
+    done
+}
+
+# Metrics as Prometheus reads them: HELP and TYPE once, before the samples, which stand together.
+prometheus_errors() { # FILE
+    awk '
+        /^# HELP shmq_[a-z_]+ ./ { if (helped[$3]++) print "HELP again: " $0; next }
+        /^# TYPE shmq_[a-z_]+ (gauge|counter)$/ {
+            if (!helped[$3] || typed[$3]++) print "TYPE misplaced: " $0
+            if (($4 == "counter") != ($3 ~ /_total$/)) print "wrong type: " $0
+            current = $3
+            next
+        }
+        /^shmq_[a-z_]+\{queue="[A-Za-z0-9._-]+"(,(lane|seat)="[0-9]+")?\} [0-9]+$/ {
+            if (substr($0, 1, index($0, "{") - 1) != current) print "misplaced: " $0
+            if (seen[$1]++) print "twice: " $0
+            next
+        }
+        { print "no metric: " $0 }' "$1"
+}
+
+# ------------------------------------------------------------------ list and show, of a known state
+
+# Ten messages of 21 bytes, three of which are consumed, in one lane; two of five bytes in another.
+next_queue
+seq 10 | put --capacity 64K --seats 5
+take --count 3 --discard
+put --priority 2 -- hello world
+look show -- "$queue" >"$scratch/text"
+check_equal 'show: exit 0' 0 $?
+check_match 'show: name and state' "^queue $queue: open" "$scratch/text"
+check_match 'show: messages' '^ *messages +9 waiting.*, 18 B; 12 put so far' "$scratch/text"
+check_match 'show: producers' '^ *producers +0 alive, 2 finished, 0 died' "$scratch/text"
+check_match 'show: consumers' '^ *consumers +0 alive' "$scratch/text"
+check_match 'show: lanes' '^ *lanes +2 of 16 used, 64 KiB each, longest message 16' "$scratch/text"
+check_match 'show: access' '^ *access +0600' "$scratch/text"
+check_match 'show: a lane' '^ *0 finished .* producer +4 +7 ' "$scratch/text"
+check_match 'show: another lane' '^ *1 finished .* producer +2 +2 ' "$scratch/text"
+look show --json -- "$queue" >"$scratch/json"
+check_equal 'show --json: exit 0' 0 $?
+check_json 'show --json' "$scratch/json"
+for pair in messages:9 message_bytes:18 put_messages:12 put_bytes:33 producers:0 consumers:0 unfinished:0 finished:2 \
+    lanes:16 lanes_used:2 seats:5 capacity_bytes:65536 max_message_bytes:16384 mode:0600 tick_ns:50000000 shut_down:0 \
+    state:open name:"$queue"; do
+    check_equal "show --json: ${pair%%:*}" "${pair#*:}" "$(queue_field "$queue" "${pair%%:*}")"
+done
+look show --prometheus -- "$queue" >"$scratch/metrics"
+check_equal 'show --prometheus: exit 0' 0 $?
+check_equal 'show --prometheus: format' '' "$(prometheus_errors "$scratch/metrics")"
+for line in "shmq_up{queue=\"$queue\"} 1" "shmq_messages{queue=\"$queue\"} 9" "shmq_put_messages_total{queue=\"$queue\"} 12" \
+    "shmq_lane_messages{queue=\"$queue\",lane=\"0\"} 7" "shmq_lane_priority{queue=\"$queue\",lane=\"1\"} 2"; do
+    check "show --prometheus: ${line%%\{*}" grep -qxF "$line" "$scratch/metrics"
+done
+look list >"$scratch/text"
+check_equal 'list: exit 0' 0 $?
+check_match 'list: what the columns are' '^NAME .*MESSAGES' "$scratch/text"
+check_match 'list: the queue' "^$queue +2/16 +0 +0 +9 +18 B +open\$" "$scratch/text"
+look list --json >"$scratch/json"
+check_json 'list --json' "$scratch/json"
+check_match 'list --json: the queue' "\"name\": \"$queue\", \"state\": \"open\"" "$scratch/json"
+look list --prometheus >"$scratch/metrics"
+check_equal 'list --prometheus: format' '' "$(prometheus_errors "$scratch/metrics")"
+check 'list --prometheus: the queue' grep -qxF "shmq_messages{queue=\"$queue\"} 9" "$scratch/metrics"
+check_status 'check: exit 0' 0 look check "$queue"
+check_match 'check: says so' "$queue" "$scratch/out"
+before=$(sha256sum <"/dev/shm/shmq.$queue")
+for verb in list show check 'wait --timeout 0' 'wait --empty --timeout 0'; do
+    # shellcheck disable=SC2086 # it is several words
+    SHMQ_QUEUE=$queue look $verb >"$scratch/out" 2>&1
+done
+check_equal 'reading changes nothing' "$before" "$(sha256sum <"/dev/shm/shmq.$queue")"
+check_equal 'all that was in it is still delivered' 9 "$(take | wc -l)"
+check_equal 'the name by -Q' "queue $queue: open" "$("$monitor" show -Q "$queue" | head -n 1)"
+check_equal 'the name by SHMQ_QUEUE' "queue $queue: open" "$(SHMQ_QUEUE=$queue "$monitor" show | head -n 1)"
+
+# ------------------------------------------------------------------ of live queues, and after all died
+
+next_queue
+"$producer" -q -Q "$queue" --seats 1 --delay 60s -- a b &
+writer=$!
+wait_until 10 holds 1
+"$consumer" -q -Q "$queue" --follow >"$scratch/out" &
+reader=$!
+check 'live: a consumer that sleeps' wait_until 10 shows '"waiting": true, .*"pid": '$reader', "program": "consumer"'
+check 'live: its producer' shows '"alive": true, .*"pid": '$writer', "program": "producer"'
+check_equal 'live: counts' '1 1 0 1 0' "$(for field in producers consumers messages put_messages unfinished; do
+    queue_field "$queue" $field
+done | tr '\n' ' ' | sed 's/ $//')"
+check_status 'live: check, with all seats taken' 0 look check "$queue"
+check_match 'live: list' "^$queue +1/16 +1 +1 +0 " <(look list)
+kill_now $reader
+kill_now $writer
+put --priority 3 -- c d e
+"$consumer" -q -Q "$queue" --work 60s &
+reader=$!
+check 'held: one of them is in hand' wait_until 10 shows '"holding": true, .*"leased": 1,'
+kill_now $reader
+for format in '' --json --prometheus; do
+    # shellcheck disable=SC2086 # empty or one word
+    look show $format "$queue" >"$scratch/out" 2>"$scratch/err"
+    check_equal "after all died: show $format" 0 $?
+done
+check_equal 'after all died: counts' '0 0 3' "$(for field in producers consumers messages; do
+    queue_field "$queue" $field
+done | tr '\n' ' ' | sed 's/ $//')"
+check 'after all died: what the dead consumer held' shows '"alive": false, .*"holding": true, .*"leased": 1,'
+check_match 'after all died: the text says so' '^ *0 died .*consumer' <(look show "$queue")
+check_status 'after all died: check' 0 look check "$queue"
+next_queue
+"$producer" -q -Q "$queue" --delay 60s -- a b &
+wait_until 10 holds 1
+kill_now $!
+check_equal 'a dead producer is counted' 1 "$(queue_field "$queue" unfinished)"
+check_match 'a dead producer: show says so' '^ *producers +0 alive, 0 finished, 1 died' <(look show "$queue")
+check_match 'a dead producer: list says so' "^$queue .*producer died" <(look list)
+check_status 'a dead producer: check' 0 look check "$queue"
+
+next_queue
+"$producer" -q -Q "$queue" --capacity 64K --random &
+writer=$!
+"$consumer" -q -Q "$queue" --follow --discard &
+reader=$!
+"$consumer" -q -Q "$queue" --follow --discard --prefetch 7 &
+reader2=$!
+wait_until 10 shows '"put_messages": [0-9]{4}'
+failures=0
+for _ in {1..20}; do
+    look check "$queue" >/dev/null 2>"$scratch/err" || failures=$((failures + 1))
+    look show --json "$queue" >"$scratch/json" 2>"$scratch/err" || failures=$((failures + 1))
+done
+check_equal 'under load: check and show find nothing wrong' 0 $failures
+check_json 'under load: show --json' "$scratch/json"
+kill_now $reader
+kill_now $reader2
+kill_now $writer
+check_status 'under load, then all killed: check' 0 look check "$queue"
+
+# ------------------------------------------------------------------ wait
+
+next_queue
+started=$EPOCHREALTIME
+check_status 'wait: a queue that does not come: exit 4' 4 look wait "$queue" --timeout 100ms
+took=$(milliseconds_since "$started")
+check 'wait: the timeout is waited for' test "$took" -ge 100
+check_match 'wait: and said' "^monitor: queue '$queue': not there" "$scratch/err"
+check_status 'wait: --timeout 0 only looks' 4 look wait "$queue" --timeout 0
+"$monitor" wait "$queue" &
+waiter=$!
+put -- a b
+wait "$waiter"
+check_equal 'wait: until it exists: exit 0' 0 $?
+check_status 'wait: it exists' 0 look wait "$queue" --timeout 0
+check_status 'wait --empty: it is not empty: exit 4' 4 look wait --empty "$queue" --timeout 50ms
+check_match 'wait --empty: is said' "^monitor: queue '$queue': .*not empty" "$scratch/err"
+"$monitor" wait --empty "$queue" &
+waiter=$!
+check_equal 'wait --empty: others are not disturbed' ab "$(take --raw)"
+wait "$waiter"
+check_equal 'wait --empty: until all is acknowledged: exit 0' 0 $?
+put -- a
+"$monitor" wait --empty "$queue" 2>"$scratch/err" &
+waiter=$!
+wait_until 10 grep -qF "shmq.$queue" "/proc/$waiter/maps"
+"$monitor" remove -q --force "$queue"
+wait "$waiter"
+check_equal 'wait --empty: a queue that is removed meanwhile: exit 5' 5 $?
+"$monitor" wait "$queue" 2>"$scratch/err" &
+waiter=$!
+handles_signals() { # PID: of a monitor, and no longer of the shell that starts it; SIGTERM, 15
+    local caught
+    [[ /proc/$1/exe -ef $monitor ]] || return
+    caught=$(sed -n 's/^SigCgt:\t//p' "/proc/$1/status" 2>/dev/null)
+    ((0x${caught:-0} & 1 << 14))
+}
+wait_until 10 handles_signals "$waiter"
+kill -TERM "$waiter"
+wait "$waiter"
+check_equal 'wait: interrupted is not done: exit 1' 1 $?
+check_match 'wait: interrupted is said' "^monitor: queue '$queue': interrupted" "$scratch/err"
+
+# ------------------------------------------------------------------ shutdown
+
+next_queue
+put -- a b
+check_status 'shutdown: exit 0' 0 look shutdown "$queue"
+check_equal 'shutdown: says nothing on stdout' '' "$(cat "$scratch/out")"
+check_match 'shutdown: says what is left' "^monitor: queue '$queue' .*2 messages" "$scratch/err"
+check_equal 'shutdown: the state' draining "$(queue_field "$queue" state)"
+put -- c 2>/dev/null
+check_equal 'shutdown: producers are refused' 3 $?
+check_status 'shutdown: once more' 0 look shutdown "$queue"
+check_equal 'shutdown: what is in it is delivered' ab "$(take --raw)"
+next_queue
+put -- a b
+check_status 'shutdown --now: exit 0' 0 look shutdown --now "$queue"
+check_equal 'shutdown --now: the state' 'shut down' "$(queue_field "$queue" state)"
+check_equal 'shutdown --now: nothing is delivered' '' "$(take)"
+check 'shutdown --now: it stays' holds 2
+check_status 'shutdown after --now does not open it' 0 look shutdown "$queue"
+check_equal 'shutdown after --now: the state' 'shut down' "$(queue_field "$queue" state)"
+check_status 'a queue that is shut down: check' 0 look check "$queue"
+next_queue
+check_status 'shutdown: no such queue: exit 1' 1 look shutdown "$queue"
+check_match 'shutdown: no such queue: is said' "^monitor: queue '$queue': .*no such queue" "$scratch/err"
+
+# ------------------------------------------------------------------ remove
+
+check_status 'remove: no such queue: exit 1' 1 look remove "$queue"
+check_match 'remove: no such queue: is said' "^monitor: queue '$queue': .*no such queue" "$scratch/err"
+put -- a
+check_status 'remove: not empty: exit 1' 1 look remove "$queue"
+check_match 'remove: not empty: says how many' "^monitor: queue '$queue': not removed: 1 message " "$scratch/err"
+check 'remove: not empty: it is still there' holds 1
+take --discard
+check_status 'remove: empty: exit 0' 0 look remove "$queue"
+check_match 'remove: is said' "^monitor: removed queue '$queue'" "$scratch/err"
+check_equal 'remove: nothing is left' '' "$(objects)"
+put -- a
+check_status 'remove --force: not empty: exit 0' 0 look remove --force "$queue"
+check_match 'remove --force: says what is lost' '1 message' "$scratch/err"
+check_equal 'remove --force: nothing is left' '' "$(objects)"
+"$producer" -q -Q "$queue" --delay 60s -- a b 2>"$scratch/producer.err" &
+writer=$!
+wait_until 10 holds 1
+"$consumer" -q -Q "$queue" --follow >"$scratch/out" 2>"$scratch/consumer.err" &
+reader=$!
+wait_until 10 shows '"waiting": true'
+check_status 'remove: in use: exit 1' 1 look remove "$queue"
+check_match 'remove: in use: says by whom' "^monitor: .*1 producer and 1 consumer" "$scratch/err"
+check_status 'remove --force: in use: exit 0' 0 look remove --force "$queue"
+check_equal 'remove --force: in use: nothing is left' '' "$(objects)"
+wait $reader
+check_equal 'remove --force: its consumer: exit 5' 5 $?
+put -- new
+kill -TERM $writer
+wait $writer
+check_equal 'remove --force: its producer: exit 5' 5 $?
+check_equal 'remove --force: a new queue of the name is another one' new "$(take)"
+"$consumer" -q -Q "$queue" --follow >"$scratch/out" &
+reader=$!
+wait_until 10 shows '"waiting": true'
+check_status 'remove: a consumer alone is a user, too' 1 look remove "$queue"
+kill_now $reader
+check 'semaphores are there' test -e "/dev/shm/sem.shmq.$queue.items"
+rm "/dev/shm/shmq.$queue"
+check_status 'remove: leftover semaphores: exit 0' 0 look remove "$queue"
+check_equal 'remove: leftover semaphores: nothing is left' '' "$(objects)"
+check_status 'remove: then there is no such queue' 1 look remove "$queue"
+check_status 'remove --force: nor then' 1 look remove --force "$queue"
+"$consumer" -q -Q "$queue" --follow >"$scratch/out" &
+reader=$!
+put -- a
+wait_until 10 shows '"waiting": true'
+kill_now $reader
+check_status 'remove: the dead are no users' 0 look remove "$queue"
+check_equal 'remove: the dead are no users: nothing is left' '' "$(objects)"
+put -- a
+other=$queue.space.0
+put -Q "$other" -- b
+: >"/dev/shm/sem.shmq.$queue.mine"
+"$monitor" remove -q --force "$queue"
+check_equal 'remove: a queue whose name begins the same is kept' b "$("$consumer" -q -Q "$other")"
+check 'remove: what is not its own is kept' test -e "/dev/shm/sem.shmq.$queue.mine"
+rm -f "/dev/shm/sem.shmq.$queue.mine"
+check_status 'remove --quiet' 0 look remove --quiet "$other"
+check_equal 'remove --quiet: says nothing' '' "$(cat "$scratch/out" "$scratch/err")"
+
+# ------------------------------------------------------------------ damage
+
+# A queue in which a dead consumer holds five messages; its pages, as common/layout.h and common/geometry.c have them.
+page=$(getconf PAGESIZE)
+next_queue
+seq 400 | put --capacity 64K --max-message "$((4 * page))" --lanes 2 --seats 2
+"$consumer" -q -Q "$queue" --prefetch 5 --work 60s &
+reader=$!
+wait_until 10 shows '"leased": 5, "attempts"'
+kill_now $reader
+cp "/dev/shm/shmq.$queue" "$scratch/good"
+size=$(stat -c %s "$scratch/good")
+lane=$((page + page + 2 * 4 * page))
+leases=$((lane + page))
+records=$((leases + (1024 * 8 + page - 1) / page * page))
+
+restore() {
+    next_queue
+    cp "$scratch/good" "/dev/shm/shmq.$queue"
+}
+overwrite() { # OFFSET BYTES < bytes
+    dd of="/dev/shm/shmq.$queue" bs=1 seek="$1" count="$2" conv=notrunc iflag=fullblock status=none
+}
+ones() {
+    tr '\0' '\377' </dev/zero 2>/dev/null
+}
+restore
+check_status 'damage: the copy is good' 0 look check "$queue"
+check_damage() { # NAME OFFSET BYTES
+    restore
+    overwrite "$2" "$3" < <(ones)
+    check_status "damage: $1: check says 5" 5 look check "$queue"
+    check_match "damage: $1: and why" "^monitor: queue '$queue': .+" "$scratch/err"
+    check_equal "damage: $1: check says nothing on stdout" '' "$(cat "$scratch/out")"
+    timeout 20 "$consumer" -q -Q "$queue" --grace 10ms --idle 1s --discard 2>"$scratch/err"
+    check_equal "damage: $1: a consumer says 5" 5 $?
+}
+check_damage 'magic' 0 8
+check_damage 'version' 8 4
+check_damage 'sizes' 24 40
+check_damage 'the lane' "$lane" 16
+check_damage 'all of the lane' "$lane" $((7 * 128))
+check_damage 'records' "$records" $((400 * 16))
+for part in "a seat:$page:64" "leases:$leases:$((400 * 8))"; do
+    IFS=: read -r name offset bytes <<<"$part"
+    restore
+    overwrite "$offset" "$bytes" < <(ones)
+    check_status "damage: $name: check says 5" 5 look check "$queue"
+done
+restore
+overwrite 0 "$size" </dev/urandom
+check_status 'damage: garbage all over: check says 5' 5 look check "$queue"
+restore
+truncate -s $((size / 2)) "/dev/shm/shmq.$queue"
+check_status 'damage: cut off: check says 5' 5 look check "$queue"
+check_match 'damage: cut off: list says so' "^$queue .*damaged" <(look list)
+check_status 'damage: remove without --force: exit 5' 5 look remove "$queue"
+check_status 'damage: remove --force: exit 0' 0 look remove --force "$queue"
+
+# Wherever it is: an answer, in time, and no crash.
+bad=''
+for offset in $(seq 0 $((page / 2)) $((records + 16 * 1024))); do
+    restore
+    overwrite $((offset + RANDOM % 64 * 8)) $((RANDOM % 200 + 8)) </dev/urandom
+    for command in "$monitor check" "$monitor show" "$monitor show --json" "$consumer -q --discard --grace 1ms --idle 1ms -Q" \
+        "$producer -q --timeout 0 --random --count 1 -Q"; do
+        # shellcheck disable=SC2086 # it is several words
+        timeout 20 $command "$queue" >"$scratch/out" 2>"$scratch/err"
+        status=$?
+        [[ $status == [01345] && ($status == 0 || -s $scratch/err) ]] || bad+="offset $offset: $command: status $status; "
+    done
+done
+check_equal 'damage: anywhere: no crash, no hang, always a reason' '' "$bad"
+
+# ------------------------------------------------------------------ what is no queue
+
+check_listed() { # NAME STATE: $queue is such an object
+    check_status "$1: list: exit 0" 0 look list
+    check_match "$1: list: names it $2, and why" "^$queue +- .* $2: ..." "$scratch/out"
+    check_status "$1: list --json: exit 0" 0 look list --json
+    check_json "$1: list --json" "$scratch/out"
+    check_match "$1: list --json: state and reason" "\"name\": \"$queue\", \"state\": \"$2\", \"reason\": \"[^\"]{3,}\"" \
+        "$scratch/out"
+    check_status "$1: list --prometheus: exit 0" 0 look list --prometheus
+    check "$1: list --prometheus: it is not up" grep -qxF "shmq_up{queue=\"$queue\"} 0" "$scratch/out"
+}
+check_refused() { # NAME STATUS: of check, show, put
+    check_status "$1: check: exit $2" "$2" look check "$queue"
+    check_match "$1: check: is said" "^monitor: queue '$queue': .+" "$scratch/err"
+    check_status "$1: show: exit $2" "$2" look show "$queue"
+    check_equal "$1: show: says nothing on stdout" '' "$(cat "$scratch/out")"
+}
+next_queue
+head -c 100000 /dev/urandom >"/dev/shm/shmq.$queue"
+check_listed garbage '(damaged|foreign)'
+check_refused garbage 5
+check_status 'garbage: remove: exit 5' 5 look remove "$queue"
+check_status 'garbage: remove --force' 0 look remove --force "$queue"
+next_queue
+: >"/dev/shm/shmq.$queue"
+check_listed 'an empty object' half-made
+check_refused 'an empty object' 1
+check_status 'an empty object: remove' 0 look remove "$queue"
+check_equal 'an empty object: is gone' '' "$(objects)"
+: >"/dev/shm/shmq.$queue"
+put -- a
+check_equal 'an empty object: a producer completes it' a "$(take)"
+next_queue
+mkfifo "/dev/shm/shmq.$queue"
+check_listed 'a fifo' '[a-z-]+'
+check_status 'a fifo: remove --force' 0 look remove --force "$queue"
+next_queue
+ln -s /etc/passwd "/dev/shm/shmq.$queue"
+check_listed 'a link' '[a-z-]+'
+check_status 'a link: remove --force' 0 look remove --force "$queue"
+check 'a link: what it points to is kept' test -s /etc/passwd
+next_queue
+mkdir "/dev/shm/shmq.$queue"
+check_listed 'a directory' '[a-z-]+'
+look remove --force "$queue" >"$scratch/out" 2>"$scratch/err"
+status=$?
+check 'a directory: remove --force: says what it did' test "$status" -eq 0 -o -s "$scratch/err"
+[[ ! -d /dev/shm/shmq.$queue ]] || check 'a directory: that is still there is no success' test "$status" -ne 0
+rm -rf "/dev/shm/shmq.$queue"
+
+as_other() { # COMMAND...: as a user who is nobody here
+    setpriv --reuid=54321 --regid=54321 --clear-groups -- "$@"
+}
+if ((EUID == 0)) && as_other "$monitor" --version >/dev/null 2>&1; then
+    next_queue
+    put -- a
+    as_other "$monitor" show "$queue" >"$scratch/out" 2>"$scratch/err"
+    check_equal 'the queue of another user: show: exit 1' 1 $?
+    check_match 'the queue of another user: is said' "^monitor: queue '$queue': .*ermission" "$scratch/err"
+    check_match 'the queue of another user: list' "^$queue .*forbidden: " <(as_other "$monitor" list)
+    as_other "$monitor" remove --force "$queue" 2>"$scratch/err"
+    check_equal 'the queue of another user: remove --force: exit 1' 1 $?
+    check 'the queue of another user: is still there' holds 1
+else
+    skip 'the queue of another user' 'needs root, setpriv, and a build that others may run'
+fi
+
+# ------------------------------------------------------------------ stdout, usage
+
+next_queue
+put -- a
+for verb in list show 'show --json' 'show --prometheus' check --help --version; do
+    # shellcheck disable=SC2086 # it is several words
+    SHMQ_QUEUE=$queue look $verb >&- 2>"$scratch/err"
+    check_equal "$verb on a closed stdout: exit 1" 1 $?
+    check_match "$verb on a closed stdout: is said" '^monitor: standard output: ' "$scratch/err"
+    # shellcheck disable=SC2086 # it is several words
+    SHMQ_QUEUE=$queue look $verb >/dev/full 2>"$scratch/err"
+    check_equal "$verb on a full disk: exit 1" 1 $?
+done
+mkfifo "$scratch/fifo"
+exec 8<>"$scratch/fifo"
+exec 7>"$scratch/fifo" 8<&-
+look show "$queue" >&7 2>"$scratch/err"
+check_equal 'show without a reader: exit 1' 1 $?
+check_match 'show without a reader: is said' '^monitor: standard output: .*Broken pipe' "$scratch/err"
+exec 7>&-
+check_status 'a closed stderr does no harm' 0 look show "$queue" 2>&-
+
+check_usage() { # REGEX ARGUMENT...
+    local regex=$1
+    shift
+    check_status "usage: $*" 2 look "$@"
+    check_match "usage: $*: is named" "^monitor: .*$regex" "$scratch/err"
+    check_match "usage: $*: and where to find help" "^Try 'monitor --help'" "$scratch/err"
+    [[ ! -s $scratch/out ]] || not_ok "usage: $*: stdout is for data" "$scratch/out"
+}
+check_usage 'no verb'
+check_usage 'frobnicate: unknown verb' frobnicate
+check_usage 'frobnicate: unknown verb' frobnicate "$queue"
+check_usage 'Show: unknown verb' Show "$queue"
+check_usage "$queue: unknown verb" "$queue"
+for name in a/b '' ' ' 'a b' 'a*' ../a "$(printf '%0201d' 0)" $'a\tb' 'ä'; do
+    for verb in show check remove shutdown wait; do
+        check_status "bad name '$name': $verb" 2 look "$verb" -- "$name"
+    done
+    check_match "bad name '$name': says so" "queue.*name" "$scratch/err"
+done
+check_usage 'b: unexpected' show a b
+check_usage 'a: unexpected' list a
+check_usage '--bogus' list --bogus
+check_usage "'x'" list -x
+check_usage '--json and --prometheus' list --json --prometheus
+check_usage '--force' show --force "$queue"
+check_usage '--json' remove --json "$queue"
+check_usage '--now' remove --now "$queue"
+check_usage '--empty' list --empty
+check_usage '--timeout' show --timeout 1s "$queue"
+check_usage '--timeout x' wait --timeout x "$queue"
+check_usage '--timeout -1' wait --timeout -1 "$queue"
+check_usage 'timeout' wait "$queue" --timeout
+check_usage 'creating' show --capacity 1M "$queue"
+for option in -h --help; do
+    check_status "$option" 0 look $option
+    check_match "$option is on stdout" '^Usage: monitor' "$scratch/out"
+    check_equal "$option says nothing on stderr" '' "$(cat "$scratch/err")"
+done
+for word in list show check wait shutdown remove --json --prometheus --empty --timeout --now --force --queue --verbose \
+    --quiet --help --version; do
+    check_match "--help tells of $word" "(^|[ ,])$word( |,|\$)" "$scratch/out"
+done
+check_status '--version' 0 look --version
+check_match '--version is on stdout' '^monitor .*[0-9]+\.[0-9]+' "$scratch/out"
+check_status '-V' 0 look -V
+
+check_all_json
+next_queue
+check_equal 'nothing is left in /dev/shm' '' "$(find /dev/shm -name "*shmq.$SHMQ_TEST_PREFIX*")"

@@ -1,0 +1,792 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The producer: every source, framing and option, what it says when something is wrong, and its signals.
+. "$(dirname "$0")/lib.sh"
+
+put() { # OPTION...
+    timeout 30 "$producer" -Q "$queue" "$@"
+}
+
+# What is in the queue; the producers before may have failed.
+take() { # OPTION...
+    timeout 30 "$consumer" -q -Q "$queue" --grace 10ms "$@" 2>"$scratch/take.err"
+}
+
+# The same in a form that shows where each message begins and ends, and what a shell can hold.
+bracketed() {
+    take --prefix '<' -D '>' | tr '\0' '@'
+}
+
+next_queue() {
+    "$monitor" remove -q --force -- "$queue" 2>/dev/null
+    new_queue
+}
+new_queue
+
+no_queue_left() {
+    [[ ! -e /dev/shm/shmq.$queue ]]
+}
+
+# A producer in the background that SIGINT reaches, too; sets pid. Its stdin is the caller's.
+start() { # OPTION...
+    : >"$scratch/run.log"
+    env --default-signal=INT "$producer" -Q "$queue" "$@" <&0 2>"$scratch/run.log" &
+    pid=$!
+}
+
+end_status() { # NAME STATUS: of what was started last
+    wait "$pid"
+    local status=$?
+    ((status == $2)) && ok "$1" && return
+    not_ok "$1" "status $status instead of $2" "$scratch/run.log"
+    return 1
+}
+
+holds() { # COUNT: at least so many messages are in the queue
+    local messages
+    messages=$(queue_field "$queue" messages)
+    ((${messages:-0} >= $1))
+}
+
+is_blocked() {
+    "$monitor" show --json -- "$queue" 2>/dev/null | grep -q '"blocked": true'
+}
+
+is_attached() {
+    [[ $(queue_field "$queue" producers) == 1 ]]
+}
+
+# For all that runs in the background, but what is looked at in the end.
+slow=''
+wait_for_others() {
+    local job
+    for job in $(jobs -p); do
+        [[ $job == "$slow" ]] || wait "$job"
+    done
+}
+
+milliseconds_since() { # EPOCHREALTIME
+    printf '%d' $(((${EPOCHREALTIME/./} - ${1/./}) / 1000))
+}
+
+seq 1000 >"$scratch/thousand"
+
+# Looked at in the end, since it takes its time.
+slow_queue=$queue.progress
+"$producer" -Q "$slow_queue" --random --rate 100 --progress 2>"$scratch/progress.log" &
+slow=$!
+
+# ------------------------------------------------------------------ framings
+
+check_messages() { # NAME EXPECTED INPUT-FORMAT OPTION...
+    local name=$1 expected=$2 input=$3
+    shift 3
+    next_queue
+    # shellcheck disable=SC2059 # a format it is
+    if printf "$input" | put "$@" 2>"$scratch/err"; then
+        check_equal "$name" "$expected" "$(bracketed)"
+    else
+        not_ok "$name" "status ${PIPESTATUS[1]}: $*" "$scratch/err"
+    fi
+}
+check_messages 'lines' '<a><b>' 'a\nb\n'
+check_messages 'a last line without its end' '<a><b>' 'a\nb'
+check_messages 'empty lines' '<><a><><>' '\na\n\n\n'
+check_messages 'one empty line' '<>' '\n'
+check_messages 'no input, no message' '' ''
+check_messages 'carriage returns are kept' $'<a\r><\r><b\r>' 'a\r\n\r\nb\r'
+check_messages 'blanks are kept' $'< a ><\t>' ' a \n\t\n'
+check_messages 'NUL does not end a line' '<a@b><@><>' 'a\0b\n\0\n\n'
+check_messages '-D' $'<a><b\n><c>' 'a,b\n,c' -D ,
+check_messages '--delimiter, and a newline at the end is a message' $'<a><\n>' 'a;\n' --delimiter ';'
+check_messages '-D \t' $'<a><b\n>' 'a\tb\n' -D '\t'
+check_messages '-D \r' $'<a><\nb>' 'a\r\nb' -D '\r'
+check_messages '-D \n' '<a><b>' 'a\nb' -D '\n'
+check_messages '-D, a backslash' '<a><b>' 'a\\b' -D \\
+check_messages '-D, two backslashes' '<a><b>' 'a\\b' -D \\\\
+check_messages '-D \x41' '<a><b>' 'aAb' -D '\x41'
+check_messages '-D \xfF' '<a><b>' 'a\377b' -D '\xfF'
+check_messages '-D -' '<a><b>' 'a-b' -D -
+check_messages '-0' $'<a\n><><b>' 'a\n\0\0b\0' -0
+check_messages '--null' '<a><b>' 'a\0b' --null
+check_messages '-D \0' '<a><b>' 'a\0b' -D '\0'
+check_messages '--length-prefixed' $'<a><><b\n>' '\0\0\0\1a\0\0\0\0\0\0\0\2b\n' --length-prefixed
+check_messages '--length-prefixed of nothing' '' '' --length-prefixed
+check_messages '--block, the last one short' '<abcd><efgh><ij>' 'abcdefghij' --block 4
+check_messages '--block that fits' '<abcde><fghij>' 'abcdefghij' --block 5
+check_messages '--block 1' $'<a><\n><b>' 'a\nb' --block 1
+check_messages '--block larger than the input' '<abc>' 'abc' --block 1K
+check_messages '--block of nothing' '' '' --block 4
+check_messages '--whole stdin' $'<a\nb\n>' 'a\nb\n' --whole
+check_messages '--whole of nothing is an empty message' '<>' '' --whole
+
+# Any byte is allowed, in every framing.
+head -c 300000 /dev/urandom >"$scratch/random"
+check_binary() { # NAME DELIMITER
+    next_queue
+    (cat "$scratch/random" && printf '%b' "$2") >"$scratch/in"
+    put -q -D "$2" <"$scratch/in"
+    take -D "$2" >"$scratch/back"
+    check_same "$1" "$scratch/in" "$scratch/back"
+}
+check_binary 'binary lines' '\n'
+check_binary 'binary, NUL between' '\0'
+check_binary 'binary, \xff between' '\xff'
+next_queue
+put -q --block 64K --input "$scratch/random"
+check_equal 'blocks filled in place: their number' 5 "$(queue_field "$queue" messages)"
+take --raw >"$scratch/back"
+check_same 'blocks filled in place: their content' "$scratch/random" "$scratch/back"
+next_queue
+dd bs=777 status=none <"$scratch/random" | dd obs=1000 status=none | put -q --block 100000
+check_equal 'blocks do not depend on how a pipe was written' 3 "$(queue_field "$queue" messages)"
+take --raw >"$scratch/back"
+check_same 'blocks from a pipe: their content' "$scratch/random" "$scratch/back"
+next_queue
+for size in 0 1 63 64 65 300 70000; do
+    printf '%b' "$(printf '\\x%02x' $((size >> 24)) $((size >> 16 & 255)) $((size >> 8 & 255)) $((size & 255)))"
+    head -c "$size" "$scratch/random"
+done >"$scratch/in"
+put -q --length-prefixed <"$scratch/in"
+take --length-prefixed >"$scratch/back"
+check_same 'length-prefixed there and back' "$scratch/in" "$scratch/back"
+
+# What is wrong is named; what stood before it is in the queue.
+check_bad_input() { # NAME EXPECTED REGEX INPUT-FORMAT OPTION...
+    local name=$1 expected=$2 regex=$3
+    # shellcheck disable=SC2059 # a format it is
+    printf "$4" >"$scratch/in"
+    shift 4
+    next_queue
+    check_status "$name: exit 1" 1 put "$@" <"$scratch/in"
+    check_match "$name: the error names it" "^producer: .*$regex" "$scratch/err"
+    check_equal "$name: what was before it arrives" "$expected" "$(bracketed)"
+}
+check_bad_input 'length cut short' '<a>' 'record 2 ' '\0\0\0\1a\0\0' --length-prefixed
+check_bad_input 'record cut short' '<a><>' 'record 3 ' '\0\0\0\1a\0\0\0\0\0\0\0\5abc' --length-prefixed
+check_bad_input 'record too long' '<a>' 'record 2 .*1000 bytes' '\0\0\0\1a\0\0\3\351' --length-prefixed --max-message 1000
+check_bad_input 'length without sense' '<a>' 'record 2 ' '\0\0\0\1a\377\377\377\377b' --length-prefixed
+check_bad_input 'line one byte too long' $'<a><1234>' 'line 3 .*4 bytes' 'a\n1234\n12345\nb\n' --max-message 4
+check_bad_input 'last line one byte too long' '<1234>' 'line 2 .*4 bytes' '1234\n12345' --max-message 4
+check_bad_input 'message one byte too long' '<1234>' 'message 2 .*4 bytes' '1234,12345,' -D , --max-message 4
+check_bad_input 'whole input one byte too long' '' 'standard input.*4 bytes' '12345' --whole --max-message 4
+check_messages 'exactly the longest message' '<1234><1234>' '1234\n1234' --max-message 4
+check_messages 'exactly the longest record' '<1234>' '\0\0\0\0041234' --length-prefixed --max-message 4
+check_messages 'exactly the longest whole' '<1234>' '1234' --whole --max-message 4
+next_queue
+check_status 'a line without end is given up early' 1 put --max-message 1000 < <(tr '\0' x </dev/zero 2>/dev/null)
+
+# ------------------------------------------------------------------ inputs
+
+printf '1\n2' >"$scratch/no end"
+printf '3\n' >"$scratch/-dash"
+: >"$scratch/nothing"
+next_queue
+printf 's\n' | put -q --input "$scratch/no end" --input "$scratch/nothing" --input - --input "$scratch/-dash"
+check_equal 'inputs one after the other, each with lines of its own' '<1><2><s><3>' "$(bracketed)"
+next_queue
+(cd "$scratch" && put -q --input=-dash)
+check_equal 'a file whose name looks like an option' '<3>' "$(bracketed)"
+next_queue
+printf 's\n' | put -q --input - --input -
+check_equal 'stdin twice is empty the second time' '<s>' "$(bracketed)"
+next_queue
+put -q --whole --input "$scratch/no end" --input "$scratch/nothing" --input "$scratch/-dash" --input /dev/null
+check_equal '--whole: a message a file, also of an empty one' $'<1\n2><><3\n><>' "$(bracketed)"
+next_queue
+put -q --whole --input /proc/sys/kernel/ostype
+check_equal '--whole of a file that does not know its size' '<Linux
+>' "$(bracketed)"
+next_queue
+head -c 1001 /dev/zero >"$scratch/large"
+check_status '--whole of a file too long: exit 1' 1 \
+    put --max-message 1000 --whole --input "$scratch/-dash" --input "$scratch/large" --input "$scratch/no end"
+check_match '--whole of a file too long: names file and limit' "$scratch/large.*1000 bytes" "$scratch/err"
+check_equal '--whole of a file too long: those before are there' $'<3\n>' "$(bracketed)"
+next_queue
+mkfifo "$scratch/fifo"
+printf 'through\na fifo' >"$scratch/fifo" &
+put -q --input "$scratch/fifo"
+check_equal 'a fifo' '<through><a fifo>' "$(bracketed)"
+
+# Nothing is made, or put, before all inputs are there.
+check_no_input() { # NAME REGEX OPTION...
+    local name=$1 regex=$2
+    shift 2
+    next_queue
+    check_status "$name: exit 1" 1 put "$@"
+    check_match "$name: is named" "^producer: $regex" "$scratch/err"
+    check "$name: no queue is left behind" no_queue_left
+}
+check_no_input 'missing file' "$scratch/nowhere: .*No such file" --input "$scratch/nowhere"
+check_no_input 'second file missing' "$scratch/nowhere: " --input "$scratch/-dash" --input "$scratch/nowhere"
+check_no_input 'directory' "$scratch: .*directory" --input "$scratch"
+check_no_input 'directory as stdin' 'standard input: .*directory' <"$scratch"
+check_no_input 'fifo that is to be split' "$scratch/fifo: .*--split" --split 1/2 --input "$scratch/fifo"
+check_no_input 'fifo that is to be resumed' "$scratch/fifo: .*--resume" --resume --input "$scratch/fifo"
+check_no_input 'closed stdin' 'standard input: ' <&-
+check_no_input 'closed stdin as --input' 'standard input: ' --input "$scratch/-dash" --input - <&-
+
+# ------------------------------------------------------------------ words, random
+
+check_words() { # NAME EXPECTED OPTION...
+    local name=$1 expected=$2
+    shift 2
+    next_queue
+    check_status "$name: exit 0" 0 put "$@"
+    check_equal "$name" "$expected" "$(bracketed)"
+}
+check_words 'words' $'<a><b c><><d\ne><--count><-->' -- a 'b c' '' $'d\ne' --count --
+check_words 'no words' '' --
+check_words 'some of the words' '<a><b>' --count 2 -- a b c
+next_queue
+check_status 'a word too long' 1 put --max-message 4 -- 1234 12345
+check_match 'a word too long is named' '^producer: word 2.* 4 bytes' "$scratch/err"
+check_equal 'the word before arrives' '<1234>' "$(bracketed)"
+
+next_queue
+random() { # OPTION...
+    put -q --random "$@"
+    take
+}
+first=$(random --count 500 --seed 7)
+check_equal 'as many integers as asked for' 500 "$(wc -l <<<"$first")"
+check_equal 'the same seed, the same integers' "$first" "$(random --count 500 --seed 7)"
+check 'another seed, others' test "$first" != "$(random --count 500 --seed 8)"
+check 'no seed, others each time' test "$(random --count 500)" != "$(random --count 500)"
+check_equal '--delay takes nothing from the seed' "$(head -n 20 <<<"$first")" "$(random --count 20 --seed 7 --delay 0:1ms)"
+check_equal 'integers from 1 to 100, all of them' "$(seq 100)" "$(random --count 20000 --seed 1 | sort -nu)"
+
+# ------------------------------------------------------------------ --split
+
+printf '\n' >"$scratch/odd.1"
+printf 'a' >"$scratch/odd.2"
+: >"$scratch/odd.3"
+(tr '\0' x </dev/zero 2>/dev/null | head -c 200000) >"$scratch/odd.4"
+(printf 'a\n' && cat "$scratch/odd.4" && printf '\nb') >"$scratch/odd.5"
+printf 'a\nbb\n' >"$scratch/odd.6"
+(printf '\n\n\n\n\n\n\n\n\n\n\n' && seq 100 && printf '\n\n\nx') >"$scratch/odd.7"
+(seq 5000 | sed 's/$/\r/') >"$scratch/odd.8"
+
+# With a single lane the parts come out in the order in which they went in.
+check_split() { # NAME FILE PARTS OPTION...; what is to come is in $scratch/expected
+    local name=$1 file=$2 parts=$3 part
+    shift 3
+    for ((part = 1; part <= parts; part++)); do
+        put -q --split "$part/$parts" --input "$file" "$@"
+    done
+    take --length-prefixed >"$scratch/joined"
+    check_same "$name" "$scratch/expected" "$scratch/joined"
+}
+expect_of() { # FILE OPTION...
+    next_queue
+    put -q --lanes 1 --input "$@" && take --length-prefixed >"$scratch/expected"
+}
+for shape in 1 2 3 4 5 6 7 8; do
+    expect_of "$scratch/odd.$shape"
+    for parts in 1 2 3 4 5 6 7; do
+        check_split "--split, $parts parts of shape $shape" "$scratch/odd.$shape" "$parts"
+    done
+done
+expect_of "$scratch/random" -0
+check_split '--split by NUL' "$scratch/random" 5 -0
+expect_of "$scratch/random" --block 1000
+check_split '--split of blocks' "$scratch/random" 7 --block 1000
+expect_of "$scratch/random" --block 64K
+check_split '--split of blocks, more parts than blocks' "$scratch/random" 7 --block 64K
+
+next_queue
+seq 300000 >"$scratch/numbers"
+for part in 1 2 3; do
+    put -q --split "$part/3" --input "$scratch/numbers" --input "$scratch/odd.7" &
+done
+take --producers 3 >"$scratch/back"
+wait_for_others
+cat "$scratch/numbers" "$scratch/odd.7" <(echo) >"$scratch/expected"
+check_same_lines 'three producers at once share two files' "$scratch/expected" "$scratch/back"
+
+# ------------------------------------------------------------------ flow
+
+check_messages '--count' '<a><b>' 'a\nb\nc\n' --count 2
+check_messages '--count 0 is no limit' '<a><b><c>' 'a\nb\nc\n' --count 0
+check_messages '--count above what there is' '<a><b>' 'a\nb\n' --count 3
+check_messages '--count of blocks' '<ab><cd>' 'abcdef' --block 2 --count 2
+next_queue
+rest=$(put -q --count 2 < <(printf '') && { put -q --count 2 && cat; } <"$scratch/thousand")
+check_equal '--count leaves the rest of a file to the next reader' "$(seq 3 1000)" "$rest"
+next_queue
+{ read -r _ && put -q; } <"$scratch/-dash"
+{ read -r _ && put -q --count 2; } <"$scratch/thousand"
+check_equal 'a file on stdin is read from where it stands' '<2><3>' "$(bracketed)"
+
+next_queue
+started=$EPOCHREALTIME
+put -q --rate 100 --count 31 --random
+took=$(milliseconds_since "$started")
+check '--rate is not exceeded' test "$took" -ge 290
+next_queue
+started=$EPOCHREALTIME
+put -q --rate 2.5 -- a b
+took=$(milliseconds_since "$started")
+check '--rate may be broken' test "$took" -ge 390
+next_queue
+started=$EPOCHREALTIME
+put -q --delay 20ms --count 11 --input "$scratch/thousand"
+took=$(milliseconds_since "$started")
+check '--delay is kept' test "$took" -ge 200
+check_equal '--delay loses nothing' "$(seq 11)" "$(take)"
+next_queue
+started=$EPOCHREALTIME
+put -q --delay 10ms:30ms --count 11 --random
+took=$(milliseconds_since "$started")
+check '--delay MIN:MAX is at least MIN' test "$took" -ge 100
+
+# ------------------------------------------------------------------ --echo
+
+next_queue
+printf 'a\n\nb' | put --echo 'sent: ' >"$scratch/out" 2>"$scratch/err"
+check_equal '--echo prints each message' $'sent: a\nsent: \nsent: b' "$(cat "$scratch/out")"
+check_match 'and nothing else' '^producer: produced 3 messages' "$scratch/err"
+next_queue
+check_equal '--echo and --quiet' $'x1\nx2' "$(put -q --echo x -- 1 2)"
+next_queue
+put -q --echo '' --input "$scratch/random" >"$scratch/out"
+take >"$scratch/back"
+check_same '--echo of any bytes' "$scratch/back" "$scratch/out"
+next_queue
+put -q --capacity 4K --on-full fail --echo '' --input "$scratch/thousand" >"$scratch/out" 2>"$scratch/err"
+check_equal '--echo only what is in the queue' "$(take)" "$(cat "$scratch/out")"
+next_queue
+exec 5<>"$scratch/fifo"
+start --echo 'sent: ' <"$scratch/fifo" >"$scratch/out"
+echo one >&5
+check '--echo is seen while the producer waits for more' wait_until 10 grep -qx 'sent: one' "$scratch/out"
+kill -TERM "$pid"
+end_status 'SIGTERM while it waits for a line: exit 0' 0
+check_match 'and it says how many' 'produced 1 message' "$scratch/run.log"
+
+check_echo_error() { # NAME REGEX
+    check_equal "$1: exit 1" 1 "$status"
+    check_match "$1: the error says so" "^producer: standard output: .*$2" "$scratch/err"
+}
+next_queue
+put --echo x -- a >&- 2>"$scratch/err"
+status=$?
+check_echo_error '--echo on a closed stdout' 'not open'
+check '--echo on a closed stdout: nothing is begun' no_queue_left
+next_queue
+put --echo x -- a >/dev/full 2>"$scratch/err"
+status=$?
+check_echo_error '--echo on a full disk' 'No space left'
+check 'which is not that of the queue' eval "! grep -q /dev/shm '$scratch/err'"
+next_queue
+put --random --echo '' 2>"$scratch/err" | head -n 1 >/dev/null
+status=${PIPESTATUS[0]}
+check_echo_error '--echo to a reader that has gone' 'Broken pipe'
+next_queue
+put -- a b >&- 2>&-
+check_equal 'closed stdout and stderr do no harm' 0 $?
+check_equal 'the queue is not written on by mistake' '<a><b>' "$(bracketed)"
+
+# ------------------------------------------------------------------ --on-full
+
+check_full() { # NAME STATUS REGEX OPTION...
+    local name=$1 status=$2 regex=$3
+    shift 3
+    next_queue
+    check_status "$name: exit $status" "$status" put --capacity 4K --input "$scratch/thousand" "$@"
+    check_match "$name: is said" "^producer: .*$regex" "$scratch/err"
+    kept=$(queue_field "$queue" messages)
+    check_match "$name: the count is what is in the queue" "^producer: produced $kept messages" "$scratch/err"
+    check "$name: some were put" test "$kept" -gt 10 -a "$kept" -lt 1000
+    check_equal "$name: they are the first ones" "$(seq "$kept")" "$(take)"
+}
+check_full '--on-full fail' 4 'full' --on-full fail
+check_full '--on-full drop' 0 ', [0-9]+ dropped' --on-full drop
+check_match '--on-full drop: put and dropped are all' "produced $kept messages.*, $((1000 - kept)) dropped" "$scratch/err"
+check_full '--timeout' 4 'no room for 50 ms' --timeout 50ms
+check_full '--timeout 0' 4 'no room' --timeout 0
+check_full '--on-full block, --timeout' 4 'no room' --on-full block --timeout 0.01s
+next_queue
+started=$EPOCHREALTIME
+put -q --capacity 4K --timeout 300ms --input "$scratch/thousand" 2>/dev/null
+took=$(milliseconds_since "$started")
+check '--timeout is waited for' test "$took" -ge 300
+next_queue
+check_status '--on-full drop, quietly' 0 put -q --capacity 4K --on-full drop --input "$scratch/thousand"
+check_match 'a loss is said all the same' '^producer: [0-9]+ dropped' "$scratch/err"
+
+next_queue
+start --capacity 4K --input "$scratch/thousand"
+check 'by default, it waits when the queue is full' wait_until 10 is_blocked
+take >"$scratch/back"
+end_status 'and goes on when there is room' 0
+check_same 'nothing is lost' "$scratch/thousand" "$scratch/back"
+
+# ------------------------------------------------------------------ --priority
+
+next_queue
+for priority in 7 6 5 4 3 2 1 0; do
+    put -q --priority "$priority" -- "$priority"
+done
+put -q -- default
+check_equal '--priority: lower is served first' '<0><1><2><3><4><default><5><6><7>' "$(take --prefetch 1 --prefix '<' -D '>')"
+next_queue
+put -q --priority 7 -- late1 late2 late3
+put -q --priority 0 -- soon1 soon2
+check_equal '--priority: in turn within one' 'soon1 soon2 late1 late2 late3 ' "$(take --prefetch 1 -D ' ')"
+
+# ------------------------------------------------------------------ --resume
+
+# Killed while it is blocked, so that it is known what it has put.
+next_queue
+blocked_count() {
+    start --resume --capacity 4K "$@"
+    wait_until 10 is_blocked
+    kill -KILL "$pid"
+    wait "$pid" 2>/dev/null
+    queue_field "$queue" messages
+}
+: >"$scratch/back"
+for _ in 1 2 3; do
+    kept=$(blocked_count --input "$scratch/thousand" 2>/dev/null)
+    take --count "$kept" >>"$scratch/back"
+done
+check_equal '--resume goes on after what was put, three times' "$(seq $((3 * kept)))" "$(cat "$scratch/back")"
+check_equal '--resume with --count counts those of earlier runs' "$(seq $((3 * kept + 1)) $((3 * kept + 10)))" \
+    "$(put -q --resume --count $((3 * kept + 10)) --input "$scratch/thousand" && take)"
+
+next_queue
+seq 5 >"$scratch/grows"
+put -q --resume --input "$scratch/grows"
+put -q --resume --input "$scratch/grows"
+check_equal '--resume of what is complete puts nothing' "$(seq 5)" "$(take)"
+seq 6 8 >>"$scratch/grows"
+put -q --resume --input "$scratch/grows"
+check_equal '--resume of a file that has grown puts what is new' "$(seq 6 8)" "$(take)"
+put -q --resume -0 --input "$scratch/grows"
+check_equal '--resume with another framing is another source' "<$(seq 8)
+>" "$(bracketed)"
+put -q --input "$scratch/grows"
+check_equal 'without --resume, all of it' "$(seq 8)" "$(take)"
+seq 2 >"$scratch/grows"
+check_status '--resume of a file that has shrunk: exit 1' 1 put --resume --input "$scratch/grows"
+check_match 'and says so' '^producer: --resume: .*shrunk' "$scratch/err"
+
+pause() { # at random, up to 60 ms: there is nothing to wait for
+    read -rt "0.0$((RANDOM % 6))$((RANDOM % 10))" _ <>"$scratch/fifo.pause"
+}
+mkfifo "$scratch/fifo.pause"
+
+# Killed at any moment, again and again, and then left to complete.
+resume_through() { # KILLS OPTION...
+    local kills=$1 pid
+    shift
+    for ((; kills > 0; kills--)); do
+        "$producer" -q -Q "$queue" --resume "$@" &
+        pid=$!
+        pause
+        kill -KILL "$pid"
+        wait "$pid"
+    done 2>/dev/null
+    put -q --resume "$@" 2>>"$scratch/resume.err"
+}
+
+check_resume() { # NAME
+    next_queue
+    take --grace 30s >"$scratch/back" &
+    local reader=$!
+    resume_through 15 "${@:2}" || not_ok "$1: completes" "$scratch/resume.err"
+    wait "$reader"
+    check_equal "$1: the consumer's exit status" 0 $?
+    check_same "$1: the whole stream exactly once" "$scratch/expected" "$scratch/back"
+}
+cp "$scratch/numbers" "$scratch/expected"
+check_resume 'killed at any moment' --rate 1000000 --input "$scratch/numbers"
+check_resume 'killed at any moment, small queue' --capacity 64K --input "$scratch/numbers"
+cat "$scratch/thousand" "$scratch/odd.5" <(echo) "$scratch/numbers" "$scratch/no end" <(echo) >"$scratch/expected"
+check_resume 'killed at any moment, several inputs' --input "$scratch/thousand" --input "$scratch/odd.5" \
+    --input "$scratch/nothing" --input "$scratch/numbers" --input "$scratch/no end"
+
+next_queue
+for part in 1 2 3; do
+    resume_through 10 --rate 1000000 --split "$part/3" --input "$scratch/numbers" &
+done
+take --producers 3 --grace 30s >"$scratch/back"
+check_equal 'parts killed at any moment, in parallel: exit 0' 0 $?
+wait_for_others
+check_same_lines 'parts killed at any moment, in parallel: each line once' "$scratch/numbers" "$scratch/back"
+
+# ------------------------------------------------------------------ signals
+
+for signal in INT TERM; do
+    next_queue
+    start --random --rate 10000
+    wait_until 10 holds 20
+    kill -"$signal" "$pid"
+    end_status "SIG$signal: exit 0" 0
+    kept=$(queue_field "$queue" messages)
+    check_match "SIG$signal: the count is what is in the queue" "^producer: produced $kept messages" "$scratch/run.log"
+    check_equal "SIG$signal: it has finished, for its consumers" 1 "$(queue_field "$queue" finished)"
+
+    next_queue
+    start --random --delay 60s
+    wait_until 10 holds 1
+    kill -"$signal" "$pid"
+    end_status "SIG$signal during a pause: exit 0" 0
+
+    next_queue
+    start --random --capacity 4K
+    wait_until 10 is_blocked
+    kill -"$signal" "$pid"
+    end_status "SIG$signal while it is blocked: exit 0" 0
+    kept=$(queue_field "$queue" messages)
+    check_match "SIG$signal while it is blocked: the count" "^producer: produced $kept messages" "$scratch/run.log"
+done
+
+next_queue
+start --capacity 4K < <(cat "$scratch/thousand")
+wait_until 10 is_blocked
+kill -TERM "$pid"
+wait "$pid"
+status=$?
+kept=$(queue_field "$queue" messages)
+check 'SIGTERM: exit 0 means that all that it read is in the queue' test "$status" -ne 0 -o "$kept" -eq 1000
+next_queue
+start --capacity 4K < <(cat "$scratch/thousand")
+wait_until 10 is_blocked
+kill -TERM "$pid"
+take >"$scratch/back"
+end_status 'SIGTERM while it is blocked, and then there is room: exit 0' 0
+check_same 'what it had read from a pipe is put' "$scratch/thousand" "$scratch/back"
+
+# A pipe that is full keeps the producer from ending at the first signal.
+fill_pipe() { # DESCRIPTOR
+    dd if=/dev/zero of="/dev/fd/$1" bs=4096 oflag=nonblock conv=notrunc status=none 2>/dev/null
+}
+no_signal_pending() {
+    grep -qx 'ShdPnd:.0*' "/proc/$pid/status" && grep -qx 'SigPnd:.0*' "/proc/$pid/status"
+}
+mkfifo "$scratch/fifo.full"
+exec 6<>"$scratch/fifo.full"
+fill_pipe 6
+for signal in INT:130 TERM:143; do
+    next_queue
+    start --random --count 1 --echo '' >&6
+    wait_until 10 holds 1
+    kill -"${signal%:*}" "$pid"
+    wait_until 10 no_signal_pending
+    kill -"${signal%:*}" "$pid"
+    end_status "a second SIG${signal%:*} stops it at once" "${signal#*:}"
+done
+exec 6>&-
+
+next_queue
+start --random --delay 60s
+wait_until 10 holds 1
+kill -USR1 "$pid"
+check 'SIGUSR1 prints the statistics' wait_until 10 grep -q '^producer: produced 1 message' "$scratch/run.log"
+kill -USR1 "$pid"
+kill -TERM "$pid"
+end_status 'SIGUSR1 does not end it' 0
+
+# ------------------------------------------------------------------ the queue ends
+
+next_queue
+put -q -- a
+"$monitor" shutdown -q "$queue"
+check_status 'a queue that is shut down: exit 3' 3 put -- b
+check_match 'and says so' '^producer: .*shut down' "$scratch/err"
+check_equal 'what was in it is delivered' '<a>' "$(bracketed)"
+
+check_end() { # NAME STATUS REGEX VERB...
+    local name=$1 status=$2 regex=$3
+    shift 3
+    next_queue
+    start --random --rate 1000
+    wait_until 10 holds 5
+    "$monitor" -q "$@" -- "$queue"
+    end_status "$name: exit $status" "$status"
+    check_match "$name: is said" "^producer: .*$regex" "$scratch/run.log"
+    next_queue
+    start --random --capacity 4K
+    wait_until 10 is_blocked
+    "$monitor" -q "$@" -- "$queue"
+    end_status "$name while it is blocked: exit $status" "$status"
+    next_queue
+    start <&5
+    wait_until 10 test -e "/dev/shm/shmq.$queue"
+    wait_until 10 is_attached
+    "$monitor" -q "$@" -- "$queue"
+    echo line >&5
+    end_status "$name while it waits for input: exit $status" "$status"
+}
+check_end 'shut down' 3 'shut down' shutdown
+check_end 'shut down now' 3 'shut down' shutdown --now
+check_end 'removed' 5 'removed' remove --force
+next_queue
+head -c 5000 "$scratch/random" >"/dev/shm/shmq.$queue"
+check_status 'an object that is no queue: exit 5' 5 put -- a
+check_match 'and says so' '^producer: .*' "$scratch/err"
+rm -f "/dev/shm/shmq.$queue"
+
+# ------------------------------------------------------------------ creating options
+
+next_queue
+(umask 077 && put -q --capacity 100K --max-message 1000 --lanes 3 --seats 5 --mode 0640 --group 54321 --tick 20ms -- a)
+check_equal 'capacity is rounded up' 131072 "$(queue_field "$queue" capacity_bytes)"
+check_equal 'max-message' 1000 "$(queue_field "$queue" max_message_bytes)"
+check_equal 'lanes' 3 "$(queue_field "$queue" lanes)"
+check_equal 'seats' 5 "$(queue_field "$queue" seats)"
+check_equal 'tick' 20000000 "$(queue_field "$queue" tick_ns)"
+check_equal 'mode and group' '640 54321' "$(stat -c '%a %g' "/dev/shm/shmq.$queue")"
+check_status 'the same options again' 0 put --capacity 128K --max-message 1000 --lanes 3 --seats 5 --mode 0640 -- b
+check_status 'none of them' 0 put -- c
+for option in '--capacity 256K' '--max-message 1001' '--lanes 4' '--seats 6' '--mode 0600' '--group 0' '--tick 50ms'; do
+    # shellcheck disable=SC2086 # it is two words
+    check_status "another ${option% *}: exit 5" 5 put $option -- d
+done
+check_match 'says that sizes are different' "^producer: queue '$queue': .*exists" "$scratch/err"
+check_status '--block larger than the messages of a queue: exit 1' 1 put --block 1001 </dev/null
+check_match 'says so' '^producer: --block: .*1000 bytes' "$scratch/err"
+next_queue
+put -q -- a
+check_equal 'defaults' '8388608 2097152 16 64 0600' "$(for field in capacity_bytes max_message_bytes lanes seats mode; do
+    queue_field "$queue" "$field"
+done | tr '\n' ' ' | sed 's/ $//')"
+
+next_queue
+start --lanes 1 --random --delay 60s
+wait_until 10 holds 1
+check_status 'all lanes taken: exit 1' 1 put -- a
+check_match 'and says so' '^producer: .*lane' "$scratch/err"
+kill -TERM "$pid"
+wait "$pid"
+
+next_queue
+for ((i = 1; i <= 12; i++)); do
+    put -q -- "$i" &
+    makers[i]=$!
+done
+failures=0
+for ((i = 1; i <= 12; i++)); do
+    wait "${makers[i]}" || failures=$((failures + 1))
+done
+check_equal 'twelve that make the same queue at once' 0 $failures
+check_equal 'all their messages are there' "$(seq 12)" "$(take | sort -n)"
+
+# ------------------------------------------------------------------ usage
+
+next_queue
+check_usage() { # REGEX OPTION...
+    local regex=$1
+    shift
+    check_status "usage: $*" 2 "$producer" -Q "$queue" "$@" </dev/null
+    check_match "usage: $*: is named" "^producer: .*$regex" "$scratch/err"
+    [[ -s $scratch/out ]] && not_ok "usage: $*: stdout is for data" "$scratch/out"
+}
+for bad in '--count x' '--count -1' '--count 1.5' '--count 99999999999999999999' '--rate 0' '--rate x' '--rate -1' \
+    '--delay x' '--delay 2:1' '--delay 1:' '--delay :1' '--delay 1d' '--delay 9999999999h' '--seed x' '--seed -1' \
+    '--timeout x' '--timeout -1' '--timeout 1:2' '--block 0' '--block x' '--block 1T' '--block 1KK' '--block 1.5K' \
+    '--block -1' '--on-full maybe' '--on-full Block' '--priority 8' '--priority -1' '--priority x' '--split 0/3' \
+    '--split 4/3' '--split 3' '--split x/y' '--split 1/0' '--split /' '--split 1/2/3' '--delimiter ab' \
+    '--delimiter \q' '--delimiter \x1' '--delimiter \xgg' '--delimiter é' '--capacity 0' '--capacity x' \
+    '--capacity -5' '--capacity 8MB' '--capacity 65G' '--capacity 99999999999999999999' '--max-message 0' \
+    '--max-message x' '--lanes 0' '--lanes 1025' '--lanes x' '--seats 0' '--seats 1025' '--mode 999' '--mode x' \
+    '--mode 0400' '--mode 0666' '--mode 0700' '--mode 01600' '--group no-such-group' '--tick 0' '--tick 1us' '--tick 1h' \
+    '--queue a/b' '--queue a*'; do
+    # shellcheck disable=SC2086 # it is two words
+    check_usage "${bad% *} " $bad
+done
+for option in --count --rate --delay --timeout --block --split --delimiter --capacity --max-message --lanes --seats \
+    --mode --group --tick --priority --seed --on-full --input --queue; do
+    check_usage "$option" "$option" ''
+    check_usage "${option#--}" "$option"
+done
+check_usage 'queue' -Q 'with blank'
+check_usage 'queue.*200' -Q "$(printf '%0201d' 0)"
+check_usage 'queue' -Q 'a/b'
+SHMQ_QUEUE=a/b check_status 'a bad SHMQ_QUEUE' 2 "$producer" -- a
+check_usage '--bogus' --bogus
+check_usage "'x'" -x
+check_usage '--random' --random=5
+check_usage '--input and --random' --input "$scratch/thousand" --random
+check_usage '--input and words' --input "$scratch/thousand" -- a
+check_usage '--random and words' --random -- a
+check_usage '--null.*--block|--block.*--null' -0 --block 4
+check_usage '--whole.*--length-prefixed|--length-prefixed.*--whole' --length-prefixed --whole
+check_usage '--rate and --delay' --rate 1 --delay 1
+check_usage '--timeout' --timeout 1s --on-full drop
+check_usage '--split.*--length-prefixed' --split 1/2 --length-prefixed --input "$scratch/thousand"
+check_usage '--split.*--whole' --split 1/2 --whole --input "$scratch/thousand"
+check_usage '--split' --split 1/2
+check_usage '--split.*standard input|standard input.*--split' --split 1/2 --input -
+check_usage '--resume' --resume
+check_usage '--resume' --resume --input -
+check_usage '--resume' --resume --random
+check_usage '--resume' --resume --on-full drop --input "$scratch/thousand"
+check_usage '--block' --random --block 4
+check_usage '--block' --block 2K --max-message 1K
+check_usage '--max-message' --max-message 16M --capacity 8M -- a
+check_usage 'thousand: .*--input' "$scratch/thousand"
+check_usage 'word: .*--' --count 3 word
+check_match 'and where to find help' "^Try 'producer --help'" "$scratch/err"
+check 'no usage error makes a queue' no_queue_left
+put --max-message 16M -- a 2>"$scratch/err" && not_ok '--max-message above the default capacity'
+check_match '--max-message above the default capacity is named' 'max-message' "$scratch/err"
+
+next_queue
+queue=$queue.$(printf "%0$((200 - ${#queue} - 1))d" 0)
+check_words 'a name of 200 characters' '<a>' -- a
+next_queue
+check_equal 'SHMQ_QUEUE is heeded' '<a>' "$(SHMQ_QUEUE=$queue "$producer" -q -- a && bracketed)"
+SHMQ_QUEUE=$queue.other put -q -- b
+check_equal '-Q is stronger' '<b>' "$(bracketed)"
+
+for option in -h --help; do
+    check_status "$option" 0 "$producer" $option
+    check_match "$option is on stdout" '^Usage: producer' "$scratch/out"
+    check_equal "$option says nothing on stderr" '' "$(cat "$scratch/err")"
+done
+for option in --queue --verbose --quiet --help --version --capacity --max-message --lanes --seats --mode --group --input \
+    --random --delimiter --null --length-prefixed --block --whole --split --count --rate --delay --seed --echo --on-full \
+    --timeout --priority --resume --progress; do
+    check_match "--help tells of $option" "(^|[ ,])$option( |\$)" "$scratch/out"
+done
+for option in -V --version; do
+    check_status "$option" 0 "$producer" $option
+    check_match "$option is on stdout" '^producer .*[0-9]+\.[0-9]+' "$scratch/out"
+done
+"$producer" --help >/dev/full 2>"$scratch/err"
+check_equal '--help that cannot be written: exit 1' 1 $?
+check_match 'and says so' '^producer: standard output' "$scratch/err"
+
+next_queue
+check_status '--quiet' 0 put --quiet -- a
+check_equal '--quiet says nothing' '' "$(cat "$scratch/err" "$scratch/out")"
+check_status '--verbose' 0 put --verbose -- a
+check_match '--verbose says more' 'attached' "$scratch/err"
+check_status 'a plain run' 0 put -- a b
+check_equal 'a plain run says one line' 1 "$(wc -l <"$scratch/err")"
+check_match 'a plain run says how many' '^producer: produced 2 messages, 2 B ' "$scratch/err"
+next_queue
+check_status 'long options, all at once' 0 put --verbose --capacity 64K --max-message 1K --lanes 2 --seats 2 --mode 600 \
+    --group 0 --tick 10ms --input "$scratch/thousand" --delimiter '\n' --split 1/1 --count 3 --rate 1000 --seed 1 \
+    --echo '' --on-full block --timeout 1.5s --priority 0 --progress --quiet
+check_equal 'long options: what goes in comes out' '<1><2><3>' "$(bracketed)"
+check '--progress on a file: whole lines at an interval' \
+    wait_until 20 grep -Eq '^producer: produced [0-9]+ messages, .*now .*/s\)$' "$scratch/progress.log"
+kill -TERM "$slow"
+wait "$slow"
+"$monitor" remove -q --force "$slow_queue"
+check 'progress on a file has no control characters' eval "! grep -q \$'[\r\033]' '$scratch/progress.log'"
+if script --version >/dev/null 2>&1; then
+    next_queue
+    script -qec "'$producer' -Q '$queue' --random --progress --rate 20 --count 12" /dev/null </dev/null >"$scratch/out"
+    check_match 'progress on a terminal is one line that changes' $'\r'"producer: produced [0-9]+ messages.*/s" "$scratch/out"
+else
+    skip 'progress on a terminal is one line that changes' 'script is missing'
+fi
+
+next_queue
+check_equal 'nothing is left in /dev/shm' '' "$(find /dev/shm -name "*shmq.$SHMQ_TEST_PREFIX*")"

@@ -1,0 +1,910 @@
+/* SPDX-License-Identifier: MIT */
+/* What the functions of shmq.h do when nothing goes wrong, seen from outside alone. */
+#include <check.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/shmq.h"
+#include "tests/support/planted.h"
+
+#define SECOND INT64_C(1000000000)
+
+static struct shmq_options small;
+static struct shmq *producer;
+static struct shmq *consumer;
+static const char *name;
+
+/* Room for 64 messages of up to a cell; up to 1024 bytes each. */
+static void set_up(void)
+{
+    small = planted_small();
+    name = planted_name("api");
+    producer = planted_open(name, SHMQ_PRODUCER, &small);
+    consumer = planted_open(name, SHMQ_CONSUMER, &small);
+}
+
+static void tear_down(void)
+{
+    ck_assert_int_eq(shmq_check(consumer, NULL, NULL), 0);
+    ck_assert_int_eq(shmq_close(producer), 0);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+    ck_assert_int_eq(shmq_remove(name, true), 0);
+    ck_assert_int_eq(planted_files(name), 0);
+}
+
+static void put_number(struct shmq *handle, uint64_t number)
+{
+    ck_assert_int_eq(shmq_put(handle, &number, sizeof(number), 0), 0);
+}
+
+static struct shmq_message lease(struct shmq *handle)
+{
+    struct shmq_message message;
+    ck_assert_int_eq(shmq_lease(handle, &message, 0), 0);
+    return message;
+}
+
+static uint64_t number_of(const struct shmq_message *message)
+{
+    uint64_t number;
+    ck_assert_uint_eq(message->length, sizeof(number));
+    memcpy(&number, message->data, sizeof(number));
+    return number;
+}
+
+static uint64_t get_number(struct shmq *handle)
+{
+    uint64_t number = 0;
+    size_t length = 0;
+    ck_assert_int_eq(shmq_get(handle, &number, sizeof(number), &length, 0), 0);
+    ck_assert_uint_eq(length, sizeof(number));
+    return number;
+}
+
+static void acknowledge(struct shmq *handle, size_t count)
+{
+    ck_assert_int_eq(shmq_acknowledge(handle, count), 0);
+}
+
+static void expect_nothing(struct shmq *handle)
+{
+    struct shmq_message message;
+    ck_assert_int_eq(shmq_lease(handle, &message, 0), -EAGAIN);
+}
+
+/* Closes the consumer in the order of things, and opens another in its place. */
+static void reopen_consumer(void)
+{
+    ck_assert_int_eq(shmq_close(consumer), 0);
+    consumer = planted_open(name, SHMQ_CONSUMER, &small);
+}
+
+/* ------------------------------------------------------------------ putting and getting */
+
+static void fill(unsigned char *bytes, size_t length, size_t seed)
+{
+    for (size_t i = 0; i < length; i++)
+        bytes[i] = (unsigned char)(i * 13 + seed);
+}
+
+START_TEST(what_is_put_is_got_at_every_size)
+{
+    static unsigned char in[4097];
+    static unsigned char out[4097];
+    size_t length = 0;
+    const char *whole = planted_name("whole");
+    struct shmq_options options = small;
+    options.max_message_bytes = 4096; /* as large as the lane */
+    struct shmq *from = planted_open(whole, SHMQ_PRODUCER, &options);
+    struct shmq *to = planted_open(whole, SHMQ_CONSUMER, &options);
+    for (size_t size = 0; size <= 4096; size++) {
+        fill(in, size, size);
+        out[size] = 0x55;
+        ck_assert_int_eq(shmq_put(from, in, size, 0), 0);
+        ck_assert_int_eq(shmq_get(to, out, size, &length, 0), 0);
+        ck_assert_uint_eq(length, size);
+        ck_assert_int_eq(memcmp(in, out, size), 0);
+        ck_assert_uint_eq(out[size], 0x55);
+    }
+    ck_assert_int_eq(shmq_put(from, in, 4097, 0), -EMSGSIZE);
+    ck_assert_int_eq(shmq_close(from), 0);
+    ck_assert_int_eq(shmq_close(to), 0);
+    ck_assert_int_eq(shmq_remove(whole, false), 0);
+}
+END_TEST
+
+START_TEST(messages_come_in_the_order_they_were_put)
+{
+    uint64_t next = 0;
+    for (uint64_t i = 0; i < 1000; i++) {
+        put_number(producer, i);
+        if (i % 7 == 6)
+            for (int n = 0; n < 7; n++)
+                ck_assert_uint_eq(get_number(consumer), next++);
+    }
+    while (next < 1000)
+        ck_assert_uint_eq(get_number(consumer), next++);
+    expect_nothing(consumer);
+}
+END_TEST
+
+START_TEST(a_lane_holds_as_many_cells_as_it_has)
+{
+    int count = 0;
+    while (shmq_put(producer, "x", 1, 0) == 0)
+        count++;
+    ck_assert_int_eq(count, 64);
+    acknowledge(consumer, 0);
+    (void)lease(consumer);
+    ck_assert_int_eq(shmq_put(producer, "x", 1, 0), -EAGAIN); /* leased is not acknowledged */
+}
+END_TEST
+
+/* ------------------------------------------------------------------ reserve and commit */
+
+START_TEST(a_reserved_message_is_filled_in_place)
+{
+    void *payload = NULL;
+    ck_assert_int_eq(shmq_reserve(producer, 100, &payload, 0), 0);
+    ck_assert_uint_eq((uintptr_t)payload % 64, 0);
+    fill(payload, 100, 1);
+    expect_nothing(consumer);
+    ck_assert_int_eq(shmq_commit(producer, 60), 0); /* shorter than reserved */
+    const struct shmq_message message = lease(consumer);
+    unsigned char expected[60];
+    fill(expected, 60, 1);
+    ck_assert_uint_eq(message.length, 60);
+    ck_assert_mem_eq(message.data, expected, 60);
+    acknowledge(consumer, 1);
+    put_number(producer, 5);
+    const struct shmq_message next = lease(consumer);
+    ck_assert_uint_eq(next.position, message.position + 1); /* takes what it needs only */
+    acknowledge(consumer, 1);
+}
+END_TEST
+
+START_TEST(a_second_reserve_replaces_the_first)
+{
+    void *first = NULL;
+    void *second = NULL;
+    ck_assert_int_eq(shmq_reserve(producer, 8, &first, 0), 0);
+    memcpy(first, "first...", 8);
+    ck_assert_int_eq(shmq_reserve(producer, 200, &second, 0), 0);
+    memcpy(second, "second", 6);
+    ck_assert_int_eq(shmq_commit(producer, 6), 0);
+    const struct shmq_message message = lease(consumer);
+    ck_assert_uint_eq(message.length, 6);
+    ck_assert_mem_eq(message.data, "second", 6);
+    acknowledge(consumer, 1);
+    expect_nothing(consumer);
+}
+END_TEST
+
+START_TEST(a_put_replaces_a_reservation)
+{
+    void *payload;
+    ck_assert_int_eq(shmq_reserve(producer, 8, &payload, 0), 0);
+    put_number(producer, 1);
+    ck_assert_int_eq(shmq_commit(producer, 8), -EINVAL);
+    ck_assert_uint_eq(get_number(consumer), 1);
+    expect_nothing(consumer);
+}
+END_TEST
+
+START_TEST(a_reservation_that_is_not_committed_leaves_nothing)
+{
+    void *payload;
+    for (int i = 0; i < 100; i++)
+        ck_assert_int_eq(shmq_reserve(producer, 1024, &payload, 0), 0);
+    shmq_abandon(producer);
+    expect_nothing(consumer);
+    producer = planted_open(name, SHMQ_PRODUCER, &small);
+    put_number(producer, 2);
+    ck_assert_uint_eq(get_number(consumer), 2);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ many at once */
+
+static size_t put_many(const size_t *lengths, size_t count, int expected)
+{
+    static unsigned char bytes[2048];
+    struct iovec vectors[512];
+    size_t done = SIZE_MAX;
+    for (size_t i = 0; i < count; i++)
+        vectors[i] = (struct iovec){.iov_base = bytes, .iov_len = lengths[i]};
+    ck_assert_int_eq(shmq_put_many(producer, vectors, count, &done, 0), expected);
+    return done;
+}
+
+START_TEST(many_are_put_together_as_far_as_there_is_room)
+{
+    static const size_t none;
+    size_t lengths[100];
+    for (size_t i = 0; i < 100; i++)
+        lengths[i] = i % 64;
+    ck_assert_uint_eq(put_many(&none, 0, 0), 0);
+    ck_assert_uint_eq(put_many(lengths, 10, 0), 10);
+    ck_assert_uint_eq(put_many(lengths + 10, 90, -EAGAIN), 54);
+    for (size_t i = 0; i < 64; i++) {
+        ck_assert_uint_eq(lease(consumer).length, i);
+        acknowledge(consumer, 1);
+    }
+    expect_nothing(consumer);
+    ck_assert_uint_eq(put_many(lengths + 64, 36, 0), 36);
+}
+END_TEST
+
+START_TEST(many_stop_before_the_one_that_is_too_long)
+{
+    static const size_t lengths[] = {1, 2, 1025, 4};
+    ck_assert_uint_eq(put_many(lengths, 4, -EMSGSIZE), 2);
+    ck_assert_uint_eq(put_many(lengths + 2, 2, -EMSGSIZE), 0);
+    ck_assert_uint_eq(put_many(lengths + 3, 1, 0), 1);
+    ck_assert_uint_eq(lease(consumer).length, 1);
+    ck_assert_uint_eq(lease(consumer).length, 2);
+    acknowledge(consumer, 2);
+    ck_assert_uint_eq(lease(consumer).length, 4);
+    acknowledge(consumer, 1);
+}
+END_TEST
+
+struct many {
+    struct shmq *handle;
+    int error;
+    size_t done;
+};
+
+static void *put_300(void *argument)
+{
+    struct many *many = argument;
+    static uint64_t numbers[300];
+    static struct iovec vectors[300];
+    for (size_t i = 0; i < 300; i++) {
+        numbers[i] = i;
+        vectors[i] = (struct iovec){.iov_base = &numbers[i], .iov_len = sizeof(numbers[i])};
+    }
+    many->error = shmq_put_many(many->handle, vectors, 300, &many->done, SHMQ_FOREVER);
+    return NULL;
+}
+
+START_TEST(many_wait_for_room_as_one_would)
+{
+    struct many many = {.handle = producer};
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, put_300, &many), 0);
+    for (uint64_t i = 0; i < 300; i++) {
+        uint64_t number = 0;
+        size_t length;
+        ck_assert_int_eq(shmq_get(consumer, &number, sizeof(number), &length, 5 * SECOND), 0);
+        ck_assert_uint_eq(number, i);
+    }
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert_int_eq(many.error, 0);
+    ck_assert_uint_eq(many.done, 300);
+}
+END_TEST
+
+START_TEST(many_are_leased_and_acknowledged_in_parts)
+{
+    struct shmq_message messages[16];
+    size_t count = 0;
+    for (uint64_t i = 0; i < 10; i++)
+        put_number(producer, i);
+    ck_assert_int_eq(shmq_lease_many(consumer, messages, 4, &count, 0), 0);
+    ck_assert_uint_eq(count, 4);
+    acknowledge(consumer, 3);
+    ck_assert_int_eq(shmq_lease_many(consumer, messages + 4, 12, &count, 0), 0);
+    ck_assert_uint_eq(count, 6);
+    for (uint64_t i = 3; i < 10; i++)
+        ck_assert_uint_eq(number_of(&messages[i]), i); /* still in place */
+    ck_assert_int_eq(shmq_acknowledge(consumer, 8), -EINVAL);
+    acknowledge(consumer, 1);
+    reopen_consumer(); /* what was not acknowledged comes again */
+    for (uint64_t i = 4; i < 10; i++) {
+        const struct shmq_message message = lease(consumer);
+        ck_assert_uint_eq(number_of(&message), i);
+        ck_assert(message.redelivered);
+        ck_assert_uint_eq(message.attempts, 0); /* given back in order */
+    }
+    acknowledge(consumer, 6);
+    expect_nothing(consumer);
+}
+END_TEST
+
+START_TEST(a_batch_is_no_larger_than_prefetch)
+{
+    struct shmq_message messages[64];
+    size_t count = 0;
+    ck_assert_int_eq(shmq_close(consumer), 0);
+    small.prefetch = 3;
+    consumer = planted_open(name, SHMQ_CONSUMER, &small);
+    for (uint64_t i = 0; i < 10; i++)
+        put_number(producer, i);
+    for (size_t i = 0; i < 4; i++) {
+        ck_assert_int_eq(shmq_lease_many(consumer, messages, 64, &count, 0), 0);
+        ck_assert_uint_eq(count, (i < 3 ? 3 : 1));
+        acknowledge(consumer, count);
+    }
+}
+END_TEST
+
+/* ------------------------------------------------------------------ holding and failing */
+
+START_TEST(a_message_in_hand_is_out_of_the_ring)
+{
+    ck_assert_int_eq(shmq_close(consumer), 0);
+    small.prefetch = 1;
+    consumer = planted_open(name, SHMQ_CONSUMER, &small);
+    unsigned char bytes[1000];
+    fill(bytes, sizeof(bytes), 9);
+    ck_assert_int_eq(shmq_put(producer, bytes, sizeof(bytes), 0), 0);
+    struct shmq_message message = lease(consumer);
+    const struct shmq_message leased = message;
+    ck_assert_int_eq(shmq_hold(consumer, &message), 0);
+    ck_assert_ptr_ne(message.data, leased.data);
+    ck_assert_uint_eq((uintptr_t)message.data % 64, 0);
+    ck_assert_uint_eq(message.length, leased.length);
+    ck_assert_uint_eq(message.position, leased.position);
+    const void *held = message.data;
+    ck_assert_int_eq(shmq_hold(consumer, &message), 0); /* again */
+    ck_assert_ptr_eq(message.data, held);
+    for (int i = 0; i < 64; i++) /* all of the lane is free */
+        put_number(producer, 1);
+    ck_assert_mem_eq(message.data, bytes, sizeof(bytes));
+    ck_assert_int_eq(shmq_join(producer, 0), -EAGAIN);
+    acknowledge(consumer, 1);
+    for (int i = 0; i < 64; i++)
+        ck_assert_uint_eq(get_number(consumer), 1);
+    ck_assert_int_eq(shmq_join(producer, 0), 0);
+}
+END_TEST
+
+START_TEST(a_message_in_hand_goes_to_the_next_with_all_that_belongs_to_it)
+{
+    ck_assert_int_eq(shmq_set_frame(producer, SHMQ_FRAME_DELIMITER, ';'), 0);
+    planted_put(producer, "before");
+    planted_put(producer, "held");
+    struct shmq_message message = lease(consumer);
+    acknowledge(consumer, 1);
+    message = lease(consumer);
+    const struct shmq_message leased = message;
+    uint32_t attempts = 0;
+    ck_assert_int_eq(shmq_hold(consumer, &message), 0);
+    ck_assert_int_eq(shmq_fail(consumer, &attempts), 0);
+    ck_assert_uint_eq(attempts, 1);
+    reopen_consumer();
+    message = lease(consumer);
+    ck_assert_mem_eq(message.data, "held", 4);
+    ck_assert_uint_eq(message.length, 4);
+    ck_assert_uint_eq(message.position, leased.position);
+    ck_assert_uint_eq(message.stream_offset, 7);
+    ck_assert_uint_eq(message.lane, leased.lane);
+    ck_assert_uint_eq(message.frame, SHMQ_FRAME_DELIMITER);
+    ck_assert_uint_eq(message.delimiter, ';');
+    ck_assert_uint_eq(message.attempts, 1);
+    ck_assert(message.redelivered);
+    ck_assert_int_eq(shmq_hold(consumer, &message), 0);
+    acknowledge(consumer, 1);
+    expect_nothing(consumer);
+    ck_assert_int_eq(shmq_join(consumer, 0), 0);
+}
+END_TEST
+
+START_TEST(failed_attempts_are_counted_with_their_message)
+{
+    uint32_t attempts = 0;
+    put_number(producer, 1);
+    put_number(producer, 2);
+    struct shmq_message message = lease(consumer);
+    ck_assert_uint_eq(message.attempts, 0);
+    ck_assert(!message.redelivered);
+    for (uint32_t i = 1; i <= 3; i++) {
+        ck_assert_int_eq(shmq_fail(consumer, &attempts), 0);
+        ck_assert_uint_eq(attempts, i);
+    }
+    reopen_consumer();
+    message = lease(consumer);
+    ck_assert_uint_eq(number_of(&message), 1);
+    ck_assert_uint_eq(message.attempts, 3);
+    ck_assert_int_eq(shmq_fail(consumer, &attempts), 0);
+    ck_assert_uint_eq(attempts, 4);
+    acknowledge(consumer, 1);
+    message = lease(consumer);
+    ck_assert_uint_eq(number_of(&message), 2);
+    ck_assert_uint_eq(message.attempts, 0); /* the other's are not its own */
+    ck_assert_int_eq(shmq_fail(consumer, NULL), 0);
+    acknowledge(consumer, 1);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ streams and sources */
+
+START_TEST(stream_offsets_count_what_the_frames_add)
+{
+    static const struct {
+        enum shmq_frame frame;
+        uint8_t delimiter;
+        const char *text;
+        uint64_t offset; /* before it */
+    } parts[] = {
+        {SHMQ_FRAME_NONE, 0, "abc", 0},   {SHMQ_FRAME_DELIMITER, '\n', "line", 3},
+        {SHMQ_FRAME_DELIMITER, 0, "", 8}, {SHMQ_FRAME_LENGTH32, 0, "12345", 9},
+        {SHMQ_FRAME_LENGTH32, 0, "", 18}, {SHMQ_FRAME_DELIMITER, 255, "x", 22},
+        {SHMQ_FRAME_NONE, 0, "", 24},     {SHMQ_FRAME_NONE, 0, "end", 24},
+    };
+    const size_t count = sizeof(parts) / sizeof(parts[0]);
+    for (size_t i = 0; i < count; i++) {
+        ck_assert_int_eq(shmq_set_frame(producer, parts[i].frame, parts[i].delimiter), 0);
+        planted_put(producer, parts[i].text);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct shmq_message message = lease(consumer);
+        ck_assert_uint_eq(message.stream_offset, parts[i].offset);
+        ck_assert_uint_eq(message.frame, parts[i].frame);
+        ck_assert_uint_eq(message.delimiter, parts[i].delimiter);
+        ck_assert_uint_eq(message.length, strlen(parts[i].text));
+        acknowledge(consumer, 1);
+    }
+}
+END_TEST
+
+static uint64_t resume_offset(struct shmq *handle)
+{
+    uint64_t offset = 77;
+    ck_assert_int_eq(shmq_resume_offset(handle, &offset), 0);
+    return offset;
+}
+
+static struct shmq *open_source(uint64_t source_id)
+{
+    struct shmq_options options = small;
+    options.source_id = source_id;
+    struct shmq *handle = planted_open(name, SHMQ_PRODUCER, &options);
+    ck_assert_int_eq(shmq_set_frame(handle, SHMQ_FRAME_DELIMITER, '\n'), 0);
+    return handle;
+}
+
+START_TEST(a_source_goes_on_where_it_was_committed)
+{
+    planted_put(producer, "another stream");
+    ck_assert_int_eq(shmq_close(producer), 0);
+    struct shmq *source = open_source(1);
+    ck_assert_uint_eq(resume_offset(source), 0);
+    planted_put(source, "12345");
+    ck_assert_uint_eq(resume_offset(source), 6);
+    void *payload;
+    ck_assert_int_eq(shmq_reserve(source, 10, &payload, 0), 0);
+    shmq_abandon(source); /* as if it had died */
+    source = open_source(1);
+    ck_assert_uint_eq(resume_offset(source), 6);
+    planted_put(source, "");
+    ck_assert_int_eq(shmq_close(source), 0);
+    source = open_source(1);
+    ck_assert_uint_eq(resume_offset(source), 7);
+    shmq_abandon(source);
+    struct shmq *other = open_source(2);
+    ck_assert_uint_eq(resume_offset(other), 0);
+    planted_put(other, "abc");
+    source = open_source(1);
+    ck_assert_uint_eq(resume_offset(source), 7);
+    ck_assert_int_eq(shmq_close(other), 0);
+    other = open_source(2);
+    ck_assert_uint_eq(resume_offset(other), 4);
+    ck_assert_int_eq(shmq_close(other), 0);
+    ck_assert_int_eq(shmq_close(source), 0);
+    producer = planted_open(name, SHMQ_PRODUCER, &small);
+}
+END_TEST
+
+START_TEST(a_message_has_the_same_id_at_every_delivery)
+{
+    char ids[3][SHMQ_ID_SIZE];
+    put_number(producer, 1);
+    put_number(producer, 2);
+    struct shmq_message message = lease(consumer);
+    shmq_message_id(consumer, &message, ids[0]);
+    reopen_consumer();
+    message = lease(consumer);
+    shmq_message_id(consumer, &message, ids[1]);
+    ck_assert_str_eq(ids[0], ids[1]);
+    message = lease(consumer);
+    shmq_message_id(consumer, &message, ids[2]);
+    ck_assert_str_ne(ids[1], ids[2]);
+    ck_assert_uint_lt(strlen(ids[2]), SHMQ_ID_SIZE);
+    acknowledge(consumer, 2);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ several lanes and consumers */
+
+static struct shmq *open_with_priority(uint32_t priority)
+{
+    struct shmq_options options = small;
+    options.priority_plus1 = priority + 1;
+    return planted_open(name, SHMQ_PRODUCER, &options);
+}
+
+START_TEST(lanes_of_better_priority_are_served_first)
+{
+    ck_assert_int_eq(shmq_close(consumer), 0);
+    ck_assert_int_eq(shmq_close(producer), 0);
+    struct shmq *low = open_with_priority(7);
+    struct shmq *high = open_with_priority(0);
+    small.prefetch = 1;
+    consumer = planted_open(name, SHMQ_CONSUMER, &small);
+    for (uint64_t i = 0; i < 5; i++) {
+        put_number(low, 700 + i);
+        put_number(high, i);
+    }
+    for (uint64_t i = 0; i < 3; i++)
+        ck_assert_uint_eq(get_number(consumer), i);
+    put_number(high, 5);
+    for (uint64_t i = 3; i < 6; i++)
+        ck_assert_uint_eq(get_number(consumer), i);
+    for (uint64_t i = 0; i < 2; i++)
+        ck_assert_uint_eq(get_number(consumer), 700 + i);
+    put_number(high, 6);
+    ck_assert_uint_eq(get_number(consumer), 6);
+    for (uint64_t i = 2; i < 5; i++)
+        ck_assert_uint_eq(get_number(consumer), 700 + i);
+    ck_assert_int_eq(shmq_close(low), 0);
+    ck_assert_int_eq(shmq_close(high), 0);
+    producer = planted_open(name, SHMQ_PRODUCER, &small);
+}
+END_TEST
+
+START_TEST(lanes_of_equal_priority_take_turns)
+{
+    struct shmq *other = planted_open(name, SHMQ_PRODUCER, &small);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+    small.prefetch = 1;
+    consumer = planted_open(name, SHMQ_CONSUMER, &small);
+    for (uint64_t i = 0; i < 20; i++) {
+        put_number(producer, 0);
+        put_number(other, 1);
+    }
+    uint64_t ones = 0;
+    for (int i = 0; i < 20; i++)
+        ones += get_number(consumer);
+    ck_assert_uint_eq(ones, 10);
+    for (int i = 0; i < 20; i++)
+        ones += get_number(consumer);
+    ck_assert_uint_eq(ones, 20);
+    ck_assert_int_eq(shmq_close(other), 0);
+}
+END_TEST
+
+START_TEST(consumers_share_what_is_there)
+{
+    struct shmq_message messages[256];
+    size_t first = 0;
+    size_t second = 0;
+    const char *wide = planted_name("wide");
+    struct shmq_options options = small;
+    options.capacity_bytes = 65536;
+    options.prefetch = 256;
+    struct shmq *from = planted_open(wide, SHMQ_PRODUCER, &options);
+    struct shmq *one = planted_open(wide, SHMQ_CONSUMER, &options);
+    struct shmq *two = planted_open(wide, SHMQ_CONSUMER, &options);
+    for (uint64_t i = 0; i < 100; i++)
+        put_number(from, i);
+    ck_assert_int_eq(shmq_lease_many(one, messages, 256, &first, 0), 0);
+    ck_assert_uint_le(first, 50);
+    ck_assert_uint_ge(first, 2);
+    ck_assert_int_eq(shmq_lease_many(two, messages, 256, &second, 0), 0);
+    ck_assert_uint_ge(second, 1);
+    ck_assert_uint_eq(number_of(&messages[0]), first); /* goes on where the first ends */
+    acknowledge(one, first);
+    acknowledge(two, second);
+    ck_assert_int_eq(shmq_close(one), 0);
+    ck_assert_int_eq(shmq_close(two), 0);
+    ck_assert_int_eq(shmq_close(from), 0);
+    ck_assert_int_eq(shmq_remove(wide, true), 0);
+}
+END_TEST
+
+START_TEST(what_a_live_consumer_holds_is_nobody_else_s)
+{
+    struct shmq *other = planted_open(name, SHMQ_CONSUMER, &small);
+    put_number(producer, 1);
+    const struct shmq_message message = lease(consumer);
+    ck_assert_uint_eq(number_of(&message), 1);
+    for (int i = 0; i < 10; i++) {
+        struct shmq_message none;
+        ck_assert_int_eq(shmq_lease(other, &none, 12000000), -ETIMEDOUT); /* some ticks */
+    }
+    acknowledge(consumer, 1);
+    ck_assert_int_eq(shmq_close(other), 0);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ ends */
+
+static int end_of(struct shmq *handle)
+{
+    struct shmq_message message;
+    return shmq_lease(handle, &message, 0);
+}
+
+START_TEST(a_stream_without_producers_does_not_end)
+{
+    const char *empty = planted_name("empty");
+    struct shmq *waiting = planted_open(empty, SHMQ_CONSUMER, &small);
+    ck_assert_int_eq(end_of(waiting), -EAGAIN);
+    struct shmq *from = planted_open(empty, SHMQ_PRODUCER, &small);
+    ck_assert_int_eq(end_of(waiting), -EAGAIN);
+    ck_assert_int_eq(shmq_close(from), 0);
+    ck_assert_int_eq(end_of(waiting), -ENODATA);
+    struct shmq *late = planted_open(empty, SHMQ_CONSUMER, &small);
+    ck_assert_int_eq(end_of(late), -ENODATA); /* and stays ended */
+    from = planted_open(empty, SHMQ_PRODUCER, &small);
+    ck_assert_int_eq(end_of(late), -EAGAIN); /* until somebody comes */
+    ck_assert_int_eq(shmq_close(from), 0);
+    ck_assert_int_eq(shmq_close(late), 0);
+    ck_assert_int_eq(shmq_close(waiting), 0);
+    ck_assert_int_eq(shmq_remove(empty, false), 0);
+}
+END_TEST
+
+START_TEST(a_stream_ends_with_its_last_producer)
+{
+    struct shmq *other = planted_open(name, SHMQ_PRODUCER, &small);
+    ck_assert_int_eq(shmq_finish(producer), 0);
+    ck_assert_int_eq(end_of(consumer), -EAGAIN);
+    ck_assert_int_eq(shmq_close(other), 0);
+    ck_assert_int_eq(end_of(consumer), -ENODATA);
+}
+END_TEST
+
+START_TEST(a_stream_of_two_producers_waits_for_the_second)
+{
+    ck_assert_int_eq(shmq_close(consumer), 0);
+    small.producers = 2;
+    consumer = planted_open(name, SHMQ_CONSUMER, &small);
+    ck_assert_int_eq(shmq_finish(producer), 0);
+    ck_assert_int_eq(end_of(consumer), -EAGAIN);
+    ck_assert_int_eq(shmq_finish(producer), 0); /* the same does not count twice */
+    ck_assert_int_eq(end_of(consumer), -EAGAIN);
+    ck_assert_int_eq(shmq_close(planted_open(name, SHMQ_PRODUCER, &small)), 0);
+    ck_assert_int_eq(end_of(consumer), -ENODATA);
+}
+END_TEST
+
+START_TEST(a_follower_sees_no_end)
+{
+    ck_assert_int_eq(shmq_close(consumer), 0);
+    small.follow = true;
+    consumer = planted_open(name, SHMQ_CONSUMER, &small);
+    ck_assert_int_eq(shmq_finish(producer), 0);
+    ck_assert_int_eq(end_of(consumer), -EAGAIN);
+    ck_assert_int_eq(shmq_shutdown(name, SHMQ_DRAIN), 0);
+    ck_assert_int_eq(end_of(consumer), -ESHUTDOWN);
+}
+END_TEST
+
+static void *acknowledge_all(void *handle)
+{
+    uint64_t number;
+    size_t length;
+    for (int i = 0; i < 3; i++)
+        if (shmq_get(handle, &number, sizeof(number), &length, 5 * SECOND) != 0)
+            return NULL;
+    return handle;
+}
+
+START_TEST(a_join_waits_until_all_is_acknowledged)
+{
+    pthread_t thread;
+    void *result = NULL;
+    ck_assert_int_eq(shmq_join(producer, 0), 0);
+    for (uint64_t i = 0; i < 3; i++)
+        put_number(producer, i);
+    struct shmq *observer = planted_open(name, SHMQ_OBSERVER, NULL);
+    ck_assert_int_eq(shmq_join(observer, 0), -EAGAIN);
+    ck_assert_int_eq(pthread_create(&thread, NULL, acknowledge_all, consumer), 0);
+    ck_assert_int_eq(shmq_join(producer, 5 * SECOND), 0);
+    ck_assert_int_eq(shmq_join(observer, 5 * SECOND), 0);
+    ck_assert_int_eq(pthread_join(thread, &result), 0);
+    ck_assert_ptr_nonnull(result);
+    ck_assert_int_eq(shmq_close(observer), 0);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ statistics */
+
+static struct shmq_stat stat_of_queue(void)
+{
+    struct shmq_stat stat;
+    ck_assert_int_eq(shmq_stat(consumer, &stat), 0);
+    return stat;
+}
+
+START_TEST(the_queue_s_numbers_are_right)
+{
+    ck_assert_int_eq(shmq_set_frame(producer, SHMQ_FRAME_DELIMITER, '\n'), 0);
+    for (uint64_t i = 0; i < 5; i++)
+        put_number(producer, i);
+    (void)get_number(consumer);
+    (void)lease(consumer);
+    const struct shmq_stat stat = stat_of_queue();
+    ck_assert_uint_eq(stat.capacity_bytes, 4096);
+    ck_assert_uint_eq(stat.max_message_bytes, 1024);
+    ck_assert_uint_eq(stat.lanes, 2);
+    ck_assert_uint_eq(stat.seats, 4);
+    ck_assert_int_eq(stat.tick_ns, 5000000);
+    ck_assert_uint_eq(stat.mode, 0600);
+    ck_assert_uint_eq(stat.owner, geteuid());
+    ck_assert_uint_gt(stat.reserved_bytes, 0);
+    ck_assert_uint_lt(stat.reserved_bytes, stat.object_bytes); /* the unused lane costs nothing */
+    ck_assert_uint_eq(stat.producers, 1);
+    ck_assert_uint_eq(stat.consumers, 1);
+    ck_assert_uint_eq(stat.lanes_used, 1);
+    ck_assert_uint_eq(stat.unfinished, 0);
+    ck_assert_uint_eq(stat.finished, 0);
+    ck_assert_uint_eq(stat.messages, 4);
+    ck_assert_uint_eq(stat.message_bytes, 32);
+    ck_assert_uint_eq(stat.put_messages, 5);
+    ck_assert_uint_eq(stat.put_bytes, 45);
+    ck_assert_uint_eq(stat.shut_down, 0);
+    ck_assert(!stat.removed);
+    ck_assert_uint_ne(stat.queue_id, 0);
+}
+END_TEST
+
+START_TEST(the_queue_s_numbers_follow_what_happens)
+{
+    shmq_abandon(producer);
+    ck_assert_uint_eq(stat_of_queue().producers, 0);
+    ck_assert_uint_eq(stat_of_queue().unfinished, 1);
+    producer = planted_open(name, SHMQ_PRODUCER, &small);
+    ck_assert_uint_eq(stat_of_queue().unfinished, 0);
+    ck_assert_uint_eq(stat_of_queue().lanes_used, 1); /* the same lane again */
+    ck_assert_int_eq(shmq_finish(producer), 0);
+    ck_assert_uint_eq(stat_of_queue().finished, 1);
+    struct shmq *observer = planted_open(name, SHMQ_OBSERVER, NULL);
+    ck_assert_uint_eq(stat_of_queue().consumers, 1);
+    ck_assert_int_eq(shmq_close(observer), 0);
+    ck_assert_int_eq(shmq_shutdown(name, SHMQ_DRAIN), 0);
+    ck_assert_uint_eq(stat_of_queue().shut_down, SHMQ_DRAIN);
+    ck_assert_int_eq(shmq_shutdown(name, SHMQ_NOW), 0);
+    ck_assert_uint_eq(stat_of_queue().shut_down, SHMQ_NOW);
+    ck_assert_int_eq(shmq_shutdown(name, SHMQ_DRAIN), 0);
+    ck_assert_uint_eq(stat_of_queue().shut_down, SHMQ_NOW); /* nothing brings it back */
+}
+END_TEST
+
+START_TEST(a_lane_s_numbers_are_right)
+{
+    struct shmq_lane_stat lane;
+    for (uint64_t i = 0; i < 5; i++)
+        put_number(producer, i);
+    (void)lease(consumer); /* of a batch of five */
+    ck_assert_int_eq(shmq_stat_lane(producer, 0, &lane), 0);
+    ck_assert(lane.used && lane.alive && !lane.finished && !lane.blocked);
+    ck_assert_uint_eq(lane.lane, 0);
+    ck_assert_uint_eq(lane.priority, SHMQ_PRIORITY_DEFAULT);
+    ck_assert_int_eq(lane.pid, getpid());
+    ck_assert_uint_gt(strlen(lane.program), 0);
+    ck_assert_uint_eq(lane.attached, 1);
+    ck_assert_uint_eq(lane.tail_position - lane.head_position, 5);
+    ck_assert_uint_eq(lane.used_bytes, 5 * 64);
+    ck_assert_uint_eq(lane.messages, 5);
+    ck_assert_uint_eq(lane.leased, lane.claim_position - lane.head_position);
+    ck_assert_uint_eq(lane.put_messages, 5);
+    ck_assert_uint_eq(lane.put_bytes, 40);
+    ck_assert_int_eq(shmq_stat_lane(producer, 1, &lane), 0);
+    ck_assert(!lane.used && !lane.alive);
+    ck_assert_uint_eq(lane.put_messages, 0);
+}
+END_TEST
+
+START_TEST(a_seat_s_numbers_are_right)
+{
+    struct shmq_seat_stat seat;
+    for (uint64_t i = 0; i < 4; i++)
+        put_number(producer, i);
+    ck_assert_uint_eq(get_number(consumer), 0);
+    const struct shmq_message message = lease(consumer);
+    ck_assert_int_eq(shmq_fail(consumer, NULL), 0);
+    ck_assert_int_eq(shmq_stat_seat(producer, 0, &seat), 0);
+    ck_assert(seat.taken && seat.alive && !seat.holding && !seat.waiting);
+    ck_assert_int_eq(seat.pid, getpid());
+    ck_assert_uint_eq(seat.lane, 0);
+    ck_assert_uint_eq(seat.attempts, 1);
+    ck_assert_uint_ge(seat.leased, 1);
+    ck_assert_uint_le(seat.position, message.position);
+    while (end_of(consumer) == 0)
+        ;
+    while (shmq_acknowledge(consumer, 1) == 0)
+        ;
+    struct shmq_message last;
+    while (shmq_lease(consumer, &last, 0) == 0)
+        acknowledge(consumer, 1);
+    ck_assert_int_eq(shmq_stat_seat(producer, 0, &seat), 0);
+    ck_assert_uint_eq(seat.delivered, 4);
+    ck_assert_uint_eq(seat.delivered_bytes, 32);
+    ck_assert_uint_eq(seat.leased, 0);
+    ck_assert_int_eq(shmq_stat_seat(producer, 1, &seat), 0);
+    ck_assert(!seat.taken && !seat.alive);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ */
+
+static TCase *add_case(Suite *suite, const char *title)
+{
+    TCase *cases = tcase_create(title);
+    tcase_set_timeout(cases, planted_seconds(10));
+    tcase_add_checked_fixture(cases, set_up, tear_down);
+    suite_add_tcase(suite, cases);
+    return cases;
+}
+
+static void add_one_lane(Suite *suite)
+{
+    TCase *puts = add_case(suite, "put, reserve, commit");
+    tcase_add_test(puts, what_is_put_is_got_at_every_size);
+    tcase_add_test(puts, messages_come_in_the_order_they_were_put);
+    tcase_add_test(puts, a_lane_holds_as_many_cells_as_it_has);
+    tcase_add_test(puts, a_reserved_message_is_filled_in_place);
+    tcase_add_test(puts, a_second_reserve_replaces_the_first);
+    tcase_add_test(puts, a_put_replaces_a_reservation);
+    tcase_add_test(puts, a_reservation_that_is_not_committed_leaves_nothing);
+
+    TCase *many = add_case(suite, "many at once");
+    tcase_add_test(many, many_are_put_together_as_far_as_there_is_room);
+    tcase_add_test(many, many_stop_before_the_one_that_is_too_long);
+    tcase_add_test(many, many_wait_for_room_as_one_would);
+    tcase_add_test(many, many_are_leased_and_acknowledged_in_parts);
+    tcase_add_test(many, a_batch_is_no_larger_than_prefetch);
+
+    TCase *hands = add_case(suite, "hold and fail");
+    tcase_add_test(hands, a_message_in_hand_is_out_of_the_ring);
+    tcase_add_test(hands, a_message_in_hand_goes_to_the_next_with_all_that_belongs_to_it);
+    tcase_add_test(hands, failed_attempts_are_counted_with_their_message);
+
+    TCase *streams = add_case(suite, "streams and sources");
+    tcase_add_test(streams, stream_offsets_count_what_the_frames_add);
+    tcase_add_test(streams, a_source_goes_on_where_it_was_committed);
+    tcase_add_test(streams, a_message_has_the_same_id_at_every_delivery);
+}
+
+static void add_several(Suite *suite)
+{
+    TCase *shares = add_case(suite, "several lanes and consumers");
+    tcase_add_test(shares, lanes_of_better_priority_are_served_first);
+    tcase_add_test(shares, lanes_of_equal_priority_take_turns);
+    tcase_add_test(shares, consumers_share_what_is_there);
+    tcase_add_test(shares, what_a_live_consumer_holds_is_nobody_else_s);
+
+    TCase *ends = add_case(suite, "ends");
+    tcase_add_test(ends, a_stream_without_producers_does_not_end);
+    tcase_add_test(ends, a_stream_ends_with_its_last_producer);
+    tcase_add_test(ends, a_stream_of_two_producers_waits_for_the_second);
+    tcase_add_test(ends, a_follower_sees_no_end);
+    tcase_add_test(ends, a_join_waits_until_all_is_acknowledged);
+
+    TCase *stats = add_case(suite, "statistics");
+    tcase_add_test(stats, the_queue_s_numbers_are_right);
+    tcase_add_test(stats, the_queue_s_numbers_follow_what_happens);
+    tcase_add_test(stats, a_lane_s_numbers_are_right);
+    tcase_add_test(stats, a_seat_s_numbers_are_right);
+}
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("api");
+    add_one_lane(suite);
+    add_several(suite);
+    return suite;
+}
+
+int main(void)
+{
+    return planted_run(make_suite());
+}

@@ -1,0 +1,1126 @@
+/* SPDX-License-Identifier: MIT */
+/* Every code of shmq.h, provoked, with the meaning that stands there. */
+#include <check.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "tests/support/planted.h"
+
+#define SECOND INT64_C(1000000000)
+#define MS INT64_C(1000000)
+
+static struct shmq_options small;
+static struct shmq *producer;
+static struct shmq *consumer;
+static const char *name;
+
+/* Room for 64 messages of up to a cell. */
+static void set_up(void)
+{
+    small = planted_small();
+    name = planted_name("errors");
+    producer = planted_open(name, SHMQ_PRODUCER, &small);
+    consumer = planted_open(name, SHMQ_CONSUMER, &small);
+}
+
+static void tear_down(void)
+{
+    (void)shmq_close(producer);
+    (void)shmq_close(consumer);
+    (void)shmq_remove(name, true);
+    ck_assert_int_eq(planted_files(name), 0);
+}
+
+static void expect(int code, int actual)
+{
+    ck_assert_msg(actual == code, "%d (%s) instead of %d (%s)", actual, shmq_strerror(actual), code,
+                  shmq_strerror(code));
+}
+
+static int put(const char *text, int64_t timeout_ns)
+{
+    return shmq_put(producer, text, strlen(text), timeout_ns);
+}
+
+static int get(int64_t timeout_ns)
+{
+    char buffer[2048];
+    size_t length;
+    return shmq_get(consumer, buffer, sizeof(buffer), &length, timeout_ns);
+}
+
+static void fill(void)
+{
+    while (put("x", 0) == 0)
+        ;
+}
+
+static int open_and_close(enum shmq_role role, const struct shmq_options *options)
+{
+    struct shmq *handle = NULL;
+    const int error = shmq_open(&handle, name, role, options);
+    ck_assert((error == 0) == (handle != NULL));
+    return error != 0 ? error : shmq_close(handle);
+}
+
+/* ------------------------------------------------------------------ waiting */
+
+START_TEST(eagain_is_for_who_would_not_wait)
+{
+    struct shmq_message message;
+    struct iovec vector = {.iov_base = (void *)(uintptr_t) "x", .iov_len = 1};
+    size_t count;
+    void *payload;
+    expect(-EAGAIN, get(0));
+    expect(-EAGAIN, shmq_lease(consumer, &message, 0));
+    expect(-EAGAIN, shmq_lease_many(consumer, &message, 1, &count, 0));
+    fill();
+    expect(-EAGAIN, put("x", 0));
+    expect(-EAGAIN, shmq_reserve(producer, 1, &payload, 0));
+    expect(-EAGAIN, shmq_put_many(producer, &vector, 1, &count, 0));
+    ck_assert_uint_eq(count, 0);
+    expect(-EAGAIN, shmq_join(producer, 0));
+}
+END_TEST
+
+/* Calls wait for their time and not much longer, also one that is shorter than a tick. */
+static void expect_timeout(int (*call)(int64_t timeout_ns), int64_t timeout_ns)
+{
+    const int64_t before = clock_now_ns();
+    expect(-ETIMEDOUT, call(timeout_ns));
+    const int64_t waited = clock_now_ns() - before;
+    ck_assert_int_ge(waited, timeout_ns);
+    ck_assert_int_lt(waited, timeout_ns + 2 * SECOND);
+}
+
+static int lease_one(int64_t timeout_ns)
+{
+    struct shmq_message message;
+    return shmq_lease(consumer, &message, timeout_ns);
+}
+
+static int reserve_one(int64_t timeout_ns)
+{
+    void *payload;
+    return shmq_reserve(producer, 1, &payload, timeout_ns);
+}
+
+static int put_x(int64_t timeout_ns)
+{
+    return put("x", timeout_ns);
+}
+
+static int put_two(int64_t timeout_ns)
+{
+    char text[] = "x";
+    const struct iovec vectors[] = {{.iov_base = text, .iov_len = 1}, {.iov_base = text, .iov_len = 1}};
+    return shmq_put_many(producer, vectors, 2, NULL, timeout_ns);
+}
+
+static int join(int64_t timeout_ns)
+{
+    return shmq_join(consumer, timeout_ns);
+}
+
+START_TEST(etimedout_comes_after_the_time)
+{
+    static const int64_t times[] = {1, MS, 12 * MS};
+    for (size_t i = 0; i < 3; i++) {
+        expect_timeout(get, times[i]);
+        expect_timeout(lease_one, times[i]);
+    }
+    fill();
+    for (size_t i = 0; i < 3; i++) {
+        expect_timeout(put_x, times[i]);
+        expect_timeout(put_two, times[i]);
+        expect_timeout(reserve_one, times[i]);
+        expect_timeout(join, times[i]);
+    }
+    expect(0, get(0));
+    expect_timeout(put_two, 2 * MS); /* one of them has room */
+    expect(-EAGAIN, put("x", 0));
+}
+END_TEST
+
+static volatile int stopped;
+
+static void stop(int signal_number)
+{
+    (void)signal_number;
+    stopped = 1;
+}
+
+static void stop_in(int64_t ns)
+{
+    const struct itimerspec when = {.it_value = clock_timespec(ns)};
+    static timer_t timer;
+    static bool made;
+    (void)signal(SIGALRM, stop);
+    if (!made)
+        ck_assert_int_eq(timer_create(CLOCK_MONOTONIC, NULL, &timer), 0);
+    made = true;
+    stopped = 0;
+    ck_assert_int_eq(timer_settime(timer, 0, &when, NULL), 0);
+}
+
+START_TEST(eintr_is_for_the_stop_flag)
+{
+    tear_down();
+    name = planted_name("stopped");
+    small.stop = &stopped;
+    producer = planted_open(name, SHMQ_PRODUCER, &small);
+    consumer = planted_open(name, SHMQ_CONSUMER, &small);
+    int (*const empty[])(int64_t) = {get, lease_one};
+    int (*const full[])(int64_t) = {put_x, put_two, reserve_one, join};
+    for (size_t i = 0; i < 2; i++) {
+        stop_in(20 * MS);
+        expect(-EINTR, empty[i](SHMQ_FOREVER));
+        expect(-EINTR, empty[i](SHMQ_FOREVER)); /* as long as it is set */
+        expect(-EAGAIN, empty[i](0));
+    }
+    expect(0, put("x", SHMQ_FOREVER)); /* nothing to wait for */
+    fill();
+    for (size_t i = 0; i < 4; i++) {
+        stop_in(20 * MS);
+        expect(-EINTR, full[i](SHMQ_FOREVER));
+        expect(-EAGAIN, full[i](0));
+    }
+}
+END_TEST
+
+static void nothing(int signal_number)
+{
+    (void)signal_number;
+}
+
+/* Signals that mean nothing to the queue end no wait. */
+START_TEST(a_signal_alone_is_no_eintr)
+{
+    const struct itimerval often = {.it_value = {.tv_usec = 2000}, .it_interval = {.tv_usec = 2000}};
+    const struct itimerval never = {.it_value = {.tv_usec = 0}};
+    (void)signal(SIGALRM, nothing);
+    ck_assert_int_eq(setitimer(ITIMER_REAL, &often, NULL), 0);
+    expect_timeout(get, 50 * MS);
+    fill();
+    expect_timeout(put_x, 50 * MS);
+    expect_timeout(join, 50 * MS);
+    ck_assert_int_eq(setitimer(ITIMER_REAL, &never, NULL), 0);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ ends */
+
+START_TEST(enodata_is_the_end_of_stream)
+{
+    expect(0, put("x", 0));
+    expect(0, shmq_finish(producer));
+    expect(0, get(0));
+    expect(-ENODATA, get(SHMQ_FOREVER));
+    expect(-ENODATA, get(0));
+    expect(-ENODATA, lease_one(SHMQ_FOREVER));
+}
+END_TEST
+
+START_TEST(enodata_waits_until_everything_is_acknowledged)
+{
+    struct shmq_message message;
+    struct shmq *second = planted_open(name, SHMQ_CONSUMER, &small);
+    expect(0, put("x", 0));
+    expect(0, shmq_finish(producer));
+    expect(0, shmq_lease(second, &message, 0));
+    expect(-EAGAIN, get(0));
+    expect(-ETIMEDOUT, get(20 * MS));
+    expect(0, shmq_acknowledge(second, 1));
+    expect(-ENODATA, get(0));
+    expect(0, shmq_close(second));
+}
+END_TEST
+
+START_TEST(eownerdead_is_an_end_without_finishing)
+{
+    struct shmq *patient;
+    expect(0, shmq_close(consumer));
+    small.grace_ns = 30 * MS;
+    consumer = planted_open(name, SHMQ_CONSUMER, &small);
+    small.grace_ns = SHMQ_FOREVER;
+    patient = planted_open(name, SHMQ_CONSUMER, &small);
+    expect(0, put("x", 0));
+    expect(0, get(0));
+    expect(-EAGAIN, get(0)); /* it lives */
+    shmq_abandon(producer);
+    const int64_t before = clock_now_ns();
+    expect(-EOWNERDEAD, get(5 * SECOND));
+    ck_assert_int_ge(clock_now_ns() - before, 30 * MS);
+    char buffer[8];
+    size_t length;
+    expect(-ETIMEDOUT, shmq_get(patient, buffer, sizeof(buffer), &length, 60 * MS));
+    producer = planted_open(name, SHMQ_PRODUCER, &small); /* takes the lane up again */
+    expect(-EAGAIN, get(0));
+    expect(0, shmq_finish(producer));
+    expect(-ENODATA, get(0));
+    expect(-ENODATA, shmq_get(patient, buffer, sizeof(buffer), &length, SHMQ_FOREVER));
+    expect(0, shmq_close(patient));
+}
+END_TEST
+
+START_TEST(eshutdown_is_for_puts_after_the_end)
+{
+    void *payload;
+    struct iovec vector = {.iov_base = (void *)(uintptr_t) "x", .iov_len = 1};
+    size_t done = 9;
+    expect(0, put("x", 0));
+    expect(0, shmq_reserve(producer, 1, &payload, 0));
+    expect(0, shmq_shutdown(name, SHMQ_DRAIN));
+    expect(-ESHUTDOWN, put("x", SHMQ_FOREVER));
+    expect(-ESHUTDOWN, shmq_put_many(producer, &vector, 1, &done, 0));
+    ck_assert_uint_eq(done, 0);
+    expect(-ESHUTDOWN, shmq_commit(producer, 1));
+    expect(-ESHUTDOWN, shmq_reserve(producer, 1, &payload, 0));
+    expect(0, get(0)); /* what is committed is delivered */
+    expect(-ESHUTDOWN, get(SHMQ_FOREVER));
+    expect(0, shmq_shutdown(name, SHMQ_DRAIN)); /* again */
+}
+END_TEST
+
+START_TEST(eshutdown_now_is_for_gets_too)
+{
+    struct shmq_message message;
+    for (int i = 0; i < 3; i++)
+        expect(0, put("x", 0));
+    expect(0, shmq_lease(consumer, &message, 0));
+    expect(0, shmq_shutdown(name, SHMQ_NOW));
+    expect(0, shmq_acknowledge(consumer, 1)); /* what is in hand may be finished */
+    struct shmq *late = planted_open(name, SHMQ_CONSUMER, &small);
+    expect(-ESHUTDOWN, shmq_lease(late, &message, SHMQ_FOREVER));
+    expect(0, shmq_close(late));
+    expect(-ESHUTDOWN, put("x", 0));
+    expect(0, shmq_close(producer));
+    expect(0, shmq_close(consumer));
+    expect(-ENOTEMPTY, shmq_remove(name, false));
+    producer = planted_open(name, SHMQ_PRODUCER, &small);
+    consumer = planted_open(name, SHMQ_CONSUMER, &small);
+}
+END_TEST
+
+START_TEST(eshutdown_is_for_a_producer_that_has_finished)
+{
+    expect(0, shmq_finish(producer));
+    expect(-ESHUTDOWN, put("x", 0));
+    expect(0, shmq_finish(producer));
+    struct shmq *other = planted_open(name, SHMQ_PRODUCER, &small);
+    expect(0, shmq_put(other, "x", 1, 0)); /* for nobody else */
+    expect(0, shmq_close(other));
+}
+END_TEST
+
+START_TEST(estale_is_for_who_had_it_open)
+{
+    struct shmq_stat stat;
+    struct shmq *observer = planted_open(name, SHMQ_OBSERVER, NULL);
+    expect(0, put("x", 0));
+    expect(0, shmq_remove(name, true));
+    expect(-ESTALE, put("x", 0));
+    expect(-ESTALE, get(SHMQ_FOREVER));
+    expect(-ESTALE, shmq_finish(producer));
+    expect(-ESTALE, shmq_join(observer, SECOND));
+    expect(0, shmq_stat(observer, &stat));
+    ck_assert(stat.removed);
+    expect(0, shmq_close(observer));
+    expect(-ESTALE, shmq_close(producer));
+    expect(0, shmq_close(consumer));
+    producer = planted_open(name, SHMQ_PRODUCER, &small);
+    consumer = planted_open(name, SHMQ_CONSUMER, &small);
+}
+END_TEST
+
+/* Two generations under one name have nothing to do with each other. */
+START_TEST(estale_also_where_only_the_name_was_deleted)
+{
+    ck_assert_int_eq(unlink(planted_object_path(name)), 0);
+    struct shmq *other = planted_open(name, SHMQ_CONSUMER, &small);
+    expect(-ESTALE, get(5 * SECOND));
+    int error = 0;
+    for (int i = 0; i < 100000 && error == 0; i++) {
+        error = put("x", SECOND);
+        error = error == -ETIMEDOUT ? 0 : error;
+    }
+    expect(-ESTALE, error);
+    struct shmq_message message;
+    expect(-EAGAIN, shmq_lease(other, &message, 0));
+    expect(0, shmq_close(other));
+}
+END_TEST
+
+/* ------------------------------------------------------------------ content and versions */
+
+START_TEST(ebadmsg_and_eproto_are_told_apart)
+{
+    struct planted planted;
+    planted_map(&planted, name);
+    planted.header->abi++;
+    expect(-EPROTO, open_and_close(SHMQ_CONSUMER, &small));
+    expect(-EPROTO, shmq_create(name, &small));
+    planted.header->abi--;
+    planted.header->magic++;
+    expect(-EBADMSG, open_and_close(SHMQ_CONSUMER, &small));
+    expect(-EBADMSG, shmq_remove(name, false));
+    planted.header->magic--;
+    expect(0, put("x", 0));
+    atomic_store(&planted_record(&planted, 0, 64)->word, 0);
+    expect(-EBADMSG, get(SHMQ_FOREVER));
+    struct shmq *observer = planted_open(name, SHMQ_OBSERVER, NULL);
+    expect(-EBADMSG, shmq_check(observer, NULL, NULL));
+    struct shmq_lane_stat stat;
+    expect(-EBADMSG, shmq_stat_lane(observer, 0, &stat));
+    expect(0, shmq_close(observer));
+    planted_unmap(&planted);
+}
+END_TEST
+
+START_TEST(eoverflow_is_the_end_of_a_lane_s_positions)
+{
+    struct planted planted;
+    expect(0, shmq_close(producer));
+    planted_map(&planted, name);
+    struct lane_control *lane = planted_lane(&planted, 0);
+    const uint64_t last = planted.geometry.max_position - 2;
+    shared_u64 *const positions[] = {&lane->head, &lane->claim, &lane->tail, &lane->checkpoints[0].tail};
+    for (size_t i = 0; i < 4; i++)
+        atomic_store(positions[i], last);
+    producer = planted_open(name, SHMQ_PRODUCER, &small);
+    char two_cells[65] = {0};
+    char three_cells[129] = {0};
+    expect(-EOVERFLOW, shmq_put(producer, three_cells, sizeof(three_cells), SHMQ_FOREVER));
+    expect(0, shmq_put(producer, two_cells, sizeof(two_cells), 0));
+    expect(-EOVERFLOW, put("", SHMQ_FOREVER));
+    expect(0, get(0));
+    expect(-EOVERFLOW, put("", SHMQ_FOREVER));
+    expect(0, shmq_check(consumer, NULL, NULL));
+    expect(0, shmq_finish(producer));
+    expect(-ENODATA, get(0));
+    planted_unmap(&planted);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ sizes */
+
+START_TEST(emsgsize_is_longer_than_any_message_may_be)
+{
+    char message[1025] = {0};
+    void *payload;
+    expect(-EMSGSIZE, shmq_put(producer, message, sizeof(message), SHMQ_FOREVER));
+    expect(-EMSGSIZE, shmq_put(producer, message, SIZE_MAX, 0));
+    expect(-EMSGSIZE, shmq_reserve(producer, sizeof(message), &payload, 0));
+    expect(-EMSGSIZE, shmq_reserve(producer, SIZE_MAX, &payload, 0));
+    expect(0, shmq_put(producer, message, 1024, 0));
+}
+END_TEST
+
+START_TEST(enobufs_leaves_the_message_where_it_is)
+{
+    char buffer[8] = {0};
+    size_t length = 0;
+    expect(0, put("four", 0));
+    expect(-ENOBUFS, shmq_get(consumer, buffer, 3, &length, 0));
+    ck_assert_uint_eq(length, 4);
+    expect(-ENOBUFS, shmq_get(consumer, NULL, 0, &length, 0));
+    ck_assert_uint_eq(length, 4);
+    expect(-EAGAIN, shmq_join(consumer, 0));
+    expect(0, shmq_get(consumer, buffer, 4, &length, 0));
+    ck_assert_uint_eq(length, 4);
+    ck_assert_str_eq(buffer, "four");
+    expect(0, shmq_join(consumer, 0));
+}
+END_TEST
+
+START_TEST(eexist_is_a_queue_of_other_sizes)
+{
+    static const struct shmq_options others[] = {
+        {.capacity_bytes = 8192}, {.max_message_bytes = 1000},         {.lanes = 3}, {.seats = 5}, {.mode = 0640},
+        {.tick_ns = 6000000},     {.has_group = true, .group = 12345},
+    };
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        struct shmq_options options = others[i];
+        expect(-EEXIST, shmq_create(name, &options));
+        expect(-EEXIST, open_and_close(SHMQ_CONSUMER, &options));
+        options.create = true;
+        expect(-EEXIST, open_and_close(SHMQ_PRODUCER, &options));
+    }
+    struct shmq_options same = planted_small();
+    same.capacity_bytes = 3000; /* is rounded up */
+    same.max_message_bytes = 1024;
+    same.mode = 0600;
+    same.has_group = true;
+    same.group = getegid();
+    expect(0, shmq_create(name, &same));
+    expect(0, shmq_create(name, NULL)); /* nothing asked for */
+}
+END_TEST
+
+/* ------------------------------------------------------------------ taken, in use */
+
+START_TEST(eusers_when_all_lanes_or_seats_are_taken)
+{
+    struct shmq *lane = planted_open(name, SHMQ_PRODUCER, &small);
+    expect(-EUSERS, open_and_close(SHMQ_PRODUCER, &small));
+    expect(0, shmq_close(lane));
+    expect(0, open_and_close(SHMQ_PRODUCER, &small));
+    struct shmq *seats[3];
+    for (size_t i = 0; i < 3; i++)
+        seats[i] = planted_open(name, SHMQ_CONSUMER, &small);
+    expect(-EUSERS, open_and_close(SHMQ_CONSUMER, &small));
+    expect(0, shmq_close(seats[0]));
+    expect(0, open_and_close(SHMQ_CONSUMER, &small));
+    expect(0, open_and_close(SHMQ_OBSERVER, &small)); /* takes none */
+    expect(0, shmq_close(seats[1]));
+    expect(0, shmq_close(seats[2]));
+}
+END_TEST
+
+START_TEST(ebusy_while_others_are_attached)
+{
+    expect(-EBUSY, shmq_remove(name, false));
+    expect(0, shmq_close(producer));
+    expect(-EBUSY, shmq_remove(name, false));
+    expect(0, shmq_close(consumer));
+    struct shmq *observer = planted_open(name, SHMQ_OBSERVER, NULL);
+    expect(0, shmq_remove(name, false)); /* observers do not count */
+    expect(0, shmq_close(observer));
+    producer = planted_open(name, SHMQ_PRODUCER, &small);
+    consumer = planted_open(name, SHMQ_CONSUMER, &small);
+}
+END_TEST
+
+START_TEST(ebusy_while_somebody_puts_the_same_source)
+{
+    struct shmq_options source = small;
+    source.source_id = 77;
+    struct shmq *first = planted_open(name, SHMQ_PRODUCER, &source);
+    expect(-EBUSY, open_and_close(SHMQ_PRODUCER, &source));
+    expect(0, shmq_close(first));
+    expect(0, open_and_close(SHMQ_PRODUCER, &source));
+}
+END_TEST
+
+START_TEST(ebusy_while_messages_are_in_hand)
+{
+    struct shmq_message message;
+    size_t count;
+    expect(0, put("1", 0));
+    expect(0, put("2", 0));
+    expect(0, shmq_lease(consumer, &message, 0));
+    expect(-EBUSY, get(0));
+    expect(-EBUSY, shmq_hold(consumer, &message)); /* more of its batch are to come */
+    expect(0, shmq_lease(consumer, &message, 0));
+    expect(-EBUSY, shmq_lease(consumer, &message, SHMQ_FOREVER));
+    expect(-EBUSY, shmq_lease_many(consumer, &message, 1, &count, SHMQ_FOREVER));
+    expect(-EBUSY, shmq_hold(consumer, &message)); /* not the only one held */
+    expect(0, shmq_acknowledge(consumer, 1));
+    expect(0, shmq_hold(consumer, &message));
+    expect(-EBUSY, get(0));
+    expect(-EBUSY, shmq_lease(consumer, &message, 0));
+    expect(0, shmq_acknowledge(consumer, 1));
+    expect(-EAGAIN, get(0));
+}
+END_TEST
+
+START_TEST(enotempty_while_messages_are_in_it)
+{
+    expect(0, put("x", 0));
+    expect(0, shmq_close(producer));
+    expect(0, shmq_close(consumer));
+    expect(-ENOTEMPTY, shmq_remove(name, false));
+    consumer = planted_open(name, SHMQ_CONSUMER, &small);
+    expect(0, get(0));
+    expect(0, shmq_close(consumer));
+    expect(0, shmq_remove(name, false));
+    producer = planted_open(name, SHMQ_PRODUCER, &small);
+    consumer = planted_open(name, SHMQ_CONSUMER, &small);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ names, arguments, roles */
+
+START_TEST(enoent_where_there_is_no_queue)
+{
+    struct shmq *handle;
+    const char *nowhere = planted_name("nowhere");
+    expect(-ENOENT, shmq_open(&handle, nowhere, SHMQ_PRODUCER, NULL));
+    expect(-ENOENT, shmq_open(&handle, nowhere, SHMQ_CONSUMER, NULL));
+    expect(-ENOENT, shmq_open(&handle, nowhere, SHMQ_OBSERVER, NULL));
+    expect(-ENOENT, shmq_open(&handle, nowhere, SHMQ_OBSERVER, &small));
+    ck_assert_ptr_null(handle);
+    expect(-ENOENT, shmq_shutdown(nowhere, SHMQ_DRAIN));
+    expect(-ENOENT, shmq_remove(nowhere, false));
+    expect(-ENOENT, shmq_remove(nowhere, true));
+    ck_assert_int_eq(planted_files(nowhere), 0);
+}
+END_TEST
+
+START_TEST(enametoolong_and_einval_for_names)
+{
+    struct shmq *handle;
+    char too_long[SHMQ_NAME_MAX + 2];
+    memset(too_long, 'n', SHMQ_NAME_MAX + 1);
+    too_long[SHMQ_NAME_MAX + 1] = '\0';
+    static const char *const bad[] = {"", "a/b", "/a", "a b", "\n"};
+    expect(-ENAMETOOLONG, shmq_create(too_long, NULL));
+    expect(-ENAMETOOLONG, shmq_open(&handle, too_long, SHMQ_CONSUMER, &small));
+    expect(-ENAMETOOLONG, shmq_shutdown(too_long, SHMQ_NOW));
+    expect(-ENAMETOOLONG, shmq_remove(too_long, true));
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        expect(-EINVAL, shmq_create(bad[i], NULL));
+        expect(-EINVAL, shmq_open(&handle, bad[i], SHMQ_OBSERVER, NULL));
+        expect(-EINVAL, shmq_shutdown(bad[i], SHMQ_NOW));
+        expect(-EINVAL, shmq_remove(bad[i], true));
+    }
+}
+END_TEST
+
+START_TEST(the_longest_name_works)
+{
+    char longest[SHMQ_NAME_MAX + 1];
+    const size_t length = strlen(name);
+    memcpy(longest, name, length);
+    memset(longest + length, 'n', SHMQ_NAME_MAX - length);
+    longest[SHMQ_NAME_MAX] = '\0';
+    struct shmq *handle = planted_open(longest, SHMQ_PRODUCER, &small);
+    for (int i = 0; i < 64; i++)
+        planted_put(handle, "x");
+    expect(-ETIMEDOUT, shmq_put(handle, "x", 1, MS)); /* has opened its semaphore */
+    expect(0, shmq_close(handle));
+    expect(0, shmq_remove(longest, true));
+    ck_assert_int_eq(planted_files(longest), 0);
+}
+END_TEST
+
+START_TEST(einval_for_options_that_make_no_sense)
+{
+    static const struct shmq_options making[] = {
+        {.capacity_bytes = (UINT64_C(1) << 36) + 1},
+        {.capacity_bytes = UINT64_MAX},
+        {.max_message_bytes = 4097, .capacity_bytes = 4096},
+        {.max_message_bytes = UINT64_MAX},
+        {.lanes = SHMQ_LANES_MAX + 1},
+        {.lanes = UINT32_MAX},
+        {.seats = SHMQ_SEATS_MAX + 1},
+        {.mode = 0666},
+        {.mode = 0400},
+        {.mode = 01600},
+        {.tick_ns = 999999},
+        {.tick_ns = 10000000001},
+        {.tick_ns = -1},
+    };
+    static const struct shmq_options using[] = {{.priority_plus1 = 9}, {.prefetch = SHMQ_PREFETCH_MAX + 1}};
+    const char *fresh = planted_name("fresh");
+    for (size_t i = 0; i < sizeof(making) / sizeof(making[0]); i++) {
+        expect(-EINVAL, shmq_create(fresh, &making[i]));
+        expect(-EINVAL, open_and_close(SHMQ_CONSUMER, &making[i])); /* also where one exists */
+    }
+    for (size_t i = 0; i < 2; i++) {
+        expect(-EINVAL, open_and_close(SHMQ_PRODUCER, &using[i]));
+        expect(-EINVAL, open_and_close(SHMQ_CONSUMER, &using[i]));
+    }
+    expect(-EINVAL, open_and_close((enum shmq_role)0, &small));
+    expect(-EINVAL, open_and_close((enum shmq_role)4, &small));
+    expect(-EINVAL, shmq_shutdown(name, (enum shmq_shutdown_how)0));
+    expect(-EINVAL, shmq_shutdown(name, (enum shmq_shutdown_how)3));
+    ck_assert_int_eq(planted_files(fresh), 0);
+}
+END_TEST
+
+/* Every function of producers (or of consumers) by its own number. */
+static int producers_call(struct shmq *handle, int number)
+{
+    void *payload;
+    uint64_t offset;
+    size_t done;
+    struct iovec vector = {.iov_base = (void *)(uintptr_t) "x", .iov_len = 1};
+    switch (number) {
+    case 0:
+        return shmq_put(handle, "x", 1, 0);
+    case 1:
+        return shmq_put_many(handle, &vector, 1, &done, 0);
+    case 2:
+        return shmq_reserve(handle, 1, &payload, 0);
+    case 3:
+        return shmq_commit(handle, 0);
+    case 4:
+        return shmq_set_frame(handle, SHMQ_FRAME_NONE, 0);
+    case 5:
+        return shmq_resume_offset(handle, &offset);
+    case 6:
+        return shmq_put_many(handle, &vector, 0, &done, 0);
+    default:
+        return shmq_finish(handle);
+    }
+}
+
+static int consumers_call(struct shmq *handle, int number)
+{
+    char buffer[8];
+    size_t length;
+    struct shmq_message message = {0};
+    switch (number) {
+    case 0:
+        return shmq_get(handle, buffer, sizeof(buffer), &length, 0);
+    case 1:
+        return shmq_lease(handle, &message, 0);
+    case 2:
+        return shmq_lease_many(handle, &message, 1, &length, 0);
+    case 3:
+        return shmq_acknowledge(handle, 0);
+    case 4:
+        return shmq_hold(handle, &message);
+    case 5:
+        return shmq_acknowledge(handle, 1);
+    default:
+        return shmq_fail(handle, NULL);
+    }
+}
+
+static int anybodys_call(struct shmq *handle, int number)
+{
+    struct shmq_stat stat;
+    struct shmq_lane_stat lane_stat;
+    struct shmq_seat_stat seat_stat;
+    switch (number) {
+    case 0:
+        return shmq_stat(handle, &stat);
+    case 1:
+        return shmq_stat_lane(handle, 0, &lane_stat);
+    case 2:
+        return shmq_stat_seat(handle, 0, &seat_stat);
+    case 3:
+        return shmq_check(handle, NULL, NULL);
+    default:
+        return shmq_join(handle, 0);
+    }
+}
+
+START_TEST(einval_for_the_wrong_role_and_for_no_handle)
+{
+    struct shmq *observer = planted_open(name, SHMQ_OBSERVER, NULL);
+    for (int i = 0; i < 8; i++) {
+        expect(-EINVAL, producers_call(consumer, i));
+        expect(-EINVAL, producers_call(observer, i));
+        expect(-EINVAL, producers_call(NULL, i));
+    }
+    for (int i = 0; i < 7; i++) {
+        expect(-EINVAL, consumers_call(producer, i));
+        expect(-EINVAL, consumers_call(observer, i));
+        expect(-EINVAL, consumers_call(NULL, i));
+    }
+    for (int i = 0; i < 5; i++) {
+        expect(0, anybodys_call(producer, i));
+        expect(0, anybodys_call(consumer, i));
+        expect(0, anybodys_call(observer, i));
+        expect(-EINVAL, anybodys_call(NULL, i));
+    }
+    expect(0, shmq_close(NULL));
+    shmq_abandon(NULL);
+    expect(0, shmq_close(observer));
+}
+END_TEST
+
+START_TEST(einval_for_arguments_of_producers)
+{
+    void *payload;
+    uint64_t offset;
+    size_t done = 9;
+    const struct iovec nowhere = {.iov_base = NULL, .iov_len = 1};
+    expect(-EINVAL, shmq_open(NULL, name, SHMQ_PRODUCER, NULL));
+    expect(-EINVAL, shmq_put(producer, NULL, 1, 0));
+    expect(0, shmq_put(producer, NULL, 0, 0));
+    expect(-EINVAL, shmq_put_many(producer, NULL, 1, &done, 0));
+    ck_assert_uint_eq(done, 0);
+    expect(0, shmq_put_many(producer, NULL, 0, NULL, 0));
+    expect(-EINVAL, shmq_put_many(producer, &nowhere, 1, &done, 0));
+    ck_assert_uint_eq(done, 0);
+    expect(-EINVAL, shmq_reserve(producer, 1, NULL, 0));
+    expect(-EINVAL, shmq_commit(producer, 0)); /* nothing reserved */
+    expect(0, shmq_reserve(producer, 10, &payload, 0));
+    expect(-EINVAL, shmq_commit(producer, 11));
+    expect(0, shmq_commit(producer, 10));
+    expect(-EINVAL, shmq_commit(producer, 0)); /* not twice */
+    expect(-EINVAL, shmq_set_frame(producer, (enum shmq_frame)3, 0));
+    expect(-EINVAL, shmq_resume_offset(producer, &offset)); /* without a source */
+}
+END_TEST
+
+START_TEST(einval_for_arguments_of_consumers)
+{
+    char buffer[8];
+    size_t length;
+    struct shmq_message message;
+    expect(0, put("x", 0));
+    expect(-EINVAL, shmq_get(consumer, NULL, 1, &length, 0));
+    expect(-EINVAL, shmq_get(consumer, buffer, 1, NULL, 0));
+    expect(-EINVAL, shmq_lease(consumer, NULL, 0));
+    expect(-EINVAL, shmq_lease_many(consumer, NULL, 1, &length, 0));
+    expect(-EINVAL, shmq_lease_many(consumer, &message, 1, NULL, 0));
+    expect(-EINVAL, shmq_lease_many(consumer, &message, 0, &length, 0));
+    expect(-EINVAL, shmq_acknowledge(consumer, 1)); /* nothing held */
+    expect(-EINVAL, shmq_fail(consumer, NULL));
+    expect(-EINVAL, shmq_hold(consumer, &message));
+    expect(0, shmq_lease(consumer, &message, 0));
+    expect(-EINVAL, shmq_hold(consumer, NULL));
+    expect(-EINVAL, shmq_acknowledge(consumer, 2));
+    expect(-EINVAL, shmq_acknowledge(consumer, SIZE_MAX));
+    expect(0, shmq_acknowledge(consumer, 1));
+    expect(-EINVAL, shmq_acknowledge(consumer, 1));
+    expect(-EINVAL, shmq_stat(consumer, NULL));
+    expect(-EINVAL, shmq_stat_lane(consumer, 0, NULL));
+    expect(-EINVAL, shmq_stat_seat(consumer, 0, NULL));
+    struct shmq_lane_stat lane;
+    struct shmq_seat_stat seat;
+    expect(-EINVAL, shmq_stat_lane(consumer, 2, &lane));
+    expect(-EINVAL, shmq_stat_seat(consumer, 4, &seat));
+    expect(-EINVAL, shmq_stat_seat(consumer, UINT32_MAX, &seat));
+}
+END_TEST
+
+/* ------------------------------------------------------------------ forked children */
+
+static int use_the_parents_handles(void *context)
+{
+    (void)context;
+    for (int i = 0; i < 8; i++)
+        expect(-ECHILD, producers_call(producer, i));
+    for (int i = 0; i < 7; i++)
+        expect(-ECHILD, consumers_call(consumer, i));
+    for (int i = 0; i < 5; i++)
+        expect(-ECHILD, anybodys_call(consumer, i));
+    expect(-ECHILD, shmq_close(producer));
+    shmq_abandon(consumer);
+    struct shmq *own = planted_open(name, SHMQ_CONSUMER, &small); /* its own works */
+    struct shmq_message message;
+    expect(0, shmq_lease(own, &message, 0));
+    expect(0, shmq_acknowledge(own, 1));
+    return -shmq_close(own);
+}
+
+START_TEST(echild_is_for_a_handle_from_before_a_fork)
+{
+    expect(0, put("x", 0));
+    planted_in_child(use_the_parents_handles, NULL, 0, 0);
+    expect(-EBUSY, shmq_remove(name, false)); /* the child's end let go of nothing */
+    expect(0, put("x", 0));
+    expect(0, get(0));
+}
+END_TEST
+
+/* ------------------------------------------------------------------ what the system refuses */
+
+static void set_limit(int resource, rlim_t value)
+{
+    const struct rlimit limit = {.rlim_cur = value, .rlim_max = value};
+    ck_assert_int_eq(setrlimit((__rlimit_resource_t)resource, &limit), 0);
+}
+
+static int make_too_large(void *fresh)
+{
+    set_limit(RLIMIT_FSIZE, 65536);
+    expect(-EFBIG, shmq_create(fresh, NULL));
+    struct shmq *handle;
+    const struct shmq_options create = {.create = true};
+    expect(-EFBIG, shmq_open(&handle, fresh, SHMQ_PRODUCER, &create));
+    return 0;
+}
+
+START_TEST(efbig_is_the_limit_of_file_sizes)
+{
+    const char *fresh = planted_name("fsize");
+    planted_in_child(make_too_large, (void *)(uintptr_t)fresh, 0, 0);
+    ck_assert_int_eq(planted_files(fresh), 0);
+}
+END_TEST
+
+static int open_without_descriptors(void *fresh)
+{
+    const int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    struct shmq *handle;
+    ck_assert_int_ge(next, 0);
+    (void)close(next);
+    set_limit(RLIMIT_NOFILE, (rlim_t)next);
+    expect(-EMFILE, shmq_open(&handle, name, SHMQ_CONSUMER, NULL));
+    expect(-EMFILE, shmq_create(fresh, NULL));
+    expect(-EMFILE, shmq_remove(name, true));
+    return 0;
+}
+
+START_TEST(emfile_is_the_limit_of_open_files)
+{
+    const char *fresh = planted_name("nofile");
+    planted_in_child(open_without_descriptors, (void *)(uintptr_t)fresh, 0, 0);
+    ck_assert_int_eq(planted_files(fresh), 0);
+    expect(0, put("x", 0));
+}
+END_TEST
+
+/* No descriptor for a semaphore: sleeps take their tick, and nothing else changes. */
+static int wait_without_descriptors(void *context)
+{
+    (void)context;
+    struct shmq *own = planted_open(name, SHMQ_CONSUMER, &small);
+    struct shmq_message message;
+    const int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    (void)close(next);
+    set_limit(RLIMIT_NOFILE, (rlim_t)next);
+    expect(-ETIMEDOUT, shmq_lease(own, &message, 20 * MS));
+    return -shmq_close(own);
+}
+
+START_TEST(a_missing_semaphore_is_no_error)
+{
+    planted_in_child(wait_without_descriptors, NULL, 0, 0);
+}
+END_TEST
+
+static rlim_t mapped_bytes(void)
+{
+    unsigned long long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_eq(fscanf(file, "%llu", &pages), 1);
+    (void)fclose(file);
+    return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
+}
+
+static int open_without_memory(void *fresh)
+{
+    struct shmq *handle;
+    const struct shmq_options create = {.create = true};
+    set_limit(RLIMIT_AS, mapped_bytes() + (2 << 20));
+    expect(-ENOMEM, shmq_open(&handle, fresh, SHMQ_PRODUCER, &create));
+    return 0;
+}
+
+START_TEST(enomem_is_the_limit_of_memory)
+{
+    const char *fresh = planted_name("as");
+    if (planted_sanitized()) {
+        planted_skip("a sanitizer needs the address space");
+        return;
+    }
+    planted_in_child(open_without_memory, (void *)(uintptr_t)fresh, 0, 0);
+    ck_assert_int_eq(planted_files(fresh), 0);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ a full /dev/shm */
+
+#define NOT_PERMITTED 77
+
+/* A small /dev/shm of this process alone. */
+static bool mount_small(void)
+{
+    return unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+           mount("shmq-test", "/dev/shm", "tmpfs", 0, "size=1m") == 0;
+}
+
+static int files_in_shm(void)
+{
+    int count = 0;
+    DIR *directory = opendir("/dev/shm");
+    ck_assert_ptr_nonnull(directory);
+    for (const struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory))
+        count += entry->d_name[0] != '.';
+    (void)closedir(directory);
+    return count;
+}
+
+static void expect_nothing_left_of_a_queue_too_large(void)
+{
+    struct shmq *handle;
+    const struct shmq_options large = {.create = true};
+    const struct shmq_options many_seats = {.create = true, .seats = 1024, .capacity_bytes = 4096};
+    expect(-ENOSPC, shmq_open(&handle, "full", SHMQ_PRODUCER, &large));
+    ck_assert_int_eq(files_in_shm(), 0);
+    const int fd = open("/dev/shm/ballast", O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    ck_assert_int_eq(posix_fallocate(fd, 0, 700 << 10), 0);
+    (void)close(fd);
+    expect(-ENOSPC, shmq_create("full", &many_seats));
+    expect(-ENOSPC, shmq_open(&handle, "full", SHMQ_CONSUMER, &many_seats));
+    ck_assert_int_eq(files_in_shm(), 1);
+    ck_assert_int_eq(unlink("/dev/shm/ballast"), 0);
+}
+
+static void take_all_room(void)
+{
+    const int fd = open("/dev/shm/ballast", O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    for (off_t bytes = 1 << 20; bytes >= 4096; bytes /= 2)
+        for (off_t at = 0; posix_fallocate(fd, at, bytes) == 0 && at < 2 << 20; at += bytes)
+            ;
+    (void)close(fd);
+}
+
+/* Neither a second lane nor a hand has room; what is in the ring is not touched by that. */
+static void expect_a_queue_to_work_on_without_room(void)
+{
+    struct shmq *handle;
+    struct shmq_message message;
+    struct shmq_options options = planted_small();
+    options.capacity_bytes = 65536;
+    struct shmq *first = planted_open("room", SHMQ_PRODUCER, &options);
+    struct shmq *reader = planted_open("room", SHMQ_CONSUMER, &options);
+    take_all_room();
+    expect(-ENOSPC, shmq_open(&handle, "room", SHMQ_PRODUCER, &options));
+    expect(0, shmq_put(first, "abc", 3, 0));
+    expect(0, shmq_lease(reader, &message, 0));
+    expect(-ENOSPC, shmq_hold(reader, &message));
+    ck_assert_mem_eq(message.data, "abc", 3); /* still where it was */
+    expect(0, shmq_acknowledge(reader, 1));
+    for (int i = 0; i < 2000; i++) { /* all of the lane is there */
+        expect(0, shmq_put(first, "abc", 3, 0));
+        expect(0, shmq_lease(reader, &message, 0));
+        expect(0, shmq_acknowledge(reader, 1));
+    }
+    expect(-ETIMEDOUT, shmq_lease(reader, &message, 20 * MS)); /* no room for a semaphore either */
+    expect(0, shmq_close(first));
+    expect(0, shmq_close(reader));
+    expect(0, shmq_remove("room", false));
+    ck_assert_int_eq(unlink("/dev/shm/ballast"), 0);
+    ck_assert_int_eq(files_in_shm(), 0);
+}
+
+static int fill_dev_shm(void *context)
+{
+    if (!mount_small())
+        return NOT_PERMITTED;
+    *(bool *)context = true;
+    expect_nothing_left_of_a_queue_too_large();
+    expect_a_queue_to_work_on_without_room();
+    return 0;
+}
+
+START_TEST(enospc_is_a_full_dev_shm_and_leaves_nothing_behind)
+{
+    int status = 0;
+    bool mounted = false;
+    const pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0)
+        _exit(fill_dev_shm(&mounted));
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_PERMITTED) {
+        planted_skip("mounting a small /dev/shm is not permitted");
+        return;
+    }
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child failed: status %#x", status);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ text */
+
+START_TEST(every_code_has_a_text_of_its_own)
+{
+    static const int codes[] = {EAGAIN,       ETIMEDOUT, EINTR,     ENODATA, EOWNERDEAD, ESHUTDOWN, ESTALE,
+                                EBADMSG,      EPROTO,    EMSGSIZE,  ENOBUFS, ENOSPC,     EUSERS,    EEXIST,
+                                EBUSY,        ENOTEMPTY, EOVERFLOW, ENOENT,  EPERM,      EACCES,    EINVAL,
+                                ENAMETOOLONG, ECHILD,    ENOMEM,    EMFILE,  EFBIG,      ENOSYS};
+    const size_t count = sizeof(codes) / sizeof(codes[0]);
+    for (size_t i = 0; i < count; i++) {
+        const char *text = shmq_strerror(-codes[i]);
+        ck_assert_str_eq(text, shmq_strerror(codes[i]));
+        ck_assert_str_ne(text, "unknown error");
+        ck_assert_uint_gt(strlen(text), 5);
+        for (size_t j = 0; j < i; j++)
+            ck_assert_str_ne(text, shmq_strerror(-codes[j]));
+    }
+    ck_assert_str_eq(shmq_strerror(0), "success");
+    ck_assert_str_eq(shmq_strerror(-EIO), strerror(EIO));
+    ck_assert_str_eq(shmq_strerror(-99999), "unknown error");
+    ck_assert_str_eq(shmq_strerror(INT32_MIN), "unknown error");
+    ck_assert_str_eq(shmq_strerror(INT32_MAX), "unknown error");
+    ck_assert_str_eq(shmq_version(), SHMQ_VERSION_STRING);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ */
+
+static TCase *add_case(Suite *suite, const char *title)
+{
+    TCase *cases = tcase_create(title);
+    tcase_set_timeout(cases, planted_seconds(10));
+    tcase_add_checked_fixture(cases, set_up, tear_down);
+    suite_add_tcase(suite, cases);
+    return cases;
+}
+
+static void add_waits_and_ends(Suite *suite)
+{
+    TCase *waits = add_case(suite, "waits");
+    tcase_add_test(waits, eagain_is_for_who_would_not_wait);
+    tcase_add_test(waits, etimedout_comes_after_the_time);
+    tcase_add_test(waits, eintr_is_for_the_stop_flag);
+    tcase_add_test(waits, a_signal_alone_is_no_eintr);
+
+    TCase *ends = add_case(suite, "ends");
+    tcase_add_test(ends, enodata_is_the_end_of_stream);
+    tcase_add_test(ends, enodata_waits_until_everything_is_acknowledged);
+    tcase_add_test(ends, eownerdead_is_an_end_without_finishing);
+    tcase_add_test(ends, eshutdown_is_for_puts_after_the_end);
+    tcase_add_test(ends, eshutdown_now_is_for_gets_too);
+    tcase_add_test(ends, eshutdown_is_for_a_producer_that_has_finished);
+    tcase_add_test(ends, estale_is_for_who_had_it_open);
+    tcase_add_test(ends, estale_also_where_only_the_name_was_deleted);
+}
+
+static void add_arguments(Suite *suite)
+{
+    TCase *content = add_case(suite, "content and sizes");
+    tcase_add_test(content, ebadmsg_and_eproto_are_told_apart);
+    tcase_add_test(content, eoverflow_is_the_end_of_a_lane_s_positions);
+    tcase_add_test(content, emsgsize_is_longer_than_any_message_may_be);
+    tcase_add_test(content, enobufs_leaves_the_message_where_it_is);
+    tcase_add_test(content, eexist_is_a_queue_of_other_sizes);
+    tcase_add_test(content, eusers_when_all_lanes_or_seats_are_taken);
+    tcase_add_test(content, ebusy_while_others_are_attached);
+    tcase_add_test(content, ebusy_while_somebody_puts_the_same_source);
+    tcase_add_test(content, ebusy_while_messages_are_in_hand);
+    tcase_add_test(content, enotempty_while_messages_are_in_it);
+
+    TCase *arguments = add_case(suite, "names, arguments, roles");
+    tcase_add_test(arguments, enoent_where_there_is_no_queue);
+    tcase_add_test(arguments, enametoolong_and_einval_for_names);
+    tcase_add_test(arguments, the_longest_name_works);
+    tcase_add_test(arguments, einval_for_options_that_make_no_sense);
+    tcase_add_test(arguments, einval_for_the_wrong_role_and_for_no_handle);
+    tcase_add_test(arguments, einval_for_arguments_of_producers);
+    tcase_add_test(arguments, einval_for_arguments_of_consumers);
+    tcase_add_test(arguments, every_code_has_a_text_of_its_own);
+}
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("errors");
+    add_waits_and_ends(suite);
+    add_arguments(suite);
+    TCase *system = add_case(suite, "what the system refuses");
+    tcase_add_test(system, echild_is_for_a_handle_from_before_a_fork);
+    tcase_add_test(system, efbig_is_the_limit_of_file_sizes);
+    tcase_add_test(system, emfile_is_the_limit_of_open_files);
+    tcase_add_test(system, a_missing_semaphore_is_no_error);
+    tcase_add_test(system, enomem_is_the_limit_of_memory);
+    tcase_add_test(system, enospc_is_a_full_dev_shm_and_leaves_nothing_behind);
+    return suite;
+}
+
+int main(void)
+{
+    return planted_run(make_suite());
+}

@@ -1,0 +1,831 @@
+/* SPDX-License-Identifier: MIT */
+/* What the dead left in a queue, and what nobody of us would have written there: planted by hand in real queues.
+ */
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/ring.h"
+#include "common/seat.h"
+#include "tests/support/plain_ring.h"
+#include "tests/support/planted.h"
+
+#define MESSAGES 5u
+#define START 64u /* position of the first message: the lane's first lap begins there */
+#define SECOND INT64_C(1000000000)
+
+/* A queue of three seats with five messages, "0" to "4", of a cell each, whose producer left unfinished. */
+static struct planted queue;
+static const char *name;
+static char problems[4096];
+
+static struct shmq_options options_of(uint32_t prefetch)
+{
+    struct shmq_options options = planted_small();
+    options.seats = 3;
+    options.prefetch = prefetch;
+    return options;
+}
+
+static void set_up(void)
+{
+    const struct shmq_options options = options_of(0);
+    name = planted_name("content");
+    struct shmq *producer = planted_open(name, SHMQ_PRODUCER, &options);
+    for (uint32_t i = 0; i < MESSAGES; i++) {
+        const char text[] = {(char)('0' + i), '\0'};
+        planted_put(producer, text);
+    }
+    shmq_abandon(producer);
+    planted_map(&queue, name);
+}
+
+static void tear_down(void)
+{
+    planted_unmap(&queue);
+    ck_assert_int_eq(shmq_remove(name, true), 0);
+    ck_assert_int_eq(planted_files(name), 0);
+}
+
+static struct lane_control *lane(void)
+{
+    return planted_lane(&queue, 0);
+}
+
+static struct shmq *open_as(enum shmq_role role, uint32_t prefetch)
+{
+    const struct shmq_options options = options_of(prefetch);
+    return planted_open(name, role, &options);
+}
+
+/* ------------------------------------------------------------------ what is looked at */
+
+static void note_problem(void *context, const char *problem)
+{
+    char *notes = context;
+    const size_t used = strlen(notes);
+    (void)snprintf(notes + used, sizeof(problems) - used, "%s\n", problem);
+}
+
+/* What shmq_check says to an observer has these words in it; NULL: it has nothing to say. */
+static void expect_problem(const char *words)
+{
+    struct shmq *observer = planted_open(name, SHMQ_OBSERVER, NULL);
+    problems[0] = '\0';
+    const int error = shmq_check(observer, note_problem, problems);
+    ck_assert_int_eq(shmq_check(observer, NULL, NULL), error);
+    ck_assert_int_eq(shmq_close(observer), 0);
+    if (words == NULL)
+        ck_assert_msg(error == 0 && problems[0] == '\0', "%d: %s", error, problems);
+    else
+        ck_assert_msg(error == -EBADMSG && strstr(problems, words) != NULL, "%d: no '%s' in: %s", error, words,
+                      problems);
+}
+
+static void expect_producer(int code)
+{
+    struct shmq *producer;
+    const int error = shmq_open(&producer, name, SHMQ_PRODUCER, NULL);
+    ck_assert_msg(error == code, "a producer: %d instead of %d", error, code);
+    if (error == 0)
+        shmq_abandon(producer);
+}
+
+/* The first message, or why there is none. */
+static void expect_consumer(int code)
+{
+    struct shmq_message message;
+    struct shmq *consumer = open_as(SHMQ_CONSUMER, 0);
+    const int error = shmq_lease(consumer, &message, 3 * SECOND);
+    ck_assert_msg(error == code, "a consumer: %d instead of %d", error, code);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+}
+
+struct delivery {
+    char text;
+    uint32_t attempts;
+    bool redelivered;
+};
+
+static void expect_message(struct shmq *consumer, struct delivery expected)
+{
+    struct shmq_message message;
+    ck_assert_int_eq(shmq_lease(consumer, &message, 0), 0);
+    ck_assert_uint_eq(message.length, 1);
+    ck_assert_int_eq(*(const char *)message.data, expected.text);
+    ck_assert_uint_eq(message.attempts, expected.attempts);
+    ck_assert_int_eq(message.redelivered, expected.redelivered);
+    ck_assert_int_eq(shmq_acknowledge(consumer, 1), 0);
+}
+
+static void expect_empty(struct shmq *consumer)
+{
+    struct shmq_message message;
+    ck_assert_int_eq(shmq_lease(consumer, &message, 0), -EAGAIN);
+    ck_assert_int_eq(shmq_join(consumer, 0), 0);
+    ck_assert_int_eq(shmq_check(consumer, NULL, NULL), 0);
+}
+
+/* ------------------------------------------------------------------ a dead seat's lease */
+
+/* The word at @position and the seat's intent say that @seat holds @count messages there. */
+static void plant_lease(uint32_t seat, uint64_t position, uint32_t count, uint64_t progress)
+{
+    struct seat *s = &queue.seats[seat];
+    atomic_store(&s->intent_lane, 1);
+    atomic_store(&s->intent_position, position);
+    atomic_store(&s->progress, progress);
+    atomic_store(planted_lease(&queue, 0, position),
+                 lease_word(planted_format(&queue), position, count, seat, LEASE_TAKEN));
+    atomic_store(&lane()->claim, position + count);
+}
+
+START_TEST(the_next_consumer_takes_over_a_dead_one_s_batch_from_its_progress)
+{
+    plant_lease((uint32_t)_i, START, 4, progress_pack(0, 2));
+    expect_problem(NULL);
+    struct shmq *consumer = open_as(SHMQ_CONSUMER, 0);
+    expect_message(consumer, (struct delivery){'2', 1, true});
+    expect_message(consumer, (struct delivery){'3', 0, true});
+    expect_message(consumer, (struct delivery){'4', 0, false});
+    expect_empty(consumer);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+}
+END_TEST
+
+START_TEST(a_word_taken_by_one_who_died_before_it_moved_claim_counts)
+{
+    plant_lease((uint32_t)_i, START, 5, progress_pack(0, 0));
+    atomic_store(&lane()->claim, START);
+    struct shmq *consumer = open_as(SHMQ_CONSUMER, 0);
+    expect_message(consumer, (struct delivery){'0', 1, true});
+    for (char text = '1'; text <= '4'; text++)
+        expect_message(consumer, (struct delivery){text, 0, true});
+    expect_empty(consumer);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+}
+END_TEST
+
+START_TEST(each_death_adds_an_attempt_and_an_orderly_return_does_not)
+{
+    plant_lease(1, START, 5, progress_pack(7, 1));
+    for (uint32_t death = 1; death <= 3; death++) {
+        struct shmq_message message;
+        struct shmq *consumer = open_as(SHMQ_CONSUMER, 0);
+        ck_assert_int_eq(shmq_lease(consumer, &message, 0), 0);
+        ck_assert_int_eq(*(const char *)message.data, '1');
+        ck_assert_uint_eq(message.attempts, 7 + death);
+        ck_assert_int_eq(shmq_close(consumer), 0);
+        /* As if it had not left in order but died. */
+        const uint64_t progress = atomic_load(&queue.seats[1].progress);
+        ck_assert((progress & PROGRESS_RETURNED) != 0);
+        atomic_store(&queue.seats[1].progress, progress & ~PROGRESS_RETURNED);
+    }
+    atomic_fetch_or(&queue.seats[1].progress, PROGRESS_RETURNED);
+    struct shmq *consumer = open_as(SHMQ_CONSUMER, 0);
+    expect_message(consumer, (struct delivery){'1', 10, true});
+    ck_assert_int_eq(shmq_close(consumer), 0);
+}
+END_TEST
+
+START_TEST(attempts_stop_at_their_largest_number)
+{
+    plant_lease(1, START, 5, progress_pack(ATTEMPTS_MAX, 0));
+    struct shmq *consumer = open_as(SHMQ_CONSUMER, 0);
+    expect_message(consumer, (struct delivery){'0', ATTEMPTS_MAX, true});
+    ck_assert_int_eq(shmq_close(consumer), 0);
+}
+END_TEST
+
+START_TEST(two_dead_consumers_batches_are_both_taken_over)
+{
+    plant_lease(1, START, 2, progress_pack(0, 1));
+    plant_lease(2, START + 2, 3, progress_pack(0, 1));
+    struct shmq *consumer = open_as(SHMQ_CONSUMER, 0);
+    expect_message(consumer, (struct delivery){'1', 1, true});
+    expect_message(consumer, (struct delivery){'3', 1, true});
+    expect_message(consumer, (struct delivery){'4', 0, true});
+    expect_empty(consumer);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+}
+END_TEST
+
+static const uint64_t intents[] = {0, 1, START - 1, START, START + 1, START + 64, UINT64_MAX};
+#define INTENTS (int)(sizeof(intents) / sizeof(intents[0]))
+
+/* An intent is only what somebody was about to do. */
+START_TEST(an_intent_without_its_word_means_nothing)
+{
+    for (uint32_t seat = 0; seat < 3; seat++) {
+        atomic_store(&queue.seats[seat].intent_lane, 1);
+        atomic_store(&queue.seats[seat].intent_position, intents[_i]);
+        atomic_store(&queue.seats[seat].progress, progress_pack(2, 3));
+    }
+    expect_problem(NULL);
+    struct shmq *consumer = open_as(SHMQ_CONSUMER, 0);
+    for (char text = '0'; text <= '4'; text++)
+        expect_message(consumer, (struct delivery){text, 0, false});
+    expect_empty(consumer);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+}
+END_TEST
+
+START_TEST(a_lease_of_another_seat_is_not_taken_by_who_only_meant_to)
+{
+    plant_lease(1, START, 5, progress_pack(0, 4));
+    atomic_store(&queue.seats[0].intent_lane, 1); /* lost the race for the same batch */
+    atomic_store(&queue.seats[0].intent_position, START);
+    struct shmq *consumer = open_as(SHMQ_CONSUMER, 0);
+    expect_message(consumer, (struct delivery){'4', 1, true});
+    expect_empty(consumer);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+}
+END_TEST
+
+START_TEST(done_batches_that_nobody_reclaimed_are_reclaimed)
+{
+    plant_lease(1, START, 5, progress_pack(0, 0));
+    atomic_fetch_or(planted_lease(&queue, 0, START), LEASE_DONE);
+    expect_problem(NULL);
+    struct shmq *observer = planted_open(name, SHMQ_OBSERVER, NULL);
+    ck_assert_int_eq(shmq_join(observer, 0), 0); /* without writing anything */
+    ck_assert_uint_eq(atomic_load(&lane()->head), START);
+    ck_assert_int_eq(shmq_close(observer), 0);
+    struct shmq *consumer = open_as(SHMQ_CONSUMER, 0);
+    expect_empty(consumer);
+    ck_assert_uint_eq(atomic_load(&lane()->head), START + MESSAGES);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ a dead seat's hand */
+
+/* Message @position stands in the seat's buffer, as "h". */
+static void plant_hand(uint32_t seat, uint64_t position)
+{
+    struct seat *s = &queue.seats[seat];
+    *planted_hand(&queue, seat) = 'h';
+    atomic_store(&s->hand_lane, 0);
+    atomic_store(&s->hand_position, position);
+    atomic_store(&s->hand_record[0], atomic_load(&planted_record(&queue, 0, position)->word));
+    atomic_store(&s->hand_record[1], 4);
+    atomic_store(&s->hand_attempts, progress_pack(3, 0));
+    atomic_store(&s->hand_valid, 1);
+}
+
+START_TEST(a_full_hand_does_not_count_while_the_word_is_leased)
+{
+    plant_lease((uint32_t)_i, START, 5, progress_pack(0, 4));
+    plant_hand((uint32_t)_i, START + 4);
+    struct shmq *consumer = open_as(SHMQ_CONSUMER, 0);
+    expect_message(consumer, (struct delivery){'4', 1, true});
+    ck_assert_uint_eq(atomic_load(&queue.seats[_i].hand_valid), 0);
+    expect_empty(consumer);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+}
+END_TEST
+
+START_TEST(a_full_hand_counts_once_the_word_is_done)
+{
+    plant_lease((uint32_t)_i, START, 5, progress_pack(0, 4));
+    plant_hand((uint32_t)_i, START + 4);
+    atomic_fetch_or(planted_lease(&queue, 0, START), LEASE_DONE);
+    expect_problem(NULL);
+    struct shmq *consumer = open_as(SHMQ_CONSUMER, 0);
+    struct shmq_message message;
+    ck_assert_int_eq(shmq_join(consumer, 0), -EAGAIN); /* not acknowledged yet */
+    ck_assert_int_eq(shmq_lease(consumer, &message, 0), 0);
+    ck_assert_int_eq(*(const char *)message.data, 'h');
+    ck_assert_uint_eq((uintptr_t)message.data % 64, 0);
+    ck_assert_uint_eq(message.length, 1);
+    ck_assert_uint_eq(message.position, START + 4);
+    ck_assert_uint_eq(message.stream_offset, 4);
+    ck_assert_uint_eq(message.attempts, 4);
+    ck_assert(message.redelivered);
+    ck_assert_int_eq(shmq_acknowledge(consumer, 1), 0);
+    ck_assert_uint_eq(atomic_load(&queue.seats[_i].hand_valid), 0);
+    expect_empty(consumer);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+}
+END_TEST
+
+START_TEST(a_hand_that_makes_no_sense_is_refused)
+{
+    struct seat *s = &queue.seats[1];
+    for (int i = 0; i < 3; i++) {
+        plant_hand(1, START);
+        if (i == 0)
+            atomic_store(&s->hand_lane, 2);
+        if (i == 1)
+            atomic_store(&s->hand_record[0], 1025);
+        if (i == 2)
+            atomic_store(&s->hand_record[0], UINT32_MAX);
+        expect_problem("seat 1: the message in its hand makes no sense");
+        expect_consumer(-EBADMSG);
+    }
+    atomic_store(&s->hand_valid, 7);
+    expect_problem("seat 1: its hand is neither empty nor full");
+}
+END_TEST
+
+/* ------------------------------------------------------------------ damage, and what names it */
+
+START_TEST(a_good_queue_has_no_problems)
+{
+    expect_problem(NULL);
+    expect_consumer(0);
+    expect_problem(NULL);
+    expect_producer(0);
+    expect_problem(NULL);
+}
+END_TEST
+
+START_TEST(a_seat_that_acknowledged_more_than_it_had)
+{
+    plant_lease(1, START, 3, progress_pack(0, 3));
+    expect_problem("lane 0: at position 64: a seat acknowledged more messages than its batch has");
+    expect_consumer(-EBADMSG);
+}
+END_TEST
+
+START_TEST(a_seat_that_names_a_lane_which_does_not_exist)
+{
+    for (uint64_t number = 2; number < 4; number++) { /* not in use, not there */
+        atomic_store(&queue.seats[0].intent_lane, number);
+        atomic_store(&queue.seats[0].intent_position, START);
+        expect_problem(number == 2 ? "seat 0: names lane 1, which is not in use"
+                                   : "seat 0: names lane 2, which is not in use");
+        expect_consumer(-EBADMSG);
+    }
+}
+END_TEST
+
+START_TEST(a_length_beyond_the_tail)
+{
+    shared_u64 *word = &planted_record(&queue, 0, START + 4)->word;
+    atomic_fetch_add(word, 64);
+    expect_problem("lane 0: at position 68: a record's descriptor makes no sense");
+    struct shmq *consumer = open_as(SHMQ_CONSUMER, 4);
+    for (char text = '0'; text < '4'; text++) /* what is good is delivered */
+        expect_message(consumer, (struct delivery){text, 0, false});
+    struct shmq_message message;
+    ck_assert_int_eq(shmq_lease(consumer, &message, 3 * SECOND), -EBADMSG);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+}
+END_TEST
+
+START_TEST(a_length_beyond_the_largest_message)
+{
+    static const char longest[1024];
+    struct shmq *producer = open_as(SHMQ_PRODUCER, 0);
+    ck_assert_int_eq(shmq_put(producer, longest, sizeof(longest), 0), 0);
+    planted_put(producer, "behind it, so that one byte more is not beyond the tail");
+    shmq_abandon(producer);
+    atomic_fetch_add(&planted_record(&queue, 0, START + MESSAGES)->word, 1);
+    expect_problem("lane 0: at position 69: a record's descriptor makes no sense");
+    struct shmq *consumer = open_as(SHMQ_CONSUMER, MESSAGES);
+    for (char text = '0'; text <= '4'; text++)
+        expect_message(consumer, (struct delivery){text, 0, false});
+    struct shmq_message message;
+    ck_assert_int_eq(shmq_lease(consumer, &message, 3 * SECOND), -EBADMSG);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+}
+END_TEST
+
+/* It is refused, or was read before: but never believed. */
+START_TEST(a_descriptor_that_changes_while_its_message_is_leased)
+{
+    struct shmq_message message;
+    struct shmq *consumer = open_as(SHMQ_CONSUMER, 0);
+    ck_assert_int_eq(shmq_lease(consumer, &message, 0), 0);
+    atomic_store(&planted_record(&queue, 0, START + 1)->word, UINT64_MAX);
+    const int error = shmq_lease(consumer, &message, 0);
+    ck_assert(error == -EBADMSG || (error == 0 && message.length == 1));
+    expect_problem("lane 0: at position 65: a record's descriptor makes no sense");
+    ck_assert_int_eq(shmq_close(consumer), 0);
+}
+END_TEST
+
+/* Nobody leases more than SHMQ_PREFETCH_MAX; there is no room to keep them in. */
+START_TEST(a_batch_of_more_messages_than_any_lease_has)
+{
+    const char *large = planted_name("large");
+    struct shmq_options options = options_of(0);
+    struct shmq_message message;
+    options.capacity_bytes = 1 << 20; /* 16384 cells */
+    struct shmq *producer = planted_open(large, SHMQ_PRODUCER, &options);
+    struct planted planted;
+    for (uint32_t i = 0; i < 16000; i++)
+        planted_put(producer, "x");
+    planted_map(&planted, large);
+    const uint64_t start = atomic_load(&planted_lane(&planted, 0)->head);
+    atomic_store(&planted.seats[1].intent_lane, 1);
+    atomic_store(&planted.seats[1].intent_position, start);
+    atomic_store(planted_lease(&planted, 0, start),
+                 lease_word(planted_format(&planted), start, 16000, 1, LEASE_TAKEN));
+    struct shmq *consumer = planted_open(large, SHMQ_CONSUMER, &options);
+    const int error = shmq_lease(consumer, &message, 3 * SECOND);
+    ck_assert_msg(error == 0 || error == -EBADMSG, "%d", error);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+    ck_assert_int_eq(shmq_close(producer), 0);
+    planted_unmap(&planted);
+    ck_assert_int_eq(shmq_remove(large, true), 0);
+}
+END_TEST
+
+START_TEST(a_head_beyond_claim_and_tail)
+{
+    atomic_store(&lane()->head, START + 2);
+    expect_problem("lane 0: at position 66: head is beyond claim");
+    atomic_store(&lane()->claim, START + 5);
+    atomic_store(&lane()->head, START + 6);
+    expect_problem("lane 0: at position 70: head is beyond claim");
+    expect_producer(-EBADMSG);
+}
+END_TEST
+
+/* It will never be drained, so nobody must wait for that. */
+START_TEST(the_end_does_not_wait_for_a_head_beyond_tail)
+{
+    atomic_store(&lane()->claim, START + 5);
+    atomic_store(&lane()->head, START + 6);
+    atomic_store(&lane()->life, 1 << 8 | LANE_FINISHED);
+    struct shmq *observer = planted_open(name, SHMQ_OBSERVER, NULL);
+    ck_assert_int_eq(shmq_join(observer, 3 * SECOND), -EBADMSG);
+    ck_assert_int_eq(shmq_close(observer), 0);
+    struct shmq *consumer = open_as(SHMQ_CONSUMER, 0);
+    ck_assert_int_eq(shmq_join(consumer, 3 * SECOND), -EBADMSG);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+    expect_consumer(-EBADMSG);
+}
+END_TEST
+
+START_TEST(a_claim_beyond_tail)
+{
+    atomic_store(&lane()->claim, START + 6);
+    expect_problem("lane 0: at position 70: claim is beyond tail");
+    expect_consumer(-EBADMSG);
+}
+END_TEST
+
+START_TEST(a_head_before_the_first_position)
+{
+    atomic_store(&lane()->head, START - 1);
+    expect_problem("lane 0: at position 63: head is before the lane's first position");
+    atomic_store(&lane()->head, 0);
+    expect_problem("head is before the lane's first position");
+    expect_producer(-EBADMSG);
+}
+END_TEST
+
+START_TEST(a_tail_that_is_too_far_ahead)
+{
+    static const uint64_t tails[] = {START + 65, START + 100000};
+    for (size_t i = 0; i < 2; i++) {
+        atomic_store(&lane()->tail, tails[i]);
+        expect_problem("tail is more than a ring beyond head");
+        expect_producer(-EBADMSG);
+        expect_consumer(-EBADMSG);
+    }
+    atomic_store(&lane()->tail, UINT64_MAX);
+    expect_problem("tail is beyond the lane's last position");
+    expect_producer(-EBADMSG);
+    expect_consumer(-EBADMSG);
+}
+END_TEST
+
+START_TEST(a_tail_without_its_checkpoint)
+{
+    atomic_store(&lane()->checkpoints[0].tail, 1);
+    atomic_store(&lane()->checkpoints[1].tail, 2);
+    expect_problem("lane 0: no checkpoint belongs to tail 69");
+    expect_producer(-EBADMSG);
+    expect_consumer(0); /* what is committed is delivered */
+}
+END_TEST
+
+START_TEST(a_state_or_priority_of_a_lane_that_is_none)
+{
+    atomic_store(&lane()->life, 77);
+    expect_problem("lane 0: in use, but its state is 77");
+    atomic_store(&lane()->life, LANE_ACTIVE);
+    atomic_store(&lane()->priority, SHMQ_PRIORITIES);
+    expect_problem("lane 0: priority is none");
+    atomic_store(&lane()->priority, UINT32_MAX);
+    expect_consumer(0);
+}
+END_TEST
+
+START_TEST(a_lane_marked_used_that_does_not_exist)
+{
+    atomic_fetch_or(&queue.header->lanes_used[15], UINT64_C(1) << 63);
+    expect_problem("header: lane 1023 is marked used but does not exist");
+    expect_consumer(0);
+    expect_producer(0);
+}
+END_TEST
+
+START_TEST(a_lane_marked_used_that_was_never_made)
+{
+    atomic_fetch_or(&queue.header->lanes_used[0], 2);
+    expect_problem("lane 1: at position 0: head is before the lane's first position");
+    expect_consumer(0);
+    struct shmq *first = planted_open(name, SHMQ_PRODUCER, NULL);
+    struct shmq *second = planted_open(name, SHMQ_PRODUCER, NULL); /* makes it */
+    planted_put(second, "x");
+    expect_problem(NULL);
+    ck_assert_int_eq(shmq_close(first), 0);
+    ck_assert_int_eq(shmq_close(second), 0);
+}
+END_TEST
+
+START_TEST(a_batch_of_a_seat_that_does_not_exist)
+{
+    plant_lease(1, START, 2, 0);
+    atomic_store(planted_lease(&queue, 0, START), lease_word(planted_format(&queue), START, 2, 3, LEASE_TAKEN));
+    expect_problem("lane 0: at position 64: a lease names a seat that does not exist");
+}
+END_TEST
+
+START_TEST(a_batch_whose_seat_does_not_know_it)
+{
+    plant_lease(1, START, 2, 0);
+    atomic_store(&queue.seats[1].intent_position, START + 2);
+    expect_problem("lane 0: seat 1 holds position 64 but does not know it");
+}
+END_TEST
+
+START_TEST(a_batch_that_reaches_beyond_claim)
+{
+    plant_lease(1, START, 3, 0);
+    atomic_store(&lane()->claim, START + 1);
+    expect_problem("lane 0: at position 64: a batch reaches beyond claim");
+}
+END_TEST
+
+START_TEST(a_batch_that_reaches_beyond_tail)
+{
+    plant_lease(2, START, 6, 0);
+    atomic_store(&lane()->claim, START);
+    expect_consumer(-EBADMSG); /* takes it over, and finds no sixth message */
+    atomic_fetch_or(planted_lease(&queue, 0, START), LEASE_DONE);
+    expect_consumer(-EBADMSG);
+}
+END_TEST
+
+START_TEST(a_claimed_batch_without_a_word)
+{
+    atomic_store(&lane()->claim, START + 1);
+    expect_problem("lane 0: at position 64: a claimed batch has no lease word");
+}
+END_TEST
+
+START_TEST(a_header_that_changed_under_a_handle)
+{
+    struct shmq *observer = planted_open(name, SHMQ_OBSERVER, NULL);
+    const struct header was = *queue.header;
+    const struct {
+        void *field;
+        const char *words;
+    } changes[] = {
+        {&queue.header->magic, "magic, version or fingerprint has changed"},
+        {&queue.header->abi, "magic, version or fingerprint has changed"},
+        {&queue.header->fingerprint, "magic, version or fingerprint has changed"},
+        {&queue.header->queue_id, "the queue's id has changed"},
+        {&queue.header->capacity_bytes, "sizes have changed"},
+        {&queue.header->max_message_bytes, "sizes have changed"},
+        {&queue.header->object_bytes, "sizes have changed"},
+        {&queue.header->lanes, "sizes have changed"},
+        {&queue.header->seats, "sizes have changed"},
+        {&queue.header->page_bytes, "sizes have changed"},
+        {&queue.header->tick_ns, "sizes have changed"},
+        {&queue.header->state, "is none"},
+        {(unsigned char *)&queue.header->flags + 3, "unknown flags"},
+    };
+    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+        *(unsigned char *)changes[i].field ^= 0x40;
+        problems[0] = '\0';
+        ck_assert_int_eq(shmq_check(observer, note_problem, problems), -EBADMSG);
+        ck_assert_msg(strstr(problems, changes[i].words) != NULL, "no '%s' in: %s", changes[i].words, problems);
+        memcpy(queue.header, &was, offsetof(struct header, lanes_used));
+    }
+    ck_assert_int_eq(shmq_check(observer, NULL, NULL), 0);
+    ck_assert_int_eq(shmq_close(observer), 0);
+}
+END_TEST
+
+/* Sizes are never read again. */
+START_TEST(a_header_that_lies_later_misleads_nobody)
+{
+    struct shmq *producer = open_as(SHMQ_PRODUCER, 0);
+    struct shmq *consumer = open_as(SHMQ_CONSUMER, 0);
+    queue.header->capacity_bytes = UINT64_MAX;
+    queue.header->max_message_bytes = UINT64_MAX;
+    queue.header->lanes = UINT32_MAX;
+    queue.header->seats = UINT32_MAX;
+    struct shmq_stat stat;
+    ck_assert_int_eq(shmq_stat(producer, &stat), 0);
+    ck_assert_uint_eq(stat.lanes, 2);
+    planted_put(producer, "5");
+    for (char text = '0'; text <= '5'; text++)
+        expect_message(consumer, (struct delivery){text, 0, false});
+    ck_assert_int_eq(shmq_close(producer), 0);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ rubbish everywhere */
+
+static void expect_documented(int code)
+{
+    static const int documented[] = {0,        -EAGAIN,    -ETIMEDOUT, -ENODATA, -EOWNERDEAD, -ESHUTDOWN, -ESTALE,
+                                     -EBADMSG, -EOVERFLOW, -EMSGSIZE,  -EUSERS,  -EBUSY,      -ENOENT,    -EPROTO};
+    for (size_t i = 0; i < sizeof(documented) / sizeof(documented[0]); i++)
+        if (code == documented[i])
+            return;
+    ck_abort_msg("a code that nobody documents here: %d", code);
+}
+
+/* A word of the header behind its constants, of the seats, or of the lane. */
+static uint64_t *random_word(uint64_t dice)
+{
+    const struct {
+        void *start;
+        size_t bytes;
+    } parts[] = {
+        {(unsigned char *)queue.header + offsetof(struct header, membership),
+         sizeof(struct header) - offsetof(struct header, membership)},
+        {queue.seats, 3 * sizeof(struct seat)},
+        {lane(), sizeof(struct lane_control)},
+        {planted_lease(&queue, 0, 0), 64 * sizeof(uint64_t)},
+        {planted_record(&queue, 0, 0), 64 * sizeof(struct record)},
+        {&lane()->tail, 8},
+        {&lane()->head, 8},
+        {&lane()->claim, 8},
+    };
+    const size_t part = dice % (sizeof(parts) / sizeof(parts[0]));
+    return (uint64_t *)parts[part].start + (dice >> 8) % (parts[part].bytes / 8);
+}
+
+static void damage(uint64_t *random)
+{
+    uint64_t *word = random_word(plain_random(random));
+    const uint64_t dice = plain_random(random);
+    const uint64_t values[] = {*word ^ UINT64_C(1) << (dice >> 8 & 63), plain_random(random), *word + dice % 9 - 4,
+                               dice % 70, 1};
+    *word = values[(dice >> 20) % (sizeof(values) / sizeof(values[0]))];
+}
+
+static void use_consumer(struct shmq *consumer)
+{
+    struct shmq_message messages[4];
+    size_t count = 0;
+    char buffer[1024];
+    size_t length;
+    int error = shmq_lease_many(consumer, messages, 4, &count, 1000000);
+    expect_documented(error);
+    for (size_t i = 0; error == 0 && i < count; i++) {
+        ck_assert_uint_le(messages[i].length, sizeof(buffer));
+        memcpy(buffer, messages[i].data, messages[i].length);
+    }
+    if (error == 0) {
+        expect_documented(shmq_fail(consumer, NULL));
+        expect_documented(shmq_hold(consumer, &messages[count - 1]));
+        expect_documented(shmq_acknowledge(consumer, count));
+    }
+    expect_documented(shmq_get(consumer, buffer, sizeof(buffer), &length, 0));
+    expect_documented(shmq_join(consumer, 1000000));
+}
+
+static void observe(void)
+{
+    struct shmq *observer;
+    struct shmq_stat stat;
+    struct shmq_lane_stat lane_stat;
+    struct shmq_seat_stat seat_stat;
+    const int error = shmq_open(&observer, name, SHMQ_OBSERVER, NULL);
+    expect_documented(error);
+    if (error != 0)
+        return;
+    expect_documented(shmq_check(observer, NULL, NULL));
+    expect_documented(shmq_stat(observer, &stat));
+    for (uint32_t i = 0; i < 2; i++)
+        expect_documented(shmq_stat_lane(observer, i, &lane_stat));
+    for (uint32_t i = 0; i < 3; i++)
+        expect_documented(shmq_stat_seat(observer, i, &seat_stat));
+    expect_documented(shmq_join(observer, 0));
+    ck_assert_int_eq(shmq_close(observer), 0);
+}
+
+/* Handles that were there before the damage, and handles that come after it. */
+static void use_everything(struct shmq *producer, struct shmq *consumer)
+{
+    struct shmq *late;
+    const struct shmq_options options = options_of(3);
+    expect_documented(shmq_put(producer, "some text", 9, 1000000));
+    use_consumer(consumer);
+    observe();
+    int error = shmq_open(&late, name, SHMQ_CONSUMER, &options);
+    expect_documented(error);
+    if (error == 0) {
+        use_consumer(late);
+        expect_documented(shmq_close(late));
+    }
+    error = shmq_open(&late, name, SHMQ_PRODUCER, &options);
+    expect_documented(error);
+    if (error == 0) {
+        expect_documented(shmq_put(late, "more", 4, 1000000));
+        expect_documented(shmq_close(late));
+    }
+}
+
+START_TEST(rubbish_anywhere_is_an_error_and_never_the_end_of_a_process)
+{
+    uint64_t random = (uint64_t)_i;
+    for (int round = 0; round < 60; round++) {
+        struct shmq *producer = open_as(SHMQ_PRODUCER, 0);
+        struct shmq *consumer = open_as(SHMQ_CONSUMER, 3);
+        for (int step = 0; step < 5; step++) {
+            damage(&random);
+            use_everything(producer, consumer);
+        }
+        expect_documented(shmq_close(producer));
+        expect_documented(shmq_close(consumer));
+        planted_unmap(&queue);
+        ck_assert_int_eq(shmq_remove(name, true), 0);
+        set_up();
+    }
+}
+END_TEST
+
+/* ------------------------------------------------------------------ */
+
+static TCase *add_case(Suite *suite, const char *title, double seconds)
+{
+    TCase *cases = tcase_create(title);
+    tcase_set_timeout(cases, planted_seconds(seconds));
+    tcase_add_checked_fixture(cases, set_up, tear_down);
+    suite_add_tcase(suite, cases);
+    return cases;
+}
+
+static void add_the_dead(Suite *suite)
+{
+    TCase *dead = add_case(suite, "what the dead left", 5);
+    tcase_add_loop_test(dead, the_next_consumer_takes_over_a_dead_one_s_batch_from_its_progress, 0, 3);
+    tcase_add_loop_test(dead, a_word_taken_by_one_who_died_before_it_moved_claim_counts, 0, 3);
+    tcase_add_test(dead, each_death_adds_an_attempt_and_an_orderly_return_does_not);
+    tcase_add_test(dead, attempts_stop_at_their_largest_number);
+    tcase_add_test(dead, two_dead_consumers_batches_are_both_taken_over);
+    tcase_add_loop_test(dead, an_intent_without_its_word_means_nothing, 0, INTENTS);
+    tcase_add_test(dead, a_lease_of_another_seat_is_not_taken_by_who_only_meant_to);
+    tcase_add_test(dead, done_batches_that_nobody_reclaimed_are_reclaimed);
+    tcase_add_loop_test(dead, a_full_hand_does_not_count_while_the_word_is_leased, 0, 3);
+    tcase_add_loop_test(dead, a_full_hand_counts_once_the_word_is_done, 0, 3);
+}
+
+static void add_damage(Suite *suite)
+{
+    TCase *damaged = add_case(suite, "damage is named", 5);
+    tcase_add_test(damaged, a_hand_that_makes_no_sense_is_refused);
+    tcase_add_test(damaged, a_good_queue_has_no_problems);
+    tcase_add_test(damaged, a_seat_that_acknowledged_more_than_it_had);
+    tcase_add_test(damaged, a_seat_that_names_a_lane_which_does_not_exist);
+    tcase_add_test(damaged, a_length_beyond_the_tail);
+    tcase_add_test(damaged, a_length_beyond_the_largest_message);
+    tcase_add_test(damaged, a_descriptor_that_changes_while_its_message_is_leased);
+    tcase_add_test(damaged, a_batch_of_more_messages_than_any_lease_has);
+    tcase_add_test(damaged, a_head_beyond_claim_and_tail);
+    tcase_add_test(damaged, the_end_does_not_wait_for_a_head_beyond_tail);
+    tcase_add_test(damaged, a_claim_beyond_tail);
+    tcase_add_test(damaged, a_head_before_the_first_position);
+    tcase_add_test(damaged, a_tail_that_is_too_far_ahead);
+    tcase_add_test(damaged, a_tail_without_its_checkpoint);
+    tcase_add_test(damaged, a_state_or_priority_of_a_lane_that_is_none);
+    tcase_add_test(damaged, a_lane_marked_used_that_does_not_exist);
+    tcase_add_test(damaged, a_lane_marked_used_that_was_never_made);
+    tcase_add_test(damaged, a_batch_of_a_seat_that_does_not_exist);
+    tcase_add_test(damaged, a_batch_whose_seat_does_not_know_it);
+    tcase_add_test(damaged, a_batch_that_reaches_beyond_claim);
+    tcase_add_test(damaged, a_batch_that_reaches_beyond_tail);
+    tcase_add_test(damaged, a_claimed_batch_without_a_word);
+    tcase_add_test(damaged, a_header_that_changed_under_a_handle);
+    tcase_add_test(damaged, a_header_that_lies_later_misleads_nobody);
+}
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("planted content");
+    add_the_dead(suite);
+    add_damage(suite);
+    TCase *rubbish = add_case(suite, "rubbish", 30);
+    tcase_add_loop_test(rubbish, rubbish_anywhere_is_an_error_and_never_the_end_of_a_process, 0, 10);
+    return suite;
+}
+
+int main(void)
+{
+    return planted_run(make_suite());
+}
