@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <limits.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -42,7 +43,7 @@ static const struct {
 
 const char *shmq_strerror(int code)
 {
-    const int positive = code < 0 ? -code : code;
+    const int positive = code < 0 && code != INT_MIN ? -code : code;
     for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++)
         if (meanings[i].code == positive)
             return meanings[i].text;

@@ -47,11 +47,15 @@ static mode_t wanted_mode(const struct shmq_options *options)
 /* Options that no queue could be made with are an error even where one exists. */
 static int check_options(const struct shmq_options *options)
 {
+    struct shmq_options alone = *options;
     struct parameters parameters;
     struct geometry geometry;
     if ((options->mode & ~0664u) != 0 || (options->mode != 0 && (options->mode & 0600) != 0600))
         return -EINVAL;
-    const int error = default_parameters(options, &parameters);
+    /* Without a capacity it is the existing queue's, if there is one, that a message has to fit into. */
+    if (alone.capacity_bytes == 0)
+        alone.capacity_bytes = CAPACITY_MAX;
+    const int error = default_parameters(&alone, &parameters);
     return error != 0 ? error : geometry_compute(&parameters, &geometry);
 }
 

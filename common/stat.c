@@ -131,7 +131,7 @@ static int add_lanes(struct shmq *handle, struct shmq_stat *stat)
 {
     int result = 0;
     for (uint32_t i = 0; i < stat->lanes; i++) {
-        struct shmq_lane_stat lane;
+        struct shmq_lane_stat lane = {0};
         const int error = shmq_stat_lane(handle, i, &lane);
         if (error != 0)
             result = error;

@@ -35,8 +35,8 @@ enum flow input_open(struct input *input, struct outlet *outlet, const char *pat
 enum flow input_read(struct input *input, struct outlet *outlet, void *buffer, size_t size, size_t *got);
 /*
  * Closes it. Bytes from @unused on were read but not put: stdin is wound back to them, if it can be,
- * so that the next program finds them; else they are gone, which after a signal is a failure: exit status 0 says that
- * everything that was read is in the queue. Returns @flow, or that failure.
+ * so that the next program finds them; else they are gone, which after a signal is a failure: exit status 0 says
+ * that everything that was read is in the queue. Returns @flow, or that failure.
  */
 enum flow input_close(struct input *input, struct outlet *outlet, uint64_t unused, enum flow flow);
 

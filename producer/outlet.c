@@ -61,6 +61,7 @@ enum flow outlet_open(struct outlet *outlet, const struct options *options, uint
     how.source_id = source_id;
     how.stop = &stop_requested;
     int error = shmq_open(&outlet->queue, outlet->name, SHMQ_PRODUCER, &how);
+    options_explain(&options->common, error);
     if (error != 0)
         return fail_queue(outlet, "cannot be opened", error);
     struct shmq_stat stat;

@@ -150,6 +150,7 @@ remove_queues() {
 
 clean_up() {
     local status=$? pid
+    [[ $BASHPID == "$$" ]] || exit # a child that is ended before its exec has this trap, too
     trap '' INT TERM
     for pid in $(jobs -p); do
         kill -KILL "$pid" 2>/dev/null

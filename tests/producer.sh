@@ -650,6 +650,9 @@ check_match 'says that sizes are different' "^producer: queue '$queue': .*exists
 check_status '--block larger than the messages of a queue: exit 1' 1 put --block 1001 </dev/null
 check_match 'says so' '^producer: --block: .*1000 bytes' "$scratch/err"
 next_queue
+put -q --capacity 16M --max-message 10M -- a
+check_status 'a largest message that is above the default capacity, but not above the real one' 0 put --max-message 10M -- b
+next_queue
 put -q -- a
 check_equal 'defaults' '8388608 2097152 16 64 0600' "$(for field in capacity_bytes max_message_bytes lanes seats mode; do
     queue_field "$queue" "$field"

@@ -185,6 +185,21 @@ START_TEST(a_producer_may_die_at_every_instruction_of_publishing)
 }
 END_TEST
 
+/* Its first checkpoint must not be written over the one that the tail belongs to. */
+START_TEST(a_successor_may_die_at_every_instruction_of_its_first_publishing)
+{
+    for (int puts = 1; puts <= 2; puts++) {
+        struct plain_ring plain;
+        story_start(&plain, _i);
+        for (int i = 0; i < puts; i++)
+            story_put(1);
+        story.producer = plain_producer(&plain);
+        story_expect(&plain, 3);
+        tell(&plain, publish_three, 4);
+    }
+}
+END_TEST
+
 /* The first two stores of a checkpoint may come in any order; the tails come after them, one after the other. */
 START_TEST(a_checkpoint_cut_off_at_any_store_belongs_to_no_tail)
 {
@@ -308,6 +323,7 @@ static Suite *make_suite(void)
     TCase *dying = tcase_create("death at every instruction");
     tcase_set_timeout(dying, planted_seconds(20));
     tcase_add_loop_test(dying, a_producer_may_die_at_every_instruction_of_publishing, 0, PLAIN_STARTS);
+    tcase_add_loop_test(dying, a_successor_may_die_at_every_instruction_of_its_first_publishing, 0, PLAIN_STARTS);
     tcase_add_loop_test(dying, a_checkpoint_cut_off_at_any_store_belongs_to_no_tail, 0, PLAIN_STARTS);
     tcase_add_loop_test(dying, a_consumer_may_die_at_every_instruction_of_leasing, 0, PLAIN_STARTS);
     tcase_add_loop_test(dying, a_consumer_may_die_at_every_instruction_of_leasing_behind_a_dead_one, 0,

@@ -133,34 +133,6 @@ START_TEST(get_is_woken_by_a_put)
 }
 END_TEST
 
-/* So many that some hit the moment between the last look and saying so. */
-#define MOMENTS 30000
-
-/* Busy for anything up to 60 us: about as long as it takes to give up spinning and to fall asleep. */
-static void pass_a_moment(void)
-{
-    const int64_t end = process_now_ns() + random() % 60000;
-    while (process_now_ns() < end)
-        ;
-}
-
-START_TEST(get_is_woken_at_any_moment_of_falling_asleep)
-{
-    struct process consumer;
-    use_queue("any-moment");
-    struct shmq *producer = test_queue_open(queue, SHMQ_PRODUCER, &slow_tick);
-    process_start(&consumer, get_for_ever, NULL);
-    for (uint64_t i = 0; i < MOMENTS; i++) {
-        pass_a_moment();
-        ck_assert_int_eq(test_queue_put(producer, i, 0), 0);
-        ck_assert_uint_eq(hear_promptly(&consumer), i);
-    }
-    process_kill(&consumer);
-    ck_assert_int_eq(shmq_close(producer), 0);
-    test_queue_remove(queue);
-}
-END_TEST
-
 START_TEST(two_producers_wake_three_consumers)
 {
     struct process consumers[3];
@@ -271,24 +243,6 @@ START_TEST(put_is_woken_when_there_is_room)
 }
 END_TEST
 
-START_TEST(put_is_woken_at_any_moment_of_falling_asleep)
-{
-    struct process producer;
-    use_queue("put-moment");
-    struct shmq *consumer = test_queue_open(queue, SHMQ_CONSUMER, &slow_tick);
-    process_start(&producer, fill_for_ever, NULL);
-    ck_assert_uint_eq(hear_promptly(&producer), 0);
-    for (int round = 0; round < MOMENTS; round++) {
-        pass_a_moment();
-        take_block(consumer);
-        ck_assert_uint_eq(hear_promptly(&producer), 0);
-    }
-    process_kill(&producer);
-    ck_assert_int_eq(shmq_close(consumer), 0);
-    test_queue_remove(queue);
-}
-END_TEST
-
 /* Each lane's producer sleeps on its own semaphore. */
 START_TEST(each_blocked_producer_is_woken_by_its_own_lane)
 {
@@ -309,6 +263,100 @@ START_TEST(each_blocked_producer_is_woken_by_its_own_lane)
     }
     for (size_t i = 0; i < 2; i++)
         process_kill(&producers[i]);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+    test_queue_remove(queue);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ at any moment of falling asleep */
+
+/* So many that some hit the moment between the last look and saying so. */
+#define MOMENTS 20000
+
+/* Through shared memory and without sleeping: a pipe would take longer than falling asleep does. */
+struct rounds {
+    _Atomic uint64_t done; /* W: the child, right before it waits again */
+};
+
+static void get_in_rounds(void *context)
+{
+    struct rounds *rounds = context;
+    const struct shmq_options options = {.follow = true};
+    struct shmq *handle;
+    uint64_t number;
+    process_require_equal(shmq_open(&handle, queue, SHMQ_CONSUMER, &options), 0);
+    for (uint64_t i = 0; i < MOMENTS; i++) {
+        process_require_equal(test_queue_get(handle, &number, SHMQ_FOREVER), 0);
+        process_require_equal(number, i);
+        atomic_store(&rounds->done, i + 1);
+    }
+    process_require_equal(shmq_close(handle), 0);
+}
+
+/* Each message fills the lane, so that the next one has to wait. */
+static void put_in_rounds(void *context)
+{
+    struct rounds *rounds = context;
+    unsigned char message[4096] = {0};
+    struct shmq *handle;
+    process_require_equal(shmq_open(&handle, queue, SHMQ_PRODUCER, &attach_only), 0);
+    for (uint64_t i = 0; i < MOMENTS; i++) {
+        process_require_equal(shmq_put(handle, message, sizeof(message), SHMQ_FOREVER), 0);
+        atomic_store(&rounds->done, i + 1);
+    }
+    process_require_equal(shmq_close(handle), 0);
+}
+
+static void wait_for_round(struct rounds *rounds, uint64_t done)
+{
+    const int64_t deadline = process_now_ns() + process_stretched_ms(PROMPT_MS) * MS;
+    while (atomic_load(&rounds->done) < done)
+        ck_assert_msg(process_now_ns() < deadline, "not woken in round %d", (int)done);
+}
+
+/*
+ * Busy for a moment that is short, to hit falling asleep, or long, to teach the sleeper that spinning for so long
+ * does not pay: so that it goes on falling asleep after a short moment.
+ */
+static void pass_a_moment(void)
+{
+    const int64_t now = process_now_ns();
+    const int64_t end = now + (random() % 4 != 0 ? random() % 20000 : 110000 + random() % 50000);
+    while (process_now_ns() < end)
+        ;
+}
+
+START_TEST(get_is_woken_at_any_moment_of_falling_asleep)
+{
+    struct process consumer;
+    use_queue("get-moment");
+    struct rounds *rounds = process_share(sizeof(*rounds));
+    struct shmq *producer = test_queue_open(queue, SHMQ_PRODUCER, &slow_tick);
+    process_start(&consumer, get_in_rounds, rounds);
+    for (uint64_t i = 0; i < MOMENTS; i++) {
+        wait_for_round(rounds, i);
+        pass_a_moment();
+        ck_assert_int_eq(test_queue_put(producer, i, 0), 0);
+    }
+    process_expect_success(&consumer);
+    ck_assert_int_eq(shmq_close(producer), 0);
+    test_queue_remove(queue);
+}
+END_TEST
+
+START_TEST(put_is_woken_at_any_moment_of_falling_asleep)
+{
+    struct process producer;
+    use_queue("put-moment");
+    struct rounds *rounds = process_share(sizeof(*rounds));
+    struct shmq *consumer = test_queue_open(queue, SHMQ_CONSUMER, &slow_tick);
+    process_start(&producer, put_in_rounds, rounds);
+    for (uint64_t i = 0; i < MOMENTS; i++) {
+        wait_for_round(rounds, i + 1);
+        pass_a_moment();
+        take_block(consumer);
+    }
+    process_expect_success(&producer);
     ck_assert_int_eq(shmq_close(consumer), 0);
     test_queue_remove(queue);
 }

@@ -205,9 +205,8 @@ void options_take_common(struct common_options *options, int code, const char *a
 }
 
 /* A message has to fit into a lane; capacities are rounded up to a power of two. */
-static void check_sizes(const struct shmq_options *options)
+static void check_sizes(const struct shmq_options *options, uint64_t capacity)
 {
-    const uint64_t capacity = options->capacity_bytes != 0 ? options->capacity_bytes : DEFAULT_CAPACITY_BYTES;
     uint64_t rounded = 4096;
     while (rounded < capacity && rounded < UINT64_C(1) << 62)
         rounded *= 2;
@@ -216,9 +215,16 @@ static void check_sizes(const struct shmq_options *options)
                       rounded);
 }
 
+void options_explain(const struct common_options *options, int error)
+{
+    if (error == -EINVAL && options->shmq.capacity_bytes == 0)
+        check_sizes(&options->shmq, DEFAULT_CAPACITY_BYTES);
+}
+
 void options_finish(struct common_options *options)
 {
-    check_sizes(&options->shmq);
+    if (options->shmq.capacity_bytes != 0)
+        check_sizes(&options->shmq, options->shmq.capacity_bytes);
     switch (shmq_name_check(options->queue)) {
     case 0:
         break;

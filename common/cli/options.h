@@ -69,6 +69,9 @@ void options_take_common(struct common_options *options, int code, const char *a
 /* Checks what can be checked once all are read (the queue's name); ends with EXIT_USAGE if it is bad. */
 void options_finish(struct common_options *options);
 
+/* Ends with EXIT_USAGE if the library's @error comes from options that only make no sense for a new queue. */
+void options_explain(const struct common_options *options, int error);
+
 /* Reports "--NAME VALUE: why (what is allowed)" and "Try 'PROGRAM --help'."; ends with EXIT_USAGE. */
 _Noreturn void options_bad(const char *name, const char *value, const char *allowed);
 /* Reports any other usage error in the same way. */
