@@ -137,7 +137,8 @@ $(out)/tests/tool_%: $(obj)/tests/tool_%.o $(obj)/libtest.a $(obj)/libcli.a $(ou
 	@mkdir -p $(@D)
 	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libraries)
 
-bench: all $(benches) ## the benchmarks, in build/bench/
+bench: all $(benches) ## build the benchmarks and run them side by side (bench/bench.sh --help)
+	bench/bench.sh --build-dir $(out)
 
 $(out)/bench/%: $(obj)/bench/%.o $(obj)/libbench.a $(obj)/libcli.a $(out)/libshmq.a $(stamp)
 	@mkdir -p $(@D)

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The plain way to use a queue: put and get, one message a call. */
+
+#include "bench/support/queue.h"
+
+int main(int argc, char **argv)
+{
+    static const struct contender contender =
+        QUEUE_CONTENDER("shmq_single", queue_prepare, queue_put_each, queue_get_each);
+    return bench_run(argc, argv, &contender);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench/support/payload.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* The block is one lap of the sender's buffer: small enough to stay in the first-level cache where messages are.
+ */
+int source_init(struct source *source, size_t size)
+{
+    const size_t fits = SOURCE_BYTES / size;
+    *source = (struct source){.size = size};
+    source->room = fits < 1 ? 1 : fits < SOURCE_MESSAGES ? (uint32_t)fits : SOURCE_MESSAGES;
+    source->taken = source->room;
+    source->bytes = aligned_alloc(64, (size * source->room + 63) & ~(size_t)63);
+    if (source->bytes == NULL)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < source->room; i++) {
+        source->block[i] = (struct iovec){.iov_base = source->bytes + i * size, .iov_len = size};
+        payload_write(source->block[i].iov_base, size, 0);
+    }
+    return 0;
+}
+
+/* Only the numbers differ from what the block held before. */
+void source_refill(struct source *source)
+{
+    for (uint32_t i = 0; i < source->room; i++) {
+        uint64_t *words = source->block[i].iov_base;
+        for (size_t w = 0; w < source->size / sizeof(uint64_t); w += PAYLOAD_CELL_WORDS)
+            words[w] = payload_word(source->next, w);
+        source->next++;
+    }
+    source->taken = 0;
+}
+
+void checker_init(struct checker *checker, size_t size)
+{
+    *checker = (struct checker){.size = size};
+    const size_t words = size / sizeof(uint64_t);
+    checker->cells = (words + PAYLOAD_CELL_WORDS - 1) / PAYLOAD_CELL_WORDS;
+    for (size_t i = 0; i < words; i++)
+        checker->sum += payload_word(0, i);
+}

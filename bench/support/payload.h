@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BENCH_PAYLOAD_H
+#define BENCH_PAYLOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+/*
+ * What is sent: 64-bit words, of which the first of every 64 bytes bears the message's number, so that a line of
+ * an earlier message in the same place is found out. The receiver reads every word: it sums them up.
+ */
+
+enum { PAYLOAD_CELL_WORDS = 8 };
+#define PAYLOAD_STEP UINT64_C(0x9e3779b97f4a7c15)
+
+static inline uint64_t payload_word(uint64_t number, size_t index)
+{
+    return index % PAYLOAD_CELL_WORDS == 0 ? number + index : (index + 1) * PAYLOAD_STEP;
+}
+
+static inline void payload_write(void *where, size_t size, uint64_t number)
+{
+    uint64_t *words = where;
+    const size_t count = size / sizeof(uint64_t);
+    uint64_t other = 0;
+    for (size_t i = 0; i < count; i += PAYLOAD_CELL_WORDS) {
+        words[i] = payload_word(number, i);
+        other += PAYLOAD_STEP;
+        for (size_t j = i + 1; j < i + PAYLOAD_CELL_WORDS && j < count; j++)
+            words[j] = other += PAYLOAD_STEP;
+    }
+}
+
+static inline uint64_t payload_sum(const void *where, size_t size)
+{
+    const uint64_t *words = where;
+    const size_t count = size / sizeof(uint64_t);
+    uint64_t a = 0, b = 0;
+    size_t i = 0;
+    for (; i + 8 <= count; i += 8) {
+        a += words[i] + words[i + 1] + words[i + 2] + words[i + 3];
+        b += words[i + 4] + words[i + 5] + words[i + 6] + words[i + 7];
+    }
+    for (; i < count; i++)
+        a += words[i];
+    return a + b;
+}
+
+/* ------------------------------------------------------------------ the sending side */
+
+#define SOURCE_MESSAGES 64
+#define SOURCE_BYTES 32768
+
+/*
+ * The sender's own buffer: a block of messages that is filled anew when all of it was sent, as a program does that
+ * reads its input in blocks. Filling is part of the measured work, and the same for all who copy.
+ */
+struct source {
+    size_t size;
+    uint64_t next; /* number of the next message to be filled in */
+    uint32_t room;
+    uint32_t taken;
+    struct iovec block[SOURCE_MESSAGES];
+    unsigned char *bytes;
+};
+
+void source_refill(struct source *source);
+
+static inline const void *source_take(struct source *source)
+{
+    if (source->taken == source->room)
+        source_refill(source);
+    return source->block[source->taken++].iov_base;
+}
+
+/* Up to @most messages at once. Return: how many; at least 1. */
+static inline uint32_t source_take_many(struct source *source, uint64_t most, const struct iovec **messages)
+{
+    if (source->taken == source->room)
+        source_refill(source);
+    const uint32_t left = source->room - source->taken;
+    const uint32_t taken = most < left ? (uint32_t)most : left;
+    *messages = &source->block[source->taken];
+    source->taken += taken;
+    return taken;
+}
+
+/* For who writes the messages where they are to be, without the block. */
+static inline uint64_t source_number(struct source *source)
+{
+    return source->next++;
+}
+
+/* ------------------------------------------------------------------ the receiving side */
+
+struct checker {
+    size_t size;
+    uint64_t next;  /* number of the next message */
+    uint64_t sum;   /* of a message 0 */
+    uint64_t cells; /* words of a message that bear its number */
+    uint64_t bad;   /* messages of wrong length, number or content */
+};
+
+/* Reads all of a message. A wrong one is counted: the loop being measured has no other way out. */
+static inline void checker_take(struct checker *checker, const void *data, size_t length)
+{
+    const bool right = length == checker->size && *(const uint64_t *)data == checker->next &&
+                       payload_sum(data, length) == checker->sum + checker->cells * checker->next;
+    checker->bad += !right;
+    checker->next++;
+}
+
+int source_init(struct source *source, size_t size);
+void checker_init(struct checker *checker, size_t size);
+
+#endif
