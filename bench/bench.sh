@@ -10,9 +10,10 @@ seconds=0.3
 idle_seconds=10
 sizes=(16 64 256 1024 16384 65536)
 # The first is what the others are compared with.
-contenders=(raw shmq_single shmq_batch shmq_in_place shmq_fences pipe)
+contenders=(raw raw_tuned shmq_single shmq_batch shmq_in_place shmq_fences pipe)
 cpus=0,1
 csv=''
+realtime=0
 scratch=''
 
 print_help() {
@@ -29,6 +30,8 @@ Tables in Markdown on stdout; medians over the rounds.
   --idle S         how long a waiting consumer is looked at; 0 for not at all (10)
   --cpus P,C       processors of producer and consumer (0,1)
   --csv FILE       every single measurement; - for stdout, instead of the tables
+  --realtime       with a realtime priority (chrt -f 1), and a rest after each measurement: what else the machine
+                   does is held up a little instead of disturbing. Needs root
   --build-dir DIR  where make put the programs (build)
 END
 }
@@ -51,6 +54,7 @@ read_options() {
         shift
         case $option in
         -h | --help) print_help; exit 0 ;;
+        --realtime) realtime=1; continue ;;
         --*=*) value=${option#*=} option=${option%%=*} ;;
         --*) (($#)) || usage_error "$option: needs a value"; value=$1; shift ;;
         -*) usage_error "$option: unknown option" ;;
@@ -84,13 +88,22 @@ check_programs() {
     (($(nproc) > 1)) || die 1 "one processor only: there is nothing to measure"
 }
 
+run() { # COMMAND...
+    if ((realtime)); then
+        sleep "$seconds"
+        chrt -f 1 "$@"
+    else
+        "$@"
+    fi
+}
+
 # The whole matrix: lines of contender,bytes,... with the round in front.
 measure() {
     local round size name line
     for ((round = 1; round <= rounds; round++)); do
         for size in "${sizes[@]}"; do
             for name in "${contenders[@]}"; do
-                line=$("$build/bench/$name" --size "$size" --seconds "$seconds" --cpus "$cpus") ||
+                line=$(run "$build/bench/$name" --size "$size" --seconds "$seconds" --cpus "$cpus") ||
                     die 1 "$name: failed with messages of $size bytes"
                 printf '%d,%s\n' "$round" "$line"
             done

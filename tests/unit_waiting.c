@@ -271,7 +271,7 @@ END_TEST
 /* ------------------------------------------------------------------ at any moment of falling asleep */
 
 /* So many that some hit the moment between the last look and saying so. */
-#define MOMENTS 20000
+#define MOMENTS 10000
 
 /* Through shared memory and without sleeping: a pipe would take longer than falling asleep does. */
 struct rounds {
