@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/uio.h>
 
 /*
@@ -12,25 +13,26 @@
  * an earlier message in the same place is found out. The receiver reads every word: it sums them up.
  */
 
-enum { PAYLOAD_CELL_WORDS = 8 };
-#define PAYLOAD_STEP UINT64_C(0x9e3779b97f4a7c15)
+#define PAYLOAD_CELL_WORDS 8
+/* A cell of message 0. */
+extern const uint64_t payload_pattern[PAYLOAD_CELL_WORDS];
 
 static inline uint64_t payload_word(uint64_t number, size_t index)
 {
-    return index % PAYLOAD_CELL_WORDS == 0 ? number + index : (index + 1) * PAYLOAD_STEP;
+    return index % PAYLOAD_CELL_WORDS == 0 ? number + index : payload_pattern[index % PAYLOAD_CELL_WORDS];
 }
 
 static inline void payload_write(void *where, size_t size, uint64_t number)
 {
     uint64_t *words = where;
     const size_t count = size / sizeof(uint64_t);
-    uint64_t other = 0;
-    for (size_t i = 0; i < count; i += PAYLOAD_CELL_WORDS) {
-        words[i] = payload_word(number, i);
-        other += PAYLOAD_STEP;
-        for (size_t j = i + 1; j < i + PAYLOAD_CELL_WORDS && j < count; j++)
-            words[j] = other += PAYLOAD_STEP;
+    size_t i = 0;
+    for (; i + PAYLOAD_CELL_WORDS <= count; i += PAYLOAD_CELL_WORDS) {
+        memcpy(words + i, payload_pattern, sizeof(payload_pattern));
+        words[i] = number + i;
     }
+    for (; i < count; i++)
+        words[i] = payload_word(number, i);
 }
 
 static inline uint64_t payload_sum(const void *where, size_t size)

@@ -1,0 +1,1775 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The library as it is shipped, killed at every instruction of every operation.
+ * time limit: 900 s
+ *
+ * For each operation the path of its instructions is recorded once. Then, for each point of the path, a fresh
+ * queue gets survivors and a victim; the victim is brought to the point and killed there; and the survivors,
+ * without help, have to deliver what was committed, and nothing else, to put and get to the full capacity, and to
+ * remove the queue without a trace. At a sample of the points it is stopped for a while instead: it must lose
+ * nothing, hold up nobody, and go on afterwards.
+ *
+ *   SHMQ_KILL_STEPS=all   also every instruction of the C library, of which otherwise each STRIDE-th is taken and
+ * those around system calls; the library's own are always all taken SHMQ_KILL_STEPS=N     only point N
+ *   CK_RUN_CASE=NAME      only that operation
+ */
+#include <check.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+
+#include "tests/support/process.h"
+#include "tests/support/step.h"
+#include "tests/support/test_queue.h"
+
+#define CAPACITY 4096
+#define CELLS 64
+#define LANES 2
+#define SEATS 4
+#define SOURCE 77
+#define TICK_NS INT64_C(2000000)
+#define LONG_TICK_NS INT64_C(10000000000) /* while a path is recorded, which is slow */
+#define SHORT_NS INT64_C(1000000)         /* less than a tick, but more than it pays to spin */
+#define SLACK_MS 5000                     /* for a loaded machine, beyond the two ticks that a recovery may take */
+#define STOPPED_TICKS 20
+#define STOPS 8   /* points at which an operation is stopped */
+#define STRIDE 16 /* of the C library's instructions */
+#define PASSES 32 /* of a loop that are all taken; then each so-many-th */
+#define TRIES 3
+#define WORKERS 2
+#define SHORT 24  /* bytes of a message of one cell */
+#define LONG 1000 /* of one of sixteen */
+#define BATCH_MAX 64
+
+/* Numbers of messages. */
+enum {
+    SURVIVORS = 1,    /* of the producer that lives */
+    OLD = 50,         /* of one that died long ago */
+    VICTIMS = 101,    /* of the producer that is killed; they have a source */
+    BYSTANDERS = 200, /* of a producer that waits beside */
+    PING = 280,
+    MEANWHILE = 290,
+    TO_TAKE = 299,
+    FILL = 300,
+    FILL_OTHER = 400,
+    IDS = 500
+};
+#define MESSAGES 12 /* of the survivors' producer */
+
+/* What may become of a message after the kill. */
+struct fate {
+    uint32_t least; /* deliveries to survivors */
+    uint32_t most;
+    int redelivered; /* 0, 1; -1: either */
+    uint32_t attempts_least;
+    uint32_t attempts_most;
+};
+
+static const struct fate never = {0, 0, 0, 0, 0};
+static const struct fate fresh = {1, 1, 0, 0, 0};
+static const struct fate maybe = {0, 1, 0, 0, 0};
+static const struct fate again = {1, 1, 1, 0, 0};
+static const struct fate maybe_again = {0, 1, 1, 0, 1};
+static const struct fate either = {1, 1, -1, 0, 1};
+static const struct fate maybe_either = {0, 1, -1, 0, 1};
+
+/* A message that is delivered again for sure, after so many attempts. */
+static struct fate again_after(uint32_t least, uint32_t most)
+{
+    return (struct fate){1, 1, 1, least, most};
+}
+
+/* Shared by all processes that work on one queue. */
+struct ledger {
+    struct fate fates[IDS];             /* W: the test */
+    _Atomic uint32_t returned;          /* the operation has returned */
+    _Atomic int code;                   /* with this */
+    _Atomic uint32_t put[IDS];          /* puts that returned */
+    _Atomic uint32_t received[IDS];     /* by survivors */
+    _Atomic uint32_t acknowledged[IDS]; /* by victims, acknowledgement returned */
+    _Atomic uint32_t taken;             /* messages of the batch that a victim leased first, lease returned */
+    _Atomic uint64_t source_bytes;      /* of the victim's source, as survivors received it */
+    _Atomic int sleeper_code;           /* why the consumer beside ended; 1: it has not */
+};
+
+struct tally {
+    _Atomic uint64_t points;  /* states in which it was killed or stopped */
+    _Atomic uint64_t asleep;  /* of these, inside a system call */
+    _Atomic uint64_t walked;  /* reached by single steps, because the breakpoint was not come to */
+    _Atomic uint64_t strayed; /* reached, but by another way than the recorded one */
+    _Atomic uint64_t ended;   /* the operation was over before */
+    _Atomic uint64_t awake;   /* sleeps of the recorded path that did not come */
+    _Atomic int64_t slowest_ns;
+};
+
+/* One queue and all who work on it. */
+struct world {
+    const struct operation *operation;
+    struct ledger *ledger;
+    struct tally *tally;
+    int64_t tick_ns;
+    struct shmq *producer; /* of the survivors, attached before; NULL: none */
+    struct shmq *consumer;
+    struct process sleeper; /* a consumer beside */
+    struct process blocked; /* a producer beside */
+    struct shmq *victim;    /* in the child */
+    struct shmq_message leased[BATCH_MAX];
+    size_t leased_count;
+    uint64_t last_position[LANES][2]; /* of first deliveries, of redeliveries */
+    int64_t killed_ns;
+    char how[80];
+    uintptr_t pc;
+};
+
+struct operation {
+    const char *name;
+    void (*set_up)(struct world *world);  /* the queue and the survivors */
+    void (*prepare)(struct world *world); /* in the child; NULL: nothing */
+    void (*arrange)(
+        struct world *world);        /* survivors, once the child stands before the operation; NULL: nothing */
+    int (*act)(struct world *world); /* in the child: the operation */
+    void (*expect)(struct world *world, bool returned);      /* sets the fates */
+    void (*settle)(struct world *world);                     /* survivors, after the kill */
+    void (*go_on)(struct world *world);                      /* in the child, when it was only stopped */
+    void (*on_sleep)(struct world *world, uint32_t earlier); /* survivors, when it sleeps; NULL: it does not */
+    int code;                                                /* what it returns */
+    bool redelivers; /* another one died before with messages in hand, or this one gives some back */
+    bool takes;      /* needs a message to end */
+};
+
+/* ------------------------------------------------------------------ failing */
+
+static char queue[SHMQ_NAME_MAX + 1];
+
+/* Names the instruction, where the tool for it is there. */
+static void say_where(uintptr_t pc)
+{
+    Dl_info info;
+    char command[512];
+    char line[256];
+    if (pc == 0 || dladdr((const void *)pc, &info) == 0)
+        return;
+    const size_t offset = pc - (uintptr_t)info.dli_fbase;
+    (void)fprintf(stderr, "  next is %s+%#zx %s\n", info.dli_fname, offset,
+                  info.dli_sname != NULL ? info.dli_sname : "");
+    (void)snprintf(command, sizeof(command), "addr2line -pif -e '%s' %#zx 2>/dev/null", info.dli_fname, offset);
+    FILE *pipe = popen(command, "re");
+    while (pipe != NULL && fgets(line, sizeof(line), pipe) != NULL)
+        (void)fprintf(stderr, "  %s", line);
+    if (pipe != NULL)
+        (void)pclose(pipe);
+}
+
+__attribute__((noreturn, format(printf, 3, 4))) static void fail_world(const struct world *world, int line,
+                                                                       const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)fprintf(stderr, "%s, %s: line %d: ", world->operation->name, world->how, line);
+    (void)vfprintf(stderr, format, arguments);
+    (void)fprintf(stderr, "\n");
+    va_end(arguments);
+    say_where(world->pc);
+    _exit(99);
+}
+
+#define require(world, condition, ...)                                                                            \
+    do {                                                                                                          \
+        if (!(condition))                                                                                         \
+            fail_world(world, __LINE__, __VA_ARGS__);                                                             \
+    } while (0)
+
+static void require_code(const struct world *world, int line, const char *what, int code, int expected)
+{
+    if (code != expected)
+        fail_world(world, line, "%s: %d (%s), not %d", what, code, code != 0 ? shmq_strerror(code) : "success",
+                   expected);
+}
+
+#define require_call(world, call, expected) require_code(world, __LINE__, #call, call, expected)
+
+/* ------------------------------------------------------------------ messages that show whether they are whole */
+
+struct body {
+    uint64_t id;
+    uint64_t length;
+};
+
+static unsigned char filling(uint64_t id, size_t at)
+{
+    return (unsigned char)(id * 31 + at * 7);
+}
+
+static void write_body(void *place, uint64_t id, size_t length)
+{
+    unsigned char *bytes = place;
+    const struct body body = {.id = id, .length = length};
+    for (size_t i = sizeof(body); i < length; i++)
+        bytes[i] = filling(id, i);
+    memcpy(bytes, &body, sizeof(body));
+}
+
+/* Return: its number; 0 if it is not whole. */
+static uint64_t read_body(const struct shmq_message *message)
+{
+    struct body body;
+    const unsigned char *bytes = message->data;
+    if (message->length < sizeof(body))
+        return 0;
+    memcpy(&body, bytes, sizeof(body));
+    if (body.length != message->length || body.id >= IDS)
+        return 0;
+    for (size_t i = sizeof(body); i < message->length; i++)
+        if (bytes[i] != filling(body.id, i))
+            return 0;
+    return body.id;
+}
+
+static int put_one(struct world *world, struct shmq *handle, uint64_t id, size_t length, int64_t timeout_ns)
+{
+    unsigned char bytes[LONG];
+    write_body(bytes, id, length);
+    const int code = shmq_put(handle, bytes, length, timeout_ns);
+    if (code == 0)
+        atomic_fetch_add(&world->ledger->put[id], 1);
+    return code;
+}
+
+static void set_fates(struct world *world, uint64_t first, uint64_t count, struct fate fate)
+{
+    for (uint64_t i = 0; i < count; i++)
+        world->ledger->fates[first + i] = fate;
+}
+
+/* ------------------------------------------------------------------ survivors */
+
+static struct shmq *open_role(struct world *world, enum shmq_role role, bool follow, uint64_t source)
+{
+    struct shmq *handle;
+    const struct shmq_options options = {.create = true,
+                                         .capacity_bytes = CAPACITY,
+                                         .lanes = LANES,
+                                         .seats = SEATS,
+                                         .tick_ns = world->tick_ns,
+                                         .follow = follow,
+                                         .source_id = source};
+    require_call(world, shmq_open(&handle, queue, role, &options), 0);
+    return handle;
+}
+
+static void open_survivors(struct world *world)
+{
+    world->producer = open_role(world, SHMQ_PRODUCER, false, 0);
+    world->consumer = open_role(world, SHMQ_CONSUMER, true, 0);
+}
+
+static void put_survivors(struct world *world, uint64_t first, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++)
+        require_call(world, put_one(world, world->producer, first + i, SHORT, 0), 0);
+}
+
+static void open_survivors_and_put(struct world *world)
+{
+    open_survivors(world);
+    put_survivors(world, SURVIVORS, MESSAGES);
+}
+
+/* Judges a delivery by what may become of the message. Return: its number. */
+static uint64_t judge(struct world *world, const struct shmq_message *message)
+{
+    const uint64_t id = read_body(message);
+    require(world, id != 0, "a message of %zu bytes in lane %u is not whole", message->length, message->lane);
+    const struct fate fate = world->ledger->fates[id];
+    const uint32_t times = atomic_load(&world->ledger->received[id]) + 1;
+    require(world, times <= fate.most, "message %d came %u times, not %u", (int)id, times, fate.most);
+    require(world, fate.redelivered < 0 || message->redelivered == fate.redelivered,
+            "message %d says redelivered: %d", (int)id, message->redelivered);
+    require(world, message->attempts >= fate.attempts_least && message->attempts <= fate.attempts_most,
+            "message %d says %u attempts, not %u to %u", (int)id, message->attempts, fate.attempts_least,
+            fate.attempts_most);
+    uint64_t *last = &world->last_position[message->lane][message->redelivered];
+    require(world, message->position > *last, "message %d came out of order", (int)id);
+    *last = message->position;
+    return id;
+}
+
+/* Takes one batch; it counts once it is acknowledged. Return: as shmq_lease_many. */
+static int receive_batch(struct world *world, struct shmq *consumer, int64_t timeout_ns)
+{
+    struct shmq_message messages[BATCH_MAX];
+    uint64_t ids[BATCH_MAX];
+    size_t count = 0;
+    const int code = shmq_lease_many(consumer, messages, BATCH_MAX, &count, timeout_ns);
+    if (code != 0)
+        return code;
+    for (size_t i = 0; i < count; i++)
+        ids[i] = judge(world, &messages[i]);
+    require_call(world, shmq_acknowledge(consumer, count), 0);
+    for (size_t i = 0; i < count; i++) {
+        atomic_fetch_add(&world->ledger->received[ids[i]], 1);
+        if (ids[i] >= VICTIMS && ids[i] < BYSTANDERS)
+            atomic_fetch_add(&world->ledger->source_bytes, messages[i].length + 1);
+    }
+    return 0;
+}
+
+static uint64_t first_missing(const struct world *world)
+{
+    for (uint64_t id = 1; id < IDS; id++)
+        if (atomic_load(&world->ledger->received[id]) < world->ledger->fates[id].least)
+            return id;
+    return 0;
+}
+
+static int64_t recovery_ns(const struct world *world)
+{
+    return 2 * world->tick_ns + process_stretched_ms(SLACK_MS) * 1000000;
+}
+
+/* What has to come, in time; then whatever else may come. */
+static void drain(struct world *world)
+{
+    int code = 0;
+    while (first_missing(world) != 0 && code == 0)
+        code = receive_batch(world, world->consumer, recovery_ns(world));
+    require(world, first_missing(world) == 0, "message %d does not come: %s", (int)first_missing(world),
+            shmq_strerror(code));
+    const int64_t took_ns = process_now_ns() - world->killed_ns;
+    require(world, took_ns <= recovery_ns(world), "recovery took %d ms", (int)(took_ns / 1000000));
+    if (took_ns > atomic_load(&world->tally->slowest_ns))
+        atomic_store(&world->tally->slowest_ns, took_ns);
+    while (code == 0)
+        code = receive_batch(world, world->consumer, 0);
+    require(world, code == -EAGAIN, "the rest: %s", shmq_strerror(code));
+    require_call(world, shmq_join(world->consumer, 0), 0);
+}
+
+static void say_problem(void *context, const char *problem)
+{
+    (void)context;
+    (void)fprintf(stderr, "  check: %s\n", problem);
+}
+
+static void check(struct world *world)
+{
+    require_call(world, shmq_check(world->consumer, say_problem, NULL), 0);
+}
+
+/* ------------------------------------------------------------------ a consumer that sleeps beside */
+
+static void sleep_and_receive(void *context)
+{
+    struct world *world = context;
+    const struct shmq_options options = {.follow = true};
+    struct shmq *handle;
+    int code;
+    process_require_equal(shmq_open(&handle, queue, SHMQ_CONSUMER, &options), 0);
+    process_report(0);
+    while ((code = receive_batch(world, handle, SHMQ_FOREVER)) == 0)
+        ;
+    atomic_store(&world->ledger->sleeper_code, code);
+    (void)process_await_order();
+    (void)shmq_close(handle);
+}
+
+static bool is_asleep(void *context)
+{
+    return step_is_asleep(((struct process *)context)->pid);
+}
+
+static void start_sleeper(struct world *world)
+{
+    atomic_store(&world->ledger->sleeper_code, 1);
+    process_start(&world->sleeper, sleep_and_receive, world);
+    (void)process_hear(&world->sleeper);
+    process_wait_until(is_asleep, &world->sleeper, "the consumer beside sleeps");
+}
+
+static bool has_nothing_missing(void *context)
+{
+    return first_missing(context) == 0;
+}
+
+static bool has_sleeper_ended(void *context)
+{
+    return atomic_load(&((struct world *)context)->ledger->sleeper_code) != 1;
+}
+
+/* It gets what has to come, and what is put now, without anybody's help. */
+static void let_sleeper_receive(struct world *world)
+{
+    if (world->sleeper.pid == 0)
+        start_sleeper(world);
+    set_fates(world, PING, 1, fresh);
+    put_survivors(world, PING, 1);
+    process_wait_until(has_nothing_missing, world, "the consumer beside gets everything");
+    process_kill(&world->sleeper);
+}
+
+static void expect_end_of_sleeper(struct world *world, int code)
+{
+    process_wait_until(has_sleeper_ended, world, "the consumer beside learns of the end");
+    require_call(world, atomic_load(&world->ledger->sleeper_code), code);
+    process_order(&world->sleeper, 0);
+    process_expect_success(&world->sleeper);
+}
+
+/* ------------------------------------------------------------------ a producer that waits for room beside */
+
+static void fill_and_wait(void *context)
+{
+    struct world *world = context;
+    struct shmq *handle;
+    process_require_equal(shmq_open(&handle, queue, SHMQ_PRODUCER, NULL), 0);
+    for (uint64_t i = 0; i < CELLS; i++)
+        process_require_equal(put_one(world, handle, BYSTANDERS + i, SHORT, 0), 0);
+    process_report(0);
+    (void)process_await_order();
+    process_report(0);
+    process_require_equal(put_one(world, handle, BYSTANDERS + CELLS, SHORT, SHMQ_FOREVER), 0);
+    process_require_equal(shmq_close(handle), 0);
+}
+
+static void open_survivors_and_fill(struct world *world)
+{
+    open_survivors(world);
+    process_start(&world->blocked, fill_and_wait, world);
+    (void)process_hear(&world->blocked);
+}
+
+static void let_producer_wait(struct world *world)
+{
+    process_order(&world->blocked, 0);
+    (void)process_hear(&world->blocked);
+    process_wait_until(is_asleep, &world->blocked, "the producer beside sleeps");
+}
+
+/* ------------------------------------------------------------------ what has to work after every kill */
+
+static void fill_lane(struct world *world, struct shmq *producer, uint64_t first)
+{
+    uint64_t count = 0;
+    int code;
+    set_fates(world, first, CELLS, fresh);
+    while ((code = put_one(world, producer, first + count, SHORT, 0)) == 0)
+        count++;
+    require(world, count == CELLS && code == -EAGAIN, "a lane of %d takes %d messages: %s", CELLS, (int)count,
+            shmq_strerror(code));
+}
+
+static void receive_everything(struct world *world, struct shmq *one, struct shmq *other)
+{
+    int codes[2] = {0, 0};
+    while (codes[0] == 0 || codes[1] == 0) {
+        codes[0] = receive_batch(world, one, 0);
+        codes[1] = receive_batch(world, other, 0);
+    }
+    require(world, codes[0] == -EAGAIN && codes[1] == -EAGAIN, "draining: %s", shmq_strerror(codes[0]));
+    require(world, first_missing(world) == 0, "message %d is lost", (int)first_missing(world));
+}
+
+/* No seat is lost. */
+static void sit_on_all_seats(struct world *world)
+{
+    struct shmq *handles[SEATS - 2];
+    for (size_t i = 0; i < SEATS - 2; i++)
+        handles[i] = open_role(world, SHMQ_CONSUMER, true, 0);
+    for (size_t i = 0; i < SEATS - 2; i++)
+        require_call(world, shmq_close(handles[i]), 0);
+}
+
+static void remove_without_trace(struct world *world)
+{
+    require_call(world, shmq_remove(queue, false), 0);
+    require(world, test_queue_leftovers(queue) == 0, "something is left in /dev/shm");
+}
+
+/* The victim's source goes on behind what the victim committed. */
+static struct shmq *open_successor(struct world *world)
+{
+    uint64_t offset;
+    struct shmq *handle = open_role(world, SHMQ_PRODUCER, false, SOURCE);
+    const uint64_t bytes = atomic_load(&world->ledger->source_bytes);
+    require_call(world, shmq_resume_offset(handle, &offset), 0);
+    require(world, offset == bytes, "its source goes on at %d, not %d", (int)offset, (int)bytes);
+    return handle;
+}
+
+/* Both lanes to their full capacity, every seat, the end of the stream, removal. */
+static void work_to_the_end(struct world *world)
+{
+    struct shmq *producer = open_successor(world);
+    struct shmq *consumer = open_role(world, SHMQ_CONSUMER, false, 0);
+    struct shmq_message message;
+    sit_on_all_seats(world);
+    fill_lane(world, world->producer, FILL);
+    fill_lane(world, producer, FILL_OTHER);
+    check(world);
+    receive_everything(world, world->consumer, consumer);
+    check(world);
+    require_call(world, shmq_close(producer), 0);
+    require_call(world, shmq_close(world->producer), 0);
+    require_call(world, shmq_lease(consumer, &message, recovery_ns(world)), -ENODATA);
+    require_call(world, shmq_close(consumer), 0);
+    require_call(world, shmq_close(world->consumer), 0);
+    remove_without_trace(world);
+}
+
+static void settle(struct world *world)
+{
+    check(world);
+    drain(world);
+    if (world->blocked.pid != 0)
+        process_expect_success(&world->blocked);
+    work_to_the_end(world);
+}
+
+static void settle_beside_sleeper(struct world *world)
+{
+    check(world);
+    let_sleeper_receive(world);
+    settle(world);
+}
+
+/* ------------------------------------------------------------------ victims: producers */
+
+static struct shmq *open_victim(struct world *world, enum shmq_role role, uint64_t source, uint32_t prefetch)
+{
+    const struct shmq_options options = {.source_id = source, .prefetch = prefetch, .follow = true};
+    process_require_equal(shmq_open(&world->victim, queue, role, &options), 0);
+    if (role == SHMQ_PRODUCER)
+        process_require_equal(shmq_set_frame(world->victim, SHMQ_FRAME_DELIMITER, '\n'), 0);
+    return world->victim;
+}
+
+static void victim_puts(struct world *world, uint64_t first, uint64_t count, size_t length)
+{
+    for (uint64_t i = 0; i < count; i++)
+        process_require_equal(put_one(world, world->victim, first + i, length, 0), 0);
+}
+
+/* Runs something in a process that then dies as it stands. */
+static void let_die(struct world *world, void (*run)(struct world *world))
+{
+    const pid_t pid = fork();
+    process_require(pid >= 0);
+    if (pid == 0) {
+        run(world);
+        (void)raise(SIGKILL);
+    }
+    process_require_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static int attach_producer(struct world *world)
+{
+    const struct shmq_options options = {.source_id = SOURCE};
+    return shmq_open(&world->victim, queue, SHMQ_PRODUCER, &options);
+}
+
+static void put_old(struct world *world)
+{
+    process_require_equal(shmq_open(&world->victim, queue, SHMQ_PRODUCER, NULL), 0);
+    victim_puts(world, OLD, 3, SHORT);
+}
+
+static void put_as_source(struct world *world)
+{
+    (void)open_victim(world, SHMQ_PRODUCER, SOURCE, 0);
+    victim_puts(world, VICTIMS, 3, SHORT);
+}
+
+static void leave_lane_to_anybody(struct world *world)
+{
+    let_die(world, put_old);
+}
+
+static void leave_lane_to_source(struct world *world)
+{
+    let_die(world, put_as_source);
+}
+
+static void expect_old(struct world *world, bool returned)
+{
+    (void)returned;
+    set_fates(world, SURVIVORS, MESSAGES, fresh);
+    set_fates(world, OLD, 3, fresh);
+}
+
+static void expect_source(struct world *world, bool returned)
+{
+    (void)returned;
+    set_fates(world, VICTIMS, 3, fresh);
+}
+
+static void expect_survivors(struct world *world, bool returned)
+{
+    (void)returned;
+    set_fates(world, SURVIVORS, MESSAGES, fresh);
+}
+
+static void prepare_producer(struct world *world)
+{
+    (void)open_victim(world, SHMQ_PRODUCER, SOURCE, 0);
+    victim_puts(world, VICTIMS, 1, SHORT);
+}
+
+static int put_another(struct world *world)
+{
+    return put_one(world, world->victim, VICTIMS + 1, SHORT, SHMQ_FOREVER);
+}
+
+static void expect_another(struct world *world, bool returned)
+{
+    set_fates(world, SURVIVORS, MESSAGES, fresh);
+    set_fates(world, VICTIMS, 1, fresh);
+    set_fates(world, VICTIMS + 1, 1, returned ? fresh : maybe);
+}
+
+static void expect_another_alone(struct world *world, bool returned)
+{
+    set_fates(world, VICTIMS, 1, fresh);
+    set_fates(world, VICTIMS + 1, 1, returned ? fresh : maybe);
+}
+
+static void expect_first(struct world *world, bool returned)
+{
+    (void)returned;
+    set_fates(world, VICTIMS, 1, fresh);
+}
+
+static int reserve_and_commit(struct world *world)
+{
+    void *payload;
+    int code = shmq_reserve(world->victim, LONG, &payload, SHMQ_FOREVER);
+    if (code != 0)
+        return code;
+    write_body(payload, VICTIMS + 1, SHORT);
+    code = shmq_commit(world->victim, SHORT);
+    atomic_fetch_add(&world->ledger->put[VICTIMS + 1], code == 0);
+    return code;
+}
+
+#define MANY 5
+
+static int put_many(struct world *world)
+{
+    static unsigned char bytes[MANY][SHORT];
+    struct iovec parts[MANY];
+    size_t done = 0;
+    for (size_t i = 0; i < MANY; i++) {
+        write_body(bytes[i], VICTIMS + 1 + i, SHORT);
+        parts[i] = (struct iovec){.iov_base = bytes[i], .iov_len = SHORT};
+    }
+    const int code = shmq_put_many(world->victim, parts, MANY, &done, SHMQ_FOREVER);
+    for (size_t i = 0; i < done; i++)
+        atomic_fetch_add(&world->ledger->put[VICTIMS + 1 + i], 1);
+    return code;
+}
+
+static void expect_many(struct world *world, bool returned)
+{
+    set_fates(world, SURVIVORS, MESSAGES, fresh);
+    set_fates(world, VICTIMS, 1, fresh);
+    set_fates(world, VICTIMS + 1, MANY, returned ? fresh : maybe);
+}
+
+static void fill_with_long(struct world *world)
+{
+    (void)open_victim(world, SHMQ_PRODUCER, SOURCE, 0);
+    victim_puts(world, VICTIMS, CELLS / 16, LONG);
+}
+
+static int put_long(struct world *world)
+{
+    return put_one(world, world->victim, VICTIMS + CELLS / 16, LONG, SHMQ_FOREVER);
+}
+
+static void expect_long(struct world *world, bool returned)
+{
+    set_fates(world, VICTIMS, CELLS / 16, fresh);
+    set_fates(world, VICTIMS + CELLS / 16, 1, returned ? fresh : maybe);
+}
+
+/* It has slept before, so that its doorbell is there. */
+static void fill_with_short(struct world *world)
+{
+    (void)open_victim(world, SHMQ_PRODUCER, SOURCE, 0);
+    victim_puts(world, VICTIMS, CELLS, SHORT);
+    process_require_equal(put_one(world, world->victim, VICTIMS + CELLS, SHORT, SHORT_NS), -ETIMEDOUT);
+}
+
+static int put_short(struct world *world)
+{
+    return put_one(world, world->victim, VICTIMS + CELLS, SHORT, SHMQ_FOREVER);
+}
+
+static void expect_short(struct world *world, bool returned)
+{
+    set_fates(world, VICTIMS, CELLS, fresh);
+    set_fates(world, VICTIMS + CELLS, 1, returned ? fresh : maybe);
+}
+
+static void make_room(struct world *world, uint32_t earlier)
+{
+    (void)earlier;
+    const int code = receive_batch(world, world->consumer, 0);
+    require(world, code == 0 || code == -EAGAIN, "making room: %s", shmq_strerror(code));
+}
+
+/* The first sleep is short, and meant for more room than that. */
+static void make_room_in_second_sleep(struct world *world, uint32_t earlier)
+{
+    if (earlier > 0)
+        make_room(world, earlier);
+}
+
+static int finish(struct world *world)
+{
+    return shmq_finish(world->victim);
+}
+
+static int close_victim(struct world *world)
+{
+    struct shmq *victim = world->victim;
+    world->victim = NULL;
+    return shmq_close(victim);
+}
+
+static void producer_goes_on(struct world *world)
+{
+    if (world->victim == NULL)
+        return;
+    process_require_equal(shmq_set_frame(world->victim, SHMQ_FRAME_DELIMITER, '\n'), 0);
+    const int code = put_one(world, world->victim, BYSTANDERS - 1, SHORT, SHMQ_FOREVER);
+    process_require(code == 0 || code == -ESHUTDOWN);
+    process_require_equal(shmq_close(world->victim), 0);
+}
+
+/* ------------------------------------------------------------------ victims: consumers */
+
+/* Takes all of a batch. */
+static void victim_leases(struct world *world)
+{
+    process_require_equal(
+        shmq_lease_many(world->victim, world->leased, BATCH_MAX, &world->leased_count, SHMQ_FOREVER), 0);
+    process_require(world->leased_count >= 3);
+    if (atomic_load(&world->ledger->taken) == 0)
+        atomic_store(&world->ledger->taken, (uint32_t)world->leased_count);
+}
+
+/* Acknowledges the oldest; what it holds must still be what it was. */
+static void victim_acknowledges(struct world *world, size_t count)
+{
+    uint64_t ids[BATCH_MAX];
+    for (size_t i = 0; i < count; i++)
+        process_require((ids[i] = read_body(&world->leased[i])) != 0);
+    process_require_equal(shmq_acknowledge(world->victim, count), 0);
+    for (size_t i = 0; i < count; i++)
+        atomic_fetch_add(&world->ledger->acknowledged[ids[i]], 1);
+    world->leased_count -= count;
+    memmove(world->leased, world->leased + count, world->leased_count * sizeof(world->leased[0]));
+}
+
+static int attach_consumer(struct world *world)
+{
+    const struct shmq_options options = {.follow = true};
+    return shmq_open(&world->victim, queue, SHMQ_CONSUMER, &options);
+}
+
+static int attach_observer(struct world *world)
+{
+    return shmq_open(&world->victim, queue, SHMQ_OBSERVER, NULL);
+}
+
+static void prepare_consumer(struct world *world)
+{
+    (void)open_victim(world, SHMQ_CONSUMER, 0, 0);
+}
+
+static void prepare_single_consumer(struct world *world)
+{
+    (void)open_victim(world, SHMQ_CONSUMER, 0, 1);
+}
+
+static void prepare_lease(struct world *world)
+{
+    prepare_consumer(world);
+    victim_leases(world);
+}
+
+static void prepare_last_of_lease(struct world *world)
+{
+    prepare_lease(world);
+    victim_acknowledges(world, world->leased_count - 1);
+}
+
+static void prepare_held(struct world *world)
+{
+    prepare_last_of_lease(world);
+    process_require_equal(shmq_hold(world->victim, &world->leased[0]), 0);
+}
+
+static int lease_one(struct world *world)
+{
+    const int code = shmq_lease(world->victim, &world->leased[0], SHMQ_FOREVER);
+    world->leased_count = code == 0;
+    return code;
+}
+
+static int get_one(struct world *world)
+{
+    unsigned char bytes[SHORT];
+    size_t length;
+    const int code = shmq_get(world->victim, bytes, sizeof(bytes), &length, SHMQ_FOREVER);
+    const struct shmq_message message = {.data = bytes, .length = length};
+    if (code == 0)
+        atomic_fetch_add(&world->ledger->acknowledged[read_body(&message)], 1);
+    return code;
+}
+
+static int get_in_vain(struct world *world)
+{
+    unsigned char bytes[SHORT];
+    size_t length;
+    return shmq_get(world->victim, bytes, sizeof(bytes), &length, SHORT_NS);
+}
+
+static int acknowledge_one(struct world *world)
+{
+    victim_acknowledges(world, 1);
+    return 0;
+}
+
+static int hold(struct world *world)
+{
+    return shmq_hold(world->victim, &world->leased[0]);
+}
+
+static int count_failure(struct world *world)
+{
+    return shmq_fail(world->victim, NULL);
+}
+
+/* What was leased before the operation: its first one, and the others. */
+static void expect_batch(struct world *world, struct fate first, struct fate others)
+{
+    const uint32_t taken = atomic_load(&world->ledger->taken);
+    set_fates(world, SURVIVORS, MESSAGES, fresh);
+    set_fates(world, SURVIVORS, taken, others);
+    if (taken > 0)
+        set_fates(world, SURVIVORS, 1, first);
+}
+
+/* Only the last of the batch was not yet acknowledged. */
+static void expect_last(struct world *world, struct fate last)
+{
+    const uint32_t taken = atomic_load(&world->ledger->taken);
+    expect_batch(world, never, never);
+    if (taken > 0)
+        set_fates(world, SURVIVORS + taken - 1, 1, last);
+}
+
+static void expect_lease(struct world *world, bool returned)
+{
+    set_fates(world, SURVIVORS, MESSAGES, either);
+    if (returned)
+        set_fates(world, SURVIVORS, 1, again_after(1, 1));
+}
+
+static void expect_get(struct world *world, bool returned)
+{
+    set_fates(world, SURVIVORS, MESSAGES, fresh);
+    set_fates(world, SURVIVORS, 1, returned ? never : maybe_either);
+}
+
+static void expect_acknowledge_one(struct world *world, bool returned)
+{
+    expect_batch(world, returned ? never : maybe_again, again);
+    set_fates(world, SURVIVORS + 1, 1, returned ? again_after(1, 1) : again_after(0, 1));
+}
+
+static void expect_acknowledge_last(struct world *world, bool returned)
+{
+    expect_last(world, returned ? never : maybe_again);
+}
+
+static void expect_hold(struct world *world, bool returned)
+{
+    (void)returned;
+    expect_last(world, again_after(1, 1));
+}
+
+static void expect_failure(struct world *world, bool returned)
+{
+    expect_batch(world, returned ? again_after(2, 2) : again_after(1, 2), again);
+}
+
+/* Given back in order it counts for no attempt. */
+static void expect_given_back(struct world *world, bool returned)
+{
+    expect_batch(world, returned ? again_after(0, 0) : again_after(0, 1), again);
+}
+
+static void expect_hand_given_back(struct world *world, bool returned)
+{
+    expect_last(world, returned ? again_after(0, 0) : again_after(0, 1));
+}
+
+static void put_one_more(struct world *world, uint32_t earlier)
+{
+    (void)earlier;
+    if (atomic_load(&world->ledger->put[SURVIVORS]) == 0)
+        put_survivors(world, SURVIVORS, 1);
+}
+
+static void do_nothing(struct world *world, uint32_t earlier)
+{
+    (void)world;
+    (void)earlier;
+}
+
+static void expect_one_more(struct world *world, bool returned)
+{
+    const bool put = atomic_load(&world->ledger->put[SURVIVORS]) != 0;
+    set_fates(world, SURVIVORS, 1, returned ? again_after(1, 1) : put ? either : never);
+}
+
+static void expect_nothing(struct world *world, bool returned)
+{
+    (void)world;
+    (void)returned;
+}
+
+static void lease_of_bystander(struct world *world)
+{
+    prepare_consumer(world);
+    victim_leases(world);
+    victim_acknowledges(world, world->leased_count - 1);
+}
+
+/* The producer beside put them, and puts one more when there is room. */
+static void expect_bystander(struct world *world, bool returned)
+{
+    const uint32_t taken = atomic_load(&world->ledger->taken);
+    set_fates(world, BYSTANDERS, CELLS + 1, fresh);
+    set_fates(world, BYSTANDERS, taken, never);
+    if (taken > 0)
+        set_fates(world, BYSTANDERS + taken - 1, 1, returned ? never : maybe_again);
+}
+
+static void consumer_goes_on(struct world *world)
+{
+    if (world->victim == NULL)
+        return;
+    victim_acknowledges(world, world->leased_count);
+    while (shmq_lease(world->victim, &world->leased[0], 0) == 0) {
+        world->leased_count = 1;
+        victim_acknowledges(world, 1);
+    }
+    process_require_equal(shmq_close(world->victim), 0);
+}
+
+/* ------------------------------------------------------------------ victims: undertakers */
+
+static void die_with_lease(struct world *world)
+{
+    prepare_lease(world);
+    victim_acknowledges(world, 1);
+}
+
+/* The heir sits down in the dead one's seat. */
+static void prepare_heir(struct world *world)
+{
+    let_die(world, die_with_lease);
+    prepare_consumer(world);
+}
+
+/* The undertaker has a seat of its own. */
+static void prepare_undertaker(struct world *world)
+{
+    prepare_consumer(world);
+    let_die(world, die_with_lease);
+}
+
+static void prepare_undertaker_of_hand(struct world *world)
+{
+    prepare_consumer(world);
+    let_die(world, prepare_held);
+}
+
+static void prepare_last_of_adopted(struct world *world)
+{
+    prepare_undertaker(world);
+    victim_leases(world);
+    victim_acknowledges(world, world->leased_count - 1);
+}
+
+static void prepare_adopted_hand(struct world *world)
+{
+    prepare_undertaker_of_hand(world);
+    process_require_equal(lease_one(world), 0);
+}
+
+static void prepare_adopted(struct world *world)
+{
+    prepare_undertaker(world);
+    victim_leases(world);
+}
+
+static void expect_adopted(struct world *world, bool returned)
+{
+    expect_batch(world, never, again);
+    set_fates(world, SURVIVORS + 1, 1, returned ? again_after(2, 2) : again_after(1, 2));
+}
+
+static void expect_adopted_hand(struct world *world, bool returned)
+{
+    expect_last(world, returned ? again_after(2, 2) : again_after(1, 2));
+}
+
+static void expect_adopted_given_back(struct world *world, bool returned)
+{
+    expect_batch(world, never, again);
+    set_fates(world, SURVIVORS + 1, 1, returned ? again_after(1, 1) : again_after(1, 2));
+}
+
+static void expect_last_of_adopted(struct world *world, bool returned)
+{
+    expect_last(world, returned ? never : maybe_again);
+}
+
+static void expect_acknowledged_hand(struct world *world, bool returned)
+{
+    expect_last(world, returned ? never : (struct fate){0, 1, 1, 2, 2});
+}
+
+/* ------------------------------------------------------------------ victims: who makes, ends and removes queues
+ */
+
+static const struct shmq_options small_queue = {
+    .create = true, .capacity_bytes = CAPACITY, .lanes = LANES, .seats = SEATS, .tick_ns = TICK_NS};
+
+static void set_up_nothing(struct world *world)
+{
+    world->tick_ns = TICK_NS;
+}
+
+static int create(struct world *world)
+{
+    (void)world;
+    return shmq_create(queue, &small_queue);
+}
+
+static int create_and_attach(struct world *world)
+{
+    return shmq_open(&world->victim, queue, SHMQ_PRODUCER, &small_queue);
+}
+
+/* Whatever is there, a queue can be made of it. */
+static void settle_by_creation(struct world *world)
+{
+    open_survivors(world);
+    settle(world);
+}
+
+/* Whatever is there, it can be removed. */
+static void settle_by_removal(struct world *world)
+{
+    const int code = shmq_remove(queue, false);
+    const bool returned = atomic_load(&world->ledger->returned) != 0;
+    require(world, code == 0 || (code == -ENOENT && !returned), "remove: %s", shmq_strerror(code));
+    require(world, test_queue_leftovers(queue) == 0, "something is left in /dev/shm");
+    settle_by_creation(world);
+}
+
+/* A queue that was worked with, so that all its semaphores are there. */
+static void set_up_drained(struct world *world)
+{
+    uint64_t id = SURVIVORS;
+    int code;
+    open_survivors(world);
+    set_fates(world, SURVIVORS, CELLS, fresh);
+    require_call(world, receive_batch(world, world->consumer, SHORT_NS), -ETIMEDOUT);
+    while ((code = put_one(world, world->producer, id, SHORT, SHORT_NS)) == 0)
+        id++;
+    require_call(world, code, -ETIMEDOUT);
+    while ((code = receive_batch(world, world->consumer, 0)) == 0)
+        ;
+    require_call(world, code, -EAGAIN);
+}
+
+static void set_up_idle(struct world *world)
+{
+    set_up_drained(world);
+    require_call(world, shmq_close(world->producer), 0);
+    require_call(world, shmq_close(world->consumer), 0);
+    world->producer = NULL;
+    world->consumer = NULL;
+}
+
+static void set_up_for_removal(struct world *world)
+{
+    set_up_drained(world);
+    start_sleeper(world);
+}
+
+static int remove_idle(struct world *world)
+{
+    (void)world;
+    return shmq_remove(queue, false);
+}
+
+static int remove_in_use(struct world *world)
+{
+    (void)world;
+    return shmq_remove(queue, true);
+}
+
+/* A fresh queue knows nothing of an earlier one's messages. */
+static void forget_messages(struct world *world)
+{
+    memset(world->last_position, 0, sizeof(world->last_position));
+    for (uint64_t id = 0; id < IDS; id++)
+        atomic_store(&world->ledger->received[id], 0);
+    set_fates(world, 0, IDS, never);
+}
+
+static void settle_idle_by_creation(struct world *world)
+{
+    const bool returned = atomic_load(&world->ledger->returned) != 0;
+    require(world, !returned || test_queue_leftovers(queue) == 0, "something is left in /dev/shm");
+    forget_messages(world);
+    settle_by_creation(world);
+}
+
+static void settle_idle_by_removal(struct world *world)
+{
+    const int code = shmq_remove(queue, false);
+    const bool returned = atomic_load(&world->ledger->returned) != 0;
+    require(world, code == (returned ? -ENOENT : 0) || (code == -ENOENT && !returned), "remove: %s",
+            shmq_strerror(code));
+    require(world, test_queue_leftovers(queue) == 0, "something is left in /dev/shm");
+    forget_messages(world);
+    settle_by_creation(world);
+}
+
+static bool is_there(struct world *world)
+{
+    struct shmq *observer;
+    const int code = shmq_open(&observer, queue, SHMQ_OBSERVER, NULL);
+    require(world, code == 0 || code == -ENOENT, "observing: %s", shmq_strerror(code));
+    (void)shmq_close(observer);
+    return code == 0;
+}
+
+/* Either it is gone, and all who had it open learn of it; or it works. */
+static void settle_in_use(struct world *world)
+{
+    if (is_there(world)) {
+        require(world, atomic_load(&world->ledger->returned) == 0, "it has been removed, but is there");
+        settle_beside_sleeper(world);
+        return;
+    }
+    expect_end_of_sleeper(world, -ESTALE);
+    require_call(world, receive_batch(world, world->consumer, recovery_ns(world)), -ESTALE);
+    require_call(world, shmq_close(world->producer), -ESTALE);
+    (void)shmq_close(world->consumer);
+    settle_idle_by_creation(world);
+}
+
+static void set_up_for_shutdown(struct world *world)
+{
+    open_survivors(world);
+    start_sleeper(world);
+}
+
+static int shut_down(struct world *world)
+{
+    (void)world;
+    return shmq_shutdown(queue, SHMQ_DRAIN);
+}
+
+static int shut_down_now(struct world *world)
+{
+    (void)world;
+    return shmq_shutdown(queue, SHMQ_NOW);
+}
+
+/* Either it is shut down, then everybody learns of it; or it works, until somebody says so again. */
+static void settle_shutdown(struct world *world)
+{
+    const bool returned = atomic_load(&world->ledger->returned) != 0;
+    const enum shmq_shutdown_how how = world->operation->act == shut_down ? SHMQ_DRAIN : SHMQ_NOW;
+    check(world);
+    set_fates(world, PING, 1, fresh);
+    const int code = put_one(world, world->producer, PING, SHORT, 0);
+    require(world, code == -ESHUTDOWN || (code == 0 && !returned), "put: %s", shmq_strerror(code));
+    if (code == 0) {
+        process_wait_until(has_nothing_missing, world, "the consumer beside gets everything");
+        require_call(world, shmq_shutdown(queue, how), 0);
+    }
+    expect_end_of_sleeper(world, -ESHUTDOWN);
+    require_call(world, receive_batch(world, world->consumer, recovery_ns(world)), -ESHUTDOWN);
+    check(world);
+    require_call(world, shmq_close(world->producer), 0);
+    require_call(world, shmq_close(world->consumer), 0);
+    remove_without_trace(world);
+}
+
+static void nothing_goes_on(struct world *world)
+{
+    if (world->victim != NULL)
+        process_require_equal(shmq_close(world->victim), 0);
+}
+
+/* ------------------------------------------------------------------ the operations */
+
+#define OF_PRODUCER .set_up = open_survivors_and_put, .settle = settle, .go_on = producer_goes_on
+#define OF_CONSUMER .set_up = open_survivors_and_put, .settle = settle, .go_on = consumer_goes_on
+#define BESIDE_SLEEPER .arrange = start_sleeper, .settle = settle_beside_sleeper
+#define WITHOUT_MESSAGES .set_up = open_survivors
+
+static const struct operation operations[] = {
+    {"create", .set_up = set_up_nothing, .act = create, .expect = expect_nothing, .settle = settle_by_creation,
+     .go_on = nothing_goes_on},
+    {"create, then remove", .set_up = set_up_nothing, .act = create, .expect = expect_nothing,
+     .settle = settle_by_removal, .go_on = nothing_goes_on},
+    {"create and attach", .set_up = set_up_nothing, .act = create_and_attach, .expect = expect_nothing,
+     .settle = settle_by_creation, .go_on = nothing_goes_on},
+    {"attach as producer", OF_PRODUCER, .act = attach_producer, .expect = expect_survivors},
+    {"attach as producer, a dead one's lane", OF_PRODUCER, .prepare = leave_lane_to_anybody,
+     .act = attach_producer, .expect = expect_old},
+    {"attach as producer, its source's lane", .set_up = open_survivors, .prepare = leave_lane_to_source,
+     .act = attach_producer, .expect = expect_source, .settle = settle, .go_on = producer_goes_on},
+    {"attach as consumer", OF_CONSUMER, .act = attach_consumer, .expect = expect_survivors},
+    {"attach as observer", .set_up = open_survivors_and_put, .act = attach_observer, .expect = expect_survivors,
+     .settle = settle, .go_on = nothing_goes_on},
+    {"put", OF_PRODUCER, .prepare = prepare_producer, .act = put_another, .expect = expect_another},
+    {"put, waking", .set_up = open_survivors, .prepare = prepare_producer, BESIDE_SLEEPER, .act = put_another,
+     .expect = expect_another_alone, .go_on = producer_goes_on},
+    {"put, full lane", .set_up = open_survivors, .prepare = fill_with_long, .act = put_long, .expect = expect_long,
+     .settle = settle, .go_on = producer_goes_on, .on_sleep = make_room},
+    {"put, full lane, two sleeps", .set_up = open_survivors, .prepare = fill_with_short, .act = put_short,
+     .expect = expect_short, .settle = settle, .go_on = producer_goes_on, .on_sleep = make_room_in_second_sleep},
+    {"put_many", OF_PRODUCER, .prepare = prepare_producer, .act = put_many, .expect = expect_many},
+    {"reserve and commit", OF_PRODUCER, .prepare = prepare_producer, .act = reserve_and_commit,
+     .expect = expect_another},
+    {"finish", .set_up = open_survivors, .prepare = prepare_producer, BESIDE_SLEEPER, .act = finish,
+     .expect = expect_first, .go_on = producer_goes_on},
+    {"close, producer", .set_up = open_survivors, .prepare = prepare_producer, BESIDE_SLEEPER, .act = close_victim,
+     .expect = expect_first, .go_on = producer_goes_on},
+    {"lease", OF_CONSUMER, .prepare = prepare_consumer, .act = lease_one, .expect = expect_lease, .takes = true},
+    {"get", OF_CONSUMER, .prepare = prepare_single_consumer, .act = get_one, .expect = expect_get, .takes = true},
+    {"get, empty queue, woken", .set_up = open_survivors, .prepare = prepare_consumer, .act = lease_one,
+     .expect = expect_one_more, .settle = settle_beside_sleeper, .go_on = consumer_goes_on,
+     .on_sleep = put_one_more, .takes = true},
+    {"get, empty queue, in vain", .set_up = open_survivors, .prepare = prepare_consumer, .act = get_in_vain,
+     .expect = expect_nothing, .settle = settle_beside_sleeper, .go_on = consumer_goes_on, .on_sleep = do_nothing,
+     .code = -ETIMEDOUT},
+    {"acknowledge, one of several", OF_CONSUMER, .prepare = prepare_lease, .act = acknowledge_one,
+     .expect = expect_acknowledge_one},
+    {"acknowledge, last of a batch", OF_CONSUMER, .prepare = prepare_last_of_lease, .act = acknowledge_one,
+     .expect = expect_acknowledge_last},
+    {"acknowledge, waking a producer", .set_up = open_survivors_and_fill, .prepare = lease_of_bystander,
+     .arrange = let_producer_wait, .act = acknowledge_one, .expect = expect_bystander, .settle = settle,
+     .go_on = consumer_goes_on},
+    {"fail", OF_CONSUMER, .prepare = prepare_lease, .act = count_failure, .expect = expect_failure},
+    {"hold", OF_CONSUMER, .prepare = prepare_last_of_lease, .act = hold, .expect = expect_hold},
+    {"acknowledge, a held message", OF_CONSUMER, .prepare = prepare_held, .act = acknowledge_one,
+     .expect = expect_acknowledge_last},
+    {"inherit a lease with the seat", OF_CONSUMER, .prepare = prepare_heir, .act = lease_one,
+     .expect = expect_adopted, .redelivers = true, .takes = true},
+    {"adopt a lease", OF_CONSUMER, .prepare = prepare_undertaker, .act = lease_one, .expect = expect_adopted,
+     .redelivers = true, .takes = true},
+    {"adopt a held message", OF_CONSUMER, .prepare = prepare_undertaker_of_hand, .act = lease_one,
+     .expect = expect_adopted_hand, .redelivers = true, .takes = true},
+    {"acknowledge, last of an adopted lease", OF_CONSUMER, .prepare = prepare_last_of_adopted,
+     .act = acknowledge_one, .expect = expect_last_of_adopted, .redelivers = true},
+    {"acknowledge, an adopted held message", OF_CONSUMER, .prepare = prepare_adopted_hand, .act = acknowledge_one,
+     .expect = expect_acknowledged_hand, .redelivers = true},
+    {"close, consumer", OF_CONSUMER, .prepare = prepare_consumer, .act = close_victim, .expect = expect_survivors},
+    {"close, consumer with a lease", OF_CONSUMER, .prepare = prepare_lease, .act = close_victim,
+     .expect = expect_given_back, .redelivers = true},
+    {"close, consumer with a held message", OF_CONSUMER, .prepare = prepare_held, .act = close_victim,
+     .expect = expect_hand_given_back, .redelivers = true},
+    {"close, consumer with an adopted lease", OF_CONSUMER, .prepare = prepare_adopted, .act = close_victim,
+     .expect = expect_adopted_given_back, .redelivers = true},
+    {"shutdown, draining", .set_up = set_up_for_shutdown, .act = shut_down, .expect = expect_nothing,
+     .settle = settle_shutdown, .go_on = nothing_goes_on},
+    {"shutdown, at once", .set_up = set_up_for_shutdown, .act = shut_down_now, .expect = expect_nothing,
+     .settle = settle_shutdown, .go_on = nothing_goes_on},
+    {"remove, then create", .set_up = set_up_idle, .act = remove_idle, .expect = expect_nothing,
+     .settle = settle_idle_by_creation, .go_on = nothing_goes_on},
+    {"remove, then remove", .set_up = set_up_idle, .act = remove_idle, .expect = expect_nothing,
+     .settle = settle_idle_by_removal, .go_on = nothing_goes_on},
+    {"remove, in use", .set_up = set_up_for_removal, .act = remove_in_use, .expect = expect_nothing,
+     .settle = settle_in_use, .go_on = nothing_goes_on},
+};
+#define OPERATIONS (sizeof(operations) / sizeof(operations[0]))
+
+/* Whether the queue is there before and stays. */
+static bool keeps_queue(const struct operation *operation)
+{
+    return operation->settle == settle || operation->settle == settle_beside_sleeper;
+}
+
+/* ------------------------------------------------------------------ one victim */
+
+static void run_victim(void *context)
+{
+    struct world *world = context;
+    const struct operation *operation = world->operation;
+    if (operation->prepare != NULL)
+        operation->prepare(world);
+    step_begin();
+    atomic_store(&world->ledger->code, operation->act(world));
+    atomic_store(&world->ledger->returned, 1);
+    step_end();
+    operation->go_on(world);
+}
+
+static void on_sleep(void *context, uint32_t earlier)
+{
+    struct world *world = context;
+    world->operation->on_sleep(world, earlier);
+}
+
+/* A fresh queue, with survivors, and a victim that stands at the beginning of the operation. */
+static void begin_world(struct world *world, struct step *step)
+{
+    struct ledger *ledger = world->ledger;
+    *world = (struct world){
+        .operation = world->operation, .ledger = ledger, .tally = world->tally, .tick_ns = world->tick_ns};
+    memset(ledger, 0, sizeof(*ledger));
+    (void)snprintf(world->how, sizeof(world->how), "at the beginning");
+    world->operation->expect(world, false);
+    world->operation->set_up(world);
+    *step = (struct step){.context = world, .on_sleep = world->operation->on_sleep != NULL ? on_sleep : NULL};
+    step_start(step, run_victim, world);
+    world->operation->expect(world, false);
+    if (world->operation->arrange != NULL)
+        world->operation->arrange(world);
+}
+
+static void end_process(struct process *process)
+{
+    if (process->pid == 0)
+        return;
+    (void)kill(process->pid, SIGKILL);
+    (void)process_collect(process);
+}
+
+/* Away with it, in whatever state. */
+static void drop_world(struct world *world)
+{
+    end_process(&world->sleeper);
+    end_process(&world->blocked);
+    (void)shmq_close(world->producer);
+    (void)shmq_close(world->consumer);
+    (void)shmq_remove(queue, true);
+}
+
+static bool has_returned(const struct world *world)
+{
+    const bool returned = atomic_load(&world->ledger->returned) != 0;
+    if (returned)
+        require_call(world, atomic_load(&world->ledger->code), world->operation->code);
+    return returned;
+}
+
+/* Brings a victim to a point. Where it does not come there at full speed, single steps lead to one as far on. */
+static void begin_at_point(struct world *world, struct step *step, const struct step_path *path, size_t n)
+{
+    bool strayed = false;
+    for (int tries = 0;; tries++) {
+        begin_world(world, step);
+        if (tries == TRIES)
+            break;
+        if (step_to(step, path, n, &strayed) == STEP_THERE) {
+            atomic_fetch_add(&world->tally->strayed, strayed);
+            return;
+        }
+        step_kill(step);
+        drop_world(world);
+    }
+    atomic_fetch_add(&world->tally->walked, 1);
+    atomic_fetch_add(&world->tally->ended, step_walk(step, n) == STEP_ENDED);
+}
+
+static void kill_and_settle(struct world *world, struct step *step)
+{
+    step_kill(step);
+    world->killed_ns = process_now_ns();
+    world->operation->expect(world, has_returned(world));
+    world->operation->settle(world);
+    atomic_fetch_add(&world->tally->points, 1);
+}
+
+static void kill_at_point(struct world *world, const struct step_path *path, size_t n)
+{
+    struct step step;
+    begin_at_point(world, &step, path, n);
+    (void)snprintf(world->how, sizeof(world->how), "killed at point %zu of %zu", n, path->count - 1);
+    world->pc = step_pc(&step);
+    kill_and_settle(world, &step);
+}
+
+/* Brings a victim into the system call in which it sleeps. Return: false if it does not sleep so often. */
+static bool begin_asleep(struct world *world, struct step *step, uint32_t times)
+{
+    for (int tries = 0; tries < TRIES; tries++) {
+        begin_world(world, step);
+        if (step_to_sleep(step, times) == STEP_ASLEEP) {
+            atomic_fetch_add(&world->tally->asleep, 1);
+            return true;
+        }
+        step_kill(step);
+        drop_world(world);
+    }
+    atomic_fetch_add(&world->tally->awake, 1);
+    return false;
+}
+
+static void kill_asleep(struct world *world, uint32_t times)
+{
+    struct step step;
+    if (!begin_asleep(world, &step, times))
+        return;
+    (void)snprintf(world->how, sizeof(world->how), "killed in sleep %u", times);
+    kill_and_settle(world, &step);
+}
+
+/* ------------------------------------------------------------------ stopped instead of killed */
+
+static void contend(void *context)
+{
+    (void)context;
+    process_require_equal(shmq_create(queue, &small_queue), 0);
+}
+
+/* Nobody robs it, so nothing comes a second time but what somebody else left. */
+static void expect_no_robbery(struct world *world)
+{
+    const bool redelivers = world->operation->redelivers;
+    set_fates(world, 0, IDS, (struct fate){0, 1, redelivers ? -1 : 0, 0, redelivers ? 2 : 0});
+}
+
+/* What was put and the victim did not acknowledge is the survivors', once. */
+static void expect_rest(struct world *world)
+{
+    for (uint64_t id = 1; id < IDS; id++) {
+        const uint32_t put = atomic_load(&world->ledger->put[id]);
+        const uint32_t done = atomic_load(&world->ledger->acknowledged[id]);
+        require(world, done + atomic_load(&world->ledger->received[id]) <= put, "message %d was done twice",
+                (int)id);
+        world->ledger->fates[id].least = world->ledger->fates[id].most = put - done;
+    }
+}
+
+/* Others go on while it is stopped. */
+static void live_meanwhile(struct world *world)
+{
+    const int64_t end = process_now_ns() + STOPPED_TICKS * world->tick_ns;
+    int code = -ETIMEDOUT;
+    if (keeps_queue(world->operation))
+        put_survivors(world, MEANWHILE, MANY);
+    while (process_now_ns() < end && world->consumer != NULL && (code == 0 || code == -ETIMEDOUT))
+        code = receive_batch(world, world->consumer, world->tick_ns);
+    require(world, code == 0 || code == -ETIMEDOUT || !keeps_queue(world->operation), "meanwhile: %s",
+            shmq_strerror(code));
+    for (uint64_t id = MEANWHILE; keeps_queue(world->operation) && id < MEANWHILE + MANY; id++)
+        require(world, atomic_load(&world->ledger->received[id]) == 1, "message %d waits for a stopped process",
+                (int)id);
+    while (process_now_ns() < end)
+        (void)usleep(1000);
+}
+
+static void let_go_on(struct world *world, struct step *step)
+{
+    int status;
+    const int64_t deadline = process_now_ns() + process_patience_ms() * 1000000;
+    step_continue(step);
+    if (world->operation->takes)
+        put_survivors(world, TO_TAKE, 1);
+    while (!step_has_ended(step, &status)) {
+        require(world, process_now_ns() < deadline, "it does not go on");
+        if (world->operation->on_sleep != NULL)
+            world->operation->on_sleep(world, 1);
+        if (keeps_queue(world->operation) && !world->operation->takes)
+            (void)receive_batch(world, world->consumer, world->tick_ns);
+        else
+            (void)usleep(1000);
+    }
+    require(world, WIFEXITED(status) && WEXITSTATUS(status) == 0, "it ends with status %#x", (unsigned)status);
+    require(world, has_returned(world), "it never returned");
+}
+
+static void stop_and_settle(struct world *world, struct step *step)
+{
+    struct process contender = {0};
+    step_stop(step);
+    if (keeps_queue(world->operation))
+        expect_no_robbery(world);
+    else if (world->producer == NULL && world->operation->act != remove_idle)
+        process_start(&contender, contend, NULL);
+    live_meanwhile(world);
+    let_go_on(world, step);
+    world->killed_ns = process_now_ns();
+    if (contender.pid != 0)
+        process_expect_success(&contender);
+    if (keeps_queue(world->operation))
+        expect_rest(world);
+    world->operation->settle(world);
+    atomic_fetch_add(&world->tally->points, 1);
+}
+
+static void stop_at_point(struct world *world, const struct step_path *path, size_t n)
+{
+    struct step step;
+    begin_at_point(world, &step, path, n);
+    (void)snprintf(world->how, sizeof(world->how), "stopped at point %zu of %zu", n, path->count - 1);
+    world->pc = step_pc(&step);
+    stop_and_settle(world, &step);
+}
+
+static void stop_asleep(struct world *world, uint32_t times)
+{
+    struct step step;
+    if (!begin_asleep(world, &step, times))
+        return;
+    (void)snprintf(world->how, sizeof(world->how), "stopped in sleep %u", times);
+    stop_and_settle(world, &step);
+}
+
+/* ------------------------------------------------------------------ all points of an operation */
+
+struct plan {
+    struct world world;
+    struct step_path path;
+    size_t *points; /* [count] of the path */
+    size_t count;
+    size_t passes_left_out; /* points in loops of the library */
+    size_t others_left_out; /* points in the C library */
+    uint32_t sleeps;
+    bool stop;
+    uint32_t worker;
+};
+
+/* Of a loop, the first passes, each so-many-th and the last are taken. */
+static bool is_chosen_pass(const struct step_point *point)
+{
+    return point->nth <= PASSES || point->nth % PASSES == 0 || point->nth == point->times;
+}
+
+/* Whether point @n is one at which to kill: all around the library's own instructions and system calls. */
+static bool is_chosen(const struct step_path *path, size_t n)
+{
+    const char *wish = getenv("SHMQ_KILL_STEPS");
+    const struct step_point *next = &path->points[n];
+    const struct step_point *last = n > 0 ? next - 1 : next;
+    if (wish != NULL)
+        return strcmp(wish, "all") == 0 || n == strtoul(wish, NULL, 10);
+    if (next->own || last->own)
+        return is_chosen_pass(next->own ? next : last);
+    return next->system_call || last->system_call || n % STRIDE == 0;
+}
+
+static void choose_points(struct plan *plan)
+{
+    const struct step_path *path = &plan->path;
+    plan->points = calloc(path->count, sizeof(*plan->points));
+    require(&plan->world, plan->points != NULL, "no memory");
+    for (size_t n = 0; n < path->count; n++) {
+        const bool own = path->points[n].own || (n > 0 && path->points[n - 1].own);
+        if (is_chosen(path, n))
+            plan->points[plan->count++] = n;
+        else if (own)
+            plan->passes_left_out++;
+        else
+            plan->others_left_out++;
+    }
+    if (plan->stop && plan->count > STOPS) {
+        for (size_t i = 0; i < STOPS; i++)
+            plan->points[i] = plan->points[(2 * i + 1) * plan->count / (2 * STOPS)];
+        plan->count = STOPS;
+    }
+}
+
+/* What the library finds out once in a process is found out before the first child is forked. */
+static void warm_up(struct world *world)
+{
+    open_survivors(world);
+    put_survivors(world, SURVIVORS, 1);
+    (void)receive_batch(world, world->consumer, SHORT_NS);
+    drop_world(world);
+    world->producer = NULL;
+    world->consumer = NULL;
+}
+
+/* The path is recorded with a tick so long that nothing times out while it is walked slowly. */
+static void make_plan(struct plan *plan, const struct operation *operation, bool stop)
+{
+    struct step step;
+    memset(plan, 0, sizeof(*plan));
+    plan->stop = stop;
+    plan->world = (struct world){.operation = operation,
+                                 .ledger = process_share(sizeof(*plan->world.ledger)),
+                                 .tally = process_share(sizeof(*plan->world.tally)),
+                                 .tick_ns = LONG_TICK_NS};
+    set_fates(&plan->world, SURVIVORS, 1, fresh);
+    warm_up(&plan->world);
+    begin_world(&plan->world, &step);
+    step_record(&step, &plan->path);
+    plan->sleeps = step.sleeps;
+    (void)has_returned(&plan->world);
+    step_kill(&step);
+    drop_world(&plan->world);
+    choose_points(plan);
+}
+
+/* All names are of one length, so that the paths are. Return: how many objects of the name there are. */
+static size_t name_queue(const struct operation *operation, int worker)
+{
+    char test[32];
+    (void)snprintf(test, sizeof(test), "%02d.%d", (int)(operation - operations), worker);
+    (void)snprintf(queue, sizeof(queue), "%s", test_queue_name(test));
+    return test_queue_leftovers(queue);
+}
+
+static void work(void *context)
+{
+    struct plan *plan = context;
+    struct world *world = &plan->world;
+    world->ledger = process_share(sizeof(*world->ledger));
+    world->tick_ns = TICK_NS;
+    (void)name_queue(world->operation, (int)plan->worker);
+    (void)shmq_remove(queue, true);
+    for (size_t i = plan->worker; i < plan->count; i += WORKERS)
+        (plan->stop ? stop_at_point : kill_at_point)(world, &plan->path, plan->points[i]);
+    for (uint32_t i = plan->worker; i < plan->sleeps; i += WORKERS)
+        (plan->stop ? stop_asleep : kill_asleep)(world, i + 1);
+}
+
+static void run_workers(struct plan *plan)
+{
+    struct process workers[WORKERS];
+    for (plan->worker = 0; plan->worker < WORKERS; plan->worker++)
+        process_start(&workers[plan->worker], work, plan);
+    for (size_t i = 0; i < WORKERS; i++) {
+        int status;
+        ck_assert_int_eq(waitpid(workers[i].pid, &status, 0), workers[i].pid);
+        ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "a worker ended with status %#x",
+                      (unsigned)status);
+    }
+}
+
+static void say_what_was_done(const struct plan *plan, int64_t started_ns)
+{
+    const struct tally *tally = plan->world.tally;
+    const int64_t slowest_ns = atomic_load(&tally->slowest_ns);
+    (void)printf("%s: %zu instructions, %s at %d points (%d asleep)", plan->world.operation->name,
+                 plan->path.count - 1, plan->stop ? "stopped" : "killed", (int)atomic_load(&tally->points),
+                 (int)atomic_load(&tally->asleep));
+    if (!plan->stop)
+        (void)printf(", left out %zu of the C library, %zu of long loops", plan->others_left_out,
+                     plan->passes_left_out);
+    if (atomic_load(&tally->strayed) + atomic_load(&tally->walked) != 0)
+        (void)printf("; %d reached another way, %d by single steps, %d after the end",
+                     (int)atomic_load(&tally->strayed), (int)atomic_load(&tally->walked),
+                     (int)atomic_load(&tally->ended));
+    if (atomic_load(&tally->awake) != 0)
+        (void)printf("; %d sleeps did not come", (int)atomic_load(&tally->awake));
+    (void)printf("; slowest recovery %d.%d ms; %d s\n", (int)(slowest_ns / 1000000),
+                 (int)(slowest_ns / 100000 % 10), (int)((process_now_ns() - started_ns) / 1000000000));
+    (void)fflush(stdout);
+}
+
+static void do_operation(const struct operation *operation, bool stop)
+{
+    static struct plan plan;
+    const int64_t started_ns = process_now_ns();
+    (void)name_queue(operation, WORKERS);
+    make_plan(&plan, operation, stop);
+    run_workers(&plan);
+    say_what_was_done(&plan, started_ns);
+    ck_assert_uint_eq(atomic_load(&plan.world.tally->points) + atomic_load(&plan.world.tally->awake),
+                      plan.count + plan.sleeps);
+    for (int worker = 0; worker <= WORKERS; worker++)
+        ck_assert_uint_eq(name_queue(operation, worker), 0);
+}
+
+START_TEST(killed_at_each_step)
+{
+    do_operation(&operations[_i], false);
+}
+END_TEST
+
+START_TEST(stopped_at_some_steps)
+{
+    do_operation(&operations[_i], true);
+}
+END_TEST
+
+START_TEST(skipped)
+{
+    (void)printf("skipped: %s\n", step_impossible());
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("kill steps");
+    if (step_impossible() != NULL) {
+        TCase *tcase = tcase_create("skipped");
+        tcase_add_test(tcase, skipped);
+        suite_add_tcase(suite, tcase);
+        return suite;
+    }
+    for (int i = 0; i < (int)OPERATIONS; i++) {
+        TCase *tcase = tcase_create(operations[i].name);
+        tcase_set_timeout(tcase, getenv("SHMQ_KILL_STEPS") != NULL ? 1200 : 120);
+        tcase_add_loop_test(tcase, killed_at_each_step, i, i + 1);
+        tcase_add_loop_test(tcase, stopped_at_some_steps, i, i + 1);
+        suite_add_tcase(suite, tcase);
+    }
+    return suite;
+}
+
+/* Functions of shared libraries are looked up at their first call, which would be in some child's operation: so
+ * all at the start. */
+static void bind_now(char **arguments)
+{
+    if (getenv("LD_BIND_NOW") != NULL)
+        return;
+    (void)setenv("LD_BIND_NOW", "1", 1);
+    (void)execv("/proc/self/exe", arguments);
+}
+
+/* Where that is permitted, nobody else's objects are in the directory that a removal has to look through. */
+static void keep_to_ourselves(void)
+{
+    if (unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
+        (void)mount("tmpfs", "/dev/shm", "tmpfs", 0, "size=64m");
+}
+
+int main(int count, char **arguments)
+{
+    (void)count;
+    bind_now(arguments);
+    keep_to_ourselves();
+    test_queue_begin();
+    SRunner *runner = srunner_create(make_suite());
+    srunner_run_all(runner, CK_ENV);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    test_queue_end();
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
