@@ -68,7 +68,7 @@ check_libraries = $(shell pkg-config --libs check 2>/dev/null)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help tests test bench install uninstall lint clean FORCE \
+.PHONY: all help tests test kill-steps bench benches install uninstall lint clean FORCE \
     lint-format lint-shell lint-cppcheck lint-tidy lint-cxx lint-exports check-present
 
 all: $(out)/libshmq.a $(out)/libshmq.so $(programs) ## the library and the programs (default)
@@ -133,11 +133,20 @@ $(out)/tests/unit_%: $(obj)/tests/unit_%.o $(obj)/libtest.a $(obj)/libcli.a $(ou
 	@mkdir -p $(@D)
 	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(check_libraries) $(libraries)
 
+$(out)/tests/kill_steps: $(obj)/tests/kill_steps.o $(obj)/libtest.a $(obj)/libcli.a $(out)/libshmq.a $(stamp)
+	@mkdir -p $(@D)
+	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(check_libraries) $(libraries)
+
+kill-steps: $(out)/tests/kill_steps ## kill and stop the library after every instruction (minutes, on an idle machine)
+	$<
+
 $(out)/tests/tool_%: $(obj)/tests/tool_%.o $(obj)/libtest.a $(obj)/libcli.a $(out)/libshmq.a $(stamp)
 	@mkdir -p $(@D)
 	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libraries)
 
-bench: all $(benches) ## build the benchmarks and run them side by side (bench/bench.sh --help)
+benches: $(benches) ## build the benchmarks, in build/bench/
+
+bench: all benches ## run them side by side (bench/bench.sh --help)
 	bench/bench.sh --build-dir $(out)
 
 $(out)/bench/%: $(obj)/bench/%.o $(obj)/libbench.a $(obj)/libcli.a $(out)/libshmq.a $(stamp)

@@ -211,13 +211,13 @@ remember_before() {
 
 run_everything() {
     if ((!inner)); then
-        run_make 'build with gcc' CC=gcc BUILD="${build#"$top"/}" tests bench || return
+        run_make 'build with gcc' CC=gcc BUILD="${build#"$top"/}" tests benches || return
     fi
     run_unit_tests '' '*' 1 "$build"
     run_shell_tests
     if ((!inner && ${#patterns[@]} == 0)); then
         run_sanitizers
-        run_make 'build with clang' CC=clang BUILD="${build#"$top"/}/clang" tests bench
+        run_make 'build with clang' CC=clang BUILD="${build#"$top"/}/clang" tests benches
     fi
     wanted zz_leftovers && run_file zz_leftovers 60 bash tests/zz_leftovers.sh
 }

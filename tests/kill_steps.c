@@ -59,7 +59,8 @@ enum {
     TO_TAKE = 299,
     FILL = 300,
     FILL_OTHER = 400,
-    IDS = 500
+    FILL_FIRST = 500,
+    IDS = 600
 };
 #define MESSAGES 12 /* of the survivors' producer */
 
@@ -280,6 +281,12 @@ static void open_survivors_and_put(struct world *world)
 {
     open_survivors(world);
     put_survivors(world, SURVIVORS, MESSAGES);
+}
+
+static void open_survivors_and_put_one(struct world *world)
+{
+    open_survivors(world);
+    put_survivors(world, SURVIVORS, 1);
 }
 
 /* Judges a delivery by what may become of the message. Return: its number. */
@@ -523,12 +530,38 @@ static void work_to_the_end(struct world *world)
     remove_without_trace(world);
 }
 
+/* Before anybody looks after what the victim left: it must not be overwritten. Return: how many there was room
+ * for. */
+static uint64_t put_until_full(struct world *world)
+{
+    uint64_t count = 0;
+    int code = 0;
+    set_fates(world, FILL_FIRST, CELLS, maybe);
+    while (count < CELLS && (code = put_one(world, world->producer, FILL_FIRST + count, SHORT, 0)) == 0)
+        count++;
+    require(world, code == 0 || code == -EAGAIN, "put: %s", shmq_strerror(code));
+    set_fates(world, FILL_FIRST, count, fresh);
+    return count;
+}
+
 static void settle(struct world *world)
 {
     check(world);
+    (void)put_until_full(world);
     drain(world);
     if (world->blocked.pid != 0)
         process_expect_success(&world->blocked);
+    work_to_the_end(world);
+}
+
+/* There was one message; where it was done, its room is there at once. */
+static void settle_single(struct world *world)
+{
+    check(world);
+    const uint64_t room = put_until_full(world);
+    drain(world);
+    require(world, room + atomic_load(&world->ledger->received[SURVIVORS]) == CELLS, "there is room for %d",
+            (int)room);
     work_to_the_end(world);
 }
 
@@ -824,6 +857,12 @@ static int lease_one(struct world *world)
     return code;
 }
 
+static void prepare_single(struct world *world)
+{
+    prepare_consumer(world);
+    process_require_equal(lease_one(world), 0);
+}
+
 static int get_one(struct world *world)
 {
     unsigned char bytes[SHORT];
@@ -894,6 +933,11 @@ static void expect_acknowledge_one(struct world *world, bool returned)
 {
     expect_batch(world, returned ? never : maybe_again, again);
     set_fates(world, SURVIVORS + 1, 1, returned ? again_after(1, 1) : again_after(0, 1));
+}
+
+static void expect_acknowledge_single(struct world *world, bool returned)
+{
+    set_fates(world, SURVIVORS, 1, returned ? never : maybe_again);
 }
 
 static void expect_acknowledge_last(struct world *world, bool returned)
@@ -1278,6 +1322,9 @@ static const struct operation operations[] = {
      .expect = expect_acknowledge_one},
     {"acknowledge, last of a batch", OF_CONSUMER, .prepare = prepare_last_of_lease, .act = acknowledge_one,
      .expect = expect_acknowledge_last},
+    {"acknowledge, the only message", .set_up = open_survivors_and_put_one, .prepare = prepare_single,
+     .act = acknowledge_one, .expect = expect_acknowledge_single, .settle = settle_single,
+     .go_on = consumer_goes_on},
     {"acknowledge, waking a producer", .set_up = open_survivors_and_fill, .prepare = lease_of_bystander,
      .arrange = let_producer_wait, .act = acknowledge_one, .expect = expect_bystander, .settle = settle,
      .go_on = consumer_goes_on},
@@ -1318,7 +1365,8 @@ static const struct operation operations[] = {
 /* Whether the queue is there before and stays. */
 static bool keeps_queue(const struct operation *operation)
 {
-    return operation->settle == settle || operation->settle == settle_beside_sleeper;
+    return operation->settle == settle || operation->settle == settle_single ||
+           operation->settle == settle_beside_sleeper;
 }
 
 /* ------------------------------------------------------------------ one victim */

@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Consumers going to sleep, producers and consumers waking them: common/waiting.[ch] with what calls it, one access a
+ * step. What producers publish goes through a store buffer, as on x86: their look for sleepers may pass it. The ring
+ * is only counted here; lane.pml has it.
+ *
+ *   PRODUCERS, CONSUMERS, MESSAGES   of each producer, published one or two at a time
+ *   FENCES     1: no membarrier, full fences on both sides; 2: refused from the first sleep on, though not at attach
+ *   TICKS      1: sleeps may end by themselves, at any time and any number of times, until at some moment they do so
+ *              no more; 0: never
+ *   KILLS      how many at the most; then sleeps end by themselves when nothing else happens
+ *   LEAVE      consumers may leave, giving back what they hold; VISITOR: somebody may attach to such a seat and leave it
+ *   SHUTDOWN   somebody shuts the queue down; a put that returned 0 has to be delivered nevertheless
+ *   FAULT_...  a planted mistake
+ *
+ * Checked: whenever nothing moves any more (a consumer may also be slow without end over its message), nobody sleeps
+ * while there is something to take, or after the end. And at every step: as many counts and rings as sleepers.
+ */
+
+#ifndef PRODUCERS
+#define PRODUCERS 1
+#endif
+#ifndef CONSUMERS
+#define CONSUMERS 2
+#endif
+#ifndef MESSAGES
+#define MESSAGES 3
+#endif
+#ifndef FENCES
+#define FENCES 0
+#endif
+#ifndef TICKS
+#define TICKS 0
+#endif
+#ifndef COUNTS
+#define COUNTS 1
+#endif
+#ifndef KILLS
+#define KILLS 0
+#endif
+
+#define NO_BUFFER PRODUCERS  /* of those who store nothing plainly */
+byte buffered[PRODUCERS + 1]; /* published, in the producer's store buffer */
+byte there[PRODUCERS + 1];    /* published, not leased */
+byte working[PRODUCERS];   /* leased, not acknowledged */
+bit finished[PRODUCERS];
+byte orphans;              /* given back, in a seat without an owner */
+bit full_fences = (FENCES == 1);
+
+byte count;                /* header.bell; its tag: */
+bit changed[CONSUMERS];    /* the tag is not what this consumer loaded */
+bit waiting[CONSUMERS];    /* in the seats */
+byte rings;                /* the semaphore */
+
+bit draining;              /* header.flags */
+bit promised;              /* ghosts: a put returned 0 whose message is still in the store buffer; */
+bit over;                  /* somebody has ended because of the shutdown */
+
+bit ticking = TICKS;
+byte kills;
+byte lost_ticks;           /* ghosts */
+byte posting;
+byte sleepers;
+byte asleep;
+
+#define ANYTHING (there[0] + there[PRODUCERS - 1] + orphans != 0)
+#define ALL_FINISHED (finished[0] && finished[PRODUCERS - 1])
+#define DRAINED(l) (there[l] + working[l] == 0)
+#define ENDED (ALL_FINISHED && DRAINED(0) && DRAINED(PRODUCERS - 1) && orphans == 0)
+
+#define STEP(...)                                                                                                      \
+    if                                                                                                                 \
+    :: atomic { __VA_ARGS__ }                                                                                          \
+    :: atomic { kills < KILLS -> kills++; goto killed }                                                                \
+    fi
+
+inline change_tag() {
+    changed[0] = 1;
+    changed[1] = 1;
+    changed[CONSUMERS - 1] = 1
+}
+
+inline check_counts() {
+    assert(KILLS > 0 || !COUNTS || count + rings + posting >= sleepers)
+}
+
+#ifdef SHUTDOWN /* with one producer */
+#define CLEAR_PROMISE(b) promised = (b == 0 -> 0 : promised)
+#define DRAINED_DOWN (draining && DRAINED(0) && DRAINED(PRODUCERS - 1) && orphans == 0)
+#else
+#define CLEAR_PROMISE(b) skip
+#define DRAINED_DOWN false
+#endif
+#define flush(b) there[b] = there[b] + buffered[b]; buffered[b] = 0; CLEAR_PROMISE(b)
+
+/* Store buffers drain at any time. */
+proctype Buffers()
+{
+end:
+    do
+    :: atomic { buffered[0] > 0 -> flush(0) }
+    :: atomic { buffered[PRODUCERS - 1] > 0 -> flush(PRODUCERS - 1) }
+    od
+}
+
+inline ring() {
+    do
+    :: taken > 0 -> STEP(taken--; posting--; rings++)
+    :: taken == 0 -> break
+    od
+}
+
+/* waiting_wake_consumers_slowly; its exchange is a full fence. */
+inline wake_slowly(most, buffer) {
+    STEP(flush(buffer);
+         if
+         :: count < most -> taken = count
+         :: else -> taken = most
+         fi;
+         if
+         :: taken > 0 -> count = count - taken; posting = posting + taken; change_tag()
+         :: else
+         fi);
+    ring()
+}
+
+/* B1 */
+#if FENCES == 1 || defined(FAULT_NO_HEAVY_BARRIER)
+#define HEAVY_BARRIER skip /* the exchange before it was one of its own */
+#elif FENCES == 2
+#define HEAVY_BARRIER full_fences = 1
+#else
+#define HEAVY_BARRIER flush(0); flush(PRODUCERS - 1)
+#endif
+
+/* waiting_wake_consumers: light barrier, look (W1). */
+inline wake(most, buffer) {
+#if FENCES && !defined(FAULT_LIGHT_WITHOUT_FENCE)
+    STEP(if
+         :: full_fences -> flush(buffer)
+         :: else
+         fi);
+#endif
+    STEP(fenced = (count > 0));
+    if
+    :: fenced -> fenced = 0; wake_slowly(most, buffer)
+    :: else
+    fi
+}
+
+/* ------------------------------------------------------------------ producers */
+
+#ifdef FAULT_PUT_WITHOUT_SECOND_LOOK
+#define SECOND_LOOK false
+#else
+#define SECOND_LOOK true
+#endif
+
+proctype Producer(byte p)
+{
+    byte left = MESSAGES;
+    byte batch, taken;
+    bit fenced;
+
+    goto start;
+killed: /* what it had stored is stored */
+    atomic {
+        flush(p);
+        posting = posting - taken;
+        batch = 0;
+        taken = 0;
+        fenced = 0
+    }
+start:
+    do
+    :: left > 0 ->
+       if
+       :: batch = 1
+       :: left > 1 -> batch = 2
+       fi;
+#ifdef SHUTDOWN
+       STEP(if
+            :: draining -> batch = 0; goto finish
+            :: else
+            fi);
+#endif
+       STEP(buffered[p] = buffered[p] + batch; left = left - batch);
+       wake(batch, p);
+#ifdef SHUTDOWN
+       STEP(if
+            :: draining && SECOND_LOOK -> batch = 0; goto finish
+            :: else -> assert(!over); promised = (buffered[0] > 0)
+            fi);
+#endif
+       batch = 0;
+       if
+       :: true
+       :: KILLS == 0 -> goto slow
+       fi
+    :: left == 0 -> break
+    od;
+finish:
+    STEP(flush(p); finished[p] = 1); /* sequentially consistent */
+    wake_slowly(255, NO_BUFFER);
+    goto done;
+slow: /* puts no more, and does not finish */
+end:
+    false;
+done:
+    skip
+}
+
+/* ------------------------------------------------------------------ consumers */
+
+/* shmq_lease's attempt, and stream_state. */
+inline look(found) {
+    STEP(if
+         :: there[0] > 0 -> there[0]--; working[0]++; lane = 1; found = 1; lost_ticks = 0
+#if PRODUCERS == 2
+         :: there[1] > 0 -> there[1]--; working[1]++; lane = 2; found = 1; lost_ticks = 0
+#endif
+         :: orphans > 0 -> orphans--; working[0]++; lane = 1; found = 1; lost_ticks = 0
+         :: !ANYTHING
+         fi);
+    if
+#ifdef SHUTDOWN
+    :: !found && draining ->
+#ifndef FAULT_DRAIN_WITHOUT_BARRIER
+       STEP(HEAVY_BARRIER);
+#endif
+       STEP(found = ENDED || DRAINED_DOWN; lane = 0; assert(!found || !promised); over = over | found)
+    :: !found && !draining -> STEP(found = ENDED; lane = 0)
+#else
+    :: !found -> STEP(found = ENDED; lane = 0)
+#endif
+    :: else
+    fi
+}
+
+#ifdef FAULT_CORRECT_WITHOUT_TAG
+#define TAG_FITS 1
+#else
+#define TAG_FITS (!changed[me])
+#endif
+
+/* A ring for nothing: correct_count. */
+inline correct_count() {
+    STEP(before = count; changed[me] = 0);
+    i = 0;
+    do
+    :: i < CONSUMERS -> STEP(seen = seen + waiting[i]; i++)
+    :: i == CONSUMERS -> i = 0; break
+    od;
+    STEP(if
+         :: before > seen && TAG_FITS -> count = seen; change_tag(); check_counts()
+         :: else
+         fi;
+         before = 0; seen = 0; changed[me] = 1)
+}
+
+/* doorbell_drain: rings beyond one for each seat are too many. Those that somebody was waiting for are given back. */
+inline drain() {
+    STEP(fenced = (rings > CONSUMERS));
+    if
+    :: fenced ->
+       fenced = 0;
+       do
+       :: STEP(if
+               :: rings > 0 -> rings--; drained++; posting++
+               :: else -> break
+               fi)
+       od;
+#ifndef FAULT_DRAIN_EVERYTHING
+       do
+       :: i < CONSUMERS -> STEP(taken = taken + waiting[i]; i++)
+       :: i == CONSUMERS -> i = 0; break
+       od;
+#endif
+       atomic {
+           if
+           :: taken > drained -> taken = drained
+           :: else
+           fi;
+           posting = posting - drained + taken;
+           drained = 0;
+           check_counts()
+       }
+       ring()
+    :: else
+    fi
+}
+
+proctype Consumer(byte me)
+{
+    byte lane, before, seen, taken, drained, i;
+    bit found, rung, fenced, counted, in_sleep;
+
+    goto attached;
+killed:
+    atomic {
+        if
+        :: lane > 0 -> working[lane - 1]--; orphans++
+        :: else
+        fi;
+        sleepers = sleepers - counted;
+        asleep = asleep - in_sleep;
+        posting = posting - taken - drained;
+        counted = 0;
+        in_sleep = 0;
+        lane = 0;
+        before = 0;
+        seen = 0;
+        taken = 0;
+        drained = 0;
+        i = 0;
+        found = 0;
+        rung = 0;
+        fenced = 0;
+        changed[me] = 1
+    }
+    waiting[me] = 0; /* seat_attach */
+attached:
+    do
+    :: look(found);
+       if
+       :: found -> goto take
+       :: else
+       fi;
+       /* waiting_arm_consumer, and the look after it */
+#ifdef FAULT_LOOK_BEFORE_COUNT
+       look(found);
+#endif
+       STEP(waiting[me] = 1);
+       STEP(count++; change_tag(); sleepers++; counted = 1; check_counts()); /* S0 */
+       STEP(HEAVY_BARRIER);
+#ifndef FAULT_LOOK_BEFORE_COUNT
+       look(found); /* S1 */
+#endif
+       if
+       :: found
+       :: else ->
+          atomic { asleep++; in_sleep = 1 }
+end_asleep: /* the monitor tells whether it should be */
+          if
+          :: atomic { rings > 0 -> rings--; rung = 1; sleepers--; counted = 0 }
+          :: atomic { ticking -> rung = 0 }
+          :: atomic { KILLS > 0 && timeout -> rung = 0; lost_ticks = lost_ticks + ANYTHING; assert(lost_ticks <= CONSUMERS) }
+          fi;
+          atomic { asleep--; in_sleep = 0 }
+       fi;
+       /* waiting_disarm_consumer */
+#ifdef FAULT_FLAG_BEFORE_COUNT
+       STEP(waiting[me] = 0);
+#endif
+       if
+       :: !rung ->
+          STEP(if
+               :: count > 0 -> count--; change_tag()
+               :: else
+               fi;
+               sleepers--; counted = 0; check_counts())
+       :: else
+       fi;
+#ifndef FAULT_FLAG_BEFORE_COUNT
+       STEP(waiting[me] = 0);
+#endif
+       if
+       :: found -> rung = 0; goto take
+       :: else
+       fi;
+       look(found);
+       if
+       :: rung && !found -> rung = 0; correct_count(); drain()
+       :: else
+       fi;
+       rung = 0;
+take:
+       if
+       :: found && lane == 0 -> goto gone
+       :: found && lane > 0 ->
+          found = 0;
+          if
+          :: true
+#ifdef LEAVE
+          :: goto leave
+#endif
+          :: KILLS == 0 -> goto slow
+          fi;
+          STEP(working[lane - 1]--);
+#ifndef FAULT_END_UNTOLD
+          /* tell_if_drained */
+          STEP(fenced = finished[lane - 1] || draining);
+          if
+          :: fenced ->
+             STEP(fenced = DRAINED(lane - 1); lane = 0);
+             if
+             :: fenced -> fenced = 0; wake(255, NO_BUFFER)
+             :: else
+             fi
+          :: else
+          fi;
+#endif
+          lane = 0
+       :: else
+       fi
+    od;
+leave:
+    STEP(working[lane - 1]--; orphans++; lane = 0);
+    wake_slowly(1, NO_BUFFER);
+gone:
+    atomic { found = 0; changed[me] = 1 }
+    goto done;
+slow: /* works on its message without end */
+    atomic { found = 0; changed[me] = 1 }
+end:
+    false;
+done:
+    skip
+}
+
+/* Attaches to a seat in which something was left, and leaves without having asked for anything. */
+proctype Visitor()
+{
+    byte taken;
+end:
+    atomic { orphans > 0 -> orphans-- }
+    orphans++;
+    if
+#ifndef FAULT_VISITOR_SILENT
+    :: wake_slowly(1, NO_BUFFER)
+#else
+    :: true
+#endif
+    fi;
+killed:
+    skip
+}
+
+/* shmq_shutdown */
+proctype Shutdown()
+{
+    byte taken;
+    draining = 1;
+    wake_slowly(255, NO_BUFFER);
+killed:
+    skip
+}
+
+/* Nothing moves any more. */
+proctype Monitor()
+{
+end:
+    timeout -> assert(asleep == 0 || (!ANYTHING && !ENDED && !DRAINED_DOWN))
+}
+
+proctype Clock()
+{
+    ticking = 0
+}
+
+init {
+    atomic {
+        byte n = 0;
+        run Buffers();
+        do
+        :: n < PRODUCERS -> run Producer(n); n++
+        :: else -> break
+        od;
+        n = 0;
+        do
+        :: n < CONSUMERS -> changed[n] = 1; run Consumer(n); n++
+        :: else -> break
+        od;
+        n = 0;
+#ifdef VISITOR
+        run Visitor();
+#endif
+#ifdef SHUTDOWN
+        run Shutdown();
+#endif
+#if TICKS
+        run Clock();
+#endif
+#if KILLS == 0
+        run Monitor()
+#endif
+    }
+}

@@ -1,0 +1,770 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lanes, leases, seats: what common/{ring,seat,get,put,lane,stream}.c do to shared memory, one access a step, with a
+ * kill possible at every step. tests/model.sh runs it in several sizes, and with faults that have to be found.
+ *
+ *   LANES, CELLS, MESSAGES   lanes with a producer each; cells a lane (2 or 4); messages a lane
+ *   CONSUMERS, SEATS         processes and places
+ *   PREFETCH, PORTION        records in a lease and in one publishing, at the most
+ *   SIZES                    bit n: message n takes two cells, not one; -1: the producer chooses
+ *   KILLS                    how many at the most; -1: any number
+ *   KILL_PRODUCERS, KILL_CONSUMERS   0: these are spared
+ *   HOLD                     consumers may move the last message of a batch into their seat's hand
+ *   CLOSE                    consumers may leave with what they hold
+ *   GONE                     a killed consumer need not be replaced while another is alive
+ *   OBSERVER                 somebody looks once, at any moment, whether a lane is drained, and finds no damage
+ *   FINE_...                 splits what the other runs do in one step, for a reason that is given there
+ *   FAULT_...                a planted mistake
+ *
+ * What several accesses read is one step here only where it cannot change in between: what the holder of a byte
+ * reads of that seat or lane, and descriptors between one and the next look at the lease word.
+ */
+
+#ifndef LANES
+#define LANES 1
+#endif
+#ifndef CELLS
+#define CELLS 2
+#endif
+#ifndef MESSAGES
+#define MESSAGES 4
+#endif
+#ifndef CONSUMERS
+#define CONSUMERS 2
+#endif
+#ifndef SEATS
+#define SEATS CONSUMERS
+#endif
+#ifndef PREFETCH
+#define PREFETCH 2
+#endif
+#ifndef PORTION
+#define PORTION 2
+#endif
+#ifndef SIZES
+#define SIZES 4
+#endif
+#ifndef KILLS
+#define KILLS -1
+#endif
+#ifndef KILL_PRODUCERS
+#define KILL_PRODUCERS 1
+#endif
+#ifndef KILL_CONSUMERS
+#define KILL_CONSUMERS 1
+#endif
+
+/* Positions only grow; the first lap is 1, so that words of fresh memory are older than any. */
+#define FIRST CELLS
+#define INDEX(p) ((p) % CELLS)
+#define LAP(p) ((p) / CELLS)
+
+/* The lease word: {lap 3, span - 1 2, seat 2, done 1} */
+#define WORD(p, span, seat) ((LAP(p) << 5) | (((span) - 1) << 3) | ((seat) << 1))
+#define WORD_LAP(w) ((w) >> 5)
+#define WORD_SPAN(w) ((((w) >> 3) & 3) + 1)
+#define WORD_SEAT(w) (((w) >> 1) & 3)
+#define WORD_DONE(w) ((w) & 1)
+
+typedef Lane {
+    byte tail;
+    byte claim;
+    byte head;
+    byte word[CELLS];
+    byte tag[CELLS];        /* of the descriptor: its position */
+    byte message[CELLS];    /* payload, and so whose the cell is: message + 1 */
+    bit large[CELLS];       /* of the descriptor: two cells */
+    byte point_tail[2];     /* checkpoints */
+    byte point_messages[2];
+    bit finished;
+    byte committed;         /* messages published; ghost */
+};
+Lane lane[LANES];
+
+typedef Seat {
+    byte holder;            /* of the byte: process + 1; 0: nobody */
+    byte intent_lane;
+    byte intent_position;   /* 0: none ever */
+    byte progress;
+#ifdef HOLD
+    bit hand_valid;
+    byte hand;              /* the message in it: its bit */
+#endif
+};
+Seat seat[SEATS];
+
+/* Ghosts: sets of messages, a bit for each. */
+#define BIT(l, m) (1 << ((l) * MESSAGES + (m)))
+#define EVERYTHING ((1 << (LANES * MESSAGES)) - 1)
+byte acknowledged;
+byte leased;              /* ever */
+byte moved;               /* out of the ring into a hand */
+byte held[CONSUMERS];     /* by a living consumer */
+byte alive = CONSUMERS;
+
+#define CHECK_ORDER(l)                                                                                                 \
+    assert(lane[l].head <= lane[l].claim && lane[l].claim <= lane[l].tail && lane[l].tail <= lane[l].head + CELLS)
+
+#if KILLS > 0
+byte kills;
+inline count_kill() {
+    kills++
+}
+#else
+#define kills 0
+#define count_kill() skip
+#endif
+
+/* One step of a process, at which it may also be killed. */
+#define STEP(...)                                                                                                      \
+    if                                                                                                                 \
+    :: atomic { __VA_ARGS__ }                                                                                          \
+    :: atomic { KILLABLE && (KILLS < 0 || kills < KILLS) -> count_kill(); goto killed }                                                                                        \
+    fi
+
+#ifdef FINE_LEASE
+#define READS(...) __VA_ARGS__
+#define READ(...) STEP(__VA_ARGS__)
+#else
+#define READS(...) STEP(__VA_ARGS__)
+#define READ(...) __VA_ARGS__
+#endif
+
+#define SIZE_AT(l, p) (1 + lane[l].large[INDEX(p)])
+#define RECORD_AT(l, p, limit) (lane[l].tag[INDEX(p)] == (p) && SIZE_AT(l, p) <= (limit) - (p))
+#define MESSAGE_AT(l, p) (lane[l].message[INDEX(p)] - 1)
+
+#define DONE_AT_HEAD(l)                                                                                                \
+    (WORD_LAP(lane[l].word[INDEX(lane[l].head)]) == LAP(lane[l].head) && WORD_DONE(lane[l].word[INDEX(lane[l].head)]))
+
+#ifdef FAULT_RECLAIM_WITHOUT_LAP
+#define RECLAIMABLE(w, p) WORD_DONE(w)
+#else
+#define RECLAIMABLE(w, p) (WORD_LAP(w) == LAP(p) && WORD_DONE(w))
+#endif
+
+/* A compare-and-swap of claim from what was read. */
+#define HELP_CLAIM(l, from, to)                                                                                        \
+    if                                                                                                                 \
+    :: lane[l].claim == (from) -> lane[l].claim = to; CHECK_ORDER(l)                                                   \
+    :: else                                                                                                            \
+    fi
+
+#ifdef FAULT_RECLAIM_WITHOUT_CLAIM
+#define CLAIM_FIRST skip
+#else
+#define CLAIM_FIRST HELP_CLAIM(l, head, head + WORD_SPAN(word))
+#endif
+
+#ifdef FINE_RECLAIM
+#define H_STEPS(...) __VA_ARGS__
+#define H_STEP(...) STEP(__VA_ARGS__)
+#else
+#define H_STEPS(...) STEP(__VA_ARGS__)
+#define H_STEP(...) __VA_ARGS__
+#endif
+
+/* No compare-and-swap that starts behind head can succeed, so span and seat there mean nothing any more. */
+inline forget_words() {
+    do
+    :: head < lane[l].head -> lane[l].word[INDEX(head)] = (LAP(head) << 5) | 1; head++
+    :: else -> break
+    od;
+    head = 0
+}
+
+/* ring_reclaim; of lane l, with the locals head and word. */
+inline reclaim(KILLABLE) {
+    do
+    :: H_STEPS(
+       H_STEP(head = lane[l].head);
+       H_STEP(word = lane[l].word[INDEX(head)];
+            if
+            :: RECLAIMABLE(word, head)
+            :: else -> head = 0; word = 0; break
+            fi);
+       H_STEP(assert(head + WORD_SPAN(word) <= lane[l].tail); CLAIM_FIRST);
+       H_STEP(if
+            :: lane[l].head == head -> lane[l].head = head + WORD_SPAN(word); CHECK_ORDER(l); forget_words()
+            :: else
+            fi))
+    od
+}
+
+/* ------------------------------------------------------------------ producers */
+
+#define KILLABLE KILL_PRODUCERS
+
+#ifdef FAULT_FULL_WITHOUT_RECLAIM
+#define ROOM_MAY_COME(l) (lane[l].head != seen_head)
+#else
+#define ROOM_MAY_COME(l) (lane[l].head != seen_head || DONE_AT_HEAD(l))
+#endif
+
+inline write_cell(p) {
+    assert(lane[l].message[INDEX(p)] == 0 || lane[l].message[INDEX(p)] - 1 >= lane[l].committed ||
+           ((acknowledged | moved) & BIT(l, lane[l].message[INDEX(p)] - 1)) != 0);
+    lane[l].message[INDEX(p)] = messages + 1
+}
+
+inline store_tail() {
+    STEP(lane[l].tail = next; lane[l].committed = messages; CHECK_ORDER(l))
+}
+
+proctype Producer(byte l)
+{
+    byte next, messages, seen_head, head, word;
+    byte portion;
+    bit turn, large;
+
+killed:
+    /* The kernel has let go of the lane's byte; somebody takes the lane up: ring_producer_init. */
+    atomic {
+        do
+        :: next > lane[l].tail -> next--; lane[l].message[INDEX(next)] = 0
+        :: else -> break
+        od;
+        next = lane[l].tail;
+        seen_head = lane[l].head;
+        head = 0;
+        word = 0;
+        portion = 0;
+        large = 0;
+        if
+        :: lane[l].point_tail[0] == next -> turn = 1
+        :: else -> turn = 0; assert(lane[l].point_tail[1] == next)
+        fi;
+        messages = lane[l].point_messages[1 - turn];
+        assert(messages == lane[l].committed)
+    }
+
+    do
+    :: messages == MESSAGES && portion == 0 -> break
+    :: messages < MESSAGES && portion < PORTION ->
+       if
+       :: SIZES < 0 || (SIZES >> messages & 1) == 0 -> large = 0
+       :: SIZES < 0 || (SIZES >> messages & 1) == 1 -> large = 1
+       fi;
+       if
+       :: next + 1 + large <= seen_head + CELLS
+       :: else ->
+          if
+          :: portion > 0 -> large = 0; goto publish
+          :: else
+          fi;
+          do
+          :: STEP(seen_head = lane[l].head);
+             if
+             :: next + 1 + large <= seen_head + CELLS -> break
+             :: else
+             fi;
+#ifndef FAULT_FULL_WITHOUT_RECLAIM
+             reclaim(KILL_PRODUCERS);
+#endif
+             STEP(seen_head = lane[l].head);
+             if
+             :: next + 1 + large <= seen_head + CELLS -> break
+             :: else
+             fi;
+             /* Asleep until another look would show something else. */
+             ROOM_MAY_COME(l)
+          od
+       fi;
+       STEP(write_cell(next); /* descriptor and payload */
+            if
+            :: large -> write_cell(next + 1)
+            :: else
+            fi;
+            lane[l].tag[INDEX(next)] = next;
+            lane[l].large[INDEX(next)] = large;
+            next = next + 1 + large;
+            messages++;
+            portion++;
+            large = 0)
+    :: portion > 0 ->
+publish:
+#ifdef FAULT_TAIL_BEFORE_CHECKPOINT
+       store_tail();
+#endif
+       STEP(lane[l].point_messages[turn] = messages);
+       STEP(lane[l].point_tail[turn] = next; turn = 1 - turn);
+#ifndef FAULT_TAIL_BEFORE_CHECKPOINT
+       store_tail();
+#endif
+       portion = 0
+    od;
+    STEP(lane[l].finished = 1)
+}
+
+/* ------------------------------------------------------------------ consumers */
+
+#undef KILLABLE
+#define KILLABLE KILL_CONSUMERS
+
+#define WORD_OF(s) lane[seat[s].intent_lane].word[INDEX(seat[s].intent_position)]
+#define HOLDS_LEASE(s)                                                                                                 \
+    (seat[s].intent_position != 0 && WORD_LAP(WORD_OF(s)) == LAP(seat[s].intent_position) && !WORD_DONE(WORD_OF(s)) && \
+     WORD_SEAT(WORD_OF(s)) == (s))
+#ifdef HOLD
+#define HOLDS_HAND(s) seat[s].hand_valid
+#else
+#define HOLDS_HAND(s) 0
+#endif
+#define LOADED(s) (HOLDS_LEASE(s) || HOLDS_HAND(s))
+#define LOOKS_ORPHANED(s) ((s) < SEATS && (s) != own && seat[(s) % SEATS].holder == 0 && LOADED((s) % SEATS))
+
+#define NOTHING_TO_LEASE (lane[0].claim == lane[0].tail && lane[LANES - 1].claim == lane[LANES - 1].tail)
+#define ALL_FINISHED (lane[0].finished && lane[LANES - 1].finished)
+#define LOOKS_ENDED(l) (lane[l].head == lane[l].tail || DONE_AT_HEAD(l))
+#define HANDS_EMPTY (!HOLDS_HAND(0) && !HOLDS_HAND(SEATS - 1) && !HOLDS_HAND(SEATS / 2))
+
+/* What a consumer holds from here on; from the descriptors of a batch of one or two records. */
+inline take_in_hand(set) {
+    held[me] = set;
+    assert(held[me] != 0);
+    assert((held[me] & acknowledged) == 0);
+    assert(CONSUMERS < 2 || (held[0] & held[CONSUMERS - 1]) == 0)
+}
+
+/* Messages of the batch [start, end) after the first `done`. */
+inline take_batch() {
+    assert(RECORD_AT(l, start, end) && MESSAGE_AT(l, start) >= 0 && MESSAGE_AT(l, start) < lane[l].committed);
+    if
+    :: start + SIZE_AT(l, start) == end -> assert(done == 0); take_in_hand(BIT(l, MESSAGE_AT(l, start)))
+    :: else ->
+       assert(RECORD_AT(l, start + SIZE_AT(l, start), end));
+       assert(start + SIZE_AT(l, start) + SIZE_AT(l, start + SIZE_AT(l, start)) == end);
+       assert(MESSAGE_AT(l, start) + 1 < lane[l].committed);
+       assert(done < 2);
+       if
+       :: done == 0 -> take_in_hand(BIT(l, MESSAGE_AT(l, start)) | BIT(l, MESSAGE_AT(l, start) + 1))
+       :: else -> take_in_hand(BIT(l, MESSAGE_AT(l, start) + 1))
+       fi
+    fi
+}
+
+#define NEXT_HELD (held[me] & -held[me])
+
+inline acknowledge_next() {
+    assert((acknowledged & NEXT_HELD) == 0);
+    assert(CONSUMERS > 1 || LANES > 1 || acknowledged == NEXT_HELD - 1); /* in order */
+    acknowledged = acknowledged | NEXT_HELD;
+    held[me] = held[me] & ~NEXT_HELD
+}
+
+inline release(s) {
+    assert(seat[s].holder == me + 1);
+    seat[s].holder = 0
+}
+
+#ifdef CLOSE
+#define CLOSING 1
+#else
+#define CLOSING 0
+#endif
+
+/* Locals are cleared when they mean nothing any more, so that equal states are equal. */
+inline forget() {
+    from = 0;
+    l = 0;
+    start = 0;
+    end = 0;
+    done = 0;
+    tail = 0;
+    word = 0;
+    head = 0;
+    i = 0;
+    in_hand = 0
+}
+
+#ifdef FINE_SEAT
+#define forget_intent(s) skip
+#define S_STEPS(...) __VA_ARGS__
+#define S_STEP(...) STEP(__VA_ARGS__)
+#else
+#define S_STEPS(...) STEP(__VA_ARGS__)
+#define S_STEP(...) __VA_ARGS__
+inline forget_intent(s) {
+    seat[s].intent_lane = 0;
+    seat[s].intent_position = 0;
+    seat[s].progress = 0
+}
+#endif
+
+inline store_done() {
+    assert(lane[l].word[INDEX(start)] == WORD(start, end - start, from));
+    lane[l].word[INDEX(start)] = lane[l].word[INDEX(start)] | 1;
+    forget_intent(from)
+}
+
+inline take_leased() {
+    done = 0;
+    word = 0;
+    assert(!HOLDS_HAND(own));
+    take_batch();
+    assert((leased & held[me]) == 0);
+    leased = leased | held[me]
+}
+#ifdef FAULT_PROGRESS_NOT_RESET
+#define RESET_PROGRESS skip
+#else
+#define RESET_PROGRESS seat[own].progress = 0
+#endif
+
+inline write_intent() {
+    S_STEPS(S_STEP(seat[own].intent_lane = l);
+    S_STEP(seat[own].intent_position = start);
+    S_STEP(RESET_PROGRESS))
+}
+
+proctype Consumer(byte me)
+{
+    byte own;              /* seat */
+    byte from;             /* seat in whose name it acts, or which it looks at */
+    byte l;
+    byte start, end, done; /* the batch */
+    byte tail, word, head;
+    byte i;
+    bit looked, in_hand;
+
+    goto attach;
+killed:
+    atomic {
+        i = 0;
+        do
+        :: i < SEATS ->
+           if
+           :: seat[i].holder == me + 1 ->
+              seat[i].holder = 0;
+              if
+              :: !HOLDS_LEASE(i) -> forget_intent(i)
+              :: else
+              fi
+           :: else
+           fi;
+           i++
+        :: else -> break
+        od;
+        held[me] = 0;
+    }
+#ifdef GONE
+    if
+    :: true
+    :: atomic { alive > 1 -> alive--; forget(); goto gone }
+    fi;
+#endif
+attach:
+    atomic { forget(); own = 0 }
+    do
+    :: atomic { own < SEATS && seat[own].holder == 0 -> seat[own].holder = me + 1; break }
+    :: atomic { own < SEATS && seat[own].holder != 0 -> own++ }
+    :: atomic { own == SEATS -> seat[0].holder == 0 || seat[SEATS - 1].holder == 0 || seat[SEATS / 2].holder == 0; own = 0 }
+    od;
+    from = own;
+#ifndef FAULT_NEWCOMER_LEASES_FIRST
+    goto adopt;
+#endif
+
+idle:
+    if
+    :: atomic { lane[0].claim != lane[0].tail -> l = 0; goto lease }
+#if LANES == 2
+    :: atomic { lane[1].claim != lane[1].tail -> l = 1; goto lease }
+#endif
+    :: atomic { LOOKS_ORPHANED(0) -> from = 0; goto lock_orphan }
+    :: atomic { LOOKS_ORPHANED(1) -> from = 1; goto lock_orphan }
+    :: atomic { LOOKS_ORPHANED(2) -> from = 2; goto lock_orphan }
+    :: atomic {
+           NOTHING_TO_LEASE && ALL_FINISHED &&
+               (!looked || (LOOKS_ENDED(0) && LOOKS_ENDED(LANES - 1) && HANDS_EMPTY)) -> l = 0; looked = 1; goto end_of_stream
+       }
+    fi;
+
+    /* ---------------------------------------------------------------- try_lease, ring.c; start is what was read of claim */
+lease:
+    READS(READ(start = lane[l].claim);
+    READ(tail = lane[l].tail;
+         if
+         :: start == tail -> forget(); goto idle
+         :: else
+         fi);
+    READ(word = lane[l].word[INDEX(start)]);
+    if
+    :: WORD_LAP(word) == LAP(start) ->
+       READ(assert(start + WORD_SPAN(word) <= lane[l].tail); HELP_CLAIM(l, start, start + WORD_SPAN(word)); forget(); goto idle)
+    :: else
+    fi;
+    READ(if
+         :: tail > start && tail - start <= CELLS && WORD_LAP(word) < LAP(start) && RECORD_AT(l, start, tail) ->
+            end = start + SIZE_AT(l, start);
+            if
+            :: true /* a share of one */
+            :: PREFETCH == 2 && end < tail ->
+               if
+               :: RECORD_AT(l, end, tail) -> end = end + SIZE_AT(l, end)
+               :: else -> end = 0
+               fi
+            fi
+         :: else -> end = 0
+         fi);
+    if
+    :: end == 0 -> /* nothing may be called damaged in a queue that is not */
+       READ(assert(lane[l].word[INDEX(start)] != word || lane[l].claim != start); forget(); goto idle)
+    :: else
+    fi;
+    tail = 0);
+#ifdef FAULT_CLAIM_IS_TRUTH
+    write_intent();
+    STEP(if
+         :: lane[l].claim == start -> lane[l].claim = end
+         :: else -> forget(); goto idle
+         fi);
+    STEP(lane[l].word[INDEX(start)] = WORD(start, end - start, own); take_leased());
+#else
+#ifndef FAULT_LEASE_BEFORE_INTENT
+    write_intent();
+#endif
+    STEP(if /* L1 */
+         :: lane[l].word[INDEX(start)] == word ->
+            lane[l].word[INDEX(start)] = WORD(start, end - start, own);
+            take_leased()
+         :: else -> forget_intent(own); forget(); goto idle
+         fi);
+#ifdef FAULT_LEASE_BEFORE_INTENT
+    write_intent();
+#endif
+    STEP(HELP_CLAIM(l, start, end));
+#endif
+    from = own;
+    looked = 0;
+
+    /* ---------------------------------------------------------------- acknowledging, get.c */
+work:
+    word = 0;
+    do
+    :: held[me] != NEXT_HELD -> STEP(done++; seat[from].progress = done; acknowledge_next())
+    :: held[me] == NEXT_HELD -> break
+#ifdef CLOSE
+    :: goto close
+#endif
+    od;
+#ifdef HOLD
+    if
+    :: in_hand -> goto finish_hand
+    :: else
+    fi;
+#endif
+    if
+    :: true
+#ifdef CLOSE
+    :: goto close
+#endif
+#ifdef HOLD
+    :: STEP(seat[from].hand = held[me]);
+       STEP(seat[from].hand_valid = 1);
+       STEP(store_done(); moved = moved | held[me]; in_hand = 1);
+       goto finished
+#endif
+    fi;
+#ifdef FAULT_HEAD_BEFORE_DONE
+    STEP(if
+         :: lane[l].head == start -> lane[l].head = end; CHECK_ORDER(l)
+         :: else
+         fi);
+#endif
+    STEP(store_done(); acknowledge_next()); /* A1 */
+finished:
+    atomic { start = 0; end = 0; done = 0 }
+    reclaim(KILL_CONSUMERS);
+#ifdef HOLD
+    if
+    :: in_hand ->
+finish_hand:
+#ifdef CLOSE
+       if
+       :: true
+       :: goto close
+       fi;
+#endif
+       STEP(seat[from].hand_valid = 0; seat[from].hand = 0; acknowledge_next(); in_hand = 0)
+    :: else
+    fi;
+#endif
+    if
+    :: from != own -> STEP(release(from))
+    :: else
+    fi;
+    forget();
+    goto idle;
+
+    /* ---------------------------------------------------------------- taking over, seat.c */
+lock_orphan:
+#ifdef FAULT_ADOPT_WITHOUT_RECHECK
+    atomic { l = seat[from].intent_lane; start = seat[from].intent_position; end = start + WORD_SPAN(WORD_OF(from)) }
+#endif
+    STEP(if
+         :: seat[from].holder == 0 -> seat[from].holder = me + 1
+#ifdef FAULT_ADOPT_WITHOUT_BYTE
+         :: seat[from].holder != 0
+#else
+         :: else -> forget(); goto idle
+#endif
+         fi);
+#ifdef FAULT_ADOPT_WITHOUT_RECHECK
+    STEP(done = seat[from].progress; take_batch(); looked = 0);
+    goto work;
+#endif
+adopt:
+    STEP(if
+#ifdef FAULT_HAND_BEFORE_WORD
+         :: HOLDS_LEASE(from) && !HOLDS_HAND(from) ->
+#else
+         :: HOLDS_LEASE(from) ->
+#endif
+            l = seat[from].intent_lane;
+            start = seat[from].intent_position;
+            end = start + WORD_SPAN(WORD_OF(from));
+            done = seat[from].progress;
+            assert(KILLS != 0 || CLOSING);
+            take_batch();
+            looked = 0
+#ifdef HOLD
+#ifdef FAULT_HAND_BEFORE_WORD
+         :: HOLDS_HAND(from) ->
+#else
+         :: !HOLDS_LEASE(from) && HOLDS_HAND(from) ->
+#endif
+            take_in_hand(seat[from].hand);
+            in_hand = 1;
+            looked = 0
+#endif
+         :: !LOADED(from) -> 
+            if
+            :: from != own && seat[from].holder == me + 1 -> release(from)
+            :: else
+            fi;
+            forget();
+            goto idle
+         fi);
+#ifdef HOLD
+    if
+    :: !in_hand -> STEP(seat[from].hand_valid = 0; seat[from].hand = 0)
+    :: else
+    fi;
+#endif
+    goto work;
+
+    /* ---------------------------------------------------------------- the end, stream.c; all lanes were seen finished */
+end_of_stream:
+#ifdef FAULT_HANDS_BEFORE_LANES
+    STEP(if
+         :: HANDS_EMPTY
+         :: else -> forget(); goto idle
+         fi);
+#endif
+    do
+    :: l < LANES ->
+       i = 0;
+       do
+       :: STEP(head = lane[l].head);
+          STEP(if
+               :: head == lane[l].tail -> head = 0; break
+               :: head != lane[l].tail && i == 0 -> i = 1; head = 0
+               :: head != lane[l].tail && i == 1 -> forget(); goto idle
+               fi);
+          reclaim(KILL_CONSUMERS)
+       od;
+       l++
+    :: else -> break
+    od;
+    i = 0;
+#if defined(HOLD) && !defined(FAULT_HANDS_BEFORE_LANES)
+    do
+    :: i < SEATS ->
+       STEP(if
+            :: HOLDS_HAND(i) -> forget(); goto idle
+            :: else -> i++
+            fi)
+    :: else -> break
+    od;
+#endif
+    atomic {
+        assert(acknowledged == EVERYTHING);
+        forget();
+        release(own);
+        own = 0;
+        goto gone
+    }
+
+    /* ---------------------------------------------------------------- seat_detach: the mark it leaves is for people */
+close:
+    atomic { held[me] = 0; start = 0; end = 0; done = 0; in_hand = 0 }
+    if
+    :: from != own -> STEP(release(from))
+    :: else
+    fi;
+    STEP(release(own));
+    goto attach;
+
+gone:
+    skip
+}
+
+/* lane_is_drained, stream.c: whatever happens between two loads, a sound lane is not called damaged. */
+proctype Observer()
+{
+    byte head, claim, tail, word, s;
+
+    head = lane[0].head;
+    claim = lane[0].claim;
+    tail = lane[0].tail;
+    atomic { assert(head <= claim && claim <= tail && (tail - head <= CELLS || lane[0].head != head)); tail = 0 }
+    head = lane[0].head;
+    claim = lane[0].claim;
+    atomic {
+        word = lane[0].word[INDEX(head)];
+        if
+        :: head == claim || WORD_DONE(word) -> goto sound
+        :: head != claim && !WORD_DONE(word) && WORD_LAP(word) != LAP(head) -> goto look_again
+        :: else -> s = WORD_SEAT(word); assert(s < SEATS); claim = 0
+        fi
+    }
+    if
+    :: atomic { seat[s].intent_position == head -> goto sound }
+    :: atomic { seat[s].intent_position != head -> s = 0 }
+    fi;
+look_again:
+    if
+    :: atomic { lane[0].head != head -> goto sound }
+    :: atomic { lane[0].head == head -> assert(lane[0].word[INDEX(head)] != word) }
+    fi;
+sound:
+    atomic { head = 0; claim = 0; tail = 0; word = 0; s = 0 }
+}
+
+init {
+    atomic {
+        byte n = 0;
+        do
+        :: n < LANES ->
+           lane[n].tail = FIRST;
+           lane[n].claim = FIRST;
+           lane[n].head = FIRST;
+           lane[n].point_tail[0] = FIRST;
+           run Producer(n);
+           n++
+        :: else -> break
+        od;
+        n = 0;
+        do
+        :: n < CONSUMERS -> run Consumer(n); n++
+        :: else -> break
+        od;
+        n = 0;
+#ifdef OBSERVER
+        run Observer()
+#endif
+    }
+    _nr_pr == 1;
+    assert(acknowledged == EVERYTHING && lane[0].head == lane[0].tail)
+}
