@@ -4,7 +4,8 @@
  * ring.c and get.c do around it, one access a step. Messages take a cell each, a lease takes one of them.
  *
  *   CELLS, CONSUMERS, MESSAGES
- *   FENCES    1: no membarrier, full fences on both sides. Else the look for a sleeper (W1) may be done before A1, as weaker processors than x86 may, except across a heavy barrier
+ *   FENCES    1: no membarrier, full fences on both sides. Else the look for a sleeper (W1) may be done before A1, as by
+ *             processors weaker than x86, except across a heavy barrier
  *   PATIENT   1: the first sleep asks for two cells instead of one, and may end by itself
  *   KILLS     how many at the most; then sleeps end by themselves when nothing else happens
  *   FAULT_... a planted mistake
