@@ -311,28 +311,35 @@ void step_start(struct step *step, void (*run)(void *context), void *context)
 
 /* ------------------------------------------------------------------ the path */
 
-static uint32_t count_before(const struct step_path *path, uintptr_t pc)
+/* The last point at which @pc came, plus 1; 0: none. */
+static uint32_t find_previous(const struct step_path *path, uintptr_t pc)
 {
     for (size_t i = path->count; i > 0; i--)
         if (path->points[i - 1].pc == pc)
-            return path->points[i - 1].nth;
+            return (uint32_t)i;
     return 0;
 }
 
 /* An instruction that repeats itself (rep movs) stays where it is for several steps, but is come to once. */
 static void append_point(struct step_path *path, const struct step_point *point)
 {
-    const bool repeated = path->count > 0 && path->points[path->count - 1].pc == point->pc;
-    path->points[path->count] = *point;
-    path->points[path->count].nth = count_before(path, point->pc) + !repeated;
-    path->count++;
+    const uint32_t previous = find_previous(path, point->pc);
+    const bool repeated = previous > 0 && previous == path->count;
+    struct step_point *last = &path->points[path->count++];
+    *last = *point;
+    last->previous_plus1 = previous;
+    last->nth = (previous > 0 ? path->points[previous - 1].nth : 0) + !repeated;
 }
 
+/* Backwards, so that the last time is known first. */
 static void count_times(struct step_path *path)
 {
-    for (size_t i = 0; i < path->count; i++) {
-        struct step_point *point = &path->points[i];
-        point->times = count_before(path, point->pc);
+    for (size_t i = path->count; i > 0; i--) {
+        struct step_point *point = &path->points[i - 1];
+        if (point->times == 0)
+            point->times = point->nth;
+        if (point->previous_plus1 > 0)
+            path->points[point->previous_plus1 - 1].times = point->times;
     }
 }
 

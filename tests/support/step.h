@@ -19,12 +19,13 @@
 /* One point of a path: what is executed next. */
 struct step_point {
     uintptr_t pc;
-    uintptr_t stack;  /* bytes used since the operation began: tells a point of this path from one of another */
-    uint32_t nth;     /* the how manieth time that pc comes */
-    uint32_t times;   /* how often it comes in all */
-    bool own;         /* in this program, which has the library in it; else in the C library or the vDSO */
-    bool system_call; /* the instruction is one */
-    bool slept;       /* and it slept when it was recorded */
+    uintptr_t stack; /* bytes used since the operation began: tells a point of this path from one of another */
+    uint32_t nth;    /* counts how often that pc has come, from 1 */
+    uint32_t times;  /* how often it comes in all */
+    uint32_t previous_plus1; /* the point before at which it came, plus 1; 0: none */
+    bool own;                /* in this program, which has the library in it; else in the C library or the vDSO */
+    bool system_call;        /* the instruction is one */
+    bool slept;              /* and it slept when it was recorded */
 };
 
 struct step_path {
