@@ -41,7 +41,8 @@ producer_command() { # NUMBER
     ((resumable)) && command+=(--resume)
     ((producers > 1 && ${#inputs[@]} > 0)) && command+=(--split "$1/$producers")
     command+=("${extra_producer_args[@]}")
-    ((${#words[@]})) && command+=(-- "${words[@]}")
+    ((words_given)) && command+=(-- "${words[@]}")
+    return 0
 }
 
 consumer_command() {

@@ -12,7 +12,7 @@ readonly own_options=(help version verbose quiet producers: consumers: queue: in
 
 producers=1 consumers=1
 queue=${SHMQ_QUEUE:-default}
-inputs=() words=()
+inputs=() words=() words_given=0
 output=
 append=0 keep=0 quiet=0 resumable=0
 restart=on-failure max_restarts=5
@@ -189,7 +189,10 @@ read_options() {
 # Words are messages only behind "--": anywhere else they are more likely a mistake.
 check_words() {
     local before=$(($# - ${#words[@]}))
+    # A list that came out empty is no wish for the demonstration.
+    [[ $# -gt 0 && ${!#} == -- ]] && words_given=1
     ((${#words[@]} == 0)) && return
+    words_given=1
     [[ $before -gt 0 && ${!before} == -- ]] ||
         usage_error "${words[0]}: unexpected argument (words to be sent go behind --)"
 }
@@ -198,7 +201,7 @@ check_words() {
 check_source() {
     local file option sources=0
     ((${#inputs[@]})) && ((sources += 1)) && source=files
-    ((${#words[@]})) && ((sources += 1)) && source=words
+    ((words_given)) && ((sources += 1)) && source=words
     [[ ${given[random]:-} ]] && ((sources += 1)) && source=random
     ((sources)) || source=demonstration
     ((sources < 2)) || usage_error "--input, --random and words: only one source can be given"
