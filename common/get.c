@@ -193,20 +193,23 @@ static int wait_for_batch(struct shmq *handle, int64_t timeout_ns)
     if (error != -EAGAIN || timeout_ns == 0)
         return error;
     const int64_t deadline = clock_deadline(timeout_ns);
-    for (;;) {
+    do {
         if (handle_stopped(handle))
-            return -EINTR;
-        if (spin_until(&handle->spin, looks_worth_an_attempt, handle))
+            error = -EINTR;
+        else if (spin_until(&handle->spin, looks_worth_an_attempt, handle))
             error = attempt(handle);
         if (error == -EAGAIN)
             error = sleep_once(handle, deadline);
-        if (error != -EAGAIN)
-            return error;
-        if (handle_is_stale(handle))
-            return -ESTALE;
-        if (clock_now_ns() >= deadline)
-            return -ETIMEDOUT;
-    }
+        if (error == -EAGAIN && handle_is_stale(handle))
+            error = -ESTALE;
+        if (error == -EAGAIN && clock_now_ns() >= deadline)
+            error = -ETIMEDOUT;
+    } while (error == -EAGAIN);
+    if (error == 0)
+        handle->consumer.busy_ns = clock_coarse_ns();
+    else if (error != -ETIMEDOUT) /* after which most come back at once */
+        waiting_hand_over_watch(handle);
+    return error;
 }
 
 /* ------------------------------------------------------------------ handing out and acknowledging */

@@ -83,6 +83,7 @@ struct consumer_side {
     int64_t grace_ns;
     bool follow;
     uint32_t false_rings; /* in a row */
+    int64_t busy_ns;      /* when there was last a batch, or a ring */
 };
 
 struct shmq {

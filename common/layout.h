@@ -86,7 +86,16 @@ struct header {
 
     /* W: consumers that go to sleep or give up, wakers. R: wakers, after every publish. {tag, count} */
     LINE_ALIGNED shared_u64 bell;
+    shared_u32
+        long_sleepers; /* W: consumers before a long sleep (1), wakers (0). R: wakers: rings for everybody */
     LINE_ALIGNED unsigned char reserved[LINE_BYTES];
+};
+
+/* seat.waiting */
+enum waiting_state {
+    WAITING_NOT = 0,
+    WAITING_TICK = 1, /* may be counted in bell; looks again after a tick */
+    WAITING_LONG = 2, /* likewise, but sleeps long */
 };
 
 /*
@@ -101,7 +110,7 @@ struct seat {
     shared_u64 progress;        /* {returned 1, attempts 31, acknowledged records 32}: see seat.h */
     shared_u64 delivered;       /* messages acknowledged. R: observers */
     shared_u64 delivered_bytes; /* R: observers */
-    shared_u32 waiting;         /* 1 while it may be counted in bell. R: sleepers that set the count right */
+    shared_u32 waiting;         /* enum waiting_state. R: other consumers */
 
     /* For people, and pid != 0 for an estimate of how many share the work. */
     LINE_ALIGNED shared_u32 pid;

@@ -227,4 +227,6 @@ void seat_detach(struct shmq *handle)
     announce_membership(handle);
     if (held)
         waiting_wake_consumers_slowly(handle, 1);
+    else
+        waiting_hand_over_watch(handle);
 }

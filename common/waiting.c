@@ -53,10 +53,14 @@ static void mend_doorbells(struct shmq *handle, struct doorbell *bell)
     (void)doorbell_open(bell, &handle->access, generation);
 }
 
-static int64_t tick_end(const struct shmq *handle, int64_t deadline_ns)
+static int64_t sooner(int64_t a_ns, int64_t b_ns)
 {
-    const int64_t tick = clock_now_ns() + handle_geometry(handle)->parameters.tick_ns;
-    return tick < deadline_ns ? tick : deadline_ns;
+    return a_ns < b_ns ? a_ns : b_ns;
+}
+
+static int64_t tick_ns(const struct shmq *handle)
+{
+    return handle_geometry(handle)->parameters.tick_ns;
 }
 
 /* ------------------------------------------------------------------ consumers */
@@ -66,11 +70,55 @@ static struct seat *own_seat(struct shmq *handle)
     return &handle->seats[handle->consumer.seat];
 }
 
+/* Whether there is nothing to be done, by anybody alive or dead, but to wait. */
+static bool is_quiet(const struct shmq *handle)
+{
+    const struct consumer_side *c = &handle->consumer;
+    for (uint32_t i = 0; i < c->active_count; i++) {
+        const struct lane_view *view = &handle->lanes[c->active[i]];
+        if (view->dead_since_ns != 0 || !ring_is_drained(&view->ring))
+            return false;
+    }
+    for (uint32_t i = 0; i < handle_geometry(handle)->parameters.seats; i++)
+        if (atomic_load_explicit(&handle->seats[i].hand_valid, memory_order_relaxed) == 1)
+            return false;
+    return true;
+}
+
+#define LONG_AFTER_TICKS 40
+#define LONG_TICKS 64
+#define LONG_MOST_NS INT64_C(4000000000)
+
+/* Whether another, living consumer sleeps so, in a seat before @end. */
+static bool another_waits(const struct shmq *handle, enum waiting_state state, uint32_t end)
+{
+    for (uint32_t i = 0; i < end; i++)
+        if (i != handle->consumer.seat &&
+            atomic_load_explicit(&handle->seats[i].waiting, memory_order_seq_cst) == (uint32_t)state &&
+            byte_lock_held(handle->object.fd, handle_seat_byte(handle, i)))
+            return true;
+    return false;
+}
+
+/* Whoever sleeps long although there is something to do has missed its ring: another took two. */
+static void wake_long_sleepers(struct shmq *handle)
+{
+    if (another_waits(handle, WAITING_LONG, handle_geometry(handle)->parameters.seats))
+        waiting_wake_consumers_slowly(handle, UINT32_MAX);
+}
+
+static bool was_busy(const struct shmq *handle)
+{
+    return clock_now_ns() - handle->consumer.busy_ns < LONG_AFTER_TICKS * tick_ns(handle);
+}
+
 void waiting_arm_consumer(struct shmq *handle)
 {
     shared_u64 *bell = &handle->header->bell;
+    if (!is_quiet(handle))
+        wake_long_sleepers(handle);
     (void)doorbell_open(&handle->items, &handle->access, bell_generation(handle));
-    atomic_store_explicit(&own_seat(handle)->waiting, 1, memory_order_seq_cst);
+    atomic_store_explicit(&own_seat(handle)->waiting, WAITING_TICK, memory_order_seq_cst);
     uint64_t now = atomic_load_explicit(bell, memory_order_relaxed);
     while (!atomic_compare_exchange_weak_explicit(bell, &now, bell_with(now, bell_count(now) + 1), /* S0 */
                                                   memory_order_seq_cst, memory_order_relaxed))
@@ -78,9 +126,39 @@ void waiting_arm_consumer(struct shmq *handle)
     waiting_heavy_barrier(handle);
 }
 
+/*
+ * How long to sleep at the most.
+ * Ordering: like S1, after S0. A waker that finds the mark rings for us, too; one that does not has published
+ * before, so that the queue is not quiet for us.
+ */
+static int64_t longest_sleep_ns(struct shmq *handle)
+{
+    const int64_t tick = tick_ns(handle);
+    const int64_t longest = sooner(LONG_TICKS * tick, LONG_MOST_NS);
+    if (longest <= tick || was_busy(handle) || !another_waits(handle, WAITING_TICK, handle->consumer.seat))
+        return tick;
+    atomic_store_explicit(&own_seat(handle)->waiting, WAITING_LONG, memory_order_seq_cst);
+    atomic_store_explicit(&handle->header->long_sleepers, 1, memory_order_seq_cst);
+    waiting_heavy_barrier(handle);
+    if (is_quiet(handle))
+        return longest;
+    atomic_store_explicit(&own_seat(handle)->waiting, WAITING_TICK, memory_order_seq_cst);
+    return tick;
+}
+
 bool waiting_sleep_consumer(struct shmq *handle, int64_t deadline_ns)
 {
-    return doorbell_sleep(&handle->items, tick_end(handle, deadline_ns));
+    const int64_t longest = longest_sleep_ns(handle);
+    const bool rung = doorbell_sleep(&handle->items, sooner(clock_now_ns() + longest, deadline_ns));
+    if (rung)
+        handle->consumer.busy_ns = clock_now_ns();
+    return rung;
+}
+
+void waiting_hand_over_watch(struct shmq *handle)
+{
+    if (atomic_load_explicit(&handle->header->long_sleepers, memory_order_relaxed) != 0)
+        waiting_wake_consumers_slowly(handle, 1);
 }
 
 void waiting_disarm_consumer(struct shmq *handle, bool rung)
@@ -91,7 +169,7 @@ void waiting_disarm_consumer(struct shmq *handle, bool rung)
            !atomic_compare_exchange_weak_explicit(bell, &now, bell_with(now, bell_count(now) - 1),
                                                   memory_order_seq_cst, memory_order_relaxed))
         ;
-    atomic_store_explicit(&own_seat(handle)->waiting, 0, memory_order_seq_cst);
+    atomic_store_explicit(&own_seat(handle)->waiting, WAITING_NOT, memory_order_seq_cst);
 }
 
 /* No more can be asleep than say that they may be; the tag keeps out whoever arms or is woken meanwhile. */
@@ -138,6 +216,10 @@ void waiting_wake_consumers_slowly(struct shmq *handle, uint32_t count)
     shared_u64 *bell = &handle->header->bell;
     uint64_t now = atomic_load_explicit(bell, memory_order_relaxed);
     uint32_t taken;
+    if (atomic_load_explicit(&handle->header->long_sleepers, memory_order_seq_cst) != 0) {
+        atomic_store_explicit(&handle->header->long_sleepers, 0, memory_order_seq_cst);
+        count = UINT32_MAX;
+    }
     do {
         taken = bell_count(now) < count ? bell_count(now) : count;
         if (taken == 0)
@@ -162,7 +244,7 @@ void waiting_arm_producer(struct shmq *handle, uint64_t head)
 
 bool waiting_sleep_producer(struct shmq *handle, int64_t deadline_ns)
 {
-    return doorbell_sleep(&handle->producer.view->space, tick_end(handle, deadline_ns));
+    return doorbell_sleep(&handle->producer.view->space, sooner(clock_now_ns() + tick_ns(handle), deadline_ns));
 }
 
 void waiting_disarm_producer(struct shmq *handle)

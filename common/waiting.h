@@ -19,12 +19,21 @@
  * counts and rings together than sleepers, and a sleeper that wakes by itself takes its count back, or leaves one
  * ring too many to somebody. Killed sleepers leave counts behind; these only ever cost rings that nobody needs,
  * until a sleeper that was woken for nothing sets the count right.
+ *
+ * Where nothing has happened for a while (LONG_AFTER_TICKS) and nothing is left to be done, consumers sleep longer
+ * than a tick (LONG_TICKS): all but one, the watch, which is the first of the living that sleep. What the tick is
+ * for, to notice that somebody died before it rang or before it did its work, the watch does; and the first ring
+ * after that wakes everybody, so that whoever takes a message has others beside it that look at every tick. Only
+ * if the watch is killed in such a time, and another process at the wrong moment before the next of the sleepers
+ * has noticed, that costs a long sleep.
  */
 
 /* Consumers. */
 void waiting_arm_consumer(struct shmq *handle);
-/* Sleeps until rung, at most a tick, at most until @deadline_ns. Return: true if rung. */
+/* Sleeps until rung, at most a tick (or long, where it may), at most until @deadline_ns. Return: true if rung. */
 bool waiting_sleep_consumer(struct shmq *handle, int64_t deadline_ns);
+/* For who leaves the others alone: if some sleep long, one of them has to watch in its place. */
+void waiting_hand_over_watch(struct shmq *handle);
 /* @rung: a ring ended the sleep, and took the count off. @found: there was something to do after it. */
 void waiting_disarm_consumer(struct shmq *handle, bool rung);
 /* What the sleep brought: a ring for nothing, or something although nobody rang, is a sign of things to mend. */
