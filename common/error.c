@@ -29,8 +29,8 @@ static const struct {
     {ENOTEMPTY, "there are messages in it"},
     {EOVERFLOW, "the lane's positions are used up (remove the queue and make it anew)"},
     {ENOENT, "no such queue"},
-    {EPERM,
-     "it belongs to another user, anybody may write it, or it is no plain file (remove it, or use another name)"},
+    {EPERM, "it belongs to another user, anybody may write it, or it is no plain file (see 'ls -l /dev/shm'; "
+            "remove it, or use another name)"},
     {EACCES, "permission denied (another user's queue? make it with --mode and --group to share it)"},
     {EINVAL, "invalid argument"},
     {ENAMETOOLONG, "name too long"},
