@@ -63,27 +63,14 @@ static int look_at_membership(struct shmq *handle, int64_t now)
 
 /* ------------------------------------------------------------------ one attempt at a batch */
 
-/* No more than prefetch, than a fair share of what is there, than a quarter of the ring. */
-static struct ring_limits batch_limits(const struct shmq *handle, const struct ring *ring)
-{
-    const struct consumer_side *c = &handle->consumer;
-    const uint64_t claim = atomic_load_explicit(&ring->control->claim, memory_order_relaxed);
-    const uint64_t there = atomic_load_explicit(&ring->control->tail, memory_order_relaxed) - claim;
-    const uint64_t share = (there + c->sharers - 1) / c->sharers;
-    const uint64_t most = ring->cells / 4;
-    return (struct ring_limits){.records = c->prefetch, .cells = share < most ? share : most, .words = c->words};
-}
-
 static int lease_from(struct shmq *handle, uint32_t lane)
 {
     struct consumer_side *c = &handle->consumer;
     const struct lane_view *view = &handle->lanes[lane];
-    if (!ring_has_work(&view->ring))
-        return -EAGAIN;
-
+    const struct ring_limits limits = {
+        .records = c->prefetch, .cells = view->ring.cells / 4, .sharers = c->sharers, .words = c->words};
     struct ring_batch batch;
-    const int error =
-        ring_lease(&view->ring, &handle->seats[c->seat], c->seat, batch_limits(handle, &view->ring), &batch);
+    const int error = ring_lease(&view->ring, &handle->seats[c->seat], c->seat, limits, &batch);
     if (error == 0)
         c->batch = (struct batch){.view = view,
                                   .start = batch.start,
@@ -214,14 +201,27 @@ static int wait_for_batch(struct shmq *handle, int64_t timeout_ns)
 
 /* ------------------------------------------------------------------ handing out and acknowledging */
 
+/* Lines of a batch behind those being handed out are asked for, as many as are being handed out. */
+#define LINES_AHEAD 16u
+static inline void ask_for_lines(const struct batch *b, uint64_t cells)
+{
+    const uint64_t from = b->next + LINES_AHEAD;
+    uint64_t to = from + (cells < LINES_AHEAD ? cells : LINES_AHEAD);
+    if (cells == 1) /* choosing the batch has done it */
+        return;
+    to = to < b->end ? to : b->end;
+    for (uint64_t position = from; position < to; position++)
+        __builtin_prefetch(ring_payload(&b->view->ring, position));
+}
+
 /* Where the next message of a batch in the ring, or the one in the seat's buffer, stands. */
-static const void *next_payload(const struct shmq *handle)
+static inline const void *next_payload(const struct shmq *handle)
 {
     const struct batch *b = &handle->consumer.batch;
     return b->in_hand ? handle->consumer.hands[b->seat].base : ring_payload(&b->view->ring, b->next);
 }
 
-static uint64_t next_stream_offset(const struct shmq *handle)
+static inline uint64_t next_stream_offset(const struct shmq *handle)
 {
     const struct batch *b = &handle->consumer.batch;
     const shared_u64 *offset =
@@ -232,25 +232,56 @@ static uint64_t next_stream_offset(const struct shmq *handle)
 /* Steps over the next message, which is now handed out. */
 static inline void step_over(struct batch *b, uint32_t length)
 {
-    b->next += cells_for(length);
+    const uint64_t cells = cells_for(length);
+    if (!b->in_hand)
+        ask_for_lines(b, cells);
+    b->next += cells;
     b->bytes += length;
     b->handed++;
+}
+
+static inline struct shmq_message message_of(const struct batch *b, const void *data, uint64_t word,
+                                             uint64_t stream_offset)
+{
+    const struct record_head head = record_unpack(word);
+    return (struct shmq_message){
+        .data = data,
+        .length = head.length,
+        .position = b->in_hand ? b->start : b->next,
+        .stream_offset = stream_offset,
+        .lane = b->view->ring.lane,
+        .attempts = b->handed == b->done ? b->attempts : 0,
+        .frame = head.frame,
+        .delimiter = head.delimiter,
+        .redelivered = b->redelivered,
+    };
 }
 
 static inline void hand_out(struct shmq *handle, struct shmq_message *message)
 {
     struct batch *b = &handle->consumer.batch;
-    const struct record_head head = record_unpack(handle->consumer.words[b->handed]);
-    message->data = next_payload(handle);
-    message->length = head.length;
-    message->position = b->in_hand ? b->start : b->next;
-    message->stream_offset = next_stream_offset(handle);
-    message->lane = b->view->ring.lane;
-    message->attempts = b->handed == b->done ? b->attempts : 0;
-    message->frame = head.frame;
-    message->delimiter = head.delimiter;
-    message->redelivered = b->redelivered;
-    step_over(b, head.length);
+    const uint64_t word = handle->consumer.words[b->handed];
+    *message = message_of(b, next_payload(handle), word, next_stream_offset(handle));
+    step_over(b, (uint32_t)word);
+}
+
+/* Hands out up to @max messages of a batch in the ring. Return: how many. */
+static size_t hand_out_many(struct shmq *handle, struct shmq_message *messages, size_t max)
+{
+    struct batch b = handle->consumer.batch; /* in registers */
+    const struct ring ring = b.view->ring;
+    const uint64_t *const words = handle->consumer.words;
+    const size_t there = b.count - b.handed;
+    const size_t many = max < there ? max : there;
+    for (size_t i = 0; i < many; i++) {
+        const uint64_t word = words[b.handed];
+        const uint64_t offset =
+            atomic_load_explicit(&ring_record(&ring, b.next)->stream_offset, memory_order_relaxed);
+        messages[i] = message_of(&b, ring_payload(&ring, b.next), word, offset);
+        step_over(&b, (uint32_t)word);
+    }
+    handle->consumer.batch = b;
+    return many;
 }
 
 /* Makes sure that there is a message to hand out. */
@@ -286,11 +317,11 @@ int shmq_lease_many(struct shmq *handle, struct shmq_message *messages, size_t m
         return error;
 
     const struct batch *b = &handle->consumer.batch;
-    *count = 0;
-    size_t handed = 0;
-    while (handed < max && b->handed < b->count)
-        hand_out(handle, &messages[handed++]);
-    *count = handed;
+    *count = 1;
+    if (b->in_hand)
+        hand_out(handle, messages);
+    else
+        *count = hand_out_many(handle, messages, max);
     return 0;
 }
 

@@ -148,8 +148,11 @@ static inline int publish(struct shmq *handle, uint32_t messages)
 
 static inline void copy_in(struct shmq *handle, const void *data, size_t length)
 {
+    struct ring_producer *p = &handle->producer.ring;
     if (length > 0)
-        memcpy(ring_payload(&handle->producer.ring.ring, handle->producer.ring.next), data, length);
+        memcpy(ring_payload(&p->ring, p->next), data, length);
+    if (length > CELL_BYTES) /* for less, it costs more than it brings */
+        ring_ask_for_room(p, cells_for(length));
 }
 
 int shmq_put(struct shmq *handle, const void *data, size_t length, int64_t timeout_ns)

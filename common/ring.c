@@ -71,6 +71,32 @@ int ring_make_room(struct ring_producer *producer, uint64_t need_cells)
     }
 }
 
+static inline void prefetch_for_writing(const void *line)
+{
+#if defined(__x86_64__)
+    /* Compilers that know of no more than the oldest processors leave out the "for writing". */
+    __asm__ __volatile__("prefetchw %0" : : "m"(*(const char *)line));
+#else
+    __builtin_prefetch(line, 1);
+#endif
+}
+
+#define ROOM_AHEAD 96u
+#define LINES_MOST 16u
+
+/* Lines that the other side has read last are slow to write. */
+void ring_ask_for_room(const struct ring_producer *producer, uint64_t cells)
+{
+    const struct ring *ring = &producer->ring;
+    const uint64_t ahead = producer->next + ROOM_AHEAD;
+    const uint64_t lines = cells < LINES_MOST ? cells : LINES_MOST;
+    if (ahead + lines > producer->head + ring->cells)
+        return;
+    for (uint64_t i = 0; i < lines; i++)
+        prefetch_for_writing(ring_payload(ring, ahead + i));
+    prefetch_for_writing(ring_record(ring, ahead));
+}
+
 /* Moves claim from @from to @to, unless somebody has done so. */
 static void help_claim(const struct ring *ring, uint64_t from, uint64_t to)
 {
@@ -86,23 +112,30 @@ static void help_claim(const struct ring *ring, uint64_t from, uint64_t to)
 static bool choose_batch(const struct ring *ring, uint64_t start, uint64_t tail, struct ring_limits limits,
                          struct ring_batch *batch)
 {
-    const struct ring view = *ring; /* so that the compiler need not read it again after every store */
+    const struct record *const records = ring->records; /* so that they need not be read again after every store */
+    const unsigned char *const arena = ring->arena;
+    const uint64_t mask = ring->mask;
+    const uint64_t max_bytes = ring->max_message_bytes;
+    const uint32_t cells_log2 = ring->format.cells_log2;
+    uint64_t *const words = limits.words;
+    const uint64_t most = tail - start < limits.cells ? tail : start + limits.cells;
     uint64_t position = start;
     uint32_t count = 0;
-    while (position < tail && count < limits.records) {
-        uint64_t word;
-        __builtin_prefetch(ring_record(&view, position + RECORDS_AHEAD));
-        __builtin_prefetch(ring_payload(&view, position + CELLS_AHEAD));
-        if (!ring_read_word(&view, position, tail, &word))
-            return false;
+    do {
+        __builtin_prefetch(&records[(position + RECORDS_AHEAD) & mask]);
+        __builtin_prefetch(arena + (((position + CELLS_AHEAD) & mask) << CELL_SHIFT));
+        const uint64_t word = atomic_load_explicit(&records[position & mask].word, memory_order_relaxed);
         const uint64_t end = position + cells_for((uint32_t)word);
-        if (count > 0 && end - start > limits.cells)
+        if ((word >> RECORD_TAG_SHIFT ^ position ^ position >> cells_log2) << RECORD_TAG_SHIFT != 0 ||
+            (uint32_t)word > max_bytes || (word & RECORD_FRAME_BITS) == RECORD_FRAME_BITS || end > tail)
+            return false;
+        if (end > most && count > 0)
             break;
-        if (limits.words != NULL)
-            limits.words[count] = word;
+        if (words != NULL)
+            words[count] = word;
         position = end;
         count++;
-    }
+    } while (position < most && count < limits.records);
     *batch = (struct ring_batch){.start = start, .end = position, .count = count};
     return true;
 }
@@ -136,6 +169,13 @@ static int pass_leased(const struct ring *ring, uint64_t claim, uint64_t word)
     return 0;
 }
 
+/* The cells of @there that one of those who share them may take. */
+static uint64_t fair_share(struct ring_limits limits, uint64_t there)
+{
+    const uint64_t share = limits.sharers <= 1 ? there : (there + limits.sharers - 1) / limits.sharers;
+    return share < limits.cells ? share : limits.cells;
+}
+
 /*
  * One attempt at a lease. Return: 0; -EAGAIN when there is nothing; -EBADMSG; -EINTR to look again.
  * What is read at @claim may be overwritten meanwhile if somebody else takes it: so nothing is called damaged
@@ -156,6 +196,7 @@ static int try_lease(const struct ring *ring, struct seat *owner, uint32_t seat,
     if (lease_word_lap(ring->format, word) == lap)
         return pass_leased(ring, claim, word) != 0 ? -EBADMSG : -EINTR;
 
+    limits.cells = fair_share(limits, tail - claim);
     const bool sane = tail > claim && tail - claim <= ring->cells && lease_word_lap(ring->format, word) < lap &&
                       choose_batch(ring, claim, tail, limits, batch);
     if (!sane) {
@@ -198,17 +239,11 @@ int ring_find_lease(const struct ring *ring, uint64_t start, uint32_t seat, stru
     return 0;
 }
 
-int ring_finish(const struct ring *ring, uint64_t start, uint64_t end, uint32_t seat)
-{
-    uint64_t word = lease_word(ring->format, start, end - start, seat, LEASE_TAKEN);
-    if (!atomic_compare_exchange_strong_explicit(&ring->leases[start & ring->mask], &word, word | LEASE_DONE,
-                                                 memory_order_seq_cst, memory_order_relaxed)) /* A1 */
-        return -EBADMSG;
-    return ring_reclaim(ring);
-}
-
-/* Moves head over one batch. Return: 0; -EAGAIN when the one at head is not done; -EBADMSG. */
-static int reclaim_one(const struct ring *ring)
+/*
+ * Moves head over one batch. Return: 0; -EAGAIN when the one at head is not done; -EBADMSG.
+ * @published   known to be; tail, which its writer changes all the time, is read only for what is beyond it
+ */
+static int reclaim_one(const struct ring *ring, uint64_t published)
 {
     struct lane_control *control = ring->control;
     uint64_t head = atomic_load_explicit(&control->head, memory_order_seq_cst);
@@ -217,7 +252,7 @@ static int reclaim_one(const struct ring *ring)
         return -EAGAIN;
 
     const uint64_t end = head + lease_word_span(ring->format, word);
-    if (end > atomic_load_explicit(&control->tail, memory_order_acquire))
+    if (end > published && end > atomic_load_explicit(&control->tail, memory_order_acquire))
         return -EBADMSG;
     /* Claim first, so that head never passes it. */
     if (atomic_load_explicit(&control->claim, memory_order_seq_cst) == head)
@@ -227,14 +262,28 @@ static int reclaim_one(const struct ring *ring)
     return 0;
 }
 
-int ring_reclaim(const struct ring *ring)
+static int reclaim(const struct ring *ring, uint64_t published)
 {
     for (uint64_t steps = 0; steps <= ring->cells; steps++) {
-        const int error = reclaim_one(ring);
+        const int error = reclaim_one(ring, published);
         if (error != 0)
             return error == -EAGAIN ? 0 : error;
     }
     return 0;
+}
+
+int ring_reclaim(const struct ring *ring)
+{
+    return reclaim(ring, 0);
+}
+
+int ring_finish(const struct ring *ring, uint64_t start, uint64_t end, uint32_t seat)
+{
+    uint64_t word = lease_word(ring->format, start, end - start, seat, LEASE_TAKEN);
+    if (!atomic_compare_exchange_strong_explicit(&ring->leases[start & ring->mask], &word, word | LEASE_DONE,
+                                                 memory_order_seq_cst, memory_order_relaxed)) /* A1 */
+        return -EBADMSG;
+    return reclaim(ring, end);
 }
 
 uint64_t ring_done_position(const struct ring *ring)

@@ -55,6 +55,8 @@ struct record_head {
 };
 
 #define RECORD_TAG_BITS 22u
+#define RECORD_TAG_SHIFT (64 - RECORD_TAG_BITS)
+#define RECORD_FRAME_BITS (UINT64_C(3) << 40)
 
 /* A few bits of the position, lap and index mixed: an old descriptor is told from a current one. */
 static inline uint64_t record_tag(const struct ring *ring, uint64_t position)
@@ -148,6 +150,9 @@ static inline bool ring_has_room(const struct ring_producer *producer, uint64_t 
            producer->next + need_cells <= producer->ring.max_position;
 }
 
+/* Asks for the lines that a message of @cells after the next ones will need, unless they may still be read. */
+void ring_ask_for_room(const struct ring_producer *producer, uint64_t cells);
+
 /* Writes the descriptor of a message at next, whose payload is there or will be before publishing; moves next on.
  */
 static inline void ring_append(struct ring_producer *producer, struct record_head head)
@@ -191,6 +196,7 @@ struct ring_batch {
 struct ring_limits {
     uint32_t records; /* of one lease at the most, at least 1 */
     uint64_t cells;   /* likewise, but never less than one record */
+    uint32_t sharers; /* no more than a fair share of what is there among so many; 0 is as good as 1 */
     uint64_t *words;  /* receives the records' descriptors; NULL: not wanted */
 };
 
