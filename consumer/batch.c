@@ -22,6 +22,7 @@ struct batch_writer *batch_writer_create(int fd, const struct framing *framing)
     if (!writer)
         return NULL;
     writer->fd = fd;
+    writer->offset = -1;
     writer->framing = *framing;
     writer->buffer = malloc(BUFFER_BYTES);
     if (!writer->buffer) {
@@ -88,7 +89,7 @@ static void add_message(struct batch_writer *writer, const struct shmq_message *
         memcpy(to + length, message->data, message->length);
         length += message->length;
     }
-    length += framing_after(&writer->framing, writer->buffer + writer->used + length);
+    length += framing_after(&writer->framing, message, writer->buffer + writer->used + length);
     add_buffered(writer, length);
 }
 
@@ -146,6 +147,16 @@ static int wait_writable(int fd)
     return poll(&wait, 1, -1) < 0 && errno != EINTR ? -errno : 0;
 }
 
+static ssize_t write_vectors(const struct batch_writer *writer, size_t first)
+{
+    const struct iovec *vectors = writer->vectors + first;
+    int count = (int)(writer->vectors_used - first);
+
+    if (writer->offset < 0)
+        return writev(writer->fd, vectors, count);
+    return pwritev(writer->fd, vectors, count, writer->offset + (off_t)writer->written);
+}
+
 static int flush(struct batch_writer *writer)
 {
     bool cut = false;
@@ -153,7 +164,7 @@ static int flush(struct batch_writer *writer)
     int result = 0;
 
     while (first < writer->vectors_used) {
-        ssize_t bytes = writev(writer->fd, writer->vectors + first, (int)(writer->vectors_used - first));
+        ssize_t bytes = write_vectors(writer, first);
 
         if (bytes >= 0)
             first = skip_written(writer, first, (size_t)bytes);
@@ -199,4 +210,12 @@ int batch_write(struct batch_writer *writer, const struct shmq_message *messages
         result = flush(writer);
     *done = result == 0 ? count : whole_messages(writer, &boundary);
     return result;
+}
+
+int batch_write_at(struct batch_writer *writer, int fd, uint64_t offset, const struct shmq_message *messages,
+                   size_t count, size_t *done)
+{
+    writer->fd = fd;
+    writer->offset = (int64_t)offset;
+    return batch_write(writer, messages, count, done);
 }

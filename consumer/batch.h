@@ -15,6 +15,7 @@
 
 struct batch_writer {
     int fd;
+    int64_t offset; /* where the batch begins in the file; -1: where fd stands */
     struct framing framing;
     unsigned char *buffer;
     size_t used; /* bytes of the buffer */
@@ -38,5 +39,8 @@ void batch_writer_destroy(struct batch_writer *writer);
  *         begun is finished first; -EMSGSIZE for one that the framing cannot express; else what writev said.
  */
 int batch_write(struct batch_writer *writer, const struct shmq_message *messages, size_t count, size_t *done);
+/* The same, to another file and from @offset on. */
+int batch_write_at(struct batch_writer *writer, int fd, uint64_t offset, const struct shmq_message *messages,
+                   size_t count, size_t *done);
 
 #endif

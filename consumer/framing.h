@@ -7,13 +7,16 @@
 
 #include "common/shmq.h"
 
-/* How messages are told apart in a byte stream: PREFIX message DELIMITER, or length message, or the message alone.
+/*
+ * How messages are told apart in a byte stream: PREFIX message DELIMITER, or length message, or the message alone;
+ * or each as it was in the source.
  */
 
 enum framing_kind {
     FRAMING_DELIMITER,
     FRAMING_LENGTH32, /* a 32-bit big-endian length before it */
     FRAMING_RAW,
+    FRAMING_SOURCE, /* as the message says */
 };
 
 #define FRAMING_PREFIX_MAX 4096
@@ -32,6 +35,6 @@ uint64_t framing_size(const struct framing *framing, const struct shmq_message *
 /* Writes what stands before the payload to @to, at most FRAMING_OVERHEAD_MAX bytes; returns how many. */
 size_t framing_before(const struct framing *framing, const struct shmq_message *message, unsigned char *to);
 /* Writes what stands after it; returns how many bytes. */
-size_t framing_after(const struct framing *framing, unsigned char *to);
+size_t framing_after(const struct framing *framing, const struct shmq_message *message, unsigned char *to);
 
 #endif

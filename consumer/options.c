@@ -6,6 +6,7 @@
 
 #include "common/cli/parse.h"
 #include "common/cli/say.h"
+#include "consumer/pattern.h"
 
 #define PREFETCH_COPYING 1024
 #define PREFETCH_SLOW 1
@@ -13,6 +14,7 @@
 
 enum own_code {
     OPTION_OUTPUT = OPTION_OWN,
+    OPTION_MIRROR,
     OPTION_EXEC,
     OPTION_PIPE,
     OPTION_DISCARD,
@@ -37,6 +39,7 @@ static const char short_options[] = OPTIONS_COMMON_SHORT "D:0";
 static const struct option long_options[] = {
     OPTIONS_COMMON_LONG,
     {"output", required_argument, NULL, OPTION_OUTPUT},
+    {"mirror", required_argument, NULL, OPTION_MIRROR},
     {"exec", required_argument, NULL, OPTION_EXEC},
     {"pipe", required_argument, NULL, OPTION_PIPE},
     {"discard", no_argument, NULL, OPTION_DISCARD},
@@ -141,6 +144,11 @@ static bool take_sink_option(struct consumer_options *options, struct given *giv
     case OPTION_OUTPUT:
         take_sink(options, given, SINK_OUTPUT, "--output");
         return true;
+    case OPTION_MIRROR:
+        take_sink(options, given, SINK_MIRROR, "--mirror");
+        if (!pattern_is_valid(optarg) || strcmp(optarg, "-") == 0)
+            options_bad("--mirror", optarg, "a file's name; %l in it is the lane's number, %% a percent sign");
+        return true;
     case OPTION_EXEC:
         take_sink(options, given, SINK_EXEC, "--exec");
         return true;
@@ -244,7 +252,7 @@ static void set_defaults(struct consumer_options *options)
 
 static void check_together(const struct consumer_options *options, const struct given *given)
 {
-    bool stream = options->sink != SINK_EXEC && options->sink != SINK_DISCARD;
+    bool stream = options->sink == SINK_STDOUT || options->sink == SINK_OUTPUT || options->sink == SINK_PIPE;
 
     if (!stream && given->framing)
         options_usage("%s has no meaning with %s", given->framing, given->sink);

@@ -11,6 +11,7 @@
 enum sink_kind {
     SINK_STDOUT,
     SINK_OUTPUT,
+    SINK_MIRROR,
     SINK_EXEC,
     SINK_PIPE,
     SINK_DISCARD,
@@ -19,7 +20,7 @@ enum sink_kind {
 struct consumer_options {
     struct common_options common;
     enum sink_kind sink;
-    const char *target; /* of the sink: file or command */
+    const char *target; /* of the sink: file, pattern or command */
     struct framing framing;
     uint64_t count;  /* 0: no limit */
     int64_t idle_ns; /* negative: for ever */

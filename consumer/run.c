@@ -58,6 +58,8 @@ static int end_of(enum sink_result result)
         return -EINTR;
     case SINK_FAILED:
         return END_FAILED;
+    case SINK_DAMAGED:
+        return -EBADMSG;
     case SINK_OK:
         break;
     }
@@ -149,6 +151,15 @@ static int step(struct consumer *consumer)
     return end;
 }
 
+/* The stream has ended. */
+static int complete(struct consumer *consumer)
+{
+    const struct sink_operations *operations = consumer->sink->operations;
+    int end = operations->complete ? end_of(operations->complete(consumer->sink)) : END_NOT_YET;
+
+    return end == END_NOT_YET ? -ENODATA : end;
+}
+
 static int consume(struct consumer *consumer)
 {
     const struct consumer_options *options = consumer->options;
@@ -162,7 +173,7 @@ static int consume(struct consumer *consumer)
     consumer->idle_end_ns = options->idle_ns < 0 ? INT64_MAX : deadline_after(options->idle_ns);
     while (end == END_NOT_YET)
         end = step(consumer);
-    return end;
+    return end == -ENODATA ? complete(consumer) : end;
 }
 
 static void say_why(const struct consumer *consumer, int error)

@@ -8,6 +8,8 @@ struct sink *sink_open(const struct consumer_options *options, struct tally *tal
         return sink_exec_open(options, tally);
     case SINK_PIPE:
         return sink_pipe_open(options, tally);
+    case SINK_MIRROR:
+        return sink_mirror_open(options, tally);
     case SINK_DISCARD:
         return sink_discard_open(options, tally);
     case SINK_STDOUT:

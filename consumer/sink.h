@@ -12,6 +12,7 @@ enum sink_result {
     SINK_OK,
     SINK_STOPPED, /* an orderly end was asked for before all was delivered */
     SINK_FAILED,  /* and the user was told why */
+    SINK_DAMAGED, /* what the queue says of its messages makes no sense */
 };
 
 struct sink;
@@ -26,6 +27,8 @@ struct sink_operations {
                                 size_t *done);
     /* Called while there is nothing to deliver, to find out early that nothing could be; may be NULL. */
     enum sink_result (*check)(struct sink *sink);
+    /* Called at the end of the stream, when all of it is delivered, before the queue is left; may be NULL. */
+    enum sink_result (*complete)(struct sink *sink);
     /* Completes what was delivered, and frees the sink. */
     enum sink_result (*close)(struct sink *sink);
 };
@@ -39,6 +42,7 @@ struct sink {
 
 /* Each opens its sink before the queue is attached; NULL if that failed, and the user was told why. */
 struct sink *sink_stream_open(const struct consumer_options *options, struct tally *tally);
+struct sink *sink_mirror_open(const struct consumer_options *options, struct tally *tally);
 struct sink *sink_discard_open(const struct consumer_options *options, struct tally *tally);
 struct sink *sink_pipe_open(const struct consumer_options *options, struct tally *tally);
 struct sink *sink_exec_open(const struct consumer_options *options, struct tally *tally);

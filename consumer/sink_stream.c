@@ -23,10 +23,12 @@ struct stream_sink {
     struct sink base;
     const char *name;
     int fd;
-    int tail_fd;   /* reads what the file ends with; -1 where that does not matter */
-    bool lockable; /* a file or pipe that consumers may share */
-    bool hangs_up; /* tells when its reader has gone */
-    bool owned;    /* a regular file of --output: what was written in part is taken back */
+    int tail_fd;    /* reads what the file ends with; -1 where that does not matter */
+    bool lockable;  /* a file or pipe that consumers may share */
+    bool hangs_up;  /* tells when its reader has gone */
+    bool owned;     /* a regular file of --output: what was written in part is taken back */
+    bool ended;     /* we have written to it, and so ended what it ended with */
+    off_t ended_at; /* of an owned file with delimiters: a size at which it ended with one; -1: not known */
     struct batch_writer *writer;
 };
 
@@ -52,6 +54,23 @@ static void unlock_stream(const struct stream_sink *stream)
         (void)fcntl(stream->fd, F_SETLK, &lock);
 }
 
+/* Sees to it that the file ends with a delimiter. */
+static int mend_owned(struct stream_sink *stream, off_t *size, const struct shmq_message *messages, size_t count)
+{
+    const struct framing *framing = &stream->base.options->framing;
+    int result = 0;
+
+    if (stream->tail_fd < 0)
+        return 0;
+    if (stream->ended_at >= 0)
+        result = tail_cut(stream->fd, stream->tail_fd, size, stream->ended_at, framing);
+    if (result == 0)
+        result = tail_mend(stream->fd, stream->tail_fd, size, TAIL_CONSUMERS, framing, messages, count);
+    if (result == 0)
+        stream->ended_at = *size;
+    return result;
+}
+
 /* Writes the batch; leaves the file as it was, and nothing done, if that fails. */
 static int write_owned(struct stream_sink *stream, const struct shmq_message *messages, size_t count, size_t *done)
 {
@@ -61,12 +80,38 @@ static int write_owned(struct stream_sink *stream, const struct shmq_message *me
     *done = 0;
     if (fstat(stream->fd, &status) < 0)
         return -errno;
-    result =
-        tail_mend(stream->fd, stream->tail_fd, &status.st_size, &stream->base.options->framing, messages, count);
+    result = mend_owned(stream, &status.st_size, messages, count);
     if (result == 0)
         result = batch_write(stream->writer, messages, count, done);
     if (result < 0 && result != -EINTR && ftruncate(stream->fd, status.st_size) == 0)
         *done = 0;
+    return result;
+}
+
+/* True if what is written now stands at the end of the file. */
+static bool is_at_end(int fd, off_t size)
+{
+    return (fcntl(fd, F_GETFL) & O_APPEND) != 0 || lseek(fd, 0, SEEK_CUR) == size;
+}
+
+/*
+ * Writes the batch to a stdout that is a regular file. What it ends with at first may be our caller's, and is left
+ * alone unless it is known to be a message that was cut off.
+ */
+static int write_borrowed(struct stream_sink *stream, const struct shmq_message *messages, size_t count,
+                          size_t *done)
+{
+    enum tail_owner owner = stream->ended ? TAIL_CONSUMERS : TAIL_ANYBODY;
+    struct stat status;
+    int result = 0;
+
+    *done = 0;
+    if (fstat(stream->fd, &status) == 0 && is_at_end(stream->fd, status.st_size))
+        result = tail_mend(stream->fd, stream->tail_fd, &status.st_size, owner, &stream->base.options->framing,
+                           messages, count);
+    if (result == 0)
+        result = batch_write(stream->writer, messages, count, done);
+    stream->ended = result == 0;
     return result;
 }
 
@@ -104,6 +149,8 @@ static enum sink_result stream_deliver(struct sink *sink, const struct shmq_mess
         return SINK_STOPPED;
     if (stream->owned)
         result = write_owned(stream, messages, count, done);
+    else if (stream->tail_fd >= 0)
+        result = write_borrowed(stream, messages, count, done);
     else
         result = batch_write(stream->writer, messages, count, done);
     unlock_stream(stream);
@@ -182,8 +229,11 @@ static int open_stream(struct stream_sink *stream)
     stream->lockable = S_ISREG(status.st_mode) || S_ISFIFO(status.st_mode);
     stream->hangs_up = S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode);
     stream->owned = file && S_ISREG(status.st_mode);
-    if (stream->owned && options->framing.kind == FRAMING_DELIMITER)
-        stream->tail_fd = tail_open(options->target, &status);
+    if (S_ISREG(status.st_mode) && options->framing.kind == FRAMING_DELIMITER)
+        stream->tail_fd = tail_open(file ? options->target : "/proc/self/fd/1", &status);
+    stream->ended_at = stream->owned && stream->tail_fd >= 0
+                           ? tail_ended(stream->tail_fd, status.st_size, &options->framing)
+                           : -1;
     stream->writer = batch_writer_create(stream->fd, &options->framing);
     return stream->writer ? 0 : -ENOMEM;
 }

@@ -660,6 +660,79 @@ rest --output "$scratch/killed"
 check_equal 'killed at any moment, --output: the last one completes it' 0 $?
 wait_for_others
 check_all_there 'killed at any moment, --output: all lines, and no other' "$scratch/numbers" "$scratch/killed"
+# stdout, for those that append to it, and for those that share it.
+for how in '>>' '>'; do
+    next_queue
+    put --rate 100000 --input "$scratch/numbers" &
+    rm -f "$scratch/killed"
+    if [[ $how == '>>' ]]; then
+        kill_through 16 >>"$scratch/killed"
+        rest >>"$scratch/killed"
+    else
+        {
+            kill_through 16
+            rest
+        } >"$scratch/killed"
+    fi
+    wait_for_others
+    check_all_there "killed at any moment, $how: all lines, and no other" "$scratch/numbers" "$scratch/killed"
+done
+cut_off() { # the first of two messages was in the hands of one that was killed
+    next_queue
+    put -- 'first line' second
+    start --work 60s
+    wait_until 10 is_holding 1
+    kill_now "$pid"
+}
+cut_off
+printf 'old\nfirst li' >"$scratch/file"
+rest >>"$scratch/file"
+check_same 'a line cut off, >>: is taken back' <(printf 'old\nfirst line\nsecond\n') "$scratch/file"
+cut_off
+{ printf 'old\nfirst li' && rest; } >"$scratch/file"
+check_same 'a line cut off, >: is taken back' <(printf 'old\nfirst line\nsecond\n') "$scratch/file"
+cut_off
+printf 'first line\nsecond\nfirst li' >"$scratch/file"
+rest 1<>"$scratch/file"
+check_equal 'a line cut off behind what is written: stays' $'first line\nsecond\nfirst li' "$(cat "$scratch/file")"
+long=$(printf '%050000d' 7)
+next_queue
+put -- "$long" second
+start --work 60s
+wait_until 10 is_holding 1
+kill_now "$pid"
+printf 'old\n%s' "${long:0:40000}" >"$scratch/file"
+rest --output "$scratch/file"
+check_same 'a long line cut off, --output: is taken back' <(printf 'old\n%s\nsecond\n' "$long") "$scratch/file"
+# Somebody else's message, which is still to be delivered again.
+next_queue
+printf 'old' >"$scratch/file"
+start --follow --output "$scratch/file"
+put -- a
+wait_until 10 grep -qx a "$scratch/file"
+printf '%s' "$long" >>"$scratch/file"
+put -- b
+check 'a line cut off while another consumer writes on, --output: another follows' wait_until 10 grep -qx b "$scratch/file"
+check_equal 'a line cut off while another consumer writes on, --output: is taken back' $'old\na\nb' "$(cat "$scratch/file")"
+kill_now "$pid"
+cut_off
+printf 'Result: ' >"$scratch/file"
+rest >>"$scratch/file"
+check_equal "a line that somebody else has begun is not ours to end" $'Result: first line\nsecond' "$(cat "$scratch/file")"
+next_queue
+put -- 'first line'
+printf 'first li' >"$scratch/file"
+rest >>"$scratch/file"
+check_equal 'nor is one that is like a new message' 'first lifirst line' "$(cat "$scratch/file")"
+printf 'old' >"$scratch/file"
+start --follow >>"$scratch/file"
+put -- a
+wait_until 10 grep -qx olda "$scratch/file"
+printf 'cut' >>"$scratch/file"
+put -- b
+check 'a line cut off while another consumer writes on: gets an end' wait_until 10 grep -qx b "$scratch/file"
+check_equal 'a line cut off while another consumer writes on: and nothing else' $'olda\ncut\nb' "$(cat "$scratch/file")"
+kill_now "$pid"
 fill_queue "$scratch/hundred"
 append='line=$(cat); echo "$line" >>"$SCRATCH/done"'
 kill_through 8 --prefetch 4 --exec "$append"
@@ -687,7 +760,7 @@ for bad in '--retries x' '--retries -1' '--backoff x' '--backoff 2:1' '--exec-ti
     # shellcheck disable=SC2086 # it is two words
     check_usage "${bad% *} " --exec true $bad
 done
-for option in --output --exec --pipe --delimiter --prefix --count --prefetch --idle --grace --work --producers --retries \
+for option in --output --mirror --exec --pipe --delimiter --prefix --count --prefetch --idle --grace --work --producers --retries \
     --backoff --exec-timeout --queue; do
     check_usage "${option#--}" "$option"
     [[ $option == --prefix ]] || check_usage "$option" "$option" ''
@@ -717,7 +790,7 @@ for option in -h --help; do
     check_equal "$option says nothing on stderr" '' "$(cat "$scratch/err")"
 done
 for option in --queue --verbose --quiet --help --version --capacity --max-message --lanes --seats --mode --group --output \
-    --exec --pipe --discard --delimiter --null --length-prefixed --raw --prefix --retries --backoff --exec-timeout --work \
+    --mirror --exec --pipe --discard --delimiter --null --length-prefixed --raw --prefix --retries --backoff --exec-timeout --work \
     --count --prefetch --follow --idle --grace --producers --progress; do
     check_match "--help tells of $option" "(^|[ ,])$option( |,|\$)" "$scratch/out"
 done

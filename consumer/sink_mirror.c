@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: MIT */
+#include "consumer/sink.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cli/say.h"
+#include "consumer/batch.h"
+#include "consumer/lane_file.h"
+#include "consumer/pattern.h"
+
+/*
+ * --mirror: a file for each lane, in which each message stands at its offset in the lane's stream, framed as it
+ * was in its source. A message that is delivered again writes the same bytes in the same place.
+ */
+
+#define FILES_OPEN_MAX 64
+/* Bytes of a stream in a cell of 64 of the lane at the most: a length stands before the payload. */
+#define CELL_STREAM_MAX (64 + sizeof(uint32_t))
+
+struct mirror {
+    struct lane_file file;
+    uint32_t lane;
+    uint64_t position; /* of what was written last, in the lane, and in its stream */
+    uint64_t offset;
+    uint64_t last_use; /* in deliveries; 0: not open */
+};
+
+struct mirror_sink {
+    struct sink base;
+    struct batch_writer *writer;
+    uint64_t deliveries;
+    struct mirror mirrors[FILES_OPEN_MAX];
+};
+
+static const struct framing source_framing = {.kind = FRAMING_SOURCE, .prefix = ""};
+
+/* ------------------------------------------------------------------ what goes wrong */
+
+static enum sink_result report(const char *path, const char *what, int error)
+{
+    switch (error) {
+    case -EINTR:
+        return SINK_STOPPED;
+    case -ESPIPE:
+        say_error("%s: cannot be a mirror: not a regular file (use --output for pipes and devices)", path);
+        break;
+    case -EBUSY:
+        say_error("%s: cannot be a mirror: consumers of another queue, or of one that was removed, or of another "
+                  "lane are writing to it (end them, or give another PATTERN)",
+                  path);
+        break;
+    case -ESTALE:
+        say_error(
+            "%s: was moved or removed while it was written (put it back, or start anew with a new queue: what "
+            "was acknowledged before does not come again)",
+            path);
+        break;
+    case -EMFILE:
+        say_error("%s: %s: %s (raise 'ulimit -n'; each lane needs one)", path, what, strerror(EMFILE));
+        break;
+    default:
+        say_error("%s: %s: %s (what was not written stays in the queue)", path, what, strerror(-error));
+        break;
+    }
+    return SINK_FAILED;
+}
+
+static enum sink_result report_offset(const struct sink *sink, const char *path,
+                                      const struct shmq_message *message)
+{
+    char id[SHMQ_ID_SIZE];
+
+    shmq_message_id(sink->handle, message, id);
+    say_error("%s: message %s, or one behind it, says that it stands where it cannot be, from byte %llu on", path,
+              id, (unsigned long long)message->stream_offset);
+    return SINK_DAMAGED;
+}
+
+static enum sink_result report_lanes(const struct sink *sink, uint32_t lane)
+{
+    say_error("--mirror: messages of lane %u and of others would go to %s: without %%l, PATTERN is for one lane "
+              "(they stay in the queue)",
+              lane, sink->options->target);
+    return SINK_FAILED;
+}
+
+/* ------------------------------------------------------------------ what the queue knows of a lane */
+
+/* A number that no other lane's stream has, in this queue or another. */
+static uint64_t stream_number(const struct sink *sink, uint32_t lane)
+{
+    const struct shmq_message first = {.lane = lane};
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    char id[SHMQ_ID_SIZE];
+
+    shmq_message_id(sink->handle, &first, id);
+    for (const char *at = id; *at != '\0'; at++)
+        hash = (hash ^ (unsigned char)*at) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+/*
+ * How many lanes anything was ever put into, and the last of them, or else the first that was used. Consumers of
+ * two such lanes look after each has something from its own: so at least one of them sees both.
+ */
+static int count_streams(const struct sink *sink, uint32_t *count, uint32_t *lane)
+{
+    struct shmq_lane_stat stat;
+    bool any = false;
+    int error;
+
+    *count = 0;
+    *lane = 0;
+    for (uint32_t i = 0; (error = shmq_stat_lane(sink->handle, i, &stat)) == 0; i++) {
+        if (stat.put_messages > 0 || (stat.used && !any))
+            *lane = i;
+        any = any || stat.used;
+        *count += stat.put_messages > 0;
+    }
+    if (error != -EINVAL) /* there are no more lanes */
+        return error;
+    return any ? 0 : -ENOENT;
+}
+
+/* ------------------------------------------------------------------ files */
+
+static enum sink_result close_mirror(struct mirror *mirror)
+{
+    char path[PATH_MAX];
+    int error;
+
+    if (mirror->last_use == 0)
+        return SINK_OK;
+    snprintf(path, sizeof(path), "%s", mirror->file.path);
+    error = lane_file_close(&mirror->file);
+    mirror->last_use = 0;
+    if (error == 0)
+        return SINK_OK;
+    /* Some file systems tell only now that there is no room. */
+    say_error("%s: cannot be completed: %s (the last messages may be missing in it)", path, strerror(-error));
+    return SINK_FAILED;
+}
+
+static enum sink_result open_mirror(struct mirror_sink *sink, struct mirror *mirror, uint32_t lane)
+{
+    char path[PATH_MAX];
+    int error = pattern_expand(sink->base.options->target, lane, path, sizeof(path));
+
+    if (error < 0)
+        return report(sink->base.options->target, "cannot be opened", error);
+    error = lane_file_open(&mirror->file, path, stream_number(&sink->base, lane));
+    if (error < 0)
+        return report(path, "cannot be opened", error);
+    mirror->lane = lane;
+    mirror->position = 0;
+    mirror->offset = 0;
+    mirror->last_use = ++sink->deliveries;
+    return SINK_OK;
+}
+
+/* The mirror of @lane, or else a place for it: a free one, or the one that was not used for longest. */
+static struct mirror *find_mirror(struct mirror_sink *sink, uint32_t lane)
+{
+    struct mirror *place = sink->mirrors;
+
+    for (struct mirror *mirror = sink->mirrors; mirror < sink->mirrors + FILES_OPEN_MAX; mirror++) {
+        if (mirror->last_use != 0 && mirror->lane == lane)
+            return mirror;
+        if (mirror->last_use < place->last_use)
+            place = mirror;
+    }
+    return place;
+}
+
+/* A name that is the same for all lanes is for one. */
+static enum sink_result check_only(const struct sink *sink, uint32_t lane)
+{
+    uint32_t count;
+    uint32_t only;
+
+    if (pattern_has_lane(sink->options->target))
+        return SINK_OK;
+    if (count_streams(sink, &count, &only) < 0)
+        return SINK_DAMAGED;
+    return count > 1 ? report_lanes(sink, lane) : SINK_OK;
+}
+
+/* Finds the mirror of @lane, which is opened where it has to be. */
+static enum sink_result take_mirror(struct mirror_sink *sink, uint32_t lane, struct mirror **found)
+{
+    struct mirror *mirror = find_mirror(sink, lane);
+    enum sink_result result = SINK_OK;
+
+    *found = mirror;
+    if (mirror->last_use != 0 && mirror->lane == lane) {
+        mirror->last_use = ++sink->deliveries;
+        return SINK_OK;
+    }
+    result = check_only(&sink->base, lane);
+    if (result == SINK_OK)
+        result = close_mirror(mirror);
+    return result == SINK_OK ? open_mirror(sink, mirror, lane) : result;
+}
+
+/* ------------------------------------------------------------------ delivering */
+
+/* Whether the stream can be at @offset where the lane is at @position, going by where it was before. */
+static bool is_plausible(const struct mirror *mirror, uint64_t position, uint64_t offset)
+{
+    bool later = position >= mirror->position;
+    uint64_t cells = later ? position - mirror->position : mirror->position - position;
+    uint64_t bytes = later ? offset - mirror->offset : mirror->offset - offset; /* huge if on the wrong side */
+
+    return bytes <= cells * CELL_STREAM_MAX && offset <= INT64_MAX;
+}
+
+/*
+ * Whether the messages are one piece of the stream, at a place that goes with where they are in the lane: a
+ * damaged offset must not make a file of any size, or overwrite what others wrote.
+ */
+static bool offsets_are_sane(const struct mirror *mirror, const struct shmq_message *messages, size_t count)
+{
+    uint64_t offset = messages[0].stream_offset;
+
+    if (!is_plausible(mirror, messages[0].position, offset))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (messages[i].stream_offset != offset)
+            return false;
+        offset += framing_size(&source_framing, &messages[i]);
+    }
+    return offset <= INT64_MAX;
+}
+
+static int write_mirror(struct mirror_sink *sink, const struct mirror *mirror, const struct shmq_message *messages,
+                        size_t count, size_t *done)
+{
+    int error = lane_file_begin_turn(&mirror->file, TURN_WRITE);
+
+    if (error < 0)
+        return error;
+    error = batch_write_at(sink->writer, mirror->file.fd, messages[0].stream_offset, messages, count, done);
+    lane_file_end_turn(&mirror->file);
+    return error;
+}
+
+static enum sink_result mirror_deliver(struct sink *base, const struct shmq_message *messages, size_t count,
+                                       size_t *done)
+{
+    struct mirror_sink *sink = (struct mirror_sink *)base;
+    struct mirror *mirror;
+    enum sink_result result = take_mirror(sink, messages[0].lane, &mirror);
+    int error;
+    int name_error;
+
+    *done = 0;
+    if (result != SINK_OK)
+        return result;
+    if (!offsets_are_sane(mirror, messages, count))
+        return report_offset(base, mirror->file.path, messages);
+    mirror->position = messages[0].position;
+    mirror->offset = messages[0].stream_offset;
+    error = write_mirror(sink, mirror, messages, count, done);
+    name_error = lane_file_check_name(&mirror->file);
+    if (name_error < 0) {
+        *done = 0;
+        return report(mirror->file.path, "cannot be found again", name_error);
+    }
+    return error < 0 ? report(mirror->file.path, "cannot be written", error) : SINK_OK;
+}
+
+/* ------------------------------------------------------------------ the end */
+
+/* Takes from the file what an earlier one had behind the end of the stream. Whoever is writing comes here later.
+ */
+static int cut_mirror(const struct mirror_sink *sink, const struct mirror *mirror)
+{
+    struct shmq_lane_stat lane;
+    struct stat status;
+    int error = lane_file_begin_turn(&mirror->file, TURN_CUT);
+
+    if (error < 0)
+        return error == -EAGAIN ? 0 : error;
+    error = shmq_stat_lane(sink->base.handle, mirror->lane, &lane);
+    if (error == 0 && fstat(mirror->file.fd, &status) < 0)
+        error = -errno;
+    if (error == 0 && (uint64_t)status.st_size > lane.put_bytes &&
+        ftruncate(mirror->file.fd, (off_t)lane.put_bytes) < 0)
+        error = -errno;
+    lane_file_end_turn(&mirror->file);
+    return error;
+}
+
+/* The file of a lane with an empty stream is written by nobody; that of another may be longer than the stream. */
+static bool needs_completion(const struct mirror_sink *sink, const struct shmq_lane_stat *lane)
+{
+    char path[PATH_MAX];
+    struct stat status;
+
+    if (!lane->used || pattern_expand(sink->base.options->target, lane->lane, path, sizeof(path)) < 0)
+        return false;
+    if (stat(path, &status) < 0)
+        return lane->put_bytes == 0;
+    return (uint64_t)status.st_size > lane->put_bytes;
+}
+
+static enum sink_result complete_lane(struct mirror_sink *sink, const struct shmq_lane_stat *lane)
+{
+    struct mirror *mirror;
+    enum sink_result result;
+    int error;
+
+    if (!needs_completion(sink, lane))
+        return SINK_OK;
+    result = take_mirror(sink, lane->lane, &mirror);
+    if (result != SINK_OK)
+        return result;
+    error = cut_mirror(sink, mirror);
+    return error < 0 ? report(mirror->file.path, "cannot be cut to the length of the stream", error) : SINK_OK;
+}
+
+static enum sink_result mirror_complete(struct sink *base)
+{
+    struct mirror_sink *sink = (struct mirror_sink *)base;
+    enum sink_result result = SINK_OK;
+    struct shmq_lane_stat lane;
+    uint32_t count;
+    uint32_t only;
+
+    if (!pattern_has_lane(base->options->target)) {
+        /* More than one: somebody has said so, and nothing of the others is there. */
+        if (count_streams(base, &count, &only) < 0 || count > 1 || shmq_stat_lane(base->handle, only, &lane) < 0)
+            return SINK_OK;
+        return complete_lane(sink, &lane);
+    }
+    for (uint32_t i = 0; result == SINK_OK && shmq_stat_lane(base->handle, i, &lane) == 0; i++)
+        result = complete_lane(sink, &lane);
+    return result;
+}
+
+static enum sink_result mirror_close(struct sink *base)
+{
+    struct mirror_sink *sink = (struct mirror_sink *)base;
+    enum sink_result result = SINK_OK;
+
+    for (size_t i = 0; i < FILES_OPEN_MAX; i++) {
+        if (close_mirror(&sink->mirrors[i]) != SINK_OK)
+            result = SINK_FAILED;
+    }
+    batch_writer_destroy(sink->writer);
+    free(sink);
+    return result;
+}
+
+static const struct sink_operations mirror_operations = {
+    .deliver = mirror_deliver,
+    .complete = mirror_complete,
+    .close = mirror_close,
+};
+
+/* ------------------------------------------------------------------ the beginning */
+
+static bool has_directories_for_lanes(const char *pattern)
+{
+    const char *slash = strrchr(pattern, '/');
+    char *directory = slash ? strndup(pattern, (size_t)(slash - pattern)) : NULL;
+    bool has = directory && pattern_has_lane(directory);
+
+    free(directory);
+    return has;
+}
+
+/* A name that cannot work is told before there is a queue to wait for. */
+static int check_first(const char *pattern, char *path, size_t size)
+{
+    int error = pattern_expand(pattern, 0, path, size);
+
+    if (error < 0 || has_directories_for_lanes(pattern)) /* lane 0 may not be in use, and have none */
+        return error;
+    return lane_file_check(path);
+}
+
+struct sink *sink_mirror_open(const struct consumer_options *options, struct tally *tally)
+{
+    struct mirror_sink *sink = calloc(1, sizeof(*sink));
+    char path[PATH_MAX];
+    int error = check_first(options->target, path, sizeof(path));
+
+    if (error < 0) {
+        report(error == -ENAMETOOLONG ? options->target : path, "cannot be opened", error);
+        free(sink);
+        return NULL;
+    }
+    if (sink) {
+        sink->base = (struct sink){.operations = &mirror_operations, .options = options, .tally = tally};
+        sink->writer = batch_writer_create(-1, &source_framing);
+        if (sink->writer)
+            return &sink->base;
+    }
+    free(sink);
+    say_error("memory: %s", strerror(ENOMEM));
+    return NULL;
+}
