@@ -9,6 +9,8 @@
 /* How long anything waits before it looks after the status line, and at whether it still makes sense. */
 #define LOOK_NS INT64_C(250000000)
 #define LOOK_MS 250
+/* As long as nothing comes. */
+#define LOOK_LONGEST_NS (16 * LOOK_NS)
 /* The same where nothing wakes us when a child ends. */
 #define LOOK_BLIND_MS 5
 

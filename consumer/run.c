@@ -27,6 +27,7 @@ struct consumer {
     struct shmq_message *messages; /* options.prefetch of them */
     struct work work;
     int64_t idle_end_ns;
+    int64_t look_ns; /* how long to wait before looking around; longer each time that nothing has come */
 };
 
 static void say_redelivered(const struct consumer *consumer, const struct shmq_message *messages, size_t count)
@@ -109,19 +110,18 @@ static int look_around(struct consumer *consumer)
     tally_attend(&consumer->tally);
     if (stop_now_ns() >= consumer->idle_end_ns)
         return END_IDLE;
+    if (!consumer->options->progress && consumer->look_ns < LOOK_LONGEST_NS)
+        consumer->look_ns *= 2;
     return operations->check ? end_of(operations->check(consumer->sink)) : END_NOT_YET;
 }
 
 static int64_t time_to_wait(const struct consumer *consumer)
 {
-    int64_t left;
+    int64_t left = consumer->idle_end_ns - stop_now_ns();
 
-    if (consumer->idle_end_ns == INT64_MAX)
-        return LOOK_NS;
-    left = consumer->idle_end_ns - stop_now_ns();
     if (left < 0)
         return 0;
-    return left < LOOK_NS ? left : LOOK_NS;
+    return left < consumer->look_ns ? left : consumer->look_ns;
 }
 
 static int step(struct consumer *consumer)
@@ -145,6 +145,7 @@ static int step(struct consumer *consumer)
         return look_around(consumer);
     if (end < 0)
         return end;
+    consumer->look_ns = LOOK_NS;
     end = deliver_all(consumer, count);
     if (options->idle_ns >= 0)
         consumer->idle_end_ns = deadline_after(options->idle_ns);
@@ -170,6 +171,7 @@ static int consume(struct consumer *consumer)
     if (end < 0)
         return end;
     consumer->sink->handle = consumer->handle;
+    consumer->look_ns = LOOK_NS;
     consumer->idle_end_ns = options->idle_ns < 0 ? INT64_MAX : deadline_after(options->idle_ns);
     while (end == END_NOT_YET)
         end = step(consumer);

@@ -33,9 +33,8 @@ int tail_mend(int fd, int tail_fd, off_t *size, enum tail_owner owner, const str
               const struct shmq_message *messages, size_t count);
 
 /*
- * Takes back what stands behind the last delimiter: for a file of which the caller has seen that it ended with one
- * at
- * @ended, so that whoever wrote the rest was killed, and its message is delivered again.
+ * Takes back what stands behind the last delimiter: for a file that the caller has seen end with one at @ended, so
+ * that whoever wrote the rest was killed, and its message is delivered again.
  * The other parameters and Return: as tail_mend.
  */
 int tail_cut(int fd, int tail_fd, off_t *size, off_t ended, const struct framing *framing);
