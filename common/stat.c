@@ -32,7 +32,11 @@ static bool seat_alive(const struct shmq *handle, uint32_t seat)
 /* The checkpoint with the greatest tail: at most one put ahead of what is published. */
 static void read_totals(const struct lane_control *control, struct shmq_lane_stat *stat)
 {
-    const int newer = load(&control->checkpoints[1].tail) > load(&control->checkpoints[0].tail);
+    const uint64_t tail = load(&control->tail);
+    int newer = load(&control->checkpoints[1].tail) > load(&control->checkpoints[0].tail);
+    /* The newer one may belong to a put that was never published: its producer died before it. */
+    if (load(&control->checkpoints[!newer].tail) == tail)
+        newer = !newer;
     stat->put_messages = load(&control->checkpoints[newer].messages);
     stat->put_bytes = load(&control->checkpoints[newer].stream_offset);
 }

@@ -47,14 +47,19 @@ static uint32_t acknowledged(const struct shmq *handle, const struct ring *ring,
     return progress_done(load(&s->progress));
 }
 
-/* Counts whole records of [position, end). */
+/* Counts whole records of [position, end), each of which begins in the stream where the one before ended. */
 static int walk_records(const struct ring *ring, struct walk *walk, uint64_t position, uint64_t end, uint32_t skip,
                         uint64_t *count)
 {
+    uint64_t expected = 0;
     for (*count = 0; position < end; ++*count) {
         struct record_head head;
         if (!ring_read_record(ring, position, end, &head))
             return problem(walk, position, "a record's descriptor makes no sense");
+        const uint64_t offset = load(&ring_record(ring, position)->stream_offset);
+        if (*count > 0 && offset != expected)
+            return problem(walk, position, "a record's stream offset makes no sense");
+        expected = offset + record_stream_bytes(head);
         position += cells_for(head.length);
         if (*count >= skip) {
             walk->messages++;

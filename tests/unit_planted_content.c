@@ -495,6 +495,30 @@ START_TEST(a_tail_that_is_too_far_ahead)
 }
 END_TEST
 
+START_TEST(a_stream_with_a_gap)
+{
+    atomic_store(&planted_record(&queue, 0, START + 2)->stream_offset, 100);
+    expect_problem("lane 0: at position 66: a record's stream offset makes no sense");
+}
+END_TEST
+
+/* Its producer was killed between the checkpoint and tail. */
+START_TEST(a_put_that_was_never_published_is_not_counted)
+{
+    const int current = atomic_load(&lane()->checkpoints[1].tail) == START + MESSAGES;
+    struct checkpoint *next = &lane()->checkpoints[!current];
+    struct shmq_lane_stat stat;
+    atomic_store(&next->stream_offset, 1000);
+    atomic_store(&next->messages, MESSAGES + 1);
+    atomic_store(&next->tail, START + MESSAGES + 1);
+    struct shmq *observer = planted_open(name, SHMQ_OBSERVER, NULL);
+    ck_assert_int_eq(shmq_stat_lane(observer, 0, &stat), 0);
+    ck_assert_int_eq(shmq_close(observer), 0);
+    ck_assert_uint_eq(stat.put_messages, MESSAGES);
+    ck_assert_uint_lt(stat.put_bytes, 1000);
+}
+END_TEST
+
 START_TEST(a_tail_without_its_checkpoint)
 {
     atomic_store(&lane()->checkpoints[0].tail, 1);
@@ -801,6 +825,8 @@ static void add_damage(Suite *suite)
     tcase_add_test(damaged, a_claim_beyond_tail);
     tcase_add_test(damaged, a_head_before_the_first_position);
     tcase_add_test(damaged, a_tail_that_is_too_far_ahead);
+    tcase_add_test(damaged, a_stream_with_a_gap);
+    tcase_add_test(damaged, a_put_that_was_never_published_is_not_counted);
     tcase_add_test(damaged, a_tail_without_its_checkpoint);
     tcase_add_test(damaged, a_state_or_priority_of_a_lane_that_is_none);
     tcase_add_test(damaged, a_lane_marked_used_that_does_not_exist);
