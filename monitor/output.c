@@ -11,9 +11,12 @@
 int output_finish(void)
 {
     errno = 0;
-    if (ferror(stdout) == 0 && fflush(stdout) == 0)
+    /* After an earlier failure, this tries again and so finds out what is wrong. */
+    int flushed = fflush(stdout);
+    int error = errno;
+    if (flushed == 0 && ferror(stdout) == 0)
         return EXIT_DONE;
     say_error("standard output: cannot be written: %s",
-              errno != 0 ? strerrordesc_np(errno) : "an earlier write failed");
+              error != 0 ? strerrordesc_np(error) : "an earlier write failed");
     return EXIT_FAILED;
 }

@@ -39,7 +39,7 @@ static int take_seats(struct snapshot *snapshot, struct shmq *queue)
         int error = shmq_stat_seat(queue, i, seat);
         if (error != 0)
             result = error;
-        else if (seat->taken || seat->alive)
+        else if (seat->taken || seat->alive || seat->leased > 0) /* given back, and not yet in other hands */
             snapshot->seat_count++;
     }
     return result;

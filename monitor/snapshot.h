@@ -15,7 +15,7 @@ struct snapshot {
     struct shmq_stat stat;
     struct shmq_lane_stat *lanes; /* those ever used */
     uint32_t lane_count;
-    struct shmq_seat_stat *seats; /* those taken */
+    struct shmq_seat_stat *seats; /* those taken, and those in which something was left */
     uint32_t seat_count;
 };
 

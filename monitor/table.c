@@ -103,7 +103,7 @@ static void print_lanes(const struct snapshot *snapshot)
 static const char *seat_state(const struct shmq_seat_stat *seat)
 {
     if (!seat->alive)
-        return "died";
+        return seat->taken ? "died" : "left";
     return seat->waiting ? "asleep" : "alive";
 }
 

@@ -124,6 +124,7 @@ enum flow inputs_resume(struct inputs *inputs, struct outlet *outlet, const stru
                            " bytes are in the queue's lane already, but the input has only %" PRIu64
                            ": it has shrunk since (start it without --resume)",
                            done, total);
+    inputs->bytes = total;
     say_detail("going on after %" PRIu64 " of %" PRIu64 " bytes", done, total);
     /* A number of messages can only be kept by counting those that are passed over. */
     if (options->count != 0) {

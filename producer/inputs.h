@@ -13,6 +13,7 @@ struct inputs {
     uint64_t *sizes;      /* of the regular ones */
     size_t count;
     size_t first;       /* those before it are done */
+    uint64_t bytes;     /* with --resume: of all of them, as far as is known */
     uint64_t source_id; /* with --resume: what the earlier run must have in common with this one */
 };
 

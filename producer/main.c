@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <unistd.h>
 
 #include "common/cli/say.h"
@@ -31,6 +32,18 @@ static enum flow resume(struct outlet *outlet, struct inputs *inputs, const stru
     return inputs_resume(inputs, outlet, options, done);
 }
 
+/* A source that can be taken up again was not read to its end: its stream is not complete either. */
+static void leave_unfinished(struct outlet *outlet, const struct inputs *inputs)
+{
+    uint64_t done = 0;
+    struct shmq_stat stat;
+    if (shmq_stat(outlet->queue, &stat) != 0 || stat.removed || shmq_resume_offset(outlet->queue, &done) != 0)
+        return; /* whatever is wrong, finishing reports it */
+    outlet->unfinished = true;
+    say_status("stopped by a signal after %" PRIu64 " of %" PRIu64 " bytes (the same command goes on there)", done,
+               inputs->bytes);
+}
+
 static enum flow produce(struct outlet *outlet, struct inputs *inputs, const struct options *options,
                          uint64_t seed)
 {
@@ -43,6 +56,8 @@ static enum flow produce(struct outlet *outlet, struct inputs *inputs, const str
         flow = resume(outlet, inputs, options);
     if (flow == FLOW_ON)
         flow = source_run(outlet, inputs, options, seed);
+    if (flow == FLOW_END && outlet->left > 0 && options->resume)
+        leave_unfinished(outlet, inputs);
     return flow;
 }
 

@@ -205,6 +205,9 @@ static void take_option(struct options *options, int code, const char *argument)
     case OPTION_RESUME:
         options->resume = true;
         break;
+    case 'V': /* after the other options, so that it also tells whether they are right */
+        options->version = true;
+        break;
     default:
         take_flow_option(options, code, argument);
     }
@@ -280,6 +283,8 @@ void options_parse(struct options *options, int argc, char **argv)
     check_source(options);
     check_flow(options);
     options_finish(&options->common);
+    if (options->version)
+        options_take_common(&options->common, 'V', NULL, producer_help);
 }
 
 void options_free(struct options *options)

@@ -47,6 +47,7 @@ struct options {
     enum on_full on_full;
     int64_t timeout_ns; /* negative: for ever */
     bool progress;
+    bool version; /* wanted, and nothing else */
 };
 
 extern const char producer_help[];

@@ -311,12 +311,12 @@ int outlet_close(struct outlet *outlet)
         outlet_fail(outlet, EXIT_FAILED, "standard output: cannot be written: %s", strerrordesc_np(-error));
     if (outlet->queue == NULL)
         return outlet->status;
-    if (outlet->status == EXIT_DONE) {
+    if (outlet->status == EXIT_DONE && !outlet->unfinished) {
         error = shmq_finish(outlet->queue);
         if (error != 0)
             fail_queue(outlet, "cannot finish", error);
     }
-    if (outlet->status == EXIT_DONE)
+    if (outlet->status == EXIT_DONE && !outlet->unfinished)
         error = shmq_close(outlet->queue);
     else
         shmq_abandon(outlet->queue);

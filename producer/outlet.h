@@ -39,6 +39,7 @@ struct outlet {
     struct pace pace;
     struct progress progress;
     struct echo echo;
+    bool unfinished; /* although nothing failed, there is more to come: the lane is left for it */
     int status;
 };
 

@@ -4,6 +4,7 @@
 
 declare -A pid_of=()   # name -> pid, of those that run
 declare -A name_of=()  # pid -> name
+declare -A pid_of_last=() # name -> pid, also of those that have ended
 prefixers=()           # pids of the processes that put names before lines
 readonly colours=(32 36 33 35 34 92 96 93 95 94)
 
@@ -12,29 +13,44 @@ close_own_descriptors() {
     exec {lock_fd}>&- {stdin_fd}<&- {stderr_fd}>&-
 }
 
-# Copies lines to a descriptor, each behind a name. It ends when the last writer has gone, not by a signal.
-prefix_lines() { # NAME DESCRIPTOR
-    local before="$1 | " number=${1#*.}
-    trap '' INT TERM HUP
+# Sets label to what stands before what a child says on DESCRIPTOR.
+set_label() { # NAME DESCRIPTOR
+    local number=${1#*.}
+    label="$1 | "
     if [[ -t $2 && -z ${NO_COLOR:-} ]]; then
         [[ $1 == consumer.* ]] && ((number += 5))
-        before=$'\e'"[${colours[number % ${#colours[@]}]}m$1 |"$'\e[0m '
+        label=$'\e'"[${colours[number % ${#colours[@]}]}m$1 |"$'\e[0m '
     fi
-    exec >&"$2"
-    close_own_descriptors
-    LC_ALL=C exec stdbuf -oL sed "s/^/$before/"
 }
 
-# Sets prefixed to a descriptor whose lines appear on DESCRIPTOR behind NAME.
-open_prefixed() { # NAME DESCRIPTOR
-    exec {prefixed}> >(prefix_lines "$1" "$2")
+# Copies lines to our stderr, each behind a name. It ends when the last writer has gone, not by a signal.
+prefix_lines() { # NAME
+    local label
+    trap '' INT TERM HUP
+    set_label "$1" "$stderr_fd"
+    exec >&"$stderr_fd"
+    close_own_descriptors
+    LC_ALL=C exec stdbuf -oL sed "s/^/$label/"
+}
+
+# Sets prefixed to a descriptor whose lines appear on our stderr behind NAME.
+open_prefixed() { # NAME
+    exec {prefixed}> >(prefix_lines "$1")
     prefixers+=("$!")
+}
+
+# Whether messages on stdout have a name before them. There, the children write themselves: what could not be written is
+# not acknowledged.
+is_labelled() {
+    [[ ! $sink && " ${framing_args[*]} ${extra_consumer_args[*]} " != *' --'@(raw|length-prefixed)\ * ]]
 }
 
 # Sets command to what the child runs.
 producer_command() { # NUMBER
-    local file
+    local file label=
     command=("$build/producer" --queue "$queue" "${shared_args[@]}" "${producer_args[@]}")
+    [[ $sink == stdout ]] || set_label "producer.$1" 1
+    [[ ! ${given[echo]+set} ]] || command+=(--echo "$label${given[echo]}")
     for file in "${inputs[@]}"; do
         command+=(--input "$file")
     done
@@ -45,46 +61,42 @@ producer_command() { # NUMBER
     return 0
 }
 
-consumer_command() {
+consumer_command() { # NUMBER
+    local label=
     command=("$build/consumer" --queue "$queue" --producers "$producers" "${shared_args[@]}" "${consumer_args[@]}")
-    [[ $output && $output != - ]] && command+=(--output "$output")
+    [[ $sink == --output ]] && command+=(--output "$output")
     # The other sinks have no framing.
     [[ $sink == --output || $sink == --pipe || $sink == stdout || -z $sink ]] && command+=("${framing_args[@]}")
+    is_labelled && set_label "consumer.$1" 1
+    [[ ! $label && ! ${given[prefix]+set} ]] || command+=(--prefix "$label${given[prefix]:-}")
     command+=("${extra_consumer_args[@]}")
 }
 
 # Becomes the child, in a session of its own: a Ctrl-C in the terminal is for run.sh alone, and it still may read the
 # terminal. It dies with run.sh, also if that has gone before it could ask for this.
-become_child() { # STDIN STDOUT STDERR
+become_child() { # STDIN STDERR
     # shellcheck disable=SC2016 # expanded by that shell
     local unless_orphan='[ "$PPID" = "$1" ] || exit 1; shift; exec "$@"'
-    exec <&"$1" >&"$2" 2>&"$3" || exit 1
-    exec {null}<&- {out}>&- {err}>&-
+    exec <&"$1" 2>&"$2" || exit 1
+    exec {null}<&- {prefixed}>&-
     close_own_descriptors
     exec setsid env --default-signal=INT,QUIT setpriv --pdeathsig KILL sh -c "$unless_orphan" sh "$$" "${command[@]}"
 }
 
 start_child() { # NAME
-    local name=$1 out err prefixed null command=() input
-    open_prefixed "$name" "$stderr_fd"
-    err=$prefixed
-    if [[ $sink == stdout ]]; then
-        exec {out}>&1
-    else
-        open_prefixed "$name" 1
-        out=$prefixed
-    fi
+    local name=$1 prefixed null command=() input
+    open_prefixed "$name"
     exec {null}</dev/null
     input=$null
     if [[ $name == producer.* ]]; then
         producer_command "${name#*.}"
         [[ $source == stream ]] && input=$stdin_fd
     else
-        consumer_command
+        consumer_command "${name#*.}"
     fi
-    (become_child "$input" "$out" "$err") &
-    pid_of[$name]=$! name_of[$!]=$name
-    exec {out}>&- {err}>&- {null}<&-
+    (become_child "$input" "$prefixed") &
+    pid_of[$name]=$! pid_of_last[$name]=$! name_of[$!]=$name
+    exec {prefixed}>&- {null}<&-
     detail "$name started (pid ${pid_of[$name]}): ${command[*]}"
 }
 

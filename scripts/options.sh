@@ -5,10 +5,10 @@
 # Long options handed on as they are; a colon takes an argument, as in getopt(1).
 readonly producer_options=(count: rate: delay: seed: echo: on-full: timeout: priority: random)
 readonly consumer_options=(prefix: mirror: exec: pipe: discard work: prefetch: idle: follow retries: backoff:
-    exec-timeout: dead-letter: joblog:)
+    exec-timeout:)
 readonly shared_options=(capacity: max-message: lanes: seats: mode: group: tick: progress)
 readonly own_options=(help version verbose quiet producers: consumers: queue: input: output: append null delimiter:
-    length-prefixed raw block: whole resume restart: max-restarts: grace: keep producer-args: consumer-args:)
+    length-prefixed raw block: whole resume restart: max-restarts: restart-pause: grace: keep producer-args: consumer-args:)
 
 producers=1 consumers=1
 queue=${SHMQ_QUEUE:-default}
@@ -16,6 +16,7 @@ inputs=() words=() words_given=0
 output=
 append=0 keep=0 quiet=0 resumable=0
 restart=on-failure max_restarts=5
+restart_pause_min_ms=100 restart_pause_max_ms=5000
 grace=10s grace_ms=10000
 producer_args=() consumer_args=() framing_args=() shared_args=()
 extra_producer_args=() extra_consumer_args=()
@@ -49,26 +50,37 @@ Framing, for both:
   -D, --delimiter CHAR  -0, --null  --length-prefixed
       --block SIZE, --whole  the consumers then write the messages alone (--raw)
 Sink, for the consumers:
-      --output FILE     must be new or empty, unless --append is given or the queue of a killed run is taken over
-      --output -        stdout is left to the data; without a sink, each line there has its consumer's name before it
-      --mirror PATTERN --exec COMMAND --pipe COMMAND --discard --prefix TEXT --raw
+      --output FILE     must be new or empty, unless --append is given, or this very command was killed and goes on
+      --output -        stdout is left to the data; without a sink, each message there has its consumer's name before
+                        it, as what --echo prints has its producer's
+      --mirror PATTERN  a file for each lane, as each producer has one; %l in PATTERN is the lane's number
+      --exec COMMAND --pipe COMMAND  what they print on stdout appears there as it is
+      --discard --prefix TEXT --raw
       --work DURATION[:MAX] --prefetch N --idle DURATION --follow --retries N --backoff MIN:MAX
-      --exec-timeout DURATION --dead-letter QUEUE --joblog FILE
+      --exec-timeout DURATION
 Queue, heeded by whoever creates it:
       --capacity SIZE --max-message SIZE --lanes N --seats N --mode OCTAL --group NAME --tick DURATION
 Supervision:
-      --restart on-failure|never  what to do with a child that fails or is killed (on-failure); the pause before it
-                        grows from 0.1 s to 5 s. Producers of regular files go on where they were; those of stdin,
-                        of words, and of a counted --random cannot know where, so that their death is a failure
+      --restart on-failure|never  what to do with a child that fails or is killed (on-failure). Producers of regular
+                        files go on where they were; those of stdin, of words, and of a counted --random cannot
+                        know where, so that their death is a failure. So is a status other than 0 where another try
+                        is of no use: one of the consumers of stdout or --exec (which has --retries), and any third
+                        one in a row without anything done meanwhile
+      --restart-pause MIN:MAX  how long to wait before that: longer each time in a minute (100ms:5s)
       --max-restarts N  of a child in a minute, then give up (5)
       --grace DURATION  after Ctrl-C or TERM: how long producers may take to end, and consumers to drain (10s)
-      --keep            keep the queue, also when it is drained
+      --keep            keep the queue, also when it is drained: after Ctrl-C the same command goes on with the files
       --progress  -v, --verbose  -q, --quiet  -h, --help  -V, --version
 
-Exit status: 0 every message arrived; 1 failed, or messages are left in the queue; 2 usage; else that of the first child
-that failed for good: 3 shut down or a producer died, 4 timed out or full, 5 queue damaged or removed or of other sizes,
-128+N killed by signal N; 128+N also if a second signal N cut run.sh short. SIGUSR1 has all children print their
-statistics. If run.sh itself is killed its children die with it and the queue stays: the same command takes over.
+A queue of that name that others have left is taken over, with what is in it: give another -Q where that is not meant.
+After the first Ctrl-C or TERM all that was read is delivered, and the status is 0; that there was more is told. A script
+that starts run.sh with & has to send TERM: there, INT is ignored. If run.sh itself is killed its children die with it
+and the queue stays: the same command takes over.
+
+Exit status: 0 every message that was read arrived; 1 failed, or messages are left in the queue; 2 usage; else that of
+the first child that failed for good: 3 shut down or a producer died, 4 timed out or full, 5 queue damaged or removed or
+of other sizes, 128+N killed by signal N; 128+N also if a second signal N cut run.sh short. SIGUSR1 has all children
+print their statistics.
 END
 }
 
@@ -91,10 +103,10 @@ number_option() {
     fi
 }
 
-# Sets grace_ms from text such as 500ms, 1.5, 10s, 2m, 1h.
-parse_grace() {
+# parse_duration OPTION TEXT: sets duration_ms from text such as 500ms, 1.5, 10s, 2m, 1h.
+parse_duration() {
     local scale fraction
-    [[ $1 =~ ^([0-9]{1,7})(\.([0-9]{1,3}))?(ms|s|m|h|)$ ]] || usage_error "--grace $1: not a duration (such as 500ms, 10s, 2m)"
+    [[ $2 =~ ^([0-9]{1,7})(\.([0-9]{1,3}))?(ms|s|m|h|)$ ]] || usage_error "$1 $2: not a duration (such as 500ms, 10s, 2m)"
     fraction=${BASH_REMATCH[3]}000
     case ${BASH_REMATCH[4]} in
     ms) scale=1 ;;
@@ -102,7 +114,16 @@ parse_grace() {
     h) scale=3600000 ;;
     *) scale=1000 ;;
     esac
-    grace_ms=$(((10#${BASH_REMATCH[1]} * 1000 + 10#${fraction:0:3}) * scale / 1000))
+    duration_ms=$(((10#${BASH_REMATCH[1]} * 1000 + 10#${fraction:0:3}) * scale / 1000))
+}
+
+parse_restart_pause() { # MIN:MAX
+    [[ $1 == *:* ]] || usage_error "--restart-pause $1: not MIN:MAX (such as 100ms:5s)"
+    parse_duration --restart-pause "${1%%:*}"
+    restart_pause_min_ms=$duration_ms
+    parse_duration --restart-pause "${1#*:}"
+    restart_pause_max_ms=$duration_ms
+    ((restart_pause_min_ms <= restart_pause_max_ms)) || usage_error "--restart-pause $1: MIN is more than MAX"
 }
 
 # split_words ARRAY OPTION TEXT: as a shell splits, but nothing is expanded.
@@ -130,7 +151,8 @@ take_own_option() {
     resume) ;; # producers of files always do
     restart) restart=$2 ;;
     max-restarts) number_option --max-restarts "$2" 0 1000000; max_restarts=$((10#$2)) ;;
-    grace) grace=$2; parse_grace "$2" ;;
+    restart-pause) parse_restart_pause "$2" ;;
+    grace) parse_duration --grace "$2"; grace=$2 grace_ms=$duration_ms ;;
     producer-args) split_words extra_producer_args --producer-args "$2" ;;
     consumer-args) split_words extra_consumer_args --consumer-args "$2" ;;
     null | length-prefixed) producer_args+=("--$1") framing_args+=("--$1") given[$1]=1 ;;
@@ -149,6 +171,8 @@ take_option() {
         return
     fi
     given[$1]=$2
+    # Each child has its own, with its name in it.
+    [[ $1 != echo && $1 != prefix ]] || return 0
     if is_one_of "$1" "${shared_options[@]}"; then
         ((takes_argument)) && text+=("$2")
         shared_args+=("${text[@]}")
@@ -242,15 +266,4 @@ check_options() {
     # Where it stood could not be told from what was dropped.
     [[ $source != files || ${given[on-full]:-} == drop ]] || resumable=1
     [[ ! ${given[raw]:-} ]] || framing_args=(--raw)
-}
-
-# Files are looked at before anything is started: a mistyped name is the commonest mistake.
-check_files() {
-    local file
-    for file in "${inputs[@]}"; do
-        [[ $file == - ]] && continue
-        [[ -e $file ]] || die 1 "$file: cannot be read: no such file (check the name)"
-        [[ ! -d $file ]] || die 1 "$file: cannot be read: is a directory (give the files in it)"
-        [[ -r $file ]] || die 1 "$file: cannot be read: permission denied (check its mode)"
-    done
 }

@@ -2,17 +2,35 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # its variables are shared with run.sh
 # Sourced by run.sh: the queue as a whole, and the lock that lets one run.sh supervise it.
 
+directory=      # of our own files: lock, note, scratch
+locked=0
+found=nothing   # what an earlier run left: nothing, a finished queue (drained, and left by all), or a queue with work
+taken_over=0
+put_before=0 left_before=0 # what the summary counts from
+
 queue_exists() {
     [[ -e /dev/shm/shmq.$queue ]]
+}
+
+# Runs the monitor; what it complains of is for monitor_reason.
+monitor() {
+    "$build/monitor" "$@" {lock_fd}>&- 2>"$scratch/monitor"
+}
+
+monitor_reason() {
+    local line=
+    read -r line <"$scratch/monitor"
+    printf '%s' "${line#monitor: }"
 }
 
 # Reads what monitor says about the queue into the array stat; returns its status.
 declare -A stat=()
 read_stat() {
     local text key value status
-    text=$("$build/monitor" show --json -- "$queue" 2>"$scratch/monitor")
+    text=$(monitor show --json -- "$queue")
     status=$?
-    text=$(tr '{,' '\n' <<<"$text" | sed -n 's/^ *"\([a-z_]*\)" *: *\([0-9][0-9]*\).*/\1 \2/p')
+    text=$(tr '{,' '\n' <<<"$text" | sed -n -e 's/^ *"\(queue_id\)" *: *"\([0-9a-f]*\)".*/\1 \2/p' \
+        -e 's/^ *"\([a-z_]*\)" *: *\([0-9][0-9]*\).*/\1 \2/p')
     stat=()
     while IFS=' ' read -r key value; do
         # The queue's own come before those of its lanes and seats.
@@ -21,64 +39,119 @@ read_stat() {
     return "$status"
 }
 
+# Looks for the lane whose last owner was PID: sets lane_finished, and lane_messages to what was ever put into it. One
+# that is not found has a new owner, and was finished.
+read_lane() { # PID
+    local line
+    lane_finished=1 lane_messages=
+    line=$(monitor show --json -- "$queue" | grep -E -m 1 "^ *\{\"lane\": .*\"pid\": $1,") || return 0
+    [[ $line == *'"finished": true,'* ]] || lane_finished=0
+    [[ $line =~ '"put_messages": '([0-9]+) ]] && lane_messages=${BASH_REMATCH[1]}
+    return 0
+}
+
+# ------------------------------------------------------------------ the lock
+
+# Whether PID has ended, perhaps without anybody having noticed yet.
+has_gone() { # PID
+    local state
+    state=$(sed -n 's/^State:\t//p' "/proc/${1:-none}/status" 2>/dev/null)
+    [[ ! $state || $state == Z* ]]
+}
+
+# Waits for those that a killed run.sh was just starting, which hold its lock for a moment.
+wait_for_lock() {
+    local pid=
+    flock --timeout 0.5 "$lock_fd" && return
+    read -r pid <"$lock_file"
+    has_gone "$pid" && flock --timeout 10 "$lock_fd" && return
+    die 1 "another run.sh supervises queue $queue (pid ${pid:-unknown}) (wait for it, or use another -Q NAME)"
+}
+
 # Takes the lock of this queue: the kernel lets it go however run.sh ends, and no child inherits it.
 lock_queue() {
-    local directory=${XDG_RUNTIME_DIR:-/tmp}/shmq-$EUID pid
+    directory=${XDG_RUNTIME_DIR:-/tmp}/shmq-$EUID
     mkdir -m 700 -- "$directory" 2>/dev/null
     [[ -d $directory && ! -L $directory && -O $directory ]] ||
         die 1 "$directory: cannot be used for locks: not a directory of yours (remove it, or set XDG_RUNTIME_DIR)"
     lock_file=$directory/run.$queue.lock
     while :; do
-        exec {lock_fd}<>"$lock_file" || die 1 "$lock_file: cannot be opened (see above)"
-        if ! flock --nonblock "$lock_fd"; then
-            read -r pid <"$lock_file"
-            die 1 "another run.sh supervises queue $queue (pid ${pid:-unknown}) (wait for it, or use another -Q NAME)"
-        fi
+        { exec {lock_fd}<>"$lock_file"; } 2>/dev/null ||
+            die 1 "$lock_file: cannot be opened for writing (remove it, or set XDG_RUNTIME_DIR)"
+        wait_for_lock
         # Its last owner may have removed it between our open and our lock.
         [[ /proc/self/fd/$lock_fd -ef $lock_file ]] && break
         exec {lock_fd}>&-
     done
+    locked=1
     printf '%s\n' "$$" >"$lock_file"
+    scratch=$directory/run.$queue.scratch
+    mkdir -p -- "$scratch" || die 1 "$scratch: cannot be made (see above)"
 }
 
 unlock_queue() {
-    [[ ${lock_fd:-} ]] || return
+    ((locked)) || return
     rm -f -- "$lock_file"
     exec {lock_fd}>&-
-    lock_fd=
+    locked=0
 }
 
-# Looks what an earlier run left. A queue that is drained, finished and left by all would end the new consumers
-# early: it is removed. Any other is taken over. Sets taken_over, and what the summary
-# counts from.
-prepare_queue() {
-    taken_over=0 put_before=0 left_before=0
+# ------------------------------------------------------------------ what an earlier run left
+
+# Producers and consumers would refuse to use it; only looking at it is open to everybody.
+check_access() {
+    local object=/dev/shm/shmq.$queue
+    [[ -w $object ]] || die 1 "queue $queue: permission denied (another user's? use another -Q NAME)"
+    [[ -O $object || ${stat[owner]} == 0 || " $(id -G) " == *" ${stat[group]} "* ]] ||
+        die 1 "queue $queue: belongs to another user (use another -Q NAME)"
+}
+
+# Changes nothing; sets found.
+look_at_queue() {
+    local status
     queue_exists || return 0
-    read_stat || die $? "queue cannot be used: $(monitor_reason)"
-    if ((stat[messages] == 0 && stat[producers] == 0 && stat[consumers] == 0 && stat[unfinished] == 0)); then
-        "$build/monitor" remove -- "$queue" {lock_fd}>&- 2>"$scratch/monitor" ||
-            die 1 "queue $queue: an earlier, finished one cannot be removed: $(monitor_reason)"
-        return 0
-    fi
-    taken_over=1 put_before=${stat[put_messages]} left_before=${stat[messages]}
-    say "taking over queue $queue: ${stat[messages]} messages, ${stat[unfinished]} unfinished lanes," \
-        "${stat[producers]} producers and ${stat[consumers]} consumers of others"
+    read_stat
+    status=$?
+    # Whoever was making, or removing, it has died; the first producer completes it.
+    ((status != 1)) || ! grep -q 'no such queue' "$scratch/monitor" || return 0
+    ((status == 0)) || die "$status" "queue cannot be used: $(monitor_reason)"
+    check_access
+    found=work
+    ((stat[messages] == 0 && stat[producers] == 0 && stat[consumers] == 0 && stat[unfinished] == 0)) && found=finished
+    return 0
 }
 
-monitor_reason() {
-    local line
-    read -r line <"$scratch/monitor"
-    printf '%s' "${line#monitor: }"
+# Whether the new run goes on in the queue. One that is finished would end the new consumers at once; but where this
+# very command was killed as it ended, that is as it should be: nothing is left to be done.
+goes_on() {
+    [[ $found == work ]] || [[ $found == finished && $continuing == 1 && $resumable == 1 ]]
 }
+
+# Makes way for the new run: a queue that is not taken over is removed.
+prepare_queue() {
+    if goes_on; then
+        taken_over=1 put_before=${stat[put_messages]} left_before=${stat[messages]}
+        say "taking over queue $queue: ${stat[messages]} messages, ${stat[unfinished]} unfinished lanes," \
+            "${stat[producers]} producers and ${stat[consumers]} consumers of others"
+    elif [[ $found == finished ]]; then
+        monitor remove -- "$queue" ||
+            die 1 "queue $queue: an earlier, finished one cannot be removed: $(monitor_reason)"
+    fi
+    note_command
+}
+
+# ------------------------------------------------------------------ what is left in the end
 
 # Removes the queue if nobody needs it any more; says why if not.
 release_queue() {
     queue_exists || return 0
-    if ((keep)); then
+    if ((messages_left > 0)); then
+        complain "queue $queue is kept, with $messages_left messages (run again to take over)"
+    elif ((keep)); then
         say "queue $queue is kept (build/monitor remove $queue removes it)"
-    elif ((messages_left > 0)); then
-        say "queue $queue is kept, with $messages_left messages (run again to take over)"
-    elif ! "$build/monitor" remove -- "$queue" {lock_fd}>&- 2>"$scratch/monitor"; then
-        say "queue $queue is kept: $(monitor_reason)"
+        ((failure_status || ${#unread[@]})) || finish_note kept
+    else
+        ((failure_status || ${#unread[@]})) || finish_note removed
+        monitor remove -- "$queue" || complain "queue $queue is kept: $(monitor_reason)"
     fi
 }

@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Starts producers and consumers on one queue and supervises them; `scripts/run.sh --help` says how.
+
+# Started as `sh scripts/run.sh`: by another shell, or by bash pretending to be one.
+if [ -z "${BASH_VERSION:-}" ]; then exec bash -- "$0" "$@"; fi
+set +o posix
 set -u
 
-top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
+top=$(readlink -f -- "${BASH_SOURCE[0]}") && top=$(cd -- "$(dirname -- "$top")/.." && pwd) || exit 1
 build=${SHMQ_BUILD_DIR:-$top/build}
 scratch=''
 # Descriptors that no child gets: the lock, our stdin, and our stderr (while the shell's own is silenced).
@@ -21,7 +25,10 @@ die() { # STATUS TEXT
 . "$top/scripts/packages.sh"
 . "$top/scripts/options.sh"
 . "$top/scripts/queue.sh"
+. "$top/scripts/note.sh"
+. "$top/scripts/checks.sh"
 . "$top/scripts/children.sh"
+. "$top/scripts/restart.sh"
 . "$top/scripts/supervise.sh"
 
 print_version() {
@@ -33,13 +40,14 @@ open_standard_descriptors() {
     [[ -e /proc/self/fd/0 ]] || exec </dev/null
     [[ -e /proc/self/fd/2 ]] || exec 2>/dev/null
     [[ -e /proc/self/fd/1 ]] && return
-    [[ $sink != stdout ]] || die 1 "stdout: is closed (--output - needs it)"
+    [[ $sink && $sink != stdout && ! ${given[echo]+set} ]] || die 1 "stdout: is closed, but messages go there"
     exec >/dev/null
 }
 
 check_system() {
     local missing tool
-    ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)) || die 1 "bash $BASH_VERSION is too old (5.1 or later is needed)"
+    ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)) ||
+        die 1 "bash $BASH_VERSION is too old (5.1 or later is needed)"
     for tool in getopt flock setpriv setsid stdbuf sed xargs; do
         command -v "$tool" >/dev/null || missing+=" $tool"
     done
@@ -67,31 +75,11 @@ set_defaults() {
         take_option random 1
         [[ ${given[echo]+set} || $sink == stdout ]] || take_option echo 'Produced: '
         if [[ ! $sink ]]; then
-            [[ ${given[prefix]+set} ]] || consumer_args+=(--prefix 'Consumed: ')
-            [[ ${given[work]+set} ]] || consumer_args+=(--work 100ms:800ms)
+            [[ ${given[prefix]+set} ]] || take_option prefix 'Consumed: '
+            [[ ${given[work]+set} ]] || take_option work 100ms:800ms
         fi
     fi
     [[ $sink != stdout || ! ${given[echo]+set} ]] || usage_error "--echo and --output -: both would write to stdout"
-}
-
-# An OUT of an earlier run is continued only where that is meant.
-check_output() {
-    [[ $sink == --output ]] || return 0
-    [[ ! -d $output ]] || die 1 "$output: cannot be written: is a directory (give a file)"
-    ((append || taken_over)) || [[ ! -f $output || ! -s $output ]] ||
-        usage_error "--output $output: exists and is not empty (remove it, or give --append)"
-}
-
-start_all() {
-    local number
-    read_clock
-    started_all_ms=$now_ms
-    for ((number = 1; number <= producers; number++)); do
-        start_child "producer.$number"
-    done
-    for ((number = 1; number <= consumers; number++)); do
-        start_child "consumer.$number"
-    done
 }
 
 # How it went: sets messages_left, and says how many went through.
@@ -112,10 +100,11 @@ summarize() {
 
 finish() {
     if ((stop_signal)); then
-        say "cut short by a second signal: queue $queue is kept (run again to take over)"
+        complain "cut short by a second signal: queue $queue is kept (the same command takes over)"
         exit $((128 + stop_signal))
     fi
     summarize
+    tell_unread
     release_queue
     if ((failure_status)); then
         die "$failure_status" "failed: $failure_reason"
@@ -129,7 +118,18 @@ finish() {
 clean_up() {
     [[ $BASHPID == "$$" ]] || return # a child that was killed before it became what it was to be
     [[ ! $scratch ]] || rm -rf -- "$scratch"
+    forget_note
     unlock_queue
+}
+
+set_traps() {
+    trap clean_up EXIT
+    # shellcheck disable=SC2173 # only so that the shell does not report what child_failed reports
+    trap : KILL ABRT
+    trap 'on_signal INT 2' INT
+    trap 'on_signal TERM 15' TERM
+    trap 'on_signal HUP 1' HUP
+    trap 'signal_children "" USR1' USR1
 }
 
 main() {
@@ -137,21 +137,19 @@ main() {
     read_options "$@"
     check_options "$@"
     open_standard_descriptors
-    check_files
     set_defaults
+    check_files
     build_programs
-    scratch=$(mktemp -d) || die 1 "no temporary directory (set TMPDIR)"
-    trap clean_up EXIT
+    check_commands
     exec {stdin_fd}<&0 {stderr_fd}>&2
+    set_traps
+    # From here on what an earlier run has left is looked at; nothing is changed before all checks are passed.
     lock_queue
+    look_at_queue
+    look_at_note
+    check_sizes
+    check_sink_files
     prepare_queue
-    check_output
-    # shellcheck disable=SC2173 # only so that the shell does not report what child_failed reports
-    trap : KILL ABRT
-    trap 'on_signal INT 2' INT
-    trap 'on_signal TERM 15' TERM
-    trap 'on_signal HUP 1' HUP
-    trap 'signal_children "" USR1' USR1
     start_all
     supervise
     finish_output

@@ -2,15 +2,16 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # its variables are shared with run.sh
 # Sourced by run.sh: what happens when a child ends, a pause is over, or a signal comes.
 #
-# A child runs (pid_of), waits to be restarted (due_ms), or is over. The loop sleeps in `wait -n` on the children, and on a
-# sleep that ends when the next thing is due.
+# A child runs (pid_of), waits to be restarted (due_ms), or is over. The loop sleeps in `wait -n` on the children, and on
+# a sleep that ends when the next thing is due. Consumers are first started when the queue is there, and noted.
 
-declare -A due_ms=()      # name -> when it is started again
-declare -A restarts_of=() # name -> times of its restarts within the last minute
-readonly minute_ms=60000 pause_min_ms=100 pause_max_ms=5000 kill_after_ms=2000 bounce_ms=200 heartbeat_ms=1000
+readonly kill_after_ms=2000 bounce_ms=200 heartbeat_ms=1000 look_ms=20
+declare -A unread=() # producer -> how far it came, if it was stopped before the end of its input
+dropped=()           # producers that were to be started when we were stopped
+declare -A told=()   # pid of a producer -> 1, once it was told to stop
 
 now_ms=0
-restarts=0
+consumers_wait=1    # for the queue
 stopping=           # "", "orderly", "insisting" or "killing"
 stop_ms=0           # when it began
 stop_deadline_ms=0  # when the next, harsher step is due
@@ -26,49 +27,33 @@ read_clock() {
     now_ms=$((10#${uptime/./} * 10))
 }
 
-# ------------------------------------------------------------------ when a child ends
+# ------------------------------------------------------------------ starting
 
-describe_end() { # NAME PID STATUS
-    local signal=
-    { (($3 > 128)) && signal=$(kill -l $(($3 - 128))); } 2>/dev/null
-    if [[ $signal ]]; then
-        end_text="$1 (pid $2) was killed by SIG$signal, status $3"
-    else
-        end_text="$1 (pid $2) failed with status $3"
-    fi
-}
-
-# Whether the child would know where to go on.
-can_restart() { # NAME
-    [[ $1 == consumer.* ]] && return
-    case $source in
-    files) ((resumable)) ;;
-    random | demonstration) [[ ${given[count]:-0} =~ ^0+$ ]] ;;
-    *) return 1 ;;
-    esac
-}
-
-# Whether starting it again could make a difference.
-is_lasting() { # NAME STATUS
-    case $2 in
-    2 | 5 | 126 | 127) return 0 ;;
-    3) [[ $1 == producer.* ]] || ! producers_left ;;
-    4) return 0 ;;
-    *) return 1 ;;
-    esac
-}
-
-# Counts the restart and sets pause_ms; fails if there were too many in the last minute.
-take_restart() { # NAME
-    local time kept=()
-    for time in ${restarts_of[$1]:-}; do
-        ((now_ms - time < minute_ms)) && kept+=("$time")
+start_all() {
+    local number
+    read_clock
+    started_all_ms=$now_ms
+    for ((number = 1; number <= producers; number++)); do
+        if [[ $stopping ]]; then
+            dropped+=("producer.$number")
+        else
+            start_child "producer.$number"
+        fi
     done
-    ((${#kept[@]} < max_restarts)) || return 1
-    pause_ms=$((pause_min_ms << (${#kept[@]} < 6 ? ${#kept[@]} : 6)))
-    ((pause_ms <= pause_max_ms)) || pause_ms=$pause_max_ms
-    restarts_of[$1]="${kept[*]} $now_ms"
 }
+
+start_consumers() {
+    local number
+    ((consumers_wait)) || return
+    ((noted)) || note_command || return
+    [[ ! $stopping ]] || work_left || return
+    consumers_wait=0
+    for ((number = 1; number <= consumers; number++)); do
+        start_child "consumer.$number"
+    done
+}
+
+# ------------------------------------------------------------------ when a child ends
 
 producers_left() {
     local name count
@@ -82,65 +67,68 @@ producers_left() {
 # Whether a consumer still has something to do.
 work_left() {
     producers_left && return
-    { read_stat; } 2>/dev/null && ((${stat[messages]:-0} > 0))
-}
-
-restart_later() { # NAME
-    due_ms[$1]=$((now_ms + pause_ms))
-}
-
-pause_text() {
-    printf -v pause_text '%d.%d s' $((pause_ms / 1000)) $((pause_ms % 1000 / 100))
-}
-
-child_failed() { # NAME PID STATUS
-    local end_text pause_text pause_ms why
-    describe_end "$@"
-    if [[ $restart == never ]]; then
-        why='not restarted: --restart never'
-    elif ! can_restart "$1"; then
-        why='not restarted: where its source stood is not known'
-    elif [[ $stopping && $1 == producer.* ]]; then
-        why='not restarted: stopping'
-    elif is_lasting "$1" "$3"; then
-        why='not restarted: it would fail again'
-    elif ! take_restart "$1"; then
-        why="not restarted: $max_restarts restarts within a minute"
-    else
-        pause_text
-        complain "$end_text; restarting it in $pause_text"
-        restart_later "$1"
-        return
-    fi
-    complain "$end_text; $why"
-    give_up "$3" "$end_text"
+    read_stat && ((${stat[messages]:-0} > 0))
 }
 
 # The first failure is the one that counts.
-give_up() { # STATUS REASON
+keep_failure() { # STATUS REASON
     if ((failure_status == 0)); then
         failure_status=$1 failure_reason=$2
     fi
+}
+
+give_up() { # STATUS REASON
+    keep_failure "$@"
     [[ $stopping ]] || begin_stop
 }
 
-child_done() { # NAME PID
-    local pause_ms
-    [[ $1 == consumer.* && -z $stopping ]] || return
+# A producer was stopped, or will not be started again.
+left_unread() { # NAME
+    local lane_finished lane_messages
+    is_endless && return
+    read_lane "${pid_of_last[$1]:-none}"
+    unread[$1]=${lane_messages:+after $lane_messages messages}
+    # Stopped while it tried again and again: that it has not failed this time means nothing.
+    ! still_fails "$1" || keep_failure "${failure_of[$1]%% *}" "${failure_of[$1]#* }"
+}
+
+# Ended with 0; or by our TERM, before it had a handler for it.
+producer_done() { # NAME PID STATUS
+    local lane_finished lane_messages
+    if ((resumable)); then
+        read_lane "$2"
+        (($3 == 0 && lane_finished)) && return
+        [[ $stopping ]] || start_anew "$1" "$2"
+    fi
+    [[ ! $stopping ]] || left_unread "$1"
+}
+
+consumer_done() { # NAME PID
+    [[ -z $stopping ]] || return
     work_left || return
-    # Too early: by its --idle or --count, or by somebody's TERM. Not a failure, but not the end either.
-    take_restart "$1" || pause_ms=$pause_max_ms
-    detail "$1 (pid $2) ended before all had arrived; starting it anew"
-    restart_later "$1"
+    start_anew "$1" "$2"
+}
+
+# We insisted on its end.
+child_cut_short() { # NAME PID STATUS
+    local end_text
+    detail "$1 (pid $2) ended with status $3"
+    [[ $1 == producer.* ]] || return
+    left_unread "$1"
+    describe_end "$@"
+    # What it had read from a pipe, and not put, is gone.
+    ((resumable)) || is_endless || keep_failure "$3" "$end_text"
 }
 
 child_ended() { # PID STATUS
     local name=${name_of[$1]}
     unset "name_of[$1]" "pid_of[$name]"
-    # Told to stop before it had its handlers, a child has not begun either.
     if (($2 == 0)) || [[ $stopping && $2 == 143 ]]; then
-        child_done "$name" "$1"
-    elif [[ $stopping == insisting || $stopping == killing || ($2 == 3 && $name == consumer.* && $failure_reason) ]]; then
+        "${name%.*}_done" "$name" "$1" "$2"
+    elif [[ $stopping == insisting || $stopping == killing ]]; then
+        child_cut_short "$name" "$1" "$2"
+    elif [[ $2 == 3 && $name == consumer.* && $stopping ]]; then
+        # It has delivered everything, and learnt that a stream is not finished.
         detail "$name (pid $1) ended with status $2"
     else
         child_failed "$name" "$1" "$2"
@@ -148,32 +136,33 @@ child_ended() { # PID STATUS
     forget_ended_prefixers
 }
 
-start_due() {
-    local name
-    for name in "${!due_ms[@]}"; do
-        ((due_ms[$name] <= now_ms)) || continue
-        unset "due_ms[$name]"
-        if [[ $name == producer.* ]] || work_left; then
-            ((restarts += 1))
-            start_child "$name"
-        fi
-    done
-}
-
 # ------------------------------------------------------------------ stopping
 
 forget_due() { # ROLE
     local name
     for name in "${!due_ms[@]}"; do
-        [[ $name == "$1"* ]] && unset "due_ms[$name]"
+        [[ $name == "$1"* ]] || continue
+        unset "due_ms[$name]"
+        [[ $name != producer.* ]] || dropped+=("$name")
+    done
+}
+
+# Tells each that runs once: also one that was just being started when we were told ourselves.
+stop_producers() {
+    local name pid
+    for name in "${!pid_of[@]}"; do
+        pid=${pid_of[$name]}
+        [[ $name == producer.* && ! ${told[$pid]:-} ]] || continue
+        told[$pid]=1
+        kill -TERM "$pid" 2>/dev/null
     done
 }
 
 begin_stop() {
     read_clock
     stopping=orderly stop_ms=$now_ms stop_deadline_ms=$((now_ms + grace_ms))
+    stop_producers
     forget_due producer
-    signal_children producer TERM
 }
 
 # Consumers that would not end by themselves, or only after a while, are told to once nothing is left for them: with
@@ -189,6 +178,7 @@ stop_idle_consumers() {
 # The harsher steps, each when its time has come.
 advance_stop() {
     [[ $stopping ]] || return
+    stop_producers
     stop_idle_consumers
     ((now_ms >= stop_deadline_ms)) || return
     forget_due ''
@@ -217,15 +207,35 @@ on_signal() { # NAME NUMBER
     fi
 }
 
+# A status of 0 only says that all that was read has arrived.
+tell_unread() {
+    local name list='' advice
+    for name in "${dropped[@]}"; do
+        left_unread "$name"
+    done
+    ((${#unread[@]})) || return
+    for name in "${!unread[@]}"; do
+        list+="${list:+, }$name${unread[$name]:+ ${unread[$name]}}"
+    done
+    if ((!resumable)); then
+        complain "stopped early: $list (if the source had more, that is not sent)"
+        return
+    fi
+    advice="the same command goes on there"
+    ((keep || messages_left)) || advice="with --keep, the same command would go on there"
+    complain "stopped before the end of the input: $list ($advice)"
+}
+
 # ------------------------------------------------------------------ the loop
 
 # Makes sure that a sleep ends when the next thing is due, and at least once a second: a signal that comes in the moment
 # before the shell waits is noticed only when the wait is over.
 arm_timer() {
     local name next=$((now_ms + heartbeat_ms)) wait_ms
+    ((consumers_wait)) && next=$((now_ms + look_ms))
     [[ $stopping ]] && ((stop_deadline_ms < next)) && next=$stop_deadline_ms
     for name in "${!due_ms[@]}"; do
-        ((due_ms[$name] < next)) && next=${due_ms[$name]}
+        ((due_ms["$name"] < next)) && next=${due_ms[$name]}
     done
     if [[ $timer_pid ]]; then
         ((timer_ms > now_ms && timer_ms <= next)) && return
@@ -260,12 +270,14 @@ await_event() {
 
 supervise() {
     local ended ended_status
+    start_consumers
     while ((${#name_of[@]} + ${#due_ms[@]} > 0)); do
         arm_timer
         await_event
         read_clock
         [[ ! $ended ]] || child_ended "$ended" "$ended_status"
         start_due
+        start_consumers
         advance_stop
     done
     [[ $timer_pid ]] && kill -KILL "$timer_pid" 2>/dev/null

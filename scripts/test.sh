@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Runs the tests; `scripts/test.sh --help` says which.
+
+if [ -z "${BASH_VERSION:-}" ]; then exec bash -- "$0" "$@"; fi # started as `sh scripts/test.sh`
+set +o posix
 set -u
 
-top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
+top=$(readlink -f -- "${BASH_SOURCE[0]}") && top=$(cd -- "$(dirname -- "$top")/.." && pwd) || exit 1
 cd -- "$top" || exit 1
 # Of the make that may have called us: not for those that the tests call.
 unset MAKEFLAGS MFLAGS MAKELEVEL
@@ -51,6 +54,16 @@ wanted() { # FILE
         [[ ${1##*/} == *"${pattern##*/}"* ]] && return
     done
     return 1
+}
+
+# A mistyped name must not look like success.
+check_names() {
+    local file
+    for file in tests/unit_*.c tests/*.sh; do
+        [[ $file != tests/lib.sh ]] && wanted "$file" && return
+    done
+    printf "test.sh: %s: no file in tests/ has such a name (see 'ls tests')\n" "${patterns[*]}" >&2
+    exit 2
 }
 
 install_needed() {
@@ -230,6 +243,7 @@ clean_up() {
 
 main() {
     read_options "$@"
+    check_names
     ((inner)) || install_needed
     scratch=$(mktemp -d) || exit 1
     trap clean_up EXIT

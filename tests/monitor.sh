@@ -176,6 +176,15 @@ check 'after all died: what the dead consumer held' shows '"alive": false, .*"ho
 check_match 'after all died: the text says so' '^ *0 died .*consumer' <(look show "$queue")
 check_status 'after all died: check' 0 look check "$queue"
 next_queue
+put -- a
+timeout 10 "$consumer" -q -Q "$queue" --exec 'exit 1' --retries 0 2>/dev/null
+check_equal 'given back: the message is counted' 1 "$(queue_field "$queue" messages)"
+check_match 'given back: the text shows where it is' '^ +0 left +0 .* 1 +0 +1 ' <(look show "$queue")
+check 'given back: show --json shows it, too' shows '"seat": 0, "alive": false, .*"holding": true, "pid": 0, .*"leased": 1,'
+take --discard
+check_equal 'given back: once another has worked on it, it is shown no more' '' "$(look show "$queue" | grep '^ *0 left')"
+
+next_queue
 "$producer" -q -Q "$queue" --delay 60s -- a b &
 wait_until 10 holds 1
 kill_now $!
@@ -489,6 +498,23 @@ for verb in list show 'show --json' 'show --prometheus' check --help --version; 
     SHMQ_QUEUE=$queue look $verb >/dev/full 2>"$scratch/err"
     check_equal "$verb on a full disk: exit 1" 1 $?
 done
+# Longer than what is held back and written in the end.
+next_queue
+writers=()
+for _ in {1..16}; do
+    "$producer" -q -Q "$queue" --capacity 64K --delay 60s -- a b &
+    writers+=($!)
+done
+wait_until 10 shows '"producers": 16'
+check 'a long text: it is one' test "$(look show --json "$queue" | wc -c)" -gt 4200
+look show --json "$queue" >/dev/full 2>"$scratch/err"
+check_equal 'a long text on a full disk: exit 1' 1 $?
+check_match 'a long text on a full disk: the cause is said' '^monitor: standard output: .*No space left' "$scratch/err"
+for writer in "${writers[@]}"; do
+    kill_now "$writer"
+done
+next_queue
+put -- a
 mkfifo "$scratch/fifo"
 exec 8<>"$scratch/fifo"
 exec 7>"$scratch/fifo" 8<&-

@@ -544,6 +544,67 @@ for signal in INT TERM; do
     check_match "SIG$signal while it is blocked: the count" "^producer: produced $kept messages" "$scratch/run.log"
 done
 
+# With --resume, an end before that of the input is no end of the stream.
+next_queue
+for signal in INT TERM; do
+    start --resume --capacity 4K --input "$scratch/thousand"
+    wait_until 10 is_blocked
+    kill -"$signal" "$pid"
+    end_status "SIG$signal before the end of what can be resumed: exit 0" 0
+    kept=$(queue_field "$queue" messages)
+    check_match "SIG$signal before the end: how far it came is said" \
+        "^producer: stopped by a signal after [0-9]+ of $(wc -c <"$scratch/thousand") bytes" "$scratch/run.log"
+    check_equal "SIG$signal before the end: the stream is not finished" '0 1' \
+        "$(queue_field "$queue" finished) $(queue_field "$queue" unfinished)"
+    take >>"$scratch/resumed"
+    check_equal "SIG$signal before the end: the consumer has all of it, and says 3" "$kept 3" \
+        "$(wc -l <"$scratch/resumed") $(timeout 30 "$consumer" -q -Q "$queue" --grace 10ms 2>/dev/null; echo $?)"
+    : >"$scratch/resumed"
+done
+next_queue
+: >"$scratch/resumed"
+start --resume --rate 2000 --input "$scratch/thousand"
+wait_until 10 holds 100
+kill -TERM "$pid"
+end_status 'SIGTERM, to go on later: exit 0' 0
+take >"$scratch/resumed"
+put -q --resume --input "$scratch/thousand"
+check_equal 'the same command goes on: exit 0 of the consumer' 0 "$(take >>"$scratch/resumed"; echo $?)"
+check_same 'the same command goes on: exactly there' "$scratch/thousand" "$scratch/resumed"
+next_queue
+start --resume --input "$scratch/thousand" --count 10 --rate 100
+wait_until 10 holds 5
+end_status 'what can be resumed, and is done: exit 0' 0
+check_equal 'what can be resumed, and is done, is finished' 1 "$(queue_field "$queue" finished)"
+next_queue
+start --resume --rate 100 --input "$scratch/thousand"
+wait_until 10 holds 1
+"$monitor" remove -q --force "$queue"
+kill -TERM "$pid"
+end_status 'SIGTERM before the end, when the queue has gone: exit 5' 5
+
+# What a dead producer leaves unfinished.
+leave_dead() { # OPTION...
+    next_queue
+    start "$@" --rate 100 --input "$scratch/thousand"
+    wait_until 10 holds 1
+    kill -KILL "$pid"
+    wait "$pid" 2>/dev/null
+    take --discard
+    check_equal "a dead producer, $*: consumers say 3" 3 $?
+}
+leave_dead --priority 4
+put -q --
+take --discard
+check_equal 'any other producer finishes what was left' 0 $?
+leave_dead --resume
+put -q --
+take --discard
+check_equal 'but not what waits for --resume' 3 $?
+put -q --resume --input "$scratch/thousand"
+take --discard
+check_equal 'which the same command does' 0 $?
+
 next_queue
 start --capacity 4K < <(cat "$scratch/thousand")
 wait_until 10 is_blocked
@@ -719,6 +780,7 @@ check_usage '--random and words' --random -- a
 check_usage '--null.*--block|--block.*--null' -0 --block 4
 check_usage '--whole.*--length-prefixed|--length-prefixed.*--whole' --length-prefixed --whole
 check_usage '--rate and --delay' --rate 1 --delay 1
+check_usage '--rate and --delay' --version --rate 1 --delay 1
 check_usage '--timeout' --timeout 1s --on-full drop
 check_usage '--split.*--length-prefixed' --split 1/2 --length-prefixed --input "$scratch/thousand"
 check_usage '--split.*--whole' --split 1/2 --whole --input "$scratch/thousand"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# time limit: 600 s
 # scripts/run.sh: what it starts, restarts, stops and leaves behind.
 . "$(dirname "$0")/lib.sh"
 export XDG_RUNTIME_DIR=$scratch
@@ -20,9 +21,18 @@ finish_run() { # NAME STATUS
     not_ok "$1" "status $status instead of $2" "$scratch/run.log"
 }
 
+# run.sh in the foreground, never for longer than it should.
+try() { # ARGUMENT...
+    timeout 120 "$run_sh" -Q "$queue" "$@"
+}
+
 # Pids of a program on this queue.
 pids() { # PROGRAM
     pgrep -f -- "$build/$1 --queue $queue( |\$)"
+}
+
+all_run() { # PRODUCERS CONSUMERS
+    (($(pids producer | wc -l) == $1 && $(pids consumer | wc -l) == $2))
 }
 
 no_child_left() {
@@ -37,6 +47,23 @@ got_statistics() {
     grep -q '^producer.1 | .*produced' "$scratch/run.log" && grep -q '^consumer.2 | .*consumed' "$scratch/run.log"
 }
 
+has_attached() { # ROLE COUNT
+    [[ $(queue_field "$queue" "$1") == "$2" ]]
+}
+
+no_queue() {
+    [[ ! -e /dev/shm/shmq.$queue ]]
+}
+
+check_output() { # NAME: lines of all numbers, some perhaps twice
+    check_equal "$1" "$(sha256sum <"$scratch/numbers")" "$(sort -nu "$scratch/output" | sha256sum)"
+}
+
+new_queue_and_output() {
+    new_queue
+    rm -f -- "$scratch/output"
+}
+
 seq 300000 >"$scratch/numbers"
 
 # ------------------------------------------------------------------ usage
@@ -45,7 +72,8 @@ check_usage() { # NAME STATUS REGEX ARGUMENT...
     local name=$1 status=$2 regex=$3
     shift 3
     new_queue
-    check_status "$name" "$status" "$run_sh" -Q "$queue" "$@" && check_match "$name: says why" "$regex" "$scratch/err"
+    check_status "$name" "$status" try "$@" && check_match "$name: says why" "$regex" "$scratch/err" &&
+        check "$name: no queue is made" no_queue
 }
 check_usage 'an unknown option' 2 'bogus' --bogus
 check_usage 'a word without --' 2 'unexpected argument' word
@@ -56,33 +84,121 @@ check_usage 'stdin cannot be split' 2 'cannot be split' -p 2 --input -
 check_usage 'a quote that is not closed' 2 'quote' --producer-args "'x"
 check_usage 'a missing input' 1 'no such file' --input "$scratch/nowhere"
 check_usage 'a value that the producer refuses' 2 'producer.1 \| .*--count many' --random --count many --discard
+check_usage 'a value that only the producer knows' 2 'producer.1 \| .*--seed x' --producer-args '--seed x' --discard -- a
+check_usage 'options that do not go together, for the producer' 2 'producer.1 \| .*--rate and --delay' --rate 1 --delay 1 \
+    --random --discard
+check_usage 'a value that the consumer refuses' 2 'consumer.1 \| .*--work x' --random --count 1 --work x
+check_usage 'a sink that the consumer refuses' 2 'consumer.1 \| .*--exec' --exec '' -- a
+check_usage 'an option without its argument' 2 'consumer.1 \| ' --consumer-args '--retries' --exec true -- a
+check_usage 'more consumers than seats' 2 '-c 65: .*only 64 seats \(give --seats 65\)' -c 65
+check_usage 'more consumers than the seats asked for' 2 '-c 3: .*only 2 seats' -c 3 --seats 2
+check_usage 'more producers than lanes' 2 '-p 17: .*only 16 lanes' -p 17
+check_usage 'an output in no directory' 1 'nowhere/out: cannot be written: No such' --output "$scratch/nowhere/out" -- a
+check_usage 'an output that is a directory' 1 'is a directory' --output "$scratch" -- a
+check_usage 'a mirror in no directory' 1 'nowhere is no directory' --mirror "$scratch/nowhere/out.%l" -- a
+check_usage 'an output that is the input' 2 'numbers: is the input' --input "$scratch/numbers" --append \
+    --output "$scratch/../${scratch##*/}/numbers"
+check_usage 'a mirror of several producers that is one file' 2 'put %l into it' -p 2 --input "$scratch/numbers" \
+    --mirror "$scratch/100%%l"
+check_usage 'a mirror that is the input' 2 'numbers is an input' --input "$scratch/numbers" --mirror "$scratch/numbers"
+check_equal 'which is not written' "$(seq 300000 | sha256sum)" "$(sha256sum <"$scratch/numbers")"
+check_usage 'options of programs yet to come' 2 'dead-letter' --dead-letter x --exec true -- a
 echo old >"$scratch/old"
 check_usage 'an output that is not empty' 2 'not empty' --input "$scratch/numbers" --output "$scratch/old"
+echo old >"$scratch/old.15"
+check_usage 'a mirror that is not empty' 2 'old.15 exists and is not empty' --mirror "$scratch/old.%l" -- a
 check_status 'help' 0 "$run_sh" --help
 check_match 'help is on stdout' '^Usage: ' "$scratch/out"
+new_queue
+check_status 'an empty list of words is no demonstration' 0 try --discard --
+check_match 'it sends nothing' 'produced 0 messages, consumed 0' "$scratch/err"
+
+ln -s "$run_sh" "$scratch/link"
+check_status 'through a link' 0 "$scratch/link" -Q "$queue" --discard -- a
+check_status 'by another shell' 0 sh "$run_sh" -Q "$queue" -c 2 --discard -- a
+check_status 'tests that there are not: exit 2' 2 "$top/scripts/test.sh" --inner no-such-test
+check_match 'says so' 'no-such-test: no file' "$scratch/err"
 
 # ------------------------------------------------------------------ demonstration and sinks
 
 new_queue
-check_status 'the demonstration ends' 0 "$run_sh" -Q "$queue" --delay 1ms --work 1ms
+check_status 'the demonstration ends' 0 try --delay 1ms --work 1ms
 check_equal 'ten are produced' 10 "$(grep -c '^producer.1 | Produced: [0-9]*$' "$scratch/out")"
 check_equal 'ten are consumed' 10 "$(grep -c '^consumer.1 | Consumed: [0-9]*$' "$scratch/out")"
 check_match 'there is a summary' 'run.sh: produced 10 messages, consumed 10' "$scratch/err"
 check_equal 'the queue is removed' '' "$(find /dev/shm -name "*shmq.$queue*")"
+check_equal 'nothing of its own is left' '' "$(find "$scratch/shmq-$EUID" -type f)"
 
 new_queue
-"$run_sh" -Q "$queue" -p 2 -c 3 --input "$scratch/numbers" --output - 2>"$scratch/run.log" | cat >"$scratch/back"
+try -p 2 -c 3 --input "$scratch/numbers" --output - 2>"$scratch/run.log" | cat >"$scratch/back"
 check_same_lines 'stdout of three consumers has whole lines and nothing else' "$scratch/numbers" "$scratch/back"
-printf 'a\nb\n' | "$run_sh" -Q "$queue" --input - --output - -q >"$scratch/back" 2>"$scratch/run.log"
+printf 'a\nb\n' | try --input - --output - -q >"$scratch/back" 2>"$scratch/run.log"
 check_equal 'stdin' $'a\nb' "$(cat "$scratch/back")"
-check_status 'arguments are split as a shell does' 0 "$run_sh" -Q "$queue" --random --count 1 --discard \
-    --producer-args "--echo 'it is: '"
-check_match 'quotes keep blanks' '\| it is: [0-9]' "$scratch/out"
+check_status 'arguments are split as a shell does' 0 try --random --count 1 --discard --producer-args "--echo 'it is: '"
+check_match 'quotes keep blanks' '^it is: [0-9]' "$scratch/out"
+check_status '--echo and --prefix have names before them' 0 try --random --count 1 --echo 'out: ' --prefix 'in: '
+check_match '--echo has its producer'\''s' '^producer.1 \| out: [0-9]' "$scratch/out"
+check_match '--prefix has its consumer'\''s' '^consumer.1 \| in: [0-9]' "$scratch/out"
+head -c 100000 /dev/urandom >"$scratch/binary"
+try -q --input "$scratch/binary" --block 1000 >"$scratch/back"
+check_same 'bytes have no names before them' "$scratch/binary" "$scratch/back"
+try -q --exec 'tr a-z A-Z' -- a b >"$scratch/back"
+check_equal 'what commands print is left as it is' AB "$(tr -d '\n' <"$scratch/back")"
+
+# A stdout that takes nothing: what was not written is not lost.
+check_lost() { # NAME REGEX ARGUMENT...: after a run into stdout that failed; its status is in $status
+    check_equal "$1: exit 1" 1 "$status"
+    check_match "$1: is said" "$2" "$scratch/run.log"
+    check_equal "$1: nobody tries again" '' "$(grep restarting "$scratch/run.log")"
+}
+new_queue
+try -q --input "$scratch/numbers" >/dev/full 2>"$scratch/run.log"
+status=$?
+check_lost 'a full stdout' 'stdout: cannot be written: No space left'
+check_match 'a full stdout: that the queue is kept is said even with -q' 'is kept, with [0-9]+ messages' "$scratch/run.log"
+try -q --input "$scratch/numbers" --output - >"$scratch/back"
+check_same 'a full stdout: run again, everything arrives, once' "$scratch/numbers" "$scratch/back"
+new_queue
+try --delay 1ms --work 1ms >/dev/full 2>"$scratch/run.log"
+status=$?
+check_lost 'the demonstration on a full stdout' 'cannot be written: No space left'
+new_queue
+try --exec 'echo x' --retries 0 -- a >/dev/full 2>"$scratch/run.log"
+status=$?
+check_lost 'a command on a full stdout' 'I/O error|No space left'
+for arguments in '-- a' '--output - -- a' '--output /dev/null --echo x -- a'; do
+    new_queue
+    # shellcheck disable=SC2086 # it is several words
+    try $arguments >&- 2>"$scratch/run.log"
+    status=$?
+    check_lost "a closed stdout, $arguments" 'stdout: is closed'
+    check "a closed stdout, $arguments: nothing is begun" no_queue
+done
+new_queue
+try --discard -- a >&- 2>"$scratch/run.log"
+check_equal 'a closed stdout is not missed where nothing goes there' 0 $?
+new_queue
+try --input "$scratch/numbers" 2>"$scratch/run.log" | head -n 1 >"$scratch/back"
+status=${PIPESTATUS[0]}
+check_lost 'a reader that has gone' 'its reader has ended'
+
+new_queue
+check_status 'a mirror' 0 try -p 3 -c 3 --input "$scratch/numbers" --mirror "$scratch/mirror.%l"
+cat "$scratch/mirror."[012] | sort -n >"$scratch/back"
+check_same 'a mirror: is whole' "$scratch/numbers" "$scratch/back"
+for framing in -0 '-D ;' --length-prefixed '--block 777' --whole; do
+    rm -f "$scratch"/mirror.*
+    printf '\0\0\0\005a\0;b\n' >"$scratch/framed"
+    [[ $framing == --length-prefixed ]] || cat "$scratch/binary" >>"$scratch/framed"
+    # shellcheck disable=SC2086 # it may be two words
+    check_status "a mirror with $framing" 0 try $framing --input "$scratch/framed" --mirror "$scratch/mirror.%l"
+    check_same "a mirror with $framing: byte for byte" "$scratch/framed" "$scratch/mirror.0"
+done
 
 # ------------------------------------------------------------------ restarts
 
-new_queue
-run -p 2 -c 3 --rate 40000 --max-restarts 1000 --input "$scratch/numbers" --output "$scratch/storm"
+new_queue_and_output
+run -p 2 -c 3 --rate 40000 --max-restarts 1000 --input "$scratch/numbers" --output "$scratch/output"
 kills=0
 while ((kills < 12)); do
     mapfile -t running < <(pids producer; pids consumer)
@@ -91,7 +207,7 @@ while ((kills < 12)); do
     has_ended "$run_pid" && break
 done 2>/dev/null
 finish_run 'children killed at random: run.sh says 0' 0
-check_equal 'every line arrived, and no other' "$(sha256sum <"$scratch/numbers")" "$(sort -nu "$scratch/storm" | sha256sum)"
+check_output 'every line arrived, and no other'
 check_match 'deaths are reported by name, pid and status' \
     '(producer|consumer)\.[123] \(pid [0-9]+\) was killed by SIGKILL, status 137; restarting' "$scratch/run.log"
 
@@ -102,26 +218,72 @@ kill -KILL "$(pids producer)"
 finish_run 'a producer that cannot know where it was is not restarted: 137' 137
 check_match 'and this is said' 'producer.1 .* not restarted' "$scratch/run.log"
 
+new_queue_and_output
+run -c 2 --rate 100000 --input "$scratch/numbers" --output "$scratch/output"
+wait_until 10 has_attached producers 1
+kill -TERM "$(pids producer)"
+finish_run 'a producer that somebody else ends goes on' 0
+check_same_lines 'and sends everything, once' "$scratch/numbers" "$scratch/output"
+
+another_consumer() { # PID: is not the only one that was started
+    local pid
+    pid=$(pids consumer) && [[ $pid && $pid != "$1" ]]
+}
 new_queue
-run --random --count 10 --exec 'exit 1' --retries 0 --max-restarts 1
-finish_run 'a consumer that keeps failing is given up' 1
+run --rate 100 --input "$scratch/numbers" --discard --max-restarts 1
+wait_until 10 pids consumer >/dev/null
+first=$(pids consumer)
+kill -KILL "$first"
+wait_until 10 another_consumer "$first"
+kill -KILL "$(pids consumer)"
+finish_run 'a consumer that keeps dying is given up' 137
 check_match 'after as many restarts as allowed' 'not restarted: 1 restarts' "$scratch/run.log"
-check_match 'the messages are kept' 'is kept, with 10 messages' "$scratch/run.log"
+
+# Causes that no restart can mend.
+(seq 3 && head -c 1000 /dev/zero | tr '\0' x && echo) >"$scratch/long"
+new_queue
+check_status 'a line that is too long ends it' 1 \
+    try --input "$scratch/long" --max-message 100 --discard --max-restarts 1000000 --restart-pause 1ms:1ms
+check_match 'after some attempts' 'not restarted: it failed 3 times in a row, and nothing was done' "$scratch/err"
+check_match 'what was before it has arrived' 'produced 3 messages, consumed 3' "$scratch/err"
+new_queue
+check_status 'a command that fails is tried as often as was said, and no more' 1 \
+    try --exec 'cat >>"'"$scratch/attempts"'"; exit 1' --retries 2 --backoff 1ms:2ms --restart-pause 1ms:1ms -- a
+check_equal 'it is' $'aaa' "$(tr -d '\n' <"$scratch/attempts")"
+check_match 'the message is kept' 'is kept, with 1 messages' "$scratch/err"
+new_queue
+: >"$scratch/attempts"
+check_status 'a command that gives up is not tried again' 1 try --exec 'cat >>"'"$scratch/attempts"'"; exit 65' -- a
+check_equal 'it is not' a "$(tr -d '\n' <"$scratch/attempts")"
+new_queue
+as_other=(setpriv --reuid=54321 --regid=54321 --clear-groups --)
+if ((EUID == 0)) && "${as_other[@]}" "$producer" -q -Q "$queue" -- a 2>/dev/null; then
+    check_status 'the queue of another user: exit 1' 1 try --discard -- b
+    check_match 'the queue of another user: at once' '^run.sh: queue .*belongs to another user' "$scratch/err"
+else
+    skip 'the queue of another user' 'needs root, setpriv, and a build that others may run'
+fi
+new_queue
+"$producer" -q -Q "$queue" --seats 2 -- a
+check_status 'fewer seats than consumers in the queue that is there' 2 try -c 3 --discard -- b
+check_match 'is said' 'was made with only 2 seats' "$scratch/err"
 
 # ------------------------------------------------------------------ signals
 
 new_queue
 run -c 2 --count 0 --delay 1ms --work 1ms
-wait_until 10 got_lines "$scratch/out.log" 20
+wait_until 10 all_run 1 2
+wait_until 10 has_attached consumers 2
 kill -USR1 "$run_pid"
 check 'SIGUSR1: all say how far they are' wait_until 5 got_statistics
 kill -INT -- "-$run_pid"
 finish_run 'Ctrl-C, to the whole group: drains and says 0' 0
 check_equal 'all that was produced was consumed' "$(grep -c Produced "$scratch/out.log")" "$(grep -c Consumed "$scratch/out.log")"
+check_equal 'a source without end is not cut short' '' "$(grep stopped "$scratch/run.log")"
 
 new_queue
 run --count 0 --delay 1ms --work 60s
-wait_until 10 got_lines "$scratch/out.log" 5
+wait_until 10 has_attached consumers 1
 kill -INT "$run_pid"
 wait_until 5 grep -q SIGINT "$scratch/run.log"
 sleep 0.3 # less is taken for one signal that came twice
@@ -131,6 +293,7 @@ check 'no child is left' no_child_left
 
 new_queue
 run --count 0 --delay 1ms --work 60s --grace 300ms
+wait_until 10 has_attached consumers 1
 wait_until 10 got_lines "$scratch/out.log" 5
 kill -STOP "$(pids consumer)"
 kill -TERM "$run_pid"
@@ -138,27 +301,135 @@ finish_run 'after the grace it insists' 1
 check_match 'and says what is left' 'messages are left' "$scratch/run.log"
 check 'no child is left behind' no_child_left
 
+# Before the end of the input.
+stop_early() { # ARGUMENT...
+    local before
+    before=$(wc -l 2>/dev/null <"$scratch/output")
+    run -q --rate 30000 --input "$scratch/numbers" --output "$scratch/output" "$@"
+    wait_until 20 got_lines "$scratch/output" $((${before:-0} + 1000))
+    kill -TERM "$run_pid"
+}
+new_queue_and_output
+stop_early -p 2 -c 2
+finish_run 'TERM before the end of the input: what was read arrives, and it says 0' 0
+check_match 'that there was more is said, even with -q' \
+    'stopped before the end of the input: (, |producer.. after [0-9]+ messages){3} \(with --keep' "$scratch/run.log"
+check 'the queue is removed' no_queue
+new_queue_and_output
+stop_early --consumer-args '--grace 1ms'
+finish_run 'consumers that do not wait for what was stopped are no failure' 0
+new_queue_and_output
+for name in once twice; do
+    stop_early --keep
+    finish_run "TERM with --keep, $name: 0" 0
+    check_match "TERM with --keep, $name: what is to be done is said" 'the same command goes on there' "$scratch/run.log"
+    check "TERM with --keep, $name: the queue is kept" test -e "/dev/shm/shmq.$queue"
+done
+check_status 'the same command then goes on' 0 try --input "$scratch/numbers" --output "$scratch/output"
+check_same 'exactly there' "$scratch/numbers" "$scratch/output"
+new_queue
+run --output "$scratch/words" --delay 100ms -- a b c d e f g h i j k l
+wait_until 10 got_lines "$scratch/words" 1
+kill -TERM "$run_pid"
+finish_run 'TERM before all words are sent: 0' 0
+check_match 'that there are more may be seen' 'stopped early: producer.1 after [0-9]+ messages' "$scratch/run.log"
+new_queue
+run --input "$scratch/long" --max-message 100 --discard --restart-pause 60s:60s
+wait_until 10 grep -q 'restarting it' "$scratch/run.log"
+kill -TERM "$run_pid"
+finish_run 'TERM while a producer fails again and again is no success' 1
+
 # ------------------------------------------------------------------ its own death
 
-new_queue
-rm -f "$scratch/taken"
+new_queue_and_output
 for round in 1 2 3; do
-    run -p 2 -c 2 --rate 60000 --input "$scratch/numbers" --output "$scratch/taken"
-    wait_until 10 got_lines "$scratch/taken" $((round * 20000))
+    run -p 2 -c 2 --rate 60000 --input "$scratch/numbers" --output "$scratch/output"
+    wait_until 10 got_lines "$scratch/output" $((round * 20000))
     kill -KILL "$run_pid"
     wait "$run_pid" 2>/dev/null
     check "killed itself, round $round: its children die with it" wait_until 5 no_child_left
 done
-run -p 2 -c 2 --input "$scratch/numbers" --output "$scratch/taken"
+run -p 2 -c 2 --input "$scratch/numbers" --output "$scratch/output"
 finish_run 'run again, it takes over' 0
 check_match 'and says so' 'taking over queue' "$scratch/run.log"
-check_equal 'nothing is lost' "$(sha256sum <"$scratch/numbers")" "$(sort -nu "$scratch/taken" | sha256sum)"
+check_output 'nothing is lost'
+
+# Killed at the time of each look at the queue, and of its removal, by a monitor that does so.
+mkdir "$scratch/deadly"
+ln -s "$producer" "$consumer" "$scratch/deadly"
+cat >"$scratch/deadly/monitor" <<'END'
+#!/usr/bin/env bash
+end_supervisor() {
+    kill -KILL "$(<"$XDG_RUNTIME_DIR/shmq-$EUID/run.$DEADLY_QUEUE.lock")"
+}
+echo "$1" >>"$DEADLY_LOOKS"
+[[ $1 == "${KILL_BEFORE:-}" || $(wc -l <"$DEADLY_LOOKS") == "${KILL_AT:-}" ]] && end_supervisor
+"$DEADLY_MONITOR" "$@"
+status=$?
+[[ $1 == "${KILL_AFTER:-}" ]] && end_supervisor
+exit $status
+END
+chmod +x "$scratch/deadly/monitor"
+
+die_at() { # NAME VARIABLE=VALUE: kills it there; then it is run once more
+    new_queue_and_output
+    : >"$scratch/looks"
+    env "$2" DEADLY_QUEUE="$queue" DEADLY_LOOKS="$scratch/looks" DEADLY_MONITOR="$monitor" \
+        SHMQ_BUILD_DIR="$scratch/deadly" "$run_sh" -Q "$queue" --input "$scratch/thousand" \
+        --output "$scratch/output" >"$scratch/out" 2>"$scratch/err" &
+    wait $! 2>/dev/null
+    check_equal "killed at $1: it is" 137 $?
+    wait_until 5 no_child_left
+    check_status "killed at $1: the same command says 0" 0 try --input "$scratch/thousand" --output "$scratch/output"
+    check_equal "killed at $1: everything arrived" "$(seq 1000)" "$(sort -nu "$scratch/output")"
+    check "killed at $1: the queue is removed" no_queue
+}
+seq 1000 >"$scratch/thousand"
+for look in 1 2 3; do
+    die_at "look $look" "KILL_AT=$look"
+done
+die_at 'the removal of the queue, before it' KILL_BEFORE=remove
+die_at 'the removal of the queue, after it' KILL_AFTER=remove
+check_match 'all had arrived, it says' 'all had arrived already' "$scratch/err"
+check_status 'which it says once: then an old output is an old output' 2 try --input "$scratch/thousand" \
+    --output "$scratch/output"
+
+# A queue with work in it, and an output with something in it, that do not belong together.
+check_other() { # NAME ARGUMENT...
+    cp "$scratch/output" "$scratch/before"
+    check_status "$1" 2 try "${@:2}"
+    check_match "$1: says why" 'was not left by this very command' "$scratch/err"
+    check_same "$1: changes nothing" "$scratch/before" "$scratch/output"
+}
+new_queue_and_output
+"$producer" -q -Q "$queue" -- a
+echo old >"$scratch/output"
+check_other 'the queue of somebody else' --output "$scratch/output" -- b
+check_status 'the queue of somebody else, with --append' 0 try --append --output "$scratch/output" -- b
+check_equal 'the queue of somebody else: is delivered, too' $'a\nb\nold' "$(sort "$scratch/output")"
+new_queue_and_output
+stop_early --keep
+finish_run 'a queue is left' 0
+check_other 'another input' --input "$scratch/thousand" --output "$scratch/output"
+check_other 'another output' --input "$scratch/numbers" --output "$scratch/before"
+check_other 'another number of producers' -p 2 --input "$scratch/numbers" --output "$scratch/output"
+"$monitor" remove -q --force "$queue"
+"$producer" -q -Q "$queue" -- a
+check_other 'another queue of the same name' --input "$scratch/numbers" --output "$scratch/output"
+
+new_queue
+"$producer" -q -Q "$queue" -- a
+"$consumer" -q -Q "$queue" --discard
+check_status 'a usage error: exit 2' 2 try --output "$scratch/old" -- b
+check 'a usage error: a queue that was there is not removed' test -e "/dev/shm/shmq.$queue"
 
 new_queue
 run --random --rate 100 --discard
-wait_until 5 pids producer >/dev/null
-check_status 'a second run.sh on the queue is refused' 1 "$run_sh" -Q "$queue" --random --count 1 --discard
-check_match 'naming the first' "another run.sh supervises queue $queue \(pid $run_pid\)" "$scratch/err"
+wait_until 10 has_attached producers 1
+for name in second third; do
+    check_status "a $name run.sh on the queue is refused" 1 try --random --count 1 --discard
+    check_match 'naming the first' "another run.sh supervises queue $queue \(pid $run_pid\)" "$scratch/err"
+done
 kill -TERM "$run_pid"
 finish_run 'which is not disturbed' 0
 
