@@ -4,11 +4,29 @@
  * step. What producers publish goes through a store buffer, as on x86: their look for sleepers may pass it. The ring
  * is only counted here; lane.pml has it.
  *
+ * It follows, access by access, these functions (and has to be changed with them):
+ *
+ *   waiting.[ch]  waiting_arm_consumer, waiting_sleep_consumer, waiting_disarm_consumer, waiting_learn_consumer,
+ *                 correct_count, waiting_wake_consumers, waiting_wake_consumers_slowly, waiting_heavy_barrier;
+ *                 is_quiet, longest_sleep_ns, wake_long_sleepers, waiting_hand_over_watch (LONG)
+ *   doorbell.c    doorbell_ring, doorbell_sleep, doorbell_drain, of a semaphore that nobody deletes or sets
+ *   barrier.h     barrier_light, barrier_heavy
+ *   get.c         sleep_once, wait_for_batch, finish_batch, tell_if_drained
+ *   put.c         publish
+ *   lane.c        lane_finish
+ *   seat.c        seat_detach, and what try_attach does to waiting
+ *   stream.c      stream_state
+ *   control.c     shmq_shutdown
+ *
+ * Not here: spinning, which only looks; clear_dead_sleepers; mend_doorbells; waiting_wake_everybody for a removal.
+ *
  *   PRODUCERS, CONSUMERS, MESSAGES   of each producer, published one or two at a time
  *   FENCES     1: no membarrier, full fences on both sides; 2: refused from the first sleep on, though not at attach
  *   TICKS      1: sleeps may end by themselves, at any time and any number of times, until at some moment they do so
  *              no more; 0: never
  *   KILLS      how many at the most; then sleeps end by themselves when nothing else happens
+ *   LONG       consumers may sleep long if nothing is left to be done and another one watches, that is, looks at every
+ *              tick; long sleeps never end by themselves, and the killed need not be replaced
  *   LEAVE      consumers may leave, giving back what they hold; VISITOR: somebody may attach to such a seat and leave it
  *   SHUTDOWN   somebody shuts the queue down; a put that returned 0 has to be delivered nevertheless
  *   FAULT_...  a planted mistake
@@ -39,6 +57,13 @@
 #define KILLS 0
 #endif
 
+#ifdef LONG
+#define WAITS_LONG(i) (waiting[(i) % CONSUMERS] == WAITING_LONG && !away[(i) % CONSUMERS] && (i) < CONSUMERS && (i) != me)
+#define WATCHES(i) (waiting[(i) % CONSUMERS] == WAITING_TICK && !away[(i) % CONSUMERS] && (i) < me)
+#endif
+#define WAITING_TICK 1
+#define WAITING_LONG 2
+
 #define NO_BUFFER PRODUCERS  /* of those who store nothing plainly */
 byte buffered[PRODUCERS + 1]; /* published, in the producer's store buffer */
 byte there[PRODUCERS + 1];    /* published, not leased */
@@ -49,7 +74,14 @@ bit full_fences = (FENCES == 1);
 
 byte count;                /* header.bell; its tag: */
 bit changed[CONSUMERS];    /* the tag is not what this consumer loaded */
+#ifdef LONG
+byte waiting[CONSUMERS];   /* in the seats: WAITING_... */
+bit away[CONSUMERS];       /* nobody holds the seat's byte */
+bit long_sleepers;         /* in the header */
+byte watching;             /* ghost: of those asleep, with a tick */
+#else
 bit waiting[CONSUMERS];    /* in the seats */
+#endif
 byte rings;                /* the semaphore */
 
 bit draining;              /* header.flags */
@@ -103,6 +135,16 @@ end:
     od
 }
 
+#ifdef LONG
+#define ALL all
+#define CLEAR_ALL all = 0
+#define MAY_TICK (!sleeps_long)
+#else
+#define ALL 0
+#define CLEAR_ALL skip
+#define MAY_TICK 1
+#endif
+
 inline ring() {
     do
     :: taken > 0 -> STEP(taken--; posting--; rings++)
@@ -112,9 +154,16 @@ inline ring() {
 
 /* waiting_wake_consumers_slowly; its exchange is a full fence. */
 inline wake_slowly(most, buffer) {
+#ifdef LONG
+    STEP(all = long_sleepers);
+    if
+    :: all -> STEP(flush(buffer); long_sleepers = 0)
+    :: else
+    fi;
+#endif
     STEP(flush(buffer);
          if
-         :: count < most -> taken = count
+         :: ALL || count < most -> taken = count; CLEAR_ALL
          :: else -> taken = most
          fi;
          if
@@ -161,6 +210,9 @@ proctype Producer(byte p)
     byte left = MESSAGES;
     byte batch, taken;
     bit fenced;
+#ifdef LONG
+    bit all;
+#endif
 
     goto start;
 killed: /* what it had stored is stored */
@@ -169,8 +221,15 @@ killed: /* what it had stored is stored */
         posting = posting - taken;
         batch = 0;
         taken = 0;
-        fenced = 0
+        fenced = 0;
+        CLEAR_ALL
     }
+#ifdef LONG
+    if
+    :: true
+    :: goto slow
+    fi;
+#endif
 start:
     do
     :: left > 0 ->
@@ -248,7 +307,7 @@ inline correct_count() {
     STEP(before = count; changed[me] = 0);
     i = 0;
     do
-    :: i < CONSUMERS -> STEP(seen = seen + waiting[i]; i++)
+    :: i < CONSUMERS -> STEP(seen = seen + (waiting[i] != 0); i++)
     :: i == CONSUMERS -> i = 0; break
     od;
     STEP(if
@@ -257,6 +316,58 @@ inline correct_count() {
          fi;
          before = 0; seen = 0; changed[me] = 1)
 }
+
+#ifdef LONG
+/* is_quiet */
+#define QUIET (DRAINED(0) && DRAINED(PRODUCERS - 1) && orphans == 0)
+
+/* wake_long_sleepers */
+inline wake_long_sleepers() {
+    STEP(fenced = !QUIET);
+    if
+    :: fenced ->
+       STEP(fenced = WAITS_LONG(0) || WAITS_LONG(1) || WAITS_LONG(2));
+       if
+       :: fenced -> fenced = 0; wake_slowly(255, NO_BUFFER)
+       :: else
+       fi
+    :: else
+    fi
+}
+
+/* longest_sleep_ns. Whether it was busy a short while ago is anybody's guess. */
+inline choose_sleep() {
+    if
+    :: true
+    :: STEP(fenced = WATCHES(0) || WATCHES(1));
+       if
+       :: fenced ->
+          fenced = 0;
+          STEP(waiting[me] = WAITING_LONG);
+          STEP(long_sleepers = 1);
+          STEP(HEAVY_BARRIER);
+          STEP(if
+               :: QUIET -> sleeps_long = 1
+               :: else -> fenced = 1
+               fi);
+          if
+          :: fenced -> fenced = 0; STEP(waiting[me] = WAITING_TICK)
+          :: else
+          fi
+       :: else
+       fi
+    fi
+}
+
+/* waiting_hand_over_watch */
+inline hand_over_watch() {
+    STEP(fenced = long_sleepers);
+    if
+    :: fenced -> fenced = 0; wake_slowly(1, NO_BUFFER)
+    :: else
+    fi
+}
+#endif
 
 /* doorbell_drain: rings beyond one for each seat are too many. Those that somebody was waiting for are given back. */
 inline drain() {
@@ -272,7 +383,7 @@ inline drain() {
        od;
 #ifndef FAULT_DRAIN_EVERYTHING
        do
-       :: i < CONSUMERS -> STEP(taken = taken + waiting[i]; i++)
+       :: i < CONSUMERS -> STEP(taken = taken + (waiting[i] != 0); i++)
        :: i == CONSUMERS -> i = 0; break
        od;
 #endif
@@ -294,6 +405,9 @@ proctype Consumer(byte me)
 {
     byte lane, before, seen, taken, drained, i;
     bit found, rung, fenced, counted, in_sleep;
+#ifdef LONG
+    bit all, sleeps_long;
+#endif
 
     goto attached;
 killed:
@@ -304,6 +418,12 @@ killed:
         fi;
         sleepers = sleepers - counted;
         asleep = asleep - in_sleep;
+#ifdef LONG
+        watching = watching - (in_sleep && !sleeps_long);
+        sleeps_long = 0;
+        away[me] = 1;
+        all = 0;
+#endif
         posting = posting - taken - drained;
         counted = 0;
         in_sleep = 0;
@@ -318,6 +438,12 @@ killed:
         fenced = 0;
         changed[me] = 1
     }
+#ifdef LONG
+    if
+    :: away[me] = 0
+    :: goto done
+    fi;
+#endif
     waiting[me] = 0; /* seat_attach */
 attached:
     do
@@ -330,7 +456,10 @@ attached:
 #ifdef FAULT_LOOK_BEFORE_COUNT
        look(found);
 #endif
-       STEP(waiting[me] = 1);
+#ifdef LONG
+       wake_long_sleepers();
+#endif
+       STEP(waiting[me] = WAITING_TICK);
        STEP(count++; change_tag(); sleepers++; counted = 1; check_counts()); /* S0 */
        STEP(HEAVY_BARRIER);
 #ifndef FAULT_LOOK_BEFORE_COUNT
@@ -339,14 +468,23 @@ attached:
        if
        :: found
        :: else ->
+#ifdef LONG
+          choose_sleep();
+          atomic { asleep++; in_sleep = 1; watching = watching + !sleeps_long }
+#else
           atomic { asleep++; in_sleep = 1 }
+#endif
 end_asleep: /* the monitor tells whether it should be */
           if
           :: atomic { rings > 0 -> rings--; rung = 1; sleepers--; counted = 0 }
-          :: atomic { ticking -> rung = 0 }
-          :: atomic { KILLS > 0 && timeout -> rung = 0; lost_ticks = lost_ticks + ANYTHING; assert(lost_ticks <= CONSUMERS) }
+          :: atomic { ticking && MAY_TICK -> rung = 0 }
+          :: atomic { KILLS > 0 && MAY_TICK && timeout -> rung = 0; lost_ticks = lost_ticks + ANYTHING; assert(lost_ticks <= CONSUMERS) }
           fi;
+#ifdef LONG
+          atomic { asleep--; in_sleep = 0; watching = watching - !sleeps_long; sleeps_long = 0 }
+#else
           atomic { asleep--; in_sleep = 0 }
+#endif
        fi;
        /* waiting_disarm_consumer */
 #ifdef FAULT_FLAG_BEFORE_COUNT
@@ -386,13 +524,14 @@ take:
 #endif
           :: KILLS == 0 -> goto slow
           fi;
-          STEP(working[lane - 1]--);
+          STEP(working[lane - 1]--; i = lane; lane = 0);
 #ifndef FAULT_END_UNTOLD
           /* tell_if_drained */
-          STEP(fenced = finished[lane - 1] || draining);
+          STEP(fenced = finished[i - 1] || draining);
           if
           :: fenced ->
-             STEP(fenced = DRAINED(lane - 1); lane = 0);
+             STEP(fenced = DRAINED(i - 1));
+             i = 0;
              if
              :: fenced -> fenced = 0; wake(255, NO_BUFFER)
              :: else
@@ -400,14 +539,22 @@ take:
           :: else
           fi;
 #endif
-          lane = 0
+          i = 0
        :: else
        fi
     od;
 leave:
     STEP(working[lane - 1]--; orphans++; lane = 0);
     wake_slowly(1, NO_BUFFER);
+    goto left;
 gone:
+#ifdef LONG
+    found = 0;
+    hand_over_watch();
+    atomic { away[me] = 1; found = 0 }
+    hand_over_watch();
+#endif
+left:
     atomic { found = 0; changed[me] = 1 }
     goto done;
 slow: /* works on its message without end */
@@ -422,6 +569,9 @@ done:
 proctype Visitor()
 {
     byte taken;
+#ifdef LONG
+    bit all;
+#endif
 end:
     atomic { orphans > 0 -> orphans-- }
     orphans++;
@@ -440,6 +590,9 @@ killed:
 proctype Shutdown()
 {
     byte taken;
+#ifdef LONG
+    bit all;
+#endif
     draining = 1;
     wake_slowly(255, NO_BUFFER);
 killed:
@@ -450,7 +603,11 @@ killed:
 proctype Monitor()
 {
 end:
+#ifdef LONG
+    timeout && watching == 0 -> assert(asleep == 0 || (!ANYTHING && !ENDED && !DRAINED_DOWN))
+#else
     timeout -> assert(asleep == 0 || (!ANYTHING && !ENDED && !DRAINED_DOWN))
+#endif
 }
 
 proctype Clock()
@@ -481,7 +638,7 @@ init {
 #if TICKS
         run Clock();
 #endif
-#if KILLS == 0
+#if KILLS == 0 || defined(LONG)
         run Monitor()
 #endif
     }

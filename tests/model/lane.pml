@@ -3,6 +3,23 @@
  * Lanes, leases, seats: what common/{ring,seat,get,put,lane,stream}.c do to shared memory, one access a step, with a
  * kill possible at every step. tests/model.sh runs it in several sizes, and with faults that have to be found.
  *
+ * It follows, store by store, these functions (and has to be changed with them):
+ *
+ *   ring.[ch]  ring_producer_init, ring_make_room, refresh_head, ring_append, ring_publish; ring_lease, try_lease,
+ *              choose_batch, pass_leased, write_intent, help_claim; ring_is_leased, ring_find_lease; ring_finish,
+ *              ring_reclaim, reclaim_one; ring_is_drained
+ *   put.c      shmq_put_many with put_portion, append_portion, publish; of which shmq_put and shmq_commit are a case
+ *   lane.c     what take_up and lane_finish do to a lane that is taken up again until it is finished
+ *   get.c      attempt, lease_from, acknowledge, finish_batch, finish_in_ring, fill_hand, shmq_hold
+ *   seat.c     try_attach, find_intent, seat_load, adopt_from, adopt_loaded, adopt_lease, adopt_hand,
+ *              seat_release_adopted, seat_detach
+ *   stream.c   count_lanes and stream_is_drained with lane_is_drained and hands_are_empty, for the end of the stream;
+ *              positions_are_sane and head_can_move (OBSERVER)
+ *
+ * Not here: sleeping and waking (bell.pml, room.pml), attempts and statistics, what damaged memory may hold, calls that
+ * fail for want of memory, and several producers of one lane after it was finished. Memory is sequentially consistent:
+ * what weaker orders may do is shown in unit_ring_threads.c and unit_litmus.c.
+ *
  *   LANES, CELLS, MESSAGES   lanes with a producer each; cells a lane (2 or 4); messages a lane
  *   CONSUMERS, SEATS         processes and places
  *   PREFETCH, PORTION        records in a lease and in one publishing, at the most
@@ -119,7 +136,7 @@ inline count_kill() {
 #define STEP(...)                                                                                                      \
     if                                                                                                                 \
     :: atomic { __VA_ARGS__ }                                                                                          \
-    :: atomic { KILLABLE && (KILLS < 0 || kills < KILLS) -> count_kill(); goto killed }                                                                                        \
+    :: atomic { KILLABLE && (KILLS < 0 || kills < KILLS) -> count_kill(); goto killed }                                \
     fi
 
 #ifdef FINE_LEASE

@@ -3,6 +3,18 @@
  * A producer that waits for room, and consumers that make some: wanted_head of common/waiting.[ch] with what put.c,
  * ring.c and get.c do around it, one access a step. Messages take a cell each, a lease takes one of them.
  *
+ * It follows, access by access, these functions (and has to be changed with them):
+ *
+ *   waiting.[ch]  waiting_arm_producer, waiting_sleep_producer, waiting_disarm_producer, waiting_learn_producer,
+ *                 waiting_wake_producer, waiting_wake_producer_slowly, waiting_heavy_barrier
+ *   doorbell.c    doorbell_ring, doorbell_sleep, doorbell_drain
+ *   put.c         wait_for_room, sleep_for_room, sleep_once, attempt, head_for
+ *   ring.c        ring_make_room, ring_finish, ring_reclaim
+ *   get.c         finish_in_ring
+ *   lane.c        what take_up does to wanted_head
+ *
+ * Not here: leases of several messages and how they are taken (lane.pml), shutdown and removal.
+ *
  *   CELLS, CONSUMERS, MESSAGES
  *   FENCES    1: no membarrier, full fences on both sides. Else the look for a sleeper (W1) may be done before A1, as by
  *             processors weaker than x86, except across a heavy barrier

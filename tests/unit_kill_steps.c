@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The library as it is shipped, killed at every instruction of every operation.
- * time limit: 900 s
+ * time limit: 1800 s
  *
  * For each operation the path of its instructions is recorded once, by single steps. Then, for each point of the
  * path, a fresh queue gets survivors and a victim; the victim is brought to the point and killed there; and the
@@ -9,8 +9,8 @@
  * capacity, and to remove the queue without a trace. At a sample of the points it is stopped for a while instead:
  * it must lose nothing, hold up nobody, and go on afterwards.
  *
- * All instructions of the library are taken, but of a long loop only the first passes, each so-many-th and the
- * last. Of the C library's, all around system calls and each so-many-th. What was left out is counted and said.
+ * All instructions of the library are taken. Of the C library's, all around system calls and each so-many-th. What
+ * was left out is counted and said.
  *
  * SHMQ_KILL_STEPS=all leaves nothing out.
  *
@@ -28,6 +28,8 @@
 #include <sys/mount.h>
 #include <sys/wait.h>
 
+#include "common/handle.h"
+#include "tests/support/planted.h"
 #include "tests/support/process.h"
 #include "tests/support/step.h"
 #include "tests/support/test_queue.h"
@@ -41,12 +43,15 @@
 #define LONG_TICK_NS INT64_C(10000000000) /* while a path is recorded, which is slow */
 #define SHORT_NS INT64_C(1000000)         /* less than a tick, but more than it pays to spin */
 #define SLACK_MS 5000                     /* for a loaded machine, beyond the two ticks that a recovery may take */
-#define STOPPED_TICKS 20
-#define STOPS 8   /* points at which an operation is stopped */
-#define STRIDE 16 /* of the C library's instructions */
-#define PASSES 32 /* of a loop that are all taken; then each so-many-th */
+#define STOPPED_NS INT64_C(1000000000)
+#define STOPPED_TICK_NS INT64_C(50000000) /* while somebody is stopped: the usual one */
+#define STOPS 8                           /* points at which an operation is stopped, all at once */
+#define STRIDE 16                         /* of the C library's instructions */
+#define SPINS 2                           /* looks of the victim before it sleeps, each as good as another */
+#define SLEEPS_MAX 100                    /* of an operation; one that is long counts often */
 #define TRIES 3
-#define WORKERS 2
+#define KILLERS 2
+#define WORKERS (KILLERS + STOPS)
 #define SHORT 24  /* bytes of a message of one cell */
 #define LONG 1000 /* of one of sixteen */
 #define BATCH_MAX 64
@@ -121,10 +126,12 @@ struct world {
     int64_t tick_ns;
     struct shmq *producer; /* of the survivors, attached before; NULL: none */
     struct shmq *consumer;
-    struct process sleeper; /* a consumer beside */
-    struct process blocked; /* a producer beside */
-    struct shmq *victim;    /* in the child */
+    struct process sleeper;    /* a consumer beside */
+    struct process blocked;    /* a producer beside */
+    struct shmq *victim;       /* in the child, from here on */
+    unsigned char ready[LONG]; /* what it puts */
     struct shmq_message leased[BATCH_MAX];
+    uint64_t leased_ids[BATCH_MAX]; /* once they were read */
     size_t leased_count;
     uint64_t last_position[LANES][2]; /* of first deliveries, of redeliveries */
     int64_t killed_ns;
@@ -138,6 +145,7 @@ struct operation {
     void (*prepare)(struct world *world);               /* in the child; NULL: nothing */
     void (*arrange)(struct world *world);               /* survivors, when the child is prepared; NULL: nothing */
     int (*act)(struct world *world);                    /* in the child: the operation */
+    void (*count)(struct world *world);                 /* in the child, once it has returned; NULL: nothing */
     void (*expect)(struct world *world, bool returned); /* sets the fates */
     void (*settle)(struct world *world);                /* survivors, after the kill */
     void (*go_on)(struct world *world);                 /* in the child, when it was only stopped */
@@ -412,6 +420,13 @@ static bool has_sleeper_ended(void *context)
     return atomic_load(&((struct world *)context)->ledger->sleeper_code) != 1;
 }
 
+/* Everything is acknowledged, and it has counted what it got: it can die without leaving anything. */
+static bool is_sleeper_idle(void *context)
+{
+    const struct world *world = context;
+    return shmq_join(world->consumer, 0) == 0 && step_is_asleep(world->sleeper.pid);
+}
+
 /* It gets what has to come, and what is put now, without anybody's help. */
 static void let_sleeper_receive(struct world *world)
 {
@@ -420,6 +435,7 @@ static void let_sleeper_receive(struct world *world)
     set_fates(world, PING, 1, fresh);
     put_survivors(world, PING, 1);
     process_wait_until(has_nothing_missing, world, "the consumer beside gets everything");
+    process_wait_until(is_sleeper_idle, world, "the consumer beside has nothing to do");
     process_kill(&world->sleeper);
 }
 
@@ -443,7 +459,8 @@ static void fill_and_wait(void *context)
     process_report(0);
     (void)process_await_order();
     process_report(0);
-    process_require_equal(put_one(world, handle, BYSTANDERS + CELLS, SHORT, SHMQ_FOREVER), 0);
+    /* So long that it does not sleep a short, patient sleep first. */
+    process_require_equal(put_one(world, handle, BYSTANDERS + CELLS, LONG, SHMQ_FOREVER), 0);
     process_require_equal(shmq_close(handle), 0);
 }
 
@@ -574,6 +591,16 @@ static void settle_beside_sleeper(struct world *world)
     settle(world);
 }
 
+/* A finish counts at once with being one. */
+static void settle_finish(struct world *world)
+{
+    struct shmq_lane_stat stat;
+    require_call(world, shmq_stat_lane(world->consumer, 1, &stat), 0);
+    require(world, stat.finished == (stat.finishes == 1), "%d finishes are counted", (int)stat.finishes);
+    require(world, stat.finished || atomic_load(&world->ledger->returned) == 0, "its lane is unfinished");
+    settle_beside_sleeper(world);
+}
+
 /* ------------------------------------------------------------------ victims: producers */
 
 static struct shmq *open_victim(struct world *world, enum shmq_role role, uint64_t source, uint32_t prefetch)
@@ -654,11 +681,20 @@ static void prepare_producer(struct world *world)
 {
     (void)open_victim(world, SHMQ_PRODUCER, SOURCE, 0);
     victim_puts(world, VICTIMS, 1, SHORT);
+    write_body(world->ready, VICTIMS + 1, SHORT);
+}
+
+/* The operation itself is the library's work alone. */
+static int put_ready(struct world *world, uint64_t id, size_t length)
+{
+    const int code = shmq_put(world->victim, world->ready, length, SHMQ_FOREVER);
+    atomic_fetch_add(&world->ledger->put[id], code == 0);
+    return code;
 }
 
 static int put_another(struct world *world)
 {
-    return put_one(world, world->victim, VICTIMS + 1, SHORT, SHMQ_FOREVER);
+    return put_ready(world, VICTIMS + 1, SHORT);
 }
 
 static void expect_another(struct world *world, bool returned)
@@ -686,7 +722,7 @@ static int reserve_and_commit(struct world *world)
     int code = shmq_reserve(world->victim, LONG, &payload, SHMQ_FOREVER);
     if (code != 0)
         return code;
-    write_body(payload, VICTIMS + 1, SHORT);
+    memcpy(payload, world->ready, SHORT);
     code = shmq_commit(world->victim, SHORT);
     atomic_fetch_add(&world->ledger->put[VICTIMS + 1], code == 0);
     return code;
@@ -694,15 +730,19 @@ static int reserve_and_commit(struct world *world)
 
 #define MANY 5
 
+static void prepare_many(struct world *world)
+{
+    prepare_producer(world);
+    for (size_t i = 0; i < MANY; i++)
+        write_body(world->ready + i * SHORT, VICTIMS + 1 + i, SHORT);
+}
+
 static int put_many(struct world *world)
 {
-    static unsigned char bytes[MANY][SHORT];
     struct iovec parts[MANY];
     size_t done = 0;
-    for (size_t i = 0; i < MANY; i++) {
-        write_body(bytes[i], VICTIMS + 1 + i, SHORT);
-        parts[i] = (struct iovec){.iov_base = bytes[i], .iov_len = SHORT};
-    }
+    for (size_t i = 0; i < MANY; i++)
+        parts[i] = (struct iovec){.iov_base = world->ready + i * SHORT, .iov_len = SHORT};
     const int code = shmq_put_many(world->victim, parts, MANY, &done, SHMQ_FOREVER);
     for (size_t i = 0; i < done; i++)
         atomic_fetch_add(&world->ledger->put[VICTIMS + 1 + i], 1);
@@ -720,11 +760,12 @@ static void fill_with_long(struct world *world)
 {
     (void)open_victim(world, SHMQ_PRODUCER, SOURCE, 0);
     victim_puts(world, VICTIMS, CELLS / 16, LONG);
+    write_body(world->ready, VICTIMS + CELLS / 16, LONG);
 }
 
 static int put_long(struct world *world)
 {
-    return put_one(world, world->victim, VICTIMS + CELLS / 16, LONG, SHMQ_FOREVER);
+    return put_ready(world, VICTIMS + CELLS / 16, LONG);
 }
 
 static void expect_long(struct world *world, bool returned)
@@ -739,11 +780,12 @@ static void fill_with_short(struct world *world)
     (void)open_victim(world, SHMQ_PRODUCER, SOURCE, 0);
     victim_puts(world, VICTIMS, CELLS, SHORT);
     process_require_equal(put_one(world, world->victim, VICTIMS + CELLS, SHORT, SHORT_NS), -ETIMEDOUT);
+    write_body(world->ready, VICTIMS + CELLS, SHORT);
 }
 
 static int put_short(struct world *world)
 {
-    return put_one(world, world->victim, VICTIMS + CELLS, SHORT, SHMQ_FOREVER);
+    return put_ready(world, VICTIMS + CELLS, SHORT);
 }
 
 static void expect_short(struct world *world, bool returned)
@@ -800,17 +842,27 @@ static void victim_leases(struct world *world)
         atomic_store(&world->ledger->taken, (uint32_t)world->leased_count);
 }
 
-/* Acknowledges the oldest; what it holds must still be what it was. */
-static void victim_acknowledges(struct world *world, size_t count)
+/* What it holds must still be what it was. */
+static void read_leased(struct world *world, size_t count)
 {
-    uint64_t ids[BATCH_MAX];
     for (size_t i = 0; i < count; i++)
-        process_require((ids[i] = read_body(&world->leased[i])) != 0);
-    process_require_equal(shmq_acknowledge(world->victim, count), 0);
+        process_require((world->leased_ids[i] = read_body(&world->leased[i])) != 0);
+}
+
+static void forget_leased(struct world *world, size_t count)
+{
     for (size_t i = 0; i < count; i++)
-        atomic_fetch_add(&world->ledger->acknowledged[ids[i]], 1);
+        atomic_fetch_add(&world->ledger->acknowledged[world->leased_ids[i]], 1);
     world->leased_count -= count;
     memmove(world->leased, world->leased + count, world->leased_count * sizeof(world->leased[0]));
+}
+
+/* Acknowledges the oldest. */
+static void victim_acknowledges(struct world *world, size_t count)
+{
+    read_leased(world, count);
+    process_require_equal(shmq_acknowledge(world->victim, count), 0);
+    forget_leased(world, count);
 }
 
 static int attach_consumer(struct world *world)
@@ -867,13 +919,14 @@ static void prepare_single(struct world *world)
 
 static int get_one(struct world *world)
 {
-    unsigned char bytes[SHORT];
     size_t length;
-    const int code = shmq_get(world->victim, bytes, sizeof(bytes), &length, SHMQ_FOREVER);
-    const struct shmq_message message = {.data = bytes, .length = length};
-    if (code == 0)
-        atomic_fetch_add(&world->ledger->acknowledged[read_body(&message)], 1);
-    return code;
+    return shmq_get(world->victim, world->ready, SHORT, &length, SHMQ_FOREVER);
+}
+
+static void count_got(struct world *world)
+{
+    const struct shmq_message message = {.data = world->ready, .length = SHORT};
+    atomic_fetch_add(&world->ledger->acknowledged[read_body(&message)], 1);
 }
 
 static int get_in_vain(struct world *world)
@@ -885,8 +938,12 @@ static int get_in_vain(struct world *world)
 
 static int acknowledge_one(struct world *world)
 {
-    victim_acknowledges(world, 1);
-    return 0;
+    return shmq_acknowledge(world->victim, 1);
+}
+
+static void count_acknowledged(struct world *world)
+{
+    forget_leased(world, 1);
 }
 
 static int hold(struct world *world)
@@ -1280,8 +1337,6 @@ static void nothing_goes_on(struct world *world)
 
 #define OF_PRODUCER .set_up = open_survivors_and_put, .settle = settle, .go_on = producer_goes_on
 #define OF_CONSUMER .set_up = open_survivors_and_put, .settle = settle, .go_on = consumer_goes_on
-#define BESIDE_SLEEPER .arrange = start_sleeper, .settle = settle_beside_sleeper
-#define WITHOUT_MESSAGES .set_up = open_survivors
 
 static const struct operation operations[] = {
     {"create", .set_up = set_up_nothing, .act = create, .expect = expect_nothing, .settle = settle_by_creation,
@@ -1299,21 +1354,23 @@ static const struct operation operations[] = {
     {"attach as observer", .set_up = open_survivors_and_put, .act = attach_observer, .expect = expect_survivors,
      .settle = settle, .go_on = nothing_goes_on},
     {"put", OF_PRODUCER, .prepare = prepare_producer, .act = put_another, .expect = expect_another},
-    {"put, waking", .set_up = open_survivors, .prepare = prepare_producer, BESIDE_SLEEPER, .act = put_another,
-     .expect = expect_another_alone, .go_on = producer_goes_on},
+    {"put, waking", .set_up = open_survivors, .prepare = prepare_producer, .arrange = start_sleeper,
+     .settle = settle_beside_sleeper, .act = put_another, .expect = expect_another_alone,
+     .go_on = producer_goes_on},
     {"put, full lane", .set_up = open_survivors, .prepare = fill_with_long, .act = put_long, .expect = expect_long,
      .settle = settle, .go_on = producer_goes_on, .on_sleep = make_room},
     {"put, full lane, two sleeps", .set_up = open_survivors, .prepare = fill_with_short, .act = put_short,
      .expect = expect_short, .settle = settle, .go_on = producer_goes_on, .on_sleep = make_room_in_second_sleep},
-    {"put_many", OF_PRODUCER, .prepare = prepare_producer, .act = put_many, .expect = expect_many},
+    {"put_many", OF_PRODUCER, .prepare = prepare_many, .act = put_many, .expect = expect_many},
     {"reserve and commit", OF_PRODUCER, .prepare = prepare_producer, .act = reserve_and_commit,
      .expect = expect_another},
-    {"finish", .set_up = open_survivors, .prepare = prepare_producer, BESIDE_SLEEPER, .act = finish,
-     .expect = expect_first, .go_on = producer_goes_on},
-    {"close, producer", .set_up = open_survivors, .prepare = prepare_producer, BESIDE_SLEEPER, .act = close_victim,
-     .expect = expect_first, .go_on = producer_goes_on},
+    {"finish", .set_up = open_survivors, .prepare = prepare_producer, .arrange = start_sleeper,
+     .settle = settle_finish, .act = finish, .expect = expect_first, .go_on = producer_goes_on},
+    {"close, producer", .set_up = open_survivors, .prepare = prepare_producer, .arrange = start_sleeper,
+     .settle = settle_finish, .act = close_victim, .expect = expect_first, .go_on = producer_goes_on},
     {"lease", OF_CONSUMER, .prepare = prepare_consumer, .act = lease_one, .expect = expect_lease, .takes = true},
-    {"get", OF_CONSUMER, .prepare = prepare_single_consumer, .act = get_one, .expect = expect_get, .takes = true},
+    {"get", OF_CONSUMER, .prepare = prepare_single_consumer, .act = get_one, .count = count_got,
+     .expect = expect_get, .takes = true},
     {"get, empty queue, woken", .set_up = open_survivors, .prepare = prepare_consumer, .act = lease_one,
      .expect = expect_one_more, .settle = settle_beside_sleeper, .go_on = consumer_goes_on,
      .on_sleep = put_one_more, .takes = true},
@@ -1321,19 +1378,19 @@ static const struct operation operations[] = {
      .expect = expect_nothing, .settle = settle_beside_sleeper, .go_on = consumer_goes_on, .on_sleep = do_nothing,
      .code = -ETIMEDOUT},
     {"acknowledge, one of several", OF_CONSUMER, .prepare = prepare_lease, .act = acknowledge_one,
-     .expect = expect_acknowledge_one},
+     .count = count_acknowledged, .expect = expect_acknowledge_one},
     {"acknowledge, last of a batch", OF_CONSUMER, .prepare = prepare_last_of_lease, .act = acknowledge_one,
-     .expect = expect_acknowledge_last},
+     .count = count_acknowledged, .expect = expect_acknowledge_last},
     {"acknowledge, the only message", .set_up = open_survivors_and_put_one, .prepare = prepare_single,
-     .act = acknowledge_one, .expect = expect_acknowledge_single, .settle = settle_single,
-     .go_on = consumer_goes_on},
+     .act = acknowledge_one, .count = count_acknowledged, .expect = expect_acknowledge_single,
+     .settle = settle_single, .go_on = consumer_goes_on},
     {"acknowledge, waking a producer", .set_up = open_survivors_and_fill, .prepare = lease_of_bystander,
-     .arrange = let_producer_wait, .act = acknowledge_one, .expect = expect_bystander, .settle = settle,
-     .go_on = consumer_goes_on},
+     .arrange = let_producer_wait, .act = acknowledge_one, .count = count_acknowledged, .expect = expect_bystander,
+     .settle = settle, .go_on = consumer_goes_on},
     {"fail", OF_CONSUMER, .prepare = prepare_lease, .act = count_failure, .expect = expect_failure},
     {"hold", OF_CONSUMER, .prepare = prepare_last_of_lease, .act = hold, .expect = expect_hold},
     {"acknowledge, a held message", OF_CONSUMER, .prepare = prepare_held, .act = acknowledge_one,
-     .expect = expect_acknowledge_last},
+     .count = count_acknowledged, .expect = expect_acknowledge_last},
     {"inherit a lease with the seat", OF_CONSUMER, .prepare = prepare_heir, .act = lease_one,
      .expect = expect_adopted, .redelivers = true, .takes = true},
     {"adopt a lease", OF_CONSUMER, .prepare = prepare_undertaker, .act = lease_one, .expect = expect_adopted,
@@ -1341,9 +1398,9 @@ static const struct operation operations[] = {
     {"adopt a held message", OF_CONSUMER, .prepare = prepare_undertaker_of_hand, .act = lease_one,
      .expect = expect_adopted_hand, .redelivers = true, .takes = true},
     {"acknowledge, last of an adopted lease", OF_CONSUMER, .prepare = prepare_last_of_adopted,
-     .act = acknowledge_one, .expect = expect_last_of_adopted, .redelivers = true},
+     .act = acknowledge_one, .count = count_acknowledged, .expect = expect_last_of_adopted, .redelivers = true},
     {"acknowledge, an adopted held message", OF_CONSUMER, .prepare = prepare_adopted_hand, .act = acknowledge_one,
-     .expect = expect_acknowledged_hand, .redelivers = true},
+     .count = count_acknowledged, .expect = expect_acknowledged_hand, .redelivers = true},
     {"close, consumer", OF_CONSUMER, .prepare = prepare_consumer, .act = close_victim, .expect = expect_survivors},
     {"close, consumer with a lease", OF_CONSUMER, .prepare = prepare_lease, .act = close_victim,
      .expect = expect_given_back, .redelivers = true},
@@ -1368,7 +1425,7 @@ static const struct operation operations[] = {
 static bool keeps_queue(const struct operation *operation)
 {
     return operation->settle == settle || operation->settle == settle_single ||
-           operation->settle == settle_beside_sleeper;
+           operation->settle == settle_finish || operation->settle == settle_beside_sleeper;
 }
 
 /* ------------------------------------------------------------------ one victim */
@@ -1379,10 +1436,16 @@ static void run_victim(void *context)
     const struct operation *operation = world->operation;
     if (operation->prepare != NULL)
         operation->prepare(world);
+    if (operation->act == acknowledge_one)
+        read_leased(world, 1);
+    if (world->victim != NULL)
+        world->victim->spin.limit = SPINS;
     step_begin();
     atomic_store(&world->ledger->code, operation->act(world));
     atomic_store(&world->ledger->returned, 1);
     step_end();
+    if (operation->count != NULL)
+        operation->count(world);
     operation->go_on(world);
 }
 
@@ -1527,7 +1590,7 @@ static void expect_rest(struct world *world)
 /* Others come, go, and go on while it is stopped. */
 static void live_meanwhile(struct world *world)
 {
-    const int64_t end = process_now_ns() + STOPPED_TICKS * world->tick_ns;
+    const int64_t end = process_now_ns() + STOPPED_NS;
     int code = -ETIMEDOUT;
     if (keeps_queue(world->operation)) {
         put_survivors(world, MEANWHILE, MANY);
@@ -1564,6 +1627,16 @@ static void let_go_on(struct world *world, struct step *step)
     require(world, has_returned(world), "it never returned");
 }
 
+/* Its last put counts when it has returned, which is after others may have the message. */
+static void let_bystander_put(struct world *world)
+{
+    const int64_t deadline = process_now_ns() + process_patience_ms() * 1000000;
+    while (world->blocked.pid != 0 && atomic_load(&world->ledger->put[BYSTANDERS + CELLS]) == 0) {
+        require(world, process_now_ns() < deadline, "the producer beside never gets room");
+        (void)receive_batch(world, world->consumer, world->tick_ns);
+    }
+}
+
 static void stop_and_settle(struct world *world, struct step *step)
 {
     struct process contender = {0};
@@ -1577,6 +1650,7 @@ static void stop_and_settle(struct world *world, struct step *step)
     world->killed_ns = process_now_ns();
     if (contender.pid != 0)
         process_expect_success(&contender);
+    let_bystander_put(world);
     if (keeps_queue(world->operation))
         expect_rest(world);
     world->operation->settle(world);
@@ -1608,30 +1682,30 @@ struct plan {
     struct step_path path;
     size_t *points; /* [count] of the path */
     size_t count;
-    size_t passes_left_out; /* points in loops of the library */
-    size_t others_left_out; /* points in the C library */
+    size_t own;      /* of them, around instructions of the library */
+    size_t left_out; /* all in the C library */
+    size_t stops[STOPS];
+    size_t stop_count;
     uint32_t sleeps;
-    bool stop;
     uint32_t worker;
+    struct tally *killed;
+    struct tally *stopped;
 };
 
-/* Of a loop, the first passes, each so-many-th and the last are taken. */
-static bool is_chosen_pass(const struct step_point *point)
+/* Whether the state after so many instructions is between two of which one is the library's. */
+static bool is_own(const struct step_path *path, size_t n)
 {
-    return point->nth <= PASSES || point->nth % PASSES == 0 || point->nth == point->times;
+    return path->points[n].own || (n > 0 && path->points[n - 1].own);
 }
 
-/* Whether point @n is one at which to kill: all around the library's own instructions and system calls. */
+/* Whether point @n is one at which to kill. */
 static bool is_chosen(const struct step_path *path, size_t n)
 {
     const char *wish = getenv("SHMQ_KILL_STEPS");
-    const struct step_point *next = &path->points[n];
-    const struct step_point *last = n > 0 ? next - 1 : next;
     if (wish != NULL)
         return strcmp(wish, "all") == 0 || n == strtoul(wish, NULL, 10);
-    if (next->own || last->own)
-        return is_chosen_pass(next->own ? next : last);
-    return next->system_call || last->system_call || n % STRIDE == 0;
+    return is_own(path, n) || path->points[n].system_call || (n > 0 && path->points[n - 1].system_call) ||
+           n % STRIDE == 0;
 }
 
 static void choose_points(struct plan *plan)
@@ -1640,19 +1714,16 @@ static void choose_points(struct plan *plan)
     plan->points = calloc(path->count, sizeof(*plan->points));
     require(&plan->world, plan->points != NULL, "no memory");
     for (size_t n = 0; n < path->count; n++) {
-        const bool own = path->points[n].own || (n > 0 && path->points[n - 1].own);
-        if (is_chosen(path, n))
-            plan->points[plan->count++] = n;
-        else if (own)
-            plan->passes_left_out++;
-        else
-            plan->others_left_out++;
+        if (!is_chosen(path, n)) {
+            plan->left_out++;
+            continue;
+        }
+        plan->points[plan->count++] = n;
+        plan->own += is_own(path, n);
     }
-    if (plan->stop && plan->count > STOPS) {
-        for (size_t i = 0; i < STOPS; i++)
-            plan->points[i] = plan->points[(2 * i + 1) * plan->count / (2 * STOPS)];
-        plan->count = STOPS;
-    }
+    plan->stop_count = plan->count < STOPS ? plan->count : STOPS;
+    for (size_t i = 0; i < plan->stop_count; i++)
+        plan->stops[i] = plan->points[(2 * i + 1) * plan->count / (2 * plan->stop_count)];
 }
 
 /* What the library finds out once in a process is found out before the first child is forked. */
@@ -1667,19 +1738,21 @@ static void warm_up(struct world *world)
 }
 
 /* The path is recorded with a tick so long that nothing times out while it is walked slowly. */
-static void make_plan(struct plan *plan, const struct operation *operation, bool stop)
+static void make_plan(struct plan *plan, const struct operation *operation)
 {
     struct step step;
     memset(plan, 0, sizeof(*plan));
-    plan->stop = stop;
+    plan->killed = process_share(sizeof(*plan->killed));
+    plan->stopped = process_share(sizeof(*plan->stopped));
     plan->world = (struct world){.operation = operation,
                                  .ledger = process_share(sizeof(*plan->world.ledger)),
-                                 .tally = process_share(sizeof(*plan->world.tally)),
+                                 .tally = plan->killed,
                                  .tick_ns = LONG_TICK_NS};
     set_fates(&plan->world, SURVIVORS, 1, fresh);
     warm_up(&plan->world);
     begin_world(&plan->world, &step);
     step_record(&step, &plan->path);
+    require(&plan->world, step.sleeps < SLEEPS_MAX, "it sleeps on and on: nobody wakes it");
     /* A path that was walked slowly may have come too late to its sleep. */
     plan->sleeps = step.sleeps > 0 ? step.sleeps : operation->on_sleep != NULL;
     (void)has_returned(&plan->world);
@@ -1692,9 +1765,32 @@ static void make_plan(struct plan *plan, const struct operation *operation, bool
 static size_t name_queue(const struct operation *operation, int worker)
 {
     char test[32];
-    (void)snprintf(test, sizeof(test), "%02d.%d", (int)(operation - operations), worker);
+    (void)snprintf(test, sizeof(test), "%02d.%02d", (int)(operation - operations), worker);
     (void)snprintf(queue, sizeof(queue), "%s", test_queue_name(test));
     return test_queue_leftovers(queue);
+}
+
+static void kill_share(struct plan *plan)
+{
+    struct world *world = &plan->world;
+    world->tally = plan->killed;
+    world->tick_ns = TICK_NS;
+    for (size_t i = plan->worker; i < plan->count; i += KILLERS)
+        kill_at_point(world, &plan->path, plan->points[i]);
+    for (uint32_t i = plan->worker; i < plan->sleeps; i += KILLERS)
+        kill_asleep(world, i + 1);
+}
+
+static void stop_share(struct plan *plan)
+{
+    struct world *world = &plan->world;
+    const uint32_t first = plan->worker - KILLERS;
+    world->tally = plan->stopped;
+    world->tick_ns = STOPPED_TICK_NS;
+    for (size_t i = first; i < plan->stop_count; i += STOPS)
+        stop_at_point(world, &plan->path, plan->stops[i]);
+    for (uint32_t i = first; i < plan->sleeps; i += STOPS)
+        stop_asleep(world, i + 1);
 }
 
 static void work(void *context)
@@ -1702,13 +1798,12 @@ static void work(void *context)
     struct plan *plan = context;
     struct world *world = &plan->world;
     world->ledger = process_share(sizeof(*world->ledger));
-    world->tick_ns = TICK_NS;
     (void)name_queue(world->operation, (int)plan->worker);
     (void)shmq_remove(queue, true);
-    for (size_t i = plan->worker; i < plan->count; i += WORKERS)
-        (plan->stop ? stop_at_point : kill_at_point)(world, &plan->path, plan->points[i]);
-    for (uint32_t i = plan->worker; i < plan->sleeps; i += WORKERS)
-        (plan->stop ? stop_asleep : kill_asleep)(world, i + 1);
+    if (plan->worker < KILLERS)
+        kill_share(plan);
+    else
+        stop_share(plan);
 }
 
 static void run_workers(struct plan *plan)
@@ -1724,56 +1819,56 @@ static void run_workers(struct plan *plan)
     }
 }
 
-static void say_what_was_done(const struct plan *plan, int64_t started_ns)
+static void say_tally(const struct tally *tally, const char *done)
 {
-    const struct tally *tally = plan->world.tally;
-    const int64_t slowest_ns = atomic_load(&tally->slowest_ns);
-    (void)printf("%s: %zu instructions, %s at %d points (%d asleep)", plan->world.operation->name,
-                 plan->path.count - 1, plan->stop ? "stopped" : "killed", (int)atomic_load(&tally->points),
-                 (int)atomic_load(&tally->asleep));
-    if (!plan->stop)
-        (void)printf(", left out %zu of the C library, %zu of long loops", plan->others_left_out,
-                     plan->passes_left_out);
+    (void)printf("; %s at %d points", done, (int)atomic_load(&tally->points));
+    if (atomic_load(&tally->asleep) != 0)
+        (void)printf(" (%d asleep)", (int)atomic_load(&tally->asleep));
+    if (atomic_load(&tally->awake) != 0)
+        (void)printf(" (%d sleeps did not come)", (int)atomic_load(&tally->awake));
     if (atomic_load(&tally->strayed) + atomic_load(&tally->walked) != 0)
-        (void)printf("; %d reached another way, %d by single steps, %d after the end",
+        (void)printf(" (%d reached another way, %d by single steps, %d after the end)",
                      (int)atomic_load(&tally->strayed), (int)atomic_load(&tally->walked),
                      (int)atomic_load(&tally->ended));
-    if (atomic_load(&tally->awake) != 0)
-        (void)printf("; %d sleeps did not come", (int)atomic_load(&tally->awake));
-    (void)printf("; slowest recovery %d.%d ms; %d s\n", (int)(slowest_ns / 1000000),
-                 (int)(slowest_ns / 100000 % 10), (int)((process_now_ns() - started_ns) / 1000000000));
+}
+
+static void say_what_was_done(const struct plan *plan, int64_t started_ns)
+{
+    const int64_t slowest_ns = atomic_load(&plan->killed->slowest_ns);
+    const int64_t took_ns = process_now_ns() - started_ns;
+    (void)printf("# %s: %zu instructions", plan->world.operation->name, plan->path.count - 1);
+    say_tally(plan->killed, "killed");
+    (void)printf(", %zu of them in the library, left out %zu in the C library", plan->own, plan->left_out);
+    say_tally(plan->stopped, "stopped");
+    (void)printf("; slowest recovery %d.%d ms; %d.%d s\n", (int)(slowest_ns / 1000000),
+                 (int)(slowest_ns / 100000 % 10), (int)(took_ns / 1000000000), (int)(took_ns / 100000000 % 10));
     (void)fflush(stdout);
 }
 
-static void do_operation(const struct operation *operation, bool stop)
+static void expect_all_done(const struct tally *tally, uint64_t points)
+{
+    ck_assert_uint_eq(atomic_load(&tally->points) + atomic_load(&tally->awake), points);
+}
+
+START_TEST(killed_and_stopped_at_its_steps)
 {
     static struct plan plan;
+    const struct operation *operation = &operations[_i];
     const int64_t started_ns = process_now_ns();
     (void)name_queue(operation, WORKERS);
-    make_plan(&plan, operation, stop);
+    make_plan(&plan, operation);
     run_workers(&plan);
     say_what_was_done(&plan, started_ns);
-    ck_assert_uint_eq(atomic_load(&plan.world.tally->points) + atomic_load(&plan.world.tally->awake),
-                      plan.count + plan.sleeps);
+    expect_all_done(plan.killed, plan.count + plan.sleeps);
+    expect_all_done(plan.stopped, plan.stop_count + plan.sleeps);
     for (int worker = 0; worker <= WORKERS; worker++)
         ck_assert_uint_eq(name_queue(operation, worker), 0);
 }
-
-START_TEST(killed_at_each_step)
-{
-    do_operation(&operations[_i], false);
-}
 END_TEST
 
-START_TEST(stopped_at_some_steps)
+START_TEST(no_step)
 {
-    do_operation(&operations[_i], true);
-}
-END_TEST
-
-START_TEST(skipped)
-{
-    (void)printf("skipped: %s\n", step_impossible());
+    planted_skip(step_impossible());
 }
 END_TEST
 
@@ -1782,15 +1877,14 @@ static Suite *make_suite(void)
     Suite *suite = suite_create("kill steps");
     if (step_impossible() != NULL) {
         TCase *tcase = tcase_create("skipped");
-        tcase_add_test(tcase, skipped);
+        tcase_add_test(tcase, no_step);
         suite_add_tcase(suite, tcase);
         return suite;
     }
     for (int i = 0; i < (int)OPERATIONS; i++) {
         TCase *tcase = tcase_create(operations[i].name);
-        tcase_set_timeout(tcase, getenv("SHMQ_KILL_STEPS") != NULL ? 1200 : 120);
-        tcase_add_loop_test(tcase, killed_at_each_step, i, i + 1);
-        tcase_add_loop_test(tcase, stopped_at_some_steps, i, i + 1);
+        tcase_set_timeout(tcase, getenv("SHMQ_KILL_STEPS") != NULL ? 1200 : 300);
+        tcase_add_loop_test(tcase, killed_and_stopped_at_its_steps, i, i + 1);
         suite_add_tcase(suite, tcase);
     }
     return suite;
