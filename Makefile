@@ -57,18 +57,20 @@ unit_tests := $(patsubst tests/%.c,$(out)/tests/%,$(wildcard tests/unit_*.c))
 test_tools := $(patsubst tests/%.c,$(out)/tests/%,$(wildcard tests/tool_*.c))
 bench_objects := $(call objects,bench/support/*.c)
 benches := $(patsubst bench/%.c,$(out)/bench/%,$(wildcard bench/*.c))
+optional_benches := boost libqb nng redis zeromq
 sources := $(wildcard common/*.c common/cli/*.c producer/*.c consumer/*.c monitor/*.c \
     tests/*.c tests/support/*.c bench/*.c bench/support/*.c)
+optional_sources := $(wildcard bench/optional/*.c)
 headers := $(wildcard common/*.h common/cli/*.h producer/*.h consumer/*.h monitor/*.h \
-    tests/*.h tests/support/*.h bench/*.h bench/support/*.h)
-shell_scripts := $(wildcard scripts/*.sh tests/*.sh bench/*.sh) .ci/run
+    tests/*.h tests/support/*.h bench/*.h bench/support/*.h bench/optional/*.h)
+shell_scripts := $(wildcard scripts/*.sh tests/*.sh bench/*.sh bench/support/*.sh) .ci/run
 
 check_flags = $(shell pkg-config --cflags check 2>/dev/null)
 check_libraries = $(shell pkg-config --libs check 2>/dev/null)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help tests test kill-steps bench benches install uninstall lint clean FORCE \
+.PHONY: all help tests test kill-steps bench bench-quick benches install uninstall lint clean FORCE \
     lint-format lint-shell lint-cppcheck lint-tidy lint-cxx lint-exports check-present
 
 all: $(out)/libshmq.a $(out)/libshmq.so $(programs) ## the library and the programs (default)
@@ -133,25 +135,100 @@ $(out)/tests/unit_%: $(obj)/tests/unit_%.o $(obj)/libtest.a $(obj)/libcli.a $(ou
 	@mkdir -p $(@D)
 	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(check_libraries) $(libraries)
 
-$(out)/tests/kill_steps: $(obj)/tests/kill_steps.o $(obj)/libtest.a $(obj)/libcli.a $(out)/libshmq.a $(stamp)
-	@mkdir -p $(@D)
-	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(check_libraries) $(libraries)
-
-kill-steps: $(out)/tests/kill_steps ## kill and stop the library after every instruction (minutes, on an idle machine)
+kill-steps: $(out)/tests/unit_kill_steps ## kill and stop the library after every instruction, and say where
 	$<
 
 $(out)/tests/tool_%: $(obj)/tests/tool_%.o $(obj)/libtest.a $(obj)/libcli.a $(out)/libshmq.a $(stamp)
 	@mkdir -p $(@D)
 	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libraries)
 
-benches: $(benches) ## build the benchmarks, in build/bench/
+benches: $(benches) $(optional_benches:%=$(out)/bench/%) ## build the benchmarks, in build/bench/
 
-bench: all benches ## run them side by side (bench/bench.sh --help)
+bench: all benches ## run them all side by side: about half an hour (bench/bench.sh --help)
 	bench/bench.sh --build-dir $(out)
+
+bench-quick: all benches ## the same in less than two minutes, and less sure
+	bench/bench.sh --build-dir $(out) --quick
 
 $(out)/bench/%: $(obj)/bench/%.o $(obj)/libbench.a $(obj)/libcli.a $(out)/libshmq.a $(stamp)
 	@mkdir -p $(@D)
 	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libraries)
+
+# Contenders that need another library: what it is called to the linker, a header of it, its Debian package. Where it
+# is missing, the contender is left out, and named.
+needs_boost = -lstdc++ boost/interprocess/ipc/message_queue.hpp libboost-dev
+needs_libqb = -lqb qb/qbrb.h libqb-dev
+needs_nng = -lnng nng/nng.h libnng-dev
+needs_redis = -lhiredis hiredis/hiredis.h libhiredis-dev
+needs_zeromq = -lzmq zmq.h libzmq3-dev
+
+probe = echo '\#include <$(word 2,$(needs_$(1)))>' | $(if $(filter boost,$(1)),$(CXX) -x c++,$(CC) -x c) $(CPPFLAGS) \
+    -E - >/dev/null 2>&1
+boost_object = $(obj)/bench/optional/boost_queue.o
+compile_boost = mkdir -p $(dir $(boost_object)) && $(CXX) -std=c++17 -D_GNU_SOURCE -I. -pthread -fPIC \
+    -Wall -Wextra -Wconversion -Wshadow -Wpedantic $(if $(WERROR),-Werror) $(CPPFLAGS) -O2 -g $(sanitize) \
+    -c -o $(boost_object) bench/optional/boost_queue.cpp &&
+
+$(optional_benches:%=$(out)/bench/%): $(out)/bench/%: bench/optional/%.c $(obj)/libbench.a $(out)/libshmq.a \
+    $(wildcard bench/support/*.h bench/optional/boost_queue.*) $(stamp)
+	@mkdir -p $(@D) && rm -f $@
+	@if $(call probe,$*); \
+	then echo 'bench: $*'; $(if $(filter boost,$*),$(compile_boost)) $(compile) -o $@ $< \
+	    $(if $(filter boost,$*),$(boost_object)) $(filter %.a,$^) $(LDFLAGS) $(word 1,$(needs_$*)) $(libraries); \
+	else echo 'bench: $* is left out: <$(word 2,$(needs_$*))> is missing (apt-get install $(word 3,$(needs_$*)))'; fi
+
+# ------------------------------------------------------------------ fuzzers
+
+# Each is one LLVMFuzzerTestOneInput, with the product's sources compiled once more, with hooks, and a main that replays
+# inputs; `make fuzz` links it with libFuzzer instead.
+FUZZ_CC ?= clang
+fuzzers := queue input numbers producer_options consumer_options monitor_options
+fuzz_programs := $(fuzzers:%=$(out)/tests/fuzz_%)
+fuzz_support := $(filter-out %/replay.o,$(call objects,tests/fuzz/support/*.c))
+fuzz_main := $(if $(LIBFUZZER),,$(obj)/tests/fuzz/support/replay.o)
+fuzz_sources := $(wildcard tests/fuzz/*.c tests/fuzz/support/*.c)
+sources += $(fuzz_sources)
+headers += $(wildcard tests/fuzz/support/*.h)
+shell_scripts += $(wildcard tests/fuzz/*.sh)
+hooked = $(patsubst %.c,$(obj)/hooked/%.o,$(wildcard $(1)))
+hooked_library := $(call hooked,common/*.c)
+hooked_cli := $(hooked_library) $(call hooked,common/cli/*.c)
+
+.PHONY: fuzz fuzzers clean-fuzz
+tests fuzzers: $(fuzz_programs)
+
+$(obj)/hooked/%.o: %.c $(stamp)
+	@mkdir -p $(@D)
+	$(compile) -include tests/fuzz/support/hooks.h -MMD -MP -c -o $@ $<
+
+-include $(patsubst %.c,$(obj)/%.d,$(fuzz_sources)) $(wildcard $(obj)/hooked/*/*.d $(obj)/hooked/*/*/*.d)
+
+$(out)/tests/fuzz_queue: $(hooked_library)
+$(out)/tests/fuzz_numbers: $(hooked_cli)
+$(out)/tests/fuzz_input: $(hooked_cli) $(call hooked,producer/*.c)
+$(out)/tests/fuzz_producer_options: $(hooked_cli) $(call hooked,producer/options.c producer/help.c)
+$(out)/tests/fuzz_consumer_options: $(hooked_cli) $(filter-out %/main.o,$(call hooked,consumer/*.c))
+$(out)/tests/fuzz_monitor_options: $(hooked_cli) $(call hooked,monitor/options.c monitor/help.c)
+$(fuzz_programs): $(out)/tests/fuzz_%: $(obj)/tests/fuzz/fuzz_%.o $(fuzz_main) $(obj)/libfuzz.a $(stamp) $(listed)
+	@mkdir -p $(@D)
+	$(link) $(if $(LIBFUZZER),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libraries)
+
+$(obj)/libfuzz.a: $(fuzz_support) $(stamp) $(listed)
+	@rm -f $@
+	$(AR) rcs $@ $(filter %.o,$^)
+
+fuzz: ## the fuzzers with libFuzzer (clang); tests/fuzz/run.sh runs them
+	@echo 'int LLVMFuzzerTestOneInput(const char *data, long size) { return !data && size; }' | \
+	    $(FUZZ_CC) -fsanitize=fuzzer,address -x c -o /dev/null - 2>/dev/null || { \
+	    echo "make: $(FUZZ_CC) has no libFuzzer: apt-get install clang libclang-rt-dev, or name one with FUZZ_CC=" >&2; \
+	    echo "make: the tests replay the corpus without it: tests/fuzz.sh" >&2; exit 1; }
+	@$(MAKE) --no-print-directory CC=$(FUZZ_CC) BUILD=$(BUILD)/fuzz SANITIZE=address LIBFUZZER=1 \
+	    CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' fuzzers
+
+clean: clean-fuzz
+clean-fuzz:
+	@rm -rf $(BUILD)/fuzz/asan/obj $(BUILD)/fuzz/asan/tests
+	@rmdir $(BUILD)/fuzz/asan $(BUILD)/fuzz 2>/dev/null || true
 
 # ------------------------------------------------------------------ install
 
@@ -192,7 +269,7 @@ comma := ,
 with = if command -v $(1) >/dev/null; then echo "lint: $(1)"; $(2); else echo "lint: $(1) is missing, skipped (apt-get install $(1))" >&2; fi
 
 lint-format:
-	@$(call with,clang-format,clang-format --dry-run -Werror $(sources) $(headers))
+	@$(call with,clang-format,clang-format --dry-run -Werror $(sources) $(optional_sources) $(headers))
 
 lint-shell:
 	@$(call with,shellcheck,shellcheck $(shell_scripts))
@@ -203,11 +280,11 @@ cppcheck_flags := --quiet --std=c11 --language=c --error-exitcode=1 --inline-sup
     -I. -D_GNU_SOURCE -D__linux__ -D__LP64__ -D__STDC_VERSION__=201710L '-D_Noreturn=__attribute__((noreturn))'
 
 lint-cppcheck:
-	@$(call with,cppcheck,cppcheck $(cppcheck_flags) $(filter-out tests/%,$(sources)))
+	@$(call with,cppcheck,cppcheck $(cppcheck_flags) $(filter-out tests/%,$(sources)) $(optional_sources))
 
 lint-tidy:
 	@$(call with,clang-tidy,clang-tidy --quiet --warnings-as-errors='*' \
-	    $(filter-out tests/% bench/%,$(sources)) -- -std=c17 -D_GNU_SOURCE -I.)
+	    $(filter-out tests/%,$(sources)) -- -std=c17 -D_GNU_SOURCE -I.)
 
 lint-cxx:
 	@$(call with,g++,g++ -fsyntax-only -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror common/shmq.h)

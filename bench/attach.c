@@ -21,10 +21,10 @@
 enum step { CREATE, FIRST, FIRST_GO, USED, USED_GO, CONSUMER, CONSUMER_GO, OBSERVER, OBSERVER_GO, STEPS };
 
 static const char *const step_names[STEPS] = {
-    "create the queue",   "attach as producer to a new lane",
-    "detach from it",     "attach as producer to a used lane",
-    "detach from it",     "attach as consumer",
-    "detach as consumer", "attach as observer",
+    "create the queue",        "attach as producer to a new lane",
+    "detach from a new lane",  "attach as producer to a used lane",
+    "detach from a used lane", "attach as consumer",
+    "detach as consumer",      "attach as observer",
     "detach as observer",
 };
 

@@ -3,37 +3,74 @@
 # Runs the contenders in turn, round after round, and compares them; `bench/bench.sh --help` says how.
 set -u
 
-top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
+bench=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd) || exit 1
+top=${bench%/*}
+. "$bench/support/contenders.sh"
+. "$bench/support/measure.sh"
+. "$bench/support/programs.sh"
+. "$bench/support/machine.sh"
+. "$bench/support/report.sh"
+. "$bench/support/plots.sh"
+
 build=$top/build
-rounds=7
+results=''
+rounds=5
+budget=0
 seconds=0.3
+round_trip_seconds=1
+pause_seconds=2.5
+sizes=(16 64 256 1024 16384 65536 1048576)
+shapes=(1x2 2x1 2x2 4x4 8x8)
+idle_consumers=(1 16 64)
 idle_seconds=10
-sizes=(16 64 256 1024 16384 65536)
-# The first is what the others are compared with.
-contenders=(raw raw_tuned shmq_single shmq_batch shmq_in_place shmq_fences pipe)
+deaths=20
+supervised_deaths=5
+attaches=50
+scale_lanes=(1 2 4 8 16 32 64)
+scale_seats=(1 16 64 256 1024)
+scale_capacities=(65536 262144 1048576 8388608 67108864 268435456 1073741824)
+program_bytes=$((256 << 20))
+job_count=1600
+job_processes=(1 2 4 8)
+all_loads=(throughput round-trip contention room idle redelivery scale programs jobs)
+loads=("${all_loads[@]}")
+contenders=()
+present=()
 cpus=0,1
-csv=''
 realtime=0
+quick=0
+publish=0
+report_only=0
 scratch=''
+round=0
 
 print_help() {
     cat <<'END'
 Usage: bench/bench.sh [OPTION...] [CONTENDER...]
-One producer and one consumer process, pinned to two processors; every payload is written, read and checked. In each
-round all contenders take their turn, so that whatever else the machine does meets all of them alike. The first
-contender (raw) is the baseline: ratios are to its result of the same round.
-Tables in Markdown on stdout; medians over the rounds.
+Brings messages from producers to consumers, by this project's queue and by others. Every payload is written whole, read
+whole and checked. In each round all contenders take their turn, so that whatever else the machine does meets all of
+them alike; ratios are to contenders of the same round. A contender that is not there is named; one that loses or
+damages a message is shown as FAILED, and the exit status is 1.
+Into the results' folder: results.csv (every value), summary.csv (medians, least, most, ratios), RESULTS.md, plots/*.svg.
 
-  --rounds N       (7)
-  --seconds S      how long one measurement is to take (0.3)
-  --sizes LIST     bytes of a message (16,64,256,1024,16384,65536)
-  --idle S         how long a waiting consumer is looked at; 0 for not at all (10)
+  --quick          all loads, smaller: less than two minutes
+  --loads LIST     of throughput,round-trip,contention,room,idle,redelivery,scale,programs,jobs (all)
+  --rounds N       (5)
+  --budget S       no further round that would probably end after so many seconds (none)
+  --seconds S      how long one measurement of throughput is to take (0.3)
+  --sizes LIST     bytes of a message (16,64,256,1024,16384,65536,1048576)
   --cpus P,C       processors of producer and consumer (0,1)
-  --csv FILE       every single measurement; - for stdout, instead of the tables
-  --realtime       with a realtime priority (chrt -f 1), and a rest after each measurement: what else the machine
-                   does is held up a little instead of disturbing. Needs root
+  --realtime       with a realtime priority (chrt -f 10), and a rest before each measurement: for a machine on which
+                   others are at work, whom it holds up a little. Needs root. Not for contenders with threads of
+                   their own, nor for contention
+  --results DIR    where results go (BUILD-DIR/bench-results)
+  --report-only    nothing is measured: tables and plots anew, of the results that are there
+  --publish        then, put RESULTS.md and the plots into bench/
   --build-dir DIR  where make put the programs (build)
+
+Contenders:
 END
+    all_contenders | sed 's/^/  /'
 }
 
 die() { # STATUS TEXT
@@ -48,164 +85,171 @@ usage_error() {
 
 # --option VALUE and --option=VALUE
 read_options() {
-    local option value named=()
+    local option value
     while (($#)); do
         option=$1
         shift
         case $option in
         -h | --help) print_help; exit 0 ;;
         --realtime) realtime=1; continue ;;
+        --quick) be_quick; continue ;;
+        --publish) publish=1; continue ;;
+        --report-only) report_only=1; continue ;;
         --*=*) value=${option#*=} option=${option%%=*} ;;
         --*) (($#)) || usage_error "$option: needs a value"; value=$1; shift ;;
         -*) usage_error "$option: unknown option" ;;
-        *) named+=("$option"); continue ;;
+        *) all_contenders | grep -qxF -e "$option" || usage_error "$option: no such contender"
+            contenders+=("$option"); continue ;;
         esac
         take_option "$option" "$value"
     done
-    ((!${#named[@]})) || contenders=("${named[@]}")
+    ((${#contenders[@]})) || mapfile -t contenders < <(all_contenders)
+    [[ $results ]] || results=$build/bench-results
 }
 
 take_option() { # OPTION VALUE
-    local number='^[0-9]+$'
+    local number='^[0-9]+$' load
     case $1 in
     --rounds) [[ $2 =~ $number && $2 -gt 0 ]] || usage_error "--rounds $2: not a number"; rounds=$2 ;;
+    --budget) [[ $2 =~ $number ]] || usage_error "--budget $2: not a number"; budget=$2 ;;
     --seconds) [[ $2 =~ ^[0-9]*\.?[0-9]+$ ]] || usage_error "--seconds $2: not a number"; seconds=$2 ;;
-    --idle) [[ $2 =~ $number ]] || usage_error "--idle $2: not a number"; idle_seconds=$2 ;;
     --sizes) [[ $2 =~ ^[0-9]+(,[0-9]+)*$ ]] || usage_error "--sizes $2: not a list of numbers"
         IFS=, read -r -a sizes <<<"$2" ;;
+    --loads) IFS=, read -r -a loads <<<"$2"
+        for load in "${loads[@]}"; do
+            [[ " ${all_loads[*]} " == *" $load "* ]] || usage_error "--loads $load: no such load"
+        done ;;
     --cpus) [[ $2 =~ ^[0-9]+,[0-9]+$ ]] || usage_error "--cpus $2: not two numbers"; cpus=$2 ;;
-    --csv) csv=$2 ;;
+    --results) results=$2 ;;
     --build-dir) build=$2 ;;
     *) usage_error "$1: unknown option" ;;
     esac
 }
 
+be_quick() {
+    quick=1
+    rounds=3
+    budget=105
+    seconds=0.04
+    round_trip_seconds=0.1
+    pause_seconds=0.15
+    sizes=(64 1024 65536)
+    shapes=(2x2 8x8)
+    idle_consumers=(1 64)
+    idle_seconds=2
+    deaths=5
+    supervised_deaths=1
+    attaches=20
+    scale_lanes=(1 64)
+    scale_seats=(64 1024)
+    scale_capacities=(65536 8388608 67108864)
+    program_bytes=$((16 << 20))
+    job_count=200
+    job_processes=(2)
+    tries=2
+}
+
+find_contenders() {
+    local name why
+    for name in "${contenders[@]}"; do
+        why=$(why_missing "$name")
+        if [[ $why ]]; then
+            problem all "$name" '' missing "$why"
+        else
+            present+=("$name")
+        fi
+    done
+    ((${#present[@]})) || die 1 "no contender is there (run 'make benches')"
+}
+
 check_programs() {
     local name
-    for name in "${contenders[@]}" attach idle; do
-        [[ -x $build/bench/$name ]] || die 1 "$build/bench/$name: is missing (run 'make bench')"
+    for name in bench/attach bench/idle bench/redelivery producer consumer monitor; do
+        [[ -x $build/$name ]] || die 1 "$build/$name: is missing (run 'make all benches')"
     done
-    (($(nproc) > 1)) || die 1 "one processor only: there is nothing to measure"
+    (($(nproc) > 1)) || cpus=0,0
+    ((!realtime)) || chrt -f 10 true 2>/dev/null || die 1 '--realtime: a realtime priority is refused (run as root)'
 }
 
-run() { # COMMAND...
-    if ((realtime)); then
-        sleep "$seconds"
-        chrt -f 1 "$@"
-    else
-        "$@"
-    fi
+start_results() {
+    mkdir -p "$results" || die 1 "$results: cannot be made"
+    echo load,round,contender,parameter,metric,value,line_ns >"$results/results.csv"
+    : >"$results/problems.csv"
+    : >"$results/histograms.csv"
+    rm -rf -- "${results:?}/$plot_folder"
 }
 
-# The whole matrix: lines of contender,bytes,... with the round in front.
-measure() {
-    local round size name line
+measure_rounds() {
+    local load start took spent=$SECONDS
     for ((round = 1; round <= rounds; round++)); do
-        for size in "${sizes[@]}"; do
-            for name in "${contenders[@]}"; do
-                line=$(run "$build/bench/$name" --size "$size" --seconds "$seconds" --cpus "$cpus") ||
-                    die 1 "$name: failed with messages of $size bytes"
-                printf '%d,%s\n' "$round" "$line"
-            done
+        start=$SECONDS
+        for load in "${loads[@]}"; do
+            "round_of_${load//-/_}"
         done
-        printf 'bench.sh: round %d of %d done\n' "$round" "$rounds" >&2
+        took=$((SECONDS - start))
+        printf 'bench.sh: round %d of %d done in %d s\n' "$round" "$rounds" "$took" >&2
+        ((!budget || SECONDS - spent + took + took / 4 < budget)) || break
     done
 }
 
-# Tables of rate and of ratio to the baseline, of the lines of measure.
-tabulate() {
-    awk -F, -v baseline="${contenders[0]}" '
-        function median(list, n,   i, j, x) {
-            for (i = 2; i <= n; i++) {
-                x = list[i]
-                for (j = i - 1; j > 0 && list[j] > x; j--) list[j + 1] = list[j]
-                list[j + 1] = x
-            }
-            return n % 2 ? list[(n + 1) / 2] : (list[n / 2] + list[n / 2 + 1]) / 2
-        }
-        function rate(x) { return x >= 1e6 ? sprintf("%.1f M", x / 1e6) : sprintf("%.1f k", x / 1e3) }
-        function of(table, name, size,   i) {
-            for (i = 1; i <= rounds; i++) list[i] = table[name, size, i]
-            return median(list, rounds)
-        }
-        {
-            if (!($2 in known)) { known[$2] = 1; names[++count] = $2 }
-            if (!($3 in sized)) { sized[$3] = 1; sizes[++widths] = $3 }
-            messages[$2, $3, $1] = $6; bytes[$2, $3, $1] = $7
-            if ($1 > rounds) rounds = $1
-            slept[$2] += $8 + $9; moved[$2] += $4
-        }
-        END {
-            printf "Messages a second: median over %d rounds (least .. most), share of %s in the same rounds.\n\n", rounds, baseline
-            printf "| bytes |"; for (n = 1; n <= count; n++) printf " %s |", names[n]
-            printf "\n|---:|"; for (n = 1; n <= count; n++) printf "---:|"
-            printf "\n"
-            for (s = 1; s <= widths; s++) {
-                printf "| %d |", sizes[s]
-                for (n = 1; n <= count; n++) {
-                    middle = of(messages, names[n], sizes[s]); least = list[1]; most = list[rounds]
-                    for (i = 1; i <= rounds; i++)
-                        share[names[n], sizes[s], i] = messages[names[n], sizes[s], i] / messages[baseline, sizes[s], i]
-                    printf " %s (%s .. %s) %.0f %% |", rate(middle), rate(least), rate(most), of(share, names[n], sizes[s]) * 100
-                }
-                printf "\n"
-            }
-            printf "\nGigabytes a second of payload.\n\n| bytes |"
-            for (n = 1; n <= count; n++) printf " %s |", names[n]
-            printf "\n|---:|"; for (n = 1; n <= count; n++) printf "---:|"
-            printf "\n"
-            for (s = 1; s <= widths; s++) {
-                printf "| %d |", sizes[s]
-                for (n = 1; n <= count; n++) printf " %.2f |", of(bytes, names[n], sizes[s]) / 1e9
-                printf "\n"
-            }
-            printf "\nSleeps a million messages, both sides, all sizes.\n\n|"
-            for (n = 1; n <= count; n++) printf " %s |", names[n]
-            printf "\n|"; for (n = 1; n <= count; n++) printf "---:|"
-            printf "\n|"; for (n = 1; n <= count; n++) printf " %.1f |", slept[names[n]] / moved[names[n]] * 1e6
-            printf "\n"
-        }'
+# What a report of later needs to know.
+note_circumstances() {
+    local text
+    printf -v text 'One measurement of throughput takes %s s.' "$seconds"
+    ((!quick)) || text+=' **A quick run: for a first look only.**'
+    ((!realtime)) || text+=' With a realtime priority (but for contention, ZeroMQ, nng, Redis and Python), on a machine on which others were at work.'
+    printf '%s\n' "$text" >"$results/mode"
+    printf '%s\n' "$best_line_ns" >"$results/best_line_ns"
+    describe_machine >"$results/machine"
 }
 
-# Coming, going and waiting, as tables.
-tabulate_rest() {
-    printf '\nMicroseconds.\n\n'
-    "$build/bench/attach" | markdown || die 1 "attach failed"
-    ((idle_seconds)) || return 0
-    printf '\nA consumer that waits on an empty queue.\n\n'
-    "$build/bench/idle" "$idle_seconds" | markdown || die 1 "idle failed"
-}
-
-# CSV with column names to Markdown.
-markdown() {
-    awk -F, '{ n = NF; gsub(/,/, " | "); print "| " $0 " |" }
-        NR == 1 { printf "|"; for (i = 1; i <= n; i++) printf "---|"; print "" }'
+publish_results() {
+    local failed="publishing into $bench failed"
+    [[ -d $results/$plot_folder ]] || die 1 "$failed: there are no plots (install gnuplot-nox)"
+    mkdir -p "$bench/$plot_folder" || die 1 "$failed"
+    cp -- "$results/RESULTS.md" "$bench/RESULTS.md" || die 1 "$failed"
+    cp -- "$results/summary.csv" "$bench/results.csv" || die 1 "$failed"
+    cp -- "$results/$plot_folder/"*.svg "$bench/$plot_folder/" || die 1 "$failed"
+    printf 'bench.sh: published in %s\n' "$bench/RESULTS.md" >&2
 }
 
 # shellcheck disable=SC2317 # by the trap
 clean_up() {
+    local pid number
+    for pid in $(jobs -p); do
+        kill -TERM "$pid" 2>/dev/null
+    done
+    wait
+    for number in death $(seq "$queue_count"); do
+        "$build/monitor" remove --force "bench.$$.$number" >/dev/null 2>&1
+    done
     [[ ! $scratch ]] || rm -rf -- "$scratch"
 }
 
 main() {
     read_options "$@"
-    check_programs
-    set -o pipefail
     scratch=$(mktemp -d) || exit 1
     trap clean_up EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
-    measure >"$scratch/all" || exit
-    {
-        echo round,contender,bytes,messages,seconds,messages_per_s,bytes_per_s,producer_sleeps,consumer_sleeps
-        cat "$scratch/all"
-    } >"$scratch/csv"
-    if [[ $csv == - ]]; then
-        cat "$scratch/csv"
-        return
+    if ((!report_only)); then
+        check_programs
+        start_results
+        find_contenders
+        find_best_line
+        measure_rounds
+        note_circumstances
     fi
-    [[ ! $csv ]] || cp -- "$scratch/csv" "$csv" || exit 1
-    tabulate <"$scratch/all" && tabulate_rest
+    [[ -s $results/results.csv ]] || die 1 "$results/results.csv: is missing (run without --report-only)"
+    read -r best_line_ns <"$results/best_line_ns"
+    summarise
+    draw_plots
+    write_report
+    printf 'bench.sh: results are in %s\n' "$results/RESULTS.md" >&2
+    ((!publish)) || publish_results
+    if grep -q '^[^,]*,[^,]*,[^,]*,[^,]*,FAILED,' "$results/problems.csv"; then
+        die 1 "something FAILED: see the end of $results/RESULTS.md"
+    fi
 }
 
 main "$@"

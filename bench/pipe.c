@@ -3,43 +3,29 @@
 /* For scale: a pipe, with one write and one read a message, which is what keeps messages apart without framing. */
 
 #include <errno.h>
-#include <stdlib.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <unistd.h>
 
-#include "bench/support/harness.h"
+#include "bench/support/ends.h"
 
-static int ends[2];
-static unsigned char *buffer;
-
-static int prepare(size_t size)
+static int prepare(struct channel *channel)
 {
-    (void)size;
-    return pipe(ends) == 0 ? 0 : -errno;
-}
-
-static int open_consumer(size_t size)
-{
-    buffer = malloc(size);
-    (void)close(ends[1]);
-    return buffer != NULL ? 0 : -ENOMEM;
-}
-
-static int open_producer(size_t size)
-{
-    (void)size;
-    (void)close(ends[0]);
+    const struct plan *plan = channel->plan;
+    struct ends_channel *mine = ends_of(channel);
+    if (plan->producers + plan->consumers > 2 && plan->size > PIPE_BUF)
+        return bench_cannot("several write more than a pipe keeps together");
+    if (pipe(mine->ends) != 0)
+        return -errno;
+    if (plan->bounded && fcntl(mine->ends[SENDING], F_SETPIPE_SZ, (int)plan->capacity_bytes) < 0)
+        return -errno;
     return 0;
 }
 
-static void close_consumer(void)
-{
-    free(buffer);
-}
-
-static int write_all(const unsigned char *data, size_t size)
+static int write_all(int fd, const unsigned char *data, size_t size)
 {
     while (size > 0) {
-        const ssize_t written = write(ends[1], data, size);
+        const ssize_t written = write(fd, data, size);
         if (written < 0)
             return -errno;
         data += written;
@@ -48,10 +34,10 @@ static int write_all(const unsigned char *data, size_t size)
     return 0;
 }
 
-static int read_all(unsigned char *data, size_t size)
+static int read_all(int fd, unsigned char *data, size_t size)
 {
     while (size > 0) {
-        const ssize_t got = read(ends[0], data, size);
+        const ssize_t got = read(fd, data, size);
         if (got <= 0)
             return got < 0 ? -errno : -EPIPE;
         data += got;
@@ -60,20 +46,23 @@ static int read_all(unsigned char *data, size_t size)
     return 0;
 }
 
-static int produce(struct source *source, uint64_t count)
+static int send_each(struct channel *channel, struct source *source, uint64_t count)
 {
+    const int fd = ends_of(channel)->ends[SENDING];
     int error = 0;
     for (uint64_t i = 0; error == 0 && i < count; i++)
-        error = write_all(source_take(source), source->size);
+        error = write_all(fd, source_take(source), source->size);
     return error;
 }
 
-static int consume(struct checker *checker, uint64_t count)
+static int receive_each(struct channel *channel, struct checker *checker, uint64_t count)
 {
+    const struct ends_channel *mine = ends_of(channel);
     int error = 0;
     for (uint64_t i = 0; error == 0 && i < count; i++) {
-        error = read_all(buffer, checker->size);
-        checker_take(checker, buffer, checker->size);
+        error = read_all(mine->ends[RECEIVING], mine->buffer, checker->size);
+        if (error == 0)
+            checker_take(checker, mine->buffer, checker->size);
     }
     return error;
 }
@@ -82,12 +71,14 @@ int main(int argc, char **argv)
 {
     static const struct contender contender = {
         .name = "pipe",
+        .loads = LOAD_STREAM | LOAD_ROUND_TRIP | LOAD_MANY,
+        .channel_bytes = sizeof(struct ends_channel),
         .prepare = prepare,
-        .open_producer = open_producer,
-        .open_consumer = open_consumer,
-        .produce = produce,
-        .consume = consume,
-        .close_consumer = close_consumer,
+        .open_sender = ends_open_sender,
+        .open_receiver = ends_open_receiver,
+        .send = send_each,
+        .receive = receive_each,
+        .close_receiver = ends_close_receiver,
     };
     return bench_run(argc, argv, &contender);
 }

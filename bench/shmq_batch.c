@@ -6,8 +6,9 @@
 
 #define BATCH 256
 
-static int produce(struct source *source, uint64_t count)
+static int produce(struct channel *channel, struct source *source, uint64_t count)
 {
+    struct shmq *queue = queue_of(channel)->queue;
     int error = 0;
     while (error == 0 && count > 0) {
         const struct iovec *messages;
@@ -18,9 +19,10 @@ static int produce(struct source *source, uint64_t count)
     return error;
 }
 
-static int consume(struct checker *checker, uint64_t count)
+static int consume(struct channel *channel, struct checker *checker, uint64_t count)
 {
     static struct shmq_message messages[BATCH];
+    struct shmq *queue = queue_of(channel)->queue;
     int error = 0;
     while (error == 0 && count > 0) {
         size_t taken;

@@ -26,10 +26,10 @@ static int refuse_membarrier(void)
     return 0;
 }
 
-static int prepare(size_t size)
+static int prepare(struct channel *channel)
 {
     const int error = refuse_membarrier();
-    return error != 0 ? error : queue_prepare(size);
+    return error != 0 ? error : queue_prepare(channel);
 }
 
 int main(int argc, char **argv)

@@ -4,8 +4,9 @@
 
 #include "bench/support/queue.h"
 
-static int produce(struct source *source, uint64_t count)
+static int produce(struct channel *channel, struct source *source, uint64_t count)
 {
+    struct shmq *queue = queue_of(channel)->queue;
     int error = 0;
     for (uint64_t i = 0; error == 0 && i < count; i++) {
         void *payload;

@@ -26,17 +26,27 @@ try() { # ARGUMENT...
     timeout 120 "$run_sh" -Q "$queue" "$@"
 }
 
-# Pids of a program on this queue.
+# Pids of the children that are such a program.
 pids() { # PROGRAM
-    pgrep -f -- "$build/$1 --queue $queue( |\$)"
+    local pid name list='' found=1
+    read -r list 2>/dev/null <"/proc/$run_pid/task/$run_pid/children"
+    for pid in $list; do
+        name=
+        read -r name 2>/dev/null <"/proc/$pid/comm"
+        [[ $name == "$1" ]] || continue
+        printf '%s\n' "$pid"
+        found=0
+    done
+    return $found
 }
 
 all_run() { # PRODUCERS CONSUMERS
     (($(pids producer | wc -l) == $1 && $(pids consumer | wc -l) == $2))
 }
 
+# Also after its own death.
 no_child_left() {
-    ! pids producer && ! pids consumer
+    ! pgrep -f -- "$build/(producer|consumer) --queue $queue( |\$)"
 } >/dev/null
 
 got_lines() { # FILE COUNT
@@ -198,7 +208,7 @@ done
 # ------------------------------------------------------------------ restarts
 
 new_queue_and_output
-run -p 2 -c 3 --rate 40000 --max-restarts 1000 --input "$scratch/numbers" --output "$scratch/output"
+run -p 2 -c 3 --rate 30000 --max-restarts 1000 --input "$scratch/numbers" --output "$scratch/output"
 kills=0
 while ((kills < 12)); do
     mapfile -t running < <(pids producer; pids consumer)
@@ -219,7 +229,7 @@ finish_run 'a producer that cannot know where it was is not restarted: 137' 137
 check_match 'and this is said' 'producer.1 .* not restarted' "$scratch/run.log"
 
 new_queue_and_output
-run -c 2 --rate 100000 --input "$scratch/numbers" --output "$scratch/output"
+run -c 2 --rate 50000 --input "$scratch/numbers" --output "$scratch/output"
 wait_until 10 has_attached producers 1
 kill -TERM "$(pids producer)"
 finish_run 'a producer that somebody else ends goes on' 0

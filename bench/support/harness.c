@@ -1,55 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench/support/harness.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/support/load.h"
 #include "common/shmq.h"
 
-#define WARM_UP_MESSAGES 300000u
-#define WARM_UP_BYTES (32u << 20)
-#define WARM_UPS 2u /* the first touches every page for the first time, the second tells the pace */
-#define DEADLINE_S 120
-
-enum side { PRODUCER, CONSUMER, SIDES };
-static const char *const side_names[SIDES] = {"producer", "consumer"};
-
-struct arguments {
-    size_t size;
-    uint64_t messages; /* 0: as many as the time allows, by what the warm-up took */
-    double seconds;
-    int cpus[SIDES];
-    bool header;
-};
-
-/* Shared by the two. */
-struct board {
-    _Atomic uint32_t arrived;
-    _Alignas(128) int64_t started_ns; /* written by the producer */
-    int64_t sleeps[SIDES];
-    _Alignas(128) int64_t ended_ns; /* written by the consumer */
-    uint64_t messages;              /* of the measured round; both write the same */
-};
+#define EXIT_USAGE 2
+#define EXIT_CANNOT 77
 
 int64_t bench_now_ns(void)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+void bench_sleep_ns(int64_t ns)
+{
+    const struct timespec time = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+    (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
 }
 
 int bench_pin(int cpu)
@@ -66,206 +45,143 @@ int bench_failed(const char *what, int error)
     return 1;
 }
 
-/* Both come here before either goes on. */
-static void meet(struct board *board, uint32_t meeting)
+int bench_cannot(const char *why)
 {
-    atomic_fetch_add(&board->arrived, 1);
-    while (atomic_load_explicit(&board->arrived, memory_order_acquire) < meeting * SIDES)
-        bench_relax();
+    (void)fprintf(stderr, "%s: cannot: %s\n", program_invocation_short_name, why);
+    return RUN_CANNOT;
 }
 
-static uint64_t warm_up_count(size_t size)
+int run_status(const char *what, int error)
 {
-    const uint64_t by_bytes = WARM_UP_BYTES / size + 1;
-    return by_bytes < WARM_UP_MESSAGES ? by_bytes : WARM_UP_MESSAGES;
-}
-
-/* As many as the last warm-up lets expect to take the time asked for. */
-static uint64_t measured_count(const struct arguments *arguments, const struct board *board)
-{
-    if (arguments->messages != 0)
-        return arguments->messages;
-    const double warm_s = (double)(board->ended_ns - board->started_ns) / 1e9;
-    const double count = (double)warm_up_count(arguments->size) / warm_s * arguments->seconds;
-    return count < 1 ? 1 : (uint64_t)count;
-}
-
-static int64_t sleeps_so_far(void)
-{
-    struct rusage usage;
-    return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_nvcsw : 0;
-}
-
-/* One of the two processes. */
-struct party {
-    const struct contender *contender;
-    struct board *board;
-    enum side side;
-    size_t size;
-    struct source source;   /* the producer's */
-    struct checker checker; /* the consumer's */
-};
-
-/* Sends or receives so many messages, from the producer's first to the consumer's last by the clock. */
-static int move_messages(struct party *party, uint64_t count)
-{
-    if (party->side == PRODUCER) {
-        party->board->started_ns = bench_now_ns();
-        return party->contender->produce(&party->source, count);
-    }
-    const int error = party->contender->consume(&party->checker, count);
-    party->board->ended_ns = bench_now_ns();
-    return error;
-}
-
-static int run_rounds(struct party *party, const struct arguments *arguments)
-{
-    struct board *board = party->board;
-    uint32_t meeting = 0;
-    for (uint32_t i = 0; i < WARM_UPS; i++) {
-        meet(board, ++meeting);
-        const int error = move_messages(party, warm_up_count(party->size));
-        if (error != 0)
-            return error;
-    }
-    meet(board, ++meeting);
-    const uint64_t count = measured_count(arguments, board);
-    meet(board, ++meeting);
-    const int64_t sleeps_before = sleeps_so_far();
-    const int error = move_messages(party, count);
-    board->sleeps[party->side] = sleeps_so_far() - sleeps_before;
-    if (error != 0)
-        return error;
-    board->messages = count;
-    meet(board, ++meeting);
-    return 0;
-}
-
-static int check_all(const struct party *party)
-{
-    const uint64_t expected = WARM_UPS * warm_up_count(party->size) + party->board->messages;
-    if (party->checker.bad == 0 && party->checker.next == expected)
+    switch (error) {
+    case 0:
         return 0;
-    (void)fprintf(stderr, "%s: %" PRIu64 " of %" PRIu64 " messages are wrong\n", program_invocation_short_name,
-                  party->checker.bad, party->checker.next);
-    return -EBADMSG;
-}
-
-static int produce(struct party *party, const struct arguments *arguments)
-{
-    const struct contender *contender = party->contender;
-    int error = contender->open_producer != NULL ? contender->open_producer(party->size) : 0;
-    if (error == 0)
-        error = source_init(&party->source, party->size);
-    if (error == 0)
-        error = run_rounds(party, arguments);
-    if (error == 0 && contender->close_producer != NULL)
-        contender->close_producer();
-    return error;
-}
-
-static int consume(struct party *party, const struct arguments *arguments)
-{
-    const struct contender *contender = party->contender;
-    checker_init(&party->checker, party->size);
-    int error = contender->open_consumer != NULL ? contender->open_consumer(party->size) : 0;
-    if (error == 0)
-        error = run_rounds(party, arguments);
-    if (error == 0)
-        error = check_all(party);
-    if (error == 0 && contender->close_consumer != NULL)
-        contender->close_consumer();
-    return error;
-}
-
-/* ------------------------------------------------------------------ the two processes */
-
-static pid_t start(enum side side, const struct contender *contender, const struct arguments *arguments,
-                   struct board *board)
-{
-    const pid_t parent = getpid();
-    const pid_t pid = fork();
-    if (pid != 0)
-        return pid;
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent)
-        _exit(1);
-    int error = bench_pin(arguments->cpus[side]);
-    if (error != 0)
-        _exit(bench_failed("pinning to a processor (see --cpus)", error));
-    struct party party = {.contender = contender, .board = board, .side = side, .size = arguments->size};
-    error = side == PRODUCER ? produce(&party, arguments) : consume(&party, arguments);
-    _exit(error != 0 ? bench_failed(side_names[side], error) : 0);
-}
-
-static void kill_all(const pid_t pids[SIDES])
-{
-    for (int side = 0; side < SIDES; side++)
-        if (pids[side] > 0)
-            (void)kill(pids[side], SIGKILL);
-}
-
-/* Waits for both; if one fails, or takes too long, ends the other too. Return: 0; 1. */
-static int await(pid_t pids[SIDES], const sigset_t *child_ended)
-{
-    const struct timespec limit = {.tv_sec = DEADLINE_S};
-    int failed = pids[PRODUCER] < 0 || pids[CONSUMER] < 0;
-    int left = (pids[PRODUCER] > 0) + (pids[CONSUMER] > 0);
-    if (failed)
-        kill_all(pids);
-    while (left > 0) {
-        int status;
-        const pid_t pid = waitpid(-1, &status, WNOHANG);
-        if (pid > 0) {
-            left--;
-            pids[pid == pids[PRODUCER] ? PRODUCER : CONSUMER] = 0;
-            if (status == 0)
-                continue;
-        } else if (sigtimedwait(child_ended, NULL, &limit) >= 0 || errno == EINTR) {
-            continue;
-        } else {
-            (void)fprintf(stderr, "%s: not done after %d s\n", program_invocation_short_name, DEADLINE_S);
-        }
-        failed = 1;
-        kill_all(pids);
+    case RUN_CANNOT:
+        return EXIT_CANNOT;
+    case RUN_WRONG:
+        return 1;
+    default:
+        return bench_failed(what, error);
     }
+}
+
+uint64_t plan_messages(const struct plan *plan)
+{
+    const uint64_t each = (plan->size + 63) & ~UINT64_C(63);
+    return plan->capacity_bytes < each ? 1 : plan->capacity_bytes / each;
+}
+
+/* ------------------------------------------------------------------ a folder */
+
+static char folder[200];
+
+const char *bench_folder(void)
+{
+    const char *where = getenv("TMPDIR");
+    if (folder[0] != '\0')
+        return folder;
+    /* A socket's path has room for about a hundred characters. */
+    if (where == NULL || where[0] != '/' || strlen(where) > 60)
+        where = "/tmp";
+    (void)snprintf(folder, sizeof(folder), "%s/shmq-bench.XXXXXX", where);
+    if (mkdtemp(folder) == NULL)
+        folder[0] = '\0';
+    return folder[0] != '\0' ? folder : NULL;
+}
+
+void bench_folder_remove(void)
+{
+    DIR *files = folder[0] != '\0' ? opendir(folder) : NULL;
+    if (files == NULL)
+        return;
+    for (const struct dirent *file = readdir(files); file != NULL; file = readdir(files))
+        if (file->d_name[0] != '.')
+            (void)unlinkat(dirfd(files), file->d_name, 0);
+    (void)closedir(files);
+    (void)rmdir(folder);
+    folder[0] = '\0';
+}
+
+/* ------------------------------------------------------------------ running */
+
+static int prepare_channel(struct run *run, unsigned index)
+{
+    const struct contender *contender = run->contender;
+    const size_t bytes = contender->channel_bytes > 0 ? contender->channel_bytes : sizeof(struct channel);
+    struct channel *channel = aligned_alloc(128, (bytes + 127) & ~(size_t)127);
+    if (channel == NULL)
+        return -ENOMEM;
+    memset(channel, 0, bytes);
+    channel->plan = &run->arguments.plan;
+    channel->index = index;
+    run->channels[index] = channel;
+    return contender->prepare != NULL ? contender->prepare(channel) : 0;
+}
+
+static int run_load(struct run *run)
+{
+    switch (run->arguments.plan.load) {
+    case LOAD_ROUND_TRIP:
+        return round_trip_run(run);
+    case LOAD_MANY:
+        return many_run(run);
+    case LOAD_STREAM:
+    default:
+        return stream_run(run);
+    }
+}
+
+static int run_prepared(struct run *run)
+{
+    const unsigned channels = run->arguments.plan.load == LOAD_ROUND_TRIP ? 2 : 1;
+    int error = 0;
+    run->board = board_create();
+    if (run->board == NULL)
+        error = -errno;
+    for (unsigned i = 0; error == 0 && i < channels; i++)
+        error = prepare_channel(run, i);
+    const int failed = error != 0 ? run_status("preparing", error) : run_load(run);
+    for (unsigned i = 0; i < channels; i++)
+        if (run->channels[i] != NULL && run->contender->clean_up != NULL)
+            run->contender->clean_up(run->channels[i]);
+    bench_folder_remove();
     return failed;
 }
 
-static int run_both(const struct contender *contender, const struct arguments *arguments, struct board *board)
+static bool is_able(const struct contender *contender, const struct plan *plan)
 {
-    sigset_t child_ended;
-    (void)sigemptyset(&child_ended);
-    (void)sigaddset(&child_ended, SIGCHLD);
-    (void)sigprocmask(SIG_BLOCK, &child_ended, NULL);
-    pid_t pids[SIDES];
-    for (enum side side = PRODUCER; side < SIDES; side++)
-        pids[side] = start(side, contender, arguments, board);
-    return await(pids, &child_ended);
-}
-
-static int report(const struct contender *contender, const struct arguments *arguments, const struct board *board)
-{
-    const uint64_t count = board->messages;
-    const double seconds = (double)(board->ended_ns - board->started_ns) / 1e9;
-    const double rate = (double)count / seconds;
-    if (arguments->header)
-        (void)puts("contender,bytes,messages,seconds,messages_per_s,bytes_per_s,producer_sleeps,consumer_sleeps");
-    (void)printf("%s,%zu,%" PRIu64 ",%.6f,%.0f,%.0f,%" PRId64 ",%" PRId64 "\n", contender->name, arguments->size,
-                 count, seconds, rate, rate * (double)arguments->size, board->sleeps[PRODUCER],
-                 board->sleeps[CONSUMER]);
-    return fflush(stdout) == 0 ? 0 : bench_failed("writing to stdout", -errno);
+    if ((contender->loads & plan->load) == 0)
+        (void)bench_cannot("not this kind of load");
+    else if (plan->bounded && contender->unbounded)
+        (void)bench_cannot("it cannot be told how much to hold");
+    else
+        return true;
+    return false;
 }
 
 /* ------------------------------------------------------------------ arguments */
 
+static const char help[] =
+    "Usage: %s [OPTION...]\n"
+    "Moves messages from one process to another, checks every one, and writes a line of CSV.\n\n"
+    "  --load KIND       stream (one producer, one consumer), round-trip, or many (stream)\n"
+    "  --size BYTES      of a message: a multiple of 8, from 8 to 2097152 (64)\n"
+    "  --seconds S       how long it is to take, after a warm-up (0.3)\n"
+    "  --messages N      so many instead\n"
+    "  --pause US        of the round trip: microseconds between two (0)\n"
+    "  --histogram FILE  of the round trip: write nanoseconds,count there\n"
+    "  --shape PxC       of many: producers and consumers (2x2)\n"
+    "  --room N          no more than N messages under way\n"
+    "  --capacity BYTES  what may be under way, a message rounded up to 64 bytes (8388608)\n"
+    "  --lanes N         of a queue, all attached to, one busy\n"
+    "  --seats N         of a queue\n"
+    "  --cpus P,C        processors of producer and consumer (0,1; 0,0 where there is one)\n"
+    "  --header          write the names of the columns, too\n";
+
 static int usage(void)
 {
-    (void)fprintf(stderr,
-                  "usage: %s [--size BYTES] [--seconds S] [--messages N] [--cpus PRODUCER,CONSUMER] [--header]\n"
-                  "BYTES is a multiple of 8, from 8 to 2097152\n",
-                  program_invocation_short_name);
-    return 2;
+    (void)fprintf(stderr, "Try '%s --help'.\n", program_invocation_short_name);
+    return EXIT_USAGE;
 }
 
 static bool take_number(const char *text, uint64_t least, uint64_t most, uint64_t *value)
@@ -276,56 +192,161 @@ static bool take_number(const char *text, uint64_t least, uint64_t most, uint64_
     return errno == 0 && end != text && *end == '\0' && *text != '-' && *value >= least && *value <= most;
 }
 
-static bool take_argument(struct arguments *arguments, int code, const char *text)
+static bool take_unsigned(const char *text, unsigned most, unsigned *value)
 {
     uint64_t number;
+    const bool taken = take_number(text, 1, most, &number);
+    *value = (unsigned)number;
+    return taken;
+}
+
+static bool take_load(const char *text, enum load *load)
+{
+    static const struct {
+        const char *name;
+        enum load load;
+    } loads[] = {{"stream", LOAD_STREAM}, {"round-trip", LOAD_ROUND_TRIP}, {"many", LOAD_MANY}};
+    for (size_t i = 0; i < sizeof(loads) / sizeof(loads[0]); i++)
+        if (strcmp(text, loads[i].name) == 0) {
+            *load = loads[i].load;
+            return true;
+        }
+    return false;
+}
+
+static bool take_pair(const char *text, const char *format, int least, int most, int pair[2])
+{
     char rest;
+    return sscanf(text, format, &pair[0], &pair[1], &rest) == 2 && pair[0] >= least && pair[0] <= most &&
+           pair[1] >= least && pair[1] <= most;
+}
+
+static bool take_shape(const char *text, struct plan *plan)
+{
+    int pair[2];
+    if (!take_pair(text, "%dx%d%c", 1, 64, pair))
+        return false;
+    plan->producers = (unsigned)pair[0];
+    plan->consumers = (unsigned)pair[1];
+    return true;
+}
+
+static bool take_seconds(const char *text, double *seconds)
+{
+    char rest;
+    return sscanf(text, "%lf%c", seconds, &rest) == 1 && *seconds > 0 && *seconds <= 30;
+}
+
+static bool take_plan(struct plan *plan, int code, const char *text)
+{
+    uint64_t number = 0;
     switch (code) {
+    case 'l':
+        return take_load(text, &plan->load);
     case 's':
         if (!take_number(text, 8, 2097152, &number) || number % 8 != 0)
             return false;
-        arguments->size = number;
+        plan->size = number;
         return true;
-    case 't':
-        return sscanf(text, "%lf%c", &arguments->seconds, &rest) == 1 && arguments->seconds > 0 &&
-               arguments->seconds < DEADLINE_S / 2.0;
-    case 'n':
-        return take_number(text, 1, UINT64_MAX / 2, &arguments->messages);
-    case 'c':
-        return sscanf(text, "%d,%d%c", &arguments->cpus[PRODUCER], &arguments->cpus[CONSUMER], &rest) == 2 &&
-               arguments->cpus[PRODUCER] >= 0 && arguments->cpus[PRODUCER] < CPU_SETSIZE &&
-               arguments->cpus[CONSUMER] >= 0 && arguments->cpus[CONSUMER] < CPU_SETSIZE;
-    case 'h':
-        arguments->header = true;
-        return true;
+    case 'p':
+        return take_shape(text, plan);
+    case 'C':
+        return take_number(text, 4096, UINT64_C(1) << 36, &plan->capacity_bytes);
+    case 'L':
+        return take_unsigned(text, SHMQ_LANES_MAX, &plan->lanes);
+    case 'S':
+        return take_unsigned(text, SHMQ_SEATS_MAX, &plan->seats);
     default:
         return false;
     }
 }
 
-int bench_run(int argc, char **argv, const struct contender *contender)
+static bool take_argument(struct arguments *arguments, int code, const char *text)
+{
+    uint64_t number;
+    switch (code) {
+    case 't':
+        return take_seconds(text, &arguments->seconds);
+    case 'n':
+        return take_number(text, 1, UINT64_C(1) << PAYLOAD_PRODUCER_SHIFT, &arguments->messages);
+    case 'u':
+        if (!take_number(text, 0, 10000000, &number))
+            return false;
+        arguments->pause_ns = (int64_t)number * 1000;
+        return true;
+    case 'g':
+        arguments->histogram = text;
+        return true;
+    case 'c':
+        return take_pair(text, "%d,%d%c", 0, CPU_SETSIZE - 1, arguments->cpus);
+    case 'r':
+        arguments->plan.bounded = true;
+        return take_number(text, 1, 1 << 20, &arguments->plan.capacity_bytes);
+    case 'h':
+        arguments->header = true;
+        return true;
+    default:
+        return take_plan(&arguments->plan, code, text);
+    }
+}
+
+/* Return: -1 to go on; an exit status. */
+static int take_arguments(struct arguments *arguments, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"size", required_argument, NULL, 's'},     {"seconds", required_argument, NULL, 't'},
-        {"messages", required_argument, NULL, 'n'}, {"cpus", required_argument, NULL, 'c'},
-        {"header", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
+        {"load", required_argument, NULL, 'l'},
+        {"size", required_argument, NULL, 's'},
+        {"seconds", required_argument, NULL, 't'},
+        {"messages", required_argument, NULL, 'n'},
+        {"pause", required_argument, NULL, 'u'},
+        {"histogram", required_argument, NULL, 'g'},
+        {"shape", required_argument, NULL, 'p'},
+        {"room", required_argument, NULL, 'r'},
+        {"capacity", required_argument, NULL, 'C'},
+        {"lanes", required_argument, NULL, 'L'},
+        {"seats", required_argument, NULL, 'S'},
+        {"cpus", required_argument, NULL, 'c'},
+        {"header", no_argument, NULL, 'h'},
+        {"help", no_argument, NULL, '?'},
+        {NULL, 0, NULL, 0},
     };
-    struct arguments arguments = {.size = 64, .seconds = 0.3, .cpus = {0, 1}};
     int code;
-    while ((code = getopt_long(argc, argv, "", options, NULL)) != -1)
-        if (!take_argument(&arguments, code, optarg))
+    opterr = 0;
+    while ((code = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (code == '?' && strcmp(argv[optind - 1], "--help") == 0) {
+            (void)printf(help, program_invocation_short_name);
+            return run_reported();
+        }
+        if (!take_argument(arguments, code, optarg)) {
+            (void)fprintf(stderr, "%s: %s: not understood\n", program_invocation_short_name, argv[optind - 1]);
             return usage();
+        }
+    }
     if (optind != argc)
         return usage();
+    struct plan *plan = &arguments->plan;
+    if (plan->bounded)
+        plan->capacity_bytes *= (plan->size + 63) & ~UINT64_C(63);
+    return -1;
+}
 
-    struct board *board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (board == MAP_FAILED)
-        return bench_failed("memory", -errno);
-    int error = contender->prepare != NULL ? contender->prepare(arguments.size) : 0;
-    if (error != 0)
-        return bench_failed("preparing", error);
-    const int failed = run_both(contender, &arguments, board);
-    if (contender->clean_up != NULL)
-        contender->clean_up();
-    return failed != 0 ? failed : report(contender, &arguments, board);
+int bench_run(int argc, char **argv, const struct contender *contender)
+{
+    const int last_cpu = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 1 : 0;
+    struct run run = {
+        .contender = contender,
+        .arguments = {.seconds = 0.3,
+                      .cpus = {0, last_cpu},
+                      .plan = {.load = LOAD_STREAM,
+                               .size = 64,
+                               .capacity_bytes = PLAN_CAPACITY_BYTES,
+                               .producers = 2,
+                               .consumers = 2}},
+    };
+    const int status = take_arguments(&run.arguments, argc, argv);
+    if (status >= 0)
+        return status;
+    if (run.arguments.plan.load != LOAD_MANY)
+        run.arguments.plan.producers = run.arguments.plan.consumers = 1;
+    return is_able(contender, &run.arguments.plan) ? run_prepared(&run) : EXIT_CANNOT;
 }

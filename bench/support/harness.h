@@ -2,6 +2,7 @@
 #ifndef BENCH_HARNESS_H
 #define BENCH_HARNESS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,40 +11,84 @@
 /*
  * One contender: a way to bring messages from one process to another. Each is a program of its own, so that one
  * that needs a library of its own needs nothing of the others; bench/bench.sh runs them in turn and compares.
+ * `NAME --help` lists the options. Output: one CSV line on stdout.
+ * Exit status: 0; 1 if anything failed, or a message was lost, doubled, out of order or wrong; 2 usage; 77 this
+ * contender cannot do what was asked for.
  *
- *   NAME [--size BYTES] [--seconds S] [--messages N] [--cpus PRODUCER,CONSUMER] [--header]
- *
- * The harness forks producer and consumer, pins them, lets them get ready, has them warm up (every page of the
- * ring touched twice), and measures from the producer's first message to the consumer's last.
- * Output: one CSV line on stdout. Exit status: 0; 1 if anything failed, or a message was wrong; 2 usage.
+ *   stream       one producer, one consumer, as fast as they can
+ *   round-trip   a message goes over and comes back, over two channels
+ *   many         several producers and consumers share a channel
  */
+enum load { LOAD_STREAM = 1, LOAD_ROUND_TRIP = 2, LOAD_MANY = 4 };
+
+#define PLAN_CAPACITY_BYTES (UINT64_C(8) << 20)
+
+/* What is to be done. */
+struct plan {
+    enum load load;
+    size_t size;             /* bytes of a message */
+    uint64_t capacity_bytes; /* what may be under way in a channel, each message rounded up to 64 bytes */
+    bool bounded;            /* the capacity is what is measured: no more than that, nearly */
+    unsigned producers;
+    unsigned consumers;
+    unsigned lanes; /* of a queue of this project's; 0: default; all are in use */
+    unsigned seats; /* of it; 0: default */
+};
+
+/* How many messages the capacity is; at least 1. */
+uint64_t plan_messages(const struct plan *plan);
+
+/* One way from producers to consumers; a round trip has two. A contender's own struct begins with it. */
+struct channel {
+    const struct plan *plan;
+    unsigned index;
+};
+
 struct contender {
     const char *name;
-    /* Before the fork; what is made here is shared by both. */
-    int (*prepare)(size_t size);
-    /* In the one process and in the other. */
-    int (*open_producer)(size_t size);
-    int (*open_consumer)(size_t size);
+    unsigned loads;       /* those of enum load that it can do */
+    bool unbounded;       /* it cannot be told how much to hold */
+    size_t channel_bytes; /* of its own struct; zeroed. 0: struct channel */
+    /* In the parent, before the forks: what is made here is shared by all. */
+    int (*prepare)(struct channel *channel);
+    /* In the process that sends, or receives, with its number among its like. */
+    int (*open_sender)(struct channel *channel, unsigned number);
+    int (*open_receiver)(struct channel *channel, unsigned number);
     /* Called several times: sends, or receives, the next @count messages. */
-    int (*produce)(struct source *source, uint64_t count);
-    int (*consume)(struct checker *checker, uint64_t count);
-    void (*close_producer)(void);
-    void (*close_consumer)(void);
-    /* After both have ended, however they did. */
-    void (*clean_up)(void);
+    int (*send)(struct channel *channel, struct source *source, uint64_t count);
+    int (*receive)(struct channel *channel, struct checker *checker, uint64_t count);
+    /* Both by turns, in one process: for a contender that is a limit, not a way between processes. */
+    int (*alone)(struct channel *channel, struct source *source, struct checker *checker, uint64_t count);
+    void (*close_sender)(struct channel *channel);
+    void (*close_receiver)(struct channel *channel);
+    /* In the parent, after all have ended, however they did. */
+    void (*clean_up)(struct channel *channel);
 };
-/* Each function is optional but produce and consume; the int ones return 0 or a negative errno. */
+/*
+ * Each function is optional but send and receive (or alone); the int ones return 0, a negative errno, or what
+ * bench_cannot returns.
+ */
 
 int bench_run(int argc, char **argv, const struct contender *contender);
 
+/* Says on stderr why the contender cannot do this. Return: for prepare and the open ones to return. */
+int bench_cannot(const char *why);
+
 /* The monotonic clock in nanoseconds. */
 int64_t bench_now_ns(void);
+
+void bench_sleep_ns(int64_t ns);
 
 /* Runs this thread on one processor only. Return: 0; negative errno. */
 int bench_pin(int cpu);
 
 /* "PROGRAM: WHAT: why" on stderr. Return: 1, for main to return. */
 int bench_failed(const char *what, int error);
+
+/* A folder for sockets and the like, of this process and its children. Return: NULL if it cannot be made. */
+const char *bench_folder(void);
+/* Takes it away, with the files in it. */
+void bench_folder_remove(void);
 
 static inline void bench_relax(void)
 {

@@ -17,10 +17,10 @@ const uint64_t payload_pattern[PAYLOAD_CELL_WORDS] = {
 
 /* The block is one lap of the sender's buffer: small enough to stay in the first-level cache where messages are.
  */
-int source_init(struct source *source, size_t size)
+int source_init(struct source *source, size_t size, unsigned producer)
 {
     const size_t fits = SOURCE_BYTES / size;
-    *source = (struct source){.size = size};
+    *source = (struct source){.size = size, .next = (uint64_t)producer << PAYLOAD_PRODUCER_SHIFT};
     source->room = fits < 1 ? 1 : fits < SOURCE_MESSAGES ? (uint32_t)fits : SOURCE_MESSAGES;
     source->taken = source->room;
     source->bytes = aligned_alloc(64, (size * source->room + 63) & ~(size_t)63);
@@ -45,11 +45,28 @@ void source_refill(struct source *source)
     source->taken = 0;
 }
 
-void checker_init(struct checker *checker, size_t size)
+void checker_init(struct checker *checker, size_t size, struct tally *tallies, unsigned producers)
 {
-    *checker = (struct checker){.size = size};
+    *checker = (struct checker){.size = size, .tallies = tallies, .producers = producers};
     const size_t words = size / sizeof(uint64_t);
     checker->cells = (words + PAYLOAD_CELL_WORDS - 1) / PAYLOAD_CELL_WORDS;
     for (size_t i = 0; i < words; i++)
         checker->sum += payload_word(0, i);
+}
+
+/* Of one producer, later messages come later; which of them come here, nobody knows beforehand. */
+void checker_tally(struct checker *checker, const void *data, size_t length)
+{
+    const uint64_t number = length == checker->size ? *(const uint64_t *)data : UINT64_MAX;
+    const uint64_t producer = number >> PAYLOAD_PRODUCER_SHIFT;
+    if (producer >= checker->producers) {
+        checker->bad++;
+        return;
+    }
+    struct tally *tally = &checker->tallies[producer];
+    checker->bad += number < tally->next || payload_sum(data, length) != checker->sum + checker->cells * number;
+    tally->next = number + 1;
+    tally->sum += number;
+    atomic_store_explicit(&tally->messages, atomic_load_explicit(&tally->messages, memory_order_relaxed) + 1,
+                          memory_order_release);
 }

@@ -2,6 +2,7 @@
 #ifndef BENCH_PAYLOAD_H
 #define BENCH_PAYLOAD_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,6 +17,9 @@
 #define PAYLOAD_CELL_WORDS 8
 /* A cell of message 0. */
 extern const uint64_t payload_pattern[PAYLOAD_CELL_WORDS];
+
+/* Which producer it was stands above the number of its message. */
+#define PAYLOAD_PRODUCER_SHIFT 40
 
 static inline uint64_t payload_word(uint64_t number, size_t index)
 {
@@ -68,6 +72,7 @@ struct source {
     unsigned char *bytes;
 };
 
+int source_init(struct source *source, size_t size, unsigned producer);
 void source_refill(struct source *source);
 
 static inline const void *source_take(struct source *source)
@@ -97,24 +102,38 @@ static inline uint64_t source_number(struct source *source)
 
 /* ------------------------------------------------------------------ the receiving side */
 
+/* What one consumer had of one producer, where there are several; in memory that the judge of them all sees. */
+struct tally {
+    _Atomic uint64_t messages;
+    uint64_t next; /* no number below it is to come any more */
+    uint64_t sum;  /* of the numbers */
+};
+
 struct checker {
     size_t size;
     uint64_t next;  /* number of the next message */
     uint64_t sum;   /* of a message 0 */
     uint64_t cells; /* words of a message that bear its number */
     uint64_t bad;   /* messages of wrong length, number or content */
+    struct tally *tallies;
+    unsigned producers;
 };
+
+/* @tallies  one for each of @producers; NULL: there is one, and all of its messages come here */
+void checker_init(struct checker *checker, size_t size, struct tally *tallies, unsigned producers);
+void checker_tally(struct checker *checker, const void *data, size_t length);
 
 /* Reads all of a message. A wrong one is counted: the loop being measured has no other way out. */
 static inline void checker_take(struct checker *checker, const void *data, size_t length)
 {
+    if (__builtin_expect(checker->tallies != NULL, 0)) {
+        checker_tally(checker, data, length);
+        return;
+    }
     const bool right = length == checker->size && *(const uint64_t *)data == checker->next &&
                        payload_sum(data, length) == checker->sum + checker->cells * checker->next;
     checker->bad += !right;
     checker->next++;
 }
-
-int source_init(struct source *source, size_t size);
-void checker_init(struct checker *checker, size_t size);
 
 #endif

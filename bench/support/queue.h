@@ -5,34 +5,42 @@
 #include "bench/support/harness.h"
 #include "common/shmq.h"
 
-/* What the contenders of this project's own library have in common: a queue of all defaults, and ways to use it.
- */
+/* What the contenders of this project's own library have in common: a queue of all defaults, unless the plan says
+ * otherwise, and ways to use it. */
+
+struct queue_channel {
+    struct channel channel;
+    char name[SHMQ_NAME_MAX + 1];
+    struct shmq *queue;       /* the open handle of this process's side */
+    unsigned char *buffer;    /* the consumer's own, of one message */
+    struct shmq **bystanders; /* in the parent: producers that put nothing */
+};
+
+static inline struct queue_channel *queue_of(struct channel *channel)
+{
+    return (struct queue_channel *)channel;
+}
 
 /* Names the queue after this process and makes it. */
-int queue_prepare(size_t size);
-const char *queue_name(void);
-int queue_open_producer(size_t size);
-int queue_open_consumer(size_t size);
-void queue_close_producer(void);
-void queue_close_consumer(void);
-void queue_clean_up(void);
-
-/* The open handle. */
-extern struct shmq *queue;
-/* The consumer's own buffer, of one message. */
-extern unsigned char *queue_buffer;
+int queue_prepare(struct channel *channel);
+int queue_open_producer(struct channel *channel, unsigned number);
+int queue_open_consumer(struct channel *channel, unsigned number);
+void queue_close_producer(struct channel *channel);
+void queue_close_consumer(struct channel *channel);
+void queue_clean_up(struct channel *channel);
 
 /* One message a call, copied in, copied out. */
-int queue_put_each(struct source *source, uint64_t count);
-int queue_get_each(struct checker *checker, uint64_t count);
+int queue_put_each(struct channel *channel, struct source *source, uint64_t count);
+int queue_get_each(struct channel *channel, struct checker *checker, uint64_t count);
 /* One message a call, in place. */
-int queue_lease_each(struct checker *checker, uint64_t count);
+int queue_lease_each(struct channel *channel, struct checker *checker, uint64_t count);
 
-#define QUEUE_CONTENDER(title, make_ready, send, receive)                                                         \
+#define QUEUE_CONTENDER(title, make_ready, put, get)                                                              \
     {                                                                                                             \
-        .name = (title), .prepare = (make_ready), .open_producer = queue_open_producer,                           \
-        .open_consumer = queue_open_consumer, .produce = (send), .consume = (receive),                            \
-        .close_producer = queue_close_producer, .close_consumer = queue_close_consumer,                           \
+        .name = (title), .loads = LOAD_STREAM | LOAD_ROUND_TRIP | LOAD_MANY,                                      \
+        .channel_bytes = sizeof(struct queue_channel), .prepare = (make_ready),                                   \
+        .open_sender = queue_open_producer, .open_receiver = queue_open_consumer, .send = (put),                  \
+        .receive = (get), .close_sender = queue_close_producer, .close_receiver = queue_close_consumer,           \
         .clean_up = queue_clean_up                                                                                \
     }
 

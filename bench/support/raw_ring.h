@@ -6,20 +6,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bench/support/harness.h"
+
 /*
  * A ring between one producer and one consumer with nothing around it. Cells, capacity and alignment are those of
  * a lane; a word of description a message. Nothing is there for the case that a process dies, sleeps, or has
  * company.
  */
 
-#define RAW_CAPACITY_BYTES (UINT64_C(8) << 20)
 #define RAW_CELL_BYTES UINT64_C(64)
-#define RAW_CELLS (RAW_CAPACITY_BYTES / RAW_CELL_BYTES)
 
 struct raw_ring {
     _Alignas(128) _Atomic uint64_t tail; /* written by the producer */
     _Alignas(128) _Atomic uint64_t head; /* written by the consumer */
-    _Alignas(128) uint64_t lengths[RAW_CELLS];
+    _Alignas(128) uint64_t lengths[];    /* one for each cell */
 };
 
 /* What one side knows without looking at the other. */
@@ -28,25 +28,63 @@ struct raw_side {
     uint64_t other; /* the other side's index, as last seen */
 };
 
-extern struct raw_ring *raw_ring;
-extern unsigned char *raw_arena; /* mapped twice in a row */
+struct raw_channel {
+    struct channel channel;
+    struct raw_ring *ring;
+    unsigned char *arena; /* mapped twice in a row */
+    uint64_t cells;       /* a power of two */
+    struct raw_side side; /* of this process */
+};
+
+static inline struct raw_channel *raw_of(struct channel *channel)
+{
+    return (struct raw_channel *)channel;
+}
 
 /* Makes both. Return: 0; negative errno. */
-int raw_ring_prepare(size_t size);
+int raw_prepare(struct channel *channel);
 
 static inline uint64_t raw_cells_for(uint64_t length)
 {
     return (length + RAW_CELL_BYTES - 1) / RAW_CELL_BYTES;
 }
 
-static inline uint64_t raw_index(uint64_t position)
+static inline uint64_t raw_index(const struct raw_channel *raw, uint64_t position)
 {
-    return position & (RAW_CELLS - 1);
+    return position & (raw->cells - 1);
 }
 
-static inline unsigned char *raw_payload(uint64_t position)
+static inline unsigned char *raw_payload(const struct raw_channel *raw, uint64_t position)
 {
-    return raw_arena + raw_index(position) * RAW_CELL_BYTES;
+    return raw->arena + raw_index(raw, position) * RAW_CELL_BYTES;
 }
+
+/* Waits until there is room for so many cells. */
+static inline void raw_await_room(const struct raw_channel *raw, struct raw_side *side, uint64_t cells)
+{
+    while (side->next + cells - side->other > raw->cells) {
+        side->other = atomic_load_explicit(&raw->ring->head, memory_order_acquire);
+        if (side->next + cells - side->other > raw->cells)
+            bench_relax();
+    }
+}
+
+/* One message a store. */
+int raw_send_each(struct channel *channel, struct source *source, uint64_t count);
+int raw_receive_each(struct channel *channel, struct checker *checker, uint64_t count);
+
+/* With what is known to help: see raw_tuned.c. */
+int raw_receive_gathered(struct channel *channel, struct checker *checker, uint64_t count);
+
+/* The cells after which one side tells the other, and those for which it waits a moment. */
+struct raw_portions {
+    uint64_t told;
+    uint64_t gathered;
+};
+
+struct raw_portions raw_portions_of(const struct raw_channel *raw);
+
+#define RAW_AHEAD_CELLS 24u
+#define RAW_TOLD_MESSAGES 256u
 
 #endif

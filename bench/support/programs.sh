@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2034,SC2154 # its variables are shared with bench.sh
+# Sourced: the programs as parts of pipelines and as runners of commands, beside others of their kind.
+
+queue_count=0
+
+# Sets `elapsed` to what a command takes, in seconds. Returns its status.
+time_of() { # COMMAND...
+    local start=${EPOCHREALTIME/./} status
+    "$@"
+    status=$?
+    elapsed=$(awk -v us=$((${EPOCHREALTIME/./} - start)) 'BEGIN { printf "%.6f", us / 1e6 }')
+    return "$status"
+}
+
+# ------------------------------------------------------------------ input
+
+# Lines of so many bytes, newline included, of which no two are the same.
+make_lines() { # BYTES FILE
+    awk -v size="$1" -v total="$program_bytes" 'BEGIN {
+        filler = sprintf("%1100s", ""); gsub(/ /, "the quick brown fox ", filler)
+        for (i = 0; i < total / size; i++) print substr(sprintf("%010d ", i) filler, 1, size - 1)
+    }' >"$2"
+}
+
+# Real text: this project's own, over and over.
+make_text() { # FILE
+    local once=$scratch/once
+    cat "$top"/common/*.[ch] "$top"/docs/*.md "$top"/README.md "$top"/scripts/*.sh >"$once"
+    while (($(stat -c %s "$once") < program_bytes)); do
+        cat "$once" "$once" >"$once.twice" && mv "$once.twice" "$once"
+    done
+    head -c "$program_bytes" "$once" | sed '$d' >"$1"
+    rm -f "$once"
+}
+
+# How often a line is read, and from where, must not depend on the disk: it is read once beforehand.
+make_inputs() {
+    local size
+    [[ ! -d $scratch/input ]] || return 0
+    mkdir "$scratch/input" || exit 1
+    for size in 20 100 1000; do
+        make_lines "$size" "$scratch/input/lines-$size"
+    done
+    make_text "$scratch/input/text"
+    ln "$scratch/input/lines-1000" "$scratch/input/blocks-64K"
+    cat "$scratch/input/"* >/dev/null
+}
+
+# ------------------------------------------------------------------ pipelines
+
+shmq_pipeline() { # KIND FILE OUTPUT
+    local queue=bench.$$.$((++queue_count)) framing=() plain=() producer consumer failed=0
+    [[ $1 != blocks-* ]] || { framing=(--block "${1#blocks-}"); plain=(--raw); }
+    "$build/producer" -q -Q "$queue" --input "$2" "${framing[@]}" &
+    producer=$!
+    "$build/consumer" -q -Q "$queue" "${plain[@]}" >"$3" &
+    consumer=$!
+    wait "$producer" || failed=1
+    wait "$consumer" || failed=1
+    "$build/monitor" -q remove --force "$queue" >/dev/null 2>&1
+    return "$failed"
+}
+
+cat_pipeline() {
+    # shellcheck disable=SC2002 # it is what is measured
+    cat "$2" | cat >"$3"
+}
+
+pv_pipeline() {
+    pv -q "$2" | cat >"$3"
+}
+
+mbuffer_pipeline() {
+    mbuffer -q -i "$2" | cat >"$3"
+}
+
+pipeline_of() { # NAME KIND FILE OUTPUT
+    case $1 in
+    shmq) shmq_pipeline "${@:2}" ;;
+    cat) cat_pipeline "${@:2}" ;;
+    pv) pv_pipeline "${@:2}" ;;
+    mbuffer) mbuffer_pipeline "${@:2}" ;;
+    esac 2>"$scratch/stderr"
+}
+
+# Before a pipeline is timed for the first time, what comes out of it is compared with what went in.
+check_pipeline() { # NAME KIND FILE
+    pipeline_of "$1" "$2" "$3" "$scratch/copy" && cmp -s "$3" "$scratch/copy"
+    local status=$?
+    rm -f "$scratch/copy"
+    return "$status"
+}
+
+round_of_programs() {
+    local kind file name why bytes lines
+    make_inputs
+    for kind in lines-20 lines-100 lines-1000 text blocks-64K; do
+        file=$scratch/input/$kind
+        bytes=$(stat -c %s "$file")
+        lines=$(wc -l <"$file")
+        for name in shmq cat pv mbuffer; do
+            why=$(why_program_missing "$name")
+            if [[ $why ]]; then
+                problem programs "$name" "$kind" missing "$why"
+            elif ((round == 1)) && ! check_pipeline "$name" "$kind" "$file"; then
+                problem programs "$name" "$kind" FAILED "what came out is not what went in: $(tail -n 1 "$scratch/stderr")"
+            elif time_of pipeline_of "$name" "$kind" "$file" /dev/null; then
+                record programs "$name" "$kind" bytes_per_s "$(awk "BEGIN { print $bytes / $elapsed }")"
+                [[ $kind == blocks-* ]] || record programs "$name" "$kind" lines_per_s "$(awk "BEGIN { print $lines / $elapsed }")"
+            else
+                problem programs "$name" "$kind" FAILED "$(tail -n 1 "$scratch/stderr")"
+            fi
+        done
+    done
+}
+
+# ------------------------------------------------------------------ commands
+
+# The queue has all jobs when the consumers start.
+fill_queue() { # QUEUE JOBS
+    seq "$2" | "$build/producer" -q -Q "$1"
+}
+
+consume_jobs() { # QUEUE PROCESSES COMMAND
+    local pid pids=() failed=0
+    for ((pid = 0; pid < $2; pid++)); do
+        "$build/consumer" -q -Q "$1" --exec "$3" &
+        pids+=($!)
+    done
+    for pid in "${pids[@]}"; do
+        wait "$pid" || failed=1
+    done
+    return "$failed"
+}
+
+xargs_jobs() { # JOBS PROCESSES
+    seq "$1" | xargs -P "$2" -n 1 true
+}
+
+xargs_shell_jobs() {
+    seq "$1" | xargs -P "$2" -n 1 sh -c true
+}
+
+parallel_jobs() {
+    seq "$1" | parallel --will-cite -j "$2" true
+}
+
+# Sets `elapsed`.
+time_jobs() { # NAME JOBS PROCESSES
+    local queue=bench.$$.$((++queue_count)) status
+    case $1 in
+    consumer)
+        fill_queue "$queue" "$2" && time_of consume_jobs "$queue" "$3" true
+        status=$?
+        "$build/monitor" -q remove --force "$queue" >/dev/null 2>&1
+        return "$status" ;;
+    xargs) time_of xargs_jobs "$2" "$3" ;;
+    xargs_shell) time_of xargs_shell_jobs "$2" "$3" ;;
+    parallel) time_of parallel_jobs "$2" "$3" ;;
+    esac 2>"$scratch/stderr"
+}
+
+# Each job exactly once.
+check_jobs() {
+    local queue=bench.$$.$((++queue_count)) status=1
+    rm -f "$scratch/done"
+    fill_queue "$queue" 100 && consume_jobs "$queue" 2 "read -r job; echo \"\$job\" >>'$scratch/done'" &&
+        cmp -s <(seq 100) <(sort -n "$scratch/done")
+    status=$?
+    "$build/monitor" -q remove --force "$queue" >/dev/null 2>&1
+    return "$status"
+}
+
+round_of_jobs() {
+    local name processes why jobs elapsed
+    if ((round == 1)) && ! check_jobs; then
+        problem jobs consumer '' FAILED "not every job was done once: $(tail -n 1 "$scratch/stderr")"
+        return
+    fi
+    for processes in "${job_processes[@]}"; do
+        for name in consumer xargs xargs_shell parallel; do
+            why=$(why_program_missing "$name")
+            if [[ $why ]]; then
+                problem jobs "$name" "$processes" missing "$why"
+                continue
+            fi
+            # It takes ten times as long.
+            jobs=$job_count
+            [[ $name != parallel ]] || jobs=$((job_count / 8 + 1))
+            if time_jobs "$name" "$jobs" "$processes"; then
+                record jobs "$name" "$processes" jobs_per_s "$(awk "BEGIN { print $jobs / $elapsed }")"
+            else
+                problem jobs "$name" "$processes" FAILED "$(tail -n 1 "$scratch/stderr")"
+            fi
+        done
+    done
+}

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Looks for inputs that break something; `tests/fuzz/run.sh --help` says how.
+set -u
+
+top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd) || exit 1
+all=(queue input numbers producer_options consumer_options monitor_options)
+seconds=600
+build=$top/build
+minimise=0
+fuzzers=()
+
+print_help() {
+    cat <<END
+Usage: tests/fuzz/run.sh [-t SECONDS] [-b DIR] [--minimise] [FUZZER...]
+Builds the fuzzers with libFuzzer (make fuzz) and runs one after the other, beginning with tests/fuzz/corpus. What they
+find goes to DIR/fuzz/found: inputs that reach something new, and crash-*, timeout-*, leak-* for whatever is wrong.
+
+  -t SECONDS    how long each runs (600)
+  -b DIR        where to build (build)
+  --minimise    afterwards, add to the corpus what reaches something that the corpus does not
+  FUZZER...     of: ${all[*]}
+
+FUZZ_TRACE=1 in the environment makes the fuzzer of queues say what an input does.
+END
+}
+
+fail() {
+    printf "run.sh: %s\nTry 'tests/fuzz/run.sh --help'.\n" "$1" >&2
+    exit 2
+}
+
+read_options() {
+    while (($#)); do
+        case $1 in
+        -h | --help) print_help; exit 0 ;;
+        -t) shift; seconds=${1-} ;;
+        -b) shift; build=$(realpath -m -- "${1:?-b needs a directory}") ;;
+        --minimise) minimise=1 ;;
+        -*) fail "$1: unknown option" ;;
+        *) [[ " ${all[*]} " == *" $1 "* ]] || fail "$1: no such fuzzer"; fuzzers+=("$1") ;;
+        esac
+        shift
+    done
+    [[ $seconds =~ ^[1-9][0-9]*$ ]] || fail "-t $seconds: not a number of seconds"
+    ((${#fuzzers[@]})) || fuzzers=("${all[@]}")
+}
+
+run_fuzzer() { # FUZZER
+    local program=$build/fuzz/asan/tests/fuzz_$1 found=$build/fuzz/found/$1 corpus=$top/tests/fuzz/corpus/$1
+    mkdir -p -- "$found/inputs" || return 1
+    printf 'run.sh: %s for %s s; see %s\n' "$1" "$seconds" "$found/log"
+    if ! "$program" -artifact_prefix="$found/" -max_total_time="$seconds" -timeout=60 -max_len=514 -len_control=0 \
+        "$found/inputs" "$corpus" >"$found/log" 2>&1; then
+        printf 'run.sh: %s: something is wrong:\n' "$1" >&2
+        tail -n 40 -- "$found/log" >&2
+        return 1
+    fi
+    ((!minimise)) || "$program" -merge=1 "$corpus" "$found/inputs" >>"$found/log" 2>&1
+}
+
+read_options "$@"
+make -s -C "$top" BUILD="$build" fuzz || exit 1
+status=0
+for fuzzer in "${fuzzers[@]}"; do
+    run_fuzzer "$fuzzer" || status=1
+done
+exit "$status"
