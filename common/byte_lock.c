@@ -37,6 +37,16 @@ void byte_lock_release(int fd, uint64_t offset)
     (void)lock_command(fd, F_OFD_SETLK, F_UNLCK, offset, &lock);
 }
 
+bool byte_lock_held_from(int fd, uint64_t offset)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)offset};
+    int result;
+    do
+        result = fcntl(fd, F_OFD_GETLK, &lock);
+    while (result != 0 && errno == EINTR);
+    return result != 0 || lock.l_type != F_UNLCK;
+}
+
 bool byte_lock_held(int fd, uint64_t offset)
 {
     struct flock lock;

@@ -19,5 +19,7 @@ int byte_lock_try_shared(int fd, uint64_t offset);
 void byte_lock_release(int fd, uint64_t offset);
 /* Whether somebody else holds it. @fd may be read-only. Unknown (an error) counts as held. */
 bool byte_lock_held(int fd, uint64_t offset);
+/* The same for any byte from @offset on. */
+bool byte_lock_held_from(int fd, uint64_t offset);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "common/byte_lock.h"
 #include "common/lane.h"
@@ -127,9 +128,18 @@ static void check_seat(struct shmq *handle, uint32_t seat, struct findings *find
     const uint64_t valid = load(&s->hand_valid);
     if (valid > 1)
         find(findings, "seat %u: its hand is neither empty nor full", seat);
-    if (valid == 1 &&
-        (load(&s->hand_lane) >= p->lanes || record_unpack(load(&s->hand_record[0])).length > p->max_message_bytes))
+    if (valid == 1 && !seat_hand_makes_sense(handle, seat))
         find(findings, "seat %u: the message in its hand makes no sense", seat);
+}
+
+/* A lane is marked before its first message. Read, not mapped: there may be a thousand that nobody ever used. */
+static void check_unmarked_lane(const struct shmq *handle, uint32_t lane, struct findings *findings)
+{
+    uint64_t tail = 0;
+    const off_t offset = (off_t)(handle_lane_byte(handle, lane) + offsetof(struct lane_control, tail));
+    if (pread(handle->object.fd, &tail, sizeof(tail), offset) == (ssize_t)sizeof(tail) &&
+        tail > handle_geometry(handle)->cells && !handle_lane_used(handle, lane))
+        find(findings, "header: lane %u has had messages, but is not marked used", lane);
 }
 
 int shmq_check(struct shmq *handle, void (*report)(void *context, const char *problem), void *context)
@@ -141,8 +151,10 @@ int shmq_check(struct shmq *handle, void (*report)(void *context, const char *pr
     const struct parameters *p = &handle_geometry(handle)->parameters;
     check_header(handle, &findings);
     for (uint32_t i = 0; i < p->lanes; i++) {
-        if (!handle_lane_used(handle, i))
+        if (!handle_lane_used(handle, i)) {
+            check_unmarked_lane(handle, i, &findings);
             continue;
+        }
         error = check_lane(handle, i, &findings);
         if (error != 0)
             return error;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,6 +34,13 @@ static void grant_access(int fd, const struct doorbell_access *access)
     if (access->group != getegid() && fchown(fd, (uid_t)-1, access->group) != 0)
         (void)0; /* others then sleep for their tick */
     (void)fchmod(fd, access->mode);
+}
+
+/* Writing it beyond RLIMIT_FSIZE would raise a signal. */
+static bool may_be_written(void)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur >= sizeof(sem_t);
 }
 
 /*
@@ -81,7 +89,7 @@ static sem_t *open_or_make(const char *name, const char *path, const struct door
             (void)close(fd);
             return semaphore;
         }
-        if (errno != ENOENT || (!make_file(path, access) && !make_by_name(name, access)))
+        if (errno != ENOENT || !may_be_written() || (!make_file(path, access) && !make_by_name(name, access)))
             return NULL;
     }
     return NULL;

@@ -31,7 +31,9 @@ static const struct {
     {ENOENT, "no such queue"},
     {EPERM, "it belongs to another user, anybody may write it, or it is no plain file (see 'ls -l /dev/shm'; "
             "remove it, or use another name)"},
-    {EACCES, "permission denied (another user's queue? make it with --mode and --group to share it)"},
+    {EACCES, "permission denied (another user's queue? make it with --mode and --group to share it; or /dev/shm "
+             "itself: see 'ls -ld /dev/shm')"},
+    {EROFS, "/dev/shm is mounted read-only (mount it writable to put or get)"},
     {EINVAL, "invalid argument"},
     {ENAMETOOLONG, "name too long"},
     {ECHILD, "opened before a fork (open it in the child)"},

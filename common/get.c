@@ -467,7 +467,7 @@ int shmq_hold(struct shmq *handle, struct shmq_message *message)
     if (error != 0)
         return error;
     struct batch *b = &handle->consumer.batch;
-    if (message == NULL || b->view == NULL)
+    if (message == NULL || b->handed == b->done)
         return -EINVAL;
     if (b->in_hand)
         return 0;

@@ -94,9 +94,13 @@ static int prepare_lane(struct shmq *handle, uint32_t lane, struct lane_view **v
     int error = view_lane(handle, lane, view);
     if (error != 0)
         return error;
-    if (handle_lane_used(handle, lane) &&
-        lane_life_state(atomic_load_explicit(&(*view)->ring.control->life, memory_order_acquire)) != LANE_UNUSED)
+    const struct lane_control *control = (*view)->ring.control;
+    const bool marked = handle_lane_used(handle, lane);
+    if (marked && lane_life_state(atomic_load_explicit(&control->life, memory_order_acquire)) != LANE_UNUSED)
         return 0;
+    /* A life is there before the mark: where it is erased, the lane may hold messages. */
+    if (marked && atomic_load_explicit(&control->tail, memory_order_relaxed) != 0)
+        return -EBADMSG;
     error = object_reserve(&handle->object, geometry_lane_offset(g, lane), g->lane_bytes);
     if (error == 0)
         ring_format(&(*view)->ring, g->cells);

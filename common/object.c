@@ -114,8 +114,13 @@ static int open_or_make(struct object *object, bool create)
 {
     const int access = object->writable ? O_RDWR : O_RDONLY;
     object->fd = open_file(object->queue, access);
-    if (object->fd == -ENOENT && create)
+    if (object->fd == -ENOENT && create) {
         object->fd = open_file(object->queue, access | O_CREAT | O_EXCL);
+        if (object->fd == -ENOENT) /* it is the directory that is missing */
+            return -ENOSYS;
+    }
+    if (object->fd == -ENOTDIR)
+        return -ENOSYS;
     if (object->fd == -EEXIST)
         return RETRY;
     return object->fd >= 0 ? 0 : object->fd;
@@ -167,6 +172,12 @@ static bool may_complete(const struct object *object, uint32_t state)
         return false;
     const ssize_t got = pread(object->fd, &magic, sizeof(magic), offsetof(struct header, magic));
     return got < (ssize_t)sizeof(magic) ? got == 0 : magic == 0 || magic == LAYOUT_MAGIC;
+}
+
+/* Whoever holds a lane or a seat found it ready: it is its state that is damaged. */
+static bool is_in_use(const struct object *object)
+{
+    return byte_lock_held_from(object->fd, OBJECT_CREATION_BYTE + 1);
 }
 
 /* Reads the constants of a ready object; trusts none of them. */
@@ -339,7 +350,7 @@ static int settle(struct object *object, bool create, const struct shmq_options 
         return RETRY;
     const uint32_t state = read_state(object);
     if (state != OBJECT_READY) {
-        if (state != OBJECT_REMOVED && !may_complete(object, state))
+        if (state != OBJECT_REMOVED && (!may_complete(object, state) || is_in_use(object)))
             return -EBADMSG;
         if (!create)
             return -ENOENT; /* half-made by a maker that died, or half-removed: there is no queue */

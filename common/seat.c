@@ -125,14 +125,26 @@ static int adopt_lease(struct shmq *handle, uint32_t seat)
     return 0;
 }
 
+static bool hand_makes_sense(const struct shmq *handle, uint64_t lane, struct record_head head)
+{
+    const struct parameters *p = &handle_geometry(handle)->parameters;
+    return lane < p->lanes && head.length <= p->max_message_bytes && head.frame <= SHMQ_FRAME_LENGTH32;
+}
+
+bool seat_hand_makes_sense(const struct shmq *handle, uint32_t seat)
+{
+    const struct seat *s = &handle->seats[seat];
+    return hand_makes_sense(handle, atomic_load_explicit(&s->hand_lane, memory_order_relaxed),
+                            record_unpack(atomic_load_explicit(&s->hand_record[0], memory_order_relaxed)));
+}
+
 static int adopt_hand(struct shmq *handle, uint32_t seat)
 {
     struct seat *s = &handle->seats[seat];
     const uint64_t lane = atomic_load_explicit(&s->hand_lane, memory_order_relaxed);
     const uint64_t word = atomic_load_explicit(&s->hand_record[0], memory_order_relaxed);
     const struct record_head head = record_unpack(word);
-    if (lane >= handle_geometry(handle)->parameters.lanes ||
-        head.length > handle_geometry(handle)->parameters.max_message_bytes || head.frame > SHMQ_FRAME_LENGTH32)
+    if (!hand_makes_sense(handle, lane, head))
         return -EBADMSG;
 
     struct lane_view *view;

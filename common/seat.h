@@ -39,6 +39,9 @@ enum seat_load { SEAT_EMPTY, SEAT_LEASE, SEAT_HAND };
 /* Return: enum seat_load; -EBADMSG; -ENOMEM. */
 int seat_load(struct shmq *handle, uint32_t seat);
 
+/* Whether the message in a seat's buffer can be one. */
+bool seat_hand_makes_sense(const struct shmq *handle, uint32_t seat);
+
 /* Takes a free seat. Return: 0; -EUSERS. Crash: leaves the seat free. */
 int seat_attach(struct shmq *handle);
 /* Leaves the seat, and gives back what is held. */

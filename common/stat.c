@@ -104,6 +104,8 @@ static int stat_load(struct shmq *handle, uint32_t seat, struct shmq_seat_stat *
         if (lane < handle_geometry(handle)->parameters.lanes && view_lane(handle, (uint32_t)lane, &view) == 0)
             stat_lease(handle, seat, &view->ring, stat->position, stat);
     } else if (load_of_seat == SEAT_HAND) {
+        if (!seat_hand_makes_sense(handle, seat))
+            return -EBADMSG;
         stat->holding = true;
         stat->lane = (uint32_t)load(&s->hand_lane);
         stat->position = load(&s->hand_position);
@@ -161,16 +163,22 @@ static void add_message_bytes(struct shmq *handle, struct shmq_stat *stat)
     }
 }
 
-static void add_seats(struct shmq *handle, struct shmq_stat *stat)
+static int add_seats(struct shmq *handle, struct shmq_stat *stat)
 {
+    int result = 0;
     for (uint32_t i = 0; i < stat->seats; i++) {
         const struct seat *s = &handle->seats[i];
         stat->consumers += seat_alive(handle, i);
-        if (load(&s->hand_valid) == 1 && seat_load(handle, i) == SEAT_HAND) {
-            stat->messages++;
-            stat->message_bytes += record_unpack(load(&s->hand_record[0])).length;
+        if (load(&s->hand_valid) != 1 || seat_load(handle, i) != SEAT_HAND)
+            continue;
+        if (!seat_hand_makes_sense(handle, i)) {
+            result = -EBADMSG;
+            continue;
         }
+        stat->messages++;
+        stat->message_bytes += record_unpack(load(&s->hand_record[0])).length;
     }
+    return result;
 }
 
 int shmq_stat(struct shmq *handle, struct shmq_stat *stat)
@@ -199,8 +207,9 @@ int shmq_stat(struct shmq *handle, struct shmq_stat *stat)
         .removed = handle_is_stale(handle),
         .full_fences = (flags & FLAG_FULL_FENCES) != 0,
     };
-    const int result = add_lanes(handle, stat);
+    int result = add_lanes(handle, stat);
     add_message_bytes(handle, stat);
-    add_seats(handle, stat);
+    if (add_seats(handle, stat) != 0)
+        result = -EBADMSG;
     return result;
 }

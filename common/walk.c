@@ -95,6 +95,19 @@ static int walk_batch(const struct shmq *handle, const struct ring *ring, struct
     return 0;
 }
 
+/* A word of its own lap there was taken by one who has not moved claim yet; one of a later lap could never be taken. */
+static int check_word_at_claim(const struct ring *ring, struct walk *walk)
+{
+    const uint64_t word = load(&ring->leases[walk->claim & ring->mask]);
+    const uint64_t lap = lease_lap_of(ring->format, walk->claim);
+    if (lease_word_lap(ring->format, word) > lap)
+        return problem(walk, walk->claim, "a lease word is of a later lap");
+    if (lease_word_lap(ring->format, word) == lap &&
+        walk->claim + lease_word_span(ring->format, word) > load(&ring->control->tail))
+        return problem(walk, walk->claim, "a batch reaches beyond tail");
+    return 0;
+}
+
 static int walk_once(const struct shmq *handle, const struct ring *ring, struct walk *walk)
 {
     *walk = (struct walk){0};
@@ -102,6 +115,8 @@ static int walk_once(const struct shmq *handle, const struct ring *ring, struct 
     uint64_t position = walk->head;
     while (error == 0 && position < walk->claim)
         error = walk_batch(handle, ring, walk, position, &position);
+    if (error == 0)
+        error = check_word_at_claim(ring, walk);
     uint64_t count;
     return error != 0 ? error : walk_records(ring, walk, position, walk->tail, 0, &count);
 }

@@ -97,10 +97,9 @@ static int parse_duration_until(const char *text, const char *end, int64_t *valu
     if (unit == 0)
         return -EINVAL;
     uint64_t ns;
-    if (__builtin_mul_overflow(whole, (uint64_t)unit, &ns))
-        return -ERANGE;
-    ns += (uint64_t)(fraction * (double)unit + 0.5);
-    if (ns > INT64_MAX / 4) /* room to add it to any clock */
+    if (__builtin_mul_overflow(whole, (uint64_t)unit, &ns) ||
+        __builtin_add_overflow(ns, (uint64_t)(fraction * (double)unit + 0.5), &ns) ||
+        ns > INT64_MAX / 4) /* room to add it to any clock */
         return -ERANGE;
     *value_ns = (int64_t)ns;
     return 0;

@@ -21,7 +21,7 @@ static atomic_bool statistics_wanted;
 static char bus_message[256];
 static size_t bus_message_length;
 
-static const int handled[] = {SIGINT, SIGTERM, SIGUSR1, SIGPIPE, SIGBUS};
+static const int handled[] = {SIGINT, SIGTERM, SIGUSR1, SIGPIPE, SIGXFSZ, SIGBUS};
 
 enum { HANDLED = sizeof(handled) / sizeof(handled[0]) };
 
@@ -111,7 +111,7 @@ void stop_init(void)
         bool ignored = before_start[i].sa_handler == SIG_IGN;
         if (number == SIGBUS)
             handle_bus_error();
-        else if (number == SIGPIPE)
+        else if (number == SIGPIPE || number == SIGXFSZ)
             handle(number, SIG_IGN);
         else if (number == SIGTERM || (number == SIGINT && !ignored))
             handle(number, on_stop);

@@ -7,8 +7,8 @@
 
 /*
  * Signals, the same in all programs: the first SIGINT or SIGTERM asks for an orderly end, the second ends the
- * program at once (128+n). SIGUSR1 asks for the statistics. SIGPIPE is ignored (EPIPE is reported instead).
- * SIGBUS inside the queue says that somebody truncated it, and exits with EXIT_QUEUE.
+ * program at once (128+n). SIGUSR1 asks for the statistics. SIGPIPE and SIGXFSZ are ignored (EPIPE and EFBIG are
+ * reported instead). SIGBUS inside the queue says that somebody truncated it, and exits with EXIT_QUEUE.
  */
 
 /* Installs the handlers, without SA_RESTART. */
