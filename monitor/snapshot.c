@@ -111,7 +111,7 @@ int snapshots_take(struct snapshots *snapshots)
     *snapshots = (struct snapshots){0};
     DIR *directory = opendir(directory_path);
     if (directory == NULL)
-        return -errno;
+        return errno == ENOENT ? -ENOSYS : -errno;
     int error = 0;
     while (error == 0) {
         errno = 0;
