@@ -95,7 +95,8 @@ static int walk_batch(const struct shmq *handle, const struct ring *ring, struct
     return 0;
 }
 
-/* A word of its own lap there was taken by one who has not moved claim yet; one of a later lap could never be taken. */
+/* A word of its own lap there was taken by one who has not moved claim yet; one of a later lap could never be
+ * taken. */
 static int check_word_at_claim(const struct ring *ring, struct walk *walk)
 {
     const uint64_t word = load(&ring->leases[walk->claim & ring->mask]);
