@@ -51,7 +51,8 @@ Brings messages from producers to consumers, by this project's queue and by othe
 whole and checked. In each round all contenders take their turn, so that whatever else the machine does meets all of
 them alike; ratios are to contenders of the same round. A contender that is not there is named; one that loses or
 damages a message is shown as FAILED, and the exit status is 1.
-Into the results' folder: results.csv (every value), summary.csv (medians, least, most, ratios), RESULTS.md, plots/*.svg.
+Into the results' folder go results.csv (every value), summary.csv (medians, least, most, ratios), RESULTS.md and
+plots/*.svg.
 
   --quick          all loads, smaller: less than two minutes
   --loads LIST     of throughput,round-trip,contention,room,idle,redelivery,scale,programs,jobs (all)
@@ -197,7 +198,8 @@ note_circumstances() {
     local text
     printf -v text 'One measurement of throughput takes %s s.' "$seconds"
     ((!quick)) || text+=' **A quick run: for a first look only.**'
-    ((!realtime)) || text+=' With a realtime priority (but for contention, ZeroMQ, nng, Redis and Python), on a machine on which others were at work.'
+    ((!realtime)) || text+=' With a realtime priority (but for contention, ZeroMQ, nng, Redis and Python), on a machine'
+    ((!realtime)) || text+=' on which others were at work.'
     printf '%s\n' "$text" >"$results/mode"
     printf '%s\n' "$best_line_ns" >"$results/best_line_ns"
     describe_machine >"$results/machine"

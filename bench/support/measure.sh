@@ -242,8 +242,8 @@ time_supervised_death() {
     local file=$scratch/death supervisor consumer command_pid killed_us again_ns status=1
     rm -f "$file" "$file".*
     write_command "$file"
-    SHMQ_BUILD_DIR=$build "$top/scripts/run.sh" -q -Q "bench.$$.death" -c 2 --backoff 1ms:1s --exec "sh '$file'" -- message \
-        2>"$scratch/stderr" >/dev/null &
+    SHMQ_BUILD_DIR=$build "$top/scripts/run.sh" -q -Q "bench.$$.death" -c 2 --backoff 1ms:1s \
+        --exec "sh '$file'" -- message 2>"$scratch/stderr" >/dev/null &
     supervisor=$!
     if await_file "$file.first" && read -r consumer command_pid <"$file.first"; then
         # The other consumer has found nothing and sleeps; when in its tick it is killed is left to chance.

@@ -33,12 +33,13 @@ set tics nomirror
 set key outside right top Left reverse samplen 2.5 spacing 1.15 font ',12'"
 
 gnuplot_to() { # NAME SIZE SCRIPT
-    gnuplot >"$scratch/gnuplot.log" 2>&1 <<END || problem plots '' "$1" FAILED "gnuplot: $(grep -v "^ *^*$" "$scratch/gnuplot.log" | tail -n 1)"
+    gnuplot >"$scratch/gnuplot.log" 2>&1 <<END && return
 set terminal svg size $2 font 'sans-serif,13' noenhanced background '#ffffff'
 set output '$results/$plot_folder/$1.svg'
 $plot_preamble
 $3
 END
+    problem plots '' "$1" FAILED "gnuplot: $(grep -v '^ *^*$' "$scratch/gnuplot.log" | tail -n 1)"
 }
 
 # Fills the arrays `names` and `styles` with those of the list for which the file has lines, and `count`.
@@ -85,7 +86,8 @@ set xlabel 'bytes of a message (logarithmic)'
 set ylabel 'messages a second (logarithmic)'
 set title 'One producer, one consumer'
 set format y '%.0s %c'
-set xtics ('16' 16, '64' 64, '256' 256, '1 Ki' 1024, '4 Ki' 4096, '16 Ki' 16384, '64 Ki' 65536, '256 Ki' 262144, '1 Mi' 1048576)
+set xtics ('16' 16, '64' 64, '256' 256, '1 Ki' 1024, '4 Ki' 4096, '16 Ki' 16384, '64 Ki' 65536, '256 Ki' 262144)
+set xtics add ('1 Mi' 1048576)
 $(plot_series "$file" 2:3)"
 }
 
@@ -112,14 +114,16 @@ plot '$file' using 3:1:4:5:6:ytic(2) with xerrorbars pt 7 ps 0.8 lw 2 lc rgb var
 
 # A dashed line across, where the limit is.
 limit_line() { # NAME
-    awk -v name="$1" '$1 == name && $2 == 64 { printf "set arrow from %s, graph 0 to %s, graph 1 nohead dt 2 lc rgb \"#000000\"\n", $3, $3 }' \
-        "$scratch/throughput.dat"
+    awk -v name="$1" '$1 == name && $2 == 64 {
+        printf "set arrow from %s, graph 0 to %s, graph 1 nohead dt 2 lc rgb \"#000000\"\n", $3, $3
+    }' "$scratch/throughput.dat"
 }
 
 # Percentiles: each nine has the same width.
 plot_round_trip() { # PARAMETER TITLE
     local names styles count file=$scratch/round-trip-$1.dat order
-    awk -F, -v parameter="$1" '$2 == parameter { print $1, -log(1 - $3) / log(10), $4 / 1e3 }' "$results/percentiles.csv" >"$file"
+    awk -F, -v parameter="$1" '$2 == parameter { print $1, -log(1 - $3) / log(10), $4 / 1e3 }' \
+        "$results/percentiles.csv" >"$file"
     [[ -s $file ]] || return 0
     mapfile -t order < <(everybody | grep -vx -e raw_tuned -e raw_in_place -e memcpy)
     series_in "$file" "${order[@]}"
@@ -160,7 +164,7 @@ plot_scale() {
     has_load lanes || return 0
     for load in lanes seats capacity; do
         file=$scratch/scale-$load.dat
-        awk -F, -v load="$load" '$1 == load && $4 == "messages_per_s" { print $2, $3, 1e9 / $6 }' "$results/summary.csv" >"$file"
+        points_of "$load" messages_per_s | awk '{ print $1, $2, 1e9 / $3 }' >"$file"
         case $load in
         lanes) title='lanes, one busy (logarithmic)' ;;
         seats) title='seats (logarithmic)' ;;
@@ -200,12 +204,14 @@ plot_programs() {
     : >"$file"
     while read -r kind; do
         tics+="${tics:+, }'$kind' $index"
-        awk -v kind="$kind" -v x=$((index++)) '$2 == kind { print $1, x, $3 / 1e9, $4 / 1e9, $5 / 1e9 }' "$scratch/programs.points" >>"$file"
+        awk -v kind="$kind" -v x=$((index++)) '$2 == kind { print $1, x, $3 / 1e9, $4 / 1e9, $5 / 1e9 }' \
+            "$scratch/programs.points" >>"$file"
     done < <(awk '!seen[$2]++ { print $2 }' "$scratch/programs.points")
     for name in shmq cat pv mbuffer; do
         grep -q "^$name " "$file" || continue
         text+="${text:+, \\
-    }'< grep \"^$name \" $file' using (\$2 + 0.2 * $offset - 0.3):3:4:5:(0.18) with boxerrorbars lc rgb '#${colours[offset]}' fs solid 0.8 title '$(title_of "$name")'"
+    }'< grep \"^$name \" $file' using (\$2 + 0.2 * $offset - 0.3):3:4:5:(0.18) with boxerrorbars \
+    lc rgb '#${colours[offset]}' fs solid 0.8 title '$(title_of "$name")'"
         offset=$((offset + 1))
     done
     gnuplot_to programs 1000,480 "set yrange [0:*]
@@ -223,7 +229,8 @@ plot_jobs() {
     for name in consumer xargs xargs_shell parallel; do
         grep -q "^$name " "$file" || continue
         text+="${text:+, \\
-    }'< grep \"^$name \" $file' using 2:3:4:5 with yerrorlines lc rgb '#${colours[number]}' lw 2 pt 7 ps 0.7 title '$(title_of "$name")'"
+    }'< grep \"^$name \" $file' using 2:3:4:5 with yerrorlines \
+    lc rgb '#${colours[number]}' lw 2 pt 7 ps 0.7 title '$(title_of "$name")'"
         number=$((number + 1))
     done
     gnuplot_to jobs 900,420 "set yrange [0:*]

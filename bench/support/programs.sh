@@ -104,10 +104,12 @@ round_of_programs() {
             if [[ $why ]]; then
                 problem programs "$name" "$kind" missing "$why"
             elif ((round == 1)) && ! check_pipeline "$name" "$kind" "$file"; then
-                problem programs "$name" "$kind" FAILED "what came out is not what went in: $(tail -n 1 "$scratch/stderr")"
+                problem programs "$name" "$kind" FAILED \
+                    "what came out is not what went in: $(tail -n 1 "$scratch/stderr")"
             elif time_of pipeline_of "$name" "$kind" "$file" /dev/null; then
                 record programs "$name" "$kind" bytes_per_s "$(awk "BEGIN { print $bytes / $elapsed }")"
-                [[ $kind == blocks-* ]] || record programs "$name" "$kind" lines_per_s "$(awk "BEGIN { print $lines / $elapsed }")"
+                [[ $kind == blocks-* ]] ||
+                    record programs "$name" "$kind" lines_per_s "$(awk "BEGIN { print $lines / $elapsed }")"
             else
                 problem programs "$name" "$kind" FAILED "$(tail -n 1 "$scratch/stderr")"
             fi

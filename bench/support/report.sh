@@ -3,8 +3,8 @@
 # Sourced: results.csv as a summary, as tables and as a page.
 
 # Which two the others of a load are compared with.
-baselines='throughput:raw:raw_tuned room:raw:raw_tuned round-trip/busy:raw:line round-trip/pause:pipe:line contention:mpmc:boost
-    programs:cat:pv jobs:xargs_shell:parallel'
+baselines='throughput:raw:raw_tuned room:raw:raw_tuned round-trip/busy:raw:line round-trip/pause:pipe:line
+    contention:mpmc:boost programs:cat:pv jobs:xargs_shell:parallel'
 
 summarise() {
     local name
@@ -61,7 +61,8 @@ report_round_trip() {
     plot_link round-trip-busy 'Round trip without pauses'
     plot_link round-trip-pause 'Round trip with pauses'
     table round-trip p50_ns range us 'p50, µs'
-    printf 'As a multiple, in the same rounds: without pauses of the raw ring, with pauses of the pipe; and of one cache line.\n'
+    printf 'As a multiple, in the same rounds: without pauses of the raw ring, with pauses of the pipe; and of one\n'
+    printf 'cache line.\n'
     table round-trip p50_ns first share 'of raw, of the pipe'
     table round-trip p50_ns second share 'of a cache line'
     percentile_table busy 'Without pauses'
@@ -71,7 +72,12 @@ report_round_trip() {
 percentile_table() { # PARAMETER TITLE
     printf '\n%s, µs:\n\n| | p50 | p90 | p99 | p99.9 | p99.99 |\n|---|---:|---:|---:|---:|---:|\n' "$2"
     awk -v parameter="$1" '
-        FILENAME ~ /titles/ { bar = index($0, "|"); names[++count] = substr($0, 1, bar - 1); title[names[count]] = substr($0, bar + 1); next }
+        FILENAME ~ /titles/ {
+            bar = index($0, "|")
+            names[++count] = substr($0, 1, bar - 1)
+            title[names[count]] = substr($0, bar + 1)
+            next
+        }
         { split($0, part, ",") }
         part[2] == parameter { there[part[1]] = 1; at[part[1], part[3]] = part[4] }
         function us(name, share) {
@@ -90,7 +96,7 @@ percentile_table() { # PARAMETER TITLE
 report_contention() {
     has_load contention || return 0
     heading 'Contention'
-    printf 'Messages of 64 bytes a second, by producers x consumers, placed by the system on %d processors.\n' "$(nproc)"
+    printf 'Messages of 64 bytes a second, by producers x consumers, placed by the system.\n'
     plot_link contention 'Contention'
     table contention messages_per_s range rate 'messages/s'
     printf 'Share of the spinning lock-free ring:\n'
@@ -119,7 +125,9 @@ own_table() { # LOAD CORNER METRIC=TITLE...
             }
             print "\n" line "\n" rule
         }
-        function digits(x) { return x >= 99.95 ? sprintf("%.0f", x) : x >= 9.995 ? sprintf("%.1f", x) : sprintf("%.3g", x) }
+        function digits(x) {
+            return x >= 99.95 ? sprintf("%.0f", x) : x >= 9.995 ? sprintf("%.1f", x) : sprintf("%.3g", x)
+        }
         $1 == load {
             if (!($3 in seen)) { seen[$3] = 1; rows[++row_count] = $3 }
             value[$3, $4] = digits($6 + 0) ($7 == $8 ? "" : " (" digits($7 + 0) " .. " digits($8 + 0) ")")
@@ -137,15 +145,16 @@ own_table() { # LOAD CORNER METRIC=TITLE...
 report_own() {
     if has_load idle; then
         heading 'Idling'
-        printf 'Consumers that wait on an empty queue with a live producer, all together, scaled to a minute; 60 s of a\n'
-        printf 'processor would be 100 %% of it.\n'
+        printf 'Consumers that wait on an empty queue with a live producer, all together, scaled to a minute; 60 s\n'
+        printf 'of a processor would be 100 %% of it.\n'
         own_table idle consumers cpu_s_per_minute=CPU_seconds_a_minute wakeups_per_minute=wake-ups_a_minute \
             processor_percent=%_of_a_processor
     fi
     if has_load redelivery; then
         heading 'Death, coming and going'
         printf 'From the kill -9 of the consumer that holds a message until another has it, in milliseconds.\n'
-        printf 'Under run.sh, until the command that it is handed to runs (with --backoff 1ms): two shells and date are in it.\n'
+        printf 'Under run.sh, until the command that it is handed to runs (with --backoff 1ms): two shells and date\n'
+        printf 'are in it.\n'
         own_table redelivery 'the other one' median_ms=median min_ms=least max_ms=most
         printf 'Coming and going, in microseconds.\n'
         own_table attach '' median_us=median min_us=least max_us=most
@@ -188,28 +197,42 @@ report_problems() {
         return
     fi
     printf '| contender | load | what | why |\n|---|---|---|---|\n'
-    awk -F, '{ why = $0; for (i = 0; i < 5; i++) sub(/^[^,]*,/, "", why); gsub(/"/, "", why)
-        key = $3 SUBSEP $1 SUBSEP $5 SUBSEP why
-        if (!(key in parameters)) keys[++count] = key
-        if (index(parameters[key] " ", " " $4 " ") == 0) parameters[key] = parameters[key] " " $4 }
-        END { for (k = 1; k <= count; k++) { split(keys[k], part, SUBSEP)
-            print "| " part[1] " | " part[2] parameters[keys[k]] " | " part[3] " | " part[4] " |" } }' "$results/problems.csv"
+    awk -F, '
+        {
+            why = $0
+            for (i = 0; i < 5; i++) sub(/^[^,]*,/, "", why)
+            gsub(/"/, "", why)
+            key = $3 SUBSEP $1 SUBSEP $5 SUBSEP why
+            if (!(key in parameters)) keys[++count] = key
+            if (index(parameters[key] " ", " " $4 " ") == 0) parameters[key] = parameters[key] " " $4
+        }
+        END {
+            for (k = 1; k <= count; k++) {
+                split(keys[k], part, SUBSEP)
+                print "| " part[1] " | " part[2] parameters[keys[k]] " | " part[3] " | " part[4] " |"
+            }
+        }' "$results/problems.csv"
 }
 
 report_distance() {
     [[ $best_line_ns ]] || return 0
-    awk -F, -v best="$best_line_ns" 'NR > 1 && $7 > 0 { all++; if ($7 > 1.6 * best) apart++ }
-        END { if (apart) printf "\nIn %d of %d values, the host had the two processors farther apart than they can be, or other work came between (a cache line took more than 1.6 times its best); they count only where there is no other.\n", apart, all }' \
-        "$results/results.csv"
+    awk -F, -v best="$best_line_ns" '
+        NR > 1 && $7 > 0 { all++; if ($7 > 1.6 * best) apart++ }
+        END {
+            if (!apart) exit
+            printf "\nAt %d of %d values, the host had the two processors farther apart than they can be, or other\n", apart, all
+            print "work came between (a cache line took more than 1.6 times its best). They count only where there is no"
+            print "other."
+        }' "$results/results.csv"
 }
 
 write_report() {
     {
         printf '# What was measured\n\n'
         # shellcheck disable=SC2016 # it is Markdown
-        printf 'By `make bench`, in rounds (%d of them) in each of which every contender takes its turn. Every payload is written whole\n' "$(rounds_done)"
-        printf 'by the producer, read whole by the consumer, and checked: content, order, number. Ratios are to other\n'
-        printf 'contenders in the same round. %s\n\n' "$(<"$results/mode")"
+        printf 'By `make bench`, in rounds (%d of them) in each of which every contender takes its turn. Every\n' "$(rounds_done)"
+        printf 'payload is written whole by the producer, read whole by the consumer, and checked: content, order,\n'
+        printf 'number. Ratios are to other contenders in the same round. %s\n\n' "$(<"$results/mode")"
         cat "$results/machine"
         report_distance
         report_throughput
