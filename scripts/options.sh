@@ -66,7 +66,8 @@ Supervision:
                         know where, so that their death is a failure. So is a status other than 0 where another try
                         is of no use: one of the consumers of stdout or --exec (which has --retries), and any third
                         one in a row without anything done meanwhile
-      --restart-pause MIN:MAX  how long to wait before that: longer each time in a minute (100ms:5s)
+      --restart-pause MIN:MAX  how long to wait before that: longer each time in a minute (100ms:5s);
+                        who was killed for the first time in it is started at once
       --max-restarts N  of a child in a minute, then give up (5)
       --grace DURATION  after Ctrl-C or TERM: how long producers may take to end, and consumers to drain (10s)
       --keep            keep the queue, also when it is drained: after Ctrl-C the same command goes on with the files

@@ -67,7 +67,7 @@ still_fails() { # NAME
 }
 
 # Counts the restart and sets pause_ms; fails if there were too many in the last minute.
-take_restart() { # NAME
+take_restart() { # NAME [STATUS]
     local time kept=()
     for time in ${restarts_of[$1]:-}; do
         ((now_ms - time < minute_ms)) && kept+=("$time")
@@ -75,6 +75,7 @@ take_restart() { # NAME
     ((${#kept[@]} < max_restarts)) || return 1
     pause_ms=$((restart_pause_min_ms << (${#kept[@]} < 6 ? ${#kept[@]} : 6)))
     ((pause_ms <= restart_pause_max_ms)) || pause_ms=$restart_pause_max_ms
+    ((${#kept[@]} > 0 || ${2:-0} <= 128)) || pause_ms=0 # killed for the first time
     restarts_of[$1]="${kept[*]} $now_ms"
 }
 
@@ -91,7 +92,8 @@ start_anew() { # NAME PID
 }
 
 pause_text() {
-    printf -v pause_text '%d.%02d s' $((pause_ms / 1000)) $((pause_ms % 1000 / 10))
+    ((pause_ms)) || { pause_text='at once'; return; }
+    printf -v pause_text 'in %d.%02d s' $((pause_ms / 1000)) $((pause_ms % 1000 / 10))
 }
 
 child_failed() { # NAME PID STATUS
@@ -108,11 +110,11 @@ child_failed() { # NAME PID STATUS
         why='not restarted: it would fail again'
     elif ((${in_vain[$1]:-0} >= in_vain_max)); then
         why="not restarted: it failed ${in_vain[$1]} times in a row, and nothing was done meanwhile"
-    elif ! take_restart "$1"; then
+    elif ! take_restart "$1" "$3"; then
         why="not restarted: $max_restarts restarts within a minute"
     else
         pause_text
-        complain "$end_text; restarting it in $pause_text"
+        complain "$end_text; restarting it $pause_text"
         restart_later "$1"
         return
     fi
