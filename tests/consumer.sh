@@ -443,6 +443,22 @@ start --work 60s
 check 'with --work, the default is one' wait_until 10 is_holding 1
 kill_now "$pid"
 
+# One message that takes for ever, and a hundred times what the queue holds behind it.
+next_queue
+put --capacity 64K --max-message 1K -- slow
+start --exec 'cat >/dev/null; echo begun >"$SCRATCH/begun"; until [ -e "$SCRATCH/go" ]; do sleep 0.05; done' --count 1
+wait_until 10 test -s "$scratch/begun"
+seq 100000 >"$scratch/many"
+put --input "$scratch/many" &
+putting=$!
+take -q --count 100000 >"$scratch/back"
+check_same 'slow work does not pin the queue' "$scratch/many" "$scratch/back"
+wait "$putting"
+check_equal 'slow work does not pin the queue: all were put' 0 $?
+: >"$scratch/go"
+end_status 'slow work is done in the end' 0
+check 'slow work is done in the end: nothing is left' holds 0
+
 seq 100 >"$scratch/hundred"
 fill_queue "$scratch/hundred"
 rest --work 5ms >"$scratch/one" &
