@@ -278,11 +278,14 @@ static void choose_prefetch(struct consumer_options *options)
 void consumer_options_read(struct consumer_options *options, int argc, char **argv)
 {
     struct given given = {0};
+    bool version = false;
     int code;
 
     set_defaults(options);
     while ((code = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
-        if (!take_sink_option(options, &given, code) && !take_exec_option(options, &given, code) &&
+        if (code == 'V') /* after the other options, so that it also tells whether they are right */
+            version = true;
+        else if (!take_sink_option(options, &given, code) && !take_exec_option(options, &given, code) &&
             !take_flow_option(options, code))
             options_take_common(&options->common, code, optarg, consumer_help);
     }
@@ -290,5 +293,7 @@ void consumer_options_read(struct consumer_options *options, int argc, char **ar
         options_usage("%s: unexpected argument (a sink is given by an option)", argv[optind]);
     options_finish(&options->common);
     check_together(options, &given);
+    if (version)
+        options_take_common(&options->common, 'V', NULL, consumer_help);
     choose_prefetch(options);
 }

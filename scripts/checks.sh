@@ -50,7 +50,7 @@ check_commands() {
     command=("${command[0]}" --version "${command[@]:1}")
     check_command producer.1
     consumer_command 1
-    # Last: consumers read no further. An option that lacks its argument takes --quiet for it.
+    # Last, and behind --quiet: an option that lacks its argument takes that for it.
     command+=(--quiet --version)
     check_command consumer.1
 }

@@ -100,6 +100,7 @@ check_usage 'options that do not go together, for the producer' 2 'producer.1 \|
 check_usage 'a value that the consumer refuses' 2 'consumer.1 \| .*--work x' --random --count 1 --work x
 check_usage 'a sink that the consumer refuses' 2 'consumer.1 \| .*--exec' --exec '' -- a
 check_usage 'an option without its argument' 2 'consumer.1 \| ' --consumer-args '--retries' --exec true -- a
+check_usage 'options that do not go together, for the consumer' 2 'consumer.1 \| .*--retries needs --exec' --consumer-args '--retries 3' --discard -- a
 check_usage 'more consumers than seats' 2 '-c 65: .*only 64 seats \(give --seats 65\)' -c 65
 check_usage 'more consumers than the seats asked for' 2 '-c 3: .*only 2 seats' -c 3 --seats 2
 check_usage 'more producers than lanes' 2 '-p 17: .*only 16 lanes' -p 17
