@@ -286,7 +286,7 @@ void consumer_options_read(struct consumer_options *options, int argc, char **ar
         if (code == 'V') /* after the other options, so that it also tells whether they are right */
             version = true;
         else if (!take_sink_option(options, &given, code) && !take_exec_option(options, &given, code) &&
-            !take_flow_option(options, code))
+                 !take_flow_option(options, code))
             options_take_common(&options->common, code, optarg, consumer_help);
     }
     if (optind < argc)

@@ -128,12 +128,12 @@ queue_field() { # QUEUE FIELD
     "$monitor" show --json -- "$1" 2>/dev/null | tr '{,' '\n' | sed -n "s/^ *\"$2\" *: *\"\\{0,1\\}\\([^\"}]*\\).*/\\1/p" | head -n 1
 }
 
-# Pids of the processes that this test has started, however they are called and whoever is their parent now.
+# Pids of the processes that this test has started (not of what runs it), however they are called and whoever is their parent now.
 test_processes() {
     local directory pid
     for directory in /proc/[0-9]*; do
         pid=${directory#/proc/}
-        [[ $pid != "$$" && $pid != "$BASHPID" ]] || continue
+        [[ $pid != "$$" && $pid != "$BASHPID" && $pid != "$PPID" ]] || continue
         grep -qzxF "SHMQ_TEST_PREFIX=$SHMQ_TEST_PREFIX" "$directory/environ" 2>/dev/null && printf '%s\n' "$pid"
     done
 }
