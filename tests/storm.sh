@@ -165,7 +165,7 @@ check_lines() { # FILE
     twice=$(($(wc -l <"$scratch/sorted") - $(wc -l <"$scratch/input") - cut))
     LC_ALL=C comm -23 "$scratch/expected" "$scratch/once" >"$scratch/missing"
     # Each of the cut ones is the beginning of a line.
-    awk 'NR == FNR { cut[$0]; next } { for (c in cut) if (index($0, c) == 1) delete cut[c] }
+    ((cut == 0)) || awk 'NR == FNR { cut[$0]; next } { for (c in cut) if (index($0, c) == 1) delete cut[c] }
         END { for (c in cut) print "not a line, nor the beginning of one: " substr(c, 1, 60) }' \
         "$scratch/cut" "$scratch/input" >>"$scratch/missing"
     [[ -s $scratch/missing ]] || return 0
