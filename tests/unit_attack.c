@@ -129,13 +129,14 @@ static int use(struct shmq *handle, enum victim victim)
 /* With a message in hand whose memory goes away under its eyes. */
 static void hold_one(struct shmq *handle)
 {
-    volatile unsigned char sum = 0;
+    unsigned char sum = 0;
     struct shmq_message message;
     process_require_equal(shmq_lease(handle, &message, 0), 0);
     process_report(1);
     (void)process_await_order();
     for (size_t i = 0; i < message.length; i++)
-        sum ^= ((const unsigned char *)message.data)[i];
+        sum = (unsigned char)(sum ^ ((const unsigned char *)message.data)[i]);
+    process_report(sum);
     const int code = shmq_acknowledge(handle, 1);
     _exit(code == -EBADMSG ? 0 : 1);
 }
