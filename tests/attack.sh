@@ -157,6 +157,62 @@ if [[ $build != */asan && $build != */tsan ]]; then
     "$monitor" -q remove --force "$queue"
 fi
 
+# ------------------------------------------------------------------ a wall clock that jumps
+
+# Each look at it finds another day; waits last as long as they should all the same.
+cat >"$scratch/jumps.c" <<'END'
+#define _GNU_SOURCE
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+static time_t jump(void)
+{
+    static int looks;
+    return ++looks % 2 ? -100000 * looks : 100000 * looks;
+}
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    const int error = (int)syscall(SYS_clock_gettime, clock, now);
+    if (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)
+        now->tv_sec += jump();
+    return error;
+}
+int gettimeofday(struct timeval *restrict now, void *restrict zone)
+{
+    (void)zone;
+    now->tv_usec = 0;
+    now->tv_sec = 2000000000 + jump();
+    return 0;
+}
+time_t time(time_t *now)
+{
+    const time_t value = 2000000000 + jump();
+    if (now)
+        *now = value;
+    return value;
+}
+END
+jumping() { # COMMAND...
+    timeout 30 env LD_PRELOAD="$scratch/jumps.so" "$@"
+}
+if [[ $build != */asan && $build != */tsan ]] && gcc -shared -fPIC -o "$scratch/jumps.so" "$scratch/jumps.c" 2>"$scratch/err"; then
+    new_small_queue one
+    began=${EPOCHREALTIME/./}
+    jumping "$producer" -q -Q "$queue" --random --count 1000 --timeout 300ms 2>"$scratch/err"
+    check_equal 'a producer waits for room while the wall clock jumps: exit 4' 4 $?
+    jumping "$consumer" -q -Q "$queue" --discard --follow --idle 300ms 2>"$scratch/err"
+    check_equal 'a consumer waits for messages while the wall clock jumps: exit 0' 0 $?
+    took=$(((${EPOCHREALTIME/./} - began) / 1000))
+    check 'neither too short nor too long' test "$took" -ge 600 -a "$took" -le 15000
+    "$monitor" -q remove --force "$queue"
+else
+    skip 'waits while the wall clock jumps' 'a sanitizer cannot be preloaded, or there is no gcc'
+fi
+check_equal 'no wait of the library depends on the wall clock' '' "$(nm -D --undefined-only "$build/libshmq.so" |
+    grep -E ' (sem_wait|sem_timedwait|pthread_cond_timedwait|poll|select|nanosleep|usleep|sleep|gettimeofday)\b')"
+
 # ------------------------------------------------------------------ a /dev/shm of its own
 
 # Runs in a mount namespace: says "NAME STATUS" for each program, on descriptor 3; what it said is in $scratch/NAME.
