@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The table of failures in docs/DESIGN.md names the test that shows each: all of these are there.
+. "$(dirname "$0")/lib.sh"
+
+# Whether "FILE: TEST" or "FILE" exists; a test of a shell script is a piece of what it says.
+exists() { # REFERENCE
+    local file=${1%%: *} name=''
+    [[ $1 == *': '* ]] && name=${1#*: }
+    if [[ -f $top/tests/$file.c ]]; then
+        [[ ! $name ]] || grep -qF -e "START_TEST($name)" -e "\"$name\"" "$top/tests/$file.c"
+    else
+        [[ -f $top/tests/$file ]] && { [[ ! $name ]] || grep -qF -e "$name" "$top/tests/$file"; }
+    fi
+}
+
+# The last column of each row.
+sed -n '/^## .*Failures$/,$p' "$top/docs/DESIGN.md" | grep '^|' | grep -v '^| Failure |\|^| ---' >"$scratch/rows"
+references=0 missing='' bare=''
+while IFS= read -r row; do
+    shown=${row% |}
+    shown=${shown##*| }
+    [[ $shown == *'`'* ]] || bare+="$row"$'\n'
+    while [[ $shown =~ \`([^\`]*)\`(.*) ]]; do
+        references=$((references + 1))
+        shown=${BASH_REMATCH[2]}
+        exists "${BASH_REMATCH[1]}" || missing+="${BASH_REMATCH[1]}"$'\n'
+    done
+done <"$scratch/rows"
+check_equal 'each failure names a test' '' "$bare"
+check_equal 'each test that is named exists' '' "$missing"
+check 'there are many' test "$references" -gt 80
