@@ -58,10 +58,9 @@ struct producer_side {
     struct ring_producer ring;
     struct lane_view *view;
     uint64_t reserved_bytes;
+    uint64_t frame; /* of the next messages, as in their descriptors */
     bool reserved;
     bool finished;
-    uint8_t frame;
-    uint8_t delimiter;
     bool resumable;
     uint32_t puts; /* counts down to the next look whether the queue still has its name */
 };

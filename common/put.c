@@ -120,13 +120,6 @@ static inline int make_room(struct shmq *handle, uint64_t need_cells, int64_t ti
 
 /* ------------------------------------------------------------------ putting */
 
-static inline void append(struct shmq *handle, uint64_t length)
-{
-    const struct producer_side *p = &handle->producer;
-    ring_append(&handle->producer.ring,
-                (struct record_head){.length = (uint32_t)length, .delimiter = p->delimiter, .frame = p->frame});
-}
-
 /*
  * Publishes what was appended, and wakes.
  * A deleted name is noticed now and then: nobody who comes later will find what is put into the object.
@@ -146,13 +139,15 @@ static inline int publish(struct shmq *handle, uint32_t messages)
     return 0;
 }
 
-static inline void copy_in(struct shmq *handle, const void *data, size_t length)
+/* Writes a message at next; @p may be a copy of what the handle knows. */
+static inline void append(struct ring_producer *p, const struct ring *ring, uint64_t frame, const void *data,
+                          size_t length)
 {
-    struct ring_producer *p = &handle->producer.ring;
     if (length > 0)
-        memcpy(ring_payload(&p->ring, p->next), data, length);
+        memcpy(ring_payload(ring, p->next), data, length);
     if (length > CELL_BYTES) /* for less, it costs more than it brings */
-        ring_ask_for_room(p, cells_for(length));
+        ring_ask_for_room(ring, p->next, p->limit, cells_for(length));
+    ring_append(p, frame | length);
 }
 
 int shmq_put(struct shmq *handle, const void *data, size_t length, int64_t timeout_ns)
@@ -164,9 +159,9 @@ int shmq_put(struct shmq *handle, const void *data, size_t length, int64_t timeo
         error = make_room(handle, cells_for(length), timeout_ns);
     if (error != 0)
         return error;
-    handle->producer.reserved = false;
-    copy_in(handle, data, length);
-    append(handle, length);
+    struct producer_side *p = &handle->producer;
+    p->reserved = false;
+    append(&p->ring, &p->ring.ring, p->frame, data, length);
     return publish(handle, 1);
 }
 
@@ -198,13 +193,13 @@ int shmq_commit(struct shmq *handle, size_t length)
     if (closed != 0)
         return closed;
     p->reserved = false;
-    append(handle, length);
+    ring_append(&p->ring, p->frame | length);
     return publish(handle, 1);
 }
 
-static bool may_be_put(const struct ring_producer *p, const struct iovec *message)
+static bool may_be_put(const struct ring *ring, const struct iovec *message)
 {
-    return message->iov_len <= p->ring.max_message_bytes && (message->iov_base != NULL || message->iov_len == 0);
+    return message->iov_len <= ring->max_message_bytes && (message->iov_base != NULL || message->iov_len == 0);
 }
 
 /*
@@ -213,18 +208,20 @@ static bool may_be_put(const struct ring_producer *p, const struct iovec *messag
  */
 static size_t append_portion(struct shmq *handle, const struct iovec *messages, size_t count)
 {
-    const struct ring_producer *p = &handle->producer.ring;
+    const struct ring *ring = &handle->producer.ring.ring;
+    const uint64_t frame = handle->producer.frame;
+    struct ring_producer p = handle->producer.ring; /* in registers */
     size_t appended = 0;
     size_t bytes = 0;
     while (appended < count && appended < PORTION_MESSAGES && bytes < PORTION_BYTES) {
         const size_t length = messages[appended].iov_len;
-        if (!may_be_put(p, &messages[appended]) || !ring_has_room(p, cells_for(length)))
+        if (!may_be_put(ring, &messages[appended]) || !ring_has_room(&p, cells_for(length)))
             break;
-        copy_in(handle, messages[appended].iov_base, length);
-        append(handle, length);
+        append(&p, ring, frame, messages[appended].iov_base, length);
         bytes += length;
         appended++;
     }
+    handle->producer.ring = p;
     return appended;
 }
 
@@ -233,7 +230,7 @@ static int put_portion(struct shmq *handle, const struct iovec *messages, size_t
                        int64_t timeout_ns)
 {
     int error = check_put(handle, messages->iov_len);
-    if (error == 0 && !may_be_put(&handle->producer.ring, messages))
+    if (error == 0 && !may_be_put(&handle->producer.ring.ring, messages))
         error = -EINVAL;
     if (error == 0)
         error = make_room(handle, cells_for(messages->iov_len), timeout_ns);
@@ -273,8 +270,7 @@ int shmq_set_frame(struct shmq *handle, enum shmq_frame frame, uint8_t delimiter
         return error;
     if (frame < SHMQ_FRAME_NONE || frame > SHMQ_FRAME_LENGTH32)
         return -EINVAL;
-    handle->producer.frame = (uint8_t)frame;
-    handle->producer.delimiter = frame == SHMQ_FRAME_DELIMITER ? delimiter : 0;
+    handle->producer.frame = record_frame((uint8_t)frame, frame == SHMQ_FRAME_DELIMITER ? delimiter : 0);
     return 0;
 }
 

@@ -24,6 +24,13 @@ static int find_checkpoint(const struct lane_control *control, uint64_t tail)
     return -1;
 }
 
+/* Where writing has to stop while head is there. */
+static uint64_t limit_of(const struct ring *ring, uint64_t head)
+{
+    const uint64_t limit = head + ring->cells;
+    return limit < ring->max_position ? limit : ring->max_position;
+}
+
 int ring_producer_init(struct ring_producer *producer, const struct ring *ring)
 {
     const struct lane_control *control = ring->control;
@@ -38,6 +45,7 @@ int ring_producer_init(struct ring_producer *producer, const struct ring *ring)
         .tail = tail,
         .next = tail,
         .head = head,
+        .limit = limit_of(ring, head),
         .stream_offset = atomic_load_explicit(&control->checkpoints[entry].stream_offset, memory_order_relaxed),
         .messages = atomic_load_explicit(&control->checkpoints[entry].messages, memory_order_relaxed),
         .turn = (uint32_t)(entry ^ 1),
@@ -52,6 +60,7 @@ static int refresh_head(struct ring_producer *producer)
     if (head < producer->head || head > producer->tail)
         return -EBADMSG;
     producer->head = head;
+    producer->limit = limit_of(&producer->ring, head);
     return 0;
 }
 
@@ -85,12 +94,11 @@ static inline void prefetch_for_writing(const void *line)
 #define LINES_MOST 16u
 
 /* Lines that the other side has read last are slow to write. */
-void ring_ask_for_room(const struct ring_producer *producer, uint64_t cells)
+void ring_ask_for_room(const struct ring *ring, uint64_t next, uint64_t limit, uint64_t cells)
 {
-    const struct ring *ring = &producer->ring;
-    const uint64_t ahead = producer->next + ROOM_AHEAD;
+    const uint64_t ahead = next + ROOM_AHEAD;
     const uint64_t lines = cells < LINES_MOST ? cells : LINES_MOST;
-    if (ahead + lines > producer->head + ring->cells)
+    if (ahead + lines > limit)
         return;
     for (uint64_t i = 0; i < lines; i++)
         prefetch_for_writing(ring_payload(ring, ahead + i));
@@ -122,15 +130,18 @@ static bool choose_batch(const struct ring *ring, uint64_t start, uint64_t tail,
     uint64_t position = start;
     uint32_t count = 0;
     do {
-        __builtin_prefetch(&records[(position + RECORDS_AHEAD) & mask]);
-        __builtin_prefetch(arena + (((position + CELLS_AHEAD) & mask) << CELL_SHIFT));
         const uint64_t word = atomic_load_explicit(&records[position & mask].word, memory_order_relaxed);
         const uint64_t end = position + cells_for((uint32_t)word);
-        if ((word >> RECORD_TAG_SHIFT ^ position ^ position >> cells_log2) << RECORD_TAG_SHIFT != 0 ||
-            (uint32_t)word > max_bytes || (word & RECORD_FRAME_BITS) == RECORD_FRAME_BITS || end > tail)
+        const uint64_t rest = word ^ (position ^ position >> cells_log2) << RECORD_TAG_SHIFT;
+        if (rest >= RECORD_FRAME_BITS || (uint32_t)word > max_bytes || end > tail)
             return false;
         if (end > most && count > 0)
             break;
+        /* Not beyond tail: the producer is about to write there. */
+        if (position + RECORDS_AHEAD < tail)
+            __builtin_prefetch(&records[(position + RECORDS_AHEAD) & mask]);
+        if (position + CELLS_AHEAD < tail)
+            __builtin_prefetch(arena + (((position + CELLS_AHEAD) & mask) << CELL_SHIFT));
         if (words != NULL)
             words[count] = word;
         position = end;
@@ -190,6 +201,8 @@ static int try_lease(const struct ring *ring, struct seat *owner, uint32_t seat,
     if (claim == tail)
         return -EAGAIN;
 
+    __builtin_prefetch(ring_record(ring, claim));
+    __builtin_prefetch(ring_payload(ring, claim));
     shared_u64 *lease = &ring->leases[claim & ring->mask];
     uint64_t word = atomic_load_explicit(lease, memory_order_acquire);
     const uint64_t lap = lease_lap_of(ring->format, claim);

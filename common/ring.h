@@ -64,10 +64,15 @@ static inline uint64_t record_tag(const struct ring *ring, uint64_t position)
     return (position ^ (position >> ring->format.cells_log2)) & ((1u << RECORD_TAG_BITS) - 1);
 }
 
+/* How messages are framed, as it stands in their descriptors. */
+static inline uint64_t record_frame(uint8_t frame, uint8_t delimiter)
+{
+    return (uint64_t)frame << 40 | (uint64_t)delimiter << 32;
+}
+
 static inline uint64_t record_pack(const struct ring *ring, uint64_t position, struct record_head head)
 {
-    return record_tag(ring, position) << 42 | (uint64_t)head.frame << 40 | (uint64_t)head.delimiter << 32 |
-           head.length;
+    return record_tag(ring, position) << RECORD_TAG_SHIFT | record_frame(head.frame, head.delimiter) | head.length;
 }
 
 static inline struct record_head record_unpack(uint64_t word)
@@ -76,11 +81,11 @@ static inline struct record_head record_unpack(uint64_t word)
         .length = (uint32_t)word, .delimiter = (uint8_t)(word >> 32), .frame = (uint8_t)(word >> 40 & 3)};
 }
 
-/* Bytes that a message takes in its source's stream. */
-static inline uint64_t record_stream_bytes(struct record_head head)
+/* Bytes that a message takes in its source's stream, by its descriptor. */
+static inline uint64_t record_stream_bytes(uint64_t word)
 {
-    static const uint8_t overhead[4] = {0, 1, 4, 0};
-    return (uint64_t)head.length + overhead[head.frame & 3];
+    const uint32_t overheads = 0x0410; /* four bits for each frame: none, a delimiter, a length, no frame */
+    return (uint32_t)word + (uint64_t)(overheads >> (word >> 38 & 12) & 15);
 }
 
 static inline struct record *ring_record(const struct ring *ring, uint64_t position)
@@ -123,6 +128,7 @@ struct ring_producer {
     uint64_t tail;          /* published */
     uint64_t next;          /* written, to be published */
     uint64_t head;          /* as last read */
+    uint64_t limit;         /* what may be written ends here, as far as known */
     uint64_t stream_offset; /* up to next */
     uint64_t messages;      /* up to next */
     uint32_t turn;          /* checkpoint to be overwritten next */
@@ -146,23 +152,27 @@ int ring_make_room(struct ring_producer *producer, uint64_t need_cells);
 /* Whether the room is there as far as known without reading shared memory. */
 static inline bool ring_has_room(const struct ring_producer *producer, uint64_t need_cells)
 {
-    return producer->next + need_cells <= producer->head + producer->ring.cells &&
-           producer->next + need_cells <= producer->ring.max_position;
+    return producer->next + need_cells <= producer->limit;
 }
 
 /* Asks for the lines that a message of @cells after the next ones will need, unless they may still be read. */
-void ring_ask_for_room(const struct ring_producer *producer, uint64_t cells);
+void ring_ask_for_room(const struct ring *ring, uint64_t next, uint64_t limit, uint64_t cells);
 
-/* Writes the descriptor of a message at next, whose payload is there or will be before publishing; moves next on.
+/*
+ * Writes the descriptor of a message at next, whose payload is there or will be before publishing; moves next on.
+ *
+ * @framed_length  as in a descriptor: record_frame and bytes of payload
  */
-static inline void ring_append(struct ring_producer *producer, struct record_head head)
+static inline void ring_append(struct ring_producer *producer, uint64_t framed_length)
 {
     const struct ring *ring = &producer->ring;
-    struct record *record = ring_record(ring, producer->next);
-    atomic_store_explicit(&record->word, record_pack(ring, producer->next, head), memory_order_relaxed);
-    atomic_store_explicit(&record->stream_offset, producer->stream_offset, memory_order_relaxed);
-    producer->next += cells_for(head.length);
-    producer->stream_offset += record_stream_bytes(head);
+    const uint64_t next = producer->next, offset = producer->stream_offset;
+    struct record *record = ring_record(ring, next);
+    atomic_store_explicit(&record->word, record_tag(ring, next) << RECORD_TAG_SHIFT | framed_length,
+                          memory_order_relaxed);
+    atomic_store_explicit(&record->stream_offset, offset, memory_order_relaxed);
+    producer->next = next + cells_for((uint32_t)framed_length);
+    producer->stream_offset = offset + record_stream_bytes(framed_length);
     producer->messages++;
 }
 
@@ -176,12 +186,13 @@ static inline void ring_publish(struct ring_producer *producer)
 {
     struct lane_control *control = producer->ring.control;
     struct checkpoint *entry = &control->checkpoints[producer->turn];
+    const uint64_t next = producer->next;
     producer->turn ^= 1;
+    producer->tail = next;
     atomic_store_explicit(&entry->stream_offset, producer->stream_offset, memory_order_relaxed);
     atomic_store_explicit(&entry->messages, producer->messages, memory_order_relaxed);
-    atomic_store_explicit(&entry->tail, producer->next, memory_order_release);
-    atomic_store_explicit(&control->tail, producer->next, memory_order_release); /* P1 */
-    producer->tail = producer->next;
+    atomic_store_explicit(&entry->tail, next, memory_order_release);
+    atomic_store_explicit(&control->tail, next, memory_order_release); /* P1 */
 }
 
 /* ------------------------------------------------------------------ the consumers' side */

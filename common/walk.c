@@ -59,7 +59,7 @@ static int walk_records(const struct ring *ring, struct walk *walk, uint64_t pos
         const uint64_t offset = load(&ring_record(ring, position)->stream_offset);
         if (*count > 0 && offset != expected)
             return problem(walk, position, "a record's stream offset makes no sense");
-        expected = offset + record_stream_bytes(head);
+        expected = offset + record_stream_bytes(record_frame(head.frame, head.delimiter) | head.length);
         position += cells_for(head.length);
         if (*count >= skip) {
             walk->messages++;

@@ -161,8 +161,7 @@ static void publish(uint32_t messages)
 {
     for (uint32_t i = story.count - messages; i < story.count; i++) {
         must(ring_make_room(&story.producer, cells_for(story_length(i))) == 0);
-        ring_append(&story.producer,
-                    (struct record_head){.length = story_length(i), .delimiter = '\n', .frame = 1});
+        ring_append(&story.producer, record_frame(1, '\n') | story_length(i));
     }
     ring_publish(&story.producer);
 }

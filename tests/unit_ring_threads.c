@@ -131,7 +131,7 @@ static void *produce(void *argument)
         if (!wait_for_room(worker->party, &producer, cells_for(length)))
             break;
         write_message(payload_words(&producer.ring, producer.next), length, i);
-        ring_append(&producer, (struct record_head){.length = length, .frame = 1});
+        ring_append(&producer, record_frame(1, 0) | length);
         if (plain_random(&worker->random) % 3 == 0 || i + 1 == lane->messages)
             ring_publish(&producer);
     }

@@ -160,7 +160,7 @@ bool plain_is_filled(const unsigned char *payload, uint32_t length, uint64_t seq
 void plain_append(struct ring_producer *producer, uint32_t length, uint64_t sequence)
 {
     plain_fill(ring_payload(&producer->ring, producer->next), length, sequence);
-    ring_append(producer, (struct record_head){.length = length, .delimiter = '\n', .frame = 1});
+    ring_append(producer, record_frame(1, '\n') | length);
 }
 
 int plain_put(struct ring_producer *producer, uint32_t length, uint64_t sequence)
