@@ -1,111 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "common/byte_lock.h"
 #include "common/clock.h"
 #include "common/lane.h"
+#include "common/rota.h"
 #include "common/seat.h"
 #include "common/stream.h"
 #include "common/view.h"
 #include "common/waiting.h"
 
-#define SHARERS_LOOK_NS INT64_C(1000000000) /* how often consumers are counted although nobody came or went */
-
-/* ------------------------------------------------------------------ which lanes there are, and who shares them */
-
-static void add_by_priority(struct shmq *handle, uint32_t lane)
-{
-    struct consumer_side *c = &handle->consumer;
-    uint32_t i = c->active_count++;
-    for (; i > 0 && handle->lanes[c->active[i - 1]].priority > handle->lanes[lane].priority; i--)
-        c->active[i] = c->active[i - 1];
-    c->active[i] = lane;
-}
-
-static int find_active_lanes(struct shmq *handle)
-{
-    handle->consumer.active_count = 0;
-    for (uint32_t i = 0; i < handle_geometry(handle)->parameters.lanes; i++) {
-        struct lane_view *view;
-        if (!handle_lane_used(handle, i))
-            continue;
-        const int error = view_lane(handle, i, &view);
-        if (error != 0)
-            return error;
-        view->priority = atomic_load_explicit(&view->ring.control->priority, memory_order_relaxed);
-        add_by_priority(handle, i);
-    }
-    return 0;
-}
-
-static void count_sharers(struct shmq *handle, int64_t now)
-{
-    struct consumer_side *c = &handle->consumer;
-    c->sharers = 1;
-    c->sharers_ns = now;
-    for (uint32_t i = 0; i < handle_geometry(handle)->parameters.seats; i++)
-        if (i != c->seat && atomic_load_explicit(&handle->seats[i].pid, memory_order_relaxed) != 0 &&
-            byte_lock_held(handle->object.fd, handle_seat_byte(handle, i)))
-            c->sharers++;
-}
-
-static int look_at_membership(struct shmq *handle, int64_t now)
-{
-    struct consumer_side *c = &handle->consumer;
-    const uint32_t membership = atomic_load_explicit(&handle->header->membership, memory_order_acquire);
-    if (membership != c->membership || c->sharers == 0) {
-        const int error = find_active_lanes(handle);
-        if (error != 0)
-            return error;
-        c->membership = membership;
-        count_sharers(handle, now);
-    }
-    return 0;
-}
-
 /* ------------------------------------------------------------------ one attempt at a batch */
-
-static int lease_from(struct shmq *handle, uint32_t lane)
-{
-    struct consumer_side *c = &handle->consumer;
-    const struct lane_view *view = &handle->lanes[lane];
-    const struct ring_limits limits = {
-        .records = c->prefetch, .cells = view->ring.cells / 4, .sharers = c->sharers, .words = c->words};
-    struct ring_batch batch;
-    const int error = ring_lease(&view->ring, &handle->seats[c->seat], c->seat, limits, &batch);
-    if (error == 0)
-        c->batch = (struct batch){.view = view,
-                                  .start = batch.start,
-                                  .end = batch.end,
-                                  .next = batch.start,
-                                  .count = batch.count,
-                                  .seat = c->seat};
-    return error;
-}
-
-static uint32_t active_priority(const struct shmq *handle, uint32_t index)
-{
-    return handle->lanes[handle->consumer.active[index]].priority;
-}
-
-/* Lanes of the best priority first, and among equals the next after the one that was served last. */
-static int lease_from_lanes(struct shmq *handle)
-{
-    struct consumer_side *c = &handle->consumer;
-    for (uint32_t first = 0, end; first < c->active_count; first = end) {
-        end = first + 1;
-        while (end < c->active_count && active_priority(handle, end) == active_priority(handle, first))
-            end++;
-        const uint32_t from = c->turn >= first && c->turn < end ? c->turn : first;
-        for (uint32_t i = 0; i < end - first; i++) {
-            const uint32_t index = from + i < end ? from + i : from + i - (end - first);
-            const int error = lease_from(handle, c->active[index]);
-            if (error == -EAGAIN)
-                continue;
-            c->turn = index + 1 < end ? index + 1 : first;
-            return error;
-        }
-    }
-    return -EAGAIN;
-}
 
 static int64_t tick_ns(const struct shmq *handle)
 {
@@ -120,8 +22,7 @@ static int attempt_now_and_then(struct shmq *handle, int64_t now)
     if (now < c->orphans_ns)
         return -EAGAIN;
     c->orphans_ns = now + tick_ns(handle);
-    if (now - c->sharers_ns >= SHARERS_LOOK_NS)
-        count_sharers(handle, now);
+    rota_count_sharers(handle, now);
     return seat_adopt(handle);
 }
 
@@ -132,27 +33,18 @@ static int attempt(struct shmq *handle)
     if (__builtin_expect((flags & (FLAG_REMOVED | FLAG_NOW)) != 0, 0))
         return (flags & FLAG_REMOVED) != 0 ? -ESTALE : -ESHUTDOWN;
     const int64_t now = clock_coarse_ns();
-    int error = look_at_membership(handle, now);
+    int error = rota_look_at_membership(handle, now);
     if (error != 0)
         return error;
     error = attempt_now_and_then(handle, now);
     if (error == -EAGAIN)
-        error = lease_from_lanes(handle);
+        error = rota_lease(handle, now);
     if (error == -EAGAIN)
         error = seat_adopt(handle);
     return error == -EAGAIN ? stream_state(handle) : error;
 }
 
 /* ------------------------------------------------------------------ waiting for a batch */
-
-static bool looks_worth_an_attempt(const struct shmq *handle)
-{
-    const struct consumer_side *c = &handle->consumer;
-    for (uint32_t i = 0; i < c->active_count; i++)
-        if (ring_has_work(&handle->lanes[c->active[i]].ring))
-            return true;
-    return atomic_load_explicit(&handle->header->membership, memory_order_relaxed) != c->membership;
-}
 
 /* One sleep. Return: what the attempt after it brought. */
 static int sleep_once(struct shmq *handle, int64_t deadline_ns)
@@ -174,23 +66,33 @@ static int sleep_once(struct shmq *handle, int64_t deadline_ns)
     return error;
 }
 
+/* Return: whether an attempt looks worth it. */
+static bool spin(struct shmq *handle)
+{
+    if (!spin_until(&handle->spin, rota_looks_busy, handle))
+        return false;
+    rota_let_grow(handle);
+    return true;
+}
+
 static int wait_for_batch(struct shmq *handle, int64_t timeout_ns)
 {
+    /* Most often something is there, or comes soon: looking for the dead and for the end, which takes longer, can
+     * wait for that. */
+    if (timeout_ns != 0)
+        (void)spin(handle);
     int error = attempt(handle);
     if (error != -EAGAIN || timeout_ns == 0)
         return error;
     const int64_t deadline = clock_deadline(timeout_ns);
     do {
-        if (handle_stopped(handle))
-            error = -EINTR;
-        else if (spin_until(&handle->spin, looks_worth_an_attempt, handle))
-            error = attempt(handle);
-        if (error == -EAGAIN)
-            error = sleep_once(handle, deadline);
+        error = handle_stopped(handle) ? -EINTR : sleep_once(handle, deadline);
         if (error == -EAGAIN && handle_is_stale(handle))
             error = -ESTALE;
         if (error == -EAGAIN && clock_now_ns() >= deadline)
             error = -ETIMEDOUT;
+        if (error == -EAGAIN && spin(handle))
+            error = attempt(handle);
     } while (error == -EAGAIN);
     if (error == 0)
         handle->consumer.busy_ns = clock_coarse_ns();

@@ -38,6 +38,11 @@ struct spin {
     uint32_t limit;
 };
 
+struct lane_list {
+    uint32_t *lanes; /* their numbers */
+    uint32_t count;
+};
+
 /* What a consumer has in hand. */
 struct batch {
     const struct lane_view *view; /* NULL: nothing */
@@ -58,7 +63,8 @@ struct producer_side {
     struct ring_producer ring;
     struct lane_view *view;
     uint64_t reserved_bytes;
-    uint64_t frame; /* of the next messages, as in their descriptors */
+    uint64_t frame;        /* of the next messages, as in their descriptors */
+    uint64_t needed_cells; /* of the message that waits for room */
     bool reserved;
     bool finished;
     bool resumable;
@@ -70,19 +76,24 @@ struct consumer_side {
     struct batch batch;
     uint64_t *words;         /* [SHMQ_PREFETCH_MAX]: descriptors of the batch in hand, checked, ours alone */
     struct hand_view *hands; /* [seats] */
-    uint32_t *active;        /* lanes in use, by priority */
-    uint32_t active_count;
-    uint32_t turn;       /* where in active to look next */
-    uint32_t membership; /* as of active */
-    uint32_t sharers;    /* consumers alive, a guess */
-    int64_t sharers_ns;  /* when they were counted */
-    int64_t orphans_ns;  /* when to look for dead consumers' leases again */
+    struct lane_list active; /* lanes in use, by priority */
+    struct lane_list busy;   /* of these, the ones that had something when all were looked at */
+    uint32_t busy_leases;    /* left until all are looked at again */
+    int64_t busy_found_ns;   /* by the coarse clock */
+    uint32_t turn;           /* lanes from this number on are next; the one before it was the last; 0: none yet */
+    uint32_t glance;         /* where in active it was looked last, while spinning */
+    uint32_t membership;     /* as of active */
+    uint32_t sharers;        /* consumers alive, a guess */
+    int64_t sharers_ns;      /* when they were counted */
+    int64_t orphans_ns;      /* when to look for dead consumers' leases again */
     uint32_t prefetch;
     uint32_t producers;
     int64_t grace_ns;
     bool follow;
-    uint32_t false_rings; /* in a row */
-    int64_t busy_ns;      /* when there was last a batch, or a ring */
+    uint32_t patience;      /* looks that a small batch is let grow; 0: not now */
+    uint32_t small_batches; /* since it was found not to grow */
+    uint32_t false_rings;   /* in a row */
+    int64_t busy_ns;        /* when there was last a batch, or a ring */
 };
 
 struct shmq {

@@ -33,7 +33,8 @@ static struct shmq *allocate(const struct object *object, enum shmq_role role)
     const uint64_t lanes_at = (sizeof(struct shmq) + 63) & ~UINT64_C(63);
     const uint64_t hands_at = lanes_at + g->parameters.lanes * sizeof(struct lane_view);
     const uint64_t active_at = hands_at + g->parameters.seats * sizeof(struct hand_view);
-    const uint64_t words_at = (active_at + g->parameters.lanes * sizeof(uint32_t) + 63) & ~UINT64_C(63);
+    const uint64_t busy_at = active_at + g->parameters.lanes * sizeof(uint32_t);
+    const uint64_t words_at = (busy_at + g->parameters.lanes * sizeof(uint32_t) + 63) & ~UINT64_C(63);
     const uint64_t bytes = words_at + (role == SHMQ_CONSUMER ? SHMQ_PREFETCH_MAX * sizeof(uint64_t) : 0);
     unsigned char *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base == MAP_FAILED)
@@ -44,7 +45,8 @@ static struct shmq *allocate(const struct object *object, enum shmq_role role)
     handle->handle_bytes = bytes;
     handle->lanes = (struct lane_view *)(base + lanes_at);
     handle->consumer.hands = (struct hand_view *)(base + hands_at);
-    handle->consumer.active = (uint32_t *)(base + active_at);
+    handle->consumer.active.lanes = (uint32_t *)(base + active_at);
+    handle->consumer.busy.lanes = (uint32_t *)(base + busy_at);
     handle->consumer.words = (uint64_t *)(base + words_at);
     return handle;
 }

@@ -31,10 +31,11 @@ static int check_put(const struct shmq *handle, uint64_t length)
 
 /* ------------------------------------------------------------------ waiting for room */
 
-static bool looks_worth_an_attempt(const struct shmq *handle)
+static bool looks_worth_an_attempt(struct shmq *handle)
 {
     const struct ring_producer *p = &handle->producer.ring;
-    return atomic_load_explicit(&p->ring.control->head, memory_order_relaxed) != p->head ||
+    const uint64_t head = atomic_load_explicit(&p->ring.control->head, memory_order_relaxed);
+    return head + p->ring.cells - p->next >= handle->producer.needed_cells ||
            (handle_flags(handle) & (FLAG_REMOVED | FLAG_DRAIN | FLAG_NOW)) != 0;
 }
 
@@ -91,24 +92,24 @@ static int sleep_for_room(struct shmq *handle, uint64_t need_cells, int64_t dead
 
 static int wait_for_room(struct shmq *handle, uint64_t need_cells, int64_t timeout_ns)
 {
-    int error = ring_make_room(&handle->producer.ring, need_cells);
+    handle->producer.needed_cells = need_cells;
+    /* Most often consumers are at work, and make room soon: reclaiming would only take their lines from them. */
+    if (timeout_ns != 0)
+        (void)spin_until(&handle->spin, looks_worth_an_attempt, handle);
+    int error = attempt(handle, need_cells);
     if (error != -EAGAIN || timeout_ns == 0)
         return error;
     const int64_t deadline = clock_deadline(timeout_ns);
-    for (;;) {
-        if (handle_stopped(handle))
-            return -EINTR;
-        if (spin_until(&handle->spin, looks_worth_an_attempt, handle))
+    do {
+        error = handle_stopped(handle) ? -EINTR : sleep_for_room(handle, need_cells, deadline);
+        if (error == -EAGAIN && handle_is_stale(handle))
+            error = -ESTALE;
+        if (error == -EAGAIN && clock_now_ns() >= deadline)
+            error = -ETIMEDOUT;
+        if (error == -EAGAIN && spin_until(&handle->spin, looks_worth_an_attempt, handle))
             error = attempt(handle, need_cells);
-        if (error == -EAGAIN)
-            error = sleep_for_room(handle, need_cells, deadline);
-        if (error != -EAGAIN)
-            return error;
-        if (handle_is_stale(handle))
-            return -ESTALE;
-        if (clock_now_ns() >= deadline)
-            return -ETIMEDOUT;
-    }
+    } while (error == -EAGAIN);
+    return error;
 }
 
 static inline int make_room(struct shmq *handle, uint64_t need_cells, int64_t timeout_ns)

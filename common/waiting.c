@@ -74,8 +74,8 @@ static struct seat *own_seat(struct shmq *handle)
 static bool is_quiet(const struct shmq *handle)
 {
     const struct consumer_side *c = &handle->consumer;
-    for (uint32_t i = 0; i < c->active_count; i++) {
-        const struct lane_view *view = &handle->lanes[c->active[i]];
+    for (uint32_t i = 0; i < c->active.count; i++) {
+        const struct lane_view *view = &handle->lanes[c->active.lanes[i]];
         if (view->dead_since_ns != 0 || !ring_is_drained(&view->ring))
             return false;
     }

@@ -96,8 +96,7 @@ static inline void cpu_relax(void)
 void spin_init(struct spin *spin);
 
 /* Spins until @ready says true, or patience ends. */
-static inline bool spin_until(const struct spin *spin, bool (*ready)(const struct shmq *),
-                              const struct shmq *handle)
+static inline bool spin_until(const struct spin *spin, bool (*ready)(struct shmq *), struct shmq *handle)
 {
     for (uint32_t i = 0; i < spin->limit; i++) {
         if (ready(handle))

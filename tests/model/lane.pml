@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lanes, leases, seats: what common/{ring,seat,get,put,lane,stream}.c do to shared memory, one access a step, with a
+ * Lanes, leases, seats: what common/{ring,seat,rota,get,put,lane,stream}.c do to shared memory, one access a step, with a
  * kill possible at every step. tests/model.sh runs it in several sizes, and with faults that have to be found.
  *
  * It follows, store by store, these functions (and has to be changed with them):
@@ -10,7 +10,8 @@
  *              ring_finish, ring_reclaim, reclaim_one; ring_is_drained
  *   put.c      shmq_put_many with put_portion, append_portion, publish; of which shmq_put and shmq_commit are a case
  *   lane.c     what take_up and lane_finish do to a lane that is taken up again until it is finished
- *   get.c      attempt, lease_from, acknowledge, finish_batch, finish_in_ring, fill_hand, shmq_hold
+ *   rota.c     rota_lease with lease_from
+ *   get.c      attempt, acknowledge, finish_batch, finish_in_ring, fill_hand, shmq_hold
  *   seat.c     try_attach, find_intent, seat_load, adopt_from, adopt_loaded, adopt_lease, adopt_hand,
  *              seat_release_adopted, seat_detach
  *   stream.c   count_lanes and stream_is_drained with lane_is_drained and hands_are_empty, for the end of the stream;
