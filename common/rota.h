@@ -5,8 +5,9 @@
 #include "common/handle.h"
 
 /*
- * Which lanes a consumer serves, and in what order: the best priority first, and among equals the next after the one
- * that was served last. All of it is private to the consumer; nothing here waits longer than a few microseconds.
+ * Which lanes a consumer serves, and in what order: the best priority first, and among equals the next after the
+ * one that was served last. All of it is private to the consumer; nothing here waits longer than a few
+ * microseconds.
  */
 
 /* Looks again at who is there, if anybody came or went. Return: 0; -ENOMEM. */
@@ -18,8 +19,8 @@ void rota_count_sharers(struct shmq *handle, int64_t now_ns);
 int rota_lease(struct shmq *handle, int64_t now_ns);
 
 /*
- * Whether an attempt at a batch may be worth it; for who asks again and again. It looks at the lane that was served
- * last, and at one other at a time.
+ * Whether an attempt at a batch may be worth it; for who asks again and again. It looks at the lane that was
+ * served last, and at one other at a time.
  */
 bool rota_looks_busy(struct shmq *handle);
 
