@@ -27,15 +27,24 @@
  *  -EINTR       the caller's stop flag was set (struct shmq_options.stop)
  *  -ENODATA     end of stream: producers have come, all have finished, everything is acknowledged
  *  -EOWNERDEAD  end of stream, but a producer died unfinished and nobody took up its lane
- *  -ESHUTDOWN   the queue was shut down, or this producer has finished; a put that was under way at that moment
- * may be delivered nevertheless -ESTALE      the queue was removed, or the name now means another one -EBADMSG the
- * content is damaged, or the object is no queue -EPROTO      a queue of another version or layout -EMSGSIZE longer
- * than the queue's largest message -ENOBUFS     the caller's buffer is smaller than the message, which stays where
- * it is -ENOSPC      /dev/shm has no room -EUSERS      all lanes, or all seats, are taken -EEXIST      the queue
- * exists with other sizes than asked for -EBUSY       in use by others, or messages are still in this handle's
- * hands -EOVERFLOW   the lane's positions are used up (after 2^57 cells, at the default sizes) -ENOENT      no
- * queue of that name -EPERM       the object belongs to somebody else, anybody may write it, or it is no plain
- * file -EACCES      permission denied -EINVAL      an argument makes no sense, or the role does not allow the call
+ *  -ESHUTDOWN   the queue was shut down, or this producer has finished; a put that was under way at that
+ *               moment may be delivered nevertheless
+ *  -ESTALE      the queue was removed, or the name now means another one
+ *  -EBADMSG     the content is damaged, or the object is no queue
+ *  -EPROTO      a queue of another version or layout
+ *  -EMSGSIZE    longer than the queue's largest message
+ *  -ENOBUFS     the caller's buffer is smaller than the message, which stays where it is
+ *  -ENOSPC      /dev/shm has no room
+ *  -EUSERS      all lanes, or all seats, are taken
+ *  -EEXIST      the queue exists with other sizes than asked for
+ *  -EBUSY       in use by others, or messages are still in this handle's hands
+ *  -ENOTEMPTY   not removed: messages are in it
+ *  -EOVERFLOW   the lane's positions are used up (after 2^57 cells, at the default sizes)
+ *  -ENOENT      no queue of that name
+ *  -EPERM       the object belongs to somebody else, anybody may write it, or it is no plain file
+ *  -EACCES      permission denied
+ *  -EROFS       /dev/shm is mounted read-only
+ *  -EINVAL      an argument makes no sense, or the role does not allow the call
  *  -ENAMETOOLONG  name longer than SHMQ_NAME_MAX
  *  -ECHILD      the handle was opened before a fork
  *  others       what the system said (-ENOMEM, -EMFILE, -ENOSYS, -EFBIG ...)
@@ -90,11 +99,11 @@ struct shmq_options {
     uint64_t source_id;      /* producer: identity of its source, to resume it (shmq_resume_offset); 0: none */
     uint32_t prefetch;       /* consumer: messages of one lease at the most; 256 */
     uint32_t producers;      /* consumer: the stream does not end before so many producers have finished; 1 */
-    int64_t
-        grace_ns; /* consumer: how long a dead producer's lane may be taken up again; 5 s; negative: for ever */
-    bool follow;  /* consumer: the end of all producers is no end of stream */
-    const volatile int
-        *stop; /* not 0: waiting calls end with -EINTR, within a tick; may be set by a signal handler */
+    /* consumer: how long a dead producer's lane may be taken up again; 5 s; negative: for ever */
+    int64_t grace_ns;
+    bool follow; /* consumer: the end of all producers is no end of stream */
+    /* not 0: waiting calls end with -EINTR, within a tick; may be set by a signal handler */
+    const volatile int *stop;
 };
 
 /* How a message stood in its source, so that a sink can rebuild the stream byte for byte. */
