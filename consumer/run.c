@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/cli/refusal.h"
 #include "common/cli/say.h"
 #include "consumer/attach.h"
 #include "consumer/deadline.h"
@@ -196,7 +197,7 @@ static void say_why(const struct consumer *consumer, int error)
         say_error("queue %s: all seats are taken (stop a consumer, or create the queue with more --seats)", queue);
         break;
     default:
-        say_error("queue %s: %s", queue, shmq_strerror(error));
+        say_error("queue %s: %s", queue, refusal_text(queue, error));
         break;
     }
 }

@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "common/cli/refusal.h"
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
 #include "monitor/options.h"
@@ -24,7 +25,7 @@ int verb_fail(const struct options *options, const char *what, int error)
     if (error == -ENOENT)
         say_error("queue '%s': %s: no such queue (see 'monitor list')", options->queue, what);
     else
-        say_error("queue '%s': %s: %s", options->queue, what, shmq_strerror(error));
+        say_error("queue '%s': %s: %s", options->queue, what, refusal_text(options->queue, error));
     return (int)exit_status_of(error);
 }
 

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/cli/refusal.h"
+
 static const char directory_path[] = "/dev/shm";
 static const char prefix[] = "shmq.";
 
@@ -176,6 +178,6 @@ const char *snapshot_reason(const struct snapshot *snapshot)
     case -ENOENT:
         return "nobody has completed its making, or its removal (the next producer does, or 'monitor remove')";
     default:
-        return shmq_strerror(snapshot->error);
+        return refusal_text(snapshot->name, snapshot->error);
     }
 }

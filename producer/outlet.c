@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/cli/refusal.h"
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
 #include "common/cli/units.h"
@@ -51,7 +52,7 @@ enum flow outlet_fail(struct outlet *outlet, int status, const char *format, ...
 static enum flow fail_queue(struct outlet *outlet, const char *what, int error)
 {
     return outlet_fail(outlet, (int)exit_status_of(error), "queue '%s': %s: %s", outlet->name, what,
-                       shmq_strerror(error));
+                       refusal_text(outlet->name, error));
 }
 
 enum flow outlet_open(struct outlet *outlet, const struct options *options, uint64_t source_id)

@@ -471,6 +471,34 @@ rm -rf "/dev/shm/shmq.$queue"
 as_other() { # COMMAND...: as a user who is nobody here
     setpriv --reuid=54321 --regid=54321 --clear-groups -- "$@"
 }
+
+# One code, three causes: each program names the one that it is.
+check_cause() { # NAME REGEX: $queue is such an object
+    put -- b 2>"$scratch/err"
+    check_equal "$1: a producer: exit 1" 1 $?
+    check_match "$1: a producer names the cause, alone" "^producer: queue '$queue': cannot be opened: [^,]*$2" "$scratch/err"
+    "$consumer" -q -Q "$queue" 2>"$scratch/err"
+    check_equal "$1: a consumer: exit 1" 1 $?
+    check_match "$1: a consumer names the cause, alone" "^consumer: queue $queue: [^,]*$2" "$scratch/err"
+    check_status "$1: remove: exit 1" 1 look remove "$queue"
+    check_match "$1: remove names the cause, alone" "^monitor: queue '$queue': not removed: [^,]*$2" "$scratch/err"
+}
+next_queue
+mkfifo "/dev/shm/shmq.$queue"
+check_cause 'no plain file' 'no plain file \('
+look show "$queue" 2>"$scratch/err"
+check_match 'no plain file: show names it' "^monitor: queue '$queue': cannot be read: it is no plain file" "$scratch/err"
+next_queue
+put -- a
+chmod 0666 "/dev/shm/shmq.$queue"
+check_cause 'writable by anybody' 'anybody may write it \('
+if ((EUID == 0)) && as_other "$monitor" --version >/dev/null 2>&1; then
+    next_queue
+    as_other "$producer" -q -Q "$queue" -- a
+    check_cause 'made by another user' 'belongs to another user \('
+else
+    skip 'made by another user' 'needs root, setpriv, and a build that others may run'
+fi
 if ((EUID == 0)) && as_other "$monitor" --version >/dev/null 2>&1; then
     next_queue
     put -- a
