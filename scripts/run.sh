@@ -126,6 +126,8 @@ set_traps() {
     trap clean_up EXIT
     # shellcheck disable=SC2173 # only so that the shell does not report what child_failed reports
     trap : KILL ABRT
+    # That nobody reads what is said any more is no reason to leave the work undone. Children do not inherit it.
+    trap : PIPE
     trap 'on_signal INT 2' INT
     trap 'on_signal TERM 15' TERM
     trap 'on_signal HUP 1' HUP

@@ -193,6 +193,26 @@ try --input "$scratch/numbers" 2>"$scratch/run.log" | head -n 1 >"$scratch/back"
 status=${PIPESTATUS[0]}
 check_lost 'a reader that has gone' 'its reader has ended'
 
+# A terminal or log that takes nothing: what is said is lost, the messages are not.
+new_queue_and_output
+try -v -c 2 --rate 300000 --input "$scratch/numbers" --output "$scratch/output" 2> >(head -n 1 >"$scratch/out")
+check_equal 'nobody reads stderr any more: it goes on, to exit 0' 0 $?
+check_same_lines 'nobody reads stderr any more: everything arrives' "$scratch/numbers" "$scratch/output"
+check 'nobody reads stderr any more: the queue is removed' no_queue
+# shellcheck disable=SC2016 # expanded by the command's shell
+try --exec 'kill -PIPE $$' --retries 0 -- a >"$scratch/out" 2>"$scratch/err"
+check_match 'commands are ended by SIGPIPE as ever' 'killed by signal 13' "$scratch/err"
+for stderr in /dev/full closed; do
+    new_queue_and_output
+    if [[ $stderr == closed ]]; then
+        try --input "$scratch/numbers" --output "$scratch/output" 2>&-
+    else
+        try --input "$scratch/numbers" --output "$scratch/output" 2>"$stderr"
+    fi
+    check_equal "stderr is $stderr: exit 0" 0 $?
+    check_same "stderr is $stderr: everything arrives" "$scratch/numbers" "$scratch/output"
+done
+
 new_queue
 check_status 'a mirror' 0 try -p 3 -c 3 --input "$scratch/numbers" --mirror "$scratch/mirror.%l"
 cat "$scratch/mirror."[012] | sort -n >"$scratch/back"
