@@ -64,8 +64,9 @@ Supervision:
       --restart on-failure|never  what to do with a child that fails or is killed (on-failure). Producers of regular
                         files go on where they were; those of stdin, of words, and of a counted --random cannot
                         know where, so that their death is a failure. So is a status other than 0 where another try
-                        is of no use: one of the consumers of stdout or --exec (which has --retries), and any third
-                        one in a row without anything done meanwhile
+                        is of no use: one of the consumers of stdout, of --exec (which has --retries) or of --pipe (whose
+                        command may have lost what it was given), any third one in a row without anything done
+                        meanwhile, and one of a consumer when nothing is left to be done
       --restart-pause MIN:MAX  how long to wait before that: longer each time in a minute (100ms:5s);
                         who was killed for the first time in it is started at once
       --max-restarts N  of a child in a minute, then give up (5)

@@ -33,11 +33,17 @@ can_restart() { # NAME
 # Whether starting it again could make no difference.
 is_lasting() { # NAME STATUS
     case $2 in
-    1) [[ $1 == consumer.* && (! $sink || $sink == stdout || $sink == --exec) ]] ;;
+    1) [[ $1 == consumer.* && (! $sink || $sink == stdout || $sink == --exec || $sink == --pipe) ]] ;;
     2 | 4 | 5 | 126 | 127) return 0 ;;
     3) [[ $1 == producer.* ]] || ! producers_left ;;
     *) return 1 ;;
     esac
+}
+
+# Whether all was acknowledged before it failed: then it is no message that comes again that it failed for, but what it
+# had already, as when a file system says only in the end that it could not write.
+is_too_late() { # NAME STATUS
+    [[ $1 == consumer.* && $2 == 1 ]] && ! work_left
 }
 
 # Sets done_now to the messages put, for a producer, or acknowledged, for a consumer, by all of them.
@@ -108,6 +114,8 @@ child_failed() { # NAME PID STATUS
         why='not restarted: stopping'
     elif is_lasting "$1" "$3"; then
         why='not restarted: it would fail again'
+    elif is_too_late "$1" "$3"; then
+        why='not restarted: nothing is left to be done, but what it had done may not have arrived'
     elif ((${in_vain[$1]:-0} >= in_vain_max)); then
         why="not restarted: it failed ${in_vain[$1]} times in a row, and nothing was done meanwhile"
     elif ! take_restart "$1" "$3"; then

@@ -287,6 +287,25 @@ new_queue
 check_status 'a command that gives up is not tried again' 1 try --exec 'cat >>"'"$scratch/attempts"'"; exit 65' -- a
 check_equal 'it is not' a "$(tr -d '\n' <"$scratch/attempts")"
 new_queue
+for command in no-such-command 'cat >/dev/null; exit 3'; do
+    new_queue
+    check_status "a command of --pipe that fails, $command: exit 1" 1 try --pipe "$command" -- a
+    check_match "a command of --pipe that fails, $command: it is not given more" 'consumer.1 .* not restarted' "$scratch/err"
+done
+# A consumer that says in the end that what it has written is not there.
+mkdir "$scratch/late"
+ln -s "$producer" "$monitor" "$scratch/late"
+cat >"$scratch/late/consumer" <<'END'
+#!/usr/bin/env bash
+"$LATE_CONSUMER" "$@" || exit
+[[ " $* " == *' --version '* ]]
+END
+chmod +x "$scratch/late/consumer"
+new_queue_and_output
+export LATE_CONSUMER=$consumer
+SHMQ_BUILD_DIR=$scratch/late check_status 'a consumer that fails when all is done: exit 1' 1 \
+    try --output "$scratch/output" -- a
+check_match 'a consumer that fails when all is done: is said' 'may not have arrived' "$scratch/err"
 as_other=(setpriv --reuid=54321 --regid=54321 --clear-groups --)
 if ((EUID == 0)) && "${as_other[@]}" "$producer" -q -Q "$queue" -- a 2>/dev/null; then
     check_status 'the queue of another user: exit 1' 1 try --discard -- b
