@@ -146,8 +146,12 @@ take_own_option() {
     producers) number_option --producers "$2" 1 1024; producers=$((10#$2)) ;;
     consumers) number_option --consumers "$2" 1 1024; consumers=$((10#$2)) ;;
     queue) queue=$2 ;;
-    input) inputs+=("$2") ;;
-    output) output=$2; [[ $2 ]] || usage_error "--output: empty (give a file, or - for stdout)" ;;
+    input) inputs+=("$2"); [[ $2 ]] || usage_error "--input: empty (give a file, or - for stdin)" ;;
+    output)
+        [[ $2 ]] || usage_error "--output: empty (give a file, or - for stdout)"
+        [[ ! $output ]] || usage_error "--output $2: given twice (all consumers write to the same)"
+        output=$2
+        ;;
     append) append=1 ;;
     keep) keep=1 ;;
     resume) ;; # producers of files always do
@@ -257,6 +261,15 @@ check_sink() {
     [[ $output != - ]] || sink=stdout
 }
 
+# Children that look elsewhere would wait for ever.
+check_same_queue() {
+    local argument
+    for argument in "${extra_producer_args[@]}" "${extra_consumer_args[@]}"; do
+        [[ $argument != -Q* && $argument != --queue && $argument != --queue=* ]] ||
+            usage_error "$argument: is for run.sh itself (all its children use one queue)"
+    done
+}
+
 # check_options ARGUMENT...: those of the command line.
 check_options() {
     check_words "$@"
@@ -265,6 +278,7 @@ check_options() {
     [[ $restart == on-failure || $restart == never ]] || usage_error "--restart $restart: not on-failure or never"
     check_source
     check_sink
+    check_same_queue
     # Where it stood could not be told from what was dropped.
     [[ $source != files || ${given[on-full]:-} == drop ]] || resumable=1
     [[ ! ${given[raw]:-} ]] || framing_args=(--raw)

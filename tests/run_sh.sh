@@ -90,6 +90,10 @@ check_usage 'a word without --' 2 'unexpected argument' word
 check_usage 'a number that is none' 2 'not a number' -p many
 check_usage 'two sources' 2 'only one source' --random --input "$scratch/numbers"
 check_usage 'two sinks' 2 'only one sink' --discard --exec true
+check_usage 'two outputs' 2 'given twice' --output "$scratch/nowhere/a" --output "$scratch/nowhere/b"
+check_usage 'an input without a name' 2 '--input: empty' --input ''
+check_usage 'another queue for the consumers' 2 'is for run.sh' --consumer-args '--queue other' --discard -- a
+check_usage 'another queue for the producers' 2 'is for run.sh' --producer-args '-Qother' --discard -- a
 check_usage 'stdin cannot be split' 2 'cannot be split' -p 2 --input -
 check_usage 'a quote that is not closed' 2 'quote' --producer-args "'x"
 check_usage 'a missing input' 1 'no such file' --input "$scratch/nowhere"
