@@ -90,7 +90,7 @@ summarize() {
     seconds=$((now_ms - started_all_ms))
     printf -v seconds '%d.%02d' $((seconds / 1000)) $((seconds % 1000 / 10))
     if ! read_stat; then
-        say "queue $queue is not there to be counted, after $seconds s, $restarts restarts"
+        say "nothing can be counted ($(monitor_reason)), after $seconds s, $restarts restarts"
         return
     fi
     messages_left=${stat[messages]}

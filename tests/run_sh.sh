@@ -144,6 +144,40 @@ check_match 'there is a summary' 'run.sh: produced 10 messages, consumed 10' "$s
 check_equal 'the queue is removed' '' "$(find /dev/shm -name "*shmq.$queue*")"
 check_equal 'nothing of its own is left' '' "$(find "$scratch/shmq-$EUID" -type f)"
 
+if script --version >/dev/null 2>&1; then
+    for name in -u\ NO_COLOR NO_COLOR=1; do
+        new_queue
+        script -qec "env $name '$run_sh' -Q '$queue' --count 1 --delay 0 --work 0" /dev/null >"$scratch/out" </dev/null
+        tr '\033\r' 'E\n' <"$scratch/out" >"$scratch/terminal.$name"
+    done
+    check_match 'on a terminal, names have colours' '^E\[36mproducer.1 \|E\[0m Produced: ' "$scratch/terminal.-u NO_COLOR"
+    check_match 'a consumer has another one' '^E\[96mconsumer.1 \|E\[0m consumer: consumed 1 ' "$scratch/terminal.-u NO_COLOR"
+    check_match 'with NO_COLOR, they have none' '^producer.1 \| Produced: ' "$scratch/terminal.NO_COLOR=1"
+    check_equal 'with NO_COLOR, nothing has' '' "$(grep E "$scratch/terminal.NO_COLOR=1")"
+else
+    skip 'on a terminal, names have colours' 'script is missing'
+fi
+
+new_queue
+check_status 'creating options' 0 try --lanes 2 --seats 3 --capacity 64K --max-message 1K --mode 0640 --tick 20ms \
+    --priority 3 --discard --keep -- a
+check_equal 'creating options: reach the queue' '2 3 65536 1024 0640 20000000' "$(for field in lanes seats capacity_bytes \
+    max_message_bytes mode tick_ns; do queue_field "$queue" "$field"; done | tr '\n' ' ' | sed 's/ $//')"
+new_queue
+check_status 'what the producer says of a full queue: exit 4' 4 try --on-full fail --capacity 4K --work 60s --grace 50ms \
+    --discard --input "$scratch/numbers"
+check_match 'what the producer says of a full queue: is the reason' 'failed: producer.1 .* status 4' "$scratch/err"
+new_queue
+"$consumer" -q -Q "$queue" --follow >"$scratch/back" &
+other=$!
+"$producer" -q -Q "$queue" --
+wait_until 10 has_attached consumers 1
+check_status 'a queue that somebody else uses, too' 0 try --discard -- a b c
+check_match 'a queue that somebody else uses, too: is kept' 'is kept: .*in use by 0 producers and 1 consumer' "$scratch/err"
+check 'a queue that somebody else uses, too: is there' test -e "/dev/shm/shmq.$queue"
+kill -TERM "$other"
+wait "$other"
+
 new_queue
 try -p 2 -c 3 --input "$scratch/numbers" --output - 2>"$scratch/run.log" | cat >"$scratch/back"
 check_same_lines 'stdout of three consumers has whole lines and nothing else' "$scratch/numbers" "$scratch/back"
@@ -273,6 +307,29 @@ wait_until 10 another_consumer "$first"
 kill -KILL "$(pids consumer)"
 finish_run 'a consumer that keeps dying is given up' 137
 check_match 'after as many restarts as allowed' 'not restarted: 1 restarts' "$scratch/run.log"
+
+new_queue
+run --restart never --rate 100 --input "$scratch/numbers" --discard
+wait_until 10 has_attached consumers 1
+kill -KILL "$(pids consumer)"
+finish_run '--restart never: the first death is the end' 137
+check_match '--restart never: is said' 'SIGKILL, status 137; not restarted: --restart never' "$scratch/run.log"
+
+# Others end the queue.
+for verb in 5:'remove --force' 3:shutdown; do
+    new_queue
+    run --rate 1000 --input "$scratch/numbers" --discard
+    wait_until 10 has_attached consumers 1
+    # shellcheck disable=SC2086 # it may be two words
+    "$monitor" -q ${verb#*:} -- "$queue"
+    finish_run "monitor ${verb#*:}: ${verb%:*}" "${verb%:*}"
+done
+new_queue
+run --rate 1000 --input "$scratch/numbers" --discard
+wait_until 10 has_attached consumers 1
+truncate -s 100 "/dev/shm/shmq.$queue"
+finish_run 'a queue that is damaged: 5' 5
+check_match 'a queue that is damaged: that is why nothing is counted' 'nothing can be counted \(.*damaged' "$scratch/run.log"
 
 # Causes that no restart can mend.
 (seq 3 && head -c 1000 /dev/zero | tr '\0' x && echo) >"$scratch/long"
