@@ -12,21 +12,23 @@ was_complete=0     # the note says that all had arrived, and the queue was about
 noted=0            # the note is right
 identity=          # of this command
 
-# Prints what `stat` says of the files that are read.
-stat_inputs() { # FORMAT [FILE...]
-    local file
+# Sets stat_of to what `stat` says of files.
+stat_files() { # FORMAT [FILE...]
+    local file lines
     for file in "${@:2}"; do
         if [[ $file == - ]]; then
-            printf ' -'
+            printf ' -\n'
         else
-            stat -L -c " $1" -- "$file"
+            undisturbed stat -L -c " $1" -- "$file"
         fi
-    done 2>/dev/null | tr -d '\n'
+    done >"$scratch/files" 2>/dev/null
+    mapfile -t lines <"$scratch/files"
+    printf -v stat_of '%s' "${lines[@]}"
 }
 
 # Sets identity: what has to be the same for what an earlier run has done to count for this one.
 identify_command() {
-    local files=("${inputs[@]}") last=()
+    local files=("${inputs[@]}") last=() stat_of
     # A single file may have grown meanwhile, unless it is divided.
     if ((producers == 1 && ${#files[@]} > 0)) && [[ ! ${given[whole]:-} ]]; then
         last=("${files[-1]}")
@@ -35,19 +37,23 @@ identify_command() {
     printf -v identity '%q ' "$source" "$producers" "${framing_args[@]}" "${extra_producer_args[@]}" "${words[@]}" \
         "$sink"
     [[ $sink != --mirror ]] || printf -v identity '%s%q %q' "$identity" "${given[mirror]}" "$PWD"
-    [[ $sink != --output ]] || identity+=$(stat -L -c '%d:%i' -- "$output" 2>/dev/null)
-    identity+=$(stat_inputs %d:%i:%s "${files[@]}"; stat_inputs %d:%i "${last[@]}")
+    [[ $sink != --output ]] || last+=("$output")
+    stat_files %d:%i:%s "${files[@]}"
+    identity+=$stat_of
+    stat_files %d:%i "${last[@]}"
+    identity+=$stat_of
 }
 
 # Sets continuing and was_complete.
 look_at_note() {
-    local id='' state='' command=''
+    local id='' state='' command='' stat_of
     note_file=$directory/run.$queue.note
     identify_command
     { read -r id && read -r state && read -r command; } 2>/dev/null <"$note_file"
     [[ $command && $command == "$identity" ]] || return 0
     [[ $found == nothing || $id != "${stat[queue_id]:-}" ]] || continuing=1
-    [[ $found == work || $state != "complete $(stat_inputs %s:%Y "${inputs[@]}")" ]] || was_complete=1
+    stat_files %s:%Y "${inputs[@]}"
+    [[ $found == work || $state != "complete $stat_of" ]] || was_complete=1
 }
 
 write_note() { # STATE
@@ -64,10 +70,12 @@ note_command() {
 
 # All has arrived.
 finish_note() { # kept|removed: the queue
+    local stat_of
     if [[ $1 == kept ]]; then
         rm -f -- "$note_file" # the next run starts anew
     else
-        write_note "complete $(stat_inputs %s:%Y "${inputs[@]}")"
+        stat_files %s:%Y "${inputs[@]}"
+        write_note "complete $stat_of"
     fi
 }
 

@@ -12,9 +12,21 @@ queue_exists() {
     [[ -e /dev/shm/shmq.$queue ]]
 }
 
+# Runs a command out of reach of a Ctrl-C, which is for us alone: its answer must not be taken for a failure. It can be
+# hit before it is in a session of its own; then it has done nothing yet.
+undisturbed() { # COMMAND...
+    local tries status
+    for tries in 1 2 3; do
+        setsid --wait "$@" {lock_fd}>&-
+        status=$?
+        ((status > 128)) || break
+    done
+    return "$status"
+}
+
 # Runs the monitor; what it complains of is for monitor_reason.
 monitor() {
-    "$build/monitor" "$@" {lock_fd}>&- 2>"$scratch/monitor"
+    undisturbed "$build/monitor" "$@" 2>"$scratch/monitor"
 }
 
 monitor_reason() {
@@ -26,16 +38,17 @@ monitor_reason() {
 # Reads what monitor says about the queue into the array stat; returns its status.
 declare -A stat=()
 read_stat() {
-    local text key value status
-    text=$(monitor show --json -- "$queue")
+    local line='' status
+    local -r field='"([a-z_]+)": "?([^",]*)"?,(.*)'
+    monitor show --json -- "$queue" >"$scratch/stat"
     status=$?
-    text=$(tr '{,' '\n' <<<"$text" | sed -n -e 's/^ *"\(queue_id\)" *: *"\([0-9a-f]*\)".*/\1 \2/p' \
-        -e 's/^ *"\([a-z_]*\)" *: *\([0-9][0-9]*\).*/\1 \2/p')
     stat=()
-    while IFS=' ' read -r key value; do
-        # The queue's own come before those of its lanes and seats.
-        [[ ! $key || ${stat[$key]+set} ]] || stat[$key]=$value
-    done <<<"$text"
+    # The queue's own are in the first line, those of its lanes and seats in the others.
+    IFS= read -r line <"$scratch/stat"
+    while [[ $line =~ $field ]]; do
+        stat[${BASH_REMATCH[1]}]=${BASH_REMATCH[2]}
+        line=${BASH_REMATCH[3]}
+    done
     return "$status"
 }
 
@@ -44,9 +57,13 @@ read_stat() {
 read_lane() { # PID
     local line
     lane_finished=1 lane_messages=
-    line=$(monitor show --json -- "$queue" | grep -E -m 1 "^ *\{\"lane\": .*\"pid\": $1,") || return 0
-    [[ $line == *'"finished": true,'* ]] || lane_finished=0
-    [[ $line =~ '"put_messages": '([0-9]+) ]] && lane_messages=${BASH_REMATCH[1]}
+    monitor show --json -- "$queue" >"$scratch/stat"
+    while IFS= read -r line; do
+        [[ $line == *'{"lane": '*"\"pid\": $1,"* ]] || continue
+        [[ $line == *'"finished": true,'* ]] || lane_finished=0
+        [[ $line =~ '"put_messages": '([0-9]+) ]] && lane_messages=${BASH_REMATCH[1]}
+        break
+    done <"$scratch/stat"
     return 0
 }
 

@@ -438,6 +438,32 @@ for name in once twice; do
 done
 check_status 'the same command then goes on' 0 try --input "$scratch/numbers" --output "$scratch/output"
 check_same 'exactly there' "$scratch/numbers" "$scratch/output"
+# A Ctrl-C that comes while it looks at the queue, by a monitor that is slow.
+mkdir "$scratch/slow"
+ln -s "$producer" "$consumer" "$scratch/slow"
+cat >"$scratch/slow/monitor" <<'END'
+#!/usr/bin/env bash
+echo "$1" >>"$SLOW_LOOKS"
+if [[ $(wc -l <"$SLOW_LOOKS") == "$SLOW_AT" ]]; then
+    kill -INT -- "-$(<"$XDG_RUNTIME_DIR/shmq-$EUID/run.$SLOW_QUEUE.lock")"
+fi
+exec "$SLOW_MONITOR" "$@"
+END
+chmod +x "$scratch/slow/monitor"
+export SLOW_MONITOR=$monitor SLOW_LOOKS=$scratch/looks
+for look in 1 2; do
+    new_queue_and_output
+    stop_early --keep
+    wait "$run_pid"
+    : >"$scratch/looks"
+    SLOW_AT=$look SLOW_QUEUE=$queue SHMQ_BUILD_DIR=$scratch/slow run --keep --rate 30000 --input "$scratch/numbers" \
+        --output "$scratch/output"
+    finish_run "Ctrl-C during look $look: 0" 0
+    check_match "Ctrl-C during look $look: is heeded" 'SIGINT: stopping' "$scratch/run.log"
+    check_status "Ctrl-C during look $look: the same command goes on" 0 \
+        try --input "$scratch/numbers" --output "$scratch/output"
+    check_same "Ctrl-C during look $look: exactly there" "$scratch/numbers" "$scratch/output"
+done
 new_queue
 run --output "$scratch/words" --delay 100ms -- a b c d e f g h i j k l
 wait_until 10 got_lines "$scratch/words" 1
