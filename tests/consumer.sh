@@ -445,6 +445,7 @@ kill_now "$pid"
 
 # One message that takes for ever, and a hundred times what the queue holds behind it.
 next_queue
+rm -f "$scratch/go" # of an earlier test
 put --capacity 64K --max-message 1K -- slow
 start --exec 'cat >/dev/null; echo begun >"$SCRATCH/begun"; until [ -e "$SCRATCH/go" ]; do sleep 0.05; done' --count 1
 wait_until 10 test -s "$scratch/begun"
@@ -453,6 +454,7 @@ put --input "$scratch/many" &
 putting=$!
 take -q --count 100000 >"$scratch/back"
 check_same 'slow work does not pin the queue' "$scratch/many" "$scratch/back"
+check 'slow work does not pin the queue: it is still at work' kill -0 "$pid"
 wait "$putting"
 check_equal 'slow work does not pin the queue: all were put' 0 $?
 : >"$scratch/go"
