@@ -9,7 +9,7 @@ plot_styles='raw_tuned|lc rgb "#000000" lw 2 dt 2 pt 0
 raw_in_place|lc rgb "#666666" lw 2 dt 4 pt 0
 memcpy|lc rgb "#999999" lw 2 dt 3 pt 0
 line|lc rgb "#000000" lw 2 dt 2 pt 0
-raw|lc rgb "#666666" lw 2 dt 4 pt 0
+raw|lc rgb "#000000" lw 2 dt 3 pt 0
 shmq_batch|lc rgb "#08306b" lw 3 pt 7 ps 0.8
 shmq_in_place|lc rgb "#2171b5" lw 3 pt 5 ps 0.8
 shmq_single|lc rgb "#6baed6" lw 3 pt 9 ps 0.9
@@ -78,7 +78,7 @@ plot_throughput() {
     local names styles count file=$scratch/throughput.dat order
     points_of throughput messages_per_s >"$file"
     [[ -s $file ]] || return 0
-    mapfile -t order < <(everybody | grep -vx -e line -e raw)
+    mapfile -t order < <(everybody | grep -vx -e line)
     series_in "$file" "${order[@]}"
     gnuplot_to throughput 1000,640 "set logscale x 2
 set logscale y
@@ -108,14 +108,15 @@ set xlabel 'messages of 64 bytes a second (logarithmic): median, least and most 
 set format x '%.0s %c'
 set yrange [-0.7:$rows - 0.3]
 set title 'One producer, one consumer, 64 bytes'
-$(limit_line raw_tuned)
+$(limit_line raw 3)
+$(limit_line raw_tuned 2)
 plot '$file' using 3:1:4:5:6:ytic(2) with xerrorbars pt 7 ps 0.8 lw 2 lc rgb variable"
 }
 
 # A dashed line across, where the limit is.
-limit_line() { # NAME
-    awk -v name="$1" '$1 == name && $2 == 64 {
-        printf "set arrow from %s, graph 0 to %s, graph 1 nohead dt 2 lc rgb \"#000000\"\n", $3, $3
+limit_line() { # NAME DASHES
+    awk -v name="$1" -v dashes="$2" '$1 == name && $2 == 64 {
+        printf "set arrow from %s, graph 0 to %s, graph 1 nohead dt %d lc rgb \"#000000\"\n", $3, $3, dashes
     }' "$scratch/throughput.dat"
 }
 
