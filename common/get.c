@@ -113,14 +113,7 @@ static inline void ask_for_lines(const struct batch *b, uint64_t cells)
         return;
     to = to < b->end ? to : b->end;
     for (uint64_t position = from; position < to; position++)
-        __builtin_prefetch(ring_payload(&b->view->ring, position));
-}
-
-/* Where the next message of a batch in the ring, or the one in the seat's buffer, stands. */
-static inline const void *next_payload(const struct shmq *handle)
-{
-    const struct batch *b = &handle->consumer.batch;
-    return b->in_hand ? handle->consumer.hands[b->seat].base : ring_payload(&b->view->ring, b->next);
+        __builtin_prefetch(b->payload + ((position - b->next) << CELL_SHIFT));
 }
 
 static inline uint64_t next_stream_offset(const struct shmq *handle)
@@ -138,6 +131,7 @@ static inline void step_over(struct batch *b, uint32_t length)
     if (!b->in_hand)
         ask_for_lines(b, cells);
     b->next += cells;
+    b->payload += cells << CELL_SHIFT;
     b->bytes += length;
     b->handed++;
 }
@@ -163,7 +157,7 @@ static inline void hand_out(struct shmq *handle, struct shmq_message *message)
 {
     struct batch *b = &handle->consumer.batch;
     const uint64_t word = handle->consumer.words[b->handed];
-    *message = message_of(b, next_payload(handle), word, next_stream_offset(handle));
+    *message = message_of(b, b->payload, word, next_stream_offset(handle));
     step_over(b, (uint32_t)word);
 }
 
@@ -179,7 +173,7 @@ static size_t hand_out_many(struct shmq *handle, struct shmq_message *messages, 
         const uint64_t word = words[b.handed];
         const uint64_t offset =
             atomic_load_explicit(&ring_record(&ring, b.next)->stream_offset, memory_order_relaxed);
-        messages[i] = message_of(&b, ring_payload(&ring, b.next), word, offset);
+        messages[i] = message_of(&b, b.payload, word, offset);
         step_over(&b, (uint32_t)word);
     }
     handle->consumer.batch = b;
@@ -280,7 +274,7 @@ static inline int acknowledge(struct shmq *handle, uint32_t count)
     b->attempts = 0;
     if (b->done == b->count)
         return finish_batch(handle);
-    atomic_store_explicit(&handle->seats[b->seat].progress, progress_pack(0, b->done), memory_order_release);
+    atomic_store_explicit(b->progress, progress_pack(0, b->done), memory_order_release);
     return 0;
 }
 
@@ -305,7 +299,8 @@ int shmq_get(struct shmq *handle, void *buffer, size_t size, size_t *length, int
     struct batch *b = &handle->consumer.batch;
     if (b->handed != b->done)
         return -EBUSY;
-    error = next_message(handle, timeout_ns);
+    if (b->view == NULL)
+        error = wait_for_batch(handle, timeout_ns);
     if (error != 0)
         return error;
 
@@ -314,7 +309,7 @@ int shmq_get(struct shmq *handle, void *buffer, size_t size, size_t *length, int
     if (bytes > size)
         return -ENOBUFS;
     if (bytes > 0)
-        memcpy(buffer, next_payload(handle), bytes);
+        memcpy(buffer, b->payload, bytes);
     step_over(b, bytes);
     return acknowledge(handle, 1);
 }

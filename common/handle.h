@@ -48,15 +48,17 @@ struct batch {
     const struct lane_view *view; /* NULL: nothing */
     uint64_t start;
     uint64_t end;
-    uint64_t next;     /* position of the next message to hand out */
-    uint32_t count;    /* messages */
-    uint32_t handed;   /* handed out so far */
-    uint32_t done;     /* acknowledged so far */
-    uint32_t seat;     /* that holds it: our own, or a dead one's whose byte we hold */
-    uint32_t attempts; /* of the message at done */
-    bool redelivered;  /* all of it was in somebody's hands before */
-    bool in_hand;      /* in the seat's buffer, no longer in the ring */
-    uint64_t bytes;    /* handed out, payload */
+    uint64_t next;                /* position of the next message to hand out */
+    const unsigned char *payload; /* of that message */
+    shared_u64 *progress;         /* of the seat that holds it; not of what is in its buffer */
+    uint32_t count;               /* messages */
+    uint32_t handed;              /* handed out so far */
+    uint32_t done;                /* acknowledged so far */
+    uint32_t seat;                /* that holds it: our own, or a dead one's whose byte we hold */
+    uint32_t attempts;            /* of the message at done */
+    bool redelivered;             /* all of it was in somebody's hands before */
+    bool in_hand;                 /* in the seat's buffer, no longer in the ring */
+    uint64_t bytes;               /* handed out, payload */
 };
 
 struct producer_side {

@@ -81,6 +81,8 @@ static int lease_from(struct shmq *handle, uint32_t lane)
                                   .start = batch.start,
                                   .end = batch.end,
                                   .next = batch.start,
+                                  .payload = ring_payload(&view->ring, batch.start),
+                                  .progress = &handle->seats[c->seat].progress,
                                   .count = batch.count,
                                   .seat = c->seat};
     return error;

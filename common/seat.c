@@ -115,6 +115,8 @@ static int adopt_lease(struct shmq *handle, uint32_t seat)
         .start = batch.start,
         .end = batch.end,
         .next = next,
+        .payload = ring_payload(&view->ring, next),
+        .progress = &s->progress,
         .count = batch.count,
         .handed = done,
         .done = done,
@@ -160,6 +162,7 @@ static int adopt_hand(struct shmq *handle, uint32_t seat)
     handle->consumer.batch = (struct batch){
         .view = view,
         .start = atomic_load_explicit(&s->hand_position, memory_order_relaxed),
+        .payload = base,
         .count = 1,
         .seat = seat,
         .attempts = progress_attempts(attempts),
