@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/clock.h"
+#include "common/copy.h"
 #include "common/lane.h"
 #include "common/rota.h"
 #include "common/seat.h"
@@ -308,8 +309,7 @@ int shmq_get(struct shmq *handle, void *buffer, size_t size, size_t *length, int
     *length = bytes;
     if (bytes > size)
         return -ENOBUFS;
-    if (bytes > 0)
-        memcpy(buffer, b->payload, bytes);
+    copy_out(buffer, b->payload, bytes);
     step_over(b, bytes);
     return acknowledge(handle, 1);
 }
