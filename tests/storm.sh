@@ -84,6 +84,27 @@ stop_for_a_while() { # PID
     stops=$((stops + 1))
 }
 
+struck() {
+    echo $((kills - kills_before + supervisor_kills - supervisor_kills_before))
+}
+
+# A storm lasts until then, or until so many were killed.
+is_over() { # UNTIL-MS
+    if ((least_kills)); then
+        (($(struck) >= least_kills))
+    else
+        ((now >= $1))
+    fi
+}
+
+# The input was to outlast the storm, however long that took; now the rest need not.
+end_slowness() {
+    ((least_kills)) || return
+    kill -KILL "$supervisor" && wait "$supervisor"
+    command+=(--rate 1000000)
+    start_supervisor
+}
+
 # One thing happens to one of them.
 strike() {
     local victim
@@ -117,13 +138,13 @@ ride_out() { # UNTIL-MS
             ((status == 137)) || break
             start_supervisor
         fi
-        if ((now < $1)); then
+        if ! is_over "$1"; then
             strike
             continue_stopped due
-            choose 2 40
+            choose 2 $((least_kills ? 12 : 40))
             pause_ms "$random"
         else
-            ((peace_ms)) || peace_ms=$now
+            ((peace_ms)) || { peace_ms=$now; end_slowness; }
             ((now - peace_ms < 60000)) || { status=timeout; kill -KILL "$supervisor"; wait "$supervisor"; break; }
             continue_stopped all
             pause_ms 20
@@ -198,7 +219,9 @@ judge() { # SINK PRODUCERS
         repeated=$((repeated + twice)) all_cut=$((all_cut + cut))
         name+=", $twice lines twice, $cut cut off first" ;;
     esac
-    if ((good)); then
+    if ((good && $(struck) < least_kills)); then
+        not_ok "$name" "it was over before $least_kills were killed" "$scratch/run.log"
+    elif ((good)); then
         ok "$name"
     else
         not_ok "$name" "what came out is not what went in" "$scratch/run.log"
@@ -208,14 +231,16 @@ judge() { # SINK PRODUCERS
     return 0
 }
 
-# storm SINK PRODUCERS CONSUMERS SECONDS
-storm() {
+# With KILLS, it lasts until so many were killed, and SECONDS is twice what the input lasts at least.
+storm() { # SINK PRODUCERS CONSUMERS SECONDS [KILLS]
     local sink=$1 producers=$2 consumers=$3 lines min max mean rate capacity capacities=(512K 1M 8M) command title
+    local least_kills=${5:-0}
     local kills_before=$kills supervisor_kills_before=$supervisor_kills stops_before=$stops
     storms=$((storms + 1))
     new_queue
     choose 200 2000 && min=$random
-    choose "$min" 100000 && max=$random
+    # Small enough there that the 64 MB last.
+    choose "$min" $((least_kills ? 10000 : 100000)) && max=$random
     choose 300 3000 && rate=$random
     capacity=${capacities[RANDOM % ${#capacities[@]}]}
     # Enough of them that the storm is over before they are, but no more than 64 MB.
@@ -246,8 +271,8 @@ parse_duration "${SHMQ_STORM:-2m}"
 now_ms
 end_ms=$((now + seconds * 1000))
 # These two in any case; then whatever the seed brings.
-storm --mirror 3 4 20
-storm --mirror 1 4 20
+storm --mirror 3 4 300 1000
+storm --mirror 1 4 300 1000
 now_ms
 while ((now < end_ms - 12000 && failed == 0)); do
     storm_at_random
