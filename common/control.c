@@ -7,16 +7,6 @@
 #include "common/view.h"
 #include "common/waiting.h"
 
-static void ring_everybody(struct shmq *handle)
-{
-    for (uint32_t i = 0; i < handle_geometry(handle)->parameters.lanes; i++) {
-        struct lane_view *view;
-        if (handle_lane_used(handle, i))
-            (void)view_lane(handle, i, &view);
-    }
-    waiting_wake_everybody(handle);
-}
-
 int shmq_shutdown(const char *name, enum shmq_shutdown_how how)
 {
     struct shmq *handle;
@@ -27,7 +17,8 @@ int shmq_shutdown(const char *name, enum shmq_shutdown_how how)
         return error;
     atomic_fetch_or_explicit(&handle->header->flags, how == SHMQ_NOW ? FLAG_DRAIN | FLAG_NOW : FLAG_DRAIN,
                              memory_order_seq_cst);
-    ring_everybody(handle);
+    view_used_lanes(handle);
+    waiting_wake_everybody(handle);
     return shmq_close(handle);
 }
 

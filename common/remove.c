@@ -78,6 +78,21 @@ static int check_unused(struct shmq *handle)
     return drained == 1 ? 0 : drained == 0 ? -ENOTEMPTY : drained;
 }
 
+/* Those on which somebody sleeps, while they still have their names: what is opened by name later is another. */
+static void open_doorbells(struct shmq *handle)
+{
+    const uint32_t generation = atomic_load_explicit(&handle->header->bell_generation, memory_order_relaxed);
+    view_used_lanes(handle);
+    if ((uint32_t)atomic_load_explicit(&handle->header->bell, memory_order_relaxed) != 0)
+        (void)doorbell_open(&handle->items, &handle->access, generation);
+    for (uint32_t i = 0; i < handle_geometry(handle)->parameters.lanes; i++) {
+        struct lane_view *view = &handle->lanes[i];
+        if (view->base != NULL &&
+            atomic_load_explicit(&view->ring.control->wanted_head, memory_order_relaxed) != 0)
+            (void)doorbell_open(&view->space, &handle->access, generation);
+    }
+}
+
 /*
  * Semaphores first: without them the queue still works, and makes them anew. Then the object, and only if that is
  * permitted is everybody told. Semaphores once more, for those that somebody has made meanwhile. So whoever is
@@ -85,6 +100,7 @@ static int check_unused(struct shmq *handle)
  */
 static int unlink_and_mark(struct shmq *handle)
 {
+    open_doorbells(handle);
     (void)unlink_semaphores(handle->object.queue);
     const int error = unlink_object(handle->object.queue);
     if (error != 0)

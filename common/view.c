@@ -82,6 +82,15 @@ int view_lane(struct shmq *handle, uint32_t lane, struct lane_view **view)
     return 0;
 }
 
+void view_used_lanes(struct shmq *handle)
+{
+    for (uint32_t i = 0; i < handle_geometry(handle)->parameters.lanes; i++) {
+        struct lane_view *view;
+        if (handle_lane_used(handle, i))
+            (void)view_lane(handle, i, &view);
+    }
+}
+
 int view_hand(struct shmq *handle, uint32_t seat, uint64_t bytes, unsigned char **base)
 {
     const struct geometry *g = handle_geometry(handle);

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "common/handle.h"
 #include "tests/support/process.h"
 #include "tests/support/test_queue.h"
 
@@ -96,6 +97,16 @@ static void get_for_ever(void *context)
         process_report(number);
     process_report(process_code(code));
     process_require_equal(shmq_close(handle), 0);
+}
+
+static void get_until_removed(void *context)
+{
+    struct shmq *handle;
+    uint64_t number;
+    (void)context;
+    process_require_equal(shmq_open(&handle, queue, SHMQ_CONSUMER, &attach_only), 0);
+    process_report(process_code(test_queue_get(handle, &number, SHMQ_FOREVER)));
+    (void)shmq_close(handle);
 }
 
 /* Puts messages that fill the whole lane, and reports each, until something else comes. */
@@ -421,6 +432,32 @@ START_TEST(shutdown_drain_wakes_everybody)
     }
     ck_assert_int_eq(shmq_close(holder), 0);
     test_queue_remove(queue);
+}
+END_TEST
+
+START_TEST(removal_wakes_everybody)
+{
+    struct process consumers[2];
+    struct process producer;
+    struct shmq_message message;
+    use_queue("removed");
+    struct shmq *holder = test_queue_open(queue, SHMQ_CONSUMER, &slow_tick);
+    process_start(&producer, fill_for_ever, NULL);
+    ck_assert_uint_eq(hear_promptly(&producer), 0);
+    ck_assert_int_eq(shmq_lease(holder, &message, 0), 0);
+    for (size_t i = 0; i < 2; i++)
+        process_start(&consumers[i], get_until_removed, NULL);
+    wait_for_blocked(0);
+    wait_for_sleepers(2);
+    ck_assert_int_eq(shmq_remove(queue, true), 0);
+    ck_assert_uint_eq(hear_promptly(&producer), process_code(-ESTALE));
+    process_expect_success(&producer);
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert_uint_eq(hear_promptly(&consumers[i]), process_code(-ESTALE));
+        process_expect_success(&consumers[i]);
+    }
+    (void)shmq_close(holder);
+    ck_assert_uint_eq(test_queue_leftovers(queue), 0);
 }
 END_TEST
 
@@ -783,6 +820,27 @@ static void post_thousand(const char *which)
     post_semaphore(which);
 }
 
+/* Each count too many would cost a call when something is put. */
+START_TEST(who_times_out_is_no_longer_counted)
+{
+    unsigned char message[4096] = {0};
+    uint64_t number;
+    use_queue("counted");
+    struct shmq *consumer = test_queue_open(queue, SHMQ_CONSUMER, &slow_tick);
+    struct shmq *producer = test_queue_open(queue, SHMQ_PRODUCER, &attach_only);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(test_queue_get(consumer, &number, MS), -ETIMEDOUT);
+    ck_assert_uint_eq(test_queue_stat(queue).sleepers, 0);
+    ck_assert_int_eq(shmq_put(producer, message, sizeof(message), 0), 0);
+    ck_assert_int_eq(shmq_put(producer, message, sizeof(message), MS), -ETIMEDOUT);
+    ck_assert_uint_eq(atomic_load(&producer->producer.ring.ring.control->wanted_head), 0);
+    ck_assert_uint_eq((uint32_t)atomic_load(&consumer->header->bell), 0);
+    ck_assert_int_eq(shmq_close(producer), 0);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+    test_queue_remove(queue);
+}
+END_TEST
+
 START_TEST(damaged_doorbell_heals)
 {
     use_queue("heals");
@@ -1051,11 +1109,13 @@ static Suite *make_suite(void)
     TCase *all = add_case(suite, "everybody woken");
     tcase_add_test(all, shutdown_now_wakes_everybody);
     tcase_add_test(all, shutdown_drain_wakes_everybody);
+    tcase_add_test(all, removal_wakes_everybody);
     tcase_add_test(all, shutdown_of_an_empty_queue_wakes_consumers);
     tcase_add_test(all, end_of_stream_wakes_consumers);
     TCase *semaphores = add_case(suite, "semaphores");
     tcase_add_test(semaphores, semaphores_deleted_set_and_replaced_under_load);
     tcase_add_test(semaphores, nothing_is_lost_by_timing_out);
+    tcase_add_test(semaphores, who_times_out_is_no_longer_counted);
     tcase_add_test(semaphores, damaged_doorbell_heals);
     tcase_add_test(semaphores, killed_sleepers_are_counted_out);
     TCase *time = add_case(suite, "time");
