@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Two that meet: one is stopped after each instruction of what it does, while the other does all of its part. A
+ * stress comes to the few instructions at which they could miss each other once in many minutes, if at all.
+ *
+ * Whoever falls asleep or waits is woken by what was done meanwhile, long before the tick; and a put that meets a
+ * shutdown is either delivered or says so. What processors do to the order of stores is not shown here: see
+ * unit_litmus.c.
+ *
+ * time limit: 600 s
+ */
+#include <check.h>
+#include <errno.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/handle.h"
+#include "tests/support/planted.h"
+#include "tests/support/process.h"
+#include "tests/support/step.h"
+#include "tests/support/test_queue.h"
+
+#define CAPACITY 4096
+#define CELLS 64
+#define TICK_NS INT64_C(10000000000) /* nothing may need it */
+#define LONG 1000                    /* bytes of a message of a quarter of the lane */
+#define SPINS 2
+
+struct meeting;
+
+/* What becomes of the one and of the other. */
+struct encounter {
+    const char *name;
+    enum shmq_role role;                               /* of the one */
+    void (*prepare)(struct meeting *meeting);          /* the other, before; NULL: nothing */
+    int (*act)(struct shmq *handle);                   /* the one, all of whose instructions are taken */
+    void (*on_sleep)(void *context, uint32_t earlier); /* the other, when it sleeps; NULL: it does not */
+    void (*meet)(struct meeting *meeting);             /* the other, while it is stopped */
+    void (*judge)(struct meeting *meeting);            /* the other, when it has gone on */
+    uint32_t sleeps;                                   /* points up to that sleep are taken; 0: all */
+};
+
+/* Shared by both. */
+struct notes {
+    _Atomic bool returned;
+    _Atomic int code;
+    _Atomic uint32_t others; /* messages that a third one has */
+};
+
+struct meeting {
+    const struct encounter *encounter;
+    struct notes *notes;
+    struct step step;
+    size_t point;
+    struct shmq *producer;
+    struct shmq *consumer;
+    struct process third;
+    bool put; /* because it slept */
+    uint32_t received;
+    int end; /* why the other receives no more */
+};
+
+static char queue[SHMQ_NAME_MAX + 1];
+
+static const struct shmq_options options = {.create = true,
+                                            .capacity_bytes = CAPACITY,
+                                            .max_message_bytes = LONG,
+                                            .lanes = 1,
+                                            .seats = 3,
+                                            .tick_ns = TICK_NS,
+                                            .follow = true,
+                                            .prefetch = 1};
+
+/* ------------------------------------------------------------------ the one */
+
+static int put(struct shmq *handle)
+{
+    return test_queue_put(handle, 1, SHMQ_FOREVER);
+}
+
+static int put_long(struct shmq *handle)
+{
+    static const unsigned char bytes[LONG];
+    return shmq_put(handle, bytes, sizeof(bytes), SHMQ_FOREVER);
+}
+
+static int put_many(struct shmq *handle)
+{
+    uint64_t number = 1;
+    const struct iovec message = {.iov_base = &number, .iov_len = sizeof(number)};
+    return shmq_put_many(handle, &message, 1, NULL, SHMQ_FOREVER);
+}
+
+static int reserve_and_commit(struct shmq *handle)
+{
+    void *payload;
+    const int code = shmq_reserve(handle, sizeof(uint64_t), &payload, SHMQ_FOREVER);
+    return code != 0 ? code : shmq_commit(handle, sizeof(uint64_t));
+}
+
+static int lease(struct shmq *handle)
+{
+    struct shmq_message message;
+    return shmq_lease(handle, &message, SHMQ_FOREVER);
+}
+
+static void run_one(void *context)
+{
+    struct meeting *meeting = context;
+    struct shmq *handle;
+    process_require_equal(shmq_open(&handle, queue, meeting->encounter->role, &options), 0);
+    for (int i = 0; meeting->encounter->act == put_long && i < 4; i++)
+        process_require_equal(put_long(handle), 0);
+    handle->spin.limit = SPINS;
+    step_begin();
+    const int code = meeting->encounter->act(handle);
+    step_end();
+    atomic_store(&meeting->notes->code, code);
+    atomic_store(&meeting->notes->returned, true);
+    for (;;)
+        (void)pause(); /* with whatever it holds */
+}
+
+/* ------------------------------------------------------------------ the other */
+
+static bool has_returned(void *context)
+{
+    return atomic_load(&((struct meeting *)context)->notes->returned);
+}
+
+static void receive_all(struct meeting *meeting)
+{
+    unsigned char buffer[LONG];
+    size_t length;
+    while ((meeting->end = shmq_get(meeting->consumer, buffer, sizeof(buffer), &length, 0)) == 0)
+        meeting->received++;
+}
+
+static void open_consumer(struct meeting *meeting)
+{
+    meeting->consumer = test_queue_open(queue, SHMQ_CONSUMER, &options);
+}
+
+static void open_producer(struct meeting *meeting)
+{
+    meeting->producer = test_queue_open(queue, SHMQ_PRODUCER, &options);
+}
+
+static void put_now(struct meeting *meeting)
+{
+    ck_assert_int_eq(test_queue_put(meeting->producer, 1, 0), 0);
+}
+
+static void receive_now(struct meeting *meeting)
+{
+    receive_all(meeting);
+    ck_assert_int_eq(meeting->end, -EAGAIN);
+}
+
+static void shut_down_and_drain(struct meeting *meeting)
+{
+    ck_assert_int_eq(shmq_shutdown(queue, SHMQ_DRAIN), 0);
+    receive_all(meeting);
+    ck_assert_int_eq(meeting->end, -ESHUTDOWN);
+}
+
+static void put_once(struct meeting *meeting)
+{
+    if (!meeting->put)
+        put_now(meeting);
+    meeting->put = true;
+}
+
+static void put_when_asleep(void *context, uint32_t earlier)
+{
+    (void)earlier;
+    put_once(context);
+}
+
+static void receive_when_asleep(void *context, uint32_t earlier)
+{
+    (void)earlier;
+    receive_now(context);
+}
+
+/* The tick would end a sleep that nobody rings for. */
+static void wait_less_than_a_tick(bool (*holds)(void *context), struct meeting *meeting, const char *what)
+{
+    const int64_t before_ns = process_now_ns();
+    process_wait_until(holds, meeting, what);
+    ck_assert_msg(process_now_ns() - before_ns < TICK_NS / 2, "point %zu: only the tick does it: %s",
+                  meeting->point, what);
+}
+
+static void expect_woken(struct meeting *meeting)
+{
+    wait_less_than_a_tick(has_returned, meeting, "it is woken");
+    ck_assert_int_eq(atomic_load(&meeting->notes->code), 0);
+}
+
+/* Who said that all is delivered has seen it, or it fails. */
+static void expect_delivered_or_refused(struct meeting *meeting)
+{
+    process_wait_until(has_returned, meeting, "the put returns");
+    const int code = atomic_load(&meeting->notes->code);
+    ck_assert_msg(code == -ESHUTDOWN || (code == 0 && meeting->received == 1), "point %zu: put: %d, delivered: %u",
+                  meeting->point, code, meeting->received);
+}
+
+/* ------------------------------------------------------------------ a third one, that sleeps, too */
+
+static void lease_at_order(void *context)
+{
+    const struct meeting *meeting = context;
+    struct shmq_message message;
+    struct shmq *handle;
+    process_require_equal(shmq_open(&handle, queue, SHMQ_CONSUMER, &options), 0);
+    process_report(0);
+    (void)process_await_order();
+    process_require_equal(shmq_lease(handle, &message, SHMQ_FOREVER), 0);
+    atomic_store(&meeting->notes->others, 1);
+    (void)process_await_order(); /* with the message */
+}
+
+static void start_third(struct meeting *meeting)
+{
+    open_producer(meeting);
+    process_start(&meeting->third, lease_at_order, meeting);
+    (void)process_hear(&meeting->third);
+}
+
+/* Its seat is the first. */
+static bool third_sleeps(void *context)
+{
+    const struct meeting *meeting = context;
+    return atomic_load(&meeting->producer->seats[0].waiting) != 0 && process_sleeps(&meeting->third);
+}
+
+static void let_third_sleep(struct meeting *meeting)
+{
+    process_order(&meeting->third, 0);
+    process_wait_until(third_sleeps, meeting, "the third one sleeps");
+}
+
+static bool one_sleeps(void *context)
+{
+    return step_is_asleep(((struct meeting *)context)->step.pid);
+}
+
+static uint32_t received_by_both(const struct meeting *meeting)
+{
+    return atomic_load(&meeting->notes->others) + atomic_load(&meeting->notes->returned);
+}
+
+static bool one_has_received(void *context)
+{
+    return received_by_both(context) > 0;
+}
+
+static bool both_have_received(void *context)
+{
+    return received_by_both(context) == 2;
+}
+
+/* Whoever gets the first message keeps it, so the second is for the other. */
+static void expect_both_woken(struct meeting *meeting)
+{
+    process_wait_until(one_sleeps, meeting, "it sleeps again");
+    put_now(meeting);
+    wait_less_than_a_tick(one_has_received, meeting, "one of both is woken");
+    put_now(meeting);
+    wait_less_than_a_tick(both_have_received, meeting, "the other is woken, too");
+    ck_assert_int_eq(atomic_load(&meeting->notes->code), 0);
+}
+
+static sem_t *open_bell(void)
+{
+    char name[SHMQ_NAME_MAX + 16];
+    (void)snprintf(name, sizeof(name), "/shmq.%s.items", queue);
+    sem_t *bell = sem_open(name, 0);
+    ck_assert_msg(bell != SEM_FAILED, "%s: %s", name, strerror(errno));
+    return bell;
+}
+
+/* As somebody does who sets the semaphore. When it sleeps again, having heard that, a message, which ends it. */
+static void ring_for_nothing(void *context, uint32_t earlier)
+{
+    struct meeting *meeting = context;
+    sem_t *bell = open_bell();
+    int value;
+    if (earlier == 0)
+        ck_assert_int_eq(sem_post(bell), 0);
+    else if (sem_getvalue(bell, &value) == 0 && value == 0)
+        put_once(meeting);
+    ck_assert_int_eq(sem_close(bell), 0);
+}
+
+/* ------------------------------------------------------------------ the encounters */
+
+#define SHUTDOWN                                                                                                  \
+    .role = SHMQ_PRODUCER, .prepare = open_consumer, .meet = shut_down_and_drain,                                 \
+    .judge = expect_delivered_or_refused
+
+static const struct encounter encounters[] = {
+    {"put, and a shutdown", SHUTDOWN, .act = put},
+    {"put_many, and a shutdown", SHUTDOWN, .act = put_many},
+    {"reserve and commit, and a shutdown", SHUTDOWN, .act = reserve_and_commit},
+    {"falling asleep, and a put", .role = SHMQ_CONSUMER, .prepare = open_producer, .act = lease,
+     .on_sleep = put_when_asleep, .meet = put_now, .judge = expect_woken, .sleeps = 1},
+    {"waiting for room, and room", .role = SHMQ_PRODUCER, .prepare = open_consumer, .act = put_long,
+     .on_sleep = receive_when_asleep, .meet = receive_now, .judge = expect_woken, .sleeps = 1},
+    {"woken for nothing, and another who falls asleep", .role = SHMQ_CONSUMER, .prepare = start_third,
+     .act = lease, .on_sleep = ring_for_nothing, .meet = let_third_sleep, .judge = expect_both_woken, .sleeps = 2},
+};
+#define ENCOUNTERS (sizeof(encounters) / sizeof(encounters[0]))
+
+static void begin(struct meeting *meeting)
+{
+    const struct encounter *encounter = meeting->encounter;
+    struct notes *notes = meeting->notes;
+    *meeting = (struct meeting){.encounter = encounter, .notes = notes, .point = meeting->point};
+    memset(notes, 0, sizeof(*notes));
+    ck_assert_int_eq(shmq_create(queue, &options), 0);
+    encounter->prepare(meeting);
+    meeting->step = (struct step){.context = meeting, .on_sleep = encounter->on_sleep};
+    step_start(&meeting->step, run_one, meeting);
+}
+
+static void end(struct meeting *meeting)
+{
+    step_kill(&meeting->step);
+    if (meeting->third.pid != 0)
+        process_kill(&meeting->third);
+    (void)shmq_close(meeting->producer);
+    (void)shmq_close(meeting->consumer);
+    test_queue_remove(queue);
+}
+
+/* A sleep that takes long on a busy machine is told twice, so that the message is there too soon. */
+static bool has_been_ended(const struct meeting *meeting)
+{
+    return meeting->put && meeting->encounter->meet == let_third_sleep;
+}
+
+/* Return: whether it came to the point. */
+static bool meet_at(struct meeting *meeting, const struct step_path *path, size_t n)
+{
+    bool strayed = false;
+    meeting->point = n;
+    begin(meeting);
+    const bool there = step_to(&meeting->step, path, n, &strayed) == STEP_THERE && !has_been_ended(meeting);
+    if (there) {
+        step_stop(&meeting->step);
+        meeting->encounter->meet(meeting);
+        step_continue(&meeting->step);
+        meeting->encounter->judge(meeting);
+    }
+    end(meeting);
+    return there;
+}
+
+/* Of instructions of the C library, those around system calls are enough: nobody else sees what the others do. */
+static bool is_seen(const struct step_path *path, size_t n)
+{
+    return path->points[n].own || path->points[n].system_call ||
+           (n > 0 && (path->points[n - 1].own || path->points[n - 1].system_call));
+}
+
+static void record(struct meeting *meeting, struct step_path *path)
+{
+    begin(meeting);
+    step_record(&meeting->step, path);
+    end(meeting);
+}
+
+START_TEST(neither_misses_the_other)
+{
+    static struct meeting meeting;
+    struct step_path path;
+    uint32_t sleeps = 0;
+    size_t met = 0;
+    size_t missed = 0;
+    meeting = (struct meeting){.encounter = &encounters[_i], .notes = process_share(sizeof(*meeting.notes))};
+    (void)snprintf(queue, sizeof(queue), "%s", test_queue_name("meeting"));
+    record(&meeting, &path);
+    const uint32_t most = meeting.encounter->sleeps;
+    for (size_t n = 0; n < path.count && (most == 0 || sleeps < most); n++) {
+        if (is_seen(&path, n)) {
+            const bool there = meet_at(&meeting, &path, n);
+            met += there;
+            missed += !there;
+        }
+        sleeps += path.points[n].slept;
+    }
+    (void)printf("# %s: met at %zu points, %zu were not come to\n", meeting.encounter->name, met, missed);
+    (void)fflush(stdout);
+    ck_assert_msg(met > 20 && missed * 10 < met, "%zu points were met at, %zu missed", met, missed);
+    free(path.points);
+}
+END_TEST
+
+START_TEST(no_step)
+{
+    planted_skip(step_impossible());
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("meeting steps");
+    if (step_impossible() != NULL) {
+        TCase *tcase = tcase_create("skipped");
+        tcase_add_test(tcase, no_step);
+        suite_add_tcase(suite, tcase);
+        return suite;
+    }
+    for (int i = 0; i < (int)ENCOUNTERS; i++) {
+        TCase *tcase = tcase_create(encounters[i].name);
+        tcase_set_timeout(tcase, 200);
+        tcase_add_loop_test(tcase, neither_misses_the_other, i, i + 1);
+        suite_add_tcase(suite, tcase);
+    }
+    return suite;
+}
+
+/* Functions of shared libraries are looked up at their first call, which would be at one of the steps: so all at
+ * the start. */
+static void bind_now(char **arguments)
+{
+    if (getenv("LD_BIND_NOW") != NULL)
+        return;
+    (void)setenv("LD_BIND_NOW", "1", 1);
+    (void)execv("/proc/self/exe", arguments);
+}
+
+int main(int count, char **arguments)
+{
+    (void)count;
+    bind_now(arguments);
+    test_queue_begin();
+    SRunner *runner = srunner_create(make_suite());
+    srunner_run_all(runner, CK_ENV);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    test_queue_end();
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
