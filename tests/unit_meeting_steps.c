@@ -3,9 +3,9 @@
  * Two that meet: one is stopped after each instruction of what it does, while the other does all of its part. A
  * stress comes to the few instructions at which they could miss each other once in many minutes, if at all.
  *
- * Whoever falls asleep or waits is woken by what was done meanwhile, long before the tick; and a put that meets a
- * shutdown is either delivered or says so. What processors do to the order of stores is not shown here: see
- * unit_litmus.c.
+ * Whoever falls asleep or waits is woken by what was done meanwhile, long before the tick; a put that meets a
+ * shutdown is either delivered or says so; and who attaches takes no lane that a source has left meanwhile. What
+ * processors do to the order of stores is not shown here: see unit_litmus.c.
  *
  * time limit: 600 s
  */
@@ -71,7 +71,7 @@ static char queue[SHMQ_NAME_MAX + 1];
 static const struct shmq_options options = {.create = true,
                                             .capacity_bytes = CAPACITY,
                                             .max_message_bytes = LONG,
-                                            .lanes = 1,
+                                            .lanes = 3,
                                             .seats = 3,
                                             .tick_ns = TICK_NS,
                                             .follow = true,
@@ -110,14 +110,26 @@ static int lease(struct shmq *handle)
     return shmq_lease(handle, &message, SHMQ_FOREVER);
 }
 
-static void run_one(void *context)
+static int attach(struct shmq *handle)
 {
-    struct meeting *meeting = context;
+    (void)handle;
+    return shmq_open(&handle, queue, SHMQ_PRODUCER, &options);
+}
+
+static struct shmq *prepare_one(const struct encounter *encounter)
+{
     struct shmq *handle;
-    process_require_equal(shmq_open(&handle, queue, meeting->encounter->role, &options), 0);
-    for (int i = 0; meeting->encounter->act == put_long && i < 4; i++)
+    process_require_equal(shmq_open(&handle, queue, encounter->role, &options), 0);
+    for (int i = 0; encounter->act == put_long && i < 4; i++)
         process_require_equal(put_long(handle), 0);
     handle->spin.limit = SPINS;
+    return handle;
+}
+
+static void run_one(void *context)
+{
+    const struct meeting *meeting = context;
+    struct shmq *handle = meeting->encounter->act != attach ? prepare_one(meeting->encounter) : NULL;
     step_begin();
     const int code = meeting->encounter->act(handle);
     step_end();
@@ -211,6 +223,34 @@ static void expect_delivered_or_refused(struct meeting *meeting)
     const int code = atomic_load(&meeting->notes->code);
     ck_assert_msg(code == -ESHUTDOWN || (code == 0 && meeting->received == 1), "point %zu: put: %d, delivered: %u",
                   meeting->point, code, meeting->received);
+}
+
+/* ------------------------------------------------------------------ a source that comes and goes */
+
+static struct shmq *open_source(void)
+{
+    struct shmq_options of_source = options;
+    of_source.source_id = 7;
+    return test_queue_open(queue, SHMQ_PRODUCER, &of_source);
+}
+
+/* As a producer does that is killed after its first message. */
+static void put_from_source_and_die(struct meeting *meeting)
+{
+    meeting->producer = open_source();
+    put_now(meeting);
+    shmq_abandon(meeting->producer);
+    meeting->producer = NULL;
+}
+
+static void expect_source_to_go_on(struct meeting *meeting)
+{
+    uint64_t offset = 0;
+    process_wait_until(has_returned, meeting, "it has attached");
+    ck_assert_int_eq(atomic_load(&meeting->notes->code), 0);
+    meeting->producer = open_source();
+    ck_assert_int_eq(shmq_resume_offset(meeting->producer, &offset), 0);
+    ck_assert_msg(offset == sizeof(uint64_t), "point %zu: the source goes on at %d", meeting->point, (int)offset);
 }
 
 /* ------------------------------------------------------------------ a third one, that sleeps, too */
@@ -311,6 +351,8 @@ static const struct encounter encounters[] = {
     {"put, and a shutdown", SHUTDOWN, .act = put},
     {"put_many, and a shutdown", SHUTDOWN, .act = put_many},
     {"reserve and commit, and a shutdown", SHUTDOWN, .act = reserve_and_commit},
+    {"attaching, and a source that comes and dies", .role = SHMQ_PRODUCER, .act = attach,
+     .meet = put_from_source_and_die, .judge = expect_source_to_go_on},
     {"falling asleep, and a put", .role = SHMQ_CONSUMER, .prepare = open_producer, .act = lease,
      .on_sleep = put_when_asleep, .meet = put_now, .judge = expect_woken, .sleeps = 1},
     {"waiting for room, and room", .role = SHMQ_PRODUCER, .prepare = open_consumer, .act = put_long,
@@ -327,7 +369,8 @@ static void begin(struct meeting *meeting)
     *meeting = (struct meeting){.encounter = encounter, .notes = notes, .point = meeting->point};
     memset(notes, 0, sizeof(*notes));
     ck_assert_int_eq(shmq_create(queue, &options), 0);
-    encounter->prepare(meeting);
+    if (encounter->prepare != NULL)
+        encounter->prepare(meeting);
     meeting->step = (struct step){.context = meeting, .on_sleep = encounter->on_sleep};
     step_start(&meeting->step, run_one, meeting);
 }
