@@ -21,7 +21,7 @@
 
 #define MS INT64_C(1000000)
 #define SECOND INT64_C(1000000000)
-#define JOINERS 2000
+#define JOINERS 10000
 #define CROWD 200
 #define ROUNDS 300
 #define NOT_PERMITTED UINT64_MAX /* as a report */
@@ -340,7 +340,7 @@ END_TEST
 static TCase *add_case(Suite *suite, const char *title)
 {
     TCase *cases = tcase_create(title);
-    tcase_set_timeout(cases, planted_seconds(60));
+    tcase_set_timeout(cases, planted_seconds(200));
     tcase_add_checked_fixture(cases, set_up, tear_down);
     suite_add_tcase(suite, cases);
     return cases;
