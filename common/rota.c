@@ -185,13 +185,14 @@ bool rota_looks_busy(struct shmq *handle)
 /*
  * A consumer that is faster than its producer takes messages one by one, and each of them costs a lease, and both
  * sides the line that tells of it. It pays to wait until some have gathered, as long as they come fast: the wait
- * is given more time when the batch has doubled by it, less when it has not, and then is tried again only now and
- * then.
+ * is given more time when the batch has doubled by it, less when it has not. Where nothing comes any more, such as
+ * behind requests that wait for their answers, it ends, and then is tried again only now and then.
  */
 #define GROWN_CELLS UINT64_C(256)
 #define SMALL_CELLS UINT64_C(64)
 #define LOOKS_MAX 32u
 #define PAUSES_BETWEEN_LOOKS 8u
+#define QUIET_LOOKS 4u /* in a row, in which nothing came */
 #define SMALL_BATCHES_BETWEEN_TRIALS 64u
 #define PREFETCH_MIN 32u
 
@@ -201,14 +202,20 @@ static uint64_t cells_there(const struct ring *ring)
            atomic_load_explicit(&ring->control->claim, memory_order_relaxed);
 }
 
+/* Return: what is there in the end; 0 where nothing comes, or nothing comes any more. */
 static uint64_t wait_for_more(const struct ring *ring, uint64_t there, uint32_t patience)
 {
-    for (uint32_t looks = 0; looks < patience && there < GROWN_CELLS; looks++) {
+    uint32_t looks = 0;
+    uint32_t quiet = 0;
+    while (looks < patience && there < GROWN_CELLS && quiet < QUIET_LOOKS) {
+        const uint64_t before = there;
         for (uint32_t i = 0; i < PAUSES_BETWEEN_LOOKS; i++)
             cpu_relax();
         there = cells_there(ring);
+        looks++;
+        quiet = there == before ? quiet + 1 : 0;
     }
-    return there;
+    return quiet < QUIET_LOOKS && quiet < looks ? there : 0;
 }
 
 void rota_let_grow(struct shmq *handle)
@@ -226,8 +233,11 @@ void rota_let_grow(struct shmq *handle)
     if (c->patience == 0)
         c->patience = 1;
     c->small_batches = 0;
-    if (wait_for_more(last, there, c->patience) < 2 * there)
-        c->patience /= 2;
+    const uint64_t grown = wait_for_more(last, there, c->patience);
+    if (grown == 0)
+        c->patience = 0;
+    else if (grown < 2 * there)
+        c->patience = c->patience > 1 ? c->patience / 2 : 1;
     else if (c->patience < LOOKS_MAX)
         c->patience *= 2;
 }

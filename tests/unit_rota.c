@@ -297,6 +297,27 @@ static void stop_putter(struct putter *putter, pthread_t thread)
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
 }
 
+/* Two requests that wait for their answers: the batch doubles, but there is nothing more to wait for. */
+START_TEST(growing_ends_when_nothing_comes_any_more)
+{
+    struct putter putter;
+    begin_growing(256, 0);
+    const pthread_t thread = start_putter(&putter);
+    for (int round = 0; round < 100; round++) {
+        put(0, 1);
+        consumer->consumer.patience = 32;
+        atomic_store(&putter.messages, 1);
+        rota_let_grow(consumer);
+        ck_assert_uint_eq(consumer->consumer.patience, 0);
+        while (atomic_load(&putter.messages) > 0)
+            ;
+        ck_assert_int_eq(serve(), 0);
+    }
+    stop_putter(&putter, thread);
+    end();
+}
+END_TEST
+
 START_TEST(batch_that_grows_is_given_more_time)
 {
     struct putter putter;
@@ -429,6 +450,7 @@ static Suite *make_suite(void)
     TCase *grow = add_case(suite, "growing");
     tcase_add_test(grow, small_batch_is_let_grow_only_where_that_can_pay);
     tcase_add_test(grow, batch_that_did_not_grow_is_left_alone_for_a_while);
+    tcase_add_test(grow, growing_ends_when_nothing_comes_any_more);
     tcase_add_test(grow, batch_that_grows_is_given_more_time);
 
     TCase *first = add_case(suite, "spinning first");
