@@ -82,12 +82,13 @@ struct consumer_side {
     struct lane_list busy;   /* of these, the ones that had something when all were looked at */
     uint32_t busy_leases;    /* left until all are looked at again */
     int64_t busy_found_ns;   /* by the coarse clock */
-    uint32_t turn;           /* lanes from this number on are next; the one before it was the last; 0: none yet */
-    uint32_t glance;         /* where in active it was looked last, while spinning */
-    uint32_t membership;     /* as of active */
-    uint32_t sharers;        /* consumers alive, a guess */
-    int64_t sharers_ns;      /* when they were counted */
-    int64_t orphans_ns;      /* when to look for dead consumers' leases again */
+    uint32_t turns[SHMQ_PRIORITIES]; /* of each priority, lanes from this number on are next */
+    uint32_t last_plus1;             /* the lane that was served last, plus 1; 0: none yet */
+    uint32_t glance;                 /* where in active it was looked last, while spinning */
+    uint32_t membership;             /* as of active */
+    uint32_t sharers;                /* consumers alive, a guess */
+    int64_t sharers_ns;              /* when they were counted */
+    int64_t orphans_ns;              /* when to look for dead consumers' leases again */
     uint32_t prefetch;
     uint32_t producers;
     int64_t grace_ns;

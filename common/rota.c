@@ -28,7 +28,8 @@ static int find_active_lanes(struct shmq *handle)
         const int error = view_lane(handle, i, &view);
         if (error != 0)
             return error;
-        view->priority = atomic_load_explicit(&view->ring.control->priority, memory_order_relaxed);
+        const uint32_t priority = atomic_load_explicit(&view->ring.control->priority, memory_order_relaxed);
+        view->priority = priority < SHMQ_PRIORITIES ? priority : SHMQ_PRIORITIES - 1;
         add_by_priority(handle, i);
     }
     return 0;
@@ -96,8 +97,9 @@ static uint32_t priority_of(const struct shmq *handle, const struct lane_list *l
 /* Where to begin among the lanes of one priority, [@first, @end): they are in the order of their numbers. */
 static uint32_t find_turn(const struct shmq *handle, const struct lane_list *list, uint32_t first, uint32_t end)
 {
+    const uint32_t turn = handle->consumer.turns[priority_of(handle, list, first)];
     for (uint32_t i = first; i < end; i++)
-        if (list->lanes[i] >= handle->consumer.turn)
+        if (list->lanes[i] >= turn)
             return i;
     return first;
 }
@@ -114,7 +116,8 @@ static int lease_from_list(struct shmq *handle, const struct lane_list *list)
             const int error = lease_from(handle, lane);
             if (error == -EAGAIN)
                 continue;
-            handle->consumer.turn = lane + 1;
+            handle->consumer.last_plus1 = lane + 1;
+            handle->consumer.turns[handle->lanes[lane].priority] = lane + 1;
             return error;
         }
     }
@@ -177,7 +180,8 @@ bool rota_looks_busy(struct shmq *handle)
     if (c->active.count == 0)
         return false;
     c->glance = c->glance + 1 < c->active.count ? c->glance + 1 : 0;
-    return (c->turn != 0 && has_work(handle, c->turn - 1)) || has_work(handle, c->active.lanes[c->glance]);
+    return (c->last_plus1 != 0 && has_work(handle, c->last_plus1 - 1)) ||
+           has_work(handle, c->active.lanes[c->glance]);
 }
 
 /* ------------------------------------------------------------------ letting a batch grow */
@@ -221,9 +225,9 @@ static uint64_t wait_for_more(const struct ring *ring, uint64_t there, uint32_t 
 void rota_let_grow(struct shmq *handle)
 {
     struct consumer_side *c = &handle->consumer;
-    if (c->turn == 0 || c->sharers != 1 || c->prefetch < PREFETCH_MIN || handle->spin.limit == 0)
+    if (c->last_plus1 == 0 || c->sharers != 1 || c->prefetch < PREFETCH_MIN || handle->spin.limit == 0)
         return;
-    const struct ring *last = &handle->lanes[c->turn - 1].ring;
+    const struct ring *last = &handle->lanes[c->last_plus1 - 1].ring;
     const uint64_t there = cells_there(last);
     if (there == 0 || there >= SMALL_CELLS ||
         there >= last->cells / 32) /* nor is it for producers to wait for us */

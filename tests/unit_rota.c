@@ -102,6 +102,44 @@ START_TEST(lanes_take_turns_however_many_are_busy)
 }
 END_TEST
 
+/* One message of better priority between any two others must not begin their turns anew. */
+START_TEST(urgent_messages_leave_the_turns_of_others_alone)
+{
+    const uint32_t prefetch = _i == 0 ? 1 : 2; /* without and with the look at busy lanes only */
+    begin(5, prefetch);
+    open_producer(5, 0);
+    for (uint32_t lane = 0; lane < 5; lane++)
+        put(lane, 20);
+    for (int round = 0; round < 2; round++)
+        for (int lane = 0; lane < 5; lane++) {
+            put(5, 1);
+            now_ns++;
+            ck_assert_int_eq(serve(), 5);
+            ck_assert_int_eq(serve(), lane);
+        }
+    end();
+}
+END_TEST
+
+START_TEST(a_priority_that_makes_no_sense_is_the_last)
+{
+    struct planted planted;
+    begin(6, 1);
+    planted_map(&planted, name);
+    atomic_store(&planted_lane(&planted, 0)->priority, UINT32_MAX);
+    atomic_store(&planted_lane(&planted, 1)->priority, SHMQ_PRIORITIES);
+    for (uint32_t lane = 0; lane < 3; lane++)
+        put(lane, 1);
+    for (int lane = 2; lane >= 0; lane = lane == 2 ? 0 : lane == 0 ? 1 : -1)
+        ck_assert_int_eq(serve(), lane);
+    ck_assert_int_eq(serve(), -EAGAIN);
+    for (uint32_t lane = 0; lane < 2; lane++)
+        atomic_store(&planted_lane(&planted, lane)->priority, SHMQ_PRIORITY_DEFAULT);
+    planted_unmap(&planted);
+    end();
+}
+END_TEST
+
 /* ------------------------------------------------------------------ looking at the busy ones only */
 
 START_TEST(urgent_message_is_the_next_where_one_is_taken_at_a_time)
@@ -438,6 +476,8 @@ static Suite *make_suite(void)
     Suite *suite = suite_create("rota");
     TCase *turns = add_case(suite, "turns");
     tcase_add_test(turns, lanes_take_turns_however_many_are_busy);
+    tcase_add_loop_test(turns, urgent_messages_leave_the_turns_of_others_alone, 0, 2);
+    tcase_add_test(turns, a_priority_that_makes_no_sense_is_the_last);
 
     TCase *busy = add_case(suite, "busy lanes");
     tcase_add_test(busy, urgent_message_is_the_next_where_one_is_taken_at_a_time);
