@@ -42,6 +42,8 @@ static int attempt(struct shmq *handle)
         error = rota_lease(handle, now);
     if (error == -EAGAIN)
         error = seat_adopt(handle);
+    if (error == 0)
+        handle->consumer.busy_ns = now;
     return error == -EAGAIN ? stream_state(handle) : error;
 }
 
@@ -95,9 +97,7 @@ static int wait_for_batch(struct shmq *handle, int64_t timeout_ns)
         if (error == -EAGAIN && spin(handle))
             error = attempt(handle);
     } while (error == -EAGAIN);
-    if (error == 0)
-        handle->consumer.busy_ns = clock_coarse_ns();
-    else if (error != -ETIMEDOUT) /* after which most come back at once */
+    if (error != 0 && error != -ETIMEDOUT) /* after which most come back at once */
         waiting_hand_over_watch(handle);
     return error;
 }

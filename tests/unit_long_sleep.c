@@ -199,6 +199,39 @@ START_TEST(missed_ring_is_made_up_for)
 }
 END_TEST
 
+/* Sleeps for two ticks where another watches. Returns whether it would have slept long. */
+static bool sleeps_long(struct shmq *consumer)
+{
+    struct shmq_message message;
+    atomic_store(&planted.header->long_sleepers, 0);
+    ck_assert_int_eq(shmq_lease(consumer, &message, 2 * TICK_MS * MS), -ETIMEDOUT);
+    return atomic_load(&planted.header->long_sleepers) != 0;
+}
+
+START_TEST(who_had_something_a_moment_ago_keeps_the_tick)
+{
+    struct shmq_message message;
+    uint64_t number;
+    (void)snprintf(queue, sizeof(queue), "%s", test_queue_name("moment"));
+    producer = test_queue_open(queue, SHMQ_PRODUCER, &options);
+    struct shmq *watch = test_queue_open(queue, SHMQ_CONSUMER, &options);
+    struct shmq *consumer = test_queue_open(queue, SHMQ_CONSUMER, &options);
+    planted_map(&planted, queue);
+    atomic_store(&planted.seats[0].waiting, WAITING_TICK); /* as if it slept */
+    ck_assert(sleeps_long(consumer));
+    ck_assert_int_eq(test_queue_put(producer, 1, 0), 0);
+    ck_assert_int_eq(test_queue_lease(consumer, &number, &message, SHMQ_FOREVER), 0); /* without a sleep */
+    ck_assert_int_eq(shmq_acknowledge(consumer, 1), 0);
+    ck_assert(!sleeps_long(consumer));
+    atomic_store(&planted.seats[0].waiting, WAITING_NOT);
+    planted_unmap(&planted);
+    ck_assert_int_eq(shmq_close(watch), 0);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+    ck_assert_int_eq(shmq_close(producer), 0);
+    test_queue_remove(queue);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("long sleep");
@@ -210,6 +243,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, work_of_the_dead_is_taken_over_by_who_slept_long);
     tcase_add_test(tcase, killed_watch_is_replaced);
     tcase_add_test(tcase, missed_ring_is_made_up_for);
+    tcase_add_test(tcase, who_had_something_a_moment_ago_keeps_the_tick);
     return suite;
 }
 
