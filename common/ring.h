@@ -10,9 +10,9 @@
  *
  * Put      write record and payload beyond tail, then store tail with release (P1).
  * Lease    at c = claim: intent into the seat, compare-and-swap the lease word at c to LEASED (L1), help claim
- * forward. A word at c that already bears c's lap: somebody has it, help claim forward and look again. Finish
- * compare-and-swap the word to DONE (A1), then reclaim. Reclaim  while the word at head is DONE: claim forward,
- * then head over its span (H1). By anybody.
+ *          forward. A word at c that already bears c's lap: somebody has it, help claim forward and look again.
+ * Finish   compare-and-swap the word to DONE (A1), then reclaim.
+ * Reclaim  while the word at head is DONE: claim forward, then head over its span (H1). By anybody.
  *
  * Why nothing is lost, doubled or overwritten, whoever stops between any two steps:
  *  - The lease word is the only truth about a batch; see lease_word.h.

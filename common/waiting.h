@@ -10,8 +10,8 @@
 /*
  * Going to sleep and waking up. Whoever has nothing to do
  *
- *   looks; spins a little; arms (says that it sleeps, heavy barrier B1); looks again (S1); sleeps, a tick at the
- * most; disarms
+ *   spins a little; looks; arms (says that it sleeps, heavy barrier B1); looks again (S1); sleeps, a tick at the
+ *   most; disarms; looks; and so on
  *
  * and whoever makes something to do publishes first, then a light barrier (B2), then looks for sleepers (W1).
  *
