@@ -11,8 +11,10 @@
 
 /*
  * shm_open and watch in one step, so that no fork comes in between. The descriptor is never 0, 1 or 2: what a
- * program prints that was started without these must not go into a queue. Return: the descriptor; -ENOMEM; what
- * shm_open says. Context: any thread.
+ * program prints that was started without these must not go into a queue.
+ *
+ * Context: any thread.
+ * Return:  the descriptor; -ENOMEM; what shm_open says.
  */
 int fork_guard_open(const char *name, int flags, mode_t mode);
 /* Closes it likewise. */

@@ -57,7 +57,8 @@ void object_close(struct object *object);
 
 /*
  * Unlinks an object that its maker or remover left unfinished, or that is damaged, unless somebody is at it or it
- * is a queue after all. Return: 0; -ENOENT; -EPERM; -EAGAIN to look again; what the system says.
+ * is a queue after all.
+ * Return: 0; -ENOENT; -EPERM; -EAGAIN to look again; what the system says.
  */
 int object_remove_unusable(const char *queue);
 

@@ -88,6 +88,13 @@ static inline uint64_t record_stream_bytes(uint64_t word)
     return (uint32_t)word + (uint64_t)(overheads >> (word >> 38 & 12) & 15);
 }
 
+/* Whether a descriptor's word can be one of a message at @position: tag, frame and length. */
+static inline bool record_makes_sense(const struct ring *ring, uint64_t position, uint64_t word)
+{
+    const uint64_t rest = word ^ record_tag(ring, position) << RECORD_TAG_SHIFT;
+    return rest < RECORD_FRAME_BITS && (uint32_t)word <= ring->max_message_bytes;
+}
+
 static inline struct record *ring_record(const struct ring *ring, uint64_t position)
 {
     return &ring->records[position & ring->mask];
@@ -106,8 +113,7 @@ static inline bool ring_read_word(const struct ring *ring, uint64_t position, ui
 {
     *word = atomic_load_explicit(&ring_record(ring, position)->word, memory_order_relaxed);
     const uint32_t length = (uint32_t)*word;
-    return *word >> 42 == record_tag(ring, position) && length <= ring->max_message_bytes &&
-           (*word >> 40 & 3) != 3 && cells_for(length) <= limit - position;
+    return record_makes_sense(ring, position, *word) && cells_for(length) <= limit - position;
 }
 
 /* The same, unpacked. */
@@ -136,7 +142,8 @@ struct ring_producer {
 
 /*
  * Becomes the writer of a lane: reads where its last owner stopped.
- * Context: the caller holds the lane's byte. Return: 0; -EBADMSG where positions or checkpoints make no sense.
+ * Context: the caller holds the lane's byte.
+ * Return:  0; -EBADMSG where positions or checkpoints make no sense.
  */
 int ring_producer_init(struct ring_producer *producer, const struct ring *ring);
 

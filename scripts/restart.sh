@@ -43,7 +43,7 @@ is_lasting() { # NAME STATUS
 # Whether all was acknowledged before it failed: then it is no message that comes again that it failed for, but what it
 # had already, as when a file system says only in the end that it could not write.
 is_too_late() { # NAME STATUS
-    [[ $1 == consumer.* && $2 == 1 ]] && ! work_left
+    [[ $1 == consumer.* && $2 == 1 ]] && ! producers_left && read_stat && ((${stat[messages]:-0} == 0))
 }
 
 # Sets done_now to the messages put, for a producer, or acknowledged, for a consumer, by all of them.
