@@ -201,8 +201,6 @@ static int try_lease(const struct ring *ring, struct seat *owner, uint32_t seat,
     if (claim == tail)
         return -EAGAIN;
 
-    __builtin_prefetch(ring_record(ring, claim));
-    __builtin_prefetch(ring_payload(ring, claim));
     shared_u64 *lease = &ring->leases[claim & ring->mask];
     uint64_t word = atomic_load_explicit(lease, memory_order_acquire);
     const uint64_t lap = lease_lap_of(ring->format, claim);

@@ -265,6 +265,14 @@ static inline bool ring_has_work(const struct ring *ring)
            atomic_load_explicit(&ring->control->tail, memory_order_relaxed);
 }
 
+/* Asks for the lines of the first message that nobody has leased. */
+static inline void ring_ask_for_work(const struct ring *ring)
+{
+    const uint64_t claim = atomic_load_explicit(&ring->control->claim, memory_order_relaxed);
+    __builtin_prefetch(ring_record(ring, claim));
+    __builtin_prefetch(ring_payload(ring, claim));
+}
+
 /* Whether everything published is acknowledged. Reads head before tail: true was true at some moment. */
 static inline bool ring_is_drained(const struct ring *ring)
 {

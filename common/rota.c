@@ -169,7 +169,11 @@ int rota_lease(struct shmq *handle, int64_t now_ns)
 
 static bool has_work(const struct shmq *handle, uint32_t lane)
 {
-    return ring_has_work(&handle->lanes[lane].ring);
+    const struct ring *ring = &handle->lanes[lane].ring;
+    if (!ring_has_work(ring))
+        return false;
+    ring_ask_for_work(ring);
+    return true;
 }
 
 bool rota_looks_busy(struct shmq *handle)
