@@ -22,9 +22,10 @@ int attach(const struct consumer_options *options, struct tally *tally, struct s
 
         if (result != -ENOENT)
             return result;
-        if (!told)
-            say_detail("waiting for queue %s to appear", options->common.queue);
-        told = true;
+        if (!told && pause_ns == LONGEST_PAUSE_NS) { /* it is not just about to be made */
+            say_status("waiting for queue '%s' to appear", options->common.queue);
+            told = true;
+        }
         if (stop_requested)
             return -EINTR;
         if (stop_now_ns() >= end)

@@ -40,8 +40,9 @@ static void leave_unfinished(struct outlet *outlet, const struct inputs *inputs)
     if (shmq_stat(outlet->queue, &stat) != 0 || stat.removed || shmq_resume_offset(outlet->queue, &done) != 0)
         return; /* whatever is wrong, finishing reports it */
     outlet->unfinished = true;
-    say_status("stopped by a signal after %" PRIu64 " of %" PRIu64 " bytes (the same command goes on there)", done,
-               inputs->bytes);
+    say_status("stopped by a signal after %" PRIu64 " of %" PRIu64
+               " bytes (as long as the queue is kept, the same command goes on there)",
+               done, inputs->bytes);
 }
 
 static enum flow produce(struct outlet *outlet, struct inputs *inputs, const struct options *options,

@@ -29,6 +29,7 @@ void outlet_init(struct outlet *outlet, const struct options *options, uint64_t 
         .timeout_ns = options->timeout_ns,
         .frame = SHMQ_FRAME_NONE,
         .delimiter = options->delimiter,
+        .reads_inputs = options->source == SOURCE_INPUTS,
         .rereadable = options->source != SOURCE_INPUTS,
     };
     pace_init(&outlet->pace, options, seed);
@@ -330,9 +331,13 @@ int outlet_close(struct outlet *outlet)
 void outlet_report(const struct outlet *outlet)
 {
     char extra[64] = "";
+    const bool cut_short = outlet->reads_inputs && stop_requested != 0;
     if (outlet->dropped > 0 || outlet->on_full == ON_FULL_DROP)
-        snprintf(extra, sizeof(extra), "%" PRIu64 " dropped", outlet->dropped);
+        snprintf(extra, sizeof(extra), "%" PRIu64 " dropped%s", outlet->dropped,
+                 cut_short ? ", stopped by a signal" : "");
+    else if (cut_short)
+        snprintf(extra, sizeof(extra), "stopped by a signal");
     if (outlet->dropped > 0 && say_get_level() == SAY_ERRORS)
-        say_error("%s: the queue was full", extra);
+        say_error("%" PRIu64 " dropped: the queue was full", outlet->dropped);
     progress_total(&outlet->progress, extra);
 }

@@ -27,9 +27,10 @@ struct outlet {
     struct shmq *queue;
     const char *name;
     uint64_t max_message;
-    bool rereadable; /* what was read and not put can be read again: an end is taken at once */
-    uint64_t left;   /* messages still to be put */
-    uint64_t skip;   /* bytes of the source, framing included, that an earlier run has put */
+    bool reads_inputs; /* files or stdin, which a signal can cut short */
+    bool rereadable;   /* what was read and not put can be read again: an end is taken at once */
+    uint64_t left;     /* messages still to be put */
+    uint64_t skip;     /* bytes of the source, framing included, that an earlier run has put */
     uint64_t dropped;
     enum on_full on_full;
     int64_t timeout_ns;

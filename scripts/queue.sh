@@ -161,9 +161,14 @@ prepare_queue() {
 
 # Removes the queue if nobody needs it any more; says why if not.
 release_queue() {
+    local advice
     queue_exists || return 0
     if ((messages_left > 0)); then
-        complain "queue $queue is kept, with $messages_left messages (run again to take over)"
+        advice='run again to take over'
+        # Of other sources, nobody knows what of them is there already.
+        ((resumable)) || is_endless ||
+            advice="build/consumer -Q $queue takes them, with the same sink; run again, this would send its messages again"
+        complain "queue $queue is kept, with $messages_left messages ($advice)"
     elif ((keep)); then
         say "queue $queue is kept (build/monitor remove $queue removes it)"
         ((failure_status || ${#unread[@]})) || finish_note kept

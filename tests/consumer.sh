@@ -471,8 +471,8 @@ check 'two share: the second gets some' test -s "$scratch/two"
 check_same_lines 'two share: each message once' "$scratch/hundred" <(cat "$scratch/one" "$scratch/two")
 
 next_queue
-start -v >"$scratch/out"
-wait_until 10 grep -q 'waiting for queue' "$scratch/run.log"
+start >"$scratch/out"
+check 'started first, it says what it waits for' wait_until 10 grep -q 'waiting for queue' "$scratch/run.log"
 check 'started first, it makes no queue' no_queue
 put --input "$scratch/three"
 end_status 'started first, it waits for the queue' 0

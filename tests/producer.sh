@@ -572,6 +572,12 @@ put -q --resume --input "$scratch/thousand"
 check_equal 'the same command goes on: exit 0 of the consumer' 0 "$(take >>"$scratch/resumed"; echo $?)"
 check_same 'the same command goes on: exactly there' "$scratch/thousand" "$scratch/resumed"
 next_queue
+start --rate 100 --input "$scratch/thousand"
+wait_until 10 holds 1
+kill -TERM "$pid"
+end_status 'SIGTERM in the middle of a file, without --resume: exit 0' 0
+check_match 'SIGTERM in the middle of a file: the summary says so' 'produced [0-9]+ message.*, stopped by a signal' "$scratch/run.log"
+next_queue
 start --resume --input "$scratch/thousand" --count 10 --rate 100
 wait_until 10 holds 5
 end_status 'what can be resumed, and is done: exit 0' 0

@@ -343,6 +343,7 @@ check_status 'a command that fails is tried as often as was said, and no more' 1
     try --exec 'cat >>"'"$scratch/attempts"'"; exit 1' --retries 2 --backoff 1ms:2ms --restart-pause 1ms:1ms -- a
 check_equal 'it is' $'aaa' "$(tr -d '\n' <"$scratch/attempts")"
 check_match 'the message is kept' 'is kept, with 1 messages' "$scratch/err"
+check_match 'and nobody is told to send it again' 'run again, this would send its messages again' "$scratch/err"
 new_queue
 : >"$scratch/attempts"
 check_status 'a command that gives up is not tried again' 1 try --exec 'cat >>"'"$scratch/attempts"'"; exit 65' -- a
