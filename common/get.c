@@ -28,12 +28,11 @@ static int attempt_now_and_then(struct shmq *handle, int64_t now)
 }
 
 /* Return: 0 with a batch in hand; -EAGAIN; or why there will be none. */
-static int attempt(struct shmq *handle)
+static int attempt(struct shmq *handle, int64_t now)
 {
     const uint32_t flags = handle_flags(handle);
     if (__builtin_expect((flags & (FLAG_REMOVED | FLAG_NOW)) != 0, 0))
         return (flags & FLAG_REMOVED) != 0 ? -ESTALE : -ESHUTDOWN;
-    const int64_t now = clock_coarse_ns();
     int error = rota_look_at_membership(handle, now);
     if (error != 0)
         return error;
@@ -54,7 +53,7 @@ static int sleep_once(struct shmq *handle, int64_t deadline_ns)
 {
     bool rung = false;
     waiting_arm_consumer(handle);
-    int error = attempt(handle); /* S1 */
+    int error = attempt(handle, clock_coarse_ns()); /* S1 */
     const bool slept = error == -EAGAIN && !handle_stopped(handle);
     if (slept) {
         const int64_t began = clock_now_ns();
@@ -64,7 +63,7 @@ static int sleep_once(struct shmq *handle, int64_t deadline_ns)
     waiting_disarm_consumer(handle, rung);
     if (!slept)
         return error;
-    error = attempt(handle);
+    error = attempt(handle, clock_coarse_ns());
     waiting_learn_consumer(handle, rung, error == 0);
     return error;
 }
@@ -82,9 +81,10 @@ static int wait_for_batch(struct shmq *handle, int64_t timeout_ns)
 {
     /* Most often something is there, or comes soon: looking for the dead and for the end, which takes longer, can
      * wait for that. */
+    const int64_t now = clock_coarse_ns(); /* before spinning: after it, every moment counts */
     if (timeout_ns != 0)
         (void)spin(handle);
-    int error = attempt(handle);
+    int error = attempt(handle, now);
     if (error != -EAGAIN || timeout_ns == 0)
         return error;
     const int64_t deadline = clock_deadline(timeout_ns);
@@ -95,7 +95,7 @@ static int wait_for_batch(struct shmq *handle, int64_t timeout_ns)
         if (error == -EAGAIN && clock_now_ns() >= deadline)
             error = -ETIMEDOUT;
         if (error == -EAGAIN && spin(handle))
-            error = attempt(handle);
+            error = attempt(handle, clock_coarse_ns());
     } while (error == -EAGAIN);
     if (error != 0 && error != -ETIMEDOUT) /* after which most come back at once */
         waiting_hand_over_watch(handle);

@@ -117,16 +117,16 @@ static void help_claim(const struct ring *ring, uint64_t from, uint64_t to)
 #define CELLS_AHEAD 16u
 
 /* Counts whole records from @start, within the limits and before @tail. False if a descriptor is no good. */
-static bool choose_batch(const struct ring *ring, uint64_t start, uint64_t tail, struct ring_limits limits,
-                         struct ring_batch *batch)
+static bool choose_batch(const struct ring *ring, uint64_t start, uint64_t tail, const struct ring_limits *limits,
+                         uint64_t most_cells, struct ring_batch *batch)
 {
     const struct record *const records = ring->records; /* so that they need not be read again after every store */
     const unsigned char *const arena = ring->arena;
     const uint64_t mask = ring->mask;
     const uint64_t max_bytes = ring->max_message_bytes;
     const uint32_t cells_log2 = ring->format.cells_log2;
-    uint64_t *const words = limits.words;
-    const uint64_t most = tail - start < limits.cells ? tail : start + limits.cells;
+    uint64_t *const words = limits->words;
+    const uint64_t most = tail - start < most_cells ? tail : start + most_cells;
     uint64_t position = start;
     uint32_t count = 0;
     do {
@@ -146,7 +146,7 @@ static bool choose_batch(const struct ring *ring, uint64_t start, uint64_t tail,
             words[count] = word;
         position = end;
         count++;
-    } while (position < most && count < limits.records);
+    } while (position < most && count < limits->records);
     *batch = (struct ring_batch){.start = start, .end = position, .count = count};
     return true;
 }
@@ -181,10 +181,10 @@ static int pass_leased(const struct ring *ring, uint64_t claim, uint64_t word)
 }
 
 /* The cells of @there that one of those who share them may take. */
-static uint64_t fair_share(struct ring_limits limits, uint64_t there)
+static uint64_t fair_share(const struct ring_limits *limits, uint64_t there)
 {
-    const uint64_t share = limits.sharers <= 1 ? there : (there + limits.sharers - 1) / limits.sharers;
-    return share < limits.cells ? share : limits.cells;
+    const uint64_t share = limits->sharers <= 1 ? there : (there + limits->sharers - 1) / limits->sharers;
+    return share < limits->cells ? share : limits->cells;
 }
 
 /*
@@ -192,7 +192,7 @@ static uint64_t fair_share(struct ring_limits limits, uint64_t there)
  * What is read at @claim may be overwritten meanwhile if somebody else takes it: so nothing is called damaged
  * before the lease word was seen unchanged afterwards.
  */
-static int try_lease(const struct ring *ring, struct seat *owner, uint32_t seat, struct ring_limits limits,
+static int try_lease(const struct ring *ring, struct seat *owner, uint32_t seat, const struct ring_limits *limits,
                      struct ring_batch *batch)
 {
     const struct lane_control *control = ring->control;
@@ -207,9 +207,9 @@ static int try_lease(const struct ring *ring, struct seat *owner, uint32_t seat,
     if (lease_word_lap(ring->format, word) == lap)
         return pass_leased(ring, claim, word) != 0 ? -EBADMSG : -EINTR;
 
-    limits.cells = fair_share(limits, tail - claim);
+    const uint64_t most_cells = fair_share(limits, tail - claim);
     const bool sane = tail > claim && tail - claim <= ring->cells && lease_word_lap(ring->format, word) < lap &&
-                      choose_batch(ring, claim, tail, limits, batch);
+                      choose_batch(ring, claim, tail, limits, most_cells, batch);
     if (!sane) {
         atomic_thread_fence(memory_order_acquire);
         const bool moved = atomic_load_explicit(lease, memory_order_relaxed) != word ||
@@ -226,7 +226,7 @@ static int try_lease(const struct ring *ring, struct seat *owner, uint32_t seat,
     return 0;
 }
 
-int ring_lease(const struct ring *ring, struct seat *owner, uint32_t seat, struct ring_limits limits,
+int ring_lease(const struct ring *ring, struct seat *owner, uint32_t seat, const struct ring_limits *limits,
                struct ring_batch *batch)
 {
     /* An attempt fails only because somebody else got on, so the bound matters only in damaged memory. */
@@ -245,7 +245,7 @@ int ring_find_lease(const struct ring *ring, uint64_t start, uint32_t seat, stru
     const uint64_t word = atomic_load_explicit(&ring->leases[start & ring->mask], memory_order_relaxed);
     const uint64_t span = lease_word_span(ring->format, word);
     const struct ring_limits limits = {.records = UINT32_MAX, .cells = UINT64_MAX};
-    if (!choose_batch(ring, start, start + span, limits, batch))
+    if (!choose_batch(ring, start, start + span, &limits, UINT64_MAX, batch))
         return -EBADMSG;
     return 0;
 }

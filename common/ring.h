@@ -227,7 +227,7 @@ struct ring_limits {
  * Crash:    before L1 nothing has happened; after it the seat's intent names the batch.
  * Return:   0; -EAGAIN when there is nothing; -EBADMSG.
  */
-int ring_lease(const struct ring *ring, struct seat *owner, uint32_t seat, struct ring_limits limits,
+int ring_lease(const struct ring *ring, struct seat *owner, uint32_t seat, const struct ring_limits *limits,
                struct ring_batch *batch);
 
 /* Whether @seat holds a batch at @start. */

@@ -76,7 +76,7 @@ static int lease_from(struct shmq *handle, uint32_t lane)
     const struct ring_limits limits = {
         .records = c->prefetch, .cells = view->ring.cells / 4, .sharers = c->sharers, .words = c->words};
     struct ring_batch batch;
-    const int error = ring_lease(&view->ring, &handle->seats[c->seat], c->seat, limits, &batch);
+    const int error = ring_lease(&view->ring, &handle->seats[c->seat], c->seat, &limits, &batch);
     if (error == 0)
         c->batch = (struct batch){.view = view,
                                   .start = batch.start,

@@ -138,7 +138,7 @@ static void model_lease(struct model *model, uint32_t seat)
     const uint32_t records = 1 + (uint32_t)(plain_random(&model->random) % 5);
     const struct ring_limits limits = {.records = records, .cells = 1 + plain_random(&model->random) % 20};
     struct held *held = &model->held[seat];
-    const int error = ring_lease(&model->plain.ring, &model->plain.seats[seat], seat, limits, &held->batch);
+    const int error = ring_lease(&model->plain.ring, &model->plain.seats[seat], seat, &limits, &held->batch);
     ck_assert_int_eq(error, model->unleased == model->newest ? -EAGAIN : 0);
     if (error != 0)
         return;
@@ -224,11 +224,11 @@ START_TEST(a_batch_keeps_to_its_limits)
         plain_must_put(&producer, 128, i); /* 2 cells each */
     ck_assert_uint_eq(plain_lease(&plain, 0, 2).count, 2);
     const struct ring_limits five_cells = {.records = 100, .cells = 5};
-    ck_assert_int_eq(ring_lease(&plain.ring, &plain.seats[1], 1, five_cells, &batch), 0);
+    ck_assert_int_eq(ring_lease(&plain.ring, &plain.seats[1], 1, &five_cells, &batch), 0);
     ck_assert_uint_eq(batch.count, 2);
     ck_assert_uint_eq(batch.end - batch.start, 4);
     const struct ring_limits too_few_cells = {.records = 100, .cells = 1};
-    ck_assert_int_eq(ring_lease(&plain.ring, &plain.seats[2], 2, too_few_cells, &batch), 0);
+    ck_assert_int_eq(ring_lease(&plain.ring, &plain.seats[2], 2, &too_few_cells, &batch), 0);
     ck_assert_uint_eq(batch.count, 1); /* never less than one */
     ck_assert_uint_eq(plain_lease(&plain, 3, UINT32_MAX).count, 1);
     ck_assert_int_eq(plain_try_lease(&plain, 4), -EAGAIN);

@@ -60,7 +60,7 @@ START_TEST(damage_in_the_middle_of_a_batch_is_found_when_taking_and_when_taking_
     shared_u64 *word = &ring_record(&plain.ring, producer.tail - 2)->word;
     const uint64_t was = plain_load(word);
     atomic_store(word, 0);
-    ck_assert_int_eq(ring_lease(&plain.ring, plain.seats, 0, plain_limit(3), &batch), -EBADMSG);
+    ck_assert_int_eq(ring_lease(&plain.ring, plain.seats, 0, &PLAIN_LIMIT(3), &batch), -EBADMSG);
     atomic_store(word, was);
     const struct ring_batch held = plain_lease(&plain, 0, 3);
     atomic_store(word, 0);
@@ -244,7 +244,7 @@ static void try_everything(const struct plain_ring *plain, struct ring_producer 
     const uint32_t seat = (uint32_t)(plain_random(random) % PLAIN_SEATS);
     struct ring_batch batch = {0};
     struct ring_producer successor;
-    int error = ring_lease(ring, &plain->seats[seat], seat, plain_limit(5), &batch);
+    int error = ring_lease(ring, &plain->seats[seat], seat, &PLAIN_LIMIT(5), &batch);
     expect_any_of(error);
     if (error == 0)
         read_batch(ring, &batch);

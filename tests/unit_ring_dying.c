@@ -127,7 +127,7 @@ static void survive(struct plain_ring *plain)
     for (uint32_t seat = 0; seat < PLAIN_SEATS; seat++)
         if (ring_find_lease(&plain->ring, plain_load(&plain->seats[seat].intent_position), seat, &batch) == 0)
             deliver(plain, &batch, seat, delivered);
-    while (ring_lease(&plain->ring, &plain->seats[7], 7, plain_limit(2), &batch) == 0)
+    while (ring_lease(&plain->ring, &plain->seats[7], 7, &PLAIN_LIMIT(2), &batch) == 0)
         deliver(plain, &batch, 7, delivered);
     ck_assert_int_eq(ring_reclaim(&plain->ring), 0);
     ck_assert(ring_is_drained(&plain->ring));
@@ -233,7 +233,7 @@ END_TEST
 static void lease_three(struct plain_ring *plain)
 {
     struct ring_batch batch;
-    must(ring_lease(&plain->ring, plain->seats, 0, plain_limit(3), &batch) == 0 && batch.count == 3);
+    must(ring_lease(&plain->ring, plain->seats, 0, &PLAIN_LIMIT(3), &batch) == 0 && batch.count == 3);
 }
 
 START_TEST(a_consumer_may_die_at_every_instruction_of_leasing)

@@ -226,7 +226,7 @@ static void live(struct worker *worker, uint64_t work)
         struct lane *lane = &party->lanes[plain_random(&worker->random) % plan->rings];
         struct ring_batch batch;
         const int error =
-            ring_lease(&lane->plain.ring, &party->seats[seat], seat, plain_limit(plan->records), &batch);
+            ring_lease(&lane->plain.ring, &party->seats[seat], seat, &PLAIN_LIMIT(plan->records), &batch);
         if (error == 0 && plan->dying && work-- == 0)
             return;
         if (error == 0)

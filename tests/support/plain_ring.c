@@ -173,11 +173,6 @@ int plain_put(struct ring_producer *producer, uint32_t length, uint64_t sequence
     return error;
 }
 
-struct ring_limits plain_limit(uint32_t records)
-{
-    return (struct ring_limits){.records = records, .cells = UINT64_MAX};
-}
-
 uint64_t plain_random(uint64_t *state)
 {
     *state += UINT64_C(0x9e3779b97f4a7c15);
@@ -204,7 +199,7 @@ void plain_must_put(struct ring_producer *producer, uint32_t length, uint64_t se
 struct ring_batch plain_lease(const struct plain_ring *plain, uint32_t seat, uint32_t records)
 {
     struct ring_batch batch = {0};
-    ck_assert_int_eq(ring_lease(&plain->ring, &plain->seats[seat], seat, plain_limit(records), &batch), 0);
+    ck_assert_int_eq(ring_lease(&plain->ring, &plain->seats[seat], seat, &PLAIN_LIMIT(records), &batch), 0);
     ck_assert(ring_is_leased(&plain->ring, batch.start, seat));
     return batch;
 }
@@ -217,7 +212,7 @@ void plain_finish(const struct plain_ring *plain, uint32_t seat, const struct ri
 int plain_try_lease(const struct plain_ring *plain, uint32_t seat)
 {
     struct ring_batch batch;
-    return ring_lease(&plain->ring, &plain->seats[seat], seat, plain_limit(1), &batch);
+    return ring_lease(&plain->ring, &plain->seats[seat], seat, &PLAIN_LIMIT(1), &batch);
 }
 
 void plain_mark_done(const struct plain_ring *plain, const struct ring_batch *batch)

@@ -60,7 +60,11 @@ void plain_append(struct ring_producer *producer, uint32_t length, uint64_t sequ
 int plain_put(struct ring_producer *producer, uint32_t length, uint64_t sequence);
 
 /* Limits of a lease that takes up to @records. */
-struct ring_limits plain_limit(uint32_t records);
+#define PLAIN_LIMIT(most)                                                                                         \
+    (const struct ring_limits)                                                                                    \
+    {                                                                                                             \
+        .records = (most), .cells = UINT64_MAX                                                                    \
+    }
 
 static inline uint64_t plain_load(const shared_u64 *word)
 {
