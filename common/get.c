@@ -104,19 +104,6 @@ static int wait_for_batch(struct shmq *handle, int64_t timeout_ns)
 
 /* ------------------------------------------------------------------ handing out and acknowledging */
 
-/* Lines of a batch behind those being handed out are asked for, as many as are being handed out. */
-#define LINES_AHEAD 16u
-static inline void ask_for_lines(const struct batch *b, uint64_t cells)
-{
-    const uint64_t from = b->next + LINES_AHEAD;
-    uint64_t to = from + (cells < LINES_AHEAD ? cells : LINES_AHEAD);
-    if (cells == 1) /* choosing the batch has done it */
-        return;
-    to = to < b->end ? to : b->end;
-    for (uint64_t position = from; position < to; position++)
-        __builtin_prefetch(b->payload + ((position - b->next) << CELL_SHIFT));
-}
-
 static inline uint64_t next_stream_offset(const struct shmq *handle)
 {
     const struct batch *b = &handle->consumer.batch;
@@ -129,8 +116,6 @@ static inline uint64_t next_stream_offset(const struct shmq *handle)
 static inline void step_over(struct batch *b, uint32_t length)
 {
     const uint64_t cells = cells_for(length);
-    if (!b->in_hand)
-        ask_for_lines(b, cells);
     b->next += cells;
     b->payload += cells << CELL_SHIFT;
     b->bytes += length;
@@ -162,22 +147,76 @@ static inline void hand_out(struct shmq *handle, struct shmq_message *message)
     step_over(b, (uint32_t)word);
 }
 
+/* What messages have in common that are framed alike, from here to the end of the struct. */
+#define COMMON_OFFSET offsetof(struct shmq_message, lane)
+struct common {
+    unsigned char bytes[sizeof(struct shmq_message) - COMMON_OFFSET];
+};
+
+static inline struct common common_of(const struct batch *b, uint64_t word)
+{
+    const struct record_head head = record_unpack(word);
+    const struct shmq_message like = {.lane = b->view->ring.lane,
+                                      .frame = head.frame,
+                                      .delimiter = head.delimiter,
+                                      .redelivered = b->redelivered};
+    struct common common;
+    memcpy(common.bytes, (const unsigned char *)&like + COMMON_OFFSET, sizeof(common));
+    return common;
+}
+
+/*
+ * Hands out messages of a batch in the ring from next on, as long as they are framed as the first.
+ *
+ * @words  descriptors, of @most messages
+ *
+ * Return: how many.
+ */
+static inline size_t hand_out_alike(struct batch *b, const uint64_t *words, struct shmq_message *messages,
+                                    size_t most)
+{
+    const struct common common = common_of(b, words[0]);
+    const struct record *const records = b->view->ring.records;
+    const uint64_t mask = b->view->ring.mask;
+    const unsigned char *payload = b->payload;
+    uint64_t position = b->next;
+    uint64_t bytes = 0;
+    size_t i = 0;
+    while (i < most && ((words[i] ^ words[0]) & RECORD_FRAME_MASK) == 0) {
+        const uint64_t word = words[i];
+        const uint64_t length = (uint32_t)word;
+        const uint64_t cells = cells_for(length);
+        do { /* most often, many are of the same length */
+            const struct record *record = &records[position & mask];
+            messages[i].data = payload;
+            messages[i].length = length;
+            messages[i].position = position;
+            messages[i].stream_offset = atomic_load_explicit(&record->stream_offset, memory_order_relaxed);
+            memcpy((unsigned char *)&messages[i] + COMMON_OFFSET, common.bytes, sizeof(common));
+            payload += cells << CELL_SHIFT;
+            position += cells;
+            bytes += length;
+            i++;
+        } while (i < most && (words[i] ^ word) << RECORD_TAG_BITS == 0);
+    }
+    b->next = position;
+    b->payload = payload;
+    b->bytes += bytes;
+    return i;
+}
+
 /* Hands out up to @max messages of a batch in the ring. Return: how many. */
 static size_t hand_out_many(struct shmq *handle, struct shmq_message *messages, size_t max)
 {
-    struct batch b = handle->consumer.batch; /* in registers */
-    const struct ring ring = b.view->ring;
-    const uint64_t *const words = handle->consumer.words;
-    const size_t there = b.count - b.handed;
+    struct batch *b = &handle->consumer.batch;
+    const uint64_t *words = handle->consumer.words + b->handed;
+    const size_t there = b->count - b->handed;
     const size_t many = max < there ? max : there;
-    for (size_t i = 0; i < many; i++) {
-        const uint64_t word = words[b.handed];
-        const uint64_t offset =
-            atomic_load_explicit(&ring_record(&ring, b.next)->stream_offset, memory_order_relaxed);
-        messages[i] = message_of(&b, b.payload, word, offset);
-        step_over(&b, (uint32_t)word);
-    }
-    handle->consumer.batch = b;
+    for (size_t i = 0; i < many;)
+        i += hand_out_alike(b, words + i, messages + i, many - i);
+    if (b->handed == b->done)
+        messages[0].attempts = b->attempts;
+    b->handed += (uint32_t)many;
     return many;
 }
 

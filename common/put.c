@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/clock.h"
+#include "common/copy.h"
 #include "common/lane.h"
 #include "common/waiting.h"
 
@@ -140,15 +141,19 @@ static inline int publish(struct shmq *handle, uint32_t messages)
     return 0;
 }
 
-/* Writes a message at next; @p may be a copy of what the handle knows. */
-static inline void append(struct ring_producer *p, const struct ring *ring, uint64_t frame, const void *data,
-                          size_t length)
+/* Whether a message takes a cell, and has a content. */
+static inline bool is_short(size_t length)
+{
+    return length - 1 < CELL_BYTES;
+}
+
+/* Writes the payload of the message to be appended next. */
+static inline void write_payload(const struct ring_producer *p, const void *data, size_t length)
 {
     if (length > 0)
-        memcpy(ring_payload(ring, p->next), data, length);
+        memcpy(ring_payload(&p->ring, p->next), data, length);
     if (length > CELL_BYTES) /* for less, it costs more than it brings */
-        ring_ask_for_room(ring, p->next, p->limit, cells_for(length));
-    ring_append(p, frame | length);
+        ring_ask_for_room(&p->ring, p->next, p->limit, cells_for(length));
 }
 
 int shmq_put(struct shmq *handle, const void *data, size_t length, int64_t timeout_ns)
@@ -162,7 +167,8 @@ int shmq_put(struct shmq *handle, const void *data, size_t length, int64_t timeo
         return error;
     struct producer_side *p = &handle->producer;
     p->reserved = false;
-    append(&p->ring, &p->ring.ring, p->frame, data, length);
+    write_payload(&p->ring, data, length);
+    ring_append(&p->ring, p->frame | length);
     return publish(handle, 1);
 }
 
@@ -204,26 +210,80 @@ static bool may_be_put(const struct ring *ring, const struct iovec *message)
 }
 
 /*
+ * Appends messages from the first on that are not short, as far as @bytes (which become less) and the room known
+ * of go, and no further than the first that cannot be put. Return: how many.
+ */
+static size_t append_others(struct ring_producer *producer, uint64_t frame, const struct iovec *messages,
+                            size_t most, size_t *bytes)
+{
+    struct ring_producer p = *producer; /* in registers */
+    const uint64_t framing = record_stream_bytes(frame);
+    size_t left = *bytes;
+    size_t i = 0;
+    for (; i < most && left > 0; i++) {
+        const size_t length = messages[i].iov_len;
+        const uint64_t cells = cells_for(length);
+        if (is_short(length) || !may_be_put(&p.ring, &messages[i]) || !ring_has_room(&p, cells))
+            break;
+        write_payload(&p, messages[i].iov_base, length);
+        ring_append_cells(&p, frame | length, cells, framing + length);
+        left -= length < left ? length : left;
+    }
+    *producer = p;
+    *bytes = left;
+    return i;
+}
+
+/*
+ * Appends messages from the first on that take a cell each, up to @most, as far as there is room and up to the end
+ * of the lap, so that cells and descriptors follow upon each other. Return: how many.
+ */
+static size_t append_short(struct ring_producer *producer, uint64_t frame, const struct iovec *messages,
+                           size_t most)
+{
+    const struct ring *ring = &producer->ring;
+    const uint64_t next = producer->next;
+    struct record *const records = ring_record(ring, next);
+    unsigned char *const cells = ring_payload(ring, next);
+    const uint64_t framing = record_stream_bytes(frame);
+    const uint64_t lap = lease_lap_of(ring->format, next);
+    const uint64_t to_end = ring->cells - (next & ring->mask);
+    const uint64_t room = producer->limit - next;
+    uint64_t stream_offset = producer->stream_offset;
+    size_t i = 0;
+    most = most < to_end ? most : to_end;
+    most = most < room ? most : room;
+    for (; i < most; i++) {
+        const size_t length = messages[i].iov_len;
+        if (!is_short(length) || messages[i].iov_base == NULL)
+            break;
+        copy_short(cells + (i << CELL_SHIFT), messages[i].iov_base, length);
+        ring_write_record(&records[i], (next + i) ^ lap, frame | length, stream_offset);
+        stream_offset += framing + length;
+    }
+    producer->next = next + i;
+    producer->stream_offset = stream_offset;
+    producer->messages += i;
+    return i;
+}
+
+/*
  * Appends messages from the first on, as far as a portion and the room known of go, and no further than the first
  * that cannot be put. Return: how many.
  */
-static size_t append_portion(struct shmq *handle, const struct iovec *messages, size_t count)
+static size_t append_portion(struct ring_producer *producer, uint64_t frame, const struct iovec *messages,
+                             size_t count)
 {
-    const struct ring *ring = &handle->producer.ring.ring;
-    const uint64_t frame = handle->producer.frame;
-    struct ring_producer p = handle->producer.ring; /* in registers */
-    size_t appended = 0;
-    size_t bytes = 0;
-    while (appended < count && appended < PORTION_MESSAGES && bytes < PORTION_BYTES) {
-        const size_t length = messages[appended].iov_len;
-        if (!may_be_put(ring, &messages[appended]) || !ring_has_room(&p, cells_for(length)))
-            break;
-        append(&p, ring, frame, messages[appended].iov_base, length);
-        bytes += length;
-        appended++;
-    }
-    handle->producer.ring = p;
-    return appended;
+    const size_t most = count < PORTION_MESSAGES ? count : PORTION_MESSAGES;
+    size_t bytes = PORTION_BYTES; /* the short ones do not count: a portion of them is far less */
+    size_t i = 0;
+    size_t before;
+    do {
+        before = i;
+        i += append_short(producer, frame, messages + i, most - i);
+        i += append_others(producer, frame, messages + i, most - i, &bytes);
+    } while (i > before && i < most && bytes > 0);
+    return i;
 }
 
 /* One portion, whose first message there is room for. Return: how many in @put; as shmq_put. */
@@ -238,7 +298,7 @@ static int put_portion(struct shmq *handle, const struct iovec *messages, size_t
     if (error != 0)
         return error;
     handle->producer.reserved = false;
-    const size_t portion = append_portion(handle, messages, count);
+    const size_t portion = append_portion(&handle->producer.ring, handle->producer.frame, messages, count);
     *put += portion;
     return publish(handle, (uint32_t)portion);
 }

@@ -57,6 +57,7 @@ struct record_head {
 #define RECORD_TAG_BITS 22u
 #define RECORD_TAG_SHIFT (64 - RECORD_TAG_BITS)
 #define RECORD_FRAME_BITS (UINT64_C(3) << 40)
+#define RECORD_FRAME_MASK (UINT64_C(0x3ff) << 32)
 
 /* A few bits of the position, lap and index mixed: an old descriptor is told from a current one. */
 static inline uint64_t record_tag(const struct ring *ring, uint64_t position)
@@ -165,22 +166,37 @@ static inline bool ring_has_room(const struct ring_producer *producer, uint64_t 
 /* Asks for the lines that a message of @cells after the next ones will need, unless they may still be read. */
 void ring_ask_for_room(const struct ring *ring, uint64_t next, uint64_t limit, uint64_t cells);
 
+/* Writes a descriptor. @tag: record_tag, of which no more than the low bits need be right. */
+static inline void ring_write_record(struct record *record, uint64_t tag, uint64_t framed_length,
+                                     uint64_t stream_offset)
+{
+    atomic_store_explicit(&record->word, tag << RECORD_TAG_SHIFT | framed_length, memory_order_relaxed);
+    atomic_store_explicit(&record->stream_offset, stream_offset, memory_order_relaxed);
+}
+
 /*
  * Writes the descriptor of a message at next, whose payload is there or will be before publishing; moves next on.
  *
  * @framed_length  as in a descriptor: record_frame and bytes of payload
+ * @cells          cells_for the payload
+ * @stream_bytes   record_stream_bytes
  */
-static inline void ring_append(struct ring_producer *producer, uint64_t framed_length)
+static inline void ring_append_cells(struct ring_producer *producer, uint64_t framed_length, uint64_t cells,
+                                     uint64_t stream_bytes)
 {
     const struct ring *ring = &producer->ring;
     const uint64_t next = producer->next, offset = producer->stream_offset;
-    struct record *record = ring_record(ring, next);
-    atomic_store_explicit(&record->word, record_tag(ring, next) << RECORD_TAG_SHIFT | framed_length,
-                          memory_order_relaxed);
-    atomic_store_explicit(&record->stream_offset, offset, memory_order_relaxed);
-    producer->next = next + cells_for((uint32_t)framed_length);
-    producer->stream_offset = offset + record_stream_bytes(framed_length);
+    ring_write_record(ring_record(ring, next), record_tag(ring, next), framed_length, offset);
+    producer->next = next + cells;
+    producer->stream_offset = offset + stream_bytes;
     producer->messages++;
+}
+
+/* The same, by what the descriptor says. */
+static inline void ring_append(struct ring_producer *producer, uint64_t framed_length)
+{
+    ring_append_cells(producer, framed_length, cells_for((uint32_t)framed_length),
+                      record_stream_bytes(framed_length));
 }
 
 /*

@@ -95,7 +95,7 @@ static uint64_t model_claim(struct model *model)
 static uint32_t random_length(struct model *model)
 {
     const uint64_t random = plain_random(&model->random);
-    const uint32_t limit = random % 16 == 0 ? PLAIN_SMALL + 1 : random % 4 == 0 ? 700 : 200;
+    const uint32_t limit = random % 64 == 0 ? PLAIN_SMALL + 1 : random % 16 == 0 ? 700 : 66;
     return (uint32_t)(random >> 8) % limit;
 }
 
@@ -135,8 +135,10 @@ static void check_record(struct model *model, uint64_t sequence, uint64_t end)
 
 static void model_lease(struct model *model, uint32_t seat)
 {
-    const uint32_t records = 1 + (uint32_t)(plain_random(&model->random) % 5);
-    const struct ring_limits limits = {.records = records, .cells = 1 + plain_random(&model->random) % 20};
+    const uint32_t records = 1 + (uint32_t)(plain_random(&model->random) % 12);
+    uint64_t words[12];
+    const struct ring_limits limits = {
+        .records = records, .cells = 1 + plain_random(&model->random) % 20, .words = words};
     struct held *held = &model->held[seat];
     const int error = ring_lease(&model->plain.ring, &model->plain.seats[seat], seat, &limits, &held->batch);
     ck_assert_int_eq(error, model->unleased == model->newest ? -EAGAIN : 0);
@@ -147,6 +149,8 @@ static void model_lease(struct model *model, uint32_t seat)
     ck_assert_uint_ge(held->batch.count, 1);
     ck_assert_uint_le(held->batch.count, limits.records);
     ck_assert(held->batch.count == 1 || held->batch.end - held->batch.start <= limits.cells);
+    for (uint32_t i = 0; i < held->batch.count; i++)
+        ck_assert_uint_eq((uint32_t)words[i], expected(model, held->first + i)->length);
     model->unleased += held->batch.count;
     ck_assert_uint_le(model->unleased, model->newest);
     ck_assert_uint_eq(held->batch.end, model_claim(model));
@@ -236,6 +240,51 @@ START_TEST(a_batch_keeps_to_its_limits)
 }
 END_TEST
 
+/* Descriptors of short messages are looked at several at a time: whatever is among them must end that. */
+#define MIXED 40u
+START_TEST(a_batch_is_what_was_put_whatever_the_mixture)
+{
+    static const uint32_t lengths[] = {0, 1, 63, 64, 64, 64, 65, 300};
+    uint64_t random = (uint64_t)_i + 1;
+    struct plain_ring plain;
+    plain_make(&plain, PLAIN_SMALL, 400);
+    plain_start(&plain, plain_position(&plain, _i, 4000));
+    struct ring_producer producer = plain_producer(&plain);
+    for (uint32_t round = 0; round < 3000; round++) {
+        uint64_t put[MIXED], words[MIXED];
+        uint32_t count = 0;
+        const uint64_t start = producer.next;
+        const uint64_t alike = plain_random(&random) % 24; /* one in so many differs */
+        const uint32_t usual = plain_random(&random) % 2 == 0 ? 64 : 1;
+        for (; count < MIXED; count++) {
+            const uint64_t draw = plain_random(&random);
+            const bool differs = draw % 24 > alike;
+            const uint32_t length = differs ? lengths[draw / 32 % 8] : usual;
+            const uint8_t frame = differs && draw / 256 % 4 == 0 ? (uint8_t)(draw / 1024 % 3) : 1;
+            if (ring_make_room(&producer, cells_for(length)) != 0)
+                break;
+            put[count] = record_frame(frame, frame == 1 ? (uint8_t)(draw >> 60) : 0) | length;
+            ring_append(&producer, put[count]);
+        }
+        ring_publish(&producer);
+        for (uint32_t taken = 0; taken < count;) {
+            const struct ring_limits limits = {
+                .records = 1 + (uint32_t)(plain_random(&random) % MIXED), .cells = UINT64_MAX, .words = words};
+            struct ring_batch batch;
+            ck_assert_int_eq(ring_lease(&plain.ring, plain.seats, 0, &limits, &batch), 0);
+            ck_assert_uint_eq(batch.count, limits.records < count - taken ? limits.records : count - taken);
+            for (uint32_t i = 0; i < batch.count; i++)
+                ck_assert_uint_eq(words[i] << RECORD_TAG_BITS, put[taken + i] << RECORD_TAG_BITS);
+            taken += batch.count;
+            plain_finish(&plain, 0, &batch);
+        }
+        plain_expect(&plain, producer.next, producer.next, producer.next);
+        ck_assert_uint_gt(producer.next, start);
+    }
+    plain_free(&plain);
+}
+END_TEST
+
 START_TEST(batches_finished_out_of_order_are_reclaimed_together)
 {
     struct plain_ring plain;
@@ -311,7 +360,7 @@ START_TEST(head_takes_claim_along)
     struct plain_ring plain;
     plain_make(&plain, PLAIN_SMALL, PLAIN_SMALL);
     struct ring_producer producer = plain_producer(&plain);
-    const uint64_t start = producer.tail;
+    const uint64_t start = producer.next;
     plain_must_put(&producer, 1, 0);
     const struct ring_batch batch = plain_lease(&plain, 0, 1);
     atomic_store(&plain.ring.control->claim, start);
@@ -423,7 +472,7 @@ START_TEST(the_last_position_is_a_clear_end)
     ck_assert_int_eq(ring_make_room(&producer, 3), -EOVERFLOW);
     ck_assert(plain_is_same(&plain, &before));
     plain_must_put(&producer, 128, 1);
-    ck_assert_uint_eq(producer.tail, last);
+    ck_assert_uint_eq(producer.next, last);
     for (uint32_t seat = 0; seat < 2; seat++) {
         const struct ring_batch batch = plain_lease(&plain, seat, 1);
         ck_assert(plain_is_filled(ring_payload(&plain.ring, batch.start), 128, seat));
@@ -485,6 +534,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(work, every_size_goes_through_at_every_index, 0, PLAIN_STARTS);
     tcase_add_loop_test(work, any_order_of_operations_agrees_with_a_model, 0, PLAIN_STARTS);
     tcase_add_test(work, a_batch_keeps_to_its_limits);
+    tcase_add_loop_test(work, a_batch_is_what_was_put_whatever_the_mixture, 0, PLAIN_STARTS);
     tcase_add_loop_test(work, batches_finished_out_of_order_are_reclaimed_together, 0, PLAIN_STARTS);
     tcase_add_loop_test(work, a_consumer_dead_after_taking_the_word_does_not_stop_the_next, 0, PLAIN_STARTS);
     tcase_add_loop_test(work, a_claim_left_far_behind_is_helped_forward, 0, PLAIN_STARTS);

@@ -57,7 +57,7 @@ START_TEST(damage_in_the_middle_of_a_batch_is_found_when_taking_and_when_taking_
     struct ring_producer producer = plain_producer(&plain);
     for (uint64_t i = 0; i < 3; i++)
         plain_must_put(&producer, 64, i);
-    shared_u64 *word = &ring_record(&plain.ring, producer.tail - 2)->word;
+    shared_u64 *word = &ring_record(&plain.ring, producer.next - 2)->word;
     const uint64_t was = plain_load(word);
     atomic_store(word, 0);
     ck_assert_int_eq(ring_lease(&plain.ring, plain.seats, 0, &PLAIN_LIMIT(3), &batch), -EBADMSG);
@@ -69,6 +69,65 @@ START_TEST(damage_in_the_middle_of_a_batch_is_found_when_taking_and_when_taking_
 }
 END_TEST
 
+/* Many short messages in a row, of which one is damaged: no way of looking at several at once may miss it. */
+#define SHORT 14u
+static void damage_each_of_many(struct plain_ring *plain, uint64_t first)
+{
+    uint64_t words[SHORT];
+    const struct ring_limits limits = {.records = SHORT, .cells = UINT64_MAX, .words = words};
+    for (uint64_t i = 0; i < SHORT; i++) {
+        shared_u64 *word = &ring_record(&plain->ring, first + i)->word;
+        const uint64_t was = plain_load(word);
+        const uint64_t wrong[] = {UINT64_C(1) << 63,
+                                  UINT64_MAX,
+                                  was ^ UINT64_C(1) << RECORD_TAG_SHIFT,
+                                  was ^ UINT64_C(1) << 63,
+                                  was | RECORD_FRAME_BITS,
+                                  was + 1, /* more than a message may have */
+                                  was + (UINT64_C(1) << 31),
+                                  plain_load(&ring_record(&plain->ring, first + (i + 2) % SHORT)->word)};
+        for (size_t j = 0; j < sizeof(wrong) / sizeof(wrong[0]); j++) {
+            struct ring_batch batch;
+            atomic_store(word, wrong[j]);
+            ck_assert_int_eq(ring_lease(&plain->ring, plain->seats, 0, &limits, &batch), -EBADMSG);
+        }
+        atomic_store(word, was);
+    }
+}
+
+/* They may agree among themselves, and still be wrong. */
+static void frame_all_wrongly(struct plain_ring *plain, uint64_t first)
+{
+    uint64_t words[SHORT];
+    const struct ring_limits limits = {.records = 4, .cells = UINT64_MAX, .words = words};
+    struct ring_batch batch;
+    for (uint64_t i = 0; i < SHORT; i++)
+        atomic_fetch_or(&ring_record(&plain->ring, first + i)->word, RECORD_FRAME_BITS);
+    ck_assert_int_eq(ring_lease(&plain->ring, plain->seats, 0, &limits, &batch), -EBADMSG);
+    for (uint64_t i = 0; i < SHORT; i++)
+        atomic_fetch_xor(&ring_record(&plain->ring, first + i)->word, UINT64_C(2) << 40); /* frame 1, as it was */
+}
+
+START_TEST(damage_among_short_messages_is_found_at_every_place)
+{
+    static const uint32_t most[] = {CELL_BYTES, CELL_BYTES - 16};
+    for (size_t i = 0; i < 2; i++) {
+        struct plain_ring plain;
+        plain_make(&plain, PLAIN_SMALL, most[i]);
+        plain_start(&plain, plain_position(&plain, _i, 3));
+        struct ring_producer producer = plain_producer(&plain);
+        plain_advance(&plain, &producer, plain.ring.cells - 5); /* a lap ends among them */
+        const uint64_t first = producer.next;
+        for (uint64_t j = 0; j < SHORT; j++)
+            plain_must_put(&producer, most[i], j);
+        damage_each_of_many(&plain, first);
+        frame_all_wrongly(&plain, first);
+        ck_assert_uint_eq(plain_lease(&plain, 0, SHORT).count, SHORT);
+        plain_free(&plain);
+    }
+}
+END_TEST
+
 START_TEST(a_descriptor_of_the_lap_before_is_no_message)
 {
     struct plain_ring plain;
@@ -76,7 +135,7 @@ START_TEST(a_descriptor_of_the_lap_before_is_no_message)
     plain_start(&plain, plain_position(&plain, _i, 3));
     struct ring_producer producer = plain_producer(&plain);
     plain_advance(&plain, &producer, plain.ring.cells);
-    atomic_store(&plain.ring.control->tail, producer.tail + 1); /* published, but nothing was written */
+    atomic_store(&plain.ring.control->tail, producer.next + 1); /* published, but nothing was written */
     ck_assert_int_eq(plain_try_lease(&plain, 0), -EBADMSG);
     plain_free(&plain);
 }
@@ -292,6 +351,7 @@ static Suite *make_suite(void)
     tcase_set_timeout(damaged, planted_seconds(20));
     tcase_add_loop_test(damaged, a_damaged_descriptor_is_never_leased, 0, PLAIN_STARTS);
     tcase_add_test(damaged, damage_in_the_middle_of_a_batch_is_found_when_taking_and_when_taking_over);
+    tcase_add_loop_test(damaged, damage_among_short_messages_is_found_at_every_place, 0, PLAIN_STARTS);
     tcase_add_loop_test(damaged, a_descriptor_of_the_lap_before_is_no_message, 0, PLAIN_STARTS);
     tcase_add_loop_test(damaged, positions_that_make_no_sense_are_refused, 0, PLAIN_STARTS);
     tcase_add_loop_test(damaged, a_lease_refuses_claims_and_words_that_make_no_sense, 0, PLAIN_STARTS);

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Messages of all sizes and frames, put and taken in every way that there is and in any number, beside a list of
+ * what must come: short ones have ways of their own through the library, several at a time, round the end of a
+ * lap.
+ */
+#include <check.h>
+#include <errno.h>
+#include <string.h>
+
+#include "common/shmq.h"
+#include "tests/support/planted.h"
+
+#define CELL 64u
+#define LONGEST 1024u
+#define MANY 24u     /* messages of one call, at the most */
+#define WAITING 128u /* more than the lane holds */
+#define ROUNDS 6000u
+
+struct sent {
+    uint64_t seed;
+    uint64_t position;
+    uint64_t offset;
+    size_t length;
+    uint32_t fails;
+    uint8_t frame;
+    uint8_t delimiter;
+    bool handed; /* to a consumer that went */
+};
+
+static struct shmq_options small;
+static struct shmq *producer;
+static struct shmq *consumer;
+static const char *name;
+static struct {
+    struct sent sent[WAITING]; /* by number */
+    uint64_t put;
+    uint64_t taken; /* acknowledged */
+    uint64_t position;
+    uint64_t offset;
+    uint64_t random;
+    uint8_t frame;
+    uint8_t delimiter;
+    size_t usual; /* length of most */
+} story;
+
+static void set_up(void)
+{
+    small = planted_small();
+    small.max_message_bytes = LONGEST;
+    name = planted_name("mixture");
+    producer = planted_open(name, SHMQ_PRODUCER, &small);
+    consumer = planted_open(name, SHMQ_CONSUMER, &small);
+    memset(&story, 0, sizeof(story));
+    struct shmq_lane_stat stat;
+    ck_assert_int_eq(shmq_stat_lane(producer, 0, &stat), 0);
+    story.position = stat.tail_position;
+}
+
+static void tear_down(void)
+{
+    ck_assert_int_eq(shmq_check(consumer, NULL, NULL), 0);
+    ck_assert_int_eq(shmq_close(producer), 0);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+    ck_assert_int_eq(shmq_remove(name, true), 0);
+    ck_assert_int_eq(planted_files(name), 0);
+}
+
+static uint64_t draw(uint64_t below)
+{
+    story.random = story.random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (story.random >> 33) % below;
+}
+
+static struct sent *sent(uint64_t number)
+{
+    return &story.sent[number % WAITING];
+}
+
+static unsigned char byte_of(uint64_t seed, size_t index)
+{
+    return (unsigned char)(seed * 7 + index * 13);
+}
+
+static bool is_filled(const unsigned char *bytes, const struct sent *s)
+{
+    for (size_t i = 0; i < s->length; i++)
+        if (bytes[i] != byte_of(s->seed, i))
+            return false;
+    return true;
+}
+
+/* ------------------------------------------------------------------ putting */
+
+static size_t any_length(void)
+{
+    static const size_t lengths[] = {0,  1,  2,  3,  4,  7,  8,  15, 16, 17,  31,  32,
+                                     33, 47, 48, 49, 63, 64, 65, 66, 80, 128, 129, LONGEST};
+    return draw(8) != 0 ? story.usual : lengths[draw(sizeof(lengths) / sizeof(lengths[0]))];
+}
+
+/* Message number put + @ahead, as it will be if it is put. */
+static void prepare(uint64_t ahead, unsigned char *bytes)
+{
+    struct sent *s = sent(story.put + ahead);
+    *s = (struct sent){
+        .seed = draw(251), .length = any_length(), .frame = story.frame, .delimiter = story.delimiter};
+    for (size_t i = 0; i < s->length; i++)
+        bytes[i] = byte_of(s->seed, i);
+}
+
+static void note_put(uint64_t count)
+{
+    static const uint64_t framing[] = {0, 1, 4};
+    for (uint64_t i = 0; i < count; i++) {
+        struct sent *s = sent(story.put++);
+        s->position = story.position;
+        s->offset = story.offset;
+        story.position += s->length == 0 ? 1 : (s->length + CELL - 1) / CELL;
+        story.offset += s->length + framing[s->frame];
+    }
+}
+
+static void put_one(void)
+{
+    unsigned char bytes[LONGEST];
+    prepare(0, bytes);
+    const int error = shmq_put(producer, bytes, sent(story.put)->length, 0);
+    ck_assert(error == 0 || error == -EAGAIN);
+    note_put(error == 0 ? 1 : 0);
+}
+
+static void put_in_place(void)
+{
+    unsigned char bytes[LONGEST];
+    void *payload = NULL;
+    prepare(0, bytes);
+    const size_t length = sent(story.put)->length;
+    const size_t more = length + draw(LONGEST - length + 1);
+    const int error = shmq_reserve(producer, more, &payload, 0);
+    ck_assert(error == 0 || error == -EAGAIN);
+    if (error != 0 || draw(8) == 0) /* one that is given up leaves nothing */
+        return;
+    memcpy(payload, bytes, length);
+    ck_assert_int_eq(shmq_commit(producer, length), 0);
+    note_put(1);
+}
+
+static void put_many(void)
+{
+    static unsigned char bytes[MANY][LONGEST];
+    struct iovec messages[MANY];
+    const size_t count = 1 + draw(MANY);
+    size_t done = 77;
+    for (size_t i = 0; i < count; i++) {
+        prepare(i, bytes[i]);
+        messages[i] = (struct iovec){.iov_base = bytes[i], .iov_len = sent(story.put + i)->length};
+    }
+    const int error = shmq_put_many(producer, messages, count, &done, 0);
+    ck_assert_int_eq(error, done == count ? 0 : -EAGAIN);
+    ck_assert_uint_le(done, count);
+    note_put(done);
+}
+
+static void change_frame(void)
+{
+    story.frame = (uint8_t)draw(3);
+    story.delimiter = story.frame == SHMQ_FRAME_DELIMITER ? (uint8_t)draw(256) : 0;
+    story.usual = draw(3) == 0 ? 1 + draw(CELL) : draw(2) == 0 ? CELL : 1;
+    ck_assert_int_eq(shmq_set_frame(producer, story.frame, story.delimiter), 0);
+}
+
+static void produce(void)
+{
+    if (draw(16) == 0)
+        change_frame();
+    switch (draw(4)) {
+    case 0:
+        put_one();
+        break;
+    case 1:
+        put_in_place();
+        break;
+    default:
+        put_many();
+        break;
+    }
+}
+
+/* ------------------------------------------------------------------ taking */
+
+static void check_message(const struct shmq_message *message, uint64_t number, bool first)
+{
+    const struct sent *s = sent(number);
+    ck_assert_uint_lt(number, story.put);
+    ck_assert_uint_eq(message->length, s->length);
+    ck_assert(is_filled(message->data, s));
+    ck_assert_uint_eq(message->position, s->position);
+    ck_assert_uint_eq(message->stream_offset, s->offset);
+    ck_assert_uint_eq(message->lane, 0);
+    ck_assert_uint_eq(message->frame, s->frame);
+    ck_assert_uint_eq(message->delimiter, s->delimiter);
+    ck_assert_uint_eq(message->attempts, first ? s->fails : 0);
+    ck_assert(message->redelivered || !s->handed);
+}
+
+static void note_taken(uint64_t count)
+{
+    story.taken += count;
+}
+
+static void get_one(void)
+{
+    unsigned char bytes[LONGEST + 1];
+    size_t length = 77;
+    const struct sent *s = sent(story.taken);
+    const size_t room = draw(2) == 0 ? s->length : sizeof(bytes) - 1;
+    if (s->length > 0 && draw(4) == 0) { /* stays where it is */
+        ck_assert_int_eq(shmq_get(consumer, bytes, s->length - 1, &length, 0), -ENOBUFS);
+        ck_assert_uint_eq(length, s->length);
+    }
+    bytes[s->length] = 0x55;
+    ck_assert_int_eq(shmq_get(consumer, bytes, room, &length, 0), 0);
+    ck_assert_uint_eq(length, s->length);
+    ck_assert(is_filled(bytes, s));
+    ck_assert_uint_eq(bytes[s->length], 0x55);
+    note_taken(1);
+}
+
+/* Leaves some behind now and then, and the next consumer goes on with them. */
+static void come_back(size_t held)
+{
+    uint32_t fails = 0;
+    while (held > 0 && draw(2) == 0)
+        ck_assert_int_eq(shmq_fail(consumer, &fails), 0);
+    sent(story.taken)->fails = fails > 0 ? fails : sent(story.taken)->fails;
+    for (size_t i = 0; i < held; i++)
+        sent(story.taken + i)->handed = true;
+    ck_assert_int_eq(shmq_close(consumer), 0);
+    consumer = planted_open(name, SHMQ_CONSUMER, &small);
+}
+
+static void take_many(void)
+{
+    struct shmq_message messages[MANY];
+    size_t count = 0;
+    const size_t most = 1 + draw(MANY);
+    if (draw(4) == 0) {
+        ck_assert_int_eq(shmq_lease(consumer, messages, 0), 0);
+        count = 1;
+    } else {
+        ck_assert_int_eq(shmq_lease_many(consumer, messages, most, &count, 0), 0);
+        ck_assert_uint_le(count, most);
+    }
+    for (size_t i = 0; i < count; i++)
+        check_message(&messages[i], story.taken + i, i == 0);
+    while (count > 0) {
+        const size_t part = 1 + draw(count);
+        if (draw(16) == 0) {
+            come_back(count);
+            return;
+        }
+        ck_assert_int_eq(shmq_acknowledge(consumer, part), 0);
+        note_taken(part);
+        count -= part;
+    }
+}
+
+static void consume(void)
+{
+    if (story.taken == story.put) {
+        size_t length;
+        ck_assert_int_eq(shmq_get(consumer, &length, sizeof(length), &length, 0), -EAGAIN);
+    } else if (draw(3) == 0) {
+        take_many();
+    } else {
+        get_one();
+    }
+}
+
+/* ------------------------------------------------------------------ tests */
+
+START_TEST(all_comes_as_it_was_put_in_any_mixture_and_any_number)
+{
+    story.random = (uint64_t)_i * 1000003;
+    change_frame();
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        produce();
+        for (uint64_t i = draw(24); i > 0; i--)
+            consume();
+    }
+    while (story.taken < story.put)
+        consume();
+    ck_assert_uint_gt(story.position, 100 * (4096 / CELL)); /* laps */
+
+    struct shmq_stat stat;
+    ck_assert_int_eq(shmq_stat(consumer, &stat), 0);
+    ck_assert_uint_eq(stat.put_messages, story.put);
+    ck_assert_uint_eq(stat.put_bytes, story.offset);
+    ck_assert_uint_eq(stat.messages, 0);
+}
+END_TEST
+
+START_TEST(delivered_bytes_are_those_of_the_messages)
+{
+    size_t count = 0;
+    struct shmq_message messages[4];
+    struct shmq_seat_stat stat;
+    ck_assert_int_eq(shmq_set_frame(producer, SHMQ_FRAME_LENGTH32, 0), 0);
+    planted_put(producer, "three");
+    planted_put(producer, "alike");
+    planted_put(producer, "words");
+    planted_put(producer, "and another");
+    ck_assert_int_eq(shmq_lease_many(consumer, messages, 4, &count, 0), 0);
+    ck_assert_uint_eq(count, 4);
+    ck_assert_int_eq(shmq_acknowledge(consumer, 4), 0);
+    ck_assert_int_eq(shmq_stat_seat(consumer, 0, &stat), 0);
+    ck_assert_uint_eq(stat.delivered, 4);
+    ck_assert_uint_eq(stat.delivered_bytes, 26);
+}
+END_TEST
+
+START_TEST(a_first_that_failed_does_not_make_the_others_fail)
+{
+    uint32_t fails = 0;
+    size_t count = 0;
+    struct shmq_message messages[4];
+    for (int i = 0; i < 4; i++)
+        planted_put(producer, "alike");
+    ck_assert_int_eq(shmq_lease_many(consumer, messages, 4, &count, 0), 0);
+    ck_assert_int_eq(shmq_fail(consumer, &fails), 0);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+    consumer = planted_open(name, SHMQ_CONSUMER, &small);
+    ck_assert_int_eq(shmq_lease_many(consumer, messages, 4, &count, 0), 0);
+    ck_assert_uint_eq(count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        ck_assert_uint_eq(messages[i].attempts, i == 0);
+        ck_assert(messages[i].redelivered);
+    }
+    ck_assert_int_eq(shmq_acknowledge(consumer, 4), 0);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("mixture");
+    TCase *mixture = tcase_create("of messages");
+    tcase_set_timeout(mixture, planted_seconds(30));
+    tcase_add_checked_fixture(mixture, set_up, tear_down);
+    tcase_add_loop_test(mixture, all_comes_as_it_was_put_in_any_mixture_and_any_number, 0, 8);
+    tcase_add_test(mixture, delivered_bytes_are_those_of_the_messages);
+    tcase_add_test(mixture, a_first_that_failed_does_not_make_the_others_fail);
+    suite_add_tcase(suite, mixture);
+    return suite;
+}
+
+int main(void)
+{
+    return planted_run(make_suite());
+}
