@@ -113,13 +113,17 @@ static inline uint64_t next_stream_offset(const struct shmq *handle)
 }
 
 /* Steps over the next message, which is now handed out. */
-static inline void step_over(struct batch *b, uint32_t length)
+static inline void step_over_cells(struct batch *b, uint64_t length, uint64_t cells)
 {
-    const uint64_t cells = cells_for(length);
     b->next += cells;
     b->payload += cells << CELL_SHIFT;
     b->bytes += length;
     b->handed++;
+}
+
+static inline void step_over(struct batch *b, uint32_t length)
+{
+    step_over_cells(b, length, cells_for(length));
 }
 
 static inline struct shmq_message message_of(const struct batch *b, const void *data, uint64_t word,
@@ -311,7 +315,8 @@ static inline int acknowledge(struct shmq *handle, uint32_t count)
 {
     struct batch *b = &handle->consumer.batch;
     b->done += count;
-    b->attempts = 0;
+    if (__builtin_expect(b->attempts != 0, 0))
+        b->attempts = 0;
     if (b->done == b->count)
         return finish_batch(handle);
     atomic_store_explicit(b->progress, progress_pack(0, b->done), memory_order_release);
@@ -329,28 +334,53 @@ int shmq_acknowledge(struct shmq *handle, size_t count)
     return count == 0 ? 0 : acknowledge(handle, (uint32_t)count);
 }
 
-int shmq_get(struct shmq *handle, void *buffer, size_t size, size_t *length, int64_t timeout_ns)
+static __attribute__((noinline)) int take_any(struct shmq *handle, void *buffer, uint32_t length)
+{
+    struct batch *b = &handle->consumer.batch;
+    copy_out(buffer, b->payload, length);
+    step_over(b, length);
+    return acknowledge(handle, 1);
+}
+
+/* Takes the next message of the batch in hand. On the way of a short one there is no call, as in shmq_put. */
+static inline int take(struct shmq *handle, void *buffer, size_t size, size_t *length)
+{
+    struct batch *b = &handle->consumer.batch;
+    const uint64_t bytes = (uint32_t)handle->consumer.words[b->done];
+    *length = bytes;
+    if (__builtin_expect(bytes > size, 0))
+        return -ENOBUFS;
+    if (bytes - 1 >= CELL_BYTES)
+        return take_any(handle, buffer, (uint32_t)bytes);
+    copy_short(buffer, b->payload, bytes);
+    step_over_cells(b, bytes, 1);
+    return acknowledge(handle, 1);
+}
+
+static __attribute__((noinline)) int get_slowly(struct shmq *handle, void *buffer, size_t size, size_t *length,
+                                                int64_t timeout_ns)
 {
     int error = handle_check(handle, SHMQ_CONSUMER);
     if (error == 0 && ((buffer == NULL && size > 0) || length == NULL))
         error = -EINVAL;
     if (error != 0)
         return error;
-    struct batch *b = &handle->consumer.batch;
+    const struct batch *b = &handle->consumer.batch;
     if (b->handed != b->done)
         return -EBUSY;
     if (b->view == NULL)
         error = wait_for_batch(handle, timeout_ns);
-    if (error != 0)
-        return error;
+    return error != 0 ? error : take(handle, buffer, size, length);
+}
 
-    const uint32_t bytes = (uint32_t)handle->consumer.words[b->handed];
-    *length = bytes;
-    if (bytes > size)
-        return -ENOBUFS;
-    copy_out(buffer, b->payload, bytes);
-    step_over(b, bytes);
-    return acknowledge(handle, 1);
+int shmq_get(struct shmq *handle, void *buffer, size_t size, size_t *length, int64_t timeout_ns)
+{
+    if (handle_check(handle, SHMQ_CONSUMER) == 0 && buffer != NULL && length != NULL) {
+        const struct batch *b = &handle->consumer.batch;
+        if (b->handed == b->done && b->done < b->count)
+            return take(handle, buffer, size, length);
+    }
+    return get_slowly(handle, buffer, size, length, timeout_ns);
 }
 
 int shmq_fail(struct shmq *handle, uint32_t *attempts)

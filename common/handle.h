@@ -53,9 +53,9 @@ struct batch {
     shared_u64 *progress;         /* of the seat that holds it; not of what is in its buffer */
     uint32_t count;               /* messages */
     uint32_t handed;              /* handed out so far */
-    uint32_t done;                /* acknowledged so far */
     uint32_t seat;                /* that holds it: our own, or a dead one's whose byte we hold */
     uint32_t attempts;            /* of the message at done */
+    uint32_t done;                /* acknowledged so far */
     bool redelivered;             /* all of it was in somebody's hands before */
     bool in_hand;                 /* in the seat's buffer, no longer in the ring */
     uint64_t bytes;               /* handed out, payload */
@@ -66,11 +66,11 @@ struct producer_side {
     struct lane_view *view;
     uint64_t reserved_bytes;
     uint64_t frame;        /* of the next messages, as in their descriptors */
+    uint64_t framing;      /* what that adds to a message's bytes in the stream */
     uint64_t needed_cells; /* of the message that waits for room */
     bool reserved;
     bool finished;
     bool resumable;
-    uint32_t puts; /* counts down to the next look whether the queue still has its name */
 };
 
 struct consumer_side {

@@ -11,7 +11,6 @@
 
 #define PREFETCH_DEFAULT 256u
 #define GRACE_DEFAULT_NS INT64_C(5000000000)
-#define FIRST_LOOK_AFTER_PUTS 1024u
 
 bool handle_is_stale(const struct shmq *handle)
 {
@@ -59,7 +58,6 @@ static void configure(struct shmq *handle, enum shmq_role role, const struct shm
         .owner = handle->object.owner, .group = handle->object.group, .mode = handle->object.mode};
     name_of_items(handle->items.name, handle->object.queue);
     spin_init(&handle->spin);
-    handle->producer.puts = FIRST_LOOK_AFTER_PUTS;
     handle->consumer.prefetch = o->prefetch != 0 ? o->prefetch : PREFETCH_DEFAULT;
     handle->consumer.producers = o->producers != 0 ? o->producers : 1;
     handle->consumer.grace_ns = o->grace_ns != 0 ? o->grace_ns : GRACE_DEFAULT_NS;

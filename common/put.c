@@ -4,15 +4,15 @@
 #include "common/lane.h"
 #include "common/waiting.h"
 
-/* After so many publications a producer looks whether the queue still has its name. */
-#define PUTS_BETWEEN_LOOKS 8192u
+/* After so many messages a producer looks whether the queue still has its name. */
+#define MESSAGES_BETWEEN_LOOKS 4096u
 /* A batch is published in portions, so that consumers work on one while the next is written. */
 #define PORTION_MESSAGES 64u
 #define PORTION_BYTES 32768u
 #define PATIENT_NS INT64_C(2000000) /* how long a producer sleeps for more room than it needs */
 
 /* Why there will be no more puts. Return: 0; -ESTALE; -ESHUTDOWN. */
-static int check_open(const struct shmq *handle)
+__attribute__((always_inline)) static inline int check_open(const struct shmq *handle)
 {
     const uint32_t flags = handle_flags(handle);
     if (__builtin_expect((flags & (FLAG_REMOVED | FLAG_DRAIN | FLAG_NOW)) == 0 && !handle->producer.finished, 1))
@@ -20,7 +20,7 @@ static int check_open(const struct shmq *handle)
     return (flags & FLAG_REMOVED) != 0 ? -ESTALE : -ESHUTDOWN;
 }
 
-static int check_put(const struct shmq *handle, uint64_t length)
+__attribute__((always_inline)) static inline int check_put(const struct shmq *handle, uint64_t length)
 {
     const int error = handle_check(handle, SHMQ_PRODUCER);
     if (error != 0)
@@ -50,7 +50,7 @@ static int attempt(struct shmq *handle, uint64_t need_cells)
 static uint64_t head_for(const struct ring_producer *p, uint64_t cells)
 {
     const uint64_t head = p->next + cells - p->ring.cells;
-    return head < p->tail ? head : p->tail;
+    return head < p->next ? head : p->next;
 }
 
 /* One sleep, until there is room for @cells. Return: what the attempt at @need_cells after it brought. */
@@ -122,23 +122,31 @@ static inline int make_room(struct shmq *handle, uint64_t need_cells, int64_t ti
 
 /* ------------------------------------------------------------------ putting */
 
-/*
- * Publishes what was appended, and wakes.
- * A deleted name is noticed now and then: nobody who comes later will find what is put into the object.
- */
+/* A deleted name is noticed now and then: nobody who comes later will find what is put into the object. */
+static inline bool looks_at_name(const struct ring_producer *p, uint32_t published)
+{
+    return p->messages % MESSAGES_BETWEEN_LOOKS < published;
+}
+
+/* What is seldom to do after a publication. */
+static __attribute__((noinline)) int after_publishing(struct shmq *handle, uint32_t messages)
+{
+    waiting_wake_consumers(handle, messages);
+    /* After B2: consumers that found everything drained after their B1 either saw P1, or we see the flag. */
+    if ((handle_flags(handle) & FLAG_DRAIN) != 0)
+        return -ESHUTDOWN;
+    return looks_at_name(&handle->producer.ring, messages) && handle_is_stale(handle) ? -ESTALE : 0;
+}
+
+/* Publishes what was appended, and wakes. */
 static inline int publish(struct shmq *handle, uint32_t messages)
 {
     ring_publish(&handle->producer.ring);
-    waiting_wake_consumers(handle, messages);
-    /* After B2: consumers that found everything drained after their B1 either saw P1, or we see the flag. */
-    if (__builtin_expect((handle_flags(handle) & FLAG_DRAIN) != 0, 0))
-        return -ESHUTDOWN;
-    if (__builtin_expect(--handle->producer.puts == 0, 0)) {
-        handle->producer.puts = PUTS_BETWEEN_LOOKS;
-        if (handle_is_stale(handle))
-            return -ESTALE;
-    }
-    return 0;
+    const bool wake = waiting_consumers_sleep(handle);
+    const bool drain = (handle_flags(handle) & FLAG_DRAIN) != 0;
+    if (__builtin_expect(!wake && !drain && !looks_at_name(&handle->producer.ring, messages), 1))
+        return 0;
+    return after_publishing(handle, messages);
 }
 
 /* Whether a message takes a cell, and has a content. */
@@ -156,15 +164,14 @@ static inline void write_payload(const struct ring_producer *p, const void *data
         ring_ask_for_room(&p->ring, p->next, p->limit, cells_for(length));
 }
 
-int shmq_put(struct shmq *handle, const void *data, size_t length, int64_t timeout_ns)
+/* Whether there is room for @cells, and nothing in the way of a message of so many bytes. */
+static inline bool is_plain(const struct shmq *handle, uint64_t length, uint64_t cells)
 {
-    int error = check_put(handle, length);
-    if (error == 0 && data == NULL && length > 0)
-        error = -EINVAL;
-    if (error == 0)
-        error = make_room(handle, cells_for(length), timeout_ns);
-    if (error != 0)
-        return error;
+    return __builtin_expect(check_put(handle, length) == 0 && ring_has_room(&handle->producer.ring, cells), 1);
+}
+
+static __attribute__((noinline)) int put_any(struct shmq *handle, const void *data, size_t length)
+{
     struct producer_side *p = &handle->producer;
     p->reserved = false;
     write_payload(&p->ring, data, length);
@@ -172,26 +179,65 @@ int shmq_put(struct shmq *handle, const void *data, size_t length, int64_t timeo
     return publish(handle, 1);
 }
 
-int shmq_reserve(struct shmq *handle, size_t length, void **payload, int64_t timeout_ns)
+static __attribute__((noinline)) int put_slowly(struct shmq *handle, const void *data, size_t length,
+                                                int64_t timeout_ns)
+{
+    int error = check_put(handle, length);
+    if (error == 0 && data == NULL && length > 0)
+        error = -EINVAL;
+    if (error == 0)
+        error = make_room(handle, cells_for(length), timeout_ns);
+    return error != 0 ? error : put_any(handle, data, length);
+}
+
+/* On the way of a short message there is no call, and so nothing to save: that would be a third of the time. */
+int shmq_put(struct shmq *handle, const void *data, size_t length, int64_t timeout_ns)
+{
+    const uint64_t cells = is_short(length) ? 1 : cells_for(length);
+    if (data == NULL || !is_plain(handle, length, cells))
+        return put_slowly(handle, data, length, timeout_ns);
+    if (!is_short(length))
+        return put_any(handle, data, length);
+    struct producer_side *p = &handle->producer;
+    if (__builtin_expect(p->reserved, 0))
+        p->reserved = false;
+    copy_short(ring_payload(&p->ring.ring, p->ring.next), data, length);
+    ring_append_cells(&p->ring, p->frame | length, 1, p->framing + length);
+    return publish(handle, 1);
+}
+
+static inline void reserve(struct producer_side *p, size_t length, void **payload)
+{
+    p->reserved = true;
+    p->reserved_bytes = length;
+    *payload = ring_payload(&p->ring.ring, p->ring.next);
+}
+
+static __attribute__((noinline)) int reserve_slowly(struct shmq *handle, size_t length, void **payload,
+                                                    int64_t timeout_ns)
 {
     int error = check_put(handle, length);
     if (error == 0 && payload == NULL)
         error = -EINVAL;
     if (error == 0)
         error = make_room(handle, cells_for(length), timeout_ns);
-    if (error != 0)
-        return error;
-    struct producer_side *p = &handle->producer;
-    p->reserved = true;
-    p->reserved_bytes = length;
-    *payload = ring_payload(&p->ring.ring, p->ring.next);
+    if (error == 0)
+        reserve(&handle->producer, length, payload);
+    return error;
+}
+
+int shmq_reserve(struct shmq *handle, size_t length, void **payload, int64_t timeout_ns)
+{
+    if (payload == NULL || !is_plain(handle, length, cells_for(length)))
+        return reserve_slowly(handle, length, payload, timeout_ns);
+    reserve(&handle->producer, length, payload);
     return 0;
 }
 
 int shmq_commit(struct shmq *handle, size_t length)
 {
     const int error = handle_check(handle, SHMQ_PRODUCER);
-    if (error != 0)
+    if (__builtin_expect(error != 0, 0))
         return error;
     struct producer_side *p = &handle->producer;
     if (!p->reserved || length > p->reserved_bytes)
@@ -200,7 +246,7 @@ int shmq_commit(struct shmq *handle, size_t length)
     if (closed != 0)
         return closed;
     p->reserved = false;
-    ring_append(&p->ring, p->frame | length);
+    ring_append_cells(&p->ring, p->frame | length, cells_for(length), p->framing + length);
     return publish(handle, 1);
 }
 
@@ -332,6 +378,7 @@ int shmq_set_frame(struct shmq *handle, enum shmq_frame frame, uint8_t delimiter
     if (frame < SHMQ_FRAME_NONE || frame > SHMQ_FRAME_LENGTH32)
         return -EINVAL;
     handle->producer.frame = record_frame((uint8_t)frame, frame == SHMQ_FRAME_DELIMITER ? delimiter : 0);
+    handle->producer.framing = record_stream_bytes(handle->producer.frame);
     return 0;
 }
 

@@ -42,7 +42,6 @@ int ring_producer_init(struct ring_producer *producer, const struct ring *ring)
 
     *producer = (struct ring_producer){
         .ring = *ring,
-        .tail = tail,
         .next = tail,
         .head = head,
         .limit = limit_of(ring, head),
@@ -57,7 +56,7 @@ int ring_producer_init(struct ring_producer *producer, const struct ring *ring)
 static int refresh_head(struct ring_producer *producer)
 {
     const uint64_t head = atomic_load_explicit(&producer->ring.control->head, memory_order_acquire);
-    if (head < producer->head || head > producer->tail)
+    if (head < producer->head || head > producer->next)
         return -EBADMSG;
     producer->head = head;
     producer->limit = limit_of(&producer->ring, head);

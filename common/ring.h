@@ -132,8 +132,7 @@ static inline bool ring_read_record(const struct ring *ring, uint64_t position, 
 /* What the owner of a lane knows without looking at shared memory. */
 struct ring_producer {
     struct ring ring;
-    uint64_t tail;          /* published */
-    uint64_t next;          /* written, to be published */
+    uint64_t next;          /* written up to there, and published but within a put */
     uint64_t head;          /* as last read */
     uint64_t limit;         /* what may be written ends here, as far as known */
     uint64_t stream_offset; /* up to next */
@@ -211,7 +210,6 @@ static inline void ring_publish(struct ring_producer *producer)
     struct checkpoint *entry = &control->checkpoints[producer->turn];
     const uint64_t next = producer->next;
     producer->turn ^= 1;
-    producer->tail = next;
     atomic_store_explicit(&entry->stream_offset, producer->stream_offset, memory_order_relaxed);
     atomic_store_explicit(&entry->messages, producer->messages, memory_order_relaxed);
     atomic_store_explicit(&entry->tail, next, memory_order_release);

@@ -54,14 +54,19 @@ void waiting_wake_everybody(struct shmq *handle);
 void waiting_heavy_barrier(struct shmq *handle);
 
 /*
- * Wakes up to @count consumers, if any sleep.
+ * Whether a consumer may be asleep.
  * Ordering: after the publishing store, B2; pairs with B1 in waiting_arm_consumer.
  */
+static inline bool waiting_consumers_sleep(const struct shmq *handle)
+{
+    barrier_light((handle_flags(handle) & FLAG_FULL_FENCES) != 0);                           /* B2 */
+    return (uint32_t)atomic_load_explicit(&handle->header->bell, memory_order_relaxed) != 0; /* W1 */
+}
+
+/* Wakes up to @count consumers, if any sleep. */
 static inline void waiting_wake_consumers(struct shmq *handle, uint32_t count)
 {
-    barrier_light((handle_flags(handle) & FLAG_FULL_FENCES) != 0); /* B2 */
-    if (__builtin_expect((uint32_t)atomic_load_explicit(&handle->header->bell, memory_order_relaxed) != 0,
-                         0)) /* W1 */
+    if (__builtin_expect(waiting_consumers_sleep(handle), 0))
         waiting_wake_consumers_slowly(handle, count);
 }
 

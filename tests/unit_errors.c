@@ -347,6 +347,41 @@ START_TEST(estale_is_for_who_had_it_open)
 END_TEST
 
 /* Two generations under one name have nothing to do with each other. */
+static int put_three(void)
+{
+    struct iovec three[3];
+    for (int i = 0; i < 3; i++)
+        three[i] = (struct iovec){.iov_base = "abc", .iov_len = (size_t)i};
+    return shmq_put_many(producer, three, 3, NULL, 0);
+}
+
+static int put_in_place(void)
+{
+    void *payload;
+    const int error = shmq_reserve(producer, 100, &payload, 0);
+    return error != 0 ? error : shmq_commit(producer, 0);
+}
+
+static int put_short(void)
+{
+    return put("x", 0);
+}
+
+/* One that always finds room never waits, and has to notice all the same. */
+START_TEST(estale_for_a_deleted_name_although_there_is_always_room)
+{
+    static int (*const ways[])(void) = {put_short, put_three, put_in_place};
+    int error = 0;
+    ck_assert_int_eq(unlink(planted_object_path(name)), 0);
+    for (int i = 0; i < 4200 && error == 0; i++) {
+        error = ways[_i]();
+        while (get(0) == 0)
+            ;
+    }
+    expect(-ESTALE, error);
+}
+END_TEST
+
 START_TEST(estale_also_where_only_the_name_was_deleted)
 {
     ck_assert_int_eq(unlink(planted_object_path(name)), 0);
@@ -1077,6 +1112,7 @@ static void add_waits_and_ends(Suite *suite)
     tcase_add_test(ends, eshutdown_now_is_for_gets_too);
     tcase_add_test(ends, eshutdown_is_for_a_producer_that_has_finished);
     tcase_add_test(ends, estale_is_for_who_had_it_open);
+    tcase_add_loop_test(ends, estale_for_a_deleted_name_although_there_is_always_room, 0, 3);
     tcase_add_test(ends, estale_also_where_only_the_name_was_deleted);
 }
 

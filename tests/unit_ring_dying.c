@@ -34,7 +34,7 @@ static void story_start(struct plain_ring *plain, int start)
     plain_start(plain, plain_position(plain, start, 3));
     memset(&story, 0, sizeof(story));
     story.producer = plain_producer(plain);
-    story.position[0] = story.producer.tail;
+    story.position[0] = story.producer.next;
 }
 
 static void story_append(void)
@@ -120,7 +120,7 @@ static void survive(struct plain_ring *plain)
     struct ring_batch batch;
     check_order(plain);
     struct ring_producer producer = plain_producer(plain);
-    const uint32_t published = messages_before(producer.tail);
+    const uint32_t published = messages_before(producer.next);
     ck_assert_uint_eq(producer.stream_offset, story.offset[published]);
     ck_assert_uint_eq(producer.messages, published);
 
@@ -214,7 +214,7 @@ START_TEST(a_checkpoint_cut_off_at_any_store_belongs_to_no_tail)
         story.head = plain_load(&plain.ring.control->head);
         struct checkpoint *entry = &plain.ring.control->checkpoints[story.producer.turn];
         const uint64_t was[] = {plain_load(&entry->stream_offset), plain_load(&entry->messages),
-                                plain_load(&entry->tail), story.producer.tail};
+                                plain_load(&entry->tail), story.producer.next};
         story_put(2);
         if (!stored[i].offset)
             atomic_store(&entry->stream_offset, was[0]);
@@ -262,7 +262,7 @@ START_TEST(a_consumer_may_die_at_every_instruction_of_leasing_what_wraps)
     struct plain_ring plain;
     story_start(&plain, _i);
     plain_advance(&plain, &story.producer, plain.ring.cells - 2);
-    story.position[0] = story.producer.tail;
+    story.position[0] = story.producer.next;
     story.offset[0] = story.producer.stream_offset;
     story.producer.messages = 0;
     story_put(5);

@@ -107,7 +107,7 @@ static uint64_t *payload_words(const struct ring *ring, uint64_t position)
 static bool wait_for_room(struct party *party, struct ring_producer *producer, uint64_t cells)
 {
     int error = ring_make_room(producer, cells);
-    if (error == -EAGAIN && producer->next != producer->tail)
+    if (error == -EAGAIN && producer->next != plain_load(&producer->ring.control->tail))
         ring_publish(producer);
     while (error == -EAGAIN && atomic_load(&party->error) == 0) {
         (void)sched_yield();
