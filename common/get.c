@@ -375,7 +375,8 @@ static __attribute__((noinline)) int get_slowly(struct shmq *handle, void *buffe
 
 int shmq_get(struct shmq *handle, void *buffer, size_t size, size_t *length, int64_t timeout_ns)
 {
-    if (handle_check(handle, SHMQ_CONSUMER) == 0 && buffer != NULL && length != NULL) {
+    /* In a handle of another role, there is never a batch. */
+    if (handle != NULL && handle->magic == HANDLE_MAGIC && buffer != NULL && length != NULL) {
         const struct batch *b = &handle->consumer.batch;
         if (b->handed == b->done && b->done < b->count)
             return take(handle, buffer, size, length);

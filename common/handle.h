@@ -64,12 +64,13 @@ struct batch {
 struct producer_side {
     struct ring_producer ring;
     struct lane_view *view;
+    uint64_t reserved_at; /* the ring's next, as long as what was reserved may be committed */
     uint64_t reserved_bytes;
+    uint64_t most_short;   /* a cell, or the largest message where that is less */
     uint64_t frame;        /* of the next messages, as in their descriptors */
     uint64_t framing;      /* what that adds to a message's bytes in the stream */
     uint64_t needed_cells; /* of the message that waits for room */
-    bool reserved;
-    bool finished;
+    bool finished;         /* then, the ring's limit is 0, too */
     bool resumable;
 };
 

@@ -135,6 +135,7 @@ static int take_up(struct shmq *handle, uint32_t lane, const struct shmq_options
     const uint64_t finishes = lane_life_finishes(atomic_load_explicit(&control->life, memory_order_relaxed));
     take_up_source(control, options->source_id, p->ring.stream_offset);
     p->resumable = options->source_id != 0;
+    p->most_short = p->ring.ring.max_message_bytes < CELL_BYTES ? p->ring.ring.max_message_bytes : CELL_BYTES;
     people_write(&control->pid, control->program);
     atomic_store_explicit(&control->priority, wanted_priority(options), memory_order_relaxed);
     atomic_store_explicit(&control->attached, atomic_load_explicit(&control->attached, memory_order_relaxed) + 1,
@@ -191,6 +192,7 @@ int lane_finish(struct shmq *handle)
         atomic_store_explicit(life, (finishes + 1) << 8 | LANE_FINISHED, memory_order_seq_cst);
         atomic_fetch_add_explicit(&handle->header->membership, 1, memory_order_seq_cst);
         p->finished = true;
+        p->ring.limit = 0;
         barrier_light((handle_flags(handle) & FLAG_FULL_FENCES) != 0);
         waiting_wake_consumers_slowly(handle, UINT32_MAX);
     }

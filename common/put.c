@@ -123,30 +123,36 @@ static inline int make_room(struct shmq *handle, uint64_t need_cells, int64_t ti
 /* ------------------------------------------------------------------ putting */
 
 /* A deleted name is noticed now and then: nobody who comes later will find what is put into the object. */
-static inline bool looks_at_name(const struct ring_producer *p, uint32_t published)
+static inline bool looks_at_name(uint64_t messages, uint32_t published)
 {
-    return p->messages % MESSAGES_BETWEEN_LOOKS < published;
+    return messages % MESSAGES_BETWEEN_LOOKS < published;
 }
 
-/* What is seldom to do after a publication. */
-static __attribute__((noinline)) int after_publishing(struct shmq *handle, uint32_t messages)
+static __attribute__((noinline)) int tell_slowly(struct shmq *handle, uint32_t published)
 {
-    waiting_wake_consumers(handle, messages);
+    waiting_wake_consumers(handle, published);
     /* After B2: consumers that found everything drained after their B1 either saw P1, or we see the flag. */
     if ((handle_flags(handle) & FLAG_DRAIN) != 0)
         return -ESHUTDOWN;
-    return looks_at_name(&handle->producer.ring, messages) && handle_is_stale(handle) ? -ESTALE : 0;
+    return looks_at_name(handle->producer.ring.messages, published) && handle_is_stale(handle) ? -ESTALE : 0;
+}
+
+/* What is to do after a publication: seldom anything. @messages: of the lane so far. */
+static inline int tell(struct shmq *handle, uint64_t messages, uint32_t published)
+{
+    const bool wake = waiting_consumers_sleep(handle);
+    const bool drain = (handle_flags(handle) & FLAG_DRAIN) != 0;
+    if (__builtin_expect(!wake && !drain && !looks_at_name(messages, published), 1))
+        return 0;
+    return tell_slowly(handle, published);
 }
 
 /* Publishes what was appended, and wakes. */
 static inline int publish(struct shmq *handle, uint32_t messages)
 {
-    ring_publish(&handle->producer.ring);
-    const bool wake = waiting_consumers_sleep(handle);
-    const bool drain = (handle_flags(handle) & FLAG_DRAIN) != 0;
-    if (__builtin_expect(!wake && !drain && !looks_at_name(&handle->producer.ring, messages), 1))
-        return 0;
-    return after_publishing(handle, messages);
+    struct ring_producer *p = &handle->producer.ring;
+    ring_publish(p);
+    return tell(handle, p->messages, messages);
 }
 
 /* Whether a message takes a cell, and has a content. */
@@ -164,19 +170,16 @@ static inline void write_payload(const struct ring_producer *p, const void *data
         ring_ask_for_room(&p->ring, p->next, p->limit, cells_for(length));
 }
 
-/* Whether there is room for @cells, and nothing in the way of a message of so many bytes. */
-static inline bool is_plain(const struct shmq *handle, uint64_t length, uint64_t cells)
+/*
+ * Whether there is room for @cells, as far as known, and nothing in the way: in a handle of another role, and
+ * after shmq_finish, there is no room.
+ */
+static inline bool has_way(const struct shmq *handle, uint64_t cells)
 {
-    return __builtin_expect(check_put(handle, length) == 0 && ring_has_room(&handle->producer.ring, cells), 1);
-}
-
-static __attribute__((noinline)) int put_any(struct shmq *handle, const void *data, size_t length)
-{
-    struct producer_side *p = &handle->producer;
-    p->reserved = false;
-    write_payload(&p->ring, data, length);
-    ring_append(&p->ring, p->frame | length);
-    return publish(handle, 1);
+    return __builtin_expect(handle != NULL && handle->magic == HANDLE_MAGIC &&
+                                ring_has_room(&handle->producer.ring, cells) &&
+                                (handle_flags(handle) & (FLAG_REMOVED | FLAG_DRAIN | FLAG_NOW)) == 0,
+                            1);
 }
 
 static __attribute__((noinline)) int put_slowly(struct shmq *handle, const void *data, size_t length,
@@ -187,28 +190,36 @@ static __attribute__((noinline)) int put_slowly(struct shmq *handle, const void 
         error = -EINVAL;
     if (error == 0)
         error = make_room(handle, cells_for(length), timeout_ns);
-    return error != 0 ? error : put_any(handle, data, length);
+    if (error != 0)
+        return error;
+    struct producer_side *p = &handle->producer;
+    write_payload(&p->ring, data, length);
+    ring_append(&p->ring, p->frame | length);
+    return publish(handle, 1);
 }
 
-/* On the way of a short message there is no call, and so nothing to save: that would be a third of the time. */
+/*
+ * On the way of a short message there is no call, and so nothing to save, and what is needed again is not read
+ * again: together, that would be half of the time.
+ */
 int shmq_put(struct shmq *handle, const void *data, size_t length, int64_t timeout_ns)
 {
-    const uint64_t cells = is_short(length) ? 1 : cells_for(length);
-    if (data == NULL || !is_plain(handle, length, cells))
+    if (data == NULL || !has_way(handle, 1) || length - 1 >= handle->producer.most_short)
         return put_slowly(handle, data, length, timeout_ns);
-    if (!is_short(length))
-        return put_any(handle, data, length);
-    struct producer_side *p = &handle->producer;
-    if (__builtin_expect(p->reserved, 0))
-        p->reserved = false;
-    copy_short(ring_payload(&p->ring.ring, p->ring.next), data, length);
-    ring_append_cells(&p->ring, p->frame | length, 1, p->framing + length);
-    return publish(handle, 1);
+    const struct producer_side *side = &handle->producer;
+    const struct ring *ring = &side->ring.ring;
+    const uint64_t next = side->ring.next;
+    copy_short(ring_payload(ring, next), data, length);
+    const uint64_t offset = side->ring.stream_offset;
+    const uint64_t messages = side->ring.messages + 1;
+    ring_write_record(ring_record(ring, next), record_tag(ring, next), side->frame | length, offset);
+    ring_publish_at(&handle->producer.ring, next + 1, offset + side->framing + length, messages);
+    return tell(handle, messages, 1);
 }
 
 static inline void reserve(struct producer_side *p, size_t length, void **payload)
 {
-    p->reserved = true;
+    p->reserved_at = p->ring.next;
     p->reserved_bytes = length;
     *payload = ring_payload(&p->ring.ring, p->ring.next);
 }
@@ -228,7 +239,8 @@ static __attribute__((noinline)) int reserve_slowly(struct shmq *handle, size_t 
 
 int shmq_reserve(struct shmq *handle, size_t length, void **payload, int64_t timeout_ns)
 {
-    if (payload == NULL || !is_plain(handle, length, cells_for(length)))
+    if (payload == NULL || !has_way(handle, cells_for(length)) ||
+        length > handle->producer.ring.ring.max_message_bytes)
         return reserve_slowly(handle, length, payload, timeout_ns);
     reserve(&handle->producer, length, payload);
     return 0;
@@ -240,12 +252,11 @@ int shmq_commit(struct shmq *handle, size_t length)
     if (__builtin_expect(error != 0, 0))
         return error;
     struct producer_side *p = &handle->producer;
-    if (!p->reserved || length > p->reserved_bytes)
+    if (p->reserved_at != p->ring.next || length > p->reserved_bytes)
         return -EINVAL;
     const int closed = check_open(handle);
     if (closed != 0)
         return closed;
-    p->reserved = false;
     ring_append_cells(&p->ring, p->frame | length, cells_for(length), p->framing + length);
     return publish(handle, 1);
 }
@@ -343,7 +354,6 @@ static int put_portion(struct shmq *handle, const struct iovec *messages, size_t
         error = make_room(handle, cells_for(messages->iov_len), timeout_ns);
     if (error != 0)
         return error;
-    handle->producer.reserved = false;
     const size_t portion = append_portion(&handle->producer.ring, handle->producer.frame, messages, count);
     *put += portion;
     return publish(handle, (uint32_t)portion);

@@ -199,21 +199,30 @@ static inline void ring_append(struct ring_producer *producer, uint64_t framed_l
 }
 
 /*
- * Publishes everything up to next.
+ * Publishes everything up to @next, which is also what it sets next, stream offset and number of messages to.
  * Ordering: P1, release; pairs with C1 in ring_lease. The checkpoint of this tail is complete before it.
  * Crash: before the store of tail nothing has happened: the entry being overwritten belongs to an older tail, and
  * so can match the lane's tail at no moment before P1.
  */
-static inline void ring_publish(struct ring_producer *producer)
+static inline void ring_publish_at(struct ring_producer *producer, uint64_t next, uint64_t stream_offset,
+                                   uint64_t messages)
 {
     struct lane_control *control = producer->ring.control;
     struct checkpoint *entry = &control->checkpoints[producer->turn];
-    const uint64_t next = producer->next;
     producer->turn ^= 1;
-    atomic_store_explicit(&entry->stream_offset, producer->stream_offset, memory_order_relaxed);
-    atomic_store_explicit(&entry->messages, producer->messages, memory_order_relaxed);
+    producer->next = next;
+    producer->stream_offset = stream_offset;
+    producer->messages = messages;
+    atomic_store_explicit(&entry->stream_offset, stream_offset, memory_order_relaxed);
+    atomic_store_explicit(&entry->messages, messages, memory_order_relaxed);
     atomic_store_explicit(&entry->tail, next, memory_order_release);
     atomic_store_explicit(&control->tail, next, memory_order_release); /* P1 */
+}
+
+/* Publishes what was appended. */
+static inline void ring_publish(struct ring_producer *producer)
+{
+    ring_publish_at(producer, producer->next, producer->stream_offset, producer->messages);
 }
 
 /* ------------------------------------------------------------------ the consumers' side */
