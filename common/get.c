@@ -368,6 +368,8 @@ static __attribute__((noinline)) int get_slowly(struct shmq *handle, void *buffe
     const struct batch *b = &handle->consumer.batch;
     if (b->handed != b->done)
         return -EBUSY;
+    if (b->view != NULL && b->done == b->count) /* acknowledged, but it could not be finished */
+        return -EBADMSG;
     if (b->view == NULL)
         error = wait_for_batch(handle, timeout_ns);
     return error != 0 ? error : take(handle, buffer, size, length);

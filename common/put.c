@@ -292,7 +292,7 @@ static size_t append_others(struct ring_producer *producer, uint64_t frame, cons
 }
 
 /*
- * Appends messages from the first on that take a cell each, up to @most, as far as there is room and up to the end
+ * Appends messages from the first on that are short, up to @most, as far as there is room and up to the end
  * of the lap, so that cells and descriptors follow upon each other. Return: how many.
  */
 static size_t append_short(struct ring_producer *producer, uint64_t frame, const struct iovec *messages,
@@ -306,13 +306,14 @@ static size_t append_short(struct ring_producer *producer, uint64_t frame, const
     const uint64_t lap = lease_lap_of(ring->format, next);
     const uint64_t to_end = ring->cells - (next & ring->mask);
     const uint64_t room = producer->limit - next;
+    const uint64_t longest = ring->max_message_bytes < CELL_BYTES ? ring->max_message_bytes : CELL_BYTES;
     uint64_t stream_offset = producer->stream_offset;
     size_t i = 0;
     most = most < to_end ? most : to_end;
     most = most < room ? most : room;
     for (; i < most; i++) {
         const size_t length = messages[i].iov_len;
-        if (!is_short(length) || messages[i].iov_base == NULL)
+        if (length - 1 >= longest || messages[i].iov_base == NULL)
             break;
         copy_short(cells + (i << CELL_SHIFT), messages[i].iov_base, length);
         ring_write_record(&records[i], (next + i) ^ lap, frame | length, stream_offset);

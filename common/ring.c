@@ -117,8 +117,8 @@ static void help_claim(const struct ring *ring, uint64_t from, uint64_t to)
 #define RECORDS_A_LINE 4u
 
 /*
- * Copies the words of records from @start on that take a cell each and are framed as the first, of up to @most
- * before @tail; by the line, so that some may be left that are like them. Return: how many.
+ * Copies the words of records from @start on that have 1 to CELL_BYTES bytes and are framed as the first, of up to
+ * @most before @tail; by the line, so that some may be left that are like them. Return: how many.
  */
 static uint32_t choose_short(const struct ring *ring, uint64_t start, uint64_t tail, uint64_t most,
                              uint64_t *words)

@@ -236,7 +236,7 @@ struct ring_batch {
 
 struct ring_limits {
     uint32_t records; /* of one lease at the most, at least 1 */
-    uint64_t cells;   /* likewise, but never less than one record */
+    uint64_t cells;   /* at least 1; never less than one record */
     uint32_t sharers; /* no more than a fair share of what is there among so many; 0 is as good as 1 */
     uint64_t *words;  /* receives the records' descriptors; NULL: not wanted */
 };

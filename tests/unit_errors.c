@@ -346,7 +346,6 @@ START_TEST(estale_is_for_who_had_it_open)
 }
 END_TEST
 
-/* Two generations under one name have nothing to do with each other. */
 static int put_three(void)
 {
     struct iovec three[3];
@@ -382,6 +381,7 @@ START_TEST(estale_for_a_deleted_name_although_there_is_always_room)
 }
 END_TEST
 
+/* Two generations under one name have nothing to do with each other. */
 START_TEST(estale_also_where_only_the_name_was_deleted)
 {
     ck_assert_int_eq(unlink(planted_object_path(name)), 0);

@@ -320,6 +320,38 @@ START_TEST(delivered_bytes_are_those_of_the_messages)
 }
 END_TEST
 
+/* A cell would hold them, but nobody would take them. */
+START_TEST(no_message_is_longer_than_the_longest_where_that_is_less_than_a_cell)
+{
+    const char *tiny = planted_name("tiny");
+    struct shmq_options options = small;
+    options.max_message_bytes = 10;
+    struct shmq *from = planted_open(tiny, SHMQ_PRODUCER, &options);
+    struct shmq *to = planted_open(tiny, SHMQ_CONSUMER, &options);
+    char text[64] = "0123456789abcdef";
+    for (size_t good = 0; good < 4; good++) {
+        struct iovec messages[5];
+        size_t done = 77;
+        size_t length = 0;
+        for (size_t i = 0; i < 5; i++)
+            messages[i] = (struct iovec){.iov_base = text,
+                                         .iov_len = i < good    ? 10
+                                                    : i == good ? 11 + 17 * good
+                                                                : 1};
+        ck_assert_int_eq(shmq_put_many(from, messages, 5, &done, 0), -EMSGSIZE);
+        ck_assert_uint_eq(done, good);
+        ck_assert_int_eq(shmq_put(from, text, 11, 0), -EMSGSIZE);
+        for (size_t i = 0; i < good; i++)
+            ck_assert_int_eq(shmq_get(to, text, sizeof(text), &length, 0), 0);
+        ck_assert_int_eq(shmq_get(to, text, sizeof(text), &length, 0), -EAGAIN);
+    }
+    ck_assert_int_eq(shmq_check(to, NULL, NULL), 0);
+    ck_assert_int_eq(shmq_close(from), 0);
+    ck_assert_int_eq(shmq_close(to), 0);
+    ck_assert_int_eq(shmq_remove(tiny, true), 0);
+}
+END_TEST
+
 START_TEST(a_first_that_failed_does_not_make_the_others_fail)
 {
     uint32_t fails = 0;
@@ -349,6 +381,7 @@ static Suite *make_suite(void)
     tcase_add_checked_fixture(mixture, set_up, tear_down);
     tcase_add_loop_test(mixture, all_comes_as_it_was_put_in_any_mixture_and_any_number, 0, 8);
     tcase_add_test(mixture, delivered_bytes_are_those_of_the_messages);
+    tcase_add_test(mixture, no_message_is_longer_than_the_longest_where_that_is_less_than_a_cell);
     tcase_add_test(mixture, a_first_that_failed_does_not_make_the_others_fail);
     suite_add_tcase(suite, mixture);
     return suite;

@@ -564,6 +564,22 @@ START_TEST(a_lane_marked_used_that_was_never_made)
 }
 END_TEST
 
+/* Its holder cannot finish it, and must not go on as if there were more of it. */
+START_TEST(a_lease_that_changes_under_its_holder)
+{
+    char text[64];
+    size_t length;
+    struct shmq *consumer = open_as(SHMQ_CONSUMER, MESSAGES);
+    for (uint32_t i = 1; i < MESSAGES; i++)
+        ck_assert_int_eq(shmq_get(consumer, text, sizeof(text), &length, 0), 0);
+    const uint64_t was = atomic_fetch_xor(planted_lease(&queue, 0, START), 2); /* the seat */
+    for (uint32_t i = 0; i < 10000; i++)
+        ck_assert_int_eq(shmq_get(consumer, text, sizeof(text), &length, 0), -EBADMSG);
+    atomic_store(planted_lease(&queue, 0, START), was);
+    (void)shmq_close(consumer);
+}
+END_TEST
+
 START_TEST(a_batch_of_a_seat_that_does_not_exist)
 {
     plant_lease(1, START, 2, 0);
@@ -815,6 +831,7 @@ static void add_damage(Suite *suite)
     tcase_add_test(damaged, a_hand_that_makes_no_sense_is_refused);
     tcase_add_test(damaged, a_good_queue_has_no_problems);
     tcase_add_test(damaged, a_seat_that_acknowledged_more_than_it_had);
+    tcase_add_test(damaged, a_lease_that_changes_under_its_holder);
     tcase_add_test(damaged, a_seat_that_names_a_lane_which_does_not_exist);
     tcase_add_test(damaged, a_length_beyond_the_tail);
     tcase_add_test(damaged, a_length_beyond_the_largest_message);
