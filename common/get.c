@@ -126,21 +126,26 @@ static inline void step_over(struct batch *b, uint32_t length)
     step_over_cells(b, length, cells_for(length));
 }
 
+/* What a message of the batch has in common with all that are framed as @word says. */
+static inline struct shmq_message alike_of(const struct batch *b, uint64_t word)
+{
+    const struct record_head head = record_unpack(word);
+    return (struct shmq_message){.lane = b->view->ring.lane,
+                                 .frame = head.frame,
+                                 .delimiter = head.delimiter,
+                                 .redelivered = b->redelivered};
+}
+
 static inline struct shmq_message message_of(const struct batch *b, const void *data, uint64_t word,
                                              uint64_t stream_offset)
 {
-    const struct record_head head = record_unpack(word);
-    return (struct shmq_message){
-        .data = data,
-        .length = head.length,
-        .position = b->in_hand ? b->start : b->next,
-        .stream_offset = stream_offset,
-        .lane = b->view->ring.lane,
-        .attempts = b->handed == b->done ? b->attempts : 0,
-        .frame = head.frame,
-        .delimiter = head.delimiter,
-        .redelivered = b->redelivered,
-    };
+    struct shmq_message message = alike_of(b, word);
+    message.data = data;
+    message.length = (uint32_t)word;
+    message.position = b->in_hand ? b->start : b->next;
+    message.stream_offset = stream_offset;
+    message.attempts = b->handed == b->done ? b->attempts : 0;
+    return message;
 }
 
 static inline void hand_out(struct shmq *handle, struct shmq_message *message)
@@ -151,7 +156,7 @@ static inline void hand_out(struct shmq *handle, struct shmq_message *message)
     step_over(b, (uint32_t)word);
 }
 
-/* What messages have in common that are framed alike, from here to the end of the struct. */
+/* What messages have in common that are framed alike: from here to the end of the struct. */
 #define COMMON_OFFSET offsetof(struct shmq_message, lane)
 struct common {
     unsigned char bytes[sizeof(struct shmq_message) - COMMON_OFFSET];
@@ -159,11 +164,7 @@ struct common {
 
 static inline struct common common_of(const struct batch *b, uint64_t word)
 {
-    const struct record_head head = record_unpack(word);
-    const struct shmq_message like = {.lane = b->view->ring.lane,
-                                      .frame = head.frame,
-                                      .delimiter = head.delimiter,
-                                      .redelivered = b->redelivered};
+    const struct shmq_message like = alike_of(b, word);
     struct common common;
     memcpy(common.bytes, (const unsigned char *)&like + COMMON_OFFSET, sizeof(common));
     return common;
@@ -368,10 +369,10 @@ static __attribute__((noinline)) int get_slowly(struct shmq *handle, void *buffe
     const struct batch *b = &handle->consumer.batch;
     if (b->handed != b->done)
         return -EBUSY;
-    if (b->view != NULL && b->done == b->count) /* acknowledged, but it could not be finished */
-        return -EBADMSG;
     if (b->view == NULL)
         error = wait_for_batch(handle, timeout_ns);
+    else if (b->done == b->count) /* acknowledged, but it could not be finished */
+        error = -EBADMSG;
     return error != 0 ? error : take(handle, buffer, size, length);
 }
 

@@ -11,13 +11,18 @@
 #define PORTION_BYTES 32768u
 #define PATIENT_NS INT64_C(2000000) /* how long a producer sleeps for more room than it needs */
 
+/* Whether nobody may put any more. */
+static inline bool is_shut(const struct shmq *handle)
+{
+    return (handle_flags(handle) & (FLAG_REMOVED | FLAG_DRAIN | FLAG_NOW)) != 0;
+}
+
 /* Why there will be no more puts. Return: 0; -ESTALE; -ESHUTDOWN. */
 __attribute__((always_inline)) static inline int check_open(const struct shmq *handle)
 {
-    const uint32_t flags = handle_flags(handle);
-    if (__builtin_expect((flags & (FLAG_REMOVED | FLAG_DRAIN | FLAG_NOW)) == 0 && !handle->producer.finished, 1))
+    if (__builtin_expect(!is_shut(handle) && !handle->producer.finished, 1))
         return 0;
-    return (flags & FLAG_REMOVED) != 0 ? -ESTALE : -ESHUTDOWN;
+    return (handle_flags(handle) & FLAG_REMOVED) != 0 ? -ESTALE : -ESHUTDOWN;
 }
 
 __attribute__((always_inline)) static inline int check_put(const struct shmq *handle, uint64_t length)
@@ -36,8 +41,7 @@ static bool looks_worth_an_attempt(struct shmq *handle)
 {
     const struct ring_producer *p = &handle->producer.ring;
     const uint64_t head = atomic_load_explicit(&p->ring.control->head, memory_order_relaxed);
-    return head + p->ring.cells - p->next >= handle->producer.needed_cells ||
-           (handle_flags(handle) & (FLAG_REMOVED | FLAG_DRAIN | FLAG_NOW)) != 0;
+    return head + p->ring.cells - p->next >= handle->producer.needed_cells || is_shut(handle);
 }
 
 static int attempt(struct shmq *handle, uint64_t need_cells)
@@ -155,10 +159,10 @@ static inline int publish(struct shmq *handle, uint32_t messages)
     return tell(handle, p->messages, messages);
 }
 
-/* Whether a message takes a cell, and has a content. */
-static inline bool is_short(size_t length)
+/* Whether a message has a content, takes no more than a cell, and may be put. */
+static inline bool is_short(const struct producer_side *side, size_t length)
 {
-    return length - 1 < CELL_BYTES;
+    return length - 1 < side->most_short;
 }
 
 /* Writes the payload of the message to be appended next. */
@@ -177,8 +181,7 @@ static inline void write_payload(const struct ring_producer *p, const void *data
 static inline bool has_way(const struct shmq *handle, uint64_t cells)
 {
     return __builtin_expect(handle != NULL && handle->magic == HANDLE_MAGIC &&
-                                ring_has_room(&handle->producer.ring, cells) &&
-                                (handle_flags(handle) & (FLAG_REMOVED | FLAG_DRAIN | FLAG_NOW)) == 0,
+                                ring_has_room(&handle->producer.ring, cells) && !is_shut(handle),
                             1);
 }
 
@@ -204,7 +207,7 @@ static __attribute__((noinline)) int put_slowly(struct shmq *handle, const void 
  */
 int shmq_put(struct shmq *handle, const void *data, size_t length, int64_t timeout_ns)
 {
-    if (data == NULL || !has_way(handle, 1) || length - 1 >= handle->producer.most_short)
+    if (data == NULL || !has_way(handle, 1) || !is_short(&handle->producer, length))
         return put_slowly(handle, data, length, timeout_ns);
     const struct producer_side *side = &handle->producer;
     const struct ring *ring = &side->ring.ring;
@@ -270,23 +273,23 @@ static bool may_be_put(const struct ring *ring, const struct iovec *message)
  * Appends messages from the first on that are not short, as far as @bytes (which become less) and the room known
  * of go, and no further than the first that cannot be put. Return: how many.
  */
-static size_t append_others(struct ring_producer *producer, uint64_t frame, const struct iovec *messages,
-                            size_t most, size_t *bytes)
+static size_t append_others(struct producer_side *side, const struct iovec *messages, size_t most, size_t *bytes)
 {
-    struct ring_producer p = *producer; /* in registers */
-    const uint64_t framing = record_stream_bytes(frame);
+    struct ring_producer p = side->ring; /* in registers */
+    const uint64_t frame = side->frame;
+    const uint64_t framing = side->framing;
     size_t left = *bytes;
     size_t i = 0;
     for (; i < most && left > 0; i++) {
         const size_t length = messages[i].iov_len;
         const uint64_t cells = cells_for(length);
-        if (is_short(length) || !may_be_put(&p.ring, &messages[i]) || !ring_has_room(&p, cells))
+        if (is_short(side, length) || !may_be_put(&p.ring, &messages[i]) || !ring_has_room(&p, cells))
             break;
         write_payload(&p, messages[i].iov_base, length);
         ring_append_cells(&p, frame | length, cells, framing + length);
         left -= length < left ? length : left;
     }
-    *producer = p;
+    side->ring = p;
     *bytes = left;
     return i;
 }
@@ -295,18 +298,19 @@ static size_t append_others(struct ring_producer *producer, uint64_t frame, cons
  * Appends messages from the first on that are short, up to @most, as far as there is room and up to the end
  * of the lap, so that cells and descriptors follow upon each other. Return: how many.
  */
-static size_t append_short(struct ring_producer *producer, uint64_t frame, const struct iovec *messages,
-                           size_t most)
+static size_t append_short(struct producer_side *side, const struct iovec *messages, size_t most)
 {
+    struct ring_producer *producer = &side->ring;
+    const uint64_t frame = side->frame;
+    const uint64_t framing = side->framing;
+    const size_t longest = side->most_short;
     const struct ring *ring = &producer->ring;
     const uint64_t next = producer->next;
     struct record *const records = ring_record(ring, next);
     unsigned char *const cells = ring_payload(ring, next);
-    const uint64_t framing = record_stream_bytes(frame);
     const uint64_t lap = lease_lap_of(ring->format, next);
     const uint64_t to_end = ring->cells - (next & ring->mask);
     const uint64_t room = producer->limit - next;
-    const uint64_t longest = ring->max_message_bytes < CELL_BYTES ? ring->max_message_bytes : CELL_BYTES;
     uint64_t stream_offset = producer->stream_offset;
     size_t i = 0;
     most = most < to_end ? most : to_end;
@@ -329,8 +333,7 @@ static size_t append_short(struct ring_producer *producer, uint64_t frame, const
  * Appends messages from the first on, as far as a portion and the room known of go, and no further than the first
  * that cannot be put. Return: how many.
  */
-static size_t append_portion(struct ring_producer *producer, uint64_t frame, const struct iovec *messages,
-                             size_t count)
+static size_t append_portion(struct producer_side *side, const struct iovec *messages, size_t count)
 {
     const size_t most = count < PORTION_MESSAGES ? count : PORTION_MESSAGES;
     size_t bytes = PORTION_BYTES; /* the short ones do not count: a portion of them is far less */
@@ -338,8 +341,8 @@ static size_t append_portion(struct ring_producer *producer, uint64_t frame, con
     size_t before;
     do {
         before = i;
-        i += append_short(producer, frame, messages + i, most - i);
-        i += append_others(producer, frame, messages + i, most - i, &bytes);
+        i += append_short(side, messages + i, most - i);
+        i += append_others(side, messages + i, most - i, &bytes);
     } while (i > before && i < most && bytes > 0);
     return i;
 }
@@ -355,7 +358,7 @@ static int put_portion(struct shmq *handle, const struct iovec *messages, size_t
         error = make_room(handle, cells_for(messages->iov_len), timeout_ns);
     if (error != 0)
         return error;
-    const size_t portion = append_portion(&handle->producer.ring, handle->producer.frame, messages, count);
+    const size_t portion = append_portion(&handle->producer, messages, count);
     *put += portion;
     return publish(handle, (uint32_t)portion);
 }

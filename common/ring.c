@@ -289,7 +289,7 @@ int ring_find_lease(const struct ring *ring, uint64_t start, uint32_t seat, stru
         return -ENOENT;
     const uint64_t word = atomic_load_explicit(&ring->leases[start & ring->mask], memory_order_relaxed);
     const uint64_t span = lease_word_span(ring->format, word);
-    const struct ring_limits limits = {.records = UINT32_MAX, .cells = UINT64_MAX};
+    const struct ring_limits limits = {.records = UINT32_MAX};
     if (!choose_batch(ring, start, start + span, &limits, UINT64_MAX, batch))
         return -EBADMSG;
     return 0;

@@ -7,7 +7,8 @@
  * It follows, access by access, these functions (and has to be changed with them):
  *
  *   waiting.[ch]  waiting_arm_consumer, waiting_sleep_consumer, waiting_disarm_consumer, waiting_learn_consumer,
- *                 correct_count, waiting_consumers_sleep, waiting_wake_consumers, waiting_wake_consumers_slowly, waiting_heavy_barrier;
+ *                 correct_count, waiting_consumers_sleep, waiting_wake_consumers, waiting_wake_consumers_slowly,
+ *                 waiting_heavy_barrier;
  *                 is_quiet, longest_sleep_ns, wake_long_sleepers, waiting_hand_over_watch (LONG)
  *   doorbell.c    doorbell_ring, doorbell_sleep, doorbell_drain, of a semaphore that nobody deletes or sets
  *   barrier.h     barrier_light, barrier_heavy

@@ -5,9 +5,9 @@
  *
  * It follows, store by store, these functions (and has to be changed with them):
  *
- *   ring.[ch]  ring_producer_init, ring_make_room, refresh_head, ring_append(_cells), ring_publish(_at); ring_lease, try_lease,
- *              fair_share, choose_batch, choose_short, pass_leased, write_intent, help_claim; ring_is_leased, ring_find_lease;
- *              ring_finish, ring_reclaim, reclaim_one; ring_is_drained
+ *   ring.[ch]  ring_producer_init, ring_make_room, refresh_head, ring_append(_cells), ring_publish(_at);
+ *              ring_lease, try_lease, fair_share, choose_batch, choose_short, pass_leased, write_intent, help_claim;
+ *              ring_is_leased, ring_find_lease; ring_finish, ring_reclaim, reclaim_one; ring_is_drained
  *   put.c      shmq_put_many with put_portion, append_portion, append_short, append_others, publish; of which
  *              shmq_put and shmq_commit are a case (the order of payload and descriptor, both before tail, is
  *              nobody's business)
