@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/shmq.h"
+#include "tests/support/plain_ring.h"
 #include "tests/support/planted.h"
 
 #define CELL 64u
@@ -44,10 +45,10 @@ static struct {
     size_t usual; /* length of most */
 } story;
 
-static void set_up(void)
+static void open_queue(uint64_t longest)
 {
     small = planted_small();
-    small.max_message_bytes = LONGEST;
+    small.max_message_bytes = longest;
     name = planted_name("mixture");
     producer = planted_open(name, SHMQ_PRODUCER, &small);
     consumer = planted_open(name, SHMQ_CONSUMER, &small);
@@ -55,6 +56,11 @@ static void set_up(void)
     struct shmq_lane_stat stat;
     ck_assert_int_eq(shmq_stat_lane(producer, 0, &stat), 0);
     story.position = stat.tail_position;
+}
+
+static void set_up(void)
+{
+    open_queue(LONGEST);
 }
 
 static void tear_down(void)
@@ -68,26 +74,12 @@ static void tear_down(void)
 
 static uint64_t draw(uint64_t below)
 {
-    story.random = story.random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (story.random >> 33) % below;
+    return plain_random(&story.random) % below;
 }
 
 static struct sent *sent(uint64_t number)
 {
     return &story.sent[number % WAITING];
-}
-
-static unsigned char byte_of(uint64_t seed, size_t index)
-{
-    return (unsigned char)(seed * 7 + index * 13);
-}
-
-static bool is_filled(const unsigned char *bytes, const struct sent *s)
-{
-    for (size_t i = 0; i < s->length; i++)
-        if (bytes[i] != byte_of(s->seed, i))
-            return false;
-    return true;
 }
 
 /* ------------------------------------------------------------------ putting */
@@ -105,8 +97,7 @@ static void prepare(uint64_t ahead, unsigned char *bytes)
     struct sent *s = sent(story.put + ahead);
     *s = (struct sent){
         .seed = draw(251), .length = any_length(), .frame = story.frame, .delimiter = story.delimiter};
-    for (size_t i = 0; i < s->length; i++)
-        bytes[i] = byte_of(s->seed, i);
+    plain_fill(bytes, (uint32_t)s->length, s->seed);
 }
 
 static void note_put(uint64_t count)
@@ -194,7 +185,7 @@ static void check_message(const struct shmq_message *message, uint64_t number, b
     const struct sent *s = sent(number);
     ck_assert_uint_lt(number, story.put);
     ck_assert_uint_eq(message->length, s->length);
-    ck_assert(is_filled(message->data, s));
+    ck_assert(plain_is_filled(message->data, (uint32_t)s->length, s->seed));
     ck_assert_uint_eq(message->position, s->position);
     ck_assert_uint_eq(message->stream_offset, s->offset);
     ck_assert_uint_eq(message->lane, 0);
@@ -222,7 +213,7 @@ static void get_one(void)
     bytes[s->length] = 0x55;
     ck_assert_int_eq(shmq_get(consumer, bytes, room, &length, 0), 0);
     ck_assert_uint_eq(length, s->length);
-    ck_assert(is_filled(bytes, s));
+    ck_assert(plain_is_filled(bytes, (uint32_t)s->length, s->seed));
     ck_assert_uint_eq(bytes[s->length], 0x55);
     note_taken(1);
 }
@@ -323,11 +314,8 @@ END_TEST
 /* A cell would hold them, but nobody would take them. */
 START_TEST(no_message_is_longer_than_the_longest_where_that_is_less_than_a_cell)
 {
-    const char *tiny = planted_name("tiny");
-    struct shmq_options options = small;
-    options.max_message_bytes = 10;
-    struct shmq *from = planted_open(tiny, SHMQ_PRODUCER, &options);
-    struct shmq *to = planted_open(tiny, SHMQ_CONSUMER, &options);
+    tear_down();
+    open_queue(10);
     char text[64] = "0123456789abcdef";
     for (size_t good = 0; good < 4; good++) {
         struct iovec messages[5];
@@ -338,17 +326,13 @@ START_TEST(no_message_is_longer_than_the_longest_where_that_is_less_than_a_cell)
                                          .iov_len = i < good    ? 10
                                                     : i == good ? 11 + 17 * good
                                                                 : 1};
-        ck_assert_int_eq(shmq_put_many(from, messages, 5, &done, 0), -EMSGSIZE);
+        ck_assert_int_eq(shmq_put_many(producer, messages, 5, &done, 0), -EMSGSIZE);
         ck_assert_uint_eq(done, good);
-        ck_assert_int_eq(shmq_put(from, text, 11, 0), -EMSGSIZE);
+        ck_assert_int_eq(shmq_put(producer, text, 11, 0), -EMSGSIZE);
         for (size_t i = 0; i < good; i++)
-            ck_assert_int_eq(shmq_get(to, text, sizeof(text), &length, 0), 0);
-        ck_assert_int_eq(shmq_get(to, text, sizeof(text), &length, 0), -EAGAIN);
+            ck_assert_int_eq(shmq_get(consumer, text, sizeof(text), &length, 0), 0);
+        ck_assert_int_eq(shmq_get(consumer, text, sizeof(text), &length, 0), -EAGAIN);
     }
-    ck_assert_int_eq(shmq_check(to, NULL, NULL), 0);
-    ck_assert_int_eq(shmq_close(from), 0);
-    ck_assert_int_eq(shmq_close(to), 0);
-    ck_assert_int_eq(shmq_remove(tiny, true), 0);
 }
 END_TEST
 
