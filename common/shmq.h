@@ -348,7 +348,41 @@ int shmq_shutdown(const char *name, enum shmq_shutdown_how how);
  */
 int shmq_join(struct shmq *handle, int64_t timeout_ns);
 
-/* What a queue looks like; read without any lock while it changes: each number is right for some moment. */
+/*
+ * What is known of a queue without counting anything. The caller sets .size, and the library fills in the rest.
+ * Later versions append fields behind these.
+ */
+struct shmq_info {
+    size_t size; /* set by the caller: sizeof(struct shmq_info) */
+    uint64_t queue_id;
+    uint64_t capacity_bytes; /* of a lane */
+    uint64_t max_message_bytes;
+    uint64_t object_bytes; /* claimed size of the object */
+    int64_t tick_ns;
+    uint32_t lanes;
+    uint32_t seats;
+    uint32_t mode; /* as at the opening, like owner and group */
+    uid_t owner;
+    gid_t group;
+    uint32_t shut_down; /* 0, SHMQ_DRAIN or SHMQ_NOW */
+    bool removed;
+    bool full_fences; /* membarrier is refused to somebody: every publish pays a fence */
+};
+
+/*
+ * Fills in what is known of the queue without a look at its lanes, however many messages wait in them.
+ *
+ * @info  .size says how long it is; nothing is written beyond it
+ *
+ * Context: any role; two system calls at the most; maps nothing.
+ * Return:  0; -EINVAL, also for a .size that is none of a version up to this one; -ECHILD.
+ */
+int shmq_info(struct shmq *handle, struct shmq_info *info);
+
+/*
+ * What a queue looks like; read without any lock while it changes: each number is right for some moment. Counting
+ * takes a look at every message that is there: shmq_info says what needs no counting.
+ */
 struct shmq_stat {
     uint64_t queue_id;
     uint64_t capacity_bytes; /* of a lane */

@@ -181,32 +181,74 @@ static int add_seats(struct shmq *handle, struct shmq_stat *stat)
     return result;
 }
 
+static uint32_t shut_down_by(uint32_t flags)
+{
+    if ((flags & FLAG_NOW) != 0)
+        return SHMQ_NOW;
+    return (flags & FLAG_DRAIN) != 0 ? SHMQ_DRAIN : 0;
+}
+
+/* What callers of the first version give; stays when fields are appended. */
+#define INFO_FIRST_BYTES 80
+_Static_assert(sizeof(struct shmq_info) >= INFO_FIRST_BYTES, "fields are only ever appended");
+
+int shmq_info(struct shmq *handle, struct shmq_info *info)
+{
+    const int error = handle_check_any(handle);
+    if (error != 0)
+        return error;
+    if (info == NULL || info->size < INFO_FIRST_BYTES || info->size > sizeof(*info))
+        return -EINVAL;
+    const struct parameters *p = &handle_geometry(handle)->parameters;
+    const uint32_t flags = handle_flags(handle);
+    const struct shmq_info all = {
+        .size = info->size,
+        .queue_id = handle->object.queue_id,
+        .capacity_bytes = p->capacity_bytes,
+        .max_message_bytes = p->max_message_bytes,
+        .object_bytes = handle_geometry(handle)->object_bytes,
+        .tick_ns = p->tick_ns,
+        .lanes = p->lanes,
+        .seats = p->seats,
+        .mode = handle->object.mode,
+        .owner = handle->object.owner,
+        .group = handle->object.group,
+        .shut_down = shut_down_by(flags),
+        .removed = handle_is_stale(handle),
+        .full_fences = (flags & FLAG_FULL_FENCES) != 0,
+    };
+    memcpy(info, &all, all.size);
+    return 0;
+}
+
+static void add_info(struct shmq *handle, struct shmq_stat *stat)
+{
+    struct shmq_info info = {.size = sizeof(info)};
+    (void)shmq_info(handle, &info); /* the handle is checked */
+    stat->queue_id = info.queue_id;
+    stat->capacity_bytes = info.capacity_bytes;
+    stat->max_message_bytes = info.max_message_bytes;
+    stat->lanes = info.lanes;
+    stat->seats = info.seats;
+    stat->tick_ns = info.tick_ns;
+    stat->object_bytes = info.object_bytes;
+    stat->mode = info.mode;
+    stat->owner = info.owner;
+    stat->group = info.group;
+    stat->shut_down = info.shut_down;
+    stat->removed = info.removed;
+    stat->full_fences = info.full_fences;
+}
+
 int shmq_stat(struct shmq *handle, struct shmq_stat *stat)
 {
     const int error = handle_check_any(handle);
     if (error != 0 || stat == NULL)
         return error != 0 ? error : -EINVAL;
-    const struct parameters *p = &handle_geometry(handle)->parameters;
-    const uint32_t flags = handle_flags(handle);
-    *stat = (struct shmq_stat){
-        .queue_id = handle->object.queue_id,
-        .capacity_bytes = p->capacity_bytes,
-        .max_message_bytes = p->max_message_bytes,
-        .lanes = p->lanes,
-        .seats = p->seats,
-        .tick_ns = p->tick_ns,
-        .object_bytes = handle_geometry(handle)->object_bytes,
-        .reserved_bytes = object_reserved_bytes(&handle->object),
-        .mode = handle->object.mode,
-        .owner = handle->object.owner,
-        .group = handle->object.group,
-        .sleepers = (uint32_t)load(&handle->header->bell),
-        .shut_down = (flags & FLAG_NOW) != 0     ? SHMQ_NOW
-                     : (flags & FLAG_DRAIN) != 0 ? SHMQ_DRAIN
-                                                 : 0,
-        .removed = handle_is_stale(handle),
-        .full_fences = (flags & FLAG_FULL_FENCES) != 0,
-    };
+    memset(stat, 0, sizeof(*stat));
+    add_info(handle, stat);
+    stat->reserved_bytes = object_reserved_bytes(&handle->object);
+    stat->sleepers = (uint32_t)load(&handle->header->bell);
     int result = add_lanes(handle, stat);
     add_message_bytes(handle, stat);
     if (add_seats(handle, stat) != 0)

@@ -36,8 +36,8 @@ static enum flow resume(struct outlet *outlet, struct inputs *inputs, const stru
 static void leave_unfinished(struct outlet *outlet, const struct inputs *inputs)
 {
     uint64_t done = 0;
-    struct shmq_stat stat;
-    if (shmq_stat(outlet->queue, &stat) != 0 || stat.removed || shmq_resume_offset(outlet->queue, &done) != 0)
+    struct shmq_info info = {.size = sizeof(info)};
+    if (shmq_info(outlet->queue, &info) != 0 || info.removed || shmq_resume_offset(outlet->queue, &done) != 0)
         return; /* whatever is wrong, finishing reports it */
     outlet->unfinished = true;
     say_status("stopped by a signal after %" PRIu64 " of %" PRIu64

@@ -66,17 +66,15 @@ enum flow outlet_open(struct outlet *outlet, const struct options *options, uint
     options_explain(&options->common, error);
     if (error != 0)
         return fail_queue(outlet, "cannot be opened", error);
-    struct shmq_stat stat;
-    error = shmq_stat(outlet->queue, &stat);
+    struct shmq_info info = {.size = sizeof(info)};
+    error = shmq_info(outlet->queue, &info);
     if (error != 0)
         return fail_queue(outlet, "cannot be read", error);
-    outlet->max_message = stat.max_message_bytes;
+    outlet->max_message = info.max_message_bytes;
     char capacity[UNITS_SIZE];
     char longest[UNITS_SIZE];
-    say_detail("attached to queue '%s': %s a lane, messages up to %s, %" PRIu32 " producers and %" PRIu32
-               " consumers there",
-               outlet->name, units_memory(capacity, stat.capacity_bytes),
-               units_memory(longest, stat.max_message_bytes), stat.producers, stat.consumers);
+    say_detail("attached to queue '%s': %" PRIu32 " lanes of %s, messages up to %s", outlet->name, info.lanes,
+               units_memory(capacity, info.capacity_bytes), units_memory(longest, info.max_message_bytes));
     return FLOW_ON;
 }
 

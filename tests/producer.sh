@@ -657,6 +657,24 @@ kill -USR1 "$pid"
 kill -TERM "$pid"
 end_status 'SIGUSR1 does not end it' 0
 
+# ------------------------------------------------------------------ attaching
+
+# How much of the queue is mapped by a producer that has put its first message.
+mapped_parts() { # MESSAGES-BEFORE
+    start --random --delay 60s
+    wait_until 10 holds $(($1 + 1))
+    grep -c -F "/dev/shm/shmq.$queue" "/proc/$pid/maps"
+    kill -TERM "$pid"
+    wait "$pid"
+}
+next_queue
+fresh=$(mapped_parts 0)
+next_queue
+for priority in 0 1 2; do # each keeps a lane of its own, because the others' messages are of another priority
+    put -q --priority $priority -- a b c
+done
+check_equal 'attaching looks at no lane but its own' "$fresh" "$(mapped_parts 9)"
+
 # ------------------------------------------------------------------ the queue ends
 
 next_queue

@@ -756,6 +756,74 @@ START_TEST(the_queue_s_numbers_are_right)
 }
 END_TEST
 
+/* How often the queue's object is mapped into this process. */
+static unsigned mappings_of_queue(void)
+{
+    char line[512];
+    char object[SHMQ_NAME_MAX + 32];
+    unsigned count = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    ck_assert_ptr_nonnull(maps);
+    (void)snprintf(object, sizeof(object), "/dev/shm/shmq.%s\n", name);
+    while (fgets(line, sizeof(line), maps) != NULL)
+        count += strstr(line, object) != NULL;
+    ck_assert_int_eq(fclose(maps), 0);
+    return count;
+}
+
+START_TEST(what_is_known_of_a_queue_needs_no_look_at_its_lanes)
+{
+    for (uint64_t i = 0; i < 5; i++)
+        put_number(producer, i);
+    struct shmq *observer = planted_open(name, SHMQ_OBSERVER, NULL);
+    const unsigned before = mappings_of_queue();
+    struct shmq_info info = {.size = sizeof(info)};
+    ck_assert_int_eq(shmq_info(observer, &info), 0);
+    ck_assert_uint_eq(mappings_of_queue(), before);
+    const struct shmq_stat stat = stat_of_queue();
+    ck_assert_uint_eq(info.size, sizeof(info));
+    ck_assert_uint_eq(info.queue_id, stat.queue_id);
+    ck_assert_uint_eq(info.capacity_bytes, 4096);
+    ck_assert_uint_eq(info.max_message_bytes, 1024);
+    ck_assert_uint_eq(info.object_bytes, stat.object_bytes);
+    ck_assert_int_eq(info.tick_ns, 5000000);
+    ck_assert_uint_eq(info.lanes, 2);
+    ck_assert_uint_eq(info.seats, 4);
+    ck_assert_uint_eq(info.mode, 0600);
+    ck_assert_uint_eq(info.owner, geteuid());
+    ck_assert_uint_eq(info.group, stat.group);
+    ck_assert(!info.removed);
+    ck_assert_uint_eq(info.full_fences, stat.full_fences);
+    ck_assert_uint_eq(info.shut_down, 0);
+    ck_assert_int_eq(shmq_shutdown(name, SHMQ_DRAIN), 0);
+    ck_assert_int_eq(shmq_info(observer, &info), 0);
+    ck_assert_uint_eq(info.shut_down, SHMQ_DRAIN);
+    ck_assert_int_eq(shmq_close(observer), 0);
+}
+END_TEST
+
+/* As in a program built with an earlier or a later header. */
+START_TEST(what_is_known_of_a_queue_is_written_no_further_than_asked_for)
+{
+    union {
+        struct shmq_info info;
+        unsigned char bytes[2 * sizeof(struct shmq_info)];
+    } room;
+    memset(&room, 0xa5, sizeof(room));
+    for (size_t size = 0; size <= sizeof(room); size++) {
+        room.info.size = size;
+        if (size != sizeof(room.info))
+            ck_assert_int_eq(shmq_info(producer, &room.info), -EINVAL);
+        ck_assert_uint_eq(room.info.size, size);
+    }
+    room.info.size = sizeof(room.info);
+    ck_assert_int_eq(shmq_info(producer, &room.info), 0);
+    ck_assert_uint_eq(room.info.lanes, 2);
+    for (size_t i = sizeof(room.info); i < sizeof(room); i++)
+        ck_assert_uint_eq(room.bytes[i], 0xa5);
+}
+END_TEST
+
 START_TEST(the_queue_s_numbers_follow_what_happens)
 {
     shmq_abandon(producer);
@@ -891,6 +959,8 @@ static void add_several(Suite *suite)
 
     TCase *stats = add_case(suite, "statistics");
     tcase_add_test(stats, the_queue_s_numbers_are_right);
+    tcase_add_test(stats, what_is_known_of_a_queue_needs_no_look_at_its_lanes);
+    tcase_add_test(stats, what_is_known_of_a_queue_is_written_no_further_than_asked_for);
     tcase_add_test(stats, the_queue_s_numbers_follow_what_happens);
     tcase_add_test(stats, a_lane_s_numbers_are_right);
     tcase_add_test(stats, a_seat_s_numbers_are_right);

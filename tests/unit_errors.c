@@ -329,6 +329,7 @@ END_TEST
 START_TEST(estale_is_for_who_had_it_open)
 {
     struct shmq_stat stat;
+    struct shmq_info info = {.size = sizeof(info)};
     struct shmq *observer = planted_open(name, SHMQ_OBSERVER, NULL);
     expect(0, put("x", 0));
     expect(0, shmq_remove(name, true));
@@ -338,6 +339,8 @@ START_TEST(estale_is_for_who_had_it_open)
     expect(-ESTALE, shmq_join(observer, SECOND));
     expect(0, shmq_stat(observer, &stat));
     ck_assert(stat.removed);
+    expect(0, shmq_info(observer, &info));
+    ck_assert(info.removed);
     expect(0, shmq_close(observer));
     expect(-ESTALE, shmq_close(producer));
     expect(0, shmq_close(consumer));
@@ -729,6 +732,7 @@ static int consumers_call(struct shmq *handle, int number)
 
 static int anybodys_call(struct shmq *handle, int number)
 {
+    struct shmq_info info = {.size = sizeof(info)};
     struct shmq_stat stat;
     struct shmq_lane_stat lane_stat;
     struct shmq_seat_stat seat_stat;
@@ -741,6 +745,8 @@ static int anybodys_call(struct shmq *handle, int number)
         return shmq_stat_seat(handle, 0, &seat_stat);
     case 3:
         return shmq_check(handle, NULL, NULL);
+    case 4:
+        return shmq_info(handle, &info);
     default:
         return shmq_join(handle, 0);
     }
@@ -759,7 +765,7 @@ START_TEST(einval_for_the_wrong_role_and_for_no_handle)
         expect(-EINVAL, consumers_call(observer, i));
         expect(-EINVAL, consumers_call(NULL, i));
     }
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 6; i++) {
         expect(0, anybodys_call(producer, i));
         expect(0, anybodys_call(consumer, i));
         expect(0, anybodys_call(observer, i));
@@ -817,6 +823,7 @@ START_TEST(einval_for_arguments_of_consumers)
     expect(-EINVAL, shmq_acknowledge(consumer, SIZE_MAX));
     expect(0, shmq_acknowledge(consumer, 1));
     expect(-EINVAL, shmq_acknowledge(consumer, 1));
+    expect(-EINVAL, shmq_info(consumer, NULL));
     expect(-EINVAL, shmq_stat(consumer, NULL));
     expect(-EINVAL, shmq_stat_lane(consumer, 0, NULL));
     expect(-EINVAL, shmq_stat_seat(consumer, 0, NULL));

@@ -71,6 +71,8 @@ static void use_as_anybody(void *context)
     struct shmq_stat stat;
     struct shmq_lane_stat lane;
     struct shmq_seat_stat seat;
+    struct shmq_info info = {.size = sizeof(info)};
+    process_require_equal(shmq_info(handle, &info), -ECHILD);
     process_require_equal(shmq_stat(handle, &stat), -ECHILD);
     process_require_equal(shmq_stat_lane(handle, 0, &lane), -ECHILD);
     process_require_equal(shmq_stat_seat(handle, 0, &seat), -ECHILD);

@@ -744,11 +744,13 @@ static void observe(void)
     struct shmq_stat stat;
     struct shmq_lane_stat lane_stat;
     struct shmq_seat_stat seat_stat;
+    struct shmq_info info = {.size = sizeof(info)};
     const int error = shmq_open(&observer, name, SHMQ_OBSERVER, NULL);
     expect_documented(error);
     if (error != 0)
         return;
     expect_documented(shmq_check(observer, NULL, NULL));
+    ck_assert_int_eq(shmq_info(observer, &info), 0);
     expect_documented(shmq_stat(observer, &stat));
     for (uint32_t i = 0; i < 2; i++)
         expect_documented(shmq_stat_lane(observer, i, &lane_stat));

@@ -575,7 +575,10 @@ static void stat_seat(struct shmq *handle, uint32_t seat)
 static void stat_all(struct shmq *handle)
 {
     struct shmq_stat stat;
+    struct shmq_info info = {.size = sizeof(info)};
     begin();
+    fuzz_require(shmq_info(handle, &info) == 0 && info.lanes == LANES && info.seats == SEATS,
+                 "info: numbers that make no sense");
     const int code = judge(CALL_STAT, shmq_stat(handle, &stat), handle);
     fuzz_require(code != 0 || world.struck ||
                      (stat.lanes == LANES && stat.seats == SEATS && stat.producers <= LANES &&
