@@ -2,7 +2,7 @@
 #include "consumer/options.h"
 
 const char consumer_help[] =
-    "Usage: consumer [OPTION...]\n"
+    "Usage: {self} [OPTION...]\n"
     "Takes messages from a queue and hands each to its sink: by default, one a line on stdout.\n"
     "A message is acknowledged once the sink has it; one whose consumer dies before is delivered again.\n"
     "Waits for the queue if there is none yet; ends when all producers have finished and all is acknowledged.\n"

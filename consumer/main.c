@@ -8,12 +8,9 @@
 
 int main(int argc, char **argv)
 {
-    static char name[] = "consumer";
     struct consumer_options options;
 
-    say_init(name);
-    if (argc > 0)
-        argv[0] = name; /* for what getopt_long says */
+    say_init("consumer", argc, argv);
     consumer_options_read(&options, argc, argv);
     stop_init();
     signal(SIGXFSZ, SIG_IGN); /* EFBIG is reported instead */

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/cli/refusal.h"
 #include "common/cli/say.h"
 #include "consumer/command.h"
 #include "consumer/deadline.h"
@@ -223,7 +224,8 @@ static enum sink_result try_once(struct exec_sink *sink, const struct shmq_messa
     if (verdict != VERDICT_PUT_OFF) {
         result = shmq_fail(sink->base.handle, &sink->attempts);
         if (result < 0) {
-            say_error("queue: cannot count a failed attempt: %s", shmq_strerror(result));
+            say_error("queue: cannot count a failed attempt: %s",
+                      refusal_text(sink->base.options->common.queue, result));
             return SINK_FAILED;
         }
     }

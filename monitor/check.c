@@ -28,8 +28,8 @@ int verb_check(const struct options *options)
     shmq_close(queue);
     if (error == -EBADMSG && found.problems > 0) {
         say_error(
-            "queue '%s': damaged: %u invariant%s not hold (save what you need, then 'monitor remove --force')",
-            options->queue, found.problems, found.problems == 1 ? " does" : "s do");
+            "queue '%s': damaged: %u invariant%s not hold (save what you need, then '%smonitor remove --force')",
+            options->queue, found.problems, found.problems == 1 ? " does" : "s do", say_prefix());
         return EXIT_QUEUE;
     }
     if (error != 0)

@@ -2,7 +2,7 @@
 #include "monitor/options.h"
 
 const char monitor_help[] =
-    "Usage: monitor VERB [NAME] [OPTION...]\n"
+    "Usage: {self} VERB [NAME] [OPTION...]\n"
     "Looks after queues. Reading changes nothing in them, and works while they are used and after all who used\n"
     "them died. NAME may also be given by -Q or $SHMQ_QUEUE.\n"
     "\n"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <stdint.h>
 #include <stdlib.h>
 
 #include "common/cli/refusal.h"
@@ -23,7 +22,7 @@ static const struct verb verbs[] = {
 int verb_fail(const struct options *options, const char *what, int error)
 {
     if (error == -ENOENT)
-        say_error("queue '%s': %s: no such queue (see 'monitor list')", options->queue, what);
+        say_error("queue '%s': %s: no such queue (see '%smonitor list')", options->queue, what, say_prefix());
     else
         say_error("queue '%s': %s: %s", options->queue, what, refusal_text(options->queue, error));
     return (int)exit_status_of(error);
@@ -32,9 +31,7 @@ int verb_fail(const struct options *options, const char *what, int error)
 int main(int argc, char **argv)
 {
     struct options options;
-    say_init("monitor");
-    if (argc > 0)
-        argv[0] = (char *)(uintptr_t)say_program(); /* getopt's messages name it */
+    say_init("monitor", argc, argv);
     stop_init();
     const struct verb *verb = options_parse(&options, verbs, argc, argv);
     int status = verb->run(&options);

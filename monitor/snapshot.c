@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "common/cli/refusal.h"
+#include "common/cli/say.h"
 
 static const char directory_path[] = "/dev/shm";
 static const char prefix[] = "shmq.";
@@ -169,14 +170,20 @@ const char *snapshot_state(const struct snapshot *snapshot)
 
 const char *snapshot_reason(const struct snapshot *snapshot)
 {
+    static char text[256];
     switch (snapshot->error) {
     case 0:
         return "";
     case -EBADMSG:
-        return snapshot->opened ? "its content makes no sense (see 'monitor check')"
-                                : "no queue, or cut off or overwritten";
+        if (!snapshot->opened)
+            return "no queue, or cut off or overwritten";
+        snprintf(text, sizeof(text), "its content makes no sense (see '%smonitor check')", say_prefix());
+        return text;
     case -ENOENT:
-        return "nobody has completed its making, or its removal (the next producer does, or 'monitor remove')";
+        snprintf(text, sizeof(text),
+                 "nobody has completed its making, or its removal (the next producer does, or '%smonitor remove')",
+                 say_prefix());
+        return text;
     default:
         return refusal_text(snapshot->name, snapshot->error);
     }

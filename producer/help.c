@@ -2,7 +2,7 @@
 #include "producer/options.h"
 
 const char producer_help[] =
-    "Usage: producer [OPTION...] [-- WORD...]\n"
+    "Usage: {self} [OPTION...] [-- WORD...]\n"
     "Puts messages into a queue, which it makes if there is none: by default, each line of stdin is one.\n"
     "Blocks while its lane of the queue is full. What it has put stays there when it ends, or is killed.\n"
     "\n"

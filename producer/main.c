@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <unistd.h>
 
+#include "common/cli/refusal.h"
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
 #include "producer/generator.h"
@@ -28,7 +29,7 @@ static enum flow resume(struct outlet *outlet, struct inputs *inputs, const stru
     int error = shmq_resume_offset(outlet->queue, &done);
     if (error != 0)
         return outlet_fail(outlet, (int)exit_status_of(error), "queue '%s': --resume: %s", outlet->name,
-                           shmq_strerror(error));
+                           refusal_text(outlet->name, error));
     return inputs_resume(inputs, outlet, options, done);
 }
 
@@ -68,8 +69,7 @@ int main(int argc, char **argv)
     struct options options;
     struct inputs inputs = {0};
 
-    say_init("producer");
-    argv[0] = (char *)(uintptr_t)say_program(); /* getopt's messages name it */
+    say_init("producer", argc, argv);
     stop_init();
     options_parse(&options, argc, argv);
     uint64_t seed = options.seed_given ? options.seed : generator_any_seed();

@@ -23,13 +23,14 @@ extra_producer_args=() extra_consumer_args=()
 declare -A given=() # options handed on, by name, with their argument
 
 usage_error() {
-    printf "run.sh: %s\nTry 'scripts/run.sh --help'.\n" "$1" >&2
+    printf "%s: %s\nTry '%s --help'.\n" "$self" "$1" "$0" >&2
     exit 2
 }
 
 print_help() {
+    printf 'Usage: %s ' "$0"
     cat <<'END'
-Usage: scripts/run.sh [-p N] [-c N] [-Q NAME] [OPTION...] [-- WORD...]
+[-p N] [-c N] [-Q NAME] [OPTION...] [-- WORD...]
 Starts producers and consumers on a queue, supervises them, and removes the queue when all has arrived.
 Without a source it is a demonstration: each producer sends 10 random integers with random pauses ("Produced: n"),
 the consumers work on each for a while ("Consumed: n"). With --count 0 it goes on until Ctrl-C.
@@ -199,7 +200,7 @@ read_options() {
         [-v]=verbose [-q]=quiet)
     local parsed name list takes_argument
     list=$(IFS=,; printf '%s' "${all[*]}")
-    parsed=$(getopt -n run.sh -o '+p:c:Q:0D:hVvq' -l "$list" -- "$@") || usage_error "bad options, see above"
+    parsed=$(getopt -n "$self" -o '+p:c:Q:0D:hVvq' -l "$list" -- "$@") || usage_error "bad options, see above"
     eval "set -- $parsed"
     while [[ $1 != -- ]]; do
         name=${letters[$1]:-${1#--}}

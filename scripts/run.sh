@@ -8,13 +8,14 @@ set +o posix
 set -u
 
 top=$(readlink -f -- "${BASH_SOURCE[0]}") && top=$(cd -- "$(dirname -- "$top")/.." && pwd) || exit 1
+self=${0##*/} # as it was called: through a link, perhaps
 build=${SHMQ_BUILD_DIR:-$top/build}
 scratch=''
 # Descriptors that no child gets: the lock, our stdin, and our stderr (while the shell's own is silenced).
 lock_fd='' stdin_fd='' stderr_fd=2
 
 say() { ((quiet)) || complain "$@"; }
-complain() { printf 'run.sh: %s\n' "$*" >&"$stderr_fd"; }
+complain() { printf '%s: %s\n' "$self" "$*" >&"$stderr_fd"; }
 detail() { [[ " ${shared_args[*]} " != *' --verbose '* ]] || complain "$@"; }
 
 die() { # STATUS TEXT
@@ -32,7 +33,7 @@ die() { # STATUS TEXT
 . "$top/scripts/supervise.sh"
 
 print_version() {
-    printf 'run.sh (shmq) %s\n' "$(sed -n 's/^.define SHMQ_VERSION_STRING "\(.*\)"/\1/p' "$top/common/shmq.h")"
+    printf '%s (shmq) %s\n' "$self" "$(sed -n 's/^.define SHMQ_VERSION_STRING "\(.*\)"/\1/p' "$top/common/shmq.h")"
 }
 
 # A descriptor that is closed would be taken by the next file opened, which children would then write to.
@@ -60,7 +61,7 @@ build_programs() {
     [[ -x $build/producer && -x $build/consumer && -x $build/monitor ]] && return
     mapfile -t packages < <(missing_packages make:make gcc:build-essential)
     [[ -z ${CC:-} ]] || mapfile -t packages < <(missing_packages make:make)
-    install_packages run.sh "${packages[@]}" || exit 1
+    install_packages "$self" "${packages[@]}" || exit 1
     say "building the programs (make)"
     mkdir -p -- "$build" || exit 1
     # Two at the same time would tread on each other.

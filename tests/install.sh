@@ -55,6 +55,60 @@ check_equal 'the pkg-config file has the version' "$("$producer" --version | gre
     "$(flags --modversion)"
 check_equal 'nothing is exported but shmq_ functions' '' \
     "$(nm -D --defined-only "$library/libshmq.so" | awk '$2 != "A" { print $3 }' | grep -v '^shmq_')"
-check_status 'an installed program runs' 0 "$root/opt/shmq/bin/shmq-producer" --help
+
+# ------------------------------------------------------------------ what the programs call themselves
+
+bin=$root/opt/shmq/bin
+check_names() { # PATH NAME WRONG-OPTION...: of a program
+    local path=$1 name=$2
+    shift 2
+    check_status "$name --help" 0 "$path" --help
+    check_match "$name --help: its usage" "^Usage: $name " "$scratch/out"
+    check_status "$name --version" 0 "$path" --version "$@"
+    check_match "$name --version: its name" "^$name \(shmq\) " "$scratch/out"
+    check_status "$name, wrong usage" 2 "$path" --bogus
+    check_equal "$name, wrong usage: each line has its name" 2 \
+        "$(grep -c -e "^$name: " -e "^Try '$name --help'" "$scratch/err")"
+}
+for name in producer consumer monitor; do
+    verb=()
+    [[ $name != monitor ]] || verb=(list)
+    check_names "$bin/shmq-$name" "shmq-$name" "${verb[@]}"
+    ln -s "$bin/shmq-$name" "$scratch/my-$name-link"
+    check_names "$scratch/my-$name-link" "my-$name-link" "${verb[@]}"
+    check_names "$build/$name" "$name" "${verb[@]}"
+done
+PATH=$bin:$PATH check_names shmq-producer shmq-producer
+ln -s "$run_sh" "$scratch/queue-run"
+check_status 'run.sh through a link: wrong usage' 2 "$scratch/queue-run" --bogus
+check_equal 'run.sh through a link: each line has its name' 3 \
+    "$(grep -c -e '^queue-run: ' -e "^Try '$scratch/queue-run --help'" "$scratch/err")"
+check_status 'run.sh through a link: help' 0 "$scratch/queue-run" --help
+check_match 'run.sh through a link: its usage' "^Usage: $scratch/queue-run " "$scratch/out"
+
+# A name is whatever the caller says.
+check_called() { # NAME EXPECTED
+    (exec -a "$1" "$bin/shmq-monitor" --bogus) 2>"$scratch/err"
+    check_equal "called '${1:0:10}': exit 2" 2 $?
+    check_match "called '${1:0:10}': says so" "^$2: unrec" "$scratch/err"
+}
+check_called '' monitor
+check_called / monitor
+check_called $'a\e[2Jb' 'a[?][[]2Jb'
+check_called "$(printf '%05000d' 0)" '0{63}'
+
+# What is said of another program of shmq's is what has to be typed.
+new_queue
+check_status 'a message of a producer' 0 "$bin/shmq-producer" -Q "$queue" -- a
+check_match 'a message of a producer: its name' '^shmq-producer: produced 1 message' "$scratch/err"
+head -c 5000 /dev/zero | tr '\0' x >"/dev/shm/shmq.$queue"
+check_status 'a damaged queue' 5 "$scratch/my-consumer-link" -Q "$queue"
+check_match 'a damaged queue: the monitor has its name' "^my-consumer-link: .*see 'shmq-monitor check'" "$scratch/err"
+check_status 'a damaged queue, in build/' 5 "$consumer" -Q "$queue"
+check_match 'a damaged queue, in build/: the monitor has its name' "^consumer: .*see 'monitor check'" "$scratch/err"
+rm -f "/dev/shm/shmq.$queue"
+check_status 'no such queue' 1 "$bin/shmq-monitor" check "$queue"
+check_match 'no such queue: the monitor has its name' "see 'shmq-monitor list'" "$scratch/err"
+
 check_status 'make uninstall' 0 make_quietly uninstall
 check_equal 'nothing is left' '' "$(find "$root" ! -type d)"

@@ -80,9 +80,22 @@ _Noreturn static void exit_printed(bool printed)
     exit(EXIT_FAILED);
 }
 
+/* Prints @help with the name that the program was called by. */
+static bool print_named(const char *help)
+{
+    static const char self[] = "{self}";
+    const char *at;
+    for (; (at = strstr(help, self)) != NULL; help = at + strlen(self)) {
+        if (fwrite(help, 1, (size_t)(at - help), stdout) != (size_t)(at - help) ||
+            fputs(say_program(), stdout) == EOF)
+            return false;
+    }
+    return fputs(help, stdout) != EOF;
+}
+
 void options_print_help(const char *help, bool creates)
 {
-    exit_printed(fputs(help, stdout) != EOF && fputs(queue_help, stdout) != EOF &&
+    exit_printed(print_named(help) && fputs(queue_help, stdout) != EOF &&
                  fputs(creates ? creating_help : "", stdout) != EOF && fputs(units_help, stdout) != EOF);
 }
 

@@ -53,7 +53,10 @@ enum option_code {
         "tick", required_argument, NULL, OPTION_TICK                                                              \
     }
 
-/* Prints @help and that of these options, the creating ones if @creates, to stdout; exits 0, or 1 if it cannot. */
+/*
+ * Prints @help and that of these options, the creating ones if @creates, to stdout; exits 0, or 1 if it cannot.
+ * {self} in @help is the name that this program was called by.
+ */
 _Noreturn void options_print_help(const char *help, bool creates);
 
 /* Sets the defaults, from the environment where it has a say; checks nothing yet. */

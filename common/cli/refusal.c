@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/cli/say.h"
 #include "common/shmq.h"
 
 static const char *text_of_file(const struct stat *st)
@@ -19,11 +20,22 @@ static const char *text_of_file(const struct stat *st)
     return NULL;
 }
 
+static const char *damaged_text(void)
+{
+    static char text[256];
+    snprintf(text, sizeof(text),
+             "damaged, or not a queue (see '%smonitor check'; '%smonitor remove --force' deletes it)",
+             say_prefix(), say_prefix());
+    return text;
+}
+
 const char *refusal_text(const char *queue, int error)
 {
     char path[sizeof("/dev/shm/shmq.") + SHMQ_NAME_MAX];
     struct stat st;
     const char *text = NULL;
+    if (error == -EBADMSG)
+        return damaged_text();
     snprintf(path, sizeof(path), "/dev/shm/shmq.%s", queue);
     if (error == -EPERM && lstat(path, &st) == 0)
         text = text_of_file(&st);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -10,9 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LINE_BYTES = 1024 };
+enum { LINE_BYTES = 1024, NAME_BYTES = 64 };
 
-static const char *program_name = "shmq";
+static char program_name[NAME_BYTES] = "shmq";
+static char sibling_prefix[NAME_BYTES];
 static enum say_level shown_level = SAY_STATUS;
 static bool live_line_open;
 
@@ -30,10 +32,50 @@ static void occupy_standard_descriptors(void)
     }
 }
 
-void say_init(const char *program)
+/* The last part of @path, cut to NAME_BYTES; what would not be seen on a terminal, or do harm there, is a '?'. */
+static void copy_name(char *name, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    size_t length = 0;
+    for (const char *at = slash != NULL ? slash + 1 : path; *at != '\0' && length < NAME_BYTES - 1; at++)
+        name[length++] = (unsigned char)*at < ' ' || *at == 0x7f ? '?' : *at;
+    name[length] = '\0';
+}
+
+/* Cuts @program off the end of @name; false if it does not end with it. */
+static bool cut_to_prefix(char *name, const char *program)
+{
+    size_t length = strlen(name);
+    size_t end = strlen(program);
+    if (length < end || strcmp(name + length - end, program) != 0)
+        return false;
+    name[length - end] = '\0';
+    return true;
+}
+
+/* Called through a link of any name, it is the file's own name that tells how the others are called. */
+static void find_prefix(const char *program)
+{
+    char path[PATH_MAX];
+    copy_name(sibling_prefix, program_name);
+    if (cut_to_prefix(sibling_prefix, program))
+        return;
+    ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    path[length > 0 ? length : 0] = '\0';
+    copy_name(sibling_prefix, path);
+    if (!cut_to_prefix(sibling_prefix, program))
+        sibling_prefix[0] = '\0';
+}
+
+void say_init(const char *program, int argc, char **argv)
 {
     occupy_standard_descriptors();
-    program_name = program;
+    copy_name(program_name, argc > 0 ? argv[0] : program);
+    if (program_name[0] == '\0')
+        copy_name(program_name, program);
+    find_prefix(program);
+    if (argc > 0)
+        argv[0] = program_name; /* for what getopt_long says */
 }
 
 void say_set_level(enum say_level level)
@@ -49,6 +91,11 @@ enum say_level say_get_level(void)
 const char *say_program(void)
 {
     return program_name;
+}
+
+const char *say_prefix(void)
+{
+    return sibling_prefix;
 }
 
 /* Nobody can be told that stderr is broken. */

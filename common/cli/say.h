@@ -7,11 +7,16 @@
 enum say_level { SAY_ERRORS, SAY_STATUS, SAY_DETAILS };
 
 /*
- * Names the program; call it first. @program is kept, not copied.
+ * Names the program after argv[0], by which it was called, and sets argv[0] to that name; call it first.
  * Descriptors 0, 1 and 2 that are closed are filled, so that no file opened later becomes one of them.
+ *
+ * @program  its name in build/, which is used where it was called by none
  */
-void say_init(const char *program);
+void say_init(const char *program, int argc, char **argv);
+/* The name that it was called by, without folders. */
 const char *say_program(void);
+/* What stands before the names in build/ where the programs are installed ("shmq-"): "see '%smonitor list'". */
+const char *say_prefix(void);
 void say_set_level(enum say_level level);
 enum say_level say_get_level(void);
 

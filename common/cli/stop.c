@@ -18,7 +18,7 @@
 volatile int stop_requested;
 
 static atomic_bool statistics_wanted;
-static char bus_message[256];
+static char bus_message[384];
 static size_t bus_message_length;
 
 static const int handled[] = {SIGINT, SIGTERM, SIGUSR1, SIGPIPE, SIGXFSZ, SIGBUS};
@@ -70,8 +70,8 @@ static void prepare_bus_message(void)
 {
     int length = snprintf(bus_message, sizeof(bus_message),
                           "%s: the queue's memory is gone: somebody truncated it, or /dev/shm ran out "
-                          "(look with 'monitor check', then remove the queue)\n",
-                          say_program());
+                          "(look with '%smonitor check', then remove the queue)\n",
+                          say_program(), say_prefix());
     bus_message_length = length < 0                              ? 0
                          : (size_t)length >= sizeof(bus_message) ? sizeof(bus_message) - 1
                                                                  : (size_t)length;

@@ -75,7 +75,7 @@ bool command_line_run(const char *program, const uint8_t *data, size_t size, voi
     struct fuzz_output output;
     read_words(program, data, size);
     memcpy(given, words, sizeof(given));
-    say_init(program);
+    say_init(program, word_count, given);
     say_set_level(SAY_STATUS);
     optind = 0;
     fuzz_on_exit = &exit_here;
