@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What is said to, or asked of, a queue as a whole: shut down, join. */
+/* What is said to, or asked of, a queue by somebody who is no part of it: shut down, finish a lane, join. */
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/lane.h"
 #include "common/stream.h"
 #include "common/view.h"
 #include "common/waiting.h"
@@ -20,6 +21,17 @@ int shmq_shutdown(const char *name, enum shmq_shutdown_how how)
     view_used_lanes(handle);
     waiting_wake_everybody(handle);
     return shmq_close(handle);
+}
+
+int shmq_finish_lane(const char *name, uint32_t lane)
+{
+    struct shmq *handle;
+    int error = handle_open(&handle, name, SHMQ_OBSERVER, true, NULL);
+    if (error != 0)
+        return error;
+    error = lane_finish_dead(handle, lane);
+    (void)shmq_close(handle);
+    return error;
 }
 
 int shmq_join(struct shmq *handle, int64_t timeout_ns)

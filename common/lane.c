@@ -183,18 +183,75 @@ int lane_attach(struct shmq *handle, const struct shmq_options *options)
     }
 }
 
+/* The caller holds the lane's byte. One store both counts the finish and says it, so that it counts once. */
+static void mark_finished(struct shmq *handle, struct lane_control *control)
+{
+    const uint64_t finishes = lane_life_finishes(atomic_load_explicit(&control->life, memory_order_relaxed));
+    atomic_store_explicit(&control->life, (finishes + 1) << 8 | LANE_FINISHED, memory_order_seq_cst);
+    atomic_fetch_add_explicit(&handle->header->membership, 1, memory_order_seq_cst);
+}
+
+static void wake_after_finish(struct shmq *handle)
+{
+    barrier_light((handle_flags(handle) & FLAG_FULL_FENCES) != 0);
+    waiting_wake_consumers_slowly(handle, UINT32_MAX);
+}
+
 int lane_finish(struct shmq *handle)
 {
     struct producer_side *p = &handle->producer;
     if (!p->finished) {
-        shared_u64 *life = &p->view->ring.control->life;
-        const uint64_t finishes = lane_life_finishes(atomic_load_explicit(life, memory_order_relaxed));
-        atomic_store_explicit(life, (finishes + 1) << 8 | LANE_FINISHED, memory_order_seq_cst);
-        atomic_fetch_add_explicit(&handle->header->membership, 1, memory_order_seq_cst);
+        mark_finished(handle, p->view->ring.control);
         p->finished = true;
         p->ring.limit = 0;
-        barrier_light((handle_flags(handle) & FLAG_FULL_FENCES) != 0);
-        waiting_wake_consumers_slowly(handle, UINT32_MAX);
+        wake_after_finish(handle);
     }
     return handle_is_stale(handle) ? -ESTALE : 0;
+}
+
+/* The byte of a lane whose owner is dead. Others may be looking at it for a moment. Return: 0; -EBUSY; -errno. */
+static int lock_dead_lane(const struct shmq *handle, uint32_t lane)
+{
+    const int64_t deadline = clock_deadline(ATTACH_WAIT_NS);
+    for (;;) {
+        const int error = byte_lock_try(handle->object.fd, handle_lane_byte(handle, lane));
+        if (error != -EAGAIN)
+            return error;
+        if (clock_now_ns() >= deadline)
+            return -EBUSY;
+        clock_sleep_until(clock_now_ns() + 1000000);
+    }
+}
+
+/* Return: 0; -EALREADY where there is nothing to finish; -EBADMSG. */
+static int check_unfinished(const struct lane_control *control)
+{
+    const enum lane_state state = lane_life_state(atomic_load_explicit(&control->life, memory_order_acquire));
+    if (state == LANE_FINISHED)
+        return -EALREADY;
+    return state == LANE_ACTIVE ? 0 : -EBADMSG;
+}
+
+int lane_finish_dead(struct shmq *handle, uint32_t lane)
+{
+    struct lane_view *view;
+    if (lane >= handle_geometry(handle)->parameters.lanes)
+        return -EINVAL;
+    /* Marked used only after it has a life: without the mark, nobody waits for its end. */
+    if (!handle_lane_used(handle, lane))
+        return -EALREADY;
+    int error = view_lane(handle, lane, &view);
+    if (error == 0)
+        error = check_unfinished(view->ring.control); /* an owner that has finished may still be attached */
+    if (error == 0)
+        error = lock_dead_lane(handle, lane);
+    if (error != 0)
+        return error;
+    error = check_unfinished(view->ring.control);
+    if (error == 0)
+        mark_finished(handle, view->ring.control);
+    byte_lock_release(handle->object.fd, handle_lane_byte(handle, lane));
+    if (error == 0)
+        wake_after_finish(handle);
+    return error == 0 && handle_is_stale(handle) ? -ESTALE : error;
 }

@@ -39,6 +39,7 @@
  *  -EEXIST      the queue exists with other sizes than asked for
  *  -EBUSY       in use by others, or messages are still in this handle's hands
  *  -ENOTEMPTY   not removed: messages are in it
+ *  -EALREADY    nothing to finish: the lane was never used, or is finished
  *  -EOVERFLOW   the lane's positions are used up (after 2^57 cells, at the default sizes)
  *  -ENOENT      no queue of that name
  *  -EPERM       the object belongs to somebody else, anybody may write it, or it is no plain file
@@ -339,6 +340,23 @@ enum shmq_shutdown_how {
  * Return:  0; -ENOENT and as shmq_open.
  */
 int shmq_shutdown(const char *name, enum shmq_shutdown_how how);
+
+/*
+ * Finishes the stream of a dead producer that left its lane unfinished, so that consumers can come to its end.
+ *
+ * @name  the queue
+ * @lane  number of the lane (struct shmq_lane_stat), less than the queue's lanes
+ *
+ * What was committed is still delivered, whatever the lane's priority. What the lane knows of a source is kept:
+ * its producer may come back with the same .source_id, goes on where it was, and has to finish anew.
+ *
+ * Context: any; waits 100 ms at most for a lock that is about to go; wakes the consumers. No living producer is
+ *          touched, and none can take the lane meanwhile: its byte is held.
+ * Crash:   dying inside leaves the lane either finished, and counted once, or unfinished.
+ * Return:  0; -EALREADY when the lane is finished or was never used, -EBUSY when its producer lives, -EINVAL
+ *          when there is no such lane, -ENOENT, -ESTALE, -ENOMEM, and as shmq_open.
+ */
+int shmq_finish_lane(const char *name, uint32_t lane);
 
 /*
  * Waits until every committed message is acknowledged.

@@ -186,9 +186,9 @@ static void say_why(const struct consumer *consumer, int error)
 
     switch (error) {
     case -EOWNERDEAD:
-        say_error("queue %s: a producer died before it finished; %llu messages delivered (start it again for "
-                  "the rest)",
-                  queue, delivered);
+        say_error("queue %s: a producer died before it finished; %llu messages delivered (resume it for the "
+                  "rest, or 'monitor finish %s')",
+                  queue, delivered, queue);
         break;
     case -ESHUTDOWN:
         say_error("queue %s: was shut down; %llu messages delivered", queue, delivered);

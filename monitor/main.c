@@ -14,6 +14,7 @@ static const struct verb verbs[] = {
     {"show", true, VERB_FORMAT, verb_show},
     {"check", true, 0, verb_check},
     {"wait", true, VERB_EMPTY | VERB_TIMEOUT, verb_wait},
+    {"finish", true, VERB_LANE, verb_finish},
     {"shutdown", true, VERB_NOW, verb_shutdown},
     {"remove", true, VERB_FORCE, verb_remove},
     {NULL, false, 0, NULL},

@@ -12,6 +12,7 @@ enum {
     OPTION_NOW,
     OPTION_EMPTY,
     OPTION_TIMEOUT,
+    OPTION_LANE,
 };
 
 static const struct option long_options[] = {
@@ -22,6 +23,7 @@ static const struct option long_options[] = {
     {"now", no_argument, NULL, OPTION_NOW},
     {"empty", no_argument, NULL, OPTION_EMPTY},
     {"timeout", required_argument, NULL, OPTION_TIMEOUT},
+    {"lane", required_argument, NULL, OPTION_LANE},
     {NULL, 0, NULL, 0},
 };
 
@@ -34,6 +36,7 @@ static const struct {
     {VERB_NOW, "--now"},
     {VERB_EMPTY, "--empty"},
     {VERB_TIMEOUT, "--timeout"},
+    {VERB_LANE, "--lane"},
 };
 
 static void take_format(struct options *options, enum format format, unsigned *given)
@@ -42,6 +45,15 @@ static void take_format(struct options *options, enum format format, unsigned *g
         options_usage("--json and --prometheus: only one format can be given");
     options->format = format;
     *given |= VERB_FORMAT;
+}
+
+static void take_lane(struct options *options, const char *argument)
+{
+    uint64_t lane = 0;
+    if (parse_count(argument, 0, SHMQ_LANES_MAX - 1, &lane) != 0)
+        options_bad("lane", argument, "not the number of a lane (0 to 1023, see 'monitor show')");
+    options->lane = (uint32_t)lane;
+    options->lane_given = true;
 }
 
 static void take_option(struct options *options, int code, const char *argument, unsigned *given)
@@ -69,6 +81,10 @@ static void take_option(struct options *options, int code, const char *argument,
         if (parse_duration(argument, &options->timeout_ns) != 0)
             options_bad("timeout", argument, "not a duration (like 500ms, 2s or 5m)");
         *given |= VERB_TIMEOUT;
+        break;
+    case OPTION_LANE:
+        take_lane(options, argument);
+        *given |= VERB_LANE;
         break;
     case OPTION_CAPACITY:
     case OPTION_MAX_MESSAGE:

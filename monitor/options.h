@@ -16,6 +16,7 @@ enum verb_option {
     VERB_NOW = 4,
     VERB_EMPTY = 8,
     VERB_TIMEOUT = 16,
+    VERB_LANE = 32,
 };
 
 struct options {
@@ -27,6 +28,8 @@ struct options {
     bool force;
     bool now;
     bool empty;
+    bool lane_given;
+    uint32_t lane;
 };
 
 struct verb {

@@ -9,6 +9,7 @@ int verb_list(const struct options *options);
 int verb_show(const struct options *options);
 int verb_check(const struct options *options);
 int verb_wait(const struct options *options);
+int verb_finish(const struct options *options);
 int verb_shutdown(const struct options *options);
 int verb_remove(const struct options *options);
 

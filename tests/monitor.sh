@@ -281,6 +281,67 @@ next_queue
 check_status 'shutdown: no such queue: exit 1' 1 look shutdown "$queue"
 check_match 'shutdown: no such queue: is said' "^monitor: queue '$queue': .*no such queue" "$scratch/err"
 
+# ------------------------------------------------------------------ finish
+
+next_queue
+check_status 'finish: no such queue: exit 1' 1 look finish "$queue"
+put -- a
+check_status 'finish: all have finished: exit 0' 0 look finish "$queue"
+check_match 'finish: all have finished: says so' "^monitor: queue '$queue': nothing to finish" "$scratch/err"
+check_equal 'finish: stdout is for data' '' "$(cat "$scratch/out")"
+next_queue
+# Of other priorities than the default, and with messages left: no other producer takes up such lanes.
+writers=()
+for priority in 7 2 1 4; do
+    "$producer" -q -Q "$queue" --priority "$priority" --delay 60s -- a b &
+    writers+=($!)
+done
+wait_until 10 holds 4
+for writer in "${writers[@]:0:3}"; do
+    kill_now "$writer"
+done
+lane_of() { # PID
+    "$monitor" show --json "$queue" | sed -n "s/.*{\"lane\": \([0-9]*\), .*\"pid\": $1,.*/\1/p"
+}
+alive=$(lane_of "${writers[3]}") dead=$(lane_of "${writers[0]}")
+check_status 'finish --lane: a living producer: exit 1' 1 look finish "$queue" --lane "$alive"
+check_match 'finish --lane: a living producer: is named' \
+    "^monitor: queue '$queue': lane $alive: not finished: .*alive.*pid ${writers[3]}" "$scratch/err"
+check_status 'finish --lane: no such lane: exit 1' 1 look finish "$queue" --lane 1000
+check_match 'finish --lane: no such lane: is said' "^monitor: queue '$queue': has no lane 1000 " "$scratch/err"
+check_status 'finish --lane: never used: exit 0' 0 look finish "$queue" --lane 9
+check_equal 'finish --lane: nothing was done so far' '3 0' "$(queue_field "$queue" unfinished) $(queue_field "$queue" finished)"
+check_status 'finish --lane: exit 0' 0 look finish "$queue" --lane "$dead"
+check_match 'finish --lane: says which, and whose' "finished lane $dead, .*pid ${writers[0]}.* 1 message\$" "$scratch/err"
+check_equal 'finish --lane: that one alone' '2 1' "$(queue_field "$queue" unfinished) $(queue_field "$queue" finished)"
+check_status 'finish --lane: again: exit 0' 0 look finish "$queue" --lane "$dead"
+check_match 'finish --lane: again: nothing to finish' 'nothing to finish' "$scratch/err"
+check_status 'finish: exit 0' 0 look finish "$queue"
+check_equal 'finish: all of the dead with one call, each once, and no living one' '0 3 1' \
+    "$(queue_field "$queue" unfinished) $(queue_field "$queue" finished) $(queue_field "$queue" producers)"
+kill_now "${writers[3]}"
+check_equal 'finish: what they had put is still delivered, an unfinished one is left' 'aaaa 3' "$(take --raw; echo " $?")"
+check_status 'finish: the last: exit 0' 0 look finish -Q "$queue"
+check_status 'finish: then consumers end with 0' 0 take --discard
+check_status 'finish: a check finds nothing wrong' 0 look check "$queue"
+next_queue
+seq 1000 >"$scratch/source"
+"$producer" -q -Q "$queue" --resume --rate 20 --input "$scratch/source" &
+wait_until 10 shows '"put_messages": [0-9]{2}'
+kill_now $!
+check_status 'finish: of a source: exit 0' 0 look finish "$queue"
+check_status 'finish: of a source: a consumer ends with 0' 0 take
+cp "$scratch/out" "$scratch/begun"
+put --resume --input "$scratch/source"
+check_same 'finish: the source can still be resumed' "$scratch/source" <(cat "$scratch/begun" - < <(take))
+if ((EUID == 0)) && setpriv --reuid=54321 --regid=54321 --clear-groups "$monitor" --version >/dev/null 2>&1; then
+    check_status 'finish: of another user: exit 1' 1 \
+        setpriv --reuid=54321 --regid=54321 --clear-groups "$monitor" finish "$queue"
+else
+    skip 'finish: of another user' 'needs root, setpriv, and a build that others may run'
+fi
+next_queue
+
 # ------------------------------------------------------------------ remove
 
 check_status 'remove: no such queue: exit 1' 1 look remove "$queue"
@@ -566,7 +627,7 @@ check_usage 'frobnicate: unknown verb' frobnicate "$queue"
 check_usage 'Show: unknown verb' Show "$queue"
 check_usage "$queue: unknown verb" "$queue"
 for name in a/b '' ' ' 'a b' 'a*' ../a "$(printf '%0201d' 0)" $'a\tb' 'ä'; do
-    for verb in show check remove shutdown wait; do
+    for verb in show check remove shutdown wait finish; do
         check_status "bad name '$name': $verb" 2 look "$verb" -- "$name"
     done
     check_match "bad name '$name': says so" "queue.*name" "$scratch/err"
@@ -581,6 +642,9 @@ check_usage '--json' remove --json "$queue"
 check_usage '--now' remove --now "$queue"
 check_usage '--empty' list --empty
 check_usage '--timeout' show --timeout 1s "$queue"
+check_usage '--lane x' finish --lane x "$queue"
+check_usage '--lane' finish --lane 1024 "$queue"
+check_usage '--lane' check --lane 1 "$queue"
 check_usage '--timeout x' wait --timeout x "$queue"
 check_usage '--timeout -1' wait --timeout -1 "$queue"
 check_usage 'timeout' wait "$queue" --timeout
@@ -590,7 +654,7 @@ for option in -h --help; do
     check_match "$option is on stdout" '^Usage: monitor' "$scratch/out"
     check_equal "$option says nothing on stderr" '' "$(cat "$scratch/err")"
 done
-for word in list show check wait shutdown remove --json --prometheus --empty --timeout --now --force --queue --verbose \
+for word in list show check wait finish shutdown remove --lane --json --prometheus --empty --timeout --now --force --queue --verbose \
     --quiet --help --version; do
     check_match "--help tells of $word" "(^|[ ,])$word( |,|\$)" "$scratch/out"
 done

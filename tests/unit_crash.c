@@ -939,6 +939,130 @@ START_TEST(end_after_an_unfinished_producer)
 }
 END_TEST
 
+/* ------------------------------------------------------------------ finishing for the dead */
+
+/* Each in a lane of its own, with a priority and a source of its own, and dead. */
+static void leave_three(uint32_t priority, uint64_t source_id)
+{
+    const struct shmq_options options = {.priority_plus1 = priority + 1, .source_id = source_id};
+    struct shmq *producer = test_queue_open(queue, SHMQ_PRODUCER, &options);
+    put_numbers(producer, 0, 3);
+    shmq_abandon(producer);
+}
+
+static struct shmq_lane_stat stat_of_lane(uint32_t lane)
+{
+    struct shmq_lane_stat stat;
+    struct shmq *observer = test_queue_open(queue, SHMQ_OBSERVER, NULL);
+    ck_assert_int_eq(shmq_stat_lane(observer, lane, &stat), 0);
+    ck_assert_int_eq(shmq_close(observer), 0);
+    return stat;
+}
+
+static void await_end(void *context)
+{
+    struct shmq *handle;
+    uint64_t number;
+    const struct shmq_options options = {.producers = *(const uint32_t *)context, .grace_ns = -1};
+    process_require_equal(shmq_open(&handle, queue, SHMQ_CONSUMER, &options), 0);
+    int code;
+    while ((code = test_queue_get(handle, &number, SHMQ_FOREVER)) == 0)
+        process_report(number);
+    process_report(process_code(code));
+    process_require_equal(shmq_close(handle), 0);
+}
+
+static bool sleeps(void *context)
+{
+    return process_sleeps(context);
+}
+
+START_TEST(lanes_of_the_dead_are_finished_and_wake_who_waits)
+{
+    struct process consumer;
+    uint32_t producers = 2;
+    const struct shmq_options options = {
+        .create = true, .capacity_bytes = 4096, .lanes = 4, .tick_ns = LONG_TICK_NS};
+    use_queue("for-the-dead");
+    ck_assert_int_eq(shmq_create(queue, &options), 0);
+    leave_three(7, 0);
+    leave_three(2, SOURCE);
+    ck_assert_int_eq(shmq_finish_lane(queue, 0), 0); /* with messages in it, of a priority that nobody asks for */
+    process_start(&consumer, await_end, &producers);
+    for (uint64_t i = 0; i < 6; i++)
+        ck_assert_uint_eq(process_hear(&consumer), i % 3);
+    process_wait_until(sleeps, &consumer, "the consumer waits for the other lane");
+    ck_assert_int_eq(shmq_finish_lane(queue, 1), 0);
+    uint64_t code;
+    ck_assert(process_hears(&consumer, process_stretched_ms(2000), &code)); /* rung for: the tick is longer */
+    ck_assert_uint_eq(code, process_code(-ENODATA));
+    process_expect_success(&consumer);
+    for (uint32_t lane = 0; lane < 2; lane++) {
+        ck_assert_int_eq(shmq_finish_lane(queue, lane), -EALREADY);
+        ck_assert_uint_eq(stat_of_lane(lane).finishes, 1);
+    }
+    test_queue_remove(queue);
+}
+END_TEST
+
+START_TEST(lanes_of_the_living_are_not_finished_by_others)
+{
+    struct process producer;
+    enum shmq_role role = SHMQ_PRODUCER;
+    const struct shmq_options options = {.create = true, .capacity_bytes = 4096, .lanes = 2};
+    use_queue("for-the-living");
+    ck_assert_int_eq(shmq_finish_lane(queue, 0), -ENOENT);
+    ck_assert_int_eq(shmq_create(queue, &options), 0);
+    ck_assert_int_eq(shmq_finish_lane(queue, 0), -EALREADY); /* never used */
+    ck_assert_int_eq(shmq_finish_lane(queue, 2), -EINVAL);
+    process_start(&producer, own_something, &role);
+    ck_assert_uint_eq(process_hear(&producer), 0);
+    process_stop(&producer);
+    ck_assert_int_eq(shmq_finish_lane(queue, 0), -EBUSY);
+    ck_assert(!stat_of_lane(0).finished);
+    process_kill(&producer);
+    ck_assert_int_eq(shmq_finish_lane(queue, 0), 0);
+    ck_assert_int_eq(shmq_finish_lane(queue, 0), -EALREADY);
+
+    /* One that has finished by itself and is still attached. */
+    struct shmq *finished = test_queue_open(queue, SHMQ_PRODUCER, &attach_only);
+    ck_assert_int_eq(shmq_finish(finished), 0);
+    ck_assert_int_eq(shmq_finish_lane(queue, 0), -EALREADY);
+    ck_assert_int_eq(shmq_close(finished), 0);
+    ck_assert_uint_eq(stat_of_lane(0).finishes, 2);
+    test_queue_remove(queue);
+}
+END_TEST
+
+/* What the lane knows of a source stays, so that it can come back: then its stream is not complete again. */
+START_TEST(source_comes_back_after_its_lane_was_finished)
+{
+    const struct shmq_options options = {.create = true, .capacity_bytes = 4096, .lanes = 2, .source_id = SOURCE};
+    uint64_t number;
+    uint64_t offset;
+    use_queue("back-after-finish");
+    ck_assert_int_eq(shmq_create(queue, &options), 0);
+    leave_three(4, SOURCE);
+    ck_assert_int_eq(shmq_finish_lane(queue, 0), 0);
+    struct shmq *consumer = test_queue_open(queue, SHMQ_CONSUMER, &attach_only);
+    expect_three(consumer);
+    ck_assert_int_eq(test_queue_get(consumer, &number, patience_ns()), -ENODATA);
+
+    struct shmq *producer = test_queue_open(queue, SHMQ_PRODUCER, &options);
+    ck_assert_int_eq(shmq_resume_offset(producer, &offset), 0);
+    ck_assert_uint_eq(offset, 3 * sizeof(number));
+    ck_assert(!stat_of_lane(0).finished);
+    put_numbers(producer, 3, 1);
+    expect_next(consumer, 3, 0, false);
+    ck_assert_int_eq(test_queue_get(consumer, &number, 0), -EAGAIN);
+    ck_assert_int_eq(shmq_close(producer), 0);
+    ck_assert_int_eq(test_queue_get(consumer, &number, patience_ns()), -ENODATA);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+    ck_assert_uint_eq(stat_of_lane(0).finishes, 2);
+    test_queue_remove(queue);
+}
+END_TEST
+
 START_TEST(end_waits_for_what_others_hold)
 {
     struct process producer;
@@ -1079,6 +1203,9 @@ static Suite *make_suite(void)
     tcase_add_test(everybody, consumers_killed_while_messages_flow);
     TCase *end = add_case(suite, "end of stream");
     tcase_add_test(end, end_after_an_unfinished_producer);
+    tcase_add_test(end, lanes_of_the_dead_are_finished_and_wake_who_waits);
+    tcase_add_test(end, lanes_of_the_living_are_not_finished_by_others);
+    tcase_add_test(end, source_comes_back_after_its_lane_was_finished);
     tcase_add_test(end, end_waits_for_what_others_hold);
     tcase_add_test(end, producer_that_comes_back_within_grace);
     return suite;

@@ -835,6 +835,12 @@ static int finish(struct world *world)
     return shmq_finish(world->victim);
 }
 
+static int finish_dead(struct world *world)
+{
+    (void)world;
+    return shmq_finish_lane(queue, 1);
+}
+
 static int close_victim(struct world *world)
 {
     struct shmq *victim = world->victim;
@@ -1390,6 +1396,9 @@ static const struct operation operations[] = {
      .settle = settle_finish, .act = finish, .expect = expect_first, .go_on = producer_goes_on},
     {"close, producer", .set_up = open_survivors, .prepare = prepare_producer, .arrange = start_sleeper,
      .settle = settle_finish, .act = close_victim, .expect = expect_first, .go_on = producer_goes_on},
+    {"finish a dead one's lane", .set_up = open_survivors, .prepare = leave_lane_to_source,
+     .arrange = start_sleeper, .settle = settle_finish, .act = finish_dead, .expect = expect_source,
+     .go_on = nothing_goes_on},
     {"lease", OF_CONSUMER, .prepare = prepare_consumer, .act = lease_one, .expect = expect_lease, .takes = true},
     {"get", OF_CONSUMER, .prepare = prepare_single_consumer, .act = get_one, .count = count_got,
      .expect = expect_get, .takes = true},
