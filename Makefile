@@ -131,6 +131,7 @@ check-present:
 	    echo "make: the unit tests need the Check library: run scripts/test.sh, or apt-get install check pkg-config" >&2; \
 	    echo "make: the programs do not: 'make all'" >&2; exit 1; }
 
+$(out)/tests/unit_option_table: $(call objects,producer/option_table.c consumer/option_table.c)
 $(out)/tests/unit_%: $(obj)/tests/unit_%.o $(obj)/libtest.a $(obj)/libcli.a $(out)/libshmq.a $(stamp)
 	@mkdir -p $(@D)
 	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(check_libraries) $(libraries)

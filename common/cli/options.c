@@ -38,7 +38,7 @@ static const char units_help[] =
     "\n"
     "Sizes take K, M, G (binary); durations us, ms, s, m, h (a bare number is seconds).\n";
 
-_Noreturn static void end_usage(void)
+void options_try_help(void)
 {
     fprintf(stderr, "Try '%s --help'.\n", say_program());
     exit(EXIT_USAGE);
@@ -50,7 +50,7 @@ void options_bad(const char *name, const char *value, const char *allowed)
     /* Some callers give a reason and what is allowed, some only the latter. */
     bool reason = allowed[0] != '\0' && allowed[strlen(allowed) - 1] == ')';
     say_error("%s%s %s: %s%s%s", dashes, name, value, reason ? "" : "not valid (", allowed, reason ? "" : ")");
-    end_usage();
+    options_try_help();
 }
 
 void options_usage(const char *format, ...)
@@ -62,7 +62,7 @@ void options_usage(const char *format, ...)
     va_end(arguments);
     say_error("%s", length < 0 ? "wrong usage" : text);
     free(text);
-    end_usage();
+    options_try_help();
 }
 
 void options_init(struct common_options *options)
@@ -213,7 +213,7 @@ void options_take_common(struct common_options *options, int code, const char *a
         options->shmq.tick_ns = take_tick(argument);
         break;
     default: /* getopt_long has said what is wrong */
-        end_usage();
+        options_try_help();
     }
 }
 

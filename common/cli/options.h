@@ -80,6 +80,9 @@ _Noreturn void options_bad(const char *name, const char *value, const char *allo
 /* Reports any other usage error in the same way. */
 _Noreturn void options_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Says "Try 'PROGRAM --help'."; ends with EXIT_USAGE. */
+_Noreturn void options_try_help(void);
+
 /* The exit status for a negative errno of the library. */
 enum exit_status exit_status_of(int error);
 

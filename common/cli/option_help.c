@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cli/option_table.h"
+#include "common/cli/options.h"
+#include "common/cli/say.h"
+
+/* --help, from a table. Nothing of it is wider than a terminal of 80 columns. */
+
+enum { WIDTH = 80, HELP_COLUMN = 26, LEFT_BYTES = 128 };
+
+/* Characters, not bytes: a help text may hold others than ASCII. */
+static size_t columns(const char *text, size_t bytes)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < bytes; i++)
+        count += ((unsigned char)text[i] & 0xC0) != 0x80;
+    return count;
+}
+
+/* Prints @text from @column on, breaking it at blanks; continued lines begin at @indent. Newlines are kept. */
+static void print_wrapped(const char *text, size_t column, size_t indent)
+{
+    bool begun = false;
+    while (*text != '\0') {
+        size_t length = strcspn(text, " \n");
+        size_t width = columns(text, length);
+        if (begun && column + 1 + width > WIDTH) {
+            printf("\n%*s", (int)indent, "");
+            column = indent;
+            begun = false;
+        }
+        if (begun)
+            putchar(' ');
+        printf("%.*s", (int)length, text);
+        column += width + begun;
+        begun = true;
+        text += length;
+        if (*text == ' ') {
+            text++;
+        } else if (*text == '\n') {
+            text++;
+            printf("\n%*s", *text != '\0' && *text != '\n' ? (int)indent : 0, "");
+            column = indent;
+            begun = false;
+        }
+    }
+    putchar('\n');
+}
+
+static void print_paragraph(const char *text)
+{
+    if (text != NULL)
+        print_wrapped(text, 0, 0);
+}
+
+static void print_entry(const struct option_entry *entry)
+{
+    char left[LEFT_BYTES];
+    char letter[8] = "    ";
+    if (entry->letter != '\0')
+        snprintf(letter, sizeof(letter), "-%c, ", entry->letter);
+    int length = snprintf(left, sizeof(left), "  %s--%s%s%s", letter, entry->name,
+                          entry->argument != NULL ? " " : "", entry->argument != NULL ? entry->argument : "");
+    size_t width = length < 0 ? 0 : columns(left, strlen(left));
+    printf("%s", left);
+    if (width + 2 > HELP_COLUMN)
+        printf("\n%*s", HELP_COLUMN, "");
+    else
+        printf("%*s", HELP_COLUMN - (int)width, "");
+    print_wrapped(entry->help, HELP_COLUMN, HELP_COLUMN);
+}
+
+/* What is handed on is only named: the child's own help describes it. */
+struct names {
+    size_t column; /* 0: none yet */
+};
+
+static void print_name(struct names *names, const struct option_entry *entry)
+{
+    char text[LEFT_BYTES];
+    snprintf(text, sizeof(text), "--%s%s%s", entry->name, entry->argument != NULL ? " " : "",
+             entry->argument != NULL ? entry->argument : "");
+    size_t width = columns(text, strlen(text));
+    if (names->column == 0 || names->column + 2 + width > WIDTH) {
+        printf("%s      ", names->column != 0 ? "\n" : "");
+        names->column = 6;
+    } else {
+        printf("  ");
+        names->column += 2;
+    }
+    printf("%s", text);
+    names->column += width;
+}
+
+struct printer {
+    const struct option_group *group; /* the one whose title was printed last */
+    struct names names;
+};
+
+static void end_group(struct printer *printer)
+{
+    if (printer->group == NULL)
+        return;
+    if (printer->names.column != 0)
+        putchar('\n');
+    printer->names.column = 0;
+    print_paragraph(printer->group->section->after);
+}
+
+static void print_option(void *context, const struct option_group *group, const struct option_entry *entry)
+{
+    struct printer *printer = context;
+    if (printer->group != group) {
+        end_group(printer);
+        printf("\n%s\n", group->section->title);
+        print_paragraph(group->section->text);
+        printer->group = group;
+    }
+    if (group->owner != NULL)
+        print_name(&printer->names, entry);
+    else
+        print_entry(entry);
+}
+
+static void print_examples(const struct option_table *table)
+{
+    printf("\nExamples:\n");
+    for (size_t i = 0; i < OPTION_EXAMPLES && table->examples[i].command != NULL; i++) {
+        const struct option_example *example = &table->examples[i];
+        printf("  %s %s\n      ", say_program(), example->command);
+        print_wrapped(example->what, 6, 6);
+    }
+}
+
+void option_table_help(const struct option_table *table)
+{
+    struct printer printer = {0};
+    printf("Usage: %s %s\n", say_program(), table->usage);
+    print_paragraph(table->summary);
+    option_table_walk(table, print_option, &printer);
+    end_group(&printer);
+    if (table->ending != NULL) {
+        putchar('\n');
+        print_paragraph(table->ending);
+    }
+    print_examples(table);
+    if (fflush(stdout) == 0 && ferror(stdout) == 0)
+        exit(EXIT_DONE);
+    say_error("standard output: cannot be written: %s", strerrordesc_np(errno));
+    exit(EXIT_FAILED);
+}
