@@ -293,7 +293,7 @@ lint-cxx:
 # What the header declares is exported, and nothing else.
 lint-exports:
 	@echo "lint: common/shmq.map"
-	@declared=$$(sed -n 's/^[a-z].*[ *]\(shmq_[a-z0-9_]*\)(.*/\1/p' common/shmq.h | sort); \
+	@declared=$$(sed -n '/^typedef/d; s/^[a-z].*[ *]\(shmq_[a-z0-9_]*\)(.*/\1/p' common/shmq.h | sort); \
 	exported=$$(sed -n 's/^ *\(shmq_[a-z0-9_]*\);.*/\1/p' common/shmq.map | sort); \
 	[ "$$declared" = "$$exported" ] || { \
 	    echo "lint: common/shmq.map and the functions of common/shmq.h differ:" >&2; \

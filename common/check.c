@@ -4,10 +4,13 @@
 #include <unistd.h>
 
 #include "common/byte_lock.h"
+#include "common/intent.h"
 #include "common/lane.h"
 #include "common/seat.h"
 #include "common/view.h"
 #include "common/walk.h"
+
+#define KNOWN_FLAGS ((uint32_t)(FLAG_FULL_FENCES | FLAG_DRAIN | FLAG_NOW | FLAG_REMOVED | FLAG_LOST))
 
 struct findings {
     void (*report)(void *context, const char *problem);
@@ -49,7 +52,7 @@ static void check_header(const struct shmq *handle, struct findings *findings)
     const uint32_t state = atomic_load_explicit(&h->state, memory_order_acquire);
     if (state != OBJECT_READY && state != OBJECT_REMOVED)
         find(findings, "header: state %#x is none", state);
-    if ((handle_flags(handle) & ~(uint32_t)(FLAG_FULL_FENCES | FLAG_DRAIN | FLAG_NOW | FLAG_REMOVED)) != 0)
+    if ((handle_flags(handle) & ~KNOWN_FLAGS) != 0)
         find(findings, "header: unknown flags %#x", handle_flags(handle));
     for (uint32_t lane = p->lanes; lane < SHMQ_LANES_MAX; lane++)
         if (handle_lane_used(handle, lane))
@@ -130,6 +133,8 @@ static void check_seat(struct shmq *handle, uint32_t seat, struct findings *find
         find(findings, "seat %u: its hand is neither empty nor full", seat);
     if (valid == 1 && !seat_hand_makes_sense(handle, seat))
         find(findings, "seat %u: the message in its hand makes no sense", seat);
+    if (!intent_makes_sense(handle, seat))
+        find(findings, "seat %u: its write intent makes no sense", seat);
 }
 
 /* A lane is marked before its first message. Read, not mapped: there may be a thousand that nobody ever used. */

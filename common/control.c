@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is said to, or asked of, a queue by somebody who is no part of it: shut down, finish a lane, join. */
+/* What is said to, or asked of, a queue as a whole: shut down, finish a lane, join, tell of a loss. */
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -56,4 +56,15 @@ int shmq_join(struct shmq *handle, int64_t timeout_ns)
         const int64_t tick = now + handle_geometry(handle)->parameters.tick_ns;
         clock_sleep_until(tick < deadline ? tick : deadline);
     }
+}
+
+int shmq_report_loss(struct shmq *handle)
+{
+    const int error = handle_check_any(handle);
+    if (error != 0)
+        return error;
+    if (!handle->object.writable)
+        return -EINVAL;
+    atomic_fetch_or_explicit(&handle->header->flags, FLAG_LOST, memory_order_seq_cst);
+    return 0;
 }

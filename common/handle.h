@@ -94,10 +94,12 @@ struct consumer_side {
     uint32_t producers;
     int64_t grace_ns;
     bool follow;
-    uint32_t patience;      /* looks that a small batch is let grow; 0: not now */
-    uint32_t small_batches; /* since it was found not to grow */
-    uint32_t false_rings;   /* in a row */
-    int64_t busy_ns;        /* when there was last a batch, or a ring */
+    uint32_t patience;                  /* looks that a small batch is let grow; 0: not now */
+    uint32_t small_batches;             /* since it was found not to grow */
+    uint32_t false_rings;               /* in a row */
+    int64_t busy_ns;                    /* when there was last a batch, or a ring */
+    uint64_t write_turn;                /* of the write intent that this handle has pending; 0: none */
+    const struct intent_found *visited; /* while a visitor looks at one */
 };
 
 struct shmq {

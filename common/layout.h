@@ -35,7 +35,7 @@
 #endif
 
 #define LAYOUT_MAGIC UINT64_C(0x31514d4853a7e5c1)
-#define LAYOUT_ABI 1u
+#define LAYOUT_ABI 2u
 #define LINE_BYTES 128
 #define LANE_WORDS 16 /* 64-bit words of the bitmap of lanes: SHMQ_LANES_MAX bits */
 #define PROGRAM_BYTES 16
@@ -58,6 +58,7 @@ enum header_flag {
     FLAG_DRAIN = 2,       /* no more puts */
     FLAG_NOW = 4,         /* no more gets either */
     FLAG_REMOVED = 8,     /* the same as OBJECT_REMOVED, where the fast path looks */
+    FLAG_LOST = 16, /* something acknowledged is no longer where it was written; for people and supervisors */
 };
 
 struct header {
@@ -99,6 +100,30 @@ enum waiting_state {
 };
 
 /*
+ * A write intent: what the consumer of a seat is about to write to a file, or was writing when it died. It counts
+ * if turn is odd. It outlives its writer, who is dead if somebody else can lock the file. See intent.c.
+ *
+ * W: the seat's owner, while it holds an exclusive lock on the file that it names; turn also by whoever holds that
+ * lock later, by compare-and-swap, to clear it. R: whoever holds that lock; turn also by newcomers, who prefer a
+ * seat without one.
+ */
+struct write_note {
+    shared_u64 turn; /* only grows; odd: what follows is whole and pending; even: nothing is under way */
+    shared_u64 device;
+    shared_u64 inode;
+    shared_u64 offset; /* byte of the file at which the write begins */
+    shared_u64 bytes;  /* that it writes at the most */
+    shared_u64 format; /* the caller's */
+    /* The messages: as they stand in their lane, although they may have been moved into seat's buffer since. */
+    shared_u64 start;    /* of their batch, in cells */
+    shared_u64 position; /* of the first one of them */
+    shared_u32 lane;
+    shared_u32 seat;  /* whose lease or hand they are: this one, or a dead one's that it was finishing */
+    shared_u32 first; /* records of the batch before them */
+    shared_u32 count;
+};
+
+/*
  * One consumer's entry. Owner: who holds the byte at its offset. Only the owner writes here; it may be the
  * consumer that sits here or, after its death, another that finishes its work.
  */
@@ -123,7 +148,8 @@ struct seat {
     shared_u64 hand_position;
     shared_u64 hand_record[2]; /* its descriptor */
     shared_u64 hand_attempts;  /* as progress, acknowledged records always 0 */
-    LINE_ALIGNED unsigned char reserved[LINE_BYTES];
+
+    LINE_ALIGNED struct write_note write;
 };
 
 /* The entry whose tail is the lane's tail tells what had been put up to there. */
@@ -180,6 +206,8 @@ _Static_assert(sizeof(struct header) == 4 * LINE_BYTES + LINE_BYTES, "header has
 _Static_assert(offsetof(struct header, membership) == LINE_BYTES, "header: constants take one line");
 _Static_assert(offsetof(struct header, bell) == 3 * LINE_BYTES, "header: bell has its own line");
 _Static_assert(sizeof(struct seat) == 4 * LINE_BYTES, "seat has four lines");
+_Static_assert(sizeof(struct write_note) <= LINE_BYTES, "a write intent takes one line");
+_Static_assert(offsetof(struct seat, write) == 3 * LINE_BYTES, "seat: the write intent has its own line");
 _Static_assert(sizeof(struct lane_control) == 7 * LINE_BYTES, "lane control has seven lines");
 _Static_assert(offsetof(struct lane_control, claim) - offsetof(struct lane_control, tail) >= LINE_BYTES, "lines");
 _Static_assert(offsetof(struct lane_control, head) - offsetof(struct lane_control, claim) >= LINE_BYTES, "lines");
@@ -198,6 +226,8 @@ static inline uint32_t layout_fingerprint(void)
     hash = LAYOUT_MIX(hash, offsetof(struct header, bell));
     hash = LAYOUT_MIX(hash, sizeof(struct seat));
     hash = LAYOUT_MIX(hash, offsetof(struct seat, hand_valid));
+    hash = LAYOUT_MIX(hash, sizeof(struct write_note));
+    hash = LAYOUT_MIX(hash, offsetof(struct seat, write));
     hash = LAYOUT_MIX(hash, sizeof(struct lane_control));
     hash = LAYOUT_MIX(hash, offsetof(struct lane_control, claim));
     hash = LAYOUT_MIX(hash, offsetof(struct lane_control, wanted_head));

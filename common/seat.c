@@ -3,6 +3,7 @@
 
 #include "common/byte_lock.h"
 #include "common/clock.h"
+#include "common/intent.h"
 #include "common/people.h"
 #include "common/view.h"
 #include "common/waiting.h"
@@ -17,21 +18,41 @@ static void announce_membership(struct shmq *handle)
     atomic_fetch_add_explicit(&handle->header->membership, 1, memory_order_seq_cst);
 }
 
+/* Locks a seat's byte; without @with_intent only if no write intent is pending there. Return: 0; -EAGAIN; errors.
+ */
+static int lock_seat(const struct shmq *handle, uint32_t seat, bool with_intent)
+{
+    const struct write_note *note = &handle->seats[seat].write;
+    if (!with_intent && intent_is_pending(note))
+        return -EAGAIN;
+    const int error = byte_lock_try(handle->object.fd, handle_seat_byte(handle, seat));
+    if (error != 0 || with_intent || !intent_is_pending(note))
+        return error;
+    byte_lock_release(handle->object.fd, handle_seat_byte(handle, seat)); /* its owner has just died */
+    return -EAGAIN;
+}
+
+static void sit_down(struct shmq *handle, uint32_t i)
+{
+    struct seat *seat = &handle->seats[i];
+    handle->consumer.seat = i;
+    handle->consumer.batch.seat = i;
+    atomic_store_explicit(&seat->waiting, 0, memory_order_seq_cst);
+    people_write(&seat->pid, seat->program);
+    announce_membership(handle);
+}
+
+/* A pending write intent is replaced by its seat's next one; so such a seat is taken only if there is no other. */
 static int try_attach(struct shmq *handle)
 {
-    for (uint32_t i = 0; i < seat_count(handle); i++) {
-        const int error = byte_lock_try(handle->object.fd, handle_seat_byte(handle, i));
-        if (error == -EAGAIN)
-            continue;
-        if (error != 0)
-            return error;
-        struct seat *seat = &handle->seats[i];
-        handle->consumer.seat = i;
-        handle->consumer.batch.seat = i;
-        atomic_store_explicit(&seat->waiting, 0, memory_order_seq_cst);
-        people_write(&seat->pid, seat->program);
-        announce_membership(handle);
-        return 0;
+    for (int with_intent = 0; with_intent <= 1; with_intent++) {
+        for (uint32_t i = 0; i < seat_count(handle); i++) {
+            const int error = lock_seat(handle, i, with_intent != 0);
+            if (error == 0)
+                sit_down(handle, i);
+            if (error != -EAGAIN)
+                return error;
+        }
     }
     return -EUSERS;
 }

@@ -324,6 +324,76 @@ int shmq_hold(struct shmq *handle, struct shmq_message *message);
  */
 int shmq_fail(struct shmq *handle, uint32_t *attempts);
 
+/*
+ * Write intents: how a consumer that appends to a file takes back what a dead one left half-written there.
+ *
+ * Before it writes, a consumer notes in its seat which bytes of which file it is about to write, and for which
+ * messages. It locks the file before that and unlocks it after the note is cleared, so whoever holds the lock and
+ * finds a note that names the file knows that its writer died in between (the kernel dropped its lock), or gave
+ * up. The order is: lock the file, shmq_visit_write_intents, set, write, acknowledge, clear, unlock.
+ */
+struct shmq_write_intent {
+    uint64_t device; /* of the file: st_dev and st_ino */
+    uint64_t inode;
+    uint64_t offset; /* byte of the file at which the write begins */
+    uint64_t bytes;  /* that it writes at the most; not 0 */
+    uint64_t format; /* the caller's: how it frames messages; compared by whoever takes the bytes back */
+    uint32_t count;  /* messages that it writes, from the oldest one held on; not 0 */
+};
+
+/*
+ * Notes in this consumer's seat what it is about to write. Replaces an earlier note, also one that the seat's last
+ * owner left: visit those of the file first.
+ *
+ * @intent  what; NULL: nothing is under way any more (clears what this handle has set, and nothing else)
+ *
+ * Context:  the handle's thread, which holds an exclusive lock on the file; no system call.
+ * Ordering: the caller's lock on the file; the note is published whole, by release.
+ * Crash:    dying inside leaves either the whole note or none.
+ * Return:   0; -EINVAL for an intent without sense or with more messages than are held, or in another role;
+ *           -EBADMSG; -ECHILD.
+ */
+int shmq_set_write_intent(struct shmq *handle, const struct shmq_write_intent *intent);
+
+/*
+ * Called for a write intent whose writer died. May be called again for the same one, if its caller dies too: what
+ * it does to the file must allow that.
+ *
+ * @messages  the @count messages that were being written, as shmq_lease would give them; NULL and 0 where they are
+ *            no longer to be had (acknowledged by somebody, or damaged). Valid until it returns, and only as long
+ *            as shmq_intent_holds says so.
+ *
+ * Context: may call shmq_intent_holds, and no other function of this handle.
+ * Return:  0: settled, the intent is cleared; else it stays, and the walk ends with this value.
+ */
+typedef int shmq_intent_visitor(void *context, const struct shmq_write_intent *intent,
+                                const struct shmq_message *messages, size_t count);
+
+/*
+ * Visits the write intents that are pending for a file, also what this handle or an earlier owner of its seat
+ * left.
+ *
+ * @device  of the file, as st_dev and st_ino say
+ * @visit   called for each
+ *
+ * Context: the handle's thread, which holds an exclusive lock on the file. One load a seat and no system call
+ * where nothing is pending for it. Crash:   an intent stays until its visitor has returned 0. Return:  0; what a
+ * visitor returned; -EBADMSG for an intent that makes no sense, -ENOMEM, -ENOSPC, -ECHILD, -EINVAL in another role
+ * and from inside a visitor.
+ */
+int shmq_visit_write_intents(struct shmq *handle, uint64_t device, uint64_t inode, shmq_intent_visitor *visit,
+                             void *context);
+
+/*
+ * Tells a visitor whether the messages that it was given are still theirs whom they came from. What was read from
+ * them before this said true was right. If it says false, they were acknowledged or moved meanwhile, and what was
+ * read may be something else: return -EAGAIN, leave the file as it is, and visit again.
+ *
+ * Context: a visitor; a few loads.
+ * Return:  true; false also outside a visitor, and where there were no messages.
+ */
+bool shmq_intent_holds(const struct shmq *handle);
+
 /* ------------------------------------------------------------------ everybody */
 
 enum shmq_shutdown_how {
@@ -367,6 +437,16 @@ int shmq_finish_lane(const char *name, uint32_t lane);
 int shmq_join(struct shmq *handle, int64_t timeout_ns);
 
 /*
+ * Says, for good, that something that was acknowledged is no longer where it was written: a sink's file was
+ * removed, replaced or cut short. Nobody can repair that; everybody can see it (struct shmq_stat.lost).
+ *
+ * Context: producers and consumers; does not block.
+ * Crash:   dying inside leaves it said or not.
+ * Return:  0; -EINVAL for an observer, -ECHILD.
+ */
+int shmq_report_loss(struct shmq *handle);
+
+/*
  * What is known of a queue without counting anything. The caller sets .size, and the library fills in the rest.
  * Later versions append fields behind these.
  */
@@ -385,6 +465,7 @@ struct shmq_info {
     uint32_t shut_down; /* 0, SHMQ_DRAIN or SHMQ_NOW */
     bool removed;
     bool full_fences; /* membarrier is refused to somebody: every publish pays a fence */
+    bool lost;        /* shmq_report_loss was called: something acknowledged is no longer where it was written */
 };
 
 /*
@@ -426,6 +507,7 @@ struct shmq_stat {
     uint32_t shut_down;     /* 0, SHMQ_DRAIN or SHMQ_NOW */
     bool removed;
     bool full_fences; /* membarrier is refused to somebody: every publish pays a fence */
+    bool lost;        /* shmq_report_loss was called: something acknowledged is no longer where it was written */
 };
 
 struct shmq_lane_stat {

@@ -216,6 +216,7 @@ int shmq_info(struct shmq *handle, struct shmq_info *info)
         .shut_down = shut_down_by(flags),
         .removed = handle_is_stale(handle),
         .full_fences = (flags & FLAG_FULL_FENCES) != 0,
+        .lost = (flags & FLAG_LOST) != 0,
     };
     memcpy(info, &all, all.size);
     return 0;
@@ -238,6 +239,7 @@ static void add_info(struct shmq *handle, struct shmq_stat *stat)
     stat->shut_down = info.shut_down;
     stat->removed = info.removed;
     stat->full_fences = info.full_fences;
+    stat->lost = info.lost;
 }
 
 int shmq_stat(struct shmq *handle, struct shmq_stat *stat)

@@ -33,6 +33,7 @@ const struct field fields_queue[] = {
     QUEUE(shut_down, FIELD_U32, METRIC_GAUGE, "0 open, 1 draining, 2 shut down."),
     QUEUE(removed, FIELD_BOOL, METRIC_GAUGE, "1 if the queue is removed."),
     QUEUE(full_fences, FIELD_BOOL, METRIC_GAUGE, "1 if every publish pays a full fence."),
+    QUEUE(lost, FIELD_BOOL, METRIC_GAUGE, "1 if something acknowledged is no longer where it was written."),
     QUEUE(lanes, FIELD_U32, METRIC_GAUGE, "Lanes, one for each producer at a time."),
     QUEUE(lanes_used, FIELD_U32, METRIC_GAUGE, "Lanes that were ever used."),
     QUEUE(seats, FIELD_U32, METRIC_GAUGE, "Seats, one for each consumer at a time."),

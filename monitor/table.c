@@ -19,9 +19,10 @@ static void print_list_line(const struct snapshot *snapshot, int width)
         return;
     }
     snprintf(lanes, sizeof(lanes), "%" PRIu32 "/%" PRIu32, stat->lanes_used, stat->lanes);
-    printf("%-*s %7s %9" PRIu32 " %9" PRIu32 " %12" PRIu64 " %10s  %s%s\n", width, snapshot->name, lanes,
+    printf("%-*s %7s %9" PRIu32 " %9" PRIu32 " %12" PRIu64 " %10s  %s%s%s\n", width, snapshot->name, lanes,
            stat->producers, stat->consumers, stat->messages, units_bytes(bytes, (double)stat->message_bytes),
-           snapshot_state(snapshot), stat->unfinished > 0 ? ", a producer died" : "");
+           snapshot_state(snapshot), stat->unfinished > 0 ? ", a producer died" : "",
+           stat->lost ? ", something is lost" : "");
 }
 
 void output_list_table(const struct snapshots *snapshots)
@@ -57,6 +58,8 @@ static void print_queue(const struct snapshot *snapshot)
     const struct shmq_stat *stat = &snapshot->stat;
     char text[2][UNITS_SIZE];
     printf("queue %s: %s\n", snapshot->name, snapshot_state(snapshot));
+    if (stat->lost)
+        puts("  loss        something acknowledged is no longer where a consumer wrote it");
     printf("  messages    %" PRIu64 " waiting or in hand, %s; %" PRIu64 " put so far, %s\n", stat->messages,
            units_bytes(text[0], (double)stat->message_bytes), stat->put_messages,
            units_bytes(text[1], (double)stat->put_bytes));
