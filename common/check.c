@@ -54,6 +54,9 @@ static void check_header(const struct shmq *handle, struct findings *findings)
         find(findings, "header: state %#x is none", state);
     if ((handle_flags(handle) & ~KNOWN_FLAGS) != 0)
         find(findings, "header: unknown flags %#x", handle_flags(handle));
+    const uint32_t run = atomic_load_explicit(&h->run_state, memory_order_relaxed);
+    if (run > SHMQ_RUN_COMPLETE)
+        find(findings, "header: state %#x of the run record is none", run);
     for (uint32_t lane = p->lanes; lane < SHMQ_LANES_MAX; lane++)
         if (handle_lane_used(handle, lane))
             find(findings, "header: lane %u is marked used but does not exist", lane);

@@ -16,6 +16,8 @@
  *
  * Locks (open file description locks, one byte each; the byte's content has nothing to do with it):
  *   0                          creating or removing the queue
+ *   1                          a producer with a source, while it chooses its lane
+ *   2                          supervising the queue's processes
  *   offset of a struct seat    owning, or clearing up after, that seat
  *   offset of a lane_control   owning that lane
  *
@@ -89,7 +91,12 @@ struct header {
     LINE_ALIGNED shared_u64 bell;
     shared_u32
         long_sleepers; /* W: consumers before a long sleep (1), wakers (0). R: wakers: rings for everybody */
-    LINE_ALIGNED unsigned char reserved[LINE_BYTES];
+
+    /* The run record: which command is at work here. W: the supervisor, who holds its byte. R: the next one. */
+    LINE_ALIGNED shared_u64 run_command; /* hash of the command line and of what it reads and writes */
+    shared_u64 run_inputs;               /* hash of its inputs' sizes and times */
+    shared_u32 run_state;                /* enum shmq_run_state; stored last */
+    shared_u32 supervisor_pid;           /* for people */
 };
 
 /* seat.waiting */

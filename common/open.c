@@ -6,6 +6,7 @@
 #include "common/byte_lock.h"
 #include "common/lane.h"
 #include "common/seat.h"
+#include "common/supervision.h"
 #include "common/view.h"
 #include "common/waiting.h"
 
@@ -19,7 +20,7 @@ bool handle_is_stale(const struct shmq *handle)
 
 static int check_open_options(const struct shmq_options *o, enum shmq_role role)
 {
-    if (role < SHMQ_PRODUCER || role > SHMQ_OBSERVER || o->priority_plus1 > SHMQ_PRIORITIES ||
+    if (role < SHMQ_PRODUCER || role > SHMQ_SUPERVISOR || o->priority_plus1 > SHMQ_PRIORITIES ||
         o->prefetch > SHMQ_PREFETCH_MAX)
         return -EINVAL;
     return 0;
@@ -68,6 +69,8 @@ static int attach(struct shmq *handle, const struct shmq_options *options)
 {
     if (handle->role == SHMQ_OBSERVER)
         return 0;
+    if (handle->role == SHMQ_SUPERVISOR)
+        return supervision_attach(handle);
     if (barrier_register() != 0)
         atomic_fetch_or_explicit(&handle->header->flags, FLAG_FULL_FENCES, memory_order_seq_cst);
     return handle->role == SHMQ_PRODUCER ? lane_attach(handle, options) : seat_attach(handle);
@@ -147,6 +150,8 @@ static void detach(struct shmq *handle)
         byte_lock_release(handle->object.fd, handle_lane_byte(handle, handle->producer.view->ring.lane));
     else if (handle->role == SHMQ_CONSUMER)
         seat_detach(handle);
+    else if (handle->role == SHMQ_SUPERVISOR)
+        supervision_detach(handle);
     handle->magic = ~HANDLE_MAGIC;
     destroy(handle);
 }

@@ -37,7 +37,7 @@
  *  -ENOSPC      /dev/shm has no room
  *  -EUSERS      all lanes, or all seats, are taken
  *  -EEXIST      the queue exists with other sizes than asked for
- *  -EBUSY       in use by others, or messages are still in this handle's hands
+ *  -EBUSY       in use by others, supervised by another, or messages are still in this handle's hands
  *  -ENOTEMPTY   not removed: messages are in it
  *  -EALREADY    nothing to finish: the lane was never used, or is finished
  *  -EOVERFLOW   the lane's positions are used up (after 2^57 cells, at the default sizes)
@@ -80,6 +80,8 @@ enum shmq_role {
     SHMQ_PRODUCER = 1, /* owns a lane; may put */
     SHMQ_CONSUMER,     /* owns a seat; may get */
     SHMQ_OBSERVER,     /* owns nothing, changes nothing; reads statistics */
+    SHMQ_SUPERVISOR,   /* starts and ends the others' processes: one at a time; reads statistics, keeps the run
+                          record */
 };
 
 /* Options of shmq_create and shmq_open. Zero-initialise it; a zero field is a default. */
@@ -149,7 +151,8 @@ int shmq_create(const char *name, const struct shmq_options *options);
  *
  * Context: any thread; waits while another process is creating or removing it, 10 s at most.
  * Crash:   dying inside leaves at most a lane or seat that looks as if its owner had died.
- * Return:  0; -ENOENT without .create, -EUSERS when all lanes or seats are taken, and as shmq_create.
+ * Return:  0; -ENOENT without .create, -EUSERS when all lanes or seats are taken, -EBUSY when a supervisor is
+ * there already, and as shmq_create.
  */
 int shmq_open(struct shmq **handle, const char *name, enum shmq_role role, const struct shmq_options *options);
 
@@ -477,6 +480,44 @@ struct shmq_info {
  * Return:  0; -EINVAL, also for a .size that is none of a version up to this one; -ECHILD.
  */
 int shmq_info(struct shmq *handle, struct shmq_info *info);
+
+enum shmq_run_state {
+    SHMQ_RUN_NONE = 0, /* no supervisor has recorded anything, or its command is done and the queue is kept */
+    SHMQ_RUN_WORKING,  /* its command is at work, or was when it died or was stopped */
+    SHMQ_RUN_COMPLETE, /* all that it was to do is done; it is about to remove the queue */
+};
+
+/*
+ * The run record: which command a supervisor had at work on the queue, so that the same command, started again,
+ * knows what is its own. What the numbers stand for is the supervisor's affair. The caller sets .size.
+ */
+struct shmq_run {
+    size_t size; /* set by the caller: sizeof(struct shmq_run) */
+    uint64_t command;
+    uint64_t inputs;
+    uint32_t state;   /* enum shmq_run_state */
+    pid_t supervisor; /* of the present or last supervisor; for people; shmq_set_run ignores it */
+    bool supervised;  /* a supervisor is alive; shmq_set_run ignores it */
+};
+
+/*
+ * Reads the run record.
+ *
+ * @run  .size says how long it is; receives the rest
+ *
+ * Context: any role; one system call at the most.
+ * Return:  0; -EINVAL, also for a .size that is none of a version up to this one; -ECHILD; -EBADMSG.
+ */
+int shmq_get_run(struct shmq *handle, struct shmq_run *run);
+
+/*
+ * Writes the run record.
+ *
+ * Context: a supervisor's handle.
+ * Crash:   leaves the old record, none, or the new one.
+ * Return:  0; -EINVAL, also for another role or an unknown state; -ECHILD.
+ */
+int shmq_set_run(struct shmq *handle, const struct shmq_run *run);
 
 /*
  * What a queue looks like; read without any lock while it changes: each number is right for some moment. Counting

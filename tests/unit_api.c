@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/handle.h"
 #include "common/shmq.h"
 #include "tests/support/planted.h"
 
@@ -715,6 +716,52 @@ START_TEST(a_join_waits_until_all_is_acknowledged)
 }
 END_TEST
 
+/* ------------------------------------------------------------------ supervisor */
+
+START_TEST(there_is_one_supervisor_at_a_time_and_its_record_outlives_it)
+{
+    struct shmq *first = planted_open(name, SHMQ_SUPERVISOR, NULL);
+    struct shmq *second = NULL;
+    struct shmq_run run = {.size = sizeof(run), .command = 7, .inputs = 8, .state = SHMQ_RUN_WORKING};
+    ck_assert_int_eq(shmq_open(&second, name, SHMQ_SUPERVISOR, NULL), -EBUSY);
+    ck_assert_int_eq(shmq_set_run(first, &run), 0);
+    ck_assert_int_eq(shmq_close(first), 0);
+
+    second = planted_open(name, SHMQ_SUPERVISOR, NULL);
+    struct shmq *observer = planted_open(name, SHMQ_OBSERVER, NULL);
+    struct shmq_run seen = {.size = sizeof(seen)};
+    ck_assert_int_eq(shmq_get_run(observer, &seen), 0);
+    ck_assert_uint_eq(seen.command, 7);
+    ck_assert_uint_eq(seen.inputs, 8);
+    ck_assert_uint_eq(seen.state, SHMQ_RUN_WORKING);
+    ck_assert_int_eq(seen.supervisor, getpid());
+    ck_assert(seen.supervised);
+    ck_assert_int_eq(shmq_set_run(observer, &run), -EINVAL);
+    ck_assert_int_eq(shmq_close(second), 0);
+    ck_assert_int_eq(shmq_get_run(observer, &seen), 0);
+    ck_assert(!seen.supervised);
+    ck_assert_int_eq(shmq_close(observer), 0);
+}
+END_TEST
+
+START_TEST(a_run_record_that_makes_no_sense_is_refused)
+{
+    struct shmq *handle = planted_open(name, SHMQ_SUPERVISOR, NULL);
+    struct shmq_run run = {.size = sizeof(run), .state = SHMQ_RUN_COMPLETE + 1};
+    ck_assert_int_eq(shmq_set_run(handle, &run), -EINVAL);
+    run.size = 8;
+    run.state = 0;
+    ck_assert_int_eq(shmq_set_run(handle, &run), -EINVAL);
+    ck_assert_int_eq(shmq_get_run(handle, &run), -EINVAL);
+    run.size = sizeof(run);
+    atomic_store(&handle->header->run_state, 99);
+    ck_assert_int_eq(shmq_get_run(handle, &run), -EBADMSG);
+    ck_assert_int_eq(shmq_check(handle, NULL, NULL), -EBADMSG);
+    atomic_store(&handle->header->run_state, 0);
+    ck_assert_int_eq(shmq_close(handle), 0);
+}
+END_TEST
+
 /* ------------------------------------------------------------------ statistics */
 
 static struct shmq_stat stat_of_queue(void)
@@ -956,6 +1003,8 @@ static void add_several(Suite *suite)
     tcase_add_test(ends, a_stream_of_two_producers_waits_for_the_second);
     tcase_add_test(ends, a_follower_sees_no_end);
     tcase_add_test(ends, a_join_waits_until_all_is_acknowledged);
+    tcase_add_test(ends, there_is_one_supervisor_at_a_time_and_its_record_outlives_it);
+    tcase_add_test(ends, a_run_record_that_makes_no_sense_is_refused);
 
     TCase *stats = add_case(suite, "statistics");
     tcase_add_test(stats, the_queue_s_numbers_are_right);
