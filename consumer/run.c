@@ -171,12 +171,22 @@ static int consume(struct consumer *consumer)
         return END_IDLE;
     if (end < 0)
         return end;
+    options_tell_rounding(&options->common);
     consumer->sink->handle = consumer->handle;
     consumer->look_ns = LOOK_NS;
     consumer->idle_end_ns = options->idle_ns < 0 ? INT64_MAX : deadline_after(options->idle_ns);
     while (end == END_NOT_YET)
         end = step(consumer);
     return end == -ENODATA ? complete(consumer) : end;
+}
+
+/* Why the queue cannot be used, or used any more. */
+static const char *reason(const struct consumer *consumer, int error)
+{
+    const struct common_options *options = &consumer->options->common;
+    const char *difference = error == -EEXIST ? refusal_difference(options) : NULL;
+
+    return difference ? difference : refusal_text(options->queue, error);
 }
 
 static void say_why(const struct consumer *consumer, int error)
@@ -186,18 +196,19 @@ static void say_why(const struct consumer *consumer, int error)
 
     switch (error) {
     case -EOWNERDEAD:
-        say_error("queue %s: a producer died before it finished; %llu messages delivered (resume it for the "
-                  "rest, or 'monitor finish %s')",
-                  queue, delivered, queue);
+        say_error("queue '%s': a producer died before it finished; %llu messages delivered (resume it for the "
+                  "rest, or '%smonitor finish %s')",
+                  queue, delivered, say_prefix(), queue);
         break;
     case -ESHUTDOWN:
-        say_error("queue %s: was shut down; %llu messages delivered", queue, delivered);
+        say_error("queue '%s': was shut down; %llu messages delivered", queue, delivered);
         break;
     case -EUSERS:
-        say_error("queue %s: all seats are taken (stop a consumer, or create the queue with more --seats)", queue);
+        say_error("queue '%s': all seats are taken (stop a consumer, or create the queue with more --seats)",
+                  queue);
         break;
     default:
-        say_error("queue %s: %s", queue, refusal_text(queue, error));
+        say_error("queue '%s': %s", queue, reason(consumer, error));
         break;
     }
 }

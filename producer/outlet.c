@@ -56,6 +56,15 @@ static enum flow fail_queue(struct outlet *outlet, const char *what, int error)
                        refusal_text(outlet->name, error));
 }
 
+static enum flow fail_open(struct outlet *outlet, const struct common_options *options, int error)
+{
+    options_explain(options, error);
+    const char *difference = error == -EEXIST ? refusal_difference(options) : NULL;
+    if (difference != NULL)
+        return outlet_fail(outlet, EXIT_QUEUE, "queue '%s': %s", outlet->name, difference);
+    return fail_queue(outlet, "cannot be opened", error);
+}
+
 enum flow outlet_open(struct outlet *outlet, const struct options *options, uint64_t source_id)
 {
     struct shmq_options how = options->common.shmq;
@@ -63,9 +72,9 @@ enum flow outlet_open(struct outlet *outlet, const struct options *options, uint
     how.source_id = source_id;
     how.stop = &stop_requested;
     int error = shmq_open(&outlet->queue, outlet->name, SHMQ_PRODUCER, &how);
-    options_explain(&options->common, error);
     if (error != 0)
-        return fail_queue(outlet, "cannot be opened", error);
+        return fail_open(outlet, &options->common, error);
+    options_tell_rounding(&options->common);
     struct shmq_info info = {.size = sizeof(info)};
     error = shmq_info(outlet->queue, &info);
     if (error != 0)

@@ -573,12 +573,20 @@ check_match 'removed while it waits: is said' '^consumer: .*removed' "$scratch/r
 next_queue
 head -c 100000 "$scratch/random" >"/dev/shm/shmq.$queue"
 check_status 'an object that is no queue: exit 5' 5 take
-check_match 'an object that is no queue: is said' "^consumer: queue $queue: ." "$scratch/err"
+check_match 'an object that is no queue: is said' "^consumer: queue '$queue': ." "$scratch/err"
 fill_queue "$scratch/three" --capacity 64K --seats 1
-for option in '--capacity 128K' '--seats 2' '--lanes 3' '--max-message 1K'; do
-    # shellcheck disable=SC2086 # it is two words
-    check_status "another ${option% *}: exit 5" 5 take $option
-done
+check_difference() { # OPTION WANTED PRESENT
+    check_status "another $1: exit 5" 5 take "$1" "$2"
+    check_match "another $1: both are said" \
+        "^consumer: queue '$queue': exists with ${1#--} $3, not $2 \\(drop $1, or remove the queue" "$scratch/err"
+}
+check_difference --capacity 128K 64K
+check_difference --seats 2 1
+check_difference --lanes 3 '[0-9]+'
+check_difference --max-message 1K 16K
+check_status 'the same capacity, before it is rounded up' 0 take -v --capacity 40K --count 1
+check_match 'the same capacity, before it is rounded up: that is said' '^consumer: --capacity 40K: rounded up to 64K' "$scratch/err"
+fill_queue "$scratch/three" --capacity 64K --seats 1
 start --work 60s
 wait_until 10 is_holding 1
 check_status 'all seats taken: exit 1' 1 take

@@ -540,7 +540,7 @@ check_cause() { # NAME REGEX: $queue is such an object
     check_match "$1: a producer names the cause, alone" "^producer: queue '$queue': cannot be opened: [^,]*$2" "$scratch/err"
     "$consumer" -q -Q "$queue" 2>"$scratch/err"
     check_equal "$1: a consumer: exit 1" 1 $?
-    check_match "$1: a consumer names the cause, alone" "^consumer: queue $queue: [^,]*$2" "$scratch/err"
+    check_match "$1: a consumer names the cause, alone" "^consumer: queue '$queue': [^,]*$2" "$scratch/err"
     check_status "$1: remove: exit 1" 1 look remove "$queue"
     check_match "$1: remove names the cause, alone" "^monitor: queue '$queue': not removed: [^,]*$2" "$scratch/err"
 }

@@ -727,11 +727,28 @@ check_equal 'tick' 20000000 "$(queue_field "$queue" tick_ns)"
 check_equal 'mode and group' '640 54321' "$(stat -c '%a %g' "/dev/shm/shmq.$queue")"
 check_status 'the same options again' 0 put --capacity 128K --max-message 1000 --lanes 3 --seats 5 --mode 0640 -- b
 check_status 'none of them' 0 put -- c
-for option in '--capacity 256K' '--max-message 1001' '--lanes 4' '--seats 6' '--mode 0600' '--group 0' '--tick 50ms'; do
-    # shellcheck disable=SC2086 # it is two words
-    check_status "another ${option% *}: exit 5" 5 put $option -- d
-done
-check_match 'says that sizes are different' "^producer: queue '$queue': .*exists" "$scratch/err"
+check_difference() { # OPTION WANTED PRESENT [WORDS]
+    check_status "another $1: exit 5" 5 put "$1" "$2" -- d
+    check_match "another $1: both are said" \
+        "^producer: queue '$queue': exists with ${1#--} $3, not ${4:-$2} \\(drop $1, or remove the queue and start anew" "$scratch/err"
+}
+check_difference --capacity 256K 128K
+check_difference --capacity 300000 128K 512K
+check_difference --max-message 1001 1000
+check_difference --lanes 4 3
+check_difference --seats 6 5
+check_difference --mode 0600 0640
+check_difference --group 0 54321 "$(getent group 0 | cut -d : -f 1)"
+check_difference --tick 50ms 20ms
+check_difference --tick 1.5ms 20ms
+check_status 'several differences: exit 5' 5 put --capacity 4K --lanes 1 --seats 5 --tick 1s -- d
+check_match 'several differences: all are said, and no other' \
+    ": exists with capacity 128K, not 4K; lanes 3, not 1; tick 20ms, not 1s \\(drop --capacity and --lanes and --tick," \
+    "$scratch/err"
+check_status 'another capacity, rounded up' 0 put -v --capacity 100K -- d
+check_match 'another capacity, rounded up: is said' '^producer: --capacity 100K: rounded up to 128K' "$scratch/err"
+check_status 'another capacity, without -v' 0 put --capacity 100K -- d
+check_equal 'another capacity, without -v: is not said' 0 "$(grep -c rounded "$scratch/err")"
 check_status '--block larger than the messages of a queue: exit 1' 1 put --block 1001 </dev/null
 check_match 'says so' '^producer: --block: .*1000 bytes' "$scratch/err"
 next_queue

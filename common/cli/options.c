@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/cli/parse.h"
 #include "common/cli/say.h"
+#include "common/cli/units.h"
 
 #define NS_PER_MS INT64_C(1000000)
 
@@ -217,12 +219,30 @@ void options_take_common(struct common_options *options, int code, const char *a
     }
 }
 
-/* A message has to fit into a lane; capacities are rounded up to a power of two. */
-static void check_sizes(const struct shmq_options *options, uint64_t capacity)
+uint64_t options_round_capacity(uint64_t capacity)
 {
-    uint64_t rounded = 4096;
+    if (capacity == 0)
+        return 0;
+    uint64_t rounded = (uint64_t)sysconf(_SC_PAGESIZE);
     while (rounded < capacity && rounded < UINT64_C(1) << 62)
         rounded *= 2;
+    return rounded;
+}
+
+void options_tell_rounding(const struct common_options *options)
+{
+    char given[UNITS_SIZE];
+    char used[UNITS_SIZE];
+    const uint64_t capacity = options->shmq.capacity_bytes;
+    if (capacity != 0 && options_round_capacity(capacity) != capacity)
+        say_detail("--capacity %s: rounded up to %s (a lane's is a power of two, and whole pages)",
+                   units_size(given, capacity), units_size(used, options_round_capacity(capacity)));
+}
+
+/* A message has to fit into a lane. */
+static void check_sizes(const struct shmq_options *options, uint64_t capacity)
+{
+    const uint64_t rounded = options_round_capacity(capacity);
     if (options->max_message_bytes > rounded)
         options_usage("--max-message: larger than the capacity of %" PRIu64 " bytes (give a larger --capacity)",
                       rounded);

@@ -72,6 +72,12 @@ void options_take_common(struct common_options *options, int code, const char *a
 /* Checks what can be checked once all are read (the queue's name); ends with EXIT_USAGE if it is bad. */
 void options_finish(struct common_options *options);
 
+/* What the library makes of a --capacity; 0 stays 0. */
+uint64_t options_round_capacity(uint64_t bytes);
+
+/* Says, with -v, that --capacity was rounded up; for those who use the queue, once they do. */
+void options_tell_rounding(const struct common_options *options);
+
 /* Ends with EXIT_USAGE if the library's @error comes from options that only make no sense for a new queue. */
 void options_explain(const struct common_options *options, int error);
 

@@ -46,6 +46,18 @@ char *units_memory(char *text, uint64_t bytes)
     return text;
 }
 
+char *units_size(char *text, uint64_t bytes)
+{
+    static const char letters[] = {'\0', 'K', 'M', 'G'};
+    size_t power = 0;
+    while (power < sizeof(letters) - 1 && bytes > 0 && bytes % 1024 == 0) {
+        bytes /= 1024;
+        power++;
+    }
+    snprintf(text, UNITS_SIZE, power == 0 ? "%" PRIu64 : "%" PRIu64 "%c", bytes, letters[power]);
+    return text;
+}
+
 char *units_count(char *text, double count)
 {
     size_t power = scale(&count, 1000);
@@ -53,6 +65,17 @@ char *units_count(char *text, double count)
         snprintf(text, UNITS_SIZE, "%.0f", count);
     else
         snprintf(text, UNITS_SIZE, "%.*f %c", decimals(count), count, prefixes[power]);
+    return text;
+}
+
+char *units_time(char *text, int64_t ns)
+{
+    if (ns % INT64_C(1000000000) == 0)
+        snprintf(text, UNITS_SIZE, "%" PRId64 "s", ns / INT64_C(1000000000));
+    else if (ns % INT64_C(1000000) == 0)
+        snprintf(text, UNITS_SIZE, "%" PRId64 "ms", ns / INT64_C(1000000));
+    else
+        snprintf(text, UNITS_SIZE, "%.10gms", (double)ns / 1e6);
     return text;
 }
 
