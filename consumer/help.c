@@ -49,7 +49,7 @@ const char consumer_help[] =
     "\n"
     "Exit status: 0 done, also after a first SIGINT or SIGTERM; 1 failed; 2 usage; 3 the queue was shut\n"
     "down or a producer died before it had finished\n"
-    "(its producer's --resume, or 'monitor finish NAME', completes its stream);\n"
+    "(its producer's --resume, or '{prefix}monitor finish NAME', completes its stream);\n"
     "5 queue damaged, removed, or of another version or size; 128+N ended by a second signal N. SIGUSR1 prints "
     "the statistics.\n"
     "\n";

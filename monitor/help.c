@@ -13,7 +13,7 @@ const char monitor_help[] =
     "  finish NAME           finish the streams of producers that died before they had,\n"
     "                        so that consumers can end with 0. What they put is still\n"
     "                        delivered. Living producers are not touched. A later\n"
-    "                        'producer --resume' of the same source still goes on\n"
+    "                        '{prefix}producer --resume' of the same source still goes on\n"
     "                        where the dead one was\n"
     "  shutdown NAME         no more messages are taken in; what is in it is still delivered\n"
     "  remove NAME           delete it, if it is empty and nobody uses it\n"

@@ -51,7 +51,7 @@ static void take_lane(struct options *options, const char *argument)
 {
     uint64_t lane = 0;
     if (parse_count(argument, 0, SHMQ_LANES_MAX - 1, &lane) != 0)
-        options_bad("lane", argument, "not the number of a lane (0 to 1023, see 'monitor show')");
+        options_bad("lane", argument, "not the number of a lane (0 to 1023, as the verb show lists them)");
     options->lane = (uint32_t)lane;
     options->lane_given = true;
 }

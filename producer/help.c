@@ -41,7 +41,7 @@ const char producer_help[] =
     "\n"
     "The consumers of a stream that was left unfinished end with 3 after their\n"
     "--grace. The same command completes it if it has --resume and had it before;\n"
-    "else 'monitor finish NAME' does.\n"
+    "else '{prefix}monitor finish NAME' does.\n"
     "\n"
     "Exit status: 0 done, also after a first SIGINT or SIGTERM; 1 failed; 2 usage; 3 the queue was shut down;\n"
     "4 the queue was full; 5 queue damaged, removed, or of another version or size; 128+N ended by a second\n"

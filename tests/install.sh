@@ -85,6 +85,10 @@ check_equal 'run.sh through a link: each line has its name' 3 \
     "$(grep -c -e '^queue-run: ' -e "^Try '$scratch/queue-run --help'" "$scratch/err")"
 check_status 'run.sh through a link: help' 0 "$scratch/queue-run" --help
 check_match 'run.sh through a link: its usage' "^Usage: $scratch/queue-run " "$scratch/out"
+check_equal 'the help of an installed program: the others have their names' '' \
+    "$(for name in producer consumer monitor; do "$bin/shmq-$name" --help; done | grep -E "'(producer|consumer|monitor) ")"
+check_equal 'no message names another program without the prefix' '' \
+    "$(cd "$top" && grep -nE "[\" (]'(producer|consumer|monitor) " producer/*.c consumer/*.c monitor/*.c common/cli/*.c)"
 
 # A name is whatever the caller says.
 check_called() { # NAME EXPECTED

@@ -82,17 +82,32 @@ _Noreturn static void exit_printed(bool printed)
     exit(EXIT_FAILED);
 }
 
-/* Prints @help with the name that the program was called by. */
-static bool print_named(const char *help)
+/* What stands for the name, or the prefix, at the start of @text, and how long that is; NULL: neither does. */
+static const char *find_placeholder(const char *text, size_t *length)
 {
     static const char self[] = "{self}";
-    const char *at;
-    for (; (at = strstr(help, self)) != NULL; help = at + strlen(self)) {
-        if (fwrite(help, 1, (size_t)(at - help), stdout) != (size_t)(at - help) ||
-            fputs(say_program(), stdout) == EOF)
+    static const char prefix[] = "{prefix}";
+    const bool is_self = strncmp(text, self, strlen(self)) == 0;
+    if (!is_self && strncmp(text, prefix, strlen(prefix)) != 0)
+        return NULL;
+    *length = strlen(is_self ? self : prefix);
+    return is_self ? say_program() : say_prefix();
+}
+
+/* Prints @help with the names of programs as they are called here. */
+static bool print_named(const char *help)
+{
+    for (size_t length; *help != '\0'; help += length) {
+        const char *name = find_placeholder(help, &length);
+        if (name == NULL) {
+            length = 1 + strcspn(help + 1, "{");
+            if (fwrite(help, 1, length, stdout) != length)
+                return false;
+        } else if (fputs(name, stdout) == EOF) {
             return false;
+        }
     }
-    return fputs(help, stdout) != EOF;
+    return true;
 }
 
 void options_print_help(const char *help, bool creates)

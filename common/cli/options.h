@@ -55,7 +55,8 @@ enum option_code {
 
 /*
  * Prints @help and that of these options, the creating ones if @creates, to stdout; exits 0, or 1 if it cannot.
- * {self} in @help is the name that this program was called by.
+ * {self} in @help is the name that this program was called by, {prefix} what stands before the names of the
+ * others.
  */
 _Noreturn void options_print_help(const char *help, bool creates);
 
