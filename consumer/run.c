@@ -5,20 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/cli/refusal.h"
 #include "common/cli/say.h"
 #include "consumer/attach.h"
 #include "consumer/deadline.h"
+#include "consumer/end.h"
 #include "consumer/sink.h"
 #include "consumer/work.h"
-
-/* Why the loop ended; else it is a negative errno of the library, where -EINTR says that it was asked for. */
-enum end {
-    END_NOT_YET = 0,
-    END_COUNT,  /* --count is reached */
-    END_IDLE,   /* --idle is over */
-    END_FAILED, /* the sink failed, and has said why */
-};
 
 struct consumer {
     const struct consumer_options *options;
@@ -180,55 +172,6 @@ static int consume(struct consumer *consumer)
     return end == -ENODATA ? complete(consumer) : end;
 }
 
-/* Why the queue cannot be used, or used any more. */
-static const char *reason(const struct consumer *consumer, int error)
-{
-    const struct common_options *options = &consumer->options->common;
-    const char *difference = error == -EEXIST ? refusal_difference(options) : NULL;
-
-    return difference ? difference : refusal_text(options->queue, error);
-}
-
-static void say_why(const struct consumer *consumer, int error)
-{
-    const char *queue = consumer->options->common.queue;
-    unsigned long long delivered = consumer->tally.progress.messages;
-
-    switch (error) {
-    case -EOWNERDEAD:
-        say_error("queue '%s': a producer died before it finished; %llu messages delivered (resume it for the "
-                  "rest, or '%smonitor finish %s')",
-                  queue, delivered, say_prefix(), queue);
-        break;
-    case -ESHUTDOWN:
-        say_error("queue '%s': was shut down; %llu messages delivered", queue, delivered);
-        break;
-    case -EUSERS:
-        say_error("queue '%s': all seats are taken (stop a consumer, or create the queue with more --seats)",
-                  queue);
-        break;
-    default:
-        say_error("queue '%s': %s", queue, reason(consumer, error));
-        break;
-    }
-}
-
-static enum exit_status finish(struct consumer *consumer, int end)
-{
-    const char *why = NULL;
-
-    if (end == -EINTR)
-        why = "stopped by a signal";
-    else if (end == END_IDLE)
-        why = "idle";
-    else if (end < 0 && end != -ENODATA)
-        say_why(consumer, end);
-    tally_total(&consumer->tally, why);
-    if (end == END_FAILED || end == -EUSERS)
-        return EXIT_FAILED;
-    return end >= 0 || end == -EINTR || end == -ENODATA ? EXIT_DONE : exit_status_of(end);
-}
-
 enum exit_status run(const struct consumer_options *options)
 {
     struct consumer consumer = {.options = options};
@@ -252,7 +195,7 @@ enum exit_status run(const struct consumer_options *options)
     (void)shmq_close(consumer.handle); /* what was acknowledged is no loss when the queue has gone */
     if (consumer.sink->operations->close(consumer.sink) != SINK_OK)
         end = END_FAILED;
-    status = finish(&consumer, end);
+    status = end_report(options, &consumer.tally, end);
 free_messages:
     free(consumer.messages);
     return status;

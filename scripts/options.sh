@@ -81,7 +81,8 @@ that starts run.sh with & has to send TERM: there, INT is ignored. If run.sh its
 and the queue stays: the same command takes over.
 
 Exit status: 0 every message that was read arrived; 1 failed, or messages are left in the queue; 2 usage; else that of
-the first child that failed for good: 3 shut down or a producer died, 4 timed out or full, 5 queue damaged or removed or
+the first child that failed for good: 3 shut down or a producer died, 4 timed out or full, or --idle passed and nothing
+at all had come, 5 queue damaged or removed or
 of other sizes, 128+N killed by signal N; 128+N also if a second signal N cut run.sh short. SIGUSR1 has all children
 print their statistics.
 END

@@ -83,10 +83,10 @@ set_defaults() {
     [[ $sink != stdout || ! ${given[echo]+set} ]] || usage_error "--echo and --output -: both would write to stdout"
 }
 
-# How it went: sets messages_left, and says how many went through.
+# How it went: sets messages_left and consumed, and says how many went through.
 summarize() {
     local put seconds
-    messages_left=0
+    messages_left=0 consumed=1
     read_clock
     seconds=$((now_ms - started_all_ms))
     printf -v seconds '%d.%02d' $((seconds / 1000)) $((seconds % 1000 / 10))
@@ -96,7 +96,8 @@ summarize() {
     fi
     messages_left=${stat[messages]}
     put=$((stat[put_messages] - put_before))
-    say "produced $put messages, consumed $((put + left_before - messages_left)), in $seconds s, $restarts restarts"
+    consumed=$((put + left_before - messages_left))
+    say "produced $put messages, consumed $consumed, in $seconds s, $restarts restarts"
 }
 
 finish() {
@@ -111,6 +112,8 @@ finish() {
         die "$failure_status" "failed: $failure_reason"
     elif ((messages_left > 0)); then
         die 1 "failed: stopped before all had arrived: $messages_left messages are left in queue $queue"
+    elif ((idle_in_vain && consumed == 0)); then
+        die 4 "failed: nothing came within --idle"
     fi
     exit 0
 }

@@ -15,6 +15,7 @@ consumers_wait=1    # for the queue
 stopping=           # "", "orderly", "insisting" or "killing"
 stop_ms=0           # when it began
 stop_deadline_ms=0  # when the next, harsher step is due
+idle_in_vain=0      # a consumer waited for its --idle, and nothing had come
 consumers_told=     # to end, as there is nothing left for them
 stop_signal=0       # number of the signal that cut it short
 failure_status=0 failure_reason=
@@ -103,6 +104,16 @@ producer_done() { # NAME PID STATUS
     [[ ! $stopping ]] || left_unread "$1"
 }
 
+# Whether a consumer failed only because others took the messages that it waited for: by its --idle, or, the stream being
+# complete, by its --count.
+only_came_short() { # STATUS
+    case $1 in
+    4) idle_in_vain=1 ;;
+    3) ! producers_left && read_stat && ((stat[messages] + stat[unfinished] + stat[shut_down] == 0)) ;;
+    *) return 1 ;;
+    esac
+}
+
 consumer_done() { # NAME PID
     [[ -z $stopping ]] || return
     work_left || return
@@ -130,6 +141,8 @@ child_ended() { # PID STATUS
     elif [[ $2 == 3 && $name == consumer.* && $stopping ]]; then
         # It has delivered everything, and learnt that a stream is not finished.
         detail "$name (pid $1) ended with status $2"
+    elif [[ $name == consumer.* ]] && only_came_short "$2"; then
+        consumer_done "$name" "$1"
     else
         child_failed "$name" "$1" "$2"
     fi

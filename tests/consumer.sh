@@ -418,7 +418,32 @@ check_equal '--count with a prefetch that does not divide it' "$(seq 4 13)" "$(r
 check_equal '--count 1' 14 "$(rest --count 1 --prefetch 4096)"
 check_equal '--count with --exec' "$(seq 15 17)" "$(rest --count 3 --prefetch 2 --exec 'cat; echo')"
 check_equal '--count 0 is no limit' "$(seq 18 1000)" "$(rest --count 0)"
-check_status '--count of more than ever comes' 0 take --count 5
+check_status '--count 0 of an ended stream' 0 take --count 0
+next_queue
+put -- a b c
+check_short() { # NAME STATUS REGEX OPTION...: of three messages; nothing is lost, and the message names both numbers
+    local name=$1 status=$2 regex=$3
+    shift 3
+    check_status "$name: exit $status" "$status" take "$@"
+    check_match "$name: says how many of how many" "^consumer: queue '$queue': $regex" "$scratch/err"
+}
+check_short '--count of more than ever comes' 3 'all producers have finished; 3 of 5 messages delivered' --count 5
+check_equal '--count of more than ever comes: what came is delivered' $'a\nb\nc' "$(cat "$scratch/out")"
+check_short '--count of an ended stream' 3 'all producers have finished; 0 of 1 messages' --count 1
+check_equal '--count of more than ever comes: -q hides no error' 1 "$(rest --count 5 >"$scratch/out"; take -q --count 5 2>&1 | wc -l)"
+put -- a b c
+check_short '--idle before --count' 4 'nothing came for 100 ms; 3 of 5 messages delivered' --follow --count 5 --idle 100ms
+check_equal '--idle before --count: what came is delivered' $'a\nb\nc' "$(cat "$scratch/out")"
+put -- a b c
+check_status '--count that came, with --idle: exit 0' 0 take --follow --count 3 --idle 10s
+put -- a b
+check_status '--count with an --exec that gives up: exit 1' 1 take --count 2 --retries 0 --exec 'exit 1'
+rest --discard
+put -- a b c
+start --follow --count 5 >"$scratch/out"
+wait_until 10 is_waiting
+kill -TERM "$pid"
+end_status '--count, cut short by a signal: exit 0' 0
 next_queue
 put -- a b c d e
 started=$EPOCHREALTIME
@@ -505,7 +530,17 @@ writer=$!
 check_status '--idle does not mind producers that live' 0 take --idle 500ms
 check_equal '--idle: what they have put is taken' a "$(cat "$scratch/out")"
 next_queue
-check_status '--idle while there is no queue' 0 take --idle 100ms
+check_status '--idle while there is no queue: exit 4' 4 take --idle 100ms
+check_match '--idle while there is no queue: is said' "^consumer: queue '$queue': nothing came for 100 ms" "$scratch/err"
+put --
+check_status '--idle, and nothing came: exit 4' 4 take --follow --idle 100ms
+check_match '--idle, and nothing came: is said' "^consumer: queue '$queue': nothing came for 100 ms" "$scratch/err"
+start --follow --idle 60s
+wait_until 10 is_waiting
+kill -TERM "$pid"
+end_status '--idle, and a signal before anything came: exit 0' 0
+put --
+check_status 'a stream of nothing: exit 0' 0 take
 kill_now "$writer"
 
 next_queue
@@ -557,7 +592,7 @@ next_queue
 writer=$!
 wait_until 10 holds 1
 "$monitor" shutdown -q "$queue"
-check_status 'shut down before: exit 3' 3 take
+check_short 'shut down before' 3 'was shut down; 1 of 5 messages' --count 5
 check_equal 'shut down before: what was there is delivered' a "$(cat "$scratch/out")"
 kill_now "$writer"
 fill_queue "$scratch/three"

@@ -163,6 +163,16 @@ check_status 'creating options' 0 try --lanes 2 --seats 3 --capacity 64K --max-m
     --priority 3 --discard --keep -- a
 check_equal 'creating options: reach the queue' '2 3 65536 1024 0640 20000000' "$(for field in lanes seats capacity_bytes \
     max_message_bytes mode tick_ns; do queue_field "$queue" "$field"; done | tr '\n' ' ' | sed 's/ $//')"
+# --idle and --count are each consumer's own: that one has come short is no failure of the whole.
+new_queue
+check_status '--idle: a consumer that got nothing beside one that got all: exit 0' 0 try -c 2 --prefetch 1 --idle 300ms --random \
+    --count 1 --follow --discard
+check_status '--idle, and nothing came at all: exit 4' 4 try --idle 100ms --follow --discard --
+check_match '--idle, and nothing came at all: is said' 'failed: nothing came within --idle' "$scratch/err"
+new_queue
+check_status '--count of each consumer, of which one gets fewer: exit 0' 0 try --consumer-args '--count 400' --discard \
+    --input <(seq 1000)
+check_match '--count of each consumer: all arrived' 'produced 1000 messages, consumed 1000' "$scratch/err"
 new_queue
 check_status 'what the producer says of a full queue: exit 4' 4 try --on-full fail --capacity 4K --work 60s --grace 50ms \
     --discard --input "$scratch/numbers"

@@ -19,8 +19,8 @@ enum exit_status {
     EXIT_DONE = 0,
     EXIT_FAILED = 1,
     EXIT_USAGE = 2,
-    EXIT_ENDED = 3,   /* queue shut down, or its producers died, before this program was done */
-    EXIT_TIMEOUT = 4, /* timed out or full */
+    EXIT_ENDED = 3,   /* queue shut down, its producers died, or its stream ended, before this program was done */
+    EXIT_TIMEOUT = 4, /* timed out or full; a consumer: --idle passed before it was done or had anything */
     EXIT_QUEUE = 5,   /* queue damaged, removed, of another version or with other sizes */
 };
 

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+#include "consumer/end.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "common/cli/refusal.h"
+#include "common/cli/say.h"
+#include "common/cli/units.h"
+
+enum { AMOUNT_BYTES = 80 };
+
+/* "3 messages", "3 of 5 messages" where --count wants as many. */
+static char *amount(char *text, const struct consumer_options *options, const struct tally *tally)
+{
+    unsigned long long delivered = tally->progress.messages;
+
+    if (options->count > 0)
+        snprintf(text, AMOUNT_BYTES, "%llu of %llu messages", delivered, (unsigned long long)options->count);
+    else
+        snprintf(text, AMOUNT_BYTES, "%llu message%s", delivered, delivered == 1 ? "" : "s");
+    return text;
+}
+
+static bool is_short(const struct consumer_options *options, const struct tally *tally)
+{
+    return tally->progress.messages < options->count;
+}
+
+static void say_idle(const struct consumer_options *options, const struct tally *tally)
+{
+    char text[AMOUNT_BYTES];
+    char duration[UNITS_SIZE];
+
+    units_duration(duration, options->idle_ns);
+    if (options->count > 0)
+        say_error("queue '%s': nothing came for %s; %s delivered (see --idle and --count)", options->common.queue,
+                  duration, amount(text, options, tally));
+    else
+        say_error("queue '%s': nothing came for %s (see --idle)", options->common.queue, duration);
+}
+
+/* Why the queue cannot be used, or used any more. */
+static const char *reason(const struct common_options *options, int error)
+{
+    const char *difference = error == -EEXIST ? refusal_difference(options) : NULL;
+
+    return difference ? difference : refusal_text(options->queue, error);
+}
+
+static void say_error_of_queue(const struct consumer_options *options, const struct tally *tally, int error)
+{
+    const char *queue = options->common.queue;
+    char text[AMOUNT_BYTES];
+
+    amount(text, options, tally);
+    switch (error) {
+    case -ENODATA:
+        say_error("queue '%s': all producers have finished; %s delivered (see --count)", queue, text);
+        break;
+    case -EOWNERDEAD:
+        say_error("queue '%s': a producer died before it finished; %s delivered (resume it for the rest, or "
+                  "'%smonitor finish %s')",
+                  queue, text, say_prefix(), queue);
+        break;
+    case -ESHUTDOWN:
+        say_error("queue '%s': was shut down; %s delivered", queue, text);
+        break;
+    case -EUSERS:
+        say_error("queue '%s': all seats are taken (stop a consumer, or create the queue with more --seats)",
+                  queue);
+        break;
+    default:
+        say_error("queue '%s': %s", queue, reason(&options->common, error));
+        break;
+    }
+}
+
+/* The exit status; says why, where that is not 0. */
+static enum exit_status judge(const struct consumer_options *options, const struct tally *tally, int end)
+{
+    switch (end) {
+    case END_COUNT:
+    case -EINTR:
+        return EXIT_DONE;
+    case END_FAILED:
+        return EXIT_FAILED;
+    case END_IDLE:
+        if (tally->progress.messages > 0 && !is_short(options, tally))
+            return EXIT_DONE;
+        say_idle(options, tally);
+        return EXIT_TIMEOUT;
+    case -ENODATA:
+        if (!is_short(options, tally))
+            return EXIT_DONE;
+        say_error_of_queue(options, tally, end);
+        return EXIT_ENDED;
+    default:
+        say_error_of_queue(options, tally, end);
+        return end == -EUSERS ? EXIT_FAILED : exit_status_of(end);
+    }
+}
+
+enum exit_status end_report(const struct consumer_options *options, struct tally *tally, int end)
+{
+    const char *why = end == -EINTR ? "stopped by a signal" : end == END_IDLE ? "idle" : NULL;
+    enum exit_status status = judge(options, tally, end);
+
+    tally_total(tally, why);
+    return status;
+}
