@@ -7,6 +7,7 @@
 #include "common/intent.h"
 #include "common/lane.h"
 #include "common/seat.h"
+#include "common/source.h"
 #include "common/view.h"
 #include "common/walk.h"
 
@@ -94,6 +95,8 @@ static int check_lane(struct shmq *handle, uint32_t lane, struct findings *findi
         find(findings, "lane %u: in use, but its state is %u", lane, (unsigned)state);
     if (atomic_load_explicit(&control->priority, memory_order_relaxed) >= SHMQ_PRIORITIES)
         find(findings, "lane %u: priority is none", lane);
+    if (source_note_length(load(&control->note)) > SHMQ_NOTE_MAX)
+        find(findings, "lane %u: the note of its source is too long", lane);
     check_checkpoints(handle, lane, control, findings);
     return 0;
 }

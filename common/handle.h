@@ -61,6 +61,22 @@ struct batch {
     uint64_t bytes;               /* handed out, payload */
 };
 
+/* What the parts of a source have agreed on: one round of it. */
+struct source_whole {
+    uint64_t group; /* 0: it is no part of anything */
+    uint64_t round; /* from 1 */
+    uint64_t size;
+    uint64_t check;
+};
+
+/* The lane as it was found, for an owner that leaves it so. */
+struct lane_found {
+    uint64_t life;
+    uint64_t next;
+    uint32_t priority;
+    bool same_source;
+};
+
 struct producer_side {
     struct ring_producer ring;
     struct lane_view *view;
@@ -72,6 +88,8 @@ struct producer_side {
     uint64_t needed_cells; /* of the message that waits for room */
     bool finished;         /* then, the ring's limit is 0, too */
     bool resumable;
+    struct source_whole whole;
+    struct lane_found found;
 };
 
 struct consumer_side {
@@ -118,6 +136,16 @@ struct shmq {
     struct producer_side producer;
     struct consumer_side consumer;
 };
+
+static inline enum lane_state lane_life_state(uint64_t life)
+{
+    return (enum lane_state)(life & 0xff);
+}
+
+static inline uint64_t lane_life_finishes(uint64_t life)
+{
+    return life >> 8;
+}
 
 static inline const struct geometry *handle_geometry(const struct shmq *handle)
 {

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/lane.h"
 
-#include <unistd.h>
-
 #include "common/byte_lock.h"
 #include "common/clock.h"
 #include "common/people.h"
+#include "common/source.h"
 #include "common/view.h"
 #include "common/waiting.h"
 
@@ -15,18 +14,18 @@
 enum { SUITS_BEST, SUITS_OTHERS_WORK = 5, SUITS_WORST = SUITS_OTHERS_WORK, SUITS_NOT };
 
 /* What a newcomer without a source of its own prefers: lanes that somebody left unfinished, so that they get
- * finished. */
-static int suits_anybody(enum lane_state state, uint64_t source_id)
+ * finished. @known: something is kept in it of a source. */
+static int suits_anybody(enum lane_state state, uint64_t source_id, bool known)
 {
     if (state == LANE_UNUSED)
         return 1;
     if (state == LANE_ACTIVE)
         return source_id == 0 ? 0 : SUITS_NOT; /* waits for its own source to come back */
-    return source_id == 0 ? 1 : 2;
+    return known ? 2 : 1;
 }
 
 /* With a source, its checkpoint in the lane must live: own lane, then lanes in which nobody else's is lost. */
-static int suits_source(enum lane_state state, uint64_t source_id, uint64_t wanted_id)
+static int suits_source(enum lane_state state, uint64_t source_id, bool known, uint64_t wanted_id)
 {
     if (state != LANE_UNUSED && source_id == wanted_id)
         return SUITS_BEST;
@@ -34,7 +33,7 @@ static int suits_source(enum lane_state state, uint64_t source_id, uint64_t want
         return 1;
     if (state == LANE_ACTIVE)
         return source_id == 0 ? 4 : SUITS_NOT;
-    return source_id == 0 ? 2 : 3;
+    return known ? 3 : 2;
 }
 
 /* What a newcomer looks for. */
@@ -43,22 +42,18 @@ struct wish {
     uint32_t priority;
 };
 
-/* Reads the lane without mapping it: there may be a thousand of them. */
 static int suits(const struct shmq *handle, uint32_t lane, const struct wish *wish)
 {
     if (!handle_lane_used(handle, lane))
         return 1;
-    union {
-        struct lane_control control;
-        unsigned char bytes[sizeof(struct lane_control)];
-    } copy;
-    const off_t offset = (off_t)handle_lane_byte(handle, lane);
-    if (pread(handle->object.fd, copy.bytes, sizeof(copy.bytes), offset) != (ssize_t)sizeof(copy.bytes))
+    union source_peek copy;
+    if (!source_peek(handle, lane, &copy))
         return SUITS_NOT;
     const enum lane_state state = lane_life_state(copy.control.life);
     const uint64_t source_id = copy.control.source_id;
-    const int rank =
-        wish->source_id == 0 ? suits_anybody(state, source_id) : suits_source(state, source_id, wish->source_id);
+    const bool known = source_id != 0 || copy.control.source_group != 0;
+    const int rank = wish->source_id == 0 ? suits_anybody(state, source_id, known)
+                                          : suits_source(state, source_id, known, wish->source_id);
     /* Messages of another priority that are still in the lane would change theirs, and be in the way of ours. */
     const bool mixes = copy.control.head != copy.control.tail && copy.control.priority != wish->priority;
     const bool own = wish->source_id != 0 && rank == SUITS_BEST;
@@ -107,19 +102,21 @@ static int prepare_lane(struct shmq *handle, uint32_t lane, struct lane_view **v
     return error;
 }
 
-/* Ordering: an identity is in place only while its base is right. Crash: without one, nothing can be resumed. */
-static void take_up_source(struct lane_control *control, uint64_t source_id, uint64_t stream_offset)
-{
-    if (source_id != 0 && atomic_load_explicit(&control->source_id, memory_order_relaxed) == source_id)
-        return;
-    atomic_store_explicit(&control->source_id, 0, memory_order_release);
-    atomic_store_explicit(&control->source_base, stream_offset, memory_order_release);
-    atomic_store_explicit(&control->source_id, source_id, memory_order_release);
-}
-
 static uint32_t wanted_priority(const struct shmq_options *options)
 {
     return options->priority_plus1 != 0 ? options->priority_plus1 - 1 : SHMQ_PRIORITY_DEFAULT;
+}
+
+static void note_found(struct producer_side *p, uint64_t source_id)
+{
+    const struct lane_control *control = p->view->ring.control;
+    p->found = (struct lane_found){
+        .life = atomic_load_explicit(&control->life, memory_order_relaxed),
+        .next = p->ring.next,
+        .priority = atomic_load_explicit(&control->priority, memory_order_relaxed),
+        .same_source =
+            source_id != 0 && atomic_load_explicit(&control->source_id, memory_order_relaxed) == source_id,
+    };
 }
 
 static int take_up(struct shmq *handle, uint32_t lane, const struct shmq_options *options)
@@ -133,7 +130,9 @@ static int take_up(struct shmq *handle, uint32_t lane, const struct shmq_options
 
     struct lane_control *control = p->view->ring.control;
     const uint64_t finishes = lane_life_finishes(atomic_load_explicit(&control->life, memory_order_relaxed));
-    take_up_source(control, options->source_id, p->ring.stream_offset);
+    note_found(p, options->source_id);
+    source_agree(handle, options, &p->whole);
+    source_take_up(control, options, &p->whole, p->ring.stream_offset);
     p->resumable = options->source_id != 0;
     p->most_short = p->ring.ring.max_message_bytes < CELL_BYTES ? p->ring.ring.max_message_bytes : CELL_BYTES;
     people_write(&control->pid, control->program);
@@ -148,20 +147,21 @@ static int take_up(struct shmq *handle, uint32_t lane, const struct shmq_options
     return 0;
 }
 
-/* Producers with a source choose one after the other, so that the second of the same source finds the first one's
- * lane. */
+/* Producers with a source, or a part of one, choose one after the other, so that the second of the same source
+ * finds the first one's lane. */
 static int choose_and_take_up(struct shmq *handle, const struct wish *wish, const struct shmq_options *options)
 {
     uint32_t lane = 0;
     int error = 0;
-    if (wish->source_id != 0)
+    const bool alone = wish->source_id != 0 || options->source_group != 0;
+    if (alone)
         error = byte_lock_try(handle->object.fd, OBJECT_SOURCE_BYTE);
     if (error != 0)
         return error;
     error = choose_lane(handle, wish, &lane);
     if (error == 0)
         error = take_up(handle, lane, options);
-    if (wish->source_id != 0)
+    if (alone)
         byte_lock_release(handle->object.fd, OBJECT_SOURCE_BYTE);
     return error;
 }
@@ -207,6 +207,25 @@ int lane_finish(struct shmq *handle)
         wake_after_finish(handle);
     }
     return handle_is_stale(handle) ? -ESTALE : 0;
+}
+
+void lane_restore(struct shmq *handle)
+{
+    struct producer_side *p = &handle->producer;
+    struct lane_control *control = p->view->ring.control;
+    const struct lane_found *found = &p->found;
+    if (p->finished || p->ring.next != found->next)
+        return;
+    if (!found->same_source)
+        source_forget(control);
+    if (lane_life_state(found->life) == LANE_ACTIVE)
+        return;
+    atomic_store_explicit(&control->priority, found->priority, memory_order_relaxed);
+    /* One that was unused has become one that nobody has finished anything in. */
+    atomic_store_explicit(&control->life, lane_life_finishes(found->life) << 8 | LANE_FINISHED,
+                          memory_order_seq_cst);
+    atomic_fetch_add_explicit(&handle->header->membership, 1, memory_order_seq_cst);
+    wake_after_finish(handle);
 }
 
 /* The byte of a lane whose owner is dead. Others may be looking at it for a moment. Return: 0; -EBUSY; -errno. */

@@ -16,21 +16,16 @@ int lane_attach(struct shmq *handle, const struct shmq_options *options);
 /* Marks the lane finished; it stays owned. Return: 0; -ESTALE. */
 int lane_finish(struct shmq *handle);
 /*
+ * Leaves a lane into which nothing was put as finished, or unfinished, as it was found; else, as it is.
+ * Crash: leaves it unfinished or as it was found.
+ */
+void lane_restore(struct shmq *handle);
+/*
  * Marks the lane of a dead owner finished, in its name; nothing else of the lane changes.
  * Context: @handle is an observer that may write; waits for a lock that is about to go, ATTACH_WAIT_NS at most.
  * Crash:   leaves the lane either finished or unfinished; consumers see it at their next tick.
  * Return:  0; -EBUSY its owner lives; -EALREADY; -EINVAL no such lane; -ENOMEM; -EBADMSG; -ESTALE.
  */
 int lane_finish_dead(struct shmq *handle, uint32_t lane);
-
-static inline enum lane_state lane_life_state(uint64_t life)
-{
-    return (enum lane_state)(life & 0xff);
-}
-
-static inline uint64_t lane_life_finishes(uint64_t life)
-{
-    return life >> 8;
-}
 
 #endif

@@ -41,6 +41,7 @@
 #define LINE_BYTES 128
 #define LANE_WORDS 16 /* 64-bit words of the bitmap of lanes: SHMQ_LANES_MAX bits */
 #define PROGRAM_BYTES 16
+#define SOURCE_NOTE_WORDS 8 /* SHMQ_NOTE_MAX bytes */
 
 #define LINE_ALIGNED _Alignas(LINE_BYTES)
 
@@ -198,6 +199,17 @@ struct lane_control {
 
     /* W: owner when it goes to sleep, wakers (to 0). R: whoever moves head. */
     LINE_ALIGNED shared_u64 wanted_head; /* wake the owner once head has come this far; 0: it is awake */
+
+    /* What the source is a part of. W: owner. R: its successors, newcomers of the same group. */
+    LINE_ALIGNED shared_u64 source_group; /* 0: none; in place only while what follows is right */
+    shared_u64 source_round;              /* how often the group was begun anew, from 1 */
+    shared_u64 source_size;               /* as the first of the round said */
+    shared_u64 source_check;              /* likewise */
+    shared_u64 source_part;               /* which part it is; 0: none */
+
+    /* The source's note. W: owner: the copy that does not count, then this. R: its successors. */
+    shared_u64 note; /* {times set 56, length in bytes 8}; the lowest bit of the times: which copy counts */
+    LINE_ALIGNED shared_u64 note_copies[2][SOURCE_NOTE_WORDS];
     LINE_ALIGNED unsigned char reserved[LINE_BYTES];
 };
 
@@ -215,7 +227,7 @@ _Static_assert(offsetof(struct header, bell) == 3 * LINE_BYTES, "header: bell ha
 _Static_assert(sizeof(struct seat) == 4 * LINE_BYTES, "seat has four lines");
 _Static_assert(sizeof(struct write_note) <= LINE_BYTES, "a write intent takes one line");
 _Static_assert(offsetof(struct seat, write) == 3 * LINE_BYTES, "seat: the write intent has its own line");
-_Static_assert(sizeof(struct lane_control) == 7 * LINE_BYTES, "lane control has seven lines");
+_Static_assert(sizeof(struct lane_control) == 9 * LINE_BYTES, "lane control has nine lines");
 _Static_assert(offsetof(struct lane_control, claim) - offsetof(struct lane_control, tail) >= LINE_BYTES, "lines");
 _Static_assert(offsetof(struct lane_control, head) - offsetof(struct lane_control, claim) >= LINE_BYTES, "lines");
 _Static_assert(sizeof(struct record) == 16, "record is 16 bytes");
@@ -238,6 +250,7 @@ static inline uint32_t layout_fingerprint(void)
     hash = LAYOUT_MIX(hash, sizeof(struct lane_control));
     hash = LAYOUT_MIX(hash, offsetof(struct lane_control, claim));
     hash = LAYOUT_MIX(hash, offsetof(struct lane_control, wanted_head));
+    hash = LAYOUT_MIX(hash, offsetof(struct lane_control, note_copies));
     hash = LAYOUT_MIX(hash, sizeof(struct record));
     return hash;
 }

@@ -21,7 +21,7 @@ bool handle_is_stale(const struct shmq *handle)
 static int check_open_options(const struct shmq_options *o, enum shmq_role role)
 {
     if (role < SHMQ_PRODUCER || role > SHMQ_SUPERVISOR || o->priority_plus1 > SHMQ_PRIORITIES ||
-        o->prefetch > SHMQ_PREFETCH_MAX)
+        o->prefetch > SHMQ_PREFETCH_MAX || (o->source_group == 0 && o->source_part != 0))
         return -EINVAL;
     return 0;
 }
@@ -173,6 +173,15 @@ void shmq_abandon(struct shmq *handle)
 {
     if (handle_check_any(handle) == 0)
         detach(handle);
+}
+
+void shmq_withdraw(struct shmq *handle)
+{
+    if (handle_check_any(handle) != 0)
+        return;
+    if (handle->role == SHMQ_PRODUCER)
+        lane_restore(handle);
+    detach(handle);
 }
 
 void shmq_message_id(const struct shmq *handle, const struct shmq_message *message, char *text)

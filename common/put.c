@@ -396,21 +396,6 @@ int shmq_set_frame(struct shmq *handle, enum shmq_frame frame, uint8_t delimiter
     return 0;
 }
 
-int shmq_resume_offset(struct shmq *handle, uint64_t *offset)
-{
-    const int error = handle_check(handle, SHMQ_PRODUCER);
-    if (error != 0)
-        return error;
-    const struct producer_side *p = &handle->producer;
-    if (!p->resumable || offset == NULL)
-        return -EINVAL;
-    const uint64_t base = atomic_load_explicit(&p->ring.ring.control->source_base, memory_order_relaxed);
-    if (base > p->ring.stream_offset)
-        return -EBADMSG;
-    *offset = p->ring.stream_offset - base;
-    return 0;
-}
-
 int shmq_finish(struct shmq *handle)
 {
     const int error = handle_check(handle, SHMQ_PRODUCER);

@@ -71,7 +71,8 @@ extern "C" {
 #define SHMQ_PREFETCH_MAX 4096 /* messages of one lease */
 #define SHMQ_PRIORITIES 8      /* 0 is served first */
 #define SHMQ_PRIORITY_DEFAULT 4
-#define SHMQ_ID_SIZE 48 /* bytes of a message id as text, with its NUL */
+#define SHMQ_NOTE_MAX 64 /* bytes of a source's note */
+#define SHMQ_ID_SIZE 48  /* bytes of a message id as text, with its NUL */
 #define SHMQ_FOREVER ((int64_t)-1)
 
 struct shmq;
@@ -100,6 +101,10 @@ struct shmq_options {
     bool create;             /* shmq_open: make the queue if there is none */
     uint32_t priority_plus1; /* producer: 1 + priority of its lane (0..7); 0 is the default of 4 */
     uint64_t source_id;      /* producer: identity of its source, to resume it (shmq_resume_offset); 0: none */
+    uint64_t source_group;   /* producer: identity of what its source is a part of (shmq_source_whole); 0: none */
+    uint64_t source_part;    /* with source_group: which part it is, from 1; the same for nobody else */
+    uint64_t source_size;    /* with source_group: what shmq_source_whole tells if this part is the first */
+    uint64_t source_check;   /* likewise */
     uint32_t prefetch;       /* consumer: messages of one lease at the most; 256 */
     uint32_t producers;      /* consumer: the stream does not end before so many producers have finished; 1 */
     /* consumer: how long a dead producer's lane may be taken up again; 5 s; negative: for ever */
@@ -173,6 +178,17 @@ int shmq_close(struct shmq *handle);
  */
 void shmq_abandon(struct shmq *handle);
 
+/*
+ * Detaches as if it had not come: a producer that has put nothing leaves its lane finished, or unfinished, as it
+ * found it. After a put, and for the other roles, the same as shmq_abandon.
+ *
+ * @handle   as for shmq_close
+ *
+ * Context: the handle's thread; does not block; wakes the consumers.
+ * Crash:   dying inside leaves the lane either unfinished or as it was found.
+ */
+void shmq_withdraw(struct shmq *handle);
+
 /* ------------------------------------------------------------------ producers */
 
 /*
@@ -242,9 +258,45 @@ int shmq_set_frame(struct shmq *handle, enum shmq_frame frame, uint8_t delimiter
  *
  * @offset   receives bytes of the source, framing included; 0 for a source not seen before
  *
- * Return: 0; -EINVAL without a source_id.
+ * Return: 0; -EINVAL without a source_id; -EBADMSG.
  */
 int shmq_resume_offset(struct shmq *handle, uint64_t *offset);
+
+/*
+ * Tells what all parts of a source (struct shmq_options.source_group) go by: what the first of them said of the
+ * whole. That stays so as long as one of them is unfinished, and later as long as a lane keeps it. Only a part
+ * without a source_id that comes a second time, when all are finished, begins the whole anew, with what it says
+ * itself.
+ *
+ * @size   receives source_size of the first
+ * @check  receives source_check of the first
+ *
+ * Return: 0; -EINVAL without a source_group.
+ */
+int shmq_source_whole(struct shmq *handle, uint64_t *size, uint64_t *check);
+
+/*
+ * Keeps a note with the source, for whoever resumes it: for example, by what it can be recognised. It takes the
+ * place of the one before. Another source that takes the lane finds none.
+ *
+ * @note    @length bytes; may be NULL when @length is 0
+ * @length  at most SHMQ_NOTE_MAX; 0 is no note
+ *
+ * Context: the handle's thread; no system call.
+ * Crash:   dying inside leaves either the note before or this one.
+ * Return:  0; -EINVAL without a source_id, or for a longer note.
+ */
+int shmq_set_source_note(struct shmq *handle, const void *note, size_t length);
+
+/*
+ * Tells the note that this or an earlier owner of the lane has kept with the source.
+ *
+ * @note    receives it; SHMQ_NOTE_MAX bytes, of which those behind it are not defined
+ * @length  receives its length; 0: there is none
+ *
+ * Return: 0; -EINVAL without a source_id; -EBADMSG.
+ */
+int shmq_source_note(struct shmq *handle, void *note, size_t *length);
 
 /*
  * Marks this producer's stream as complete. Further puts are refused; shmq_close does this too.

@@ -662,18 +662,19 @@ START_TEST(einval_for_options_that_make_no_sense)
         {.tick_ns = 10000000001},
         {.tick_ns = -1},
     };
-    static const struct shmq_options using[] = {{.priority_plus1 = 9}, {.prefetch = SHMQ_PREFETCH_MAX + 1}};
+    static const struct shmq_options using[] = {
+        {.priority_plus1 = 9}, {.prefetch = SHMQ_PREFETCH_MAX + 1}, {.source_part = 1}};
     const char *fresh = planted_name("fresh");
     for (size_t i = 0; i < sizeof(making) / sizeof(making[0]); i++) {
         expect(-EINVAL, shmq_create(fresh, &making[i]));
         expect(-EINVAL, open_and_close(SHMQ_CONSUMER, &making[i])); /* also where one exists */
     }
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof(using) / sizeof(using[0]); i++) {
         expect(-EINVAL, open_and_close(SHMQ_PRODUCER, &using[i]));
         expect(-EINVAL, open_and_close(SHMQ_CONSUMER, &using[i]));
     }
     expect(-EINVAL, open_and_close((enum shmq_role)0, &small));
-    expect(-EINVAL, open_and_close((enum shmq_role)4, &small));
+    expect(-EINVAL, open_and_close((enum shmq_role)(SHMQ_SUPERVISOR + 1), &small));
     expect(-EINVAL, shmq_shutdown(name, (enum shmq_shutdown_how)0));
     expect(-EINVAL, shmq_shutdown(name, (enum shmq_shutdown_how)3));
     ck_assert_int_eq(planted_files(fresh), 0);
@@ -684,6 +685,7 @@ END_TEST
 static int producers_call(struct shmq *handle, int number)
 {
     void *payload;
+    char note[SHMQ_NOTE_MAX];
     uint64_t offset;
     size_t done;
     struct iovec vector = {.iov_base = (void *)(uintptr_t) "x", .iov_len = 1};
@@ -702,6 +704,12 @@ static int producers_call(struct shmq *handle, int number)
         return shmq_resume_offset(handle, &offset);
     case 6:
         return shmq_put_many(handle, &vector, 0, &done, 0);
+    case 7:
+        return shmq_set_source_note(handle, "x", 1);
+    case 8:
+        return shmq_source_note(handle, note, &done);
+    case 9:
+        return shmq_source_whole(handle, &offset, &offset);
     default:
         return shmq_finish(handle);
     }
@@ -755,7 +763,7 @@ static int anybodys_call(struct shmq *handle, int number)
 START_TEST(einval_for_the_wrong_role_and_for_no_handle)
 {
     struct shmq *observer = planted_open(name, SHMQ_OBSERVER, NULL);
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 11; i++) {
         expect(-EINVAL, producers_call(consumer, i));
         expect(-EINVAL, producers_call(observer, i));
         expect(-EINVAL, producers_call(NULL, i));
@@ -840,7 +848,7 @@ END_TEST
 static int use_the_parents_handles(void *context)
 {
     (void)context;
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 11; i++)
         expect(-ECHILD, producers_call(producer, i));
     for (int i = 0; i < 7; i++)
         expect(-ECHILD, consumers_call(consumer, i));

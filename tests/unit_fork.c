@@ -38,6 +38,7 @@ static void use_producer(void *context)
 {
     struct shmq *handle = context;
     void *payload;
+    char note[SHMQ_NOTE_MAX];
     size_t done;
     uint64_t offset;
     const struct iovec message = {"x", 1};
@@ -47,6 +48,10 @@ static void use_producer(void *context)
     process_require_equal(shmq_commit(handle, 1), -ECHILD);
     process_require_equal(shmq_set_frame(handle, SHMQ_FRAME_NONE, 0), -ECHILD);
     process_require_equal(shmq_resume_offset(handle, &offset), -ECHILD);
+    process_require_equal(shmq_source_whole(handle, &offset, &offset), -ECHILD);
+    process_require_equal(shmq_set_source_note(handle, "x", 1), -ECHILD);
+    process_require_equal(shmq_source_note(handle, note, &done), -ECHILD);
+    shmq_withdraw(handle); /* is refused, too */
     process_require_equal(shmq_finish(handle), -ECHILD);
 }
 

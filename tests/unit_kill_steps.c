@@ -623,6 +623,64 @@ static void settle_finish(struct world *world)
     settle_beside_sleeper(world);
 }
 
+/* ------------------------------------------------------------------ a source's note, parts of a source */
+
+#define NOTE_BYTES SHMQ_NOTE_MAX
+#define GROUP 9
+
+/* The note is the one before or the new one, never a mixture. */
+static void settle_note(struct world *world)
+{
+    unsigned char note[NOTE_BYTES];
+    unsigned char expected[NOTE_BYTES];
+    size_t length;
+    struct shmq *handle = open_role(world, SHMQ_PRODUCER, false, SOURCE);
+    const bool returned = atomic_load(&world->ledger->returned) != 0;
+    require_call(world, shmq_source_note(handle, note, &length), 0);
+    require(world, length == NOTE_BYTES, "the note has %d bytes", (int)length);
+    memset(expected, note[0], sizeof(expected));
+    require(world, memcmp(note, expected, NOTE_BYTES) == 0, "the note is a mixture");
+    require(world, note[0] == 'n' || (note[0] == 'o' && !returned), "the note is neither: %c", note[0]);
+    shmq_abandon(handle);
+    settle(world);
+}
+
+static struct shmq_options part_options(const struct world *world, uint64_t part, uint64_t size)
+{
+    return (struct shmq_options){.create = true,
+                                 .capacity_bytes = CAPACITY,
+                                 .lanes = LANES,
+                                 .seats = SEATS,
+                                 .tick_ns = world->tick_ns,
+                                 .source_id = part == 2 ? SOURCE : 0,
+                                 .source_group = GROUP,
+                                 .source_part = part,
+                                 .source_size = size};
+}
+
+/* What the first part said holds, although its lane is now the second one's. */
+static void settle_part(struct world *world)
+{
+    uint64_t size;
+    uint64_t said;
+    struct shmq *handle;
+    const struct shmq_options options = part_options(world, 2, 3000);
+    require_call(world, shmq_open(&handle, queue, SHMQ_PRODUCER, &options), 0);
+    require_call(world, shmq_source_whole(handle, &size, &said), 0);
+    require(world, size == 1000, "the whole has %d bytes", (int)size);
+    shmq_abandon(handle);
+    settle(world);
+}
+
+static void settle_withdrawal(struct world *world)
+{
+    struct shmq_lane_stat stat;
+    require_call(world, shmq_stat_lane(world->consumer, 1, &stat), 0);
+    require(world, stat.finishes == 1, "%d finishes are counted", (int)stat.finishes);
+    require(world, stat.finished || atomic_load(&world->ledger->returned) == 0, "its lane is unfinished");
+    settle_beside_sleeper(world);
+}
+
 /* ------------------------------------------------------------------ victims: producers */
 
 static struct shmq *open_victim(struct world *world, enum shmq_role role, uint64_t source, uint32_t prefetch)
@@ -706,6 +764,56 @@ static void prepare_producer(struct world *world)
     write_body(world->ready, VICTIMS + 1, SHORT);
 }
 
+static void prepare_note(struct world *world)
+{
+    prepare_producer(world);
+    memset(world->ready, 'o', NOTE_BYTES);
+    process_require_equal(shmq_set_source_note(world->victim, world->ready, NOTE_BYTES), 0);
+    memset(world->ready, 'n', NOTE_BYTES);
+}
+
+static int set_note(struct world *world)
+{
+    return shmq_set_source_note(world->victim, world->ready, NOTE_BYTES);
+}
+
+static void run_first_part(struct world *world)
+{
+    const struct shmq_options options = part_options(world, 1, 1000);
+    process_require_equal(shmq_open(&world->victim, queue, SHMQ_PRODUCER, &options), 0);
+    process_require_equal(shmq_close(world->victim), 0);
+}
+
+static void leave_first_part(struct world *world)
+{
+    let_die(world, run_first_part);
+}
+
+static int attach_part(struct world *world)
+{
+    const struct shmq_options options = part_options(world, 2, 2000);
+    return shmq_open(&world->victim, queue, SHMQ_PRODUCER, &options);
+}
+
+static void put_as_source_and_finish(struct world *world)
+{
+    put_as_source(world);
+    process_require_equal(shmq_close(world->victim), 0);
+}
+
+static void prepare_withdrawal(struct world *world)
+{
+    let_die(world, put_as_source_and_finish);
+    (void)open_victim(world, SHMQ_PRODUCER, SOURCE, 0);
+}
+
+static int withdraw(struct world *world)
+{
+    shmq_withdraw(world->victim);
+    world->victim = NULL;
+    return 0;
+}
+
 /* The operation itself is the library's work alone. */
 static int put_ready(struct world *world, uint64_t id, size_t length)
 {
@@ -736,6 +844,12 @@ static void expect_first(struct world *world, bool returned)
 {
     (void)returned;
     set_fates(world, VICTIMS, 1, fresh);
+}
+
+static void expect_noted(struct world *world, bool returned)
+{
+    set_fates(world, SURVIVORS, MESSAGES, fresh);
+    expect_first(world, returned);
 }
 
 static int reserve_and_commit(struct world *world)
@@ -1378,6 +1492,12 @@ static const struct operation operations[] = {
      .act = attach_producer, .expect = expect_old},
     {"attach as producer, its source's lane", .set_up = open_survivors, .prepare = leave_lane_to_source,
      .act = attach_producer, .expect = expect_source, .settle = settle, .go_on = producer_goes_on},
+    {"attach as producer, part of a source", .set_up = open_survivors_and_put, .prepare = leave_first_part,
+     .act = attach_part, .expect = expect_survivors, .settle = settle_part, .go_on = producer_goes_on},
+    {"set a source's note", .set_up = open_survivors_and_put, .prepare = prepare_note, .act = set_note,
+     .expect = expect_noted, .settle = settle_note, .go_on = producer_goes_on},
+    {"withdraw", .set_up = open_survivors, .prepare = prepare_withdrawal, .arrange = start_sleeper,
+     .act = withdraw, .expect = expect_source, .settle = settle_withdrawal, .go_on = producer_goes_on},
     {"attach as consumer", OF_CONSUMER, .act = attach_consumer, .expect = expect_survivors},
     {"attach as observer", .set_up = open_survivors_and_put, .act = attach_observer, .expect = expect_survivors,
      .settle = settle, .go_on = nothing_goes_on},
@@ -1456,7 +1576,9 @@ static const struct operation operations[] = {
 static bool keeps_queue(const struct operation *operation)
 {
     return operation->settle == settle || operation->settle == settle_single ||
-           operation->settle == settle_finish || operation->settle == settle_beside_sleeper;
+           operation->settle == settle_finish || operation->settle == settle_beside_sleeper ||
+           operation->settle == settle_note || operation->settle == settle_part ||
+           operation->settle == settle_withdrawal;
 }
 
 /* ------------------------------------------------------------------ one victim */

@@ -205,6 +205,8 @@ static struct shmq_options options_for(enum shmq_role role, uint8_t choice)
     if (role == SHMQ_PRODUCER) {
         options.priority_plus1 = (choice & 0x60) != 0 ? 1u + (choice >> 5 & 7) : 0;
         options.source_id = choice & 3;
+        options.source_group = choice >> 4 & 1;
+        options.source_part = options.source_group != 0 ? 1u + (choice >> 2 & 1) : 0;
     }
     if ((choice & 0x80) != 0) /* takes what is there */
         options = (struct shmq_options){.prefetch = options.prefetch,
@@ -410,6 +412,20 @@ static void reserve(const struct instruction *in)
         ledger_put_unsure(&world.ledger, serial, length);
 }
 
+static void talk_of_source(struct shmq *handle, const struct instruction *in)
+{
+    unsigned char note[SHMQ_NOTE_MAX + 1] = {in->e};
+    uint64_t size;
+    uint64_t check;
+    size_t length = SIZE_MAX;
+    if (in->c % 8 < 3)
+        (void)judge(CALL_SET_SOURCE_NOTE, shmq_set_source_note(handle, note, in->e % (sizeof(note) + 1)), handle);
+    else if (in->c % 8 < 6 && judge(CALL_SOURCE_NOTE, shmq_source_note(handle, note, &length), handle) == 0)
+        fuzz_require(length <= SHMQ_NOTE_MAX, "a note of %zu bytes", length);
+    else if (in->c % 8 >= 6)
+        (void)judge(CALL_SOURCE_WHOLE, shmq_source_whole(handle, &size, &check), handle);
+}
+
 static void say_things_to_producer(const struct instruction *in)
 {
     uint64_t offset;
@@ -423,6 +439,8 @@ static void say_things_to_producer(const struct instruction *in)
         (void)judge(CALL_RESUME_OFFSET, shmq_resume_offset(handle, &offset), handle);
     else if (in->c % 8 == 0)
         (void)judge(CALL_FINISH, shmq_finish(handle), handle);
+    else
+        talk_of_source(handle, in);
     end();
 }
 

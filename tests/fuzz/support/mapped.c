@@ -110,6 +110,10 @@ static void *word_of_control(const struct lane_control *control, uint8_t index)
         &control->claim,
         &control->head,
         &control->wanted_head,
+        &control->source_group,
+        &control->source_round,
+        &control->source_part,
+        &control->note,
     };
     return (void *)(uintptr_t)words[index % (sizeof(words) / sizeof(words[0]))];
 }

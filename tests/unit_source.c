@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: MIT */
+/* What a lane keeps of its source: its note, what its parts have agreed on, and how a producer withdraws. */
+#include <check.h>
+#include <errno.h>
+#include <string.h>
+
+#include "common/shmq.h"
+#include "tests/support/planted.h"
+
+#define GROUP 5
+
+static struct shmq_options small;
+static struct shmq *observer;
+static const char *name;
+
+static void set_up(void)
+{
+    small = planted_small();
+    small.lanes = 4;
+    name = planted_name("source");
+    ck_assert_int_eq(shmq_create(name, &small), 0);
+    observer = planted_open(name, SHMQ_OBSERVER, NULL);
+}
+
+static void tear_down(void)
+{
+    ck_assert_int_eq(shmq_check(observer, NULL, NULL), 0);
+    ck_assert_int_eq(shmq_close(observer), 0);
+    ck_assert_int_eq(shmq_remove(name, true), 0);
+    ck_assert_int_eq(planted_files(name), 0);
+}
+
+static struct shmq *open_source(uint64_t source_id)
+{
+    struct shmq_options options = small;
+    options.source_id = source_id;
+    return planted_open(name, SHMQ_PRODUCER, &options);
+}
+
+static uint64_t resume_offset(struct shmq *handle)
+{
+    uint64_t offset = 77;
+    ck_assert_int_eq(shmq_resume_offset(handle, &offset), 0);
+    return offset;
+}
+
+/* ------------------------------------------------------------------ the note */
+
+static void set_note(struct shmq *handle, const char *text)
+{
+    ck_assert_int_eq(shmq_set_source_note(handle, text, strlen(text)), 0);
+}
+
+static void expect_note(struct shmq *handle, const char *text)
+{
+    char note[SHMQ_NOTE_MAX];
+    size_t length = 99;
+    ck_assert_int_eq(shmq_source_note(handle, note, &length), 0);
+    ck_assert_uint_eq(length, strlen(text));
+    ck_assert_int_eq(memcmp(note, text, length), 0);
+}
+
+START_TEST(a_note_stays_with_its_source)
+{
+    struct shmq *handle = open_source(1);
+    expect_note(handle, "");
+    set_note(handle, "one");
+    expect_note(handle, "one");
+    set_note(handle, "another");
+    shmq_abandon(handle);
+    handle = open_source(1);
+    expect_note(handle, "another");
+    set_note(handle, "0123456789012345678901234567890123456789012345678901234567890123");
+    ck_assert_int_eq(shmq_close(handle), 0);
+    handle = open_source(1);
+    expect_note(handle, "0123456789012345678901234567890123456789012345678901234567890123");
+    set_note(handle, "");
+    ck_assert_int_eq(shmq_close(handle), 0);
+    handle = open_source(1);
+    expect_note(handle, "");
+    ck_assert_int_eq(shmq_close(handle), 0);
+}
+END_TEST
+
+START_TEST(a_note_is_not_another_source_s)
+{
+    small.lanes = 1;
+    ck_assert_int_eq(shmq_close(observer), 0);
+    ck_assert_int_eq(shmq_remove(name, true), 0);
+    struct shmq *handle = open_source(1);
+    observer = planted_open(name, SHMQ_OBSERVER, NULL);
+    set_note(handle, "of one");
+    ck_assert_int_eq(shmq_close(handle), 0);
+    handle = open_source(2);
+    expect_note(handle, "");
+    set_note(handle, "of two");
+    ck_assert_int_eq(shmq_close(handle), 0);
+    handle = open_source(1);
+    expect_note(handle, "");
+    ck_assert_int_eq(shmq_close(handle), 0);
+}
+END_TEST
+
+START_TEST(notes_that_make_no_sense)
+{
+    char note[SHMQ_NOTE_MAX + 1] = "";
+    size_t length;
+    struct shmq *handle = open_source(1);
+    ck_assert_int_eq(shmq_set_source_note(handle, note, SHMQ_NOTE_MAX + 1), -EINVAL);
+    ck_assert_int_eq(shmq_set_source_note(handle, NULL, 1), -EINVAL);
+    ck_assert_int_eq(shmq_set_source_note(handle, NULL, 0), 0);
+    ck_assert_int_eq(shmq_source_note(handle, NULL, &length), -EINVAL);
+    ck_assert_int_eq(shmq_source_note(handle, note, NULL), -EINVAL);
+    ck_assert_int_eq(shmq_close(handle), 0);
+    handle = open_source(0);
+    ck_assert_int_eq(shmq_set_source_note(handle, note, 1), -EINVAL);
+    ck_assert_int_eq(shmq_source_note(handle, note, &length), -EINVAL);
+    ck_assert_int_eq(shmq_close(handle), 0);
+}
+END_TEST
+
+START_TEST(a_damaged_note_is_an_error)
+{
+    char note[SHMQ_NOTE_MAX];
+    size_t length;
+    struct planted planted;
+    struct shmq *handle = open_source(1);
+    set_note(handle, "good");
+    planted_map(&planted, name);
+    shared_u64 *word = &planted_lane(&planted, 0)->note;
+    const uint64_t good = atomic_load(word);
+    atomic_store(word, good | 0xff);
+    ck_assert_int_eq(shmq_source_note(handle, note, &length), -EBADMSG);
+    ck_assert_int_eq(shmq_check(observer, NULL, NULL), -EBADMSG);
+    atomic_store(word, good);
+    expect_note(handle, "good");
+    planted_unmap(&planted);
+    ck_assert_int_eq(shmq_close(handle), 0);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ parts of a whole */
+
+/* @number: of the part; @resumed: it has an identity of its own. */
+static struct shmq *open_part(uint64_t number, bool resumed, uint64_t size)
+{
+    struct shmq_options options = small;
+    options.source_id = resumed ? 100 + number : 0;
+    options.source_group = GROUP;
+    options.source_part = number;
+    options.source_size = size;
+    options.source_check = size + 1;
+    return planted_open(name, SHMQ_PRODUCER, &options);
+}
+
+static void expect_whole(struct shmq *handle, uint64_t size)
+{
+    uint64_t said = 0;
+    uint64_t check = 0;
+    ck_assert_int_eq(shmq_source_whole(handle, &said, &check), 0);
+    ck_assert_uint_eq(said, size);
+    ck_assert_uint_eq(check, size + 1);
+}
+
+static void run_part(uint64_t number, bool resumed, uint64_t size, uint64_t expected)
+{
+    struct shmq *handle = open_part(number, resumed, size);
+    expect_whole(handle, expected);
+    ck_assert_int_eq(shmq_close(handle), 0);
+}
+
+START_TEST(all_parts_go_by_what_the_first_said)
+{
+    struct shmq *first = open_part(1, _i != 0, 1000);
+    expect_whole(first, 1000);
+    struct shmq *second = open_part(2, _i != 0, 2000);
+    expect_whole(second, 1000);
+    shmq_abandon(first);
+    first = open_part(1, _i != 0, 3000);
+    expect_whole(first, 1000);
+    ck_assert_int_eq(shmq_close(first), 0);
+    ck_assert_int_eq(shmq_close(second), 0);
+    run_part(3, _i != 0, 4000, 1000); /* also when the others have finished */
+}
+END_TEST
+
+START_TEST(parts_that_go_on_never_begin_anew)
+{
+    run_part(1, true, 1000, 1000);
+    run_part(1, true, 2000, 1000);
+    run_part(2, true, 500, 1000);
+}
+END_TEST
+
+START_TEST(a_part_that_comes_again_begins_anew)
+{
+    run_part(1, false, 1000, 1000);
+    run_part(2, false, 1100, 1000);
+    run_part(2, false, 2000, 2000);
+    run_part(1, false, 2100, 2000); /* it has not been in this round yet */
+    run_part(1, false, 500, 500);
+    run_part(2, false, 600, 500);
+}
+END_TEST
+
+START_TEST(nobody_begins_anew_while_a_part_is_unfinished)
+{
+    struct shmq *second = open_part(2, true, 1000);
+    run_part(1, false, 1500, 1000);
+    run_part(1, false, 2000, 1000);
+    shmq_abandon(second);
+    run_part(1, false, 3000, 1000);
+    run_part(2, true, 3000, 1000);
+    run_part(1, false, 3000, 3000);
+}
+END_TEST
+
+START_TEST(a_lane_is_shared_by_the_parts_that_follow)
+{
+    small.lanes = 1;
+    ck_assert_int_eq(shmq_close(observer), 0);
+    ck_assert_int_eq(shmq_remove(name, true), 0);
+    run_part(1, false, 1000, 1000);
+    observer = planted_open(name, SHMQ_OBSERVER, NULL);
+    run_part(2, false, 2000, 1000);
+    run_part(3, false, 3000, 1000);
+}
+END_TEST
+
+/* Those who come for whatever lane there is leave the group's for as long as they can. */
+START_TEST(what_a_group_agreed_on_is_kept_while_other_lanes_are_there)
+{
+    run_part(1, false, 1000, 1000);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(shmq_close(open_source((uint64_t)i)), 0);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(shmq_close(open_source(0)), 0);
+    run_part(2, false, 2000, 1000);
+}
+END_TEST
+
+START_TEST(groups_that_make_no_sense)
+{
+    uint64_t size;
+    uint64_t check;
+    struct shmq *handle = open_source(1);
+    struct shmq_options options = small;
+    ck_assert_int_eq(shmq_source_whole(handle, &size, &check), -EINVAL);
+    ck_assert_int_eq(shmq_close(handle), 0);
+    handle = open_part(1, false, 1);
+    ck_assert_int_eq(shmq_source_whole(handle, NULL, &check), -EINVAL);
+    ck_assert_int_eq(shmq_source_whole(handle, &size, NULL), -EINVAL);
+    ck_assert_int_eq(shmq_close(handle), 0);
+    options.source_part = 1; /* of nothing */
+    ck_assert_int_eq(shmq_open(&handle, name, SHMQ_PRODUCER, &options), -EINVAL);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ withdrawing */
+
+static struct shmq_lane_stat lane_stat(uint32_t lane)
+{
+    struct shmq_lane_stat stat;
+    ck_assert_int_eq(shmq_stat_lane(observer, lane, &stat), 0);
+    return stat;
+}
+
+START_TEST(who_withdraws_leaves_a_finished_lane_finished)
+{
+    struct shmq *handle = open_source(1);
+    planted_put(handle, "1234");
+    ck_assert_int_eq(shmq_close(handle), 0);
+    handle = open_source(1);
+    ck_assert_int_eq(lane_stat(0).finished, false);
+    shmq_withdraw(handle);
+    const struct shmq_lane_stat stat = lane_stat(0);
+    ck_assert(stat.finished && !stat.alive);
+    ck_assert_uint_eq(stat.finishes, 1);
+    handle = open_source(1);
+    ck_assert_uint_eq(resume_offset(handle), 4);
+    ck_assert_int_eq(shmq_close(handle), 0);
+}
+END_TEST
+
+START_TEST(who_withdraws_leaves_an_unfinished_lane_unfinished)
+{
+    struct shmq *handle = open_source(1);
+    planted_put(handle, "1234");
+    set_note(handle, "note");
+    shmq_abandon(handle);
+    shmq_withdraw(open_source(1));
+    ck_assert(!lane_stat(0).finished);
+    handle = open_source(1);
+    ck_assert_uint_eq(resume_offset(handle), 4);
+    expect_note(handle, "note");
+    ck_assert_int_eq(shmq_close(handle), 0);
+}
+END_TEST
+
+START_TEST(who_withdraws_from_a_new_lane_counts_as_nobody)
+{
+    shmq_withdraw(open_source(1));
+    const struct shmq_lane_stat stat = lane_stat(0);
+    ck_assert(stat.finished);
+    ck_assert_uint_eq(stat.finishes, 0);
+    ck_assert_uint_eq(stat.source_id, 0);
+}
+END_TEST
+
+/* Also for consumers that sleep. */
+START_TEST(the_stream_ends_when_the_last_one_withdraws)
+{
+    struct shmq_message message;
+    struct shmq *consumer = planted_open(name, SHMQ_CONSUMER, NULL);
+    ck_assert_int_eq(shmq_close(open_source(1)), 0);
+    struct shmq *handle = open_source(1);
+    ck_assert_int_eq(shmq_lease(consumer, &message, 0), -EAGAIN);
+    shmq_withdraw(handle);
+    ck_assert_int_eq(shmq_lease(consumer, &message, SHMQ_FOREVER), -ENODATA);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+}
+END_TEST
+
+START_TEST(after_a_put_nobody_can_withdraw)
+{
+    struct shmq *handle = open_source(1);
+    planted_put(handle, "1");
+    shmq_withdraw(handle);
+    ck_assert(!lane_stat(0).finished);
+    ck_assert_uint_eq(lane_stat(0).source_id, 1);
+    handle = open_source(1);
+    ck_assert_int_eq(shmq_finish(handle), 0);
+    shmq_withdraw(handle);
+    ck_assert(lane_stat(0).finished);
+    ck_assert_uint_eq(lane_stat(0).finishes, 1);
+    shmq_withdraw(NULL);
+    shmq_withdraw(planted_open(name, SHMQ_CONSUMER, NULL));
+}
+END_TEST
+
+static TCase *add_case(Suite *suite, const char *case_name)
+{
+    TCase *tcase = tcase_create(case_name);
+    tcase_set_timeout(tcase, planted_seconds(20));
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    suite_add_tcase(suite, tcase);
+    return tcase;
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("source");
+    TCase *notes = add_case(suite, "notes");
+    tcase_add_test(notes, a_note_stays_with_its_source);
+    tcase_add_test(notes, a_note_is_not_another_source_s);
+    tcase_add_test(notes, notes_that_make_no_sense);
+    tcase_add_test(notes, a_damaged_note_is_an_error);
+    TCase *parts = add_case(suite, "parts");
+    tcase_add_loop_test(parts, all_parts_go_by_what_the_first_said, 0, 2);
+    tcase_add_test(parts, parts_that_go_on_never_begin_anew);
+    tcase_add_test(parts, a_part_that_comes_again_begins_anew);
+    tcase_add_test(parts, nobody_begins_anew_while_a_part_is_unfinished);
+    tcase_add_test(parts, a_lane_is_shared_by_the_parts_that_follow);
+    tcase_add_test(parts, what_a_group_agreed_on_is_kept_while_other_lanes_are_there);
+    tcase_add_test(parts, groups_that_make_no_sense);
+    TCase *withdrawing = add_case(suite, "withdrawing");
+    tcase_add_test(withdrawing, who_withdraws_leaves_a_finished_lane_finished);
+    tcase_add_test(withdrawing, who_withdraws_leaves_an_unfinished_lane_unfinished);
+    tcase_add_test(withdrawing, who_withdraws_from_a_new_lane_counts_as_nobody);
+    tcase_add_test(withdrawing, the_stream_ends_when_the_last_one_withdraws);
+    tcase_add_test(withdrawing, after_a_put_nobody_can_withdraw);
+    return planted_run(suite);
+}
