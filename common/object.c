@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -15,8 +16,8 @@
 #include "common/fork_guard.h"
 #include "common/layout.h"
 
-#define RESERVE_TRIES 1000
-#define RETRY 1 /* look again from the start: the name has come to mean something else */
+#define RESERVE_TRIES 16 /* before signals have to wait */
+#define RETRY 1          /* look again from the start: the name has come to mean something else */
 
 static int default_parameters(const struct shmq_options *options, struct parameters *parameters)
 {
@@ -212,6 +213,21 @@ static int read_geometry(struct object *object)
     return parameters.page_bytes == (uint32_t)sysconf(_SC_PAGESIZE) ? 0 : -EPROTO;
 }
 
+/* Where signals come faster than the room is reserved, they wait until it is. Those that cannot be blocked, a stop
+ * among them, only undo it now and then. Return: 0 or a positive errno. */
+static int reserve_undisturbed(int fd, off_t offset, off_t bytes)
+{
+    sigset_t all, before;
+    int error;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    do
+        error = posix_fallocate(fd, offset, bytes);
+    while (error == EINTR);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error;
+}
+
 int object_reserve(const struct object *object, uint64_t offset, uint64_t bytes)
 {
     /* In one piece, which the kernel refuses at once where it cannot be had, or undoes. A signal may undo it, too.
@@ -219,7 +235,9 @@ int object_reserve(const struct object *object, uint64_t offset, uint64_t bytes)
     int error = EINTR;
     for (int tries = 0; error == EINTR && tries < RESERVE_TRIES; tries++)
         error = posix_fallocate(object->fd, (off_t)offset, (off_t)bytes);
-    return -error;
+    if (error == EINTR)
+        error = reserve_undisturbed(object->fd, (off_t)offset, (off_t)bytes);
+    return -error; /* The system says: -ENOSPC. */
 }
 
 uint64_t object_reserved_bytes(const struct object *object)
@@ -255,6 +273,14 @@ static int set_access(struct object *object, const struct shmq_options *options)
     return read_identity(object);
 }
 
+static int write_at(int fd, const void *bytes, size_t count, off_t offset)
+{
+    const ssize_t written = pwrite(fd, bytes, count, offset);
+    if (written < 0)
+        return -errno;
+    return (size_t)written == count ? 0 : -ENOSPC;
+}
+
 /* Writes the header with its state still RAW, then the state alone: whoever sees READY sees all of it. */
 static int write_header(struct object *object)
 {
@@ -279,10 +305,10 @@ static int write_header(struct object *object)
     fresh.header.creator_pid = (uint32_t)getpid();
     fresh.header.created_s = (int64_t)time(NULL);
     const uint32_t ready = OBJECT_READY;
-    if (pwrite(object->fd, fresh.bytes, sizeof(fresh.bytes), 0) != (ssize_t)sizeof(fresh.bytes) ||
-        pwrite(object->fd, &ready, sizeof(ready), offsetof(struct header, state)) != (ssize_t)sizeof(ready))
-        return -errno;
-    return 0;
+    const int error = write_at(object->fd, fresh.bytes, sizeof(fresh.bytes), 0);
+    if (error != 0)
+        return error;
+    return write_at(object->fd, &ready, sizeof(ready), offsetof(struct header, state));
 }
 
 /* Makes the queue in an object whose creation byte is held for writing. */
