@@ -71,7 +71,7 @@ check_libraries = $(shell pkg-config --libs check 2>/dev/null)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help tests test kill-steps bench bench-quick benches install uninstall lint clean FORCE \
-    lint-format lint-shell lint-cppcheck lint-tidy lint-cxx lint-exports check-present
+    lint-format lint-shell lint-cppcheck lint-tidy lint-cxx lint-exports lint-errors check-present
 
 all: $(out)/libshmq.a $(out)/libshmq.so $(programs) ## the library and the programs (default)
 
@@ -263,7 +263,7 @@ uninstall: ## takes away what install put there
 
 # ------------------------------------------------------------------ lint and clean
 
-lint: lint-format lint-shell lint-exports lint-cxx lint-cppcheck lint-tidy ## format, shellcheck, cppcheck, clang-tidy, header as C++
+lint: lint-format lint-shell lint-exports lint-errors lint-cxx lint-cppcheck lint-tidy ## format, shellcheck, cppcheck, clang-tidy, header as C++
 
 comma := ,
 # $(call with,TOOL,COMMAND): runs it, or says that it is missing.
@@ -298,6 +298,11 @@ lint-exports:
 	[ "$$declared" = "$$exported" ] || { \
 	    echo "lint: common/shmq.map and the functions of common/shmq.h differ:" >&2; \
 	    printf '%s\n' "$$declared" "$$exported" | sort | uniq -u >&2; exit 1; }
+
+# Every error code that can leave a public function is in its Return list, and no other.
+lint-errors:
+	@echo "lint: Return lists of common/shmq.h"
+	@scripts/lint_errors.sh
 
 clean: ## removes what was built, of every variant
 	@for top in $(BUILD) $(BUILD)/asan $(BUILD)/tsan $(BUILD)/clang; do \

@@ -13,20 +13,21 @@ int shmq_shutdown(const char *name, enum shmq_shutdown_how how)
     struct shmq *handle;
     if (how != SHMQ_DRAIN && how != SHMQ_NOW)
         return -EINVAL;
-    const int error = handle_open(&handle, name, SHMQ_OBSERVER, true, NULL);
+    const int error = handle_observe(&handle, name);
     if (error != 0)
         return error;
     atomic_fetch_or_explicit(&handle->header->flags, how == SHMQ_NOW ? FLAG_DRAIN | FLAG_NOW : FLAG_DRAIN,
                              memory_order_seq_cst);
     view_used_lanes(handle);
     waiting_wake_everybody(handle);
-    return shmq_close(handle);
+    (void)shmq_close(handle);
+    return 0;
 }
 
 int shmq_finish_lane(const char *name, uint32_t lane)
 {
     struct shmq *handle;
-    int error = handle_open(&handle, name, SHMQ_OBSERVER, true, NULL);
+    int error = handle_observe(&handle, name);
     if (error != 0)
         return error;
     error = lane_finish_dead(handle, lane);

@@ -193,9 +193,8 @@ static inline bool handle_lane_used(const struct shmq *handle, uint32_t lane)
             1) != 0;
 }
 
-/* shmq_open; @writable lets an observer say something to the queue as a whole. */
-int handle_open(struct shmq **handle, const char *name, enum shmq_role role, bool writable,
-                const struct shmq_options *options);
+/* shmq_open, as an observer that says something to the queue as a whole. */
+int handle_observe(struct shmq **handle, const char *name);
 
 /* Whether the queue is gone: removed, or its name deleted. Context: one system call. */
 bool handle_is_stale(const struct shmq *handle);

@@ -108,8 +108,9 @@ static int open_attached(struct shmq **out, struct object *object, enum shmq_rol
     return 0;
 }
 
-int handle_open(struct shmq **handle, const char *name, enum shmq_role role, bool writable,
-                const struct shmq_options *options)
+/* @writable lets an observer say something to the queue as a whole. */
+static int open_as(struct shmq **handle, const char *name, enum shmq_role role, bool writable,
+                   const struct shmq_options *options)
 {
     static const struct shmq_options defaults;
     const struct shmq_options *o = options != NULL ? options : &defaults;
@@ -131,7 +132,14 @@ int handle_open(struct shmq **handle, const char *name, enum shmq_role role, boo
 
 int shmq_open(struct shmq **handle, const char *name, enum shmq_role role, const struct shmq_options *options)
 {
-    return handle_open(handle, name, role, role != SHMQ_OBSERVER, options);
+    return open_as(handle, name, role, role != SHMQ_OBSERVER, options);
+}
+
+int handle_observe(struct shmq **handle, const char *name)
+{
+    /* Cannot come: -EEXIST (no sizes are asked for), -EUSERS (it takes no lane or seat), -ENOSPC, -EFBIG (it makes
+     * nothing). */
+    return open_as(handle, name, SHMQ_OBSERVER, true, NULL);
 }
 
 int shmq_create(const char *name, const struct shmq_options *options)
@@ -141,7 +149,7 @@ int shmq_create(const char *name, const struct shmq_options *options)
     const int error = object_open(&object, name, true, true, options != NULL ? options : &defaults);
     if (error == 0)
         object_close(&object);
-    return error;
+    return error; /* Cannot come: -ENOENT (what is missing is made). */
 }
 
 static void detach(struct shmq *handle)

@@ -52,7 +52,7 @@ static int unlink_object(const char *queue)
 {
     char name[OBJECT_NAME_BYTES];
     name_of_object(name, queue);
-    return shm_unlink(name) == 0 || errno == ENOENT ? 0 : -errno;
+    return shm_unlink(name) == 0 || errno == ENOENT ? 0 : -errno; /* The system says: -EACCES, -EROFS. */
 }
 
 /* The creation byte for writing, from the reading that object_open left. */
@@ -143,7 +143,7 @@ static int remove_by_force(const char *queue)
 static int try_remove(const char *name, bool force)
 {
     struct shmq *handle;
-    int error = handle_open(&handle, name, SHMQ_OBSERVER, true, NULL);
+    int error = handle_observe(&handle, name);
     if (error == -ENOENT)
         return remove_leftovers(name);
     if (force && (error == -EBADMSG || error == -EPROTO))

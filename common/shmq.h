@@ -10,7 +10,8 @@
  *
  * What to know before using it:
  *  - A message whose put or commit returned 0 is delivered, to one consumer at a time. It is delivered again
- *    only if that consumer died, or left, before it acknowledged it: at least once, never less.
+ *    only if that consumer died, or left, before it acknowledged it: at least once, never less. shmq_get, which
+ *    acknowledges before it returns, is the exception: a consumer killed then takes its last message along.
  *  - Order is kept for each producer. None is promised between producers.
  *  - A handle belongs to one thread at a time; threads open a handle each. A handle is refused (-ECHILD) in a
  *    forked child: open one there.
@@ -48,7 +49,13 @@
  *  -EINVAL      an argument makes no sense, or the role does not allow the call
  *  -ENAMETOOLONG  name longer than SHMQ_NAME_MAX
  *  -ECHILD      the handle was opened before a fork
- *  others       what the system said (-ENOMEM, -EMFILE, -ENOSYS, -EFBIG ...)
+ *  -ENOMEM      no memory, or no address space, to map something
+ *  -EMFILE      this process has too many files open
+ *  -EFBIG       the queue would be larger than a file may be (RLIMIT_FSIZE)
+ *  -ENOSYS      there is no /dev/shm
+ *  others       what the system said
+ *
+ * The Return list of each function is complete; "what the system said" in it stands for these others.
  *
  * Timeouts are in nanoseconds on the monotonic clock; negative waits for ever, 0 does not wait.
  */
@@ -140,9 +147,10 @@ struct shmq_message {
  * @name     1..SHMQ_NAME_MAX letters, digits, '.', '_' or '-'
  * @options  sizes and permissions; NULL for all defaults
  *
- * Context: any; waits while another process is creating or removing it, 10 s at most.
+ * Context: any; waits while another process is creating or removing it, 10 s at most (then -EBUSY).
  * Crash:   dying inside leaves an object that is not ready; the next opener that wants one completes it.
- * Return:  0; -EEXIST, -EINVAL, -ENAMETOOLONG, -ENOSPC, -EPERM, -EACCES, -EBADMSG, -EPROTO, -EBUSY.
+ * Return:  0; -EEXIST, -EINVAL, -ENAMETOOLONG, -ENOSPC, -EPERM, -EACCES, -EROFS, -EBADMSG, -EPROTO, -EBUSY,
+ *          -ENOMEM, -EMFILE, -EFBIG, -ENOSYS, what the system said.
  */
 int shmq_create(const char *name, const struct shmq_options *options);
 
@@ -150,14 +158,17 @@ int shmq_create(const char *name, const struct shmq_options *options);
  * Attaches to a queue as producer, consumer or observer.
  *
  * @handle   receives the handle; NULL on failure
- * @name     as for shmq_create
+ * @name     of the queue
  * @role     what the handle may do
  * @options  NULL for all defaults
  *
- * Context: any thread; waits while another process is creating or removing it, 10 s at most.
+ * Context: any thread; waits while another process is creating or removing the queue, 10 s at most, and for a
+ *          lane or seat whose owner has just died, 1 s at most.
  * Crash:   dying inside leaves at most a lane or seat that looks as if its owner had died.
- * Return:  0; -ENOENT without .create, -EUSERS when all lanes or seats are taken, -EBUSY when a supervisor is
- * there already, and as shmq_create.
+ * Return:  0; -ENOENT without .create; -EUSERS when all lanes or seats are taken; -EBUSY when a supervisor is
+ *          there already, when somebody alive puts the same source, and after 10 s; -EEXIST, -EINVAL,
+ *          -ENAMETOOLONG, -ENOSPC, -EPERM, -EACCES, -EROFS, -EBADMSG, -EPROTO, -ENOMEM, -EMFILE, -EFBIG,
+ *          -ENOSYS, what the system said.
  */
 int shmq_open(struct shmq **handle, const char *name, enum shmq_role role, const struct shmq_options *options);
 
@@ -167,14 +178,19 @@ int shmq_open(struct shmq **handle, const char *name, enum shmq_role role, const
  * @handle   from shmq_open; NULL is allowed; not valid afterwards
  *
  * Context: the handle's thread; does not block.
- * Return:  0; -ESTALE when the queue had been removed meanwhile, so that what was put is gone.
+ * Crash:   dying inside leaves a producer's lane either finished or unfinished, and what a consumer holds to
+ *          another.
+ * Return:  0; -ESTALE when the queue had been removed meanwhile, so that what was put is gone (the handle is
+ *          closed all the same); -EINVAL when it is no handle; -ECHILD.
  */
 int shmq_close(struct shmq *handle);
 
 /*
  * Detaches as a crash would: a producer's lane is left unfinished, to be taken up again.
  *
- * @handle   as for shmq_close
+ * @handle   from shmq_open; NULL is allowed; not valid afterwards
+ *
+ * Context: the handle's thread; does not block.
  */
 void shmq_abandon(struct shmq *handle);
 
@@ -200,7 +216,8 @@ void shmq_withdraw(struct shmq *handle);
  * Context:  the handle's thread. No system call unless the lane is full or a consumer sleeps.
  * Ordering: P1, release of the lane's tail; pairs with C1 in shmq_lease.
  * Crash:    dying inside leaves either nothing or the whole message.
- * Return:   0; -EAGAIN, -ETIMEDOUT, -EINTR, -EMSGSIZE, -ESHUTDOWN, -ESTALE, -EBADMSG, -EOVERFLOW.
+ * Return:   0; -EAGAIN, -ETIMEDOUT, -EINTR, -EMSGSIZE, -ESHUTDOWN, -ESTALE, -EBADMSG, -EOVERFLOW, -EINVAL,
+ *           -ECHILD.
  */
 int shmq_put(struct shmq *handle, const void *data, size_t length, int64_t timeout_ns);
 
@@ -211,9 +228,12 @@ int shmq_put(struct shmq *handle, const void *data, size_t length, int64_t timeo
  * @done        receives how many were published, also on failure; may be NULL
  * @timeout_ns  how long to wait for room, in all
  *
- * Context:  as shmq_put; consumers are woken once, as many as there are messages.
+ * Context:  the handle's thread. No system call unless the lane is full or a consumer sleeps. Messages are
+ *           published in portions, and each portion wakes as many consumers as it has messages.
+ * Ordering: P1, release of the lane's tail, for each portion; pairs with C1 in shmq_lease.
  * Crash:    dying inside leaves a number of whole messages, from the first.
- * Return:   as shmq_put; -EMSGSIZE stops before the message that is too long.
+ * Return:   0 when all are published; -EMSGSIZE or -EINVAL before the message that is too long or has no
+ *           address; -EAGAIN, -ETIMEDOUT, -EINTR, -ESHUTDOWN, -ESTALE, -EBADMSG, -EOVERFLOW, -ECHILD.
  */
 int shmq_put_many(struct shmq *handle, const struct iovec *messages, size_t count, size_t *done,
                   int64_t timeout_ns);
@@ -225,9 +245,11 @@ int shmq_put_many(struct shmq *handle, const struct iovec *messages, size_t coun
  * @payload     receives the address of @length writable bytes, 64-byte aligned
  * @timeout_ns  how long to wait for room
  *
- * Context: as shmq_put. A second reserve without a commit replaces the first.
+ * Context: the handle's thread. No system call unless the lane is full. A second reserve without a commit
+ *          replaces the first.
  * Crash:   leaves nothing.
- * Return:  as shmq_put.
+ * Return:  0; -EAGAIN, -ETIMEDOUT, -EINTR, -EMSGSIZE, -ESHUTDOWN, -ESTALE, -EBADMSG, -EOVERFLOW, -EINVAL,
+ *          -ECHILD.
  */
 int shmq_reserve(struct shmq *handle, size_t length, void **payload, int64_t timeout_ns);
 
@@ -236,10 +258,10 @@ int shmq_reserve(struct shmq *handle, size_t length, void **payload, int64_t tim
  *
  * @length   bytes that are valid; at most what was reserved
  *
- * Context:  as shmq_put; does not block.
- * Ordering: P1, as shmq_put.
- * Crash:    as shmq_put.
- * Return:   0; -EINVAL without a reservation or for a longer length.
+ * Context:  the handle's thread; does not block. No system call unless a consumer sleeps.
+ * Ordering: P1, release of the lane's tail; pairs with C1 in shmq_lease.
+ * Crash:    dying inside leaves either nothing or the whole message.
+ * Return:   0; -EINVAL without a reservation or for a longer length; -ESHUTDOWN, -ESTALE, -ECHILD.
  */
 int shmq_commit(struct shmq *handle, size_t length);
 
@@ -249,7 +271,8 @@ int shmq_commit(struct shmq *handle, size_t length);
  * @frame      SHMQ_FRAME_NONE until this is called
  * @delimiter  of SHMQ_FRAME_DELIMITER; else ignored
  *
- * Return: 0; -EINVAL.
+ * Context: the handle's thread; does not block.
+ * Return:  0; -EINVAL, -ECHILD.
  */
 int shmq_set_frame(struct shmq *handle, enum shmq_frame frame, uint8_t delimiter);
 
@@ -258,7 +281,8 @@ int shmq_set_frame(struct shmq *handle, enum shmq_frame frame, uint8_t delimiter
  *
  * @offset   receives bytes of the source, framing included; 0 for a source not seen before
  *
- * Return: 0; -EINVAL without a source_id; -EBADMSG.
+ * Context: the handle's thread; does not block.
+ * Return:  0; -EINVAL without a source_id; -EBADMSG, -ECHILD.
  */
 int shmq_resume_offset(struct shmq *handle, uint64_t *offset);
 
@@ -271,7 +295,8 @@ int shmq_resume_offset(struct shmq *handle, uint64_t *offset);
  * @size   receives source_size of the first
  * @check  receives source_check of the first
  *
- * Return: 0; -EINVAL without a source_group.
+ * Context: the handle's thread; does not block.
+ * Return:  0; -EINVAL without a source_group; -ECHILD.
  */
 int shmq_source_whole(struct shmq *handle, uint64_t *size, uint64_t *check);
 
@@ -284,7 +309,7 @@ int shmq_source_whole(struct shmq *handle, uint64_t *size, uint64_t *check);
  *
  * Context: the handle's thread; no system call.
  * Crash:   dying inside leaves either the note before or this one.
- * Return:  0; -EINVAL without a source_id, or for a longer note.
+ * Return:  0; -EINVAL without a source_id, or for a longer note; -ECHILD.
  */
 int shmq_set_source_note(struct shmq *handle, const void *note, size_t length);
 
@@ -294,7 +319,8 @@ int shmq_set_source_note(struct shmq *handle, const void *note, size_t length);
  * @note    receives it; SHMQ_NOTE_MAX bytes, of which those behind it are not defined
  * @length  receives its length; 0: there is none
  *
- * Return: 0; -EINVAL without a source_id; -EBADMSG.
+ * Context: the handle's thread; no system call.
+ * Return:  0; -EINVAL without a source_id; -EBADMSG, -ECHILD.
  */
 int shmq_source_note(struct shmq *handle, void *note, size_t *length);
 
@@ -303,7 +329,7 @@ int shmq_source_note(struct shmq *handle, void *note, size_t *length);
  *
  * Context: the handle's thread; does not block; wakes the consumers.
  * Crash:   dying inside leaves the lane either finished or unfinished.
- * Return:  0; -ESTALE when the queue had been removed, so that nobody will get what is in it.
+ * Return:  0; -ESTALE when the queue had been removed, so that nobody will get what is in it; -EINVAL, -ECHILD.
  */
 int shmq_finish(struct shmq *handle);
 
@@ -317,10 +343,14 @@ int shmq_finish(struct shmq *handle);
  * @length      receives the payload's length, also with -ENOBUFS
  * @timeout_ns  how long to wait for a message
  *
- * Context: the handle's thread. No system call unless there is nothing to take or a producer sleeps.
- * Crash:   dying inside leaves the message to another consumer.
- * Return:  0; -EAGAIN, -ETIMEDOUT, -EINTR, -ENODATA, -EOWNERDEAD, -ESHUTDOWN, -ESTALE, -EBADMSG, -ENOBUFS,
- *          -EBUSY when leased messages are not acknowledged.
+ * Context:  the handle's thread. No system call unless there is nothing to take or a producer sleeps.
+ * Ordering: C1, acquire of the lane's tail; pairs with P1 in shmq_put.
+ * Crash:    at most once: dying before the acknowledgement inside leaves the message to another consumer; dying
+ *           just after it, even before this returns, leaves it to nobody. Where that matters, use shmq_lease,
+ *           and shmq_acknowledge once the message is dealt with.
+ * Return:   0; -EAGAIN, -ETIMEDOUT, -EINTR, -ENODATA, -EOWNERDEAD, -ESHUTDOWN, -ESTALE, -EBADMSG, -ENOBUFS,
+ *           -EBUSY when leased messages are not acknowledged, -EINVAL, -ECHILD; when it takes over what a dead
+ *           consumer held, also -ENOMEM, -ENOSPC, what the system said.
  */
 int shmq_get(struct shmq *handle, void *buffer, size_t size, size_t *length, int64_t timeout_ns);
 
@@ -330,10 +360,12 @@ int shmq_get(struct shmq *handle, void *buffer, size_t size, size_t *length, int
  * @message     receives it; valid until it is acknowledged
  * @timeout_ns  how long to wait for one
  *
- * Context:  as shmq_get.
+ * Context:  the handle's thread. No system call unless there is nothing to take.
  * Ordering: C1, acquire of the lane's tail; pairs with P1 in shmq_put.
  * Crash:    dying while it is held leaves it to another consumer, from the first unacknowledged one.
- * Return:   as shmq_get; -EBUSY when the batch is handed out and has to be acknowledged first.
+ * Return:   0; -EAGAIN, -ETIMEDOUT, -EINTR, -ENODATA, -EOWNERDEAD, -ESHUTDOWN, -ESTALE, -EBADMSG, -EBUSY when
+ *           the batch is handed out and has to be acknowledged first, -EINVAL, -ECHILD; when it takes over what
+ *           a dead consumer held, also -ENOMEM, -ENOSPC, what the system said.
  */
 int shmq_lease(struct shmq *handle, struct shmq_message *message, int64_t timeout_ns);
 
@@ -342,8 +374,14 @@ int shmq_lease(struct shmq *handle, struct shmq_message *message, int64_t timeou
  *
  * @messages    receives up to @max of them
  * @count       receives how many, at least 1 on success
+ * @timeout_ns  how long to wait for the first
  *
- * Return: as shmq_lease.
+ * Context:  the handle's thread. No system call unless there is nothing to take.
+ * Ordering: C1, acquire of the lane's tail; pairs with P1 in shmq_put.
+ * Crash:    dying while they are held leaves them to another consumer, from the first unacknowledged one.
+ * Return:   0; -EAGAIN, -ETIMEDOUT, -EINTR, -ENODATA, -EOWNERDEAD, -ESHUTDOWN, -ESTALE, -EBADMSG, -EBUSY when
+ *           the batch is handed out and has to be acknowledged first, -EINVAL, -ECHILD; when it takes over what
+ *           a dead consumer held, also -ENOMEM, -ENOSPC, what the system said.
  */
 int shmq_lease_many(struct shmq *handle, struct shmq_message *messages, size_t max, size_t *count,
                     int64_t timeout_ns);
@@ -351,10 +389,13 @@ int shmq_lease_many(struct shmq *handle, struct shmq_message *messages, size_t m
 /*
  * Acknowledges the @count oldest messages held: they are done and will not come again.
  *
+ * @count  messages; 0 is allowed
+ *
  * Context:  the handle's thread; does not block; wakes a producer that waits for the room.
  * Ordering: A1, sequentially consistent exchange of the lease word; pairs with P2, acquire of head.
  * Crash:    dying inside leaves each of them either done or to be delivered again.
- * Return:   0; -EINVAL when fewer are held.
+ * Return:   0; -EINVAL when fewer are held; -EBADMSG when the batch is, by what is in memory, not this
+ *           consumer's (they may then come again); -ECHILD.
  */
 int shmq_acknowledge(struct shmq *handle, size_t count);
 
@@ -365,7 +406,9 @@ int shmq_acknowledge(struct shmq *handle, size_t count);
  *
  * Context: the handle's thread; the message must be the last of its batch; does not block.
  * Crash:   the message is in exactly one place for whoever takes over.
- * Return:  0; -EBUSY when it is not the only one held or more of its batch are to come, -ENOSPC.
+ * Return:  0, also when it is there already; -EBUSY when it is not the only one held or more of its batch are
+ *          to come; -EINVAL when none is held; -ENOSPC, -ENOMEM, -EBADMSG, what the system said, with the
+ *          message where it was; -ECHILD.
  */
 int shmq_hold(struct shmq *handle, struct shmq_message *message);
 
@@ -374,8 +417,9 @@ int shmq_hold(struct shmq *handle, struct shmq_message *message);
  *
  * @attempts  receives the attempts so far; may be NULL
  *
- * Crash:  the count is kept with the message.
- * Return: 0; -EINVAL when none is held.
+ * Context: the handle's thread; does not block.
+ * Crash:   the count is kept with the message.
+ * Return:  0; -EINVAL when none is held; -ECHILD.
  */
 int shmq_fail(struct shmq *handle, uint32_t *attempts);
 
@@ -432,9 +476,10 @@ typedef int shmq_intent_visitor(void *context, const struct shmq_write_intent *i
  * @visit   called for each
  *
  * Context: the handle's thread, which holds an exclusive lock on the file. One load a seat and no system call
- * where nothing is pending for it. Crash:   an intent stays until its visitor has returned 0. Return:  0; what a
- * visitor returned; -EBADMSG for an intent that makes no sense, -ENOMEM, -ENOSPC, -ECHILD, -EINVAL in another role
- * and from inside a visitor.
+ *          where nothing is pending for it.
+ * Crash:   an intent stays until its visitor has returned 0.
+ * Return:  0; what a visitor returned; -EBADMSG for an intent that makes no sense; -EINVAL in another role and
+ *          from inside a visitor; -ENOMEM, -ENOSPC, -ECHILD, what the system said.
  */
 int shmq_visit_write_intents(struct shmq *handle, uint64_t device, uint64_t inode, shmq_intent_visitor *visit,
                              void *context);
@@ -459,17 +504,21 @@ enum shmq_shutdown_how {
 /*
  * Shuts the queue down for everybody.
  *
- * @name  the queue
+ * @name  of the queue
+ * @how   whether what is committed is still delivered
  *
- * Context: any; wakes everybody.
- * Return:  0; -ENOENT and as shmq_open.
+ * Context: any; wakes everybody; waits while another process is creating or removing the queue, 10 s at most
+ *          (then -EBUSY).
+ * Crash:   dying inside leaves the queue open or shut; who waits notices within a tick.
+ * Return:  0; -ENOENT, -EINVAL, -ENAMETOOLONG, -EPERM, -EACCES, -EROFS, -EBADMSG, -EPROTO, -EBUSY, -ENOMEM,
+ *          -EMFILE, -ENOSYS, what the system said.
  */
 int shmq_shutdown(const char *name, enum shmq_shutdown_how how);
 
 /*
  * Finishes the stream of a dead producer that left its lane unfinished, so that consumers can come to its end.
  *
- * @name  the queue
+ * @name  of the queue
  * @lane  number of the lane (struct shmq_lane_stat), less than the queue's lanes
  *
  * What was committed is still delivered, whatever the lane's priority. What the lane knows of a source is kept:
@@ -478,16 +527,19 @@ int shmq_shutdown(const char *name, enum shmq_shutdown_how how);
  * Context: any; waits 100 ms at most for a lock that is about to go; wakes the consumers. No living producer is
  *          touched, and none can take the lane meanwhile: its byte is held.
  * Crash:   dying inside leaves the lane either finished, and counted once, or unfinished.
- * Return:  0; -EALREADY when the lane is finished or was never used, -EBUSY when its producer lives, -EINVAL
- *          when there is no such lane, -ENOENT, -ESTALE, -ENOMEM, and as shmq_open.
+ * Return:  0; -EALREADY when the lane is finished or was never used; -EBUSY when its producer lives; -EINVAL
+ *          when there is no such lane; -ENOENT, -ENAMETOOLONG, -ESTALE, -EPERM, -EACCES, -EROFS, -EBADMSG,
+ *          -EPROTO, -ENOMEM, -EMFILE, -ENOSYS, what the system said.
  */
 int shmq_finish_lane(const char *name, uint32_t lane);
 
 /*
  * Waits until every committed message is acknowledged.
  *
+ * @timeout_ns  how long
+ *
  * Context: any role; looks every tick.
- * Return:  0; -EAGAIN, -ETIMEDOUT, -EINTR, -ESTALE, -EBADMSG.
+ * Return:  0; -EAGAIN, -ETIMEDOUT, -EINTR, -ESTALE, -EBADMSG, -ENOMEM, -EINVAL, -ECHILD.
  */
 int shmq_join(struct shmq *handle, int64_t timeout_ns);
 
@@ -641,33 +693,63 @@ struct shmq_seat_stat {
     uint64_t delivered_bytes;
 };
 
-/* Fill in what there is to see of the queue, of a lane, of a seat. Return 0; -EINVAL, -EBADMSG. */
+/*
+ * Fills in what there is to see of the queue.
+ *
+ * @stat  receives it; with -EBADMSG, what could be counted
+ *
+ * Context: any role; the handle's thread; changes nothing; looks at every message.
+ * Return:  0; -EBADMSG, -ENOMEM, -EINVAL, -ECHILD.
+ */
 int shmq_stat(struct shmq *handle, struct shmq_stat *stat);
+
+/*
+ * Fills in what there is to see of a lane.
+ *
+ * @lane  its number, less than the queue's lanes
+ * @stat  receives it; with -EBADMSG, what could be counted
+ *
+ * Context: any role; the handle's thread; changes nothing; looks at every message of the lane.
+ * Return:  0; -EINVAL when there is no such lane; -EBADMSG, -ENOMEM, -ECHILD.
+ */
 int shmq_stat_lane(struct shmq *handle, uint32_t lane, struct shmq_lane_stat *stat);
+
+/*
+ * Fills in what there is to see of a seat.
+ *
+ * @seat  its number, less than the queue's seats
+ * @stat  receives it; with -EBADMSG, what makes sense
+ *
+ * Context: any role; the handle's thread; changes nothing.
+ * Return:  0; -EINVAL when there is no such seat; -EBADMSG, -ENOMEM, -ECHILD.
+ */
 int shmq_stat_seat(struct shmq *handle, uint32_t seat, struct shmq_seat_stat *stat);
 
 /*
  * Verifies every invariant of the layout that an observer can verify, on a live queue too.
  *
  * @report   called with a sentence for each that does not hold; may be NULL
+ * @context  passed on to @report
  *
- * Context: any role; changes nothing; bounded time.
- * Return:  0 when all hold; -EBADMSG.
+ * Context: any role; the handle's thread; changes nothing; bounded time.
+ * Return:  0 when all hold; -EBADMSG; -ENOMEM when not everything could be looked at; -EINVAL, -ECHILD.
  */
 int shmq_check(struct shmq *handle, void (*report)(void *context, const char *problem), void *context);
 
 /*
  * Removes a queue: the object and its semaphores. Whoever has it open gets -ESTALE.
  *
+ * @name   of the queue
  * @force  also while others are attached, also with messages in it, also when it is damaged or no queue
  *
- * Context: any; waits while another process is creating or removing it, 10 s at most.
+ * Context: any; waits while another process is creating or removing it, 10 s at most (then -EBUSY).
  * Crash:   dying inside leaves either the queue, working, or nothing.
- * Return:  0; -ENOENT, -EBUSY when others are attached, -ENOTEMPTY when messages are in it, -EPERM, -EACCES.
+ * Return:  0; -ENOENT, -EBUSY when others are attached, -ENOTEMPTY when messages are in it, -EBADMSG, -EPROTO,
+ *          -EPERM, -EACCES, -EROFS, -EINVAL, -ENAMETOOLONG, -ENOMEM, -EMFILE, -ENOSYS, what the system said.
  */
 int shmq_remove(const char *name, bool force);
 
-/* Returns 0 if the name may be a queue's; -EINVAL, -ENAMETOOLONG. */
+/* Returns 0 if @name may be a queue's; -EINVAL, -ENAMETOOLONG. */
 int shmq_name_check(const char *name);
 
 /*
