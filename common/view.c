@@ -25,7 +25,7 @@ int view_map_front(struct shmq *handle)
     const struct geometry *g = handle_geometry(handle);
     void *base = map_part(handle, NULL, 0, g->hands_offset);
     if (base == MAP_FAILED)
-        return -errno;
+        return -ENOMEM; /* EAGAIN of what would have to be locked, too */
     handle->header = base;
     handle->seats = (struct seat *)((unsigned char *)base + g->seats_offset);
     handle->front_bytes = g->hands_offset;

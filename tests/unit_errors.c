@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/time.h>
@@ -21,6 +22,8 @@
 
 #define SECOND INT64_C(1000000000)
 #define MS INT64_C(1000000)
+#define NOBODY 65534
+#define NOT_PERMITTED 77
 
 static struct shmq_options small;
 static struct shmq *producer;
@@ -1026,6 +1029,52 @@ START_TEST(enomem_leaves_the_message_that_was_to_be_held_where_it_is)
 }
 END_TEST
 
+/* A mapping that would have to be locked is refused with EAGAIN, which is no word for a caller that opens. */
+static int open_with_little_to_lock(void *context)
+{
+    struct rlimit limit;
+    const rlim_t page = (rlim_t)sysconf(_SC_PAGESIZE);
+    int error = -ENOMEM;
+    ck_assert_int_eq(getrlimit(RLIMIT_MEMLOCK, &limit), 0);
+    if (limit.rlim_max < 256 * page || mlockall(MCL_FUTURE) != 0)
+        return NOT_PERMITTED;
+    for (rlim_t pages = 1; pages <= 256 && error != 0; pages++) {
+        struct shmq *handle;
+        limit.rlim_cur = pages * page;
+        ck_assert_int_eq(setrlimit(RLIMIT_MEMLOCK, &limit), 0);
+        error = shmq_open(&handle, context, SHMQ_CONSUMER, &small);
+        if (error == 0)
+            (void)shmq_close(handle);
+        else
+            expect(-ENOMEM, error);
+    }
+    expect(0, error);
+    return -shmq_remove(context, true);
+}
+
+START_TEST(enomem_also_where_memory_would_have_to_be_locked)
+{
+    const char *locked = planted_name("locked");
+    int status = 0;
+    if (planted_sanitized() || geteuid() != 0) {
+        planted_skip("needs root, and no sanitizer");
+        return;
+    }
+    const pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0)
+        _exit(setgid(NOBODY) == 0 && setuid(NOBODY) == 0 ? open_with_little_to_lock((void *)(uintptr_t)locked)
+                                                         : NOT_PERMITTED);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_PERMITTED) {
+        planted_skip("locking memory is not permitted");
+        return;
+    }
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child failed: status %#x", status);
+    ck_assert_int_eq(planted_files(locked), 0);
+}
+END_TEST
+
 static bool stormy;
 
 /*
@@ -1058,8 +1107,6 @@ START_TEST(signals_without_end_keep_nobody_from_making_a_queue)
 END_TEST
 
 /* ------------------------------------------------------------------ a full /dev/shm */
-
-#define NOT_PERMITTED 77
 
 /* A small /dev/shm of this process alone. */
 static bool mount_small(void)
@@ -1255,6 +1302,7 @@ static Suite *make_suite(void)
     tcase_add_test(system, a_missing_semaphore_is_no_error);
     tcase_add_test(system, enomem_is_the_limit_of_memory);
     tcase_add_test(system, enomem_leaves_the_message_that_was_to_be_held_where_it_is);
+    tcase_add_test(system, enomem_also_where_memory_would_have_to_be_locked);
     tcase_add_test(system, signals_without_end_keep_nobody_from_making_a_queue);
     tcase_add_test(system, enospc_is_a_full_dev_shm_and_leaves_nothing_behind);
     return suite;
