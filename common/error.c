@@ -24,7 +24,9 @@ static const struct {
     {ENOBUFS, "the buffer is smaller than the message"},
     {ENOSPC, "no room in /dev/shm (see 'df -h /dev/shm'; use a smaller --capacity, or enlarge it: "
              "'mount -o remount,size=SIZE /dev/shm', 'docker run --shm-size')"},
-    {EUSERS, "all lanes or seats are taken (make the queue with more --lanes or --seats)"},
+    {EUSERS, "all lanes or seats are taken (make the queue with more --lanes or --seats; 'monitor finish' frees "
+             "lanes that "
+             "dead producers left)"},
     {EEXIST, "the queue exists with other sizes or permissions (leave these options out, or remove the queue)"},
     {EBUSY, "in use"},
     {ENOTEMPTY, "there are messages in it"},

@@ -12,6 +12,7 @@
 #define TICK_MIN_NS INT64_C(1000000)
 #define TICK_MAX_NS INT64_C(10000000000)
 #define TICK_DEFAULT_NS INT64_C(50000000)
+#define LANES_DEFAULT 64u /* as scripts/checks.sh has it, too */
 
 /* What a queue is made with. Everything else about its layout follows from these. */
 struct parameters {

@@ -133,6 +133,7 @@ struct shmq {
     struct spin spin;
     const volatile int *stop;
     struct lane_view *lanes; /* [lanes], behind this struct */
+    uint32_t lanes_end;      /* no lane from here on is mapped: those need not be looked at */
     struct producer_side producer;
     struct consumer_side consumer;
 };

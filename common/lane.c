@@ -40,12 +40,13 @@ static int suits_source(enum lane_state state, uint64_t source_id, bool known, u
 struct wish {
     uint64_t source_id; /* 0: none */
     uint32_t priority;
+    bool used_only; /* there is no room for a lane that was never used */
 };
 
 static int suits(const struct shmq *handle, uint32_t lane, const struct wish *wish)
 {
     if (!handle_lane_used(handle, lane))
-        return 1;
+        return wish->used_only ? SUITS_NOT : 1;
     union source_peek copy;
     if (!source_peek(handle, lane, &copy))
         return SUITS_NOT;
@@ -63,10 +64,13 @@ static int suits(const struct shmq *handle, uint32_t lane, const struct wish *wi
 /* Return: 0 with the byte of *@lane held; -EUSERS; -EBUSY; -EAGAIN to choose again. */
 static int choose_lane(const struct shmq *handle, const struct wish *wish, uint32_t *lane)
 {
+    unsigned char ranks[SHMQ_LANES_MAX];
     const uint32_t lanes = handle_geometry(handle)->parameters.lanes;
+    for (uint32_t i = 0; i < lanes; i++)
+        ranks[i] = (unsigned char)suits(handle, i, wish);
     for (int rank = SUITS_BEST; rank <= SUITS_WORST; rank++) {
         for (*lane = 0; *lane < lanes; ++*lane) {
-            if (suits(handle, *lane, wish) != rank)
+            if (ranks[*lane] != rank)
                 continue;
             const int error = byte_lock_try(handle->object.fd, handle_lane_byte(handle, *lane));
             if (error == -EAGAIN && wish->source_id != 0 && rank == SUITS_BEST)
@@ -147,20 +151,32 @@ static int take_up(struct shmq *handle, uint32_t lane, const struct shmq_options
     return 0;
 }
 
-/* Producers with a source, or a part of one, choose one after the other, so that the second of the same source
- * finds the first one's lane. */
-static int choose_and_take_up(struct shmq *handle, const struct wish *wish, const struct shmq_options *options)
+/* Where there is no room for a lane that was never used, one that was has to do, if only a worse one is left. */
+static int choose_with_room(struct shmq *handle, struct wish *wish, const struct shmq_options *options)
 {
     uint32_t lane = 0;
+    int error = choose_lane(handle, wish, &lane);
+    if (error == 0)
+        error = take_up(handle, lane, options);
+    if (error != -ENOSPC || wish->used_only)
+        return error;
+    byte_lock_release(handle->object.fd, handle_lane_byte(handle, lane));
+    wish->used_only = true;
+    error = choose_with_room(handle, wish, options);
+    return error == -EUSERS ? -ENOSPC : error;
+}
+
+/* Producers with a source, or a part of one, choose one after the other, so that the second of the same source
+ * finds the first one's lane. */
+static int choose_and_take_up(struct shmq *handle, struct wish *wish, const struct shmq_options *options)
+{
     int error = 0;
     const bool alone = wish->source_id != 0 || options->source_group != 0;
     if (alone)
         error = byte_lock_try(handle->object.fd, OBJECT_SOURCE_BYTE);
     if (error != 0)
         return error;
-    error = choose_lane(handle, wish, &lane);
-    if (error == 0)
-        error = take_up(handle, lane, options);
+    error = choose_with_room(handle, wish, options);
     if (alone)
         byte_lock_release(handle->object.fd, OBJECT_SOURCE_BYTE);
     return error;
@@ -168,17 +184,17 @@ static int choose_and_take_up(struct shmq *handle, const struct wish *wish, cons
 
 int lane_attach(struct shmq *handle, const struct shmq_options *options)
 {
-    const struct wish wish = {.source_id = options->source_id, .priority = wanted_priority(options)};
+    struct wish wish = {.source_id = options->source_id, .priority = wanted_priority(options)};
     const int64_t deadline = clock_deadline(LANE_WAIT_NS);
-    /* Others may be looking at a dead one's byte for a moment; a killed owner's lock may be about to go. */
-    const int64_t none_free_deadline = clock_deadline(ATTACH_WAIT_NS);
     for (;;) {
         const int error = choose_and_take_up(handle, &wish, options);
-        if (error != -EAGAIN && error != -EBUSY && error != -EUSERS)
+        if (error == -EUSERS && (handle_flags(handle) & (FLAG_DRAIN | FLAG_NOW)) != 0)
+            return -ESHUTDOWN; /* lanes of the dead would be waited for for ever */
+        if (error != -EAGAIN && error != -EBUSY)
             return error;
         const int64_t now = clock_now_ns();
-        if (now >= (error == -EUSERS ? none_free_deadline : deadline))
-            return error == -EUSERS ? error : -EBUSY;
+        if (now >= deadline)
+            return -EBUSY;
         clock_sleep_until(now + 1000000);
     }
 }

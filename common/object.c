@@ -32,7 +32,7 @@ static int default_parameters(const struct shmq_options *options, struct paramet
     *parameters = (struct parameters){
         .capacity_bytes = capacity,
         .max_message_bytes = options->max_message_bytes != 0 ? options->max_message_bytes : quarter,
-        .lanes = options->lanes != 0 ? options->lanes : 16,
+        .lanes = options->lanes != 0 ? options->lanes : LANES_DEFAULT,
         .seats = options->seats != 0 ? options->seats : 64,
         .page_bytes = (uint32_t)page,
         .tick_ns = options->tick_ns != 0 ? options->tick_ns : TICK_DEFAULT_NS,

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "common/byte_lock.h"
+#include "common/clock.h"
 #include "common/lane.h"
 #include "common/seat.h"
 #include "common/supervision.h"
@@ -12,6 +13,9 @@
 
 #define PREFETCH_DEFAULT 256u
 #define GRACE_DEFAULT_NS INT64_C(5000000000)
+/* Between two looks for a lane or seat. */
+#define PAUSE_LEAST_NS INT64_C(1000000)
+#define PAUSE_MOST_NS INT64_C(50000000)
 
 bool handle_is_stale(const struct shmq *handle)
 {
@@ -108,26 +112,57 @@ static int open_attached(struct shmq **out, struct object *object, enum shmq_rol
     return 0;
 }
 
+/* Looks once for a lane or seat. Return: as shmq_open. */
+static int open_once(struct shmq **handle, const char *name, enum shmq_role role, bool writable,
+                     const struct shmq_options *options)
+{
+    struct object object;
+    int error = object_open(&object, name, options->create && role != SHMQ_OBSERVER, writable, options);
+    if (error != 0)
+        return error;
+    const bool created = object.created;
+    error = open_attached(handle, &object, role, options);
+    if (error != 0 && created)
+        (void)shmq_remove(name, false);
+    return error;
+}
+
+/*
+ * Looks again and again while all lanes or seats are taken: with growing pauses, in which it holds nothing, so
+ * that the queue can be removed meanwhile; what has the name then is opened. Even where nobody wants to wait,
+ * others may be looking at a dead one's byte for a moment, and a killed owner's lock may be about to go.
+ */
+static int open_patiently(struct shmq **handle, const char *name, enum shmq_role role, bool writable,
+                          const struct shmq_options *options)
+{
+    const int64_t wait_ns = options->attach_wait_ns;
+    const int64_t deadline = clock_deadline(wait_ns != 0 ? wait_ns : ATTACH_WAIT_NS);
+    int64_t pause = PAUSE_LEAST_NS;
+    for (;;) {
+        const int error = open_once(handle, name, role, writable, options);
+        if (error != -EUSERS)
+            return error;
+        if (options->stop != NULL && *options->stop != 0)
+            return -EINTR;
+        const int64_t now = clock_now_ns();
+        if (now >= deadline)
+            return -EUSERS;
+        clock_sleep_until(deadline - now < pause ? deadline : now + pause);
+        pause = pause < PAUSE_MOST_NS / 2 ? 2 * pause : PAUSE_MOST_NS;
+    }
+}
+
 /* @writable lets an observer say something to the queue as a whole. */
 static int open_as(struct shmq **handle, const char *name, enum shmq_role role, bool writable,
                    const struct shmq_options *options)
 {
     static const struct shmq_options defaults;
     const struct shmq_options *o = options != NULL ? options : &defaults;
-    struct object object;
     if (handle == NULL)
         return -EINVAL;
     *handle = NULL;
-    int error = check_open_options(o, role);
-    if (error == 0)
-        error = object_open(&object, name, o->create && role != SHMQ_OBSERVER, writable, o);
-    if (error != 0)
-        return error;
-    const bool created = object.created;
-    error = open_attached(handle, &object, role, o);
-    if (error != 0 && created)
-        (void)shmq_remove(name, false);
-    return error;
+    const int error = check_open_options(o, role);
+    return error != 0 ? error : open_patiently(handle, name, role, writable, o);
 }
 
 int shmq_open(struct shmq **handle, const char *name, enum shmq_role role, const struct shmq_options *options)
@@ -137,7 +172,8 @@ int shmq_open(struct shmq **handle, const char *name, enum shmq_role role, const
 
 int handle_observe(struct shmq **handle, const char *name)
 {
-    /* Cannot come: -EEXIST (no sizes are asked for), -EUSERS (it takes no lane or seat), -ENOSPC, -EFBIG (it makes
+    /* Cannot come: -EEXIST (no sizes are asked for), -EUSERS, -EINTR, -ESHUTDOWN (it takes no
+     * lane or seat), -ENOSPC, -EFBIG (it makes
      * nothing). */
     return open_as(handle, name, SHMQ_OBSERVER, true, NULL);
 }

@@ -43,7 +43,7 @@ static void sit_down(struct shmq *handle, uint32_t i)
 }
 
 /* A pending write intent is replaced by its seat's next one; so such a seat is taken only if there is no other. */
-static int try_attach(struct shmq *handle)
+int seat_attach(struct shmq *handle)
 {
     for (int with_intent = 0; with_intent <= 1; with_intent++) {
         for (uint32_t i = 0; i < seat_count(handle); i++) {
@@ -55,16 +55,6 @@ static int try_attach(struct shmq *handle)
         }
     }
     return -EUSERS;
-}
-
-int seat_attach(struct shmq *handle)
-{
-    /* Others may be looking at a dead one's byte for a moment. */
-    const int64_t deadline = clock_deadline(ATTACH_WAIT_NS);
-    int error;
-    while ((error = try_attach(handle)) == -EUSERS && clock_now_ns() < deadline)
-        clock_sleep_until(clock_now_ns() + 1000000);
-    return error;
 }
 
 /* Where the seat's intent points. Return: 0 with view and position; -ENOENT: nowhere; -EBADMSG; -ENOMEM. */

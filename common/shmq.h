@@ -97,7 +97,7 @@ struct shmq_options {
     /* What a queue is made with; given and different from what exists is -EEXIST. */
     uint64_t capacity_bytes;    /* a lane; a power of two from 4 KiB to 64 GiB, others are rounded up; 8 MiB */
     uint64_t max_message_bytes; /* at most the capacity; a quarter of it */
-    uint32_t lanes;             /* 1..SHMQ_LANES_MAX; 16 */
+    uint32_t lanes;             /* 1..SHMQ_LANES_MAX; 64 */
     uint32_t seats;             /* 1..SHMQ_SEATS_MAX; 64 */
     uint32_t mode;              /* permission bits of the object; 0600 */
     bool has_group;             /* group below is given */
@@ -117,6 +117,9 @@ struct shmq_options {
     /* consumer: how long a dead producer's lane may be taken up again; 5 s; negative: for ever */
     int64_t grace_ns;
     bool follow; /* consumer: the end of all producers is no end of stream */
+    /* producer, consumer: how long shmq_open waits while all lanes or all seats are taken; 100 ms; negative: for
+     * ever */
+    int64_t attach_wait_ns;
     /* not 0: waiting calls end with -EINTR, within a tick; may be set by a signal handler */
     const volatile int *stop;
 };
@@ -162,13 +165,14 @@ int shmq_create(const char *name, const struct shmq_options *options);
  * @role     what the handle may do
  * @options  NULL for all defaults
  *
- * Context: any thread; waits while another process is creating or removing the queue, 10 s at most, and for a
- *          lane or seat whose owner has just died, 1 s at most.
+ * Context: any thread; waits while another process is creating or removing the queue, 10 s at most, for a lane
+ *          whose owner has just died, 1 s at most, and while all lanes or seats are taken, as .attach_wait_ns
+ *          says, looking every 50 ms at least.
  * Crash:   dying inside leaves at most a lane or seat that looks as if its owner had died.
- * Return:  0; -ENOENT without .create; -EUSERS when all lanes or seats are taken; -EBUSY when a supervisor is
- *          there already, when somebody alive puts the same source, and after 10 s; -EEXIST, -EINVAL,
- *          -ENAMETOOLONG, -ENOSPC, -EPERM, -EACCES, -EROFS, -EBADMSG, -EPROTO, -ENOMEM, -EMFILE, -EFBIG,
- *          -ENOSYS, what the system said.
+ * Return:  0; -ENOENT without .create; -EUSERS when all lanes or seats were taken for so long; -EINTR when .stop
+ * was set meanwhile; -ESHUTDOWN when all lanes are taken and the queue is shut down; -EBUSY when a supervisor is
+ * there already, when somebody alive puts the same source, and after 10 s; -EEXIST, -EINVAL, -ENAMETOOLONG,
+ * -ENOSPC, -EPERM, -EACCES, -EROFS, -EBADMSG, -EPROTO, -ENOMEM, -EMFILE, -EFBIG, -ENOSYS, what the system said.
  */
 int shmq_open(struct shmq **handle, const char *name, enum shmq_role role, const struct shmq_options *options);
 

@@ -79,6 +79,8 @@ int view_lane(struct shmq *handle, uint32_t lane, struct lane_view **view)
     };
     v->priority = SHMQ_PRIORITY_DEFAULT;
     name_of_space(v->space.name, handle->object.queue, lane);
+    if (lane >= handle->lanes_end)
+        handle->lanes_end = lane + 1;
     return 0;
 }
 
@@ -115,7 +117,7 @@ int view_hand(struct shmq *handle, uint32_t seat, uint64_t bytes, unsigned char 
 void view_unmap_all(struct shmq *handle)
 {
     const struct geometry *g = handle_geometry(handle);
-    for (uint32_t i = 0; handle->lanes != NULL && i < g->parameters.lanes; i++) {
+    for (uint32_t i = 0; i < handle->lanes_end; i++) {
         struct lane_view *v = &handle->lanes[i];
         doorbell_close(&v->space);
         if (v->base != NULL)

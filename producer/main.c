@@ -80,7 +80,7 @@ int main(int argc, char **argv)
     bool opened = outlet.queue != NULL;
     int status = outlet_close(&outlet);
     progress_end(&outlet.progress);
-    if (opened)
+    if (opened || status == EXIT_DONE)
         outlet_report(&outlet);
     inputs_free(&inputs);
     options_free(&options);

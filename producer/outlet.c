@@ -13,6 +13,7 @@
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
 #include "common/cli/units.h"
+#include "producer/lane_wait.h"
 
 /* A wait for room is looked after so often. */
 #define SLICE_NS INT64_C(200000000)
@@ -65,13 +66,37 @@ static enum flow fail_open(struct outlet *outlet, const struct common_options *o
     return fail_queue(outlet, "cannot be opened", error);
 }
 
+static void attend(void *outlet)
+{
+    outlet_attend(outlet);
+}
+
+/* Return: as shmq_open; where no lane could be had, that is reported. */
+static int open_lane(struct outlet *outlet, struct shmq_options *how)
+{
+    const struct lane_wait wait = {.queue = outlet->name,
+                                   .on_full = outlet->on_full,
+                                   .timeout_ns = outlet->timeout_ns,
+                                   .attend = attend,
+                                   .context = outlet};
+    char text[LANE_WAIT_TEXT_BYTES];
+    const int error = lane_wait_open(&outlet->queue, &wait, how);
+    if (error == -EUSERS)
+        outlet_fail(outlet, EXIT_TIMEOUT, "queue '%s': %s", outlet->name, lane_wait_text(&wait, text));
+    return error;
+}
+
 enum flow outlet_open(struct outlet *outlet, const struct options *options, uint64_t source_id)
 {
     struct shmq_options how = options->common.shmq;
     how.create = true;
     how.source_id = source_id;
     how.stop = &stop_requested;
-    int error = shmq_open(&outlet->queue, outlet->name, SHMQ_PRODUCER, &how);
+    int error = open_lane(outlet, &how);
+    if (error == -EINTR)
+        return FLOW_END;
+    if (error == -EUSERS)
+        return FLOW_FAILED;
     if (error != 0)
         return fail_open(outlet, &options->common, error);
     options_tell_rounding(&options->common);

@@ -47,7 +47,7 @@ struct outlet {
 void outlet_init(struct outlet *outlet, const struct options *options, uint64_t seed);
 /*
  * Attaches to the queue, making it where it is missing. @source_id is 0 without --resume.
- * Returns FLOW_ON or FLOW_FAILED.
+ * Waits for a lane as --on-full and --timeout say. Returns FLOW_ON; FLOW_END if an end was asked for; FLOW_FAILED.
  */
 enum flow outlet_open(struct outlet *outlet, const struct options *options, uint64_t source_id);
 

@@ -3,7 +3,7 @@
 # Sourced by run.sh: what can be known to fail is told before anything is begun or changed.
 
 # As the library has them, for a queue that is made without these options.
-readonly default_lanes=16 default_seats=64
+readonly default_lanes=64 default_seats=64
 
 # ------------------------------------------------------------------ inputs
 

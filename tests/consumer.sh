@@ -867,7 +867,7 @@ wait "$slow"
 "$monitor" remove -q --force "$slow_queue"
 next_queue
 put -- a b c
-check_status 'long options, all at once' 0 take --verbose --capacity 8M --max-message 2M --lanes 16 --seats 64 --mode 600 \
+check_status 'long options, all at once' 0 take --verbose --capacity 8M --max-message 2M --lanes 64 --seats 64 --mode 600 \
     --output - --delimiter ';' --prefix '<' --work 1ms:2ms --count 2 --prefetch 2 --follow --idle 10s --grace 1s \
     --producers 1 --progress --quiet
 check_equal 'long options: what goes in comes out' '<a;<b;' "$(cat "$scratch/out")"

@@ -101,7 +101,7 @@ check_match 'show: name and state' "^queue $queue: open" "$scratch/text"
 check_match 'show: messages' '^ *messages +9 waiting.*, 18 B; 12 put so far' "$scratch/text"
 check_match 'show: producers' '^ *producers +0 alive, 2 finished, 0 died' "$scratch/text"
 check_match 'show: consumers' '^ *consumers +0 alive' "$scratch/text"
-check_match 'show: lanes' '^ *lanes +2 of 16 used, 64 KiB each, longest message 16' "$scratch/text"
+check_match 'show: lanes' '^ *lanes +2 of 64 used, 64 KiB each, longest message 16' "$scratch/text"
 check_match 'show: access' '^ *access +0600' "$scratch/text"
 check_match 'show: a lane' '^ *0 finished .* producer +4 +7 ' "$scratch/text"
 check_match 'show: another lane' '^ *1 finished .* producer +2 +2 ' "$scratch/text"
@@ -109,7 +109,7 @@ look show --json -- "$queue" >"$scratch/json"
 check_equal 'show --json: exit 0' 0 $?
 check_json 'show --json' "$scratch/json"
 for pair in messages:9 message_bytes:18 put_messages:12 put_bytes:33 producers:0 consumers:0 unfinished:0 finished:2 \
-    lanes:16 lanes_used:2 seats:5 capacity_bytes:65536 max_message_bytes:16384 mode:0600 tick_ns:50000000 shut_down:0 \
+    lanes:64 lanes_used:2 seats:5 capacity_bytes:65536 max_message_bytes:16384 mode:0600 tick_ns:50000000 shut_down:0 \
     state:open name:"$queue"; do
     check_equal "show --json: ${pair%%:*}" "${pair#*:}" "$(queue_field "$queue" "${pair%%:*}")"
 done
@@ -123,7 +123,7 @@ done
 look list >"$scratch/text"
 check_equal 'list: exit 0' 0 $?
 check_match 'list: what the columns are' '^NAME .*MESSAGES' "$scratch/text"
-check_match 'list: the queue' "^$queue +2/16 +0 +0 +9 +18 B +open\$" "$scratch/text"
+check_match 'list: the queue' "^$queue +2/64 +0 +0 +9 +18 B +open\$" "$scratch/text"
 look list --json >"$scratch/json"
 check_json 'list --json' "$scratch/json"
 check_match 'list --json: the queue' "\"name\": \"$queue\", \"state\": \"open\"" "$scratch/json"
@@ -156,7 +156,7 @@ check_equal 'live: counts' '1 1 0 1 0' "$(for field in producers consumers messa
     queue_field "$queue" $field
 done | tr '\n' ' ' | sed 's/ $//')"
 check_status 'live: check, with all seats taken' 0 look check "$queue"
-check_match 'live: list' "^$queue +1/16 +1 +1 +0 " <(look list)
+check_match 'live: list' "^$queue +1/64 +1 +1 +0 " <(look list)
 kill_now $reader
 kill_now $writer
 put --priority 3 -- c d e

@@ -756,17 +756,81 @@ put -q --capacity 16M --max-message 10M -- a
 check_status 'a largest message that is above the default capacity, but not above the real one' 0 put --max-message 10M -- b
 next_queue
 put -q -- a
-check_equal 'defaults' '8388608 2097152 16 64 0600' "$(for field in capacity_bytes max_message_bytes lanes seats mode; do
+check_equal 'defaults' '8388608 2097152 64 64 0600' "$(for field in capacity_bytes max_message_bytes lanes seats mode; do
     queue_field "$queue" "$field"
 done | tr '\n' ' ' | sed 's/ $//')"
 
 next_queue
 start --lanes 1 --random --delay 60s
 wait_until 10 holds 1
-check_status 'all lanes taken: exit 1' 1 put -- a
-check_match 'and says so' '^producer: .*lane' "$scratch/err"
+owner=$pid
+check_status 'all lanes taken, --timeout: exit 4' 4 put --timeout 200ms -- a
+check_match 'all lanes taken, --timeout: says by whom, and what to do' \
+    "^producer: queue '$queue': no free lane for 200 ms: .*in use by a living producer .*--lanes" "$scratch/err"
+check_status 'all lanes taken, --timeout 0: exit 4' 4 put --timeout 0 -- a
+for how in fail drop; do
+    check_status "all lanes taken, --on-full $how: exit 4" 4 put --on-full $how -- a
+    check_match "all lanes taken, --on-full $how: is said" 'no free lane: .*living' "$scratch/err"
+done
+start -- waited
+wait_until 10 grep -q 'waiting for a lane' "$scratch/run.log"
+check_match 'all lanes taken: after a second, says what it waits for' \
+    "^producer: queue '$queue': waiting for a lane: .*in use by a living producer" "$scratch/run.log"
+kill -USR1 "$pid"
+check 'waiting for a lane: SIGUSR1 is answered' wait_until 10 grep -q 'produced 0 messages' "$scratch/run.log"
+kill -KILL "$owner"
+freed=${EPOCHREALTIME/./}
+wait "$owner" 2>/dev/null
+end_status 'the lane of a producer that dies is taken by one that waits' 0
+took=$(((${EPOCHREALTIME/./} - freed) / 1000))
+check 'soon' test "$took" -lt 1000
+check_equal 'and it is said once what is waited for' 1 "$(grep -c waiting "$scratch/run.log")"
+take --raw >"$scratch/out"
+check_match 'what waited is delivered' 'waited$' "$scratch/out"
+
+next_queue
+start --lanes 1 --random --delay 60s
+owner=$pid
+wait_until 10 holds 1
+start -- a
+wait_until 10 grep -q waiting "$scratch/run.log"
 kill -TERM "$pid"
-wait "$pid"
+end_status 'SIGTERM while it waits for a lane: exit 0' 0
+check_match 'SIGTERM while it waits for a lane: nothing was sent, which is said' 'produced 0 messages' "$scratch/run.log"
+start -- a
+wait_until 10 grep -q waiting "$scratch/run.log"
+"$monitor" shutdown -q "$queue"
+end_status 'a queue shut down while it waits for a lane: exit 3' 3
+next_queue
+kill -KILL "$owner"
+wait "$owner" 2>/dev/null
+start --lanes 1 --random --delay 60s
+owner=$pid
+wait_until 10 holds 1
+start -- new
+wait_until 10 grep -q waiting "$scratch/run.log"
+"$monitor" remove -q --force "$queue"
+end_status 'a queue removed while it waits for a lane: it makes a new one' 0
+check_equal 'a queue removed while it waits for a lane: with what it sends in it' new "$(take)"
+kill -KILL "$owner"
+wait "$owner" 2>/dev/null
+
+# Lanes that are kept for their sources are another matter: nobody lives whom one could wait for.
+next_queue
+start --lanes 1 --resume --rate 100 --input "$scratch/thousand"
+wait_until 10 holds 1
+kill -KILL "$pid"
+wait "$pid" 2>/dev/null
+check_status 'the lane waits for its source: exit 4' 4 put --timeout 200ms -- a
+check_match 'the lane waits for its source: says so, and what to do' \
+    "no free lane .*0 of 1 in use by living producers, 1 kept for sources .*--resume.*'monitor finish $queue'" "$scratch/err"
+start -- a
+wait_until 10 grep -q waiting "$scratch/run.log"
+check_match 'the lane waits for its source: is said while it waits, too' 'kept for sources' "$scratch/run.log"
+"$monitor" finish -q "$queue"
+end_status 'the lane waits for its source: given up, it is taken' 0
+take --discard
+check_equal 'the lane waits for its source: given up, the stream has an end' 0 $?
 
 next_queue
 for ((i = 1; i <= 12; i++)); do

@@ -107,7 +107,7 @@ check_usage 'an option without its argument' 2 'consumer.1 \| ' --consumer-args 
 check_usage 'options that do not go together, for the consumer' 2 'consumer.1 \| .*--retries needs --exec' --consumer-args '--retries 3' --discard -- a
 check_usage 'more consumers than seats' 2 '-c 65: .*only 64 seats \(give --seats 65\)' -c 65
 check_usage 'more consumers than the seats asked for' 2 '-c 3: .*only 2 seats' -c 3 --seats 2
-check_usage 'more producers than lanes' 2 '-p 17: .*only 16 lanes' -p 17
+check_usage 'more producers than lanes' 2 '-p 65: .*only 64 lanes' -p 65
 check_usage 'an output in no directory' 1 'nowhere/out: cannot be written: No such' --output "$scratch/nowhere/out" -- a
 check_usage 'an output that is a directory' 1 'is a directory' --output "$scratch" -- a
 check_usage 'a mirror in no directory' 1 'nowhere is no directory' --mirror "$scratch/nowhere/out.%l" -- a

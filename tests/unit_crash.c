@@ -592,6 +592,139 @@ static void expect_places_to_be_reused(enum shmq_role role)
     process_expect_success(&owners[0]);
 }
 
+static bool sleeps(void *context)
+{
+    return process_sleeps(context);
+}
+
+#define WAITS_NS INT64_C(200000000)
+#define FREED_NS INT64_C(150000000) /* the longest pause between two looks is 50 ms */
+
+struct newcomer {
+    enum shmq_role role;
+    int64_t attach_wait_ns;
+    _Atomic int stop;
+    _Atomic int64_t attached_ns;
+};
+
+static void wait_for_a_place(void *context)
+{
+    struct newcomer *newcomer = context;
+    struct shmq *handle;
+    const struct shmq_options options = {.create = true,
+                                         .capacity_bytes = 4096,
+                                         .lanes = 1,
+                                         .seats = 1,
+                                         .attach_wait_ns = newcomer->attach_wait_ns,
+                                         .stop = (const volatile int *)&newcomer->stop};
+    process_report(0);
+    const int code = shmq_open(&handle, queue, newcomer->role, &options);
+    atomic_store(&newcomer->attached_ns, process_now_ns());
+    process_report(process_code(code));
+    (void)shmq_close(handle);
+}
+
+/* The only place is taken by somebody alive. */
+static void take_the_place(struct process *owner, enum shmq_role *role)
+{
+    const struct shmq_options options = {.create = true, .capacity_bytes = 4096, .lanes = 1, .seats = 1};
+    ck_assert_int_eq(shmq_create(queue, &options), 0);
+    process_start(owner, own_something, role);
+    ck_assert_uint_eq(process_hear(owner), 0);
+}
+
+static void start_newcomer(struct process *process, struct newcomer *newcomer)
+{
+    process_start(process, wait_for_a_place, newcomer);
+    ck_assert_uint_eq(process_hear(process), 0);
+    process_wait_until(sleeps, process, "the newcomer waits");
+}
+
+static void expect_place(struct process *process, const struct newcomer *newcomer, int64_t freed_ns)
+{
+    ck_assert_uint_eq(process_hear(process), process_code(0));
+    ck_assert_int_lt(atomic_load(&newcomer->attached_ns) - freed_ns,
+                     process_stretched_ms(FREED_NS / 1000000) * 1000000);
+    process_expect_success(process);
+}
+
+START_TEST(who_waits_for_a_place_gets_that_of_the_dead_and_of_who_leaves)
+{
+    enum shmq_role roles[] = {SHMQ_PRODUCER, SHMQ_CONSUMER};
+    struct process owner;
+    struct process process;
+    for (size_t i = 0; i < 4; i++) {
+        struct newcomer *newcomer = process_share(sizeof(*newcomer));
+        newcomer->role = roles[i % 2];
+        newcomer->attach_wait_ns = -1;
+        use_queue("wait-for-place");
+        take_the_place(&owner, &roles[i % 2]);
+        start_newcomer(&process, newcomer);
+        if (i < 2) {
+            process_kill(&owner);
+        } else {
+            process_order(&owner, 0);
+            process_expect_success(&owner);
+        }
+        expect_place(&process, newcomer, process_now_ns());
+        test_queue_remove(queue);
+    }
+}
+END_TEST
+
+START_TEST(who_waits_for_a_place_can_be_stopped_and_has_patience)
+{
+    enum shmq_role role = SHMQ_PRODUCER;
+    struct process owner;
+    struct process process;
+    struct newcomer *newcomer = process_share(sizeof(*newcomer));
+    newcomer->role = role;
+    newcomer->attach_wait_ns = -1;
+    use_queue("stop-waiting");
+    take_the_place(&owner, &role);
+    start_newcomer(&process, newcomer);
+    atomic_store(&newcomer->stop, 1);
+    ck_assert_uint_eq(process_hear(&process), process_code(-EINTR));
+    process_expect_success(&process);
+
+    struct shmq *handle;
+    const struct shmq_options options = {.attach_wait_ns = WAITS_NS};
+    const int64_t start = process_now_ns();
+    ck_assert_int_eq(shmq_open(&handle, queue, SHMQ_PRODUCER, &options), -EUSERS);
+    ck_assert_ptr_null(handle);
+    ck_assert_int_ge(process_now_ns() - start, WAITS_NS);
+
+    /* There is nothing to wait for in a queue that nobody may put into any more. */
+    atomic_store(&newcomer->stop, 0);
+    start_newcomer(&process, newcomer);
+    ck_assert_int_eq(shmq_shutdown(queue, SHMQ_DRAIN), 0);
+    ck_assert_uint_eq(process_hear(&process), process_code(-ESHUTDOWN));
+    process_expect_success(&process);
+    process_kill(&owner);
+    test_queue_remove(queue);
+}
+END_TEST
+
+START_TEST(who_waits_for_a_place_does_not_keep_a_queue_from_its_removal)
+{
+    enum shmq_role role = SHMQ_PRODUCER;
+    struct process owner;
+    struct process process;
+    struct newcomer *newcomer = process_share(sizeof(*newcomer));
+    newcomer->role = role;
+    newcomer->attach_wait_ns = -1;
+    use_queue("remove-under-waiting");
+    take_the_place(&owner, &role);
+    start_newcomer(&process, newcomer);
+    const int64_t start = process_now_ns();
+    ck_assert_int_eq(shmq_remove(queue, true), 0);
+    ck_assert_int_lt(process_now_ns() - start, process_stretched_ms(2000) * 1000000);
+    expect_place(&process, newcomer, process_now_ns()); /* in a queue of its own making */
+    process_kill(&owner);
+    test_queue_remove(queue);
+}
+END_TEST
+
 START_TEST(places_of_the_dead_are_reused)
 {
     const struct shmq_options options = {.create = true, .capacity_bytes = 4096, .lanes = 2, .seats = 2};
@@ -972,11 +1105,6 @@ static void await_end(void *context)
     process_require_equal(shmq_close(handle), 0);
 }
 
-static bool sleeps(void *context)
-{
-    return process_sleeps(context);
-}
-
 START_TEST(lanes_of_the_dead_are_finished_and_wake_who_waits)
 {
     struct process consumer;
@@ -1199,6 +1327,9 @@ static Suite *make_suite(void)
     tcase_add_test(consumers, consumer_killed_at_each_system_call);
     TCase *everybody = add_case(suite, "everybody");
     tcase_add_test(everybody, places_of_the_dead_are_reused);
+    tcase_add_test(everybody, who_waits_for_a_place_gets_that_of_the_dead_and_of_who_leaves);
+    tcase_add_test(everybody, who_waits_for_a_place_can_be_stopped_and_has_patience);
+    tcase_add_test(everybody, who_waits_for_a_place_does_not_keep_a_queue_from_its_removal);
     tcase_add_test(everybody, all_killed_at_once);
     tcase_add_test(everybody, consumers_killed_while_messages_flow);
     TCase *end = add_case(suite, "end of stream");

@@ -668,6 +668,35 @@ START_TEST(no_room_for_another_lane)
 }
 END_TEST
 
+/* One source after the other, each of which would rather have a lane of its own. */
+static void attach_sources_without_room(void *context)
+{
+    struct shmq_options options = {.create = true, .capacity_bytes = 1 << 20};
+    struct shmq *producer;
+    struct shmq *second;
+    enter_small_shm(context);
+    for (options.source_id = 1; options.source_id < 5; options.source_id++) {
+        process_require_equal(shmq_open(&producer, queue, SHMQ_PRODUCER, &options), 0);
+        process_require_equal(test_queue_put(producer, options.source_id, 0), 0);
+        process_require_equal(shmq_close(producer), 0);
+    }
+    /* But not one that waits for its source, nor one in use. */
+    process_require_equal(shmq_open(&producer, queue, SHMQ_PRODUCER, &options), 0);
+    options.source_id++;
+    process_require_equal(shmq_open(&second, queue, SHMQ_PRODUCER, &options), -ENOSPC);
+    shmq_abandon(producer);
+    process_require_equal(shmq_open(&second, queue, SHMQ_PRODUCER, &options), -ENOSPC);
+    process_require_equal(shmq_remove(queue, true), 0);
+    process_require_equal(test_queue_leftovers(queue), 0);
+}
+
+START_TEST(sources_share_a_lane_where_there_is_no_room_for_another)
+{
+    use_queue("no-lane-for-source");
+    run_in_small_shm(attach_sources_without_room, "2m");
+}
+END_TEST
+
 /* Leaves no block free. */
 static void fill_shm(void)
 {
@@ -755,6 +784,7 @@ int main(void)
     tcase_add_test(tcase, removed_only_when_unused_and_empty);
     tcase_add_test(tcase, no_room_for_a_new_queue);
     tcase_add_test(tcase, no_room_for_another_lane);
+    tcase_add_test(tcase, sources_share_a_lane_where_there_is_no_room_for_another);
     tcase_add_test(tcase, shm_filled_up_later_hurts_nobody_attached);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

@@ -30,7 +30,7 @@ static const char creating_help[] =
     "Heeded by whoever creates the queue, an error if it exists and is different:\n"
     "      --capacity SIZE     room of a lane (8M)\n"
     "      --max-message SIZE  longest message (a quarter of the capacity)\n"
-    "      --lanes N           how many producers at once (16)\n"
+    "      --lanes N           how many producers at once (64)\n"
     "      --seats N           how many consumers at once (64)\n"
     "      --mode OCTAL        permissions (0600)\n"
     "      --group NAME        group it belongs to\n"

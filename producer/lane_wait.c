@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#include "producer/lane_wait.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "common/cli/say.h"
+#include "common/cli/stop.h"
+#include "common/cli/units.h"
+
+#define SLICE_NS INT64_C(200000000)
+#define SAY_AFTER_NS INT64_C(1000000000)
+#define SAY_END_AFTER_NS INT64_C(10000000000)
+
+/* Who has the lanes. */
+struct takers {
+    uint32_t lanes;
+    uint32_t alive;
+    uint32_t awaited; /* left unfinished; only their sources may have them */
+};
+
+static void count_takers(const char *queue, struct takers *takers)
+{
+    struct shmq *observer;
+    struct shmq_info info = {.size = sizeof(info)};
+    *takers = (struct takers){0};
+    if (shmq_open(&observer, queue, SHMQ_OBSERVER, NULL) != 0)
+        return;
+    if (shmq_info(observer, &info) == 0)
+        takers->lanes = info.lanes;
+    for (uint32_t i = 0; i < takers->lanes; i++) {
+        struct shmq_lane_stat lane = {0};
+        (void)shmq_stat_lane(observer, i, &lane);
+        takers->alive += lane.alive;
+        takers->awaited += lane.used && !lane.alive && !lane.finished && lane.source_id != 0;
+    }
+    (void)shmq_close(observer);
+}
+
+/* Who has the lanes, and what to do about it. */
+static void describe(const char *queue, char *text, size_t size)
+{
+    struct takers takers;
+    count_takers(queue, &takers);
+    if (takers.awaited > 0)
+        (void)snprintf(
+            text, size,
+            "%" PRIu32 " of %" PRIu32 " in use by living producers, %" PRIu32
+            " kept for sources that were not finished (start these again with --resume, or give them up: "
+            "'%smonitor finish %s')",
+            takers.alive, takers.lanes, takers.awaited, say_prefix(), queue);
+    else if (takers.lanes == 1)
+        (void)snprintf(text, size,
+                       "the only one is in use by a living producer (make the queue with more --lanes)");
+    else
+        (void)snprintf(text, size,
+                       "all %" PRIu32 " are in use by living producers (make the queue with more --lanes)",
+                       takers.lanes);
+}
+
+static void say_waiting(const struct lane_wait *wait)
+{
+    char text[LANE_WAIT_TEXT_BYTES];
+    describe(wait->queue, text, sizeof(text));
+    say_status("queue '%s': waiting for a lane: %s", wait->queue, text);
+}
+
+static void say_end_of_wait(const struct lane_wait *wait, int64_t waited_ns)
+{
+    char text[UNITS_SIZE];
+    say_status("queue '%s': got a lane after %s", wait->queue, units_duration(text, waited_ns));
+}
+
+const char *lane_wait_text(const struct lane_wait *wait, char *text)
+{
+    char time[UNITS_SIZE];
+    const bool waited = wait->on_full == ON_FULL_BLOCK && wait->timeout_ns > 0;
+    const int length = snprintf(text, LANE_WAIT_TEXT_BYTES, "no free lane%s%s: ", waited ? " for " : "",
+                                waited ? units_duration(time, wait->timeout_ns) : "");
+    describe(wait->queue, text + length, (size_t)(LANE_WAIT_TEXT_BYTES - length));
+    return text;
+}
+
+/* How long the library may look for a lane before we attend to other things; 0 is its own short default. */
+static int64_t slice_ns(const struct lane_wait *wait, int64_t waited_ns)
+{
+    if (wait->on_full != ON_FULL_BLOCK || wait->timeout_ns == 0)
+        return 0;
+    const int64_t left = wait->timeout_ns < 0 ? SLICE_NS : wait->timeout_ns - waited_ns;
+    return left < 1 ? 1 : left < SLICE_NS ? left : SLICE_NS;
+}
+
+static bool gives_up(const struct lane_wait *wait, int64_t waited_ns)
+{
+    return wait->on_full != ON_FULL_BLOCK || (wait->timeout_ns >= 0 && waited_ns >= wait->timeout_ns);
+}
+
+int lane_wait_open(struct shmq **handle, const struct lane_wait *wait, struct shmq_options *how)
+{
+    const int64_t since = stop_now_ns();
+    int64_t waited = 0;
+    bool said = false;
+    for (;;) {
+        how->attach_wait_ns = slice_ns(wait, waited);
+        const int error = shmq_open(handle, wait->queue, SHMQ_PRODUCER, how);
+        waited = stop_now_ns() - since;
+        if (error == 0 && said && waited >= SAY_END_AFTER_NS)
+            say_end_of_wait(wait, waited);
+        if (error != -EUSERS || gives_up(wait, waited))
+            return error;
+        wait->attend(wait->context);
+        if (waited >= SAY_AFTER_NS && !said) {
+            say_waiting(wait);
+            said = true;
+        }
+    }
+}
