@@ -96,6 +96,9 @@ void command_describe(int status, char *text, size_t size)
 {
     if (WIFSIGNALED(status))
         snprintf(text, size, "killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+    else if (WEXITSTATUS(status) == STATUS_NOT_STARTED || WEXITSTATUS(status) == STATUS_NOT_FOUND)
+        snprintf(text, size, "exit status %d (a command %s)", WEXITSTATUS(status),
+                 WEXITSTATUS(status) == STATUS_NOT_FOUND ? "not found" : "that cannot be executed");
     else
         snprintf(text, size, "exit status %d", WEXITSTATUS(status));
 }

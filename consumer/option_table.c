@@ -15,8 +15,8 @@ static const struct option_entry sink[] = {
      .help = "one '/bin/sh -c COMMAND' a message, with the message on its stdin"},
     {.name = "pipe",
      .argument = "COMMAND",
-     .help = "one '/bin/sh -c COMMAND' for all messages; a message is acknowledged once it is written to the "
-             "pipe, which is before the command has worked on it"},
+     .help = "one '/bin/sh -c COMMAND' for all messages; once it has begun to read, a message is acknowledged "
+             "when it is written to the pipe, which is before the command has worked on it"},
     {.name = "discard", .help = "acknowledge only"},
     {.name = NULL},
 };

@@ -6,6 +6,7 @@
 
 #include "common/cli/parse.h"
 #include "common/cli/say.h"
+#include "consumer/command_word.h"
 #include "consumer/pattern.h"
 
 #define PREFETCH_COPYING 1024
@@ -264,6 +265,25 @@ static void check_together(const struct consumer_options *options, const struct 
         options_usage("%s needs --exec", given->exec_only);
 }
 
+/* A mistyped name is found before a message is taken for it. */
+static void check_command(const struct consumer_options *options, const struct given *given)
+{
+    const char *word;
+    size_t length;
+
+    if (options->sink != SINK_EXEC && options->sink != SINK_PIPE)
+        return;
+    switch (command_word_find(options->target, &word, &length)) {
+    case COMMAND_WORD_MISSING:
+        options_usage("%s: %.*s: command not found (check its name, and PATH)", given->sink, (int)length, word);
+    case COMMAND_WORD_NOT_EXECUTABLE:
+        options_usage("%s: %.*s: cannot be executed (check that it is a program, and its mode)", given->sink,
+                      (int)length, word);
+    case COMMAND_WORD_FOUND:
+        break;
+    }
+}
+
 /* No more is leased than will be used: what is left of a lease comes to others as redelivered. */
 static void choose_prefetch(struct consumer_options *options)
 {
@@ -293,6 +313,7 @@ void consumer_options_read(struct consumer_options *options, int argc, char **ar
         options_usage("%s: unexpected argument (a sink is given by an option)", argv[optind]);
     options_finish(&options->common);
     check_together(options, &given);
+    check_command(options, &given);
     if (version)
         options_take_common(&options->common, 'V', NULL, consumer_help);
     choose_prefetch(options);

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "common/cli/say.h"
 #include "consumer/batch.h"
@@ -15,11 +16,15 @@
 
 /* Between the end of a command's stdin and that of the command. */
 #define GOING_NS INT64_C(1000000000)
+/* How often to look whether it has begun to read, in the end. */
+#define FIRST_READ_MS 32
 
 struct pipe_sink {
     struct sink base;
     struct command command;
     bool running;
+    bool taken;       /* the command has read something */
+    uint64_t written; /* bytes that it was given before that is known */
     struct batch_writer *writer;
 };
 
@@ -46,8 +51,56 @@ static enum sink_result report_end(struct pipe_sink *sink)
     command_end_input(&sink->command);
     if (wait_for_end(sink, deadline_after(GOING_NS)))
         command_describe(command_reap(&sink->command), status, sizeof(status));
-    say_error("--pipe: the command takes no more: %s (what was not written stays in the queue)", status);
+    if (sink->taken)
+        say_error("--pipe: the command takes no more: %s (what was not written stays in the queue)", status);
+    else
+        say_error("--pipe: the command has read nothing: %s (all messages stay in the queue)", status);
     return SINK_FAILED;
+}
+
+/* All that was written is still in the pipe. */
+static bool is_untouched(const struct pipe_sink *sink)
+{
+    int unread = 0;
+
+    return ioctl(sink->command.input, FIONREAD, &unread) == 0 && (uint64_t)unread >= sink->written;
+}
+
+/*
+ * Until the command has read something, it may be one that never will ("exec awkk"), and messages that are in the
+ * pipe only are acknowledged for nothing. An end that is asked for meanwhile leaves the choice to the command,
+ * too: that it reads them later must not make them come twice.
+ */
+static enum sink_result await_first_read(struct pipe_sink *sink)
+{
+    struct pollfd events[] = {
+        {.fd = sink->command.watch, .events = POLLIN},
+        {.fd = sink->command.input}, /* POLLERR: nobody has the other end */
+    };
+    int pause_ms = 1;
+
+    while (sink->written > 0 && !sink->taken) {
+        /* Before we look, so that what it has read is seen. */
+        bool ended = (events[1].revents & POLLERR) != 0 || command_has_ended(&sink->command);
+
+        sink->taken = !is_untouched(sink);
+        if (sink->taken)
+            break;
+        if (ended)
+            return report_end(sink);
+        poll(events, 2, pause_ms);
+        pause_ms = pause_ms < FIRST_READ_MS / 2 ? pause_ms * 2 : FIRST_READ_MS;
+        tally_attend(sink->base.tally);
+    }
+    return SINK_OK;
+}
+
+/* Called while it is not known that the command has read anything. */
+static enum sink_result count_written(struct pipe_sink *sink, const struct shmq_message *messages, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        sink->written += framing_size(&sink->base.options->framing, &messages[i]);
+    return await_first_read(sink);
 }
 
 static enum sink_result pipe_deliver(struct sink *base, const struct shmq_message *messages, size_t count,
@@ -55,7 +108,12 @@ static enum sink_result pipe_deliver(struct sink *base, const struct shmq_messag
 {
     struct pipe_sink *sink = (struct pipe_sink *)base;
     int result = batch_write(sink->writer, messages, count, done);
+    bool written = result == 0 || result == -EINTR || result == -EMSGSIZE;
 
+    if (!sink->taken && written && count_written(sink, messages, *done) != SINK_OK) {
+        *done = 0;
+        return SINK_FAILED;
+    }
     if (result == 0)
         return SINK_OK;
     if (result == -EINTR)

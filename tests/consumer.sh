@@ -52,6 +52,11 @@ holds() { # COUNT: exactly so many messages are in the queue
     [[ $(queue_field "$queue" messages) == "$1" ]]
 }
 
+# Somebody has taken exactly so many.
+is_holding() {
+    "$monitor" show --json -- "$queue" 2>/dev/null | grep -Eq "\"leased\": $1, \"attempts\""
+}
+
 # Somebody sleeps until there is something.
 is_waiting() {
     "$monitor" show --json -- "$queue" 2>/dev/null | grep -q '"waiting": true'
@@ -256,8 +261,66 @@ fill_queue "$scratch/three"
 check_status '--pipe: the command is killed: exit 1' 1 take --pipe 'cat >/dev/null; kill -9 $$'
 check_match '--pipe: the command is killed: is said' '^consumer: --pipe: .*signal 9' "$scratch/err"
 fill_queue "$scratch/three"
-check_status '--pipe: no such command: exit 1' 1 take --pipe 'no-such-command 2>&1'
+check_status '--pipe: no such command: exit 1' 1 take --pipe 'exec no-such-command'
 check_match '--pipe: no such command: is said' '^consumer: --pipe: .*exit status 127' "$scratch/err"
+
+# A command that reads nothing is given nothing for good. The pause is the time in which it might have been.
+check_unread() { # NAME REGEX COMMAND
+    fill_queue "$scratch/three"
+    check_status "--pipe: $1: exit 1" 1 take --pipe "$3"
+    check_match "--pipe: $1: is said" "^consumer: --pipe: the command has read nothing: $2" "$scratch/err"
+    check_match "--pipe: $1: nothing is acknowledged" '^consumer: consumed 0 messages' "$scratch/err"
+    check_equal "--pipe: $1: all is there for the next one" "$(seq 3)" "$(rest)"
+}
+check_unread 'a command that is not found in the end' 'exit status 127' 'sleep 0.2; exec no-such-command'
+check_unread 'one that is set up before' 'exit status 127' 'x=$(sleep 0.2) no-such-command'
+check_unread 'one that cannot be executed' 'exit status 126' 'sleep 0.2 && exec "$SCRATCH/three"'
+check_unread 'one that ends without reading' 'exit status 0' 'sleep 0.2'
+check_unread 'one that closes its stdin' 'it has closed its stdin' 'sleep 0.2; exec sleep 300 <&-'
+fill_queue "$scratch/numbers" --capacity 16M
+check_status '--pipe: more than a pipe holds, and nothing is read: exit 1' 1 take --pipe 'sleep 0.2; exit 127'
+check_equal '--pipe: more than a pipe holds, and nothing is read: all is there' 100000 "$(queue_field "$queue" messages)"
+fill_queue "$scratch/three"
+check_status '--pipe: a command that takes its time to begin' 0 take --pipe 'sleep 0.2; cat >"$SCRATCH/late"'
+check_same '--pipe: a command that takes its time to begin: has all, once' "$scratch/three" "$scratch/late"
+fill_queue "$scratch/three"
+rm -f "$scratch/go"
+start --pipe 'until [ -e "$SCRATCH/go" ]; do sleep 0.02; done; cat >"$SCRATCH/late"'
+check '--pipe: until the command reads, nothing is acknowledged' wait_until 10 is_holding 3
+kill -TERM "$pid"
+: >"$scratch/go"
+end_status '--pipe: SIGTERM before the command reads: exit 0' 0
+check_same '--pipe: SIGTERM before the command reads: it has all' "$scratch/three" "$scratch/late"
+check '--pipe: SIGTERM before the command reads: nothing is left' holds 0
+rm -f "$scratch/go"
+
+# A command that a shell would not find is told before anything is taken, or is even attached.
+mkdir "$scratch/bin"
+printf '#!/bin/sh\ncat\n' >"$scratch/bin/my-cat"
+cp "$scratch/bin/my-cat" "$scratch/bin/not-executable"
+chmod +x "$scratch/bin/my-cat"
+for sink in --pipe --exec; do
+    next_queue
+    for command in awkk '  awkk' 'awkk 1' 'awkk|sort' 'awkk>&2' 'awkk;cat' $'awkk\ncat' ./awkk "$scratch/bin/awkk" \
+        "$scratch/awkk/cat"; do
+        check_status "$sink ${command@Q}: exit 2" 2 timeout 10 "$consumer" -Q "$queue" "$sink" "$command"
+        check_match "$sink ${command@Q}: is named" "^consumer: $sink: [^ ]*awkk[^ ]*: command not found" "$scratch/err"
+    done
+    for command in "$scratch" "$scratch/bin/not-executable"; do
+        check_status "$sink, what cannot be executed: exit 2" 2 timeout 10 "$consumer" -Q "$queue" "$sink" "$command"
+        check_match "$sink, what cannot be executed: is named" "^consumer: $sink: $command: cannot be executed" "$scratch/err"
+    done
+    check_equal "$sink: what is only in another PATH: exit 2" 2 \
+        "$(take $sink my-cat >"$scratch/out" 2>&1; echo $?)"
+    for command in cat 'cat;' 'command cat' 'exec cat' 'if cat; then :; fi' '{ cat; }' '(cat)' 'x=1 cat' '"cat"' \
+        'my_own () { cat; }; my_own' 'my_own() { cat; }; my_own' 'c\at' '$(echo cat)' '2>/dev/null cat' my-cat \
+        "$scratch/bin/my-cat" 'test 1 = 1 && cat' '# comment'$'\n''cat' $'\n cat'; do
+        put -- a
+        check_equal "$sink ${command@Q} is run" a "$(PATH=$scratch/bin:$PATH rest $sink "$command")"
+    done
+    (cd "$scratch/bin" && put -- a && rest $sink ./my-cat >"$scratch/out")
+    check_equal "$sink: a path that begins here" a "$(tr -d '\n' <"$scratch/out")"
+done
 
 # ------------------------------------------------------------------ --exec
 
@@ -334,7 +397,7 @@ check_status '--exec: killed by a signal is a failed attempt' 1 take --retries 1
 check_match '--exec: the signal is named' '^consumer: --exec: .*failed 2 times.*signal 9' "$scratch/err"
 rest --discard
 put -- a
-check_status '--exec: no such command' 1 take --retries 0 --exec 'no-such-command 2>/dev/null'
+check_status '--exec: no such command' 1 take --retries 0 --exec 'exec no-such-command 2>/dev/null'
 check_match '--exec: no such command is said' 'exit status 127' "$scratch/err"
 rest --discard
 put -- a
@@ -458,9 +521,6 @@ took=$(milliseconds_since "$started")
 check '--work MIN:MAX takes at least MIN' test "$took" -ge 50
 fill_queue "$scratch/thousand"
 start --prefetch 5 --work 60s
-is_holding() {
-    "$monitor" show --json -- "$queue" | grep -Eq "\"leased\": $1, \"attempts\""
-}
 check '--prefetch: so many are taken at a time' wait_until 10 is_holding 5
 kill_now "$pid"
 fill_queue "$scratch/thousand"

@@ -103,6 +103,7 @@ check_usage 'options that do not go together, for the producer' 2 'producer.1 \|
     --random --discard
 check_usage 'a value that the consumer refuses' 2 'consumer.1 \| .*--work x' --random --count 1 --work x
 check_usage 'a sink that the consumer refuses' 2 'consumer.1 \| .*--exec' --exec '' -- a
+check_usage 'a command that is not found' 2 'consumer.1 \| .*--pipe: awkk: command not found' --pipe awkk -- a
 check_usage 'an option without its argument' 2 'consumer.1 \| ' --consumer-args '--retries' --exec true -- a
 check_usage 'options that do not go together, for the consumer' 2 'consumer.1 \| .*--retries needs --exec' --consumer-args '--retries 3' --discard -- a
 check_usage 'more consumers than seats' 2 '-c 65: .*only 64 seats \(give --seats 65\)' -c 65
@@ -359,7 +360,7 @@ new_queue
 check_status 'a command that gives up is not tried again' 1 try --exec 'cat >>"'"$scratch/attempts"'"; exit 65' -- a
 check_equal 'it is not' a "$(tr -d '\n' <"$scratch/attempts")"
 new_queue
-for command in no-such-command 'cat >/dev/null; exit 3'; do
+for command in 'exec no-such-command' 'cat >/dev/null; exit 3'; do
     new_queue
     check_status "a command of --pipe that fails, $command: exit 1" 1 try --pipe "$command" -- a
     check_match "a command of --pipe that fails, $command: it is not given more" 'consumer.1 .* not restarted' "$scratch/err"
