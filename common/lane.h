@@ -11,7 +11,7 @@
  * Context: waits for a holder of the same source that is about to die, LANE_WAIT_NS at most.
  * Crash:   leaves the lane as if its owner had died.
  * Return:  0; -EUSERS all are taken now; -ESHUTDOWN they are, and the queue is shut down; -EBUSY when somebody
- *          alive puts the same source; -ENOSPC; -ENOMEM; -EBADMSG.
+ *          alive puts the same source; -ENOSPC; -ENOMEM; -EBADMSG; what the system said.
  */
 int lane_attach(struct shmq *handle, const struct shmq_options *options);
 /* Marks the lane finished; it stays owned. Return: 0; -ESTALE. */
@@ -25,7 +25,8 @@ void lane_restore(struct shmq *handle);
  * Marks the lane of a dead owner finished, in its name; nothing else of the lane changes.
  * Context: @handle is an observer that may write; waits for a lock that is about to go, ATTACH_WAIT_NS at most.
  * Crash:   leaves the lane either finished or unfinished; consumers see it at their next tick.
- * Return:  0; -EBUSY its owner lives; -EALREADY; -EINVAL no such lane; -ENOMEM; -EBADMSG; -ESTALE.
+ * Return:  0; -EBUSY its owner lives; -EALREADY; -EINVAL no such lane; -ENOMEM; -EBADMSG; -ESTALE; what
+ *          the system said.
  */
 int lane_finish_dead(struct shmq *handle, uint32_t lane);
 

@@ -42,14 +42,15 @@ int seat_load(struct shmq *handle, uint32_t seat);
 /* Whether the message in a seat's buffer can be one. */
 bool seat_hand_makes_sense(const struct shmq *handle, uint32_t seat);
 
-/* Takes a free seat. Return: 0; -EUSERS. Crash: leaves the seat free. */
+/* Takes a free seat. Crash: leaves the seat free. Return: 0; -EUSERS; what the system said. */
 int seat_attach(struct shmq *handle);
 /* Leaves the seat, and gives back what is held. */
 void seat_detach(struct shmq *handle);
 
 /*
  * Takes over what a dead consumer, or this seat's last one, held.
- * Return: 0 with the batch in hand; -EAGAIN when there is nothing; -EBADMSG; -ENOSPC; -ENOMEM.
+ * Return: 0 with the batch in hand; -EAGAIN when there is nothing; -EBADMSG; -ENOSPC; -ENOMEM; what the system
+ * said.
  */
 int seat_adopt(struct shmq *handle);
 /* Lets go of a dead consumer's seat, once its work is done or given back. */

@@ -8,7 +8,8 @@
  * Looks whether there will ever be anything more for a consumer that found nothing.
  *
  * Return: -EAGAIN there may be; -ENODATA all producers have finished and everything is acknowledged; -EOWNERDEAD
- * the same, but a producer died unfinished and its grace is over; -ESHUTDOWN drained after a shutdown; -EBADMSG.
+ * the same, but a producer died unfinished and its grace is over; -ESHUTDOWN drained after a shutdown; -EBADMSG;
+ * -ENOMEM.
  */
 int stream_state(struct shmq *handle);
 

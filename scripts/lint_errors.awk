@@ -1,28 +1,29 @@
 # SPDX-License-Identifier: MIT
 #
-# Compares every error code that can leave a public function with the Return list of its comment.
+# Compares the error codes that can leave each public function with the Return list of its comment. Functions that other
+# headers declare are compared, too, where their comments have such a list.
 #
 #   awk -f lint_errors.awk -v public=common/shmq.h SOURCE.c... HEADER.h...
 #
-# It interprets each function that returns a signed integer, statement by statement, with sets of possible values in place
-# of values: what `return -EINVAL`, an assignment, a call or a comparison with a code adds to a set or takes from it.
-# A call brings the set of the function called; this is repeated until no set grows any more. So a code that a caller
-# translates is gone behind the comparison, and needs no exception here.
+# This is an abstract interpreter. It runs each function that returns a signed integer, statement by statement, on sets of
+# possible values. A comparison narrows a set in each branch, so a code that a caller translates is gone behind it. A call
+# yields the set of the function called. Everything is repeated until no set grows.
 #
 # Elements of a set:
 #   EINVAL   the negative code          +EINVAL  the positive one
 #   SYS      -errno: what the system said
 #   0        success                    P        any other value that is no error
-#   LIBC     what a function of another library returned, which may be a positive errno
+#   LIBC     the result of a function that is not ours; possibly a positive errno
 #   @1       the first parameter
 #
-# Two kinds of remarks in the code, in comments inside a function, tell what cannot be read from it. One that is not
-# needed is an error, too.
-#   The system says: -EMFILE, -EACCES   among what errno may be here, worth naming in Return lists
-#   Cannot come: -EUSERS (an observer takes no seat)   does not leave this function, for the reason given
+# Comments inside a function may hold two kinds of remarks on what the code does not tell. A remark that is not needed is
+# reported.
+#   The system says: -EMFILE, -EACCES    values of errno at this place that Return lists should name
+#   Cannot come: -EUSERS (an observer takes no seat)    does not leave this function, and why
 #
-# What it does not follow, it refuses: a code in a macro. A code stored in a field is taken to come out of every field
-# of that name; one stored through a pointer, out of every variable whose address is passed.
+# Approximations: a code stored in a field may be read from any field of that name. A code stored through a pointer may
+# be read from any variable whose address is passed. A call through a pointer may reach every function whose address is
+# taken. A code in a macro is not followed, so it is reported.
 
 function complain(text)
 {
@@ -44,7 +45,6 @@ function add_token(text)
 {
     T[++tokens] = text
     token_file[tokens] = FILENAME
-    token_line[tokens] = FNR
 }
 
 function is_code(word)
@@ -185,13 +185,15 @@ function find_functions(    i, first, name)
             i += 2
         } else if (T[i] == ";") {
             name = find_name(first, i)
-            if (name && token_file[i] == public)
-                add_public(first, name)
+            if (name)
+                add_declaration(first, name)
             first = i + 1
         } else if (T[i] == "{") {
             name = T[i - 1] == ")" ? find_name(first, i - 1) : 0
-            if (name)
+            if (name) {
                 add_function(first, name, i)
+                add_declaration(first, name)
+            }
             i = M[i]
             if (name)
                 first = i + 1
@@ -201,16 +203,21 @@ function find_functions(    i, first, name)
     }
 }
 
-function add_public(a, name,    i, text)
+# What a header declares, with its comment. Of what is not public, only what has a list.
+function add_declaration(a, name,    i, text)
 {
-    if (T[a] == "typedef" || !returns_number(a, name))
+    if (T[a] == "typedef" || !returns_number(a, name) || token_file[a] !~ /\.h$/)
         return
-    publics++
-    public_name[publics] = T[name]
     for (i = 1; i <= comments; i++)
         if (comment_at[i] == a - 1)
             text = comment_text[i]
-    public_comment[publics] = text
+    if (token_file[a] != public && text !~ /Return:.*-E[A-Z]/)
+        return
+    declarations++
+    declared_name[declarations] = T[name]
+    declared_file[declarations] = token_file[a]
+    declared_comment[declarations] = text
+    publics += token_file[a] == public
 }
 
 # The codes in a text, as a set.
@@ -372,7 +379,7 @@ function rank(p, a)
     return 99
 }
 
-# The operator of [a, b] that is applied last; 0: none. Of several, the first: what matters here, groups either way.
+# The operator of [a, b] that is applied last; 0: none. Of several of one rank, the first: how they group does not matter here.
 function find_operator(a, b,    i, r, best, found)
 {
     best = 99
@@ -463,7 +470,7 @@ function assign(path, set, s)
     set_variable(s, path, set)
 }
 
-# What is passed to a function by address may be another one afterwards.
+# A function may change what it gets the address of.
 function forget_reached(a, b, s,    i, name, address)
 {
     address = T[a] == "&"
@@ -586,7 +593,7 @@ function take_address(g,    set)
     changed = 1
 }
 
-# Walks over a name with what follows: members, indices, calls.
+# A name and what follows it: members, indices, calls.
 function eval_postfix(a, b, s,    i, path)
 {
     if (a == b)
@@ -785,7 +792,7 @@ function branch(a, b, s, yes, no,    op, r, half)
     }
 }
 
-# The second half of && and ||: adds to @both, which the first half may have reached, too.
+# The right side of && and ||. Adds to both, which the left side may have reached already.
 function branch_more(a, b, s, both, other, swapped,    x, y)
 {
     x = new_state(0)
@@ -830,7 +837,7 @@ function push_loop(continues)
     continued[loops] = continues ? new_state(0) : continued[loops - 1]
 }
 
-# One way round a loop's body at @body, from state @s, until what comes round adds nothing.
+# Runs a loop from state s until another iteration adds nothing to the state at its head.
 function run_loop(cond_a, cond_b, step_a, step_b, body, s, first_body,    head, yes, no, round, next_token, out)
 {
     head = new_state(s)
@@ -1062,54 +1069,72 @@ function shown(element)
     return element ~ /^[+]/ ? substr(element, 2) " (positive)" : "-" element
 }
 
-function compare(name, can, listed,    i, n, part)
+function compare(where, can, listed,    i, n, part)
 {
     n = split(can, part, " ")
     for (i = 1; i <= n; i++)
         if (!has(listed, part[i]))
-            complain(public ": " name ": " shown(part[i]) " can come, but is not in its Return list")
+            complain(where ": " shown(part[i]) " can come, but is not in its Return list")
     n = split(listed, part, " ")
     for (i = 1; i <= n; i++)
         if (!has(can, part[i]))
-            complain(public ": " name ": " shown(part[i]) " is in its Return list, but cannot come")
+            complain(where ": " shown(part[i]) " is in its Return list, but cannot come")
 }
 
-function check_public(i, explained,    f, k, n, part, text, can, listed)
+# Parameters, Context, Ordering, Crash, Return: each may be missing, none may come after a later one.
+function check_order(where, text,    place, last)
 {
-    f = by_name[public_name[i]]
+    while (match(text, /[*] (@[a-z_]+  |Context:|Ordering:|Crash:|Return:)/)) {
+        place = index("@ Context Ordering Crash Return", substr(text, RSTART + 2, substr(text, RSTART + 2, 1) == "@" ? 1 : 5))
+        if (place < last)
+            complain(where ": its comment is not in the order parameters, Context, Ordering, Crash, Return")
+        last = place
+        text = substr(text, RSTART + RLENGTH)
+    }
+}
+
+function check_declaration(i, explained,    f, k, n, part, text, can, listed, where, is_public)
+{
+    where = declared_file[i] ": " declared_name[i]
+    is_public = declared_file[i] == public
+    f = by_name[declared_name[i]]
     if (f == "") {
-        complain(public ": " public_name[i] ": no definition found")
+        complain(where ": no definition found")
         return
     }
-    text = public_comment[i]
+    text = declared_comment[i]
     if (!match(text, /Return:/) && !match(text, /Returns? /)) {
-        complain(public ": " public_name[i] ": no comment of its own that says what it returns")
+        complain(where ": no comment of its own that says what it returns")
         return
     }
-    text = substr(text, RSTART)
+    check_order(where, text)
+    text = substr(text, match(text, /Return:/) ? RSTART : match(text, /Returns? /))
     if (text ~ /as shmq_/)
-        complain(public ": " public_name[i] ": its Return list refers to another function's")
+        complain(where ": its Return list refers to another function's")
+    gsub(/[ *]+/, " ", text)
     listed = codes_in(text)
-    if (text ~ /what the[ *]+system[ *]+said/)
+    if (text ~ /what the system said/)
         listed = union(listed, " SYS ")
-    if (text ~ /what [a-z *]+ returned/)
+    if (text ~ /what [a-z ]+ returned/)
         listed = union(listed, " LIBC ")
-    can = filter(leaves[f], "^(0|P|@.*)$", 1)
-    compare(public_name[i], can, listed)
-    n = split(can, part, " ")
+    can = filter(leaves[f], is_public ? "^(0|P|@.*)$" : "^(0|P|LIBC|[+].*|@.*)$", 1)
+    compare(where, can, listed)
+    n = is_public ? split(can, part, " ") : 0
     for (k = 1; k <= n; k++)
         if (part[k] ~ /^E/ && !has(explained, part[k]))
-            complain(public ": " public_name[i] ": -" part[k] " can come, but the head of the header does not explain it")
+            complain(where ": -" part[k] " can come, but the head of the header does not explain it")
 }
 
 function show_lists(    i, n, part, k, text)
 {
-    for (i = 1; i <= publics; i++) {
-        n = split(filter(leaves[by_name[public_name[i]]], "^(0|P|LIBC|[+].*|@.*)$", 1), part, " ")
+    for (i = 1; i <= declarations; i++) {
+        if (declared_file[i] != public)
+            continue
+        n = split(filter(leaves[by_name[declared_name[i]]], "^(0|P|LIBC|[+].*|@.*)$", 1), part, " ")
         text = ""
         for (k = 1; k <= n; k++)
             text = text " " part[k]
-        print public_name[i] ":" text
+        print declared_name[i] ":" text
     }
 }
 
@@ -1124,8 +1149,8 @@ END {
     for (i = 1; i <= functions; i++)
         check_remarks(i)
     explained = find_explained()
-    for (i = 1; i <= publics; i++)
-        check_public(i, explained)
+    for (i = 1; i <= declarations; i++)
+        check_declaration(i, explained)
     if (publics == 0)
         complain("no public function found in " public)
     close("cat >&2")

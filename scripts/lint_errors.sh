@@ -16,7 +16,8 @@ if [[ ${1-} == --list ]]; then
     list=1
     shift
 fi
-sources=${1-$here/../common}
+sources=${1-common}
+(($#)) || cd -- "$here/.." || exit 1
 # cli/ is no part of the library.
 mapfile -t files < <(find "$sources" -name cli -prune -o -name '*.[ch]' -print | LC_ALL=C sort)
 public=$(find "$sources" -name shmq.h)

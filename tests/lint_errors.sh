@@ -56,6 +56,12 @@ expect_complaint 'a code in a macro' handle.h '/^#define HANDLE_MAGIC/ s/$/\n#de
 expect_complaint 'a remark that something cannot come, which could not anyway' lane.c \
     "/^int lane_finish(/,/^{/ { $in_body /* Cannot come: -EXDEV (for fun). */| }" 'lane_finish: .*EXDEV.* could not anyway'
 
+expect_complaint 'the list of a function that is not public' ring.h \
+    's/Return: 0; -EAGAIN when the lane is full; -EOVERFLOW;/Return: 0; -EAGAIN when the lane is full;/' \
+    'ring.h: ring_make_room: -EOVERFLOW can come'
+expect_complaint 'parts of a comment in another order' shmq.h \
+    's/^ [*] Return:  0; -EINVAL when none is held; -ECHILD./&\n * Context: any./' 'shmq_fail: .* not in the order'
+
 # ------------------------------------------------------------------ the language
 
 # Functions of a library of their own, each with what can leave it.
