@@ -158,7 +158,7 @@ struct shmq_message {
 int shmq_create(const char *name, const struct shmq_options *options);
 
 /*
- * Attaches to a queue as producer, consumer or observer.
+ * Attaches to a queue.
  *
  * @handle   receives the handle; NULL on failure
  * @name     of the queue
@@ -170,9 +170,10 @@ int shmq_create(const char *name, const struct shmq_options *options);
  *          says, looking every 50 ms at least.
  * Crash:   dying inside leaves at most a lane or seat that looks as if its owner had died.
  * Return:  0; -ENOENT without .create; -EUSERS when all lanes or seats were taken for so long; -EINTR when .stop
- * was set meanwhile; -ESHUTDOWN when all lanes are taken and the queue is shut down; -EBUSY when a supervisor is
- * there already, when somebody alive puts the same source, and after 10 s; -EEXIST, -EINVAL, -ENAMETOOLONG,
- * -ENOSPC, -EPERM, -EACCES, -EROFS, -EBADMSG, -EPROTO, -ENOMEM, -EMFILE, -EFBIG, -ENOSYS, what the system said.
+ *          was set meanwhile; -ESHUTDOWN when all lanes are taken and the queue is shut down; -EBUSY when a
+ *          supervisor is there already, when somebody alive puts the same source, and after 10 s; -EEXIST,
+ *          -EINVAL, -ENAMETOOLONG, -ENOSPC, -EPERM, -EACCES, -EROFS, -EBADMSG, -EPROTO, -ENOMEM, -EMFILE,
+ *          -EFBIG, -ENOSYS, what the system said.
  */
 int shmq_open(struct shmq **handle, const char *name, enum shmq_role role, const struct shmq_options *options);
 
@@ -202,7 +203,7 @@ void shmq_abandon(struct shmq *handle);
  * Detaches as if it had not come: a producer that has put nothing leaves its lane finished, or unfinished, as it
  * found it. After a put, and for the other roles, the same as shmq_abandon.
  *
- * @handle   as for shmq_close
+ * @handle   from shmq_open; NULL is allowed; not valid afterwards
  *
  * Context: the handle's thread; does not block; wakes the consumers.
  * Crash:   dying inside leaves the lane either unfinished or as it was found.
@@ -476,8 +477,10 @@ typedef int shmq_intent_visitor(void *context, const struct shmq_write_intent *i
  * Visits the write intents that are pending for a file, also what this handle or an earlier owner of its seat
  * left.
  *
- * @device  of the file, as st_dev and st_ino say
- * @visit   called for each
+ * @device   of the file: st_dev
+ * @inode    of the file: st_ino
+ * @visit    called for each
+ * @context  passed on to @visit
  *
  * Context: the handle's thread, which holds an exclusive lock on the file. One load a seat and no system call
  *          where nothing is pending for it.
@@ -542,7 +545,7 @@ int shmq_finish_lane(const char *name, uint32_t lane);
  *
  * @timeout_ns  how long
  *
- * Context: any role; looks every tick.
+ * Context: any role; the handle's thread; looks every tick.
  * Return:  0; -EAGAIN, -ETIMEDOUT, -EINTR, -ESTALE, -EBADMSG, -ENOMEM, -EINVAL, -ECHILD.
  */
 int shmq_join(struct shmq *handle, int64_t timeout_ns);
@@ -620,6 +623,8 @@ int shmq_get_run(struct shmq *handle, struct shmq_run *run);
 
 /*
  * Writes the run record.
+ *
+ * @run  .size says how long it is; what is not ignored is recorded
  *
  * Context: a supervisor's handle.
  * Crash:   leaves the old record, none, or the new one.

@@ -217,6 +217,7 @@ function add_declaration(a, name,    i, text)
     declared_name[declarations] = T[name]
     declared_file[declarations] = token_file[a]
     declared_comment[declarations] = text
+    declared_at[declarations] = name
     publics += token_file[a] == public
 }
 
@@ -1093,6 +1094,17 @@ function check_order(where, text,    place, last)
     }
 }
 
+# Each parameter is spoken of as @name; a handle need not be.
+function check_parameters(where, text, a, b,    i)
+{
+    for (i = a; i <= b; i++) {
+        if (T[i] == "(")
+            i = M[i]
+        else if ((T[i + 1] == "," || i == b) && T[i] ~ /^[a-z]/ && T[i] !~ /^(handle|void)$/ && text !~ "@" T[i] "[^a-z_]")
+            complain(where ": its comment says nothing of @" T[i])
+    }
+}
+
 function check_declaration(i, explained,    f, k, n, part, text, can, listed, where, is_public)
 {
     where = declared_file[i] ": " declared_name[i]
@@ -1108,6 +1120,8 @@ function check_declaration(i, explained,    f, k, n, part, text, can, listed, wh
         return
     }
     check_order(where, text)
+    if (is_public)
+        check_parameters(where, text, declared_at[i] + 2, M[declared_at[i] + 1] - 1)
     text = substr(text, match(text, /Return:/) ? RSTART : match(text, /Returns? /))
     if (text ~ /as shmq_/)
         complain(where ": its Return list refers to another function's")

@@ -62,6 +62,9 @@ expect_complaint 'the list of a function that is not public' ring.h \
 expect_complaint 'parts of a comment in another order' shmq.h \
     's/^ [*] Return:  0; -EINVAL when none is held; -ECHILD./&\n * Context: any./' 'shmq_fail: .* not in the order'
 
+expect_complaint 'a parameter of which the comment says nothing' shmq.h \
+    '/^ [*] @attempts  receives/d' 'shmq_fail: its comment says nothing of @attempts'
+
 # ------------------------------------------------------------------ the language
 
 # Functions of a library of their own, each with what can leave it.
