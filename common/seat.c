@@ -138,16 +138,18 @@ static int adopt_lease(struct shmq *handle, uint32_t seat)
     return 0;
 }
 
-static bool hand_makes_sense(const struct shmq *handle, uint64_t lane, struct record_head head)
+static bool hand_makes_sense(const struct shmq *handle, uint64_t lane, uint64_t position, struct record_head head)
 {
-    const struct parameters *p = &handle_geometry(handle)->parameters;
-    return lane < p->lanes && head.length <= p->max_message_bytes && head.frame <= SHMQ_FRAME_LENGTH32;
+    const struct geometry *g = handle_geometry(handle);
+    return lane < g->parameters.lanes && position >= g->cells && position <= g->max_position &&
+           head.length <= g->parameters.max_message_bytes && head.frame <= SHMQ_FRAME_LENGTH32;
 }
 
 bool seat_hand_makes_sense(const struct shmq *handle, uint32_t seat)
 {
     const struct seat *s = &handle->seats[seat];
     return hand_makes_sense(handle, atomic_load_explicit(&s->hand_lane, memory_order_relaxed),
+                            atomic_load_explicit(&s->hand_position, memory_order_relaxed),
                             record_unpack(atomic_load_explicit(&s->hand_record[0], memory_order_relaxed)));
 }
 
@@ -156,8 +158,9 @@ static int adopt_hand(struct shmq *handle, uint32_t seat)
     struct seat *s = &handle->seats[seat];
     const uint64_t lane = atomic_load_explicit(&s->hand_lane, memory_order_relaxed);
     const uint64_t word = atomic_load_explicit(&s->hand_record[0], memory_order_relaxed);
+    const uint64_t position = atomic_load_explicit(&s->hand_position, memory_order_relaxed);
     const struct record_head head = record_unpack(word);
-    if (!hand_makes_sense(handle, lane, head))
+    if (!hand_makes_sense(handle, lane, position, head))
         return -EBADMSG;
 
     struct lane_view *view;
@@ -172,7 +175,7 @@ static int adopt_hand(struct shmq *handle, uint32_t seat)
     handle->consumer.words[0] = word;
     handle->consumer.batch = (struct batch){
         .view = view,
-        .start = atomic_load_explicit(&s->hand_position, memory_order_relaxed),
+        .start = position,
         .payload = base,
         .count = 1,
         .seat = seat,

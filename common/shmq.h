@@ -455,7 +455,7 @@ struct shmq_write_intent {
  * Ordering: the caller's lock on the file; the note is published whole, by release.
  * Crash:    dying inside leaves either the whole note or none.
  * Return:   0; -EINVAL for an intent without sense or with more messages than are held, or in another role;
- *           -EBADMSG; -ECHILD.
+ *           -ECHILD.
  */
 int shmq_set_write_intent(struct shmq *handle, const struct shmq_write_intent *intent);
 
