@@ -110,6 +110,7 @@ struct ledger {
     _Atomic uint32_t taken;             /* messages of the batch that a victim leased first, lease returned */
     _Atomic uint64_t source_bytes;      /* of the victim's source, as survivors received it */
     _Atomic int sleeper_code;           /* why the consumer beside ended; 1: it has not */
+    _Atomic uint32_t settled;           /* visitors of a victim that returned */
 };
 
 struct tally {
@@ -1296,6 +1297,170 @@ static void expect_acknowledged_hand(struct world *world, bool returned)
     expect_last(world, returned ? never : (struct fate){0, 1, 1, 2, 2});
 }
 
+/* ------------------------------------------------------------------ victims: writers of files */
+
+#define FILE_DEVICE 3
+#define FILE_OFFSET UINT64_C(0x0123456789abcdef)
+#define INTENDED 2 /* messages of an intent */
+
+/* Each number of a file has an intent of its own, so that halves of two would show. */
+static struct shmq_write_intent intent_for(uint64_t file)
+{
+    return (struct shmq_write_intent){.device = FILE_DEVICE + file,
+                                      .inode = file,
+                                      .offset = FILE_OFFSET / file,
+                                      .bytes = FILE_OFFSET / 2 / file,
+                                      .format = ~file,
+                                      .count = INTENDED};
+}
+
+static int set_intent(struct world *world)
+{
+    const struct shmq_write_intent intent = intent_for(1);
+    return shmq_set_write_intent(world->victim, &intent);
+}
+
+static int set_another_intent(struct world *world)
+{
+    const struct shmq_write_intent intent = intent_for(2);
+    return shmq_set_write_intent(world->victim, &intent);
+}
+
+static int clear_intent(struct world *world)
+{
+    return shmq_set_write_intent(world->victim, NULL);
+}
+
+static void prepare_intent(struct world *world)
+{
+    prepare_lease(world);
+    victim_acknowledges(world, 1);
+    process_require_equal(set_intent(world), 0);
+}
+
+static void prepare_one_less(struct world *world)
+{
+    prepare_lease(world);
+    victim_acknowledges(world, 1);
+}
+
+static void prepare_visit(struct world *world)
+{
+    prepare_consumer(world);
+    let_die(world, prepare_intent);
+}
+
+/* What a visitor is told about. */
+struct visited {
+    struct world *world;
+    struct shmq *handle;
+    uint32_t times;
+};
+
+static int settle_in_file(void *context, const struct shmq_write_intent *intent,
+                          const struct shmq_message *messages, size_t count)
+{
+    const struct visited *visited = context;
+    (void)intent;
+    for (size_t i = 0; i < count; i++)
+        process_require_equal(read_body(&messages[i]), SURVIVORS + 1 + i);
+    atomic_fetch_add(&visited->world->ledger->settled, 1);
+    return 0;
+}
+
+static int visit_intents(struct world *world)
+{
+    struct visited visited = {.world = world};
+    const struct shmq_write_intent intent = intent_for(1);
+    return shmq_visit_write_intents(world->victim, intent.device, intent.inode, settle_in_file, &visited);
+}
+
+/* The one whose first message is not acknowledged, or that message was acknowledged by the writer. */
+static int look_at_intent(void *context, const struct shmq_write_intent *intent,
+                          const struct shmq_message *messages, size_t count)
+{
+    struct visited *visited = context;
+    const struct world *world = visited->world;
+    const struct shmq_write_intent expected = intent_for(intent->inode);
+    require(world,
+            intent->device == expected.device && intent->offset == expected.offset &&
+                intent->bytes == expected.bytes && intent->format == expected.format &&
+                intent->count == expected.count,
+            "an intent is not whole");
+    const bool done = atomic_load(&world->ledger->acknowledged[SURVIVORS + 1]) != 0;
+    require(world, count == (done ? 0 : INTENDED), "an intent of %d messages has %d", INTENDED, (int)count);
+    for (size_t i = 0; i < count; i++)
+        require(world, read_body(&messages[i]) == SURVIVORS + 1 + i, "an intent has message %d",
+                (int)read_body(&messages[i]));
+    require(world, shmq_intent_holds(visited->handle) == !done, "its messages do%s hold", done ? "" : " not");
+    visited->times++;
+    return 0;
+}
+
+/* How many intents for a file there are; afterwards there are none. */
+static uint32_t settle_file(struct world *world, uint64_t file)
+{
+    struct visited visited = {.world = world, .handle = world->consumer};
+    const struct shmq_write_intent intent = intent_for(file);
+    require_call(world,
+                 shmq_visit_write_intents(world->consumer, intent.device, intent.inode, look_at_intent, &visited),
+                 0);
+    const uint32_t times = visited.times;
+    require_call(world,
+                 shmq_visit_write_intents(world->consumer, intent.device, intent.inode, look_at_intent, &visited),
+                 0);
+    require(world, visited.times == times, "an intent that was settled is there again");
+    return times;
+}
+
+/* Set or not, but set once it has returned. */
+static void settle_set(struct world *world)
+{
+    const bool returned = atomic_load(&world->ledger->returned) != 0;
+    const uint32_t found = settle_file(world, 1);
+    require(world, found <= 1 && (found == 1 || !returned), "%u intents are found", found);
+    settle(world);
+}
+
+/* The earlier one or the later one or, in between, none; the later one once it has returned. */
+static void settle_replaced(struct world *world)
+{
+    const bool returned = atomic_load(&world->ledger->returned) != 0;
+    const uint32_t earlier = settle_file(world, 1);
+    const uint32_t later = settle_file(world, 2);
+    require(world, earlier + later <= 1 && (later == 1 || !returned), "%u and %u intents are found", earlier,
+            later);
+    settle(world);
+}
+
+static void settle_cleared(struct world *world)
+{
+    const bool returned = atomic_load(&world->ledger->returned) != 0;
+    const uint32_t found = settle_file(world, 1);
+    require(world, found <= 1 && (found == 0 || !returned), "%u intents are found", found);
+    settle(world);
+}
+
+/* It stays until the visitor has returned, and is gone when the visit has. */
+static void settle_visited(struct world *world)
+{
+    const bool returned = atomic_load(&world->ledger->returned) != 0;
+    const bool settled = atomic_load(&world->ledger->settled) != 0;
+    const uint32_t found = settle_file(world, 1);
+    require(world, found <= 1 && (found == 1 || settled) && (found == 0 || !returned), "%u intents are found",
+            found);
+    require(world, settled || !returned, "nobody was asked");
+    settle(world);
+}
+
+/* The first of its batch was acknowledged, the others were not. */
+static void expect_one_less(struct world *world, bool returned)
+{
+    (void)returned;
+    expect_batch(world, never, again);
+    set_fates(world, SURVIVORS + 1, 1, again_after(1, 1));
+}
+
 /* ------------------------------------------------------------------ victims: who makes, ends and removes queues
  */
 
@@ -1480,6 +1645,8 @@ static void nothing_goes_on(struct world *world)
 #define OF_PRODUCER .set_up = open_survivors_and_put, .settle = settle, .go_on = producer_goes_on
 #define OF_CONSUMER .set_up = open_survivors_and_put, .settle = settle, .go_on = consumer_goes_on
 
+#define OF_WRITER .set_up = open_survivors_and_put, .expect = expect_one_less, .go_on = consumer_goes_on
+
 static const struct operation operations[] = {
     {"create", .set_up = set_up_nothing, .act = create, .expect = expect_nothing, .settle = settle_by_creation,
      .go_on = nothing_goes_on},
@@ -1559,6 +1726,12 @@ static const struct operation operations[] = {
      .expect = expect_hand_given_back, .redelivers = true},
     {"close, consumer with an adopted lease", OF_CONSUMER, .prepare = prepare_adopted, .act = close_victim,
      .expect = expect_adopted_given_back, .redelivers = true},
+    {"set a write intent", OF_WRITER, .prepare = prepare_one_less, .act = set_intent, .settle = settle_set},
+    {"replace a write intent", OF_WRITER, .prepare = prepare_intent, .act = set_another_intent,
+     .settle = settle_replaced},
+    {"clear a write intent", OF_WRITER, .prepare = prepare_intent, .act = clear_intent, .settle = settle_cleared},
+    {"visit a dead one's write intent", OF_WRITER, .prepare = prepare_visit, .act = visit_intents,
+     .settle = settle_visited, .redelivers = true},
     {"shutdown, draining", .set_up = set_up_for_shutdown, .act = shut_down, .expect = expect_nothing,
      .settle = settle_shutdown, .go_on = nothing_goes_on},
     {"shutdown, at once", .set_up = set_up_for_shutdown, .act = shut_down_now, .expect = expect_nothing,
@@ -1578,7 +1751,9 @@ static bool keeps_queue(const struct operation *operation)
     return operation->settle == settle || operation->settle == settle_single ||
            operation->settle == settle_finish || operation->settle == settle_beside_sleeper ||
            operation->settle == settle_note || operation->settle == settle_part ||
-           operation->settle == settle_withdrawal;
+           operation->settle == settle_withdrawal || operation->settle == settle_set ||
+           operation->settle == settle_replaced || operation->settle == settle_cleared ||
+           operation->settle == settle_visited;
 }
 
 /* ------------------------------------------------------------------ one victim */
