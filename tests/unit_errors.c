@@ -748,6 +748,18 @@ static int producers_call(struct shmq *handle, int number)
     }
 }
 
+#define CONSUMERS_CALLS 9
+
+static int settle(void *context, const struct shmq_write_intent *intent, const struct shmq_message *messages,
+                  size_t count)
+{
+    (void)context;
+    (void)intent;
+    (void)messages;
+    (void)count;
+    return 0;
+}
+
 static int consumers_call(struct shmq *handle, int number)
 {
     char buffer[8];
@@ -766,6 +778,10 @@ static int consumers_call(struct shmq *handle, int number)
         return shmq_hold(handle, &message);
     case 5:
         return shmq_acknowledge(handle, 1);
+    case 6:
+        return shmq_set_write_intent(handle, NULL);
+    case 7:
+        return shmq_visit_write_intents(handle, 0, 0, settle, NULL);
     default:
         return shmq_fail(handle, NULL);
     }
@@ -801,7 +817,7 @@ START_TEST(einval_for_the_wrong_role_and_for_no_handle)
         expect(-EINVAL, producers_call(observer, i));
         expect(-EINVAL, producers_call(NULL, i));
     }
-    for (int i = 0; i < 7; i++) {
+    for (int i = 0; i < CONSUMERS_CALLS; i++) {
         expect(-EINVAL, consumers_call(producer, i));
         expect(-EINVAL, consumers_call(observer, i));
         expect(-EINVAL, consumers_call(NULL, i));
@@ -812,6 +828,9 @@ START_TEST(einval_for_the_wrong_role_and_for_no_handle)
         expect(0, anybodys_call(observer, i));
         expect(-EINVAL, anybodys_call(NULL, i));
     }
+    expect(-EINVAL, shmq_report_loss(observer));
+    expect(-EINVAL, shmq_report_loss(NULL));
+    ck_assert(!shmq_intent_holds(NULL) && !shmq_intent_holds(producer) && !shmq_intent_holds(consumer));
     expect(0, shmq_close(NULL));
     shmq_abandon(NULL);
     expect(0, shmq_close(observer));
@@ -883,8 +902,10 @@ static int use_the_parents_handles(void *context)
     (void)context;
     for (int i = 0; i < 11; i++)
         expect(-ECHILD, producers_call(producer, i));
-    for (int i = 0; i < 7; i++)
+    for (int i = 0; i < CONSUMERS_CALLS; i++)
         expect(-ECHILD, consumers_call(consumer, i));
+    expect(-ECHILD, shmq_report_loss(producer));
+    ck_assert(!shmq_intent_holds(consumer));
     for (int i = 0; i < 5; i++)
         expect(-ECHILD, anybodys_call(consumer, i));
     expect(-ECHILD, shmq_close(producer));

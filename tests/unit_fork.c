@@ -55,6 +55,16 @@ static void use_producer(void *context)
     process_require_equal(shmq_finish(handle), -ECHILD);
 }
 
+static int settle(void *context, const struct shmq_write_intent *intent, const struct shmq_message *messages,
+                  size_t count)
+{
+    (void)context;
+    (void)intent;
+    (void)messages;
+    (void)count;
+    return 0;
+}
+
 static void use_consumer(void *context)
 {
     struct shmq *handle = context;
@@ -68,6 +78,12 @@ static void use_consumer(void *context)
     process_require_equal(shmq_acknowledge(handle, 1), -ECHILD);
     process_require_equal(shmq_hold(handle, &message), -ECHILD);
     process_require_equal(shmq_fail(handle, &attempts), -ECHILD);
+    const struct shmq_write_intent intent = {.bytes = 1, .count = 1};
+    process_require_equal(shmq_set_write_intent(handle, &intent), -ECHILD);
+    process_require_equal(shmq_set_write_intent(handle, NULL), -ECHILD);
+    process_require_equal(shmq_visit_write_intents(handle, 0, 0, settle, NULL), -ECHILD);
+    process_require(!shmq_intent_holds(handle));
+    process_require_equal(shmq_report_loss(handle), -ECHILD);
 }
 
 static void use_as_anybody(void *context)

@@ -314,7 +314,7 @@ END_TEST
 START_TEST(a_hand_that_makes_no_sense_is_refused)
 {
     struct seat *s = &queue.seats[1];
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 5; i++) {
         plant_hand(1, START);
         if (i == 0)
             atomic_store(&s->hand_lane, 2);
@@ -322,6 +322,10 @@ START_TEST(a_hand_that_makes_no_sense_is_refused)
             atomic_store(&s->hand_record[0], 1025);
         if (i == 2)
             atomic_store(&s->hand_record[0], UINT32_MAX);
+        if (i == 3)
+            atomic_store(&s->hand_position, 0);
+        if (i == 4)
+            atomic_store(&s->hand_position, UINT64_MAX);
         expect_problem("seat 1: the message in its hand makes no sense");
         expect_consumer(-EBADMSG);
     }
@@ -675,6 +679,178 @@ START_TEST(a_header_that_lies_later_misleads_nobody)
 }
 END_TEST
 
+/* ------------------------------------------------------------------ write intents */
+
+#define DEVICE 5
+#define INODE 7
+
+/* A dead seat's, of two messages from the second one of five on. */
+static struct write_note *plant_intent(uint32_t seat)
+{
+    struct write_note *note = &queue.seats[seat].write;
+    plant_lease(1, START, MESSAGES, progress_pack(0, 1));
+    atomic_store(&note->device, DEVICE);
+    atomic_store(&note->inode, INODE);
+    atomic_store(&note->offset, 100);
+    atomic_store(&note->bytes, 50);
+    atomic_store(&note->start, START);
+    atomic_store(&note->position, START + 1);
+    atomic_store(&note->lane, 0);
+    atomic_store(&note->seat, 1);
+    atomic_store(&note->first, 1);
+    atomic_store(&note->count, 2);
+    atomic_store(&note->turn, 77);
+    return note;
+}
+
+struct visits {
+    struct shmq *handle;
+    int times;
+    size_t count;
+};
+
+static int look(void *context, const struct shmq_write_intent *intent, const struct shmq_message *messages,
+                size_t count)
+{
+    struct visits *visits = context;
+    char buffer[1024];
+    ck_assert(intent->bytes > 0 && intent->offset <= INT64_MAX - intent->bytes);
+    ck_assert(intent->count >= 1 && intent->count <= SHMQ_PREFETCH_MAX);
+    ck_assert(count == 0 || count == intent->count);
+    for (size_t i = 0; i < count; i++) {
+        ck_assert_uint_le(messages[i].length, sizeof(buffer));
+        memcpy(buffer, messages[i].data, messages[i].length);
+    }
+    visits->times++;
+    visits->count = count;
+    ck_assert_int_eq(shmq_intent_holds(visits->handle), count > 0);
+    return -EAGAIN;
+}
+
+/* What a visit says, and how many messages the visitor was given; -1: it was not called. */
+static void expect_visit(int code, int messages)
+{
+    struct shmq *consumer = open_as(SHMQ_CONSUMER, 0);
+    struct visits visits = {.handle = consumer};
+    ck_assert_int_eq(shmq_visit_write_intents(consumer, DEVICE, INODE, look, &visits), code);
+    ck_assert_int_eq(visits.times > 0 ? (int)visits.count : -1, messages);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+}
+
+START_TEST(an_intent_is_found_in_any_seat_and_tells_of_another_s_lease)
+{
+    struct write_note *note = plant_intent((uint32_t)_i);
+    expect_problem(NULL);
+    expect_visit(-EAGAIN, 2);
+    atomic_store(&note->turn, UINT64_MAX);
+    expect_visit(-EAGAIN, 2);
+    atomic_store(&note->turn, 78); /* cleared */
+    expect_visit(0, -1);
+    atomic_store(&note->turn, UINT64_MAX - 1);
+    expect_visit(0, -1);
+}
+END_TEST
+
+START_TEST(an_intent_that_makes_no_sense_is_named_and_refused)
+{
+    struct write_note *note = plant_intent(1);
+    const struct {
+        shared_u64 *wide;
+        shared_u32 *narrow;
+        uint64_t value;
+    } changes[] = {
+        {.wide = &note->bytes, .value = 0},
+        {.wide = &note->bytes, .value = INT64_MAX},
+        {.wide = &note->bytes, .value = UINT64_MAX - 99},
+        {.wide = &note->offset, .value = INT64_MAX},
+        {.wide = &note->offset, .value = UINT64_MAX},
+        {.wide = &note->start, .value = START - 1},
+        {.wide = &note->start, .value = START + 2}, /* behind its first message */
+        {.wide = &note->start, .value = UINT64_MAX},
+        {.wide = &note->position, .value = START - 1},
+        {.wide = &note->position, .value = START + 64},
+        {.wide = &note->position, .value = UINT64_MAX},
+        {.narrow = &note->lane, .value = 1}, /* not in use */
+        {.narrow = &note->lane, .value = 2},
+        {.narrow = &note->lane, .value = UINT32_MAX},
+        {.narrow = &note->seat, .value = 3},
+        {.narrow = &note->seat, .value = UINT32_MAX},
+        {.narrow = &note->first, .value = SHMQ_PREFETCH_MAX},
+        {.narrow = &note->first, .value = UINT32_MAX},
+        {.narrow = &note->count, .value = 0},
+        {.narrow = &note->count, .value = SHMQ_PREFETCH_MAX + 1},
+        {.narrow = &note->count, .value = UINT32_MAX},
+    };
+    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+        (void)plant_intent(1);
+        if (changes[i].wide != NULL)
+            atomic_store(changes[i].wide, changes[i].value);
+        else
+            atomic_store(changes[i].narrow, (uint32_t)changes[i].value);
+        expect_problem("seat 1: its write intent makes no sense");
+        expect_visit(-EBADMSG, -1);
+        atomic_store(&note->turn, 78); /* counts for nothing */
+        expect_problem(NULL);
+        expect_visit(0, -1);
+    }
+}
+END_TEST
+
+/* It can be one, but what it tells of is not there: no messages. */
+START_TEST(an_intent_whose_messages_make_no_sense_has_none)
+{
+    struct write_note *note = plant_intent(1);
+    atomic_store(&note->count, 5); /* the batch has five, and one is before them */
+    expect_visit(-EAGAIN, 0);
+    note = plant_intent(1);
+    atomic_store(&note->position, START + 2);
+    expect_visit(-EAGAIN, 0);
+    note = plant_intent(1);
+    atomic_store(&note->first, 2); /* fewer than that are acknowledged */
+    expect_visit(-EAGAIN, 0);
+    note = plant_intent(1);
+    atomic_store(&note->seat, 2); /* has no lease */
+    expect_visit(-EAGAIN, 0);
+    (void)plant_intent(1);
+    atomic_store(&queue.seats[1].intent_position, START + 1);
+    expect_visit(-EAGAIN, 0);
+    (void)plant_intent(1);
+    shared_u64 *word = &planted_record(&queue, 0, START + 2)->word;
+    const uint64_t was = atomic_load(word);
+    const uint64_t bad[] = {0, UINT64_MAX, was + 1024, was ^ UINT64_C(1) << 63, was ^ UINT64_C(3) << 40};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        atomic_store(word, bad[i]);
+        expect_visit(-EAGAIN, 0);
+    }
+}
+END_TEST
+
+START_TEST(an_intent_for_a_hand_that_makes_no_sense_has_no_message)
+{
+    struct write_note *note = plant_intent(1);
+    struct seat *s = &queue.seats[1];
+    plant_hand(1, START + 1);
+    atomic_store(&note->count, 1);
+    atomic_fetch_or(planted_lease(&queue, 0, START), LEASE_DONE);
+    expect_visit(-EAGAIN, 1);
+    const uint64_t bad[] = {0, UINT64_MAX, atomic_load(&s->hand_record[0]) + 1024};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        plant_hand(1, START + 1);
+        atomic_store(&s->hand_record[0], bad[i]);
+        expect_visit(-EAGAIN, 0);
+    }
+    plant_hand(1, START + 1);
+    atomic_store(&s->hand_position, START + 2);
+    expect_visit(-EAGAIN, 0);
+    plant_hand(1, START + 1);
+    atomic_store(&s->hand_lane, 1);
+    expect_visit(-EAGAIN, 0);
+    plant_hand(1, START + 1);
+    atomic_store(&s->hand_valid, 0);
+    expect_visit(-EAGAIN, 0);
+}
+END_TEST
+
 /* ------------------------------------------------------------------ rubbish everywhere */
 
 static void expect_documented(int code)
@@ -717,12 +893,23 @@ static void damage(uint64_t *random)
     *word = values[(dice >> 20) % (sizeof(values) / sizeof(values[0]))];
 }
 
+/* Settles about every third one. */
+static int look_roughly(void *context, const struct shmq_write_intent *intent, const struct shmq_message *messages,
+                        size_t count)
+{
+    struct visits *visits = context;
+    (void)look(context, intent, messages, count);
+    return visits->times % 3 == 0 ? 0 : -EAGAIN;
+}
+
 static void use_consumer(struct shmq *consumer)
 {
     struct shmq_message messages[4];
     size_t count = 0;
     char buffer[1024];
     size_t length;
+    struct visits visits = {.handle = consumer};
+    expect_documented(shmq_visit_write_intents(consumer, DEVICE, INODE, look_roughly, &visits));
     int error = shmq_lease_many(consumer, messages, 4, &count, 1000000);
     expect_documented(error);
     for (size_t i = 0; error == 0 && i < count; i++) {
@@ -730,6 +917,10 @@ static void use_consumer(struct shmq *consumer)
         memcpy(buffer, messages[i].data, messages[i].length);
     }
     if (error == 0) {
+        const struct shmq_write_intent intent = {
+            .device = DEVICE, .inode = INODE, .bytes = 1, .count = (uint32_t)count};
+        expect_documented(shmq_set_write_intent(consumer, &intent)); /* and leaves it */
+        expect_documented(shmq_visit_write_intents(consumer, DEVICE, INODE, look_roughly, &visits));
         expect_documented(shmq_fail(consumer, NULL));
         expect_documented(shmq_hold(consumer, &messages[count - 1]));
         expect_documented(shmq_acknowledge(consumer, count));
@@ -857,6 +1048,10 @@ static void add_damage(Suite *suite)
     tcase_add_test(damaged, a_claimed_batch_without_a_word);
     tcase_add_test(damaged, a_header_that_changed_under_a_handle);
     tcase_add_test(damaged, a_header_that_lies_later_misleads_nobody);
+    tcase_add_loop_test(damaged, an_intent_is_found_in_any_seat_and_tells_of_another_s_lease, 0, 3);
+    tcase_add_test(damaged, an_intent_that_makes_no_sense_is_named_and_refused);
+    tcase_add_test(damaged, an_intent_whose_messages_make_no_sense_has_none);
+    tcase_add_test(damaged, an_intent_for_a_hand_that_makes_no_sense_has_no_message);
 }
 
 static Suite *make_suite(void)
