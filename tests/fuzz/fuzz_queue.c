@@ -28,7 +28,8 @@ enum {
     TICK_NS = 1000000,
     INSTRUCTIONS = 256,
     LATER = 8,
-    HELD = 512, /* more than any batch has */
+    WRITES = 112, /* codes from here on are about write intents; so the others keep their meaning */
+    HELD = 512,   /* more than any batch has */
 };
 #define LOOKS_OF_A_CALL UINT64_C(20000000)
 
@@ -562,6 +563,73 @@ static void fail_or_hold(const struct instruction *in)
     look_at(handle, last);
 }
 
+/* ------------------------------------------------------------------ write intents */
+
+enum { FILES = 2 };
+
+/* Who visits, and what it makes of what it finds. */
+struct visitor {
+    const struct shmq *handle;
+    int result;
+};
+
+static int look_at_intent(void *context, const struct shmq_write_intent *intent,
+                          const struct shmq_message *messages, size_t count)
+{
+    const struct visitor *visitor = context;
+    const uint64_t end = intent->offset + intent->bytes;
+    fuzz_require(intent->bytes > 0 && end > intent->offset && end <= INT64_MAX,
+                 "an intent for no bytes of a file");
+    fuzz_require(intent->count >= 1 && intent->count <= SHMQ_PREFETCH_MAX, "an intent for %u messages",
+                 (unsigned)intent->count);
+    fuzz_require(count == 0 || (count == intent->count && messages != NULL), "%zu messages of an intent", count);
+    for (size_t i = 0; i < count; i++)
+        look_at(visitor->handle, &messages[i]);
+    fuzz_require(shmq_intent_holds(visitor->handle) == (count > 0) || world.struck,
+                 "messages of an intent that do not hold");
+    return visitor->result;
+}
+
+static void set_intent(const struct instruction *in)
+{
+    const struct held *held = &world.held[in->a % HANDLES];
+    struct shmq *handle = world.consumers[in->a % HANDLES];
+    const uint32_t count = (in->c & 0x80) != 0 ? held->count : in->c % 8;
+    const struct shmq_write_intent intent = {
+        .device = 1, .inode = in->d % FILES, .offset = in->f, .bytes = in->e, .count = count};
+    if (handle == NULL)
+        return;
+    const bool sane = count > 0 && count <= held->count && intent.bytes > 0;
+    begin();
+    const int code = judge(CALL_SET_INTENT, shmq_set_write_intent(handle, &intent), handle);
+    fuzz_require((code == -EINVAL) == !sane, "set_write_intent: %d for %u", code, (unsigned)count);
+}
+
+static void visit_intents(const struct instruction *in)
+{
+    struct shmq *handle = consumer(in->a, in->d);
+    struct visitor visitor = {.handle = handle, .result = (in->c & 1) != 0 ? -EAGAIN : 0};
+    if (handle == NULL)
+        return;
+    begin();
+    (void)judge(CALL_VISIT_INTENTS, shmq_visit_write_intents(handle, 1, in->d % FILES, look_at_intent, &visitor),
+                handle);
+}
+
+static void write_to_file(const struct instruction *in)
+{
+    struct shmq *handle = world.consumers[in->a % HANDLES];
+    if (in->b % 8 < 3) {
+        set_intent(in);
+    } else if (in->b % 8 < 6) {
+        visit_intents(in);
+    } else if (handle != NULL) {
+        begin();
+        (void)judge(in->b % 8 == 6 ? CALL_SET_INTENT : CALL_REPORT_LOSS,
+                    in->b % 8 == 6 ? shmq_set_write_intent(handle, NULL) : shmq_report_loss(handle), handle);
+    }
+}
+
 /* ------------------------------------------------------------------ everybody */
 
 static void stat_lane(struct shmq *handle, uint32_t lane)
@@ -738,6 +806,8 @@ static void follow(const struct instruction *in)
     };
     if ((in->code & 128) != 0)
         change(in);
+    else if (in->code >= WRITES)
+        write_to_file(in);
     else
         calls[in->code % (sizeof(calls) / sizeof(calls[0]))](in);
 }

@@ -118,14 +118,23 @@ static void *word_of_control(const struct lane_control *control, uint8_t index)
     return (void *)(uintptr_t)words[index % (sizeof(words) / sizeof(words[0]))];
 }
 
+#define WRITE_WORDS 224 /* from here on, an index means a write intent's word; so the others keep theirs */
+
 static void *word_of_seat(const struct seat *seat, uint8_t index)
 {
+    const struct write_note *note = &seat->write;
+    const void *const write_words[] = {
+        &note->turn,  &note->device,   &note->inode, &note->offset, &note->bytes, &note->format,
+        &note->start, &note->position, &note->lane,  &note->seat,   &note->first, &note->count,
+    };
     const void *const words[] = {
         &seat->intent_lane,     &seat->intent_position, &seat->progress,      &seat->delivered,
         &seat->delivered_bytes, &seat->waiting,         &seat->pid,           &seat->program,
         &seat->hand_valid,      &seat->hand_lane,       &seat->hand_position, &seat->hand_record[0],
         &seat->hand_record[1],  &seat->hand_attempts,
     };
+    if (index >= WRITE_WORDS)
+        return (void *)(uintptr_t)write_words[index % (sizeof(write_words) / sizeof(write_words[0]))];
     return (void *)(uintptr_t)words[index % (sizeof(words) / sizeof(words[0]))];
 }
 
