@@ -127,6 +127,20 @@ static void check_leases(struct shmq *handle, uint32_t lane, struct findings *fi
     }
 }
 
+/* Whoever takes it over would find its records overwritten. A batch that is being finished is not leased any more.
+ */
+static void check_lease_of(const struct shmq *handle, uint32_t seat, uint64_t lane, struct findings *findings)
+{
+    const struct ring *ring = &handle->lanes[lane].ring;
+    const uint64_t position = load(&handle->seats[seat].intent_position);
+    if (handle->lanes[lane].base == NULL || position < ring->cells) /* no lease: half of an intent */
+        return;
+    if (ring_is_leased(ring, position, seat) && load(&ring->control->head) > position &&
+        ring_is_leased(ring, position, seat))
+        find(findings, "seat %u: holds position %llu of lane %llu, which head has passed", seat,
+             (unsigned long long)position, (unsigned long long)lane);
+}
+
 static void check_seat(struct shmq *handle, uint32_t seat, struct findings *findings)
 {
     const struct seat *s = &handle->seats[seat];
@@ -134,6 +148,8 @@ static void check_seat(struct shmq *handle, uint32_t seat, struct findings *find
     const uint64_t lane = load(&s->intent_lane);
     if (lane > p->lanes || (lane != 0 && !handle_lane_used(handle, (uint32_t)lane - 1)))
         find(findings, "seat %u: names lane %llu, which is not in use", seat, (unsigned long long)lane - 1);
+    else if (lane != 0)
+        check_lease_of(handle, seat, lane - 1, findings);
     const uint64_t valid = load(&s->hand_valid);
     if (valid > 1)
         find(findings, "seat %u: its hand is neither empty nor full", seat);

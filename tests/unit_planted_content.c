@@ -600,6 +600,15 @@ START_TEST(a_batch_whose_seat_does_not_know_it)
 }
 END_TEST
 
+START_TEST(a_batch_that_head_has_passed)
+{
+    plant_lease(1, START, 2, 0);
+    atomic_store(&lane()->claim, START + 3);
+    atomic_store(&lane()->head, START + 3);
+    expect_problem("seat 1: holds position 64 of lane 0, which head has passed");
+}
+END_TEST
+
 START_TEST(a_batch_that_reaches_beyond_claim)
 {
     plant_lease(1, START, 3, 0);
@@ -1043,6 +1052,7 @@ static void add_damage(Suite *suite)
     tcase_add_test(damaged, a_lane_marked_used_that_was_never_made);
     tcase_add_test(damaged, a_batch_of_a_seat_that_does_not_exist);
     tcase_add_test(damaged, a_batch_whose_seat_does_not_know_it);
+    tcase_add_test(damaged, a_batch_that_head_has_passed);
     tcase_add_test(damaged, a_batch_that_reaches_beyond_claim);
     tcase_add_test(damaged, a_batch_that_reaches_beyond_tail);
     tcase_add_test(damaged, a_claimed_batch_without_a_word);
