@@ -82,6 +82,8 @@ static uint64_t write_note(struct write_note *note, const struct intent_found *f
 static bool read_note(const struct write_note *note, struct intent_found *f)
 {
     f->turn = atomic_load_explicit(&note->turn, memory_order_acquire);
+    if (!intent_turn_pending(f->turn))
+        return false;
     f->intent.device = load(&note->device);
     f->intent.inode = load(&note->inode);
     f->intent.offset = load(&note->offset);
@@ -95,7 +97,7 @@ static bool read_note(const struct write_note *note, struct intent_found *f)
     f->first = load_narrow(&note->first);
     f->place = PLACE_NONE;
     atomic_thread_fence(memory_order_acquire);
-    return intent_turn_pending(f->turn) && load(&note->turn) == f->turn;
+    return load(&note->turn) == f->turn;
 }
 
 /* The seat may have another owner by now, who writes a note of its own: that one stays. */
@@ -292,16 +294,6 @@ static int visit_found(struct shmq *handle, struct intent_found *f, shmq_intent_
     return result;
 }
 
-/*
- * What a living consumer notes for another file may change while it is read; what names this file stays, because
- * the caller holds its lock.
- */
-static bool find_named(const struct write_note *note, uint64_t device, uint64_t inode, struct intent_found *f)
-{
-    return intent_is_pending(note) && load(&note->inode) == inode && load(&note->device) == device &&
-           read_note(note, f) && f->intent.device == device && f->intent.inode == inode;
-}
-
 int shmq_visit_write_intents(struct shmq *handle, uint64_t device, uint64_t inode, shmq_intent_visitor *visit,
                              void *context)
 {
@@ -313,7 +305,8 @@ int shmq_visit_write_intents(struct shmq *handle, uint64_t device, uint64_t inod
     for (uint32_t i = 0; i < handle_geometry(handle)->parameters.seats; i++) {
         struct write_note *note = &handle->seats[i].write;
         struct intent_found found;
-        if (!find_named(note, device, inode, &found))
+        /* Of a living consumer's note for another file there may be halves of two; what names this file stays. */
+        if (!read_note(note, &found) || found.intent.device != device || found.intent.inode != inode)
             continue;
         const int result = visit_found(handle, &found, visit, context);
         if (result != 0)

@@ -263,6 +263,25 @@ START_TEST(adopted_batch_is_found_under_the_seat_that_holds_it)
 }
 END_TEST
 
+START_TEST(adopted_held_message_is_found)
+{
+    struct process undertaker;
+    const struct plan plan = {.lease = 1, .inode = INODE, .count = 1};
+    make_queue("adopted-hand");
+    process_start(&undertaker, adopt_and_die, (void *)(uintptr_t)&plan);
+    (void)process_hear(&undertaker);
+    die_with((struct plan){.lease = 3, .acknowledge = 2, .hold = true, .inode = OTHER_INODE, .count = 1});
+    process_order(&undertaker, 0);
+    (void)process_hear(&undertaker);
+    process_kill(&undertaker);
+    struct shmq *consumer = open_consumer();
+    expect_one(visit(consumer, INODE), 1, 3, 1);
+    const struct visits visits = visit(consumer, OTHER_INODE); /* of the same message */
+    ck_assert_uint_eq(visits.first, 3);
+    close_and_remove(consumer);
+}
+END_TEST
+
 START_TEST(attempts_are_counted_where_the_messages_are)
 {
     struct shmq_message last;
@@ -667,6 +686,7 @@ static Suite *make_suite(void)
     tcase_add_test(found, batch_partly_acknowledged_is_found_from_there);
     tcase_add_test(found, held_message_is_found_in_the_seat_s_buffer);
     tcase_add_test(found, adopted_batch_is_found_under_the_seat_that_holds_it);
+    tcase_add_test(found, adopted_held_message_is_found);
     tcase_add_test(found, attempts_are_counted_where_the_messages_are);
     tcase_add_test(found, cleared_is_not_found);
     tcase_add_test(found, own_is_found_and_outlives_its_handle);
