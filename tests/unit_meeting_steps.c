@@ -4,8 +4,9 @@
  * stress comes to the few instructions at which they could miss each other once in many minutes, if at all.
  *
  * Whoever falls asleep or waits is woken by what was done meanwhile, long before the tick; a put that meets a
- * shutdown is either delivered or says so; and who attaches takes no lane that a source has left meanwhile. What
- * processors do to the order of stores is not shown here: see unit_litmus.c.
+ * shutdown is either delivered or says so; who attaches takes no lane that a source has left meanwhile; and who
+ * looks at write intents is told nothing that is not so. What processors do to the order of stores is not shown
+ * here: see unit_litmus.c.
  *
  * time limit: 600 s
  */
@@ -60,6 +61,7 @@ struct meeting {
     size_t point;
     struct shmq *producer;
     struct shmq *consumer;
+    struct shmq *second; /* consumer */
     struct process third;
     bool put; /* because it slept */
     uint32_t received;
@@ -116,10 +118,58 @@ static int attach(struct shmq *handle)
     return shmq_open(&handle, queue, SHMQ_PRODUCER, &options);
 }
 
+static struct shmq_write_intent intent_for(uint64_t device, uint64_t inode)
+{
+    return (struct shmq_write_intent){.device = device, .inode = inode, .bytes = 1, .count = 1};
+}
+
+/* The message as it was put, if it holds. Return: 0; 1 if it is told of another. */
+static int compare(void *context, const struct shmq_write_intent *intent, const struct shmq_message *messages,
+                   size_t count)
+{
+    const struct shmq *handle = context;
+    uint64_t number = 0;
+    (void)intent;
+    if (count == 0)
+        return 0;
+    const bool same = count == 1 && messages->length == sizeof(number) &&
+                      (memcpy(&number, messages->data, sizeof(number)), number == 1);
+    return same || !shmq_intent_holds(handle) ? 0 : 1;
+}
+
+static int visit(struct shmq *handle)
+{
+    return shmq_visit_write_intents(handle, 1, 1, compare, handle);
+}
+
+static int is_visited(void *context, const struct shmq_write_intent *intent, const struct shmq_message *messages,
+                      size_t count)
+{
+    (void)context;
+    (void)intent;
+    (void)messages;
+    (void)count;
+    return 1;
+}
+
+/* Of a file that nobody notes: its device stands in one note, its inode in another. */
+static int visit_nothing(struct shmq *handle)
+{
+    return shmq_visit_write_intents(handle, 1, 2, is_visited, NULL);
+}
+
+static int set_intent(struct shmq *handle)
+{
+    const struct shmq_write_intent intent = intent_for(2, 2);
+    return shmq_set_write_intent(handle, &intent);
+}
+
 static struct shmq *prepare_one(const struct encounter *encounter)
 {
     struct shmq *handle;
     process_require_equal(shmq_open(&handle, queue, encounter->role, &options), 0);
+    if (encounter->act == set_intent)
+        process_require_equal(lease(handle), 0);
     for (int i = 0; encounter->act == put_long && i < 4; i++)
         process_require_equal(put_long(handle), 0);
     handle->spin.limit = SPINS;
@@ -253,6 +303,76 @@ static void expect_source_to_go_on(struct meeting *meeting)
     ck_assert_msg(offset == sizeof(uint64_t), "point %zu: the source goes on at %d", meeting->point, (int)offset);
 }
 
+/* ------------------------------------------------------------------ write intents */
+
+/* A consumer with a message and an intent for a file. */
+static struct shmq *open_writer(struct meeting *meeting, uint64_t device, uint64_t inode)
+{
+    const struct shmq_write_intent intent = intent_for(device, inode);
+    open_producer(meeting);
+    put_now(meeting);
+    struct shmq *writer = test_queue_open(queue, SHMQ_CONSUMER, &options);
+    ck_assert_int_eq(lease(writer), 0);
+    ck_assert_int_eq(shmq_set_write_intent(writer, &intent), 0);
+    return writer;
+}
+
+static void note_one_file(struct meeting *meeting)
+{
+    meeting->consumer = open_writer(meeting, 1, 1);
+}
+
+static void note_another_file(struct meeting *meeting)
+{
+    const struct shmq_write_intent intent = intent_for(2, 2);
+    ck_assert_int_eq(shmq_set_write_intent(meeting->consumer, &intent), 0);
+}
+
+static void expect_success(struct meeting *meeting)
+{
+    process_wait_until(has_returned, meeting, "it returns");
+    ck_assert_msg(atomic_load(&meeting->notes->code) == 0, "point %zu: it says %d", meeting->point,
+                  atomic_load(&meeting->notes->code));
+}
+
+/* One has left its message and its intent, and another has taken over the message. */
+static void take_over(struct meeting *meeting)
+{
+    shmq_abandon(open_writer(meeting, 1, 1));
+    open_consumer(meeting);
+    ck_assert_int_eq(lease(meeting->consumer), 0);
+}
+
+/* Others take the cell where it was. */
+static void acknowledge_and_overwrite(struct meeting *meeting)
+{
+    ck_assert_int_eq(shmq_acknowledge(meeting->consumer, 1), 0);
+    for (uint64_t i = 0; i < CELLS; i++)
+        ck_assert_int_eq(test_queue_put(meeting->producer, 100 + i, 0), 0);
+}
+
+/* All other seats are taken, so that the one sits down in the seat with the intent, and takes over the message. */
+static void leave_only_its_seat(struct meeting *meeting)
+{
+    struct shmq *writer = open_writer(meeting, 1, 1);
+    open_consumer(meeting);
+    meeting->second = test_queue_open(queue, SHMQ_CONSUMER, &options);
+    shmq_abandon(writer);
+}
+
+static void settle_one_file(struct meeting *meeting)
+{
+    ck_assert_int_eq(visit(meeting->consumer), 0);
+}
+
+static void expect_later_intent(struct meeting *meeting)
+{
+    expect_success(meeting);
+    ck_assert_int_eq(shmq_visit_write_intents(meeting->consumer, 1, 1, is_visited, NULL), 0);
+    ck_assert_msg(shmq_visit_write_intents(meeting->consumer, 2, 2, is_visited, NULL) == 1,
+                  "point %zu: its intent is gone", meeting->point);
+}
+
 /* ------------------------------------------------------------------ a third one, that sleeps, too */
 
 static void lease_at_order(void *context)
@@ -359,6 +479,12 @@ static const struct encounter encounters[] = {
      .on_sleep = receive_when_asleep, .meet = receive_now, .judge = expect_woken, .sleeps = 1},
     {"woken for nothing, and another who falls asleep", .role = SHMQ_CONSUMER, .prepare = start_third,
      .act = lease, .on_sleep = ring_for_nothing, .meet = let_third_sleep, .judge = expect_both_woken, .sleeps = 2},
+    {"visiting write intents, and a later one", .role = SHMQ_CONSUMER, .prepare = note_one_file,
+     .act = visit_nothing, .meet = note_another_file, .judge = expect_success},
+    {"visiting write intents, and an acknowledgement", .role = SHMQ_CONSUMER, .prepare = take_over, .act = visit,
+     .meet = acknowledge_and_overwrite, .judge = expect_success},
+    {"setting a write intent, and a visit of the seat's last one", .role = SHMQ_CONSUMER,
+     .prepare = leave_only_its_seat, .act = set_intent, .meet = settle_one_file, .judge = expect_later_intent},
 };
 #define ENCOUNTERS (sizeof(encounters) / sizeof(encounters[0]))
 
@@ -382,6 +508,7 @@ static void end(struct meeting *meeting)
         process_kill(&meeting->third);
     (void)shmq_close(meeting->producer);
     (void)shmq_close(meeting->consumer);
+    (void)shmq_close(meeting->second);
     test_queue_remove(queue);
 }
 
