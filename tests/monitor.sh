@@ -463,6 +463,16 @@ check_match 'damage: cut off: list says so' "^$queue .*damaged" <(look list)
 check_status 'damage: remove without --force: exit 5' 5 look remove "$queue"
 check_status 'damage: remove --force: exit 0' 0 look remove --force "$queue"
 
+# A loss that a consumer has reported: byte 132 is the first of the header's flags.
+restore
+check_match 'a loss: none so far' '"lost": false' <(look show --json -- "$queue")
+printf '\x10' | overwrite 132 1
+check_status 'a loss: check: exit 0' 0 look check "$queue"
+check_match 'a loss: show' '^ *loss +something acknowledged is no longer where' <(look show -- "$queue")
+check_match 'a loss: show --json' '"lost": true' <(look show --json -- "$queue")
+check_match 'a loss: show --prometheus' "^shmq_lost\\{queue=\"$queue\"\\} 1\$" <(look show --prometheus -- "$queue")
+check_match 'a loss: list' "^$queue .*, something is lost\$" <(look list)
+
 # Wherever it is: an answer, in time, and no crash.
 bad=''
 for offset in $(seq 0 $((page / 2)) $((records + 16 * 1024))); do
