@@ -1060,6 +1060,20 @@ function find_explained(    i)
     return ""
 }
 
+# What the header explains has a text in shmq_strerror, and the other way round: a table of {CODE, "TEXT"}.
+function check_texts(explained,    i, n, part, texts)
+{
+    for (i = 1; i + 3 <= tokens; i++)
+        if (T[i] == "{" && is_code(T[i + 1]) && T[i + 2] == "," && T[i + 3] == "\"\"")
+            texts = union(texts, " " T[i + 1] " ")
+    n = split(union(texts, explained), part, " ")
+    for (i = 1; i <= n; i++)
+        if (!has(texts, part[i]))
+            complain(public ": -" part[i] " is explained, but has no text in shmq_strerror")
+        else if (!has(explained, part[i]))
+            complain(public ": -" part[i] " has a text in shmq_strerror, but is not explained")
+}
+
 # An element as a Return list has it.
 function shown(element)
 {
@@ -1163,6 +1177,8 @@ END {
     for (i = 1; i <= functions; i++)
         check_remarks(i)
     explained = find_explained()
+    if (!show)
+        check_texts(explained)
     for (i = 1; i <= declarations; i++)
         check_declaration(i, explained)
     if (publics == 0)

@@ -65,6 +65,8 @@ expect_complaint 'parts of a comment in another order' shmq.h \
 expect_complaint 'a parameter of which the comment says nothing' shmq.h \
     '/^ [*] @attempts  receives/d' 'shmq_fail: its comment says nothing of @attempts'
 
+expect_complaint 'a code without a text' error.c '/{ENOBUFS,/d' 'shmq.h: -ENOBUFS is explained, but has no text'
+
 # ------------------------------------------------------------------ the language
 
 # Functions of a library of their own, each with what can leave it.

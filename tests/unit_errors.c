@@ -1232,10 +1232,10 @@ END_TEST
 
 START_TEST(every_code_has_a_text_of_its_own)
 {
-    static const int codes[] = {EAGAIN,   ETIMEDOUT,    EINTR,     ENODATA,   EOWNERDEAD, ESHUTDOWN, ESTALE,
-                                EBADMSG,  EPROTO,       EMSGSIZE,  ENOBUFS,   ENOSPC,     EUSERS,    EEXIST,
-                                EALREADY, EBUSY,        ENOTEMPTY, EOVERFLOW, ENOENT,     EPERM,     EACCES,
-                                EINVAL,   ENAMETOOLONG, ECHILD,    ENOMEM,    EMFILE,     EFBIG,     ENOSYS};
+    static const int codes[] = {
+        EAGAIN,  ETIMEDOUT, EINTR,        ENODATA, EOWNERDEAD, ESHUTDOWN, ESTALE,    EBADMSG,   EPROTO, EMSGSIZE,
+        ENOBUFS, ENOSPC,    EUSERS,       EEXIST,  EALREADY,   EBUSY,     ENOTEMPTY, EOVERFLOW, ENOENT, EPERM,
+        EACCES,  EINVAL,    ENAMETOOLONG, ECHILD,  ENOMEM,     EMFILE,    EFBIG,     ENOSYS,    EROFS};
     const size_t count = sizeof(codes) / sizeof(codes[0]);
     for (size_t i = 0; i < count; i++) {
         const char *text = shmq_strerror(-codes[i]);
