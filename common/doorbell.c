@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -28,10 +29,14 @@ static bool may_be_trusted(int fd, const struct doorbell_access *access)
            is_made_by_us(&st, access);
 }
 
-/* The mode passes through the umask; a queue for a group needs the mode it was given. */
+/*
+ * The mode passes through the umask; a queue for a group needs the mode it was given. What root makes belongs to
+ * the queue's owner, who could not replace it otherwise.
+ */
 static void grant_access(int fd, const struct doorbell_access *access)
 {
-    if (access->group != getegid() && fchown(fd, (uid_t)-1, access->group) != 0)
+    const uid_t owner = geteuid() == 0 ? access->owner : geteuid();
+    if ((owner != geteuid() || access->group != getegid()) && fchown(fd, owner, access->group) != 0)
         (void)0; /* others then sleep for their tick */
     (void)fchmod(fd, access->mode);
 }
@@ -45,21 +50,36 @@ static bool may_be_written(void)
 
 /*
  * Makes the semaphore's file complete before it gets its name: sem_open would give it a passing name first, and a
- * process killed in between would leave that behind for ever.
+ * process killed in between would leave that behind for ever. Return: its descriptor; -1.
  */
-static bool make_file(const char *path, const struct doorbell_access *access)
+static int make_nameless(const struct doorbell_access *access)
 {
     sem_t fresh;
-    char by_descriptor[64];
     memset(&fresh, 0, sizeof(fresh));
     const int fd = open("/dev/shm", O_TMPFILE | O_RDWR | O_CLOEXEC, access->mode);
     if (fd < 0)
-        return false;
-    (void)snprintf(by_descriptor, sizeof(by_descriptor), "/proc/self/fd/%d", fd);
+        return -1;
     grant_access(fd, access);
-    const bool made = sem_init(&fresh, 1, 0) == 0 && write(fd, &fresh, sizeof(fresh)) == (ssize_t)sizeof(fresh) &&
-                      (linkat(AT_FDCWD, by_descriptor, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0 || errno == EEXIST);
+    if (sem_init(&fresh, 1, 0) == 0 && write(fd, &fresh, sizeof(fresh)) == (ssize_t)sizeof(fresh))
+        return fd;
     (void)close(fd);
+    return -1;
+}
+
+/* Somebody else's may have the name first: it is as good. */
+static bool give_name(int fd, const char *path)
+{
+    char by_descriptor[64];
+    (void)snprintf(by_descriptor, sizeof(by_descriptor), "/proc/self/fd/%d", fd);
+    return linkat(AT_FDCWD, by_descriptor, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0 || errno == EEXIST;
+}
+
+static bool make_file(const char *path, const struct doorbell_access *access)
+{
+    const int fd = make_nameless(access);
+    const bool made = fd >= 0 && give_name(fd, path);
+    if (fd >= 0)
+        (void)close(fd);
     return made;
 }
 
@@ -73,23 +93,45 @@ static bool make_by_name(const char *name, const struct doorbell_access *access)
     return true;
 }
 
-/* sem_open would map a file before we could look at whose it is. */
-static sem_t *map_file(int fd)
+/*
+ * sem_open would map a file before we could look at whose it is. Where one was mapped before, the new one takes
+ * its place in one step.
+ */
+static sem_t *map_file(struct doorbell *bell, int fd)
 {
-    void *address = mmap(NULL, sizeof(sem_t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    return address == MAP_FAILED ? NULL : address;
+    struct stat st;
+    sem_t *place = atomic_load_explicit(&bell->place, memory_order_relaxed);
+    const int flags = MAP_SHARED | (place != NULL ? MAP_FIXED : 0);
+    if (fstat(fd, &st) != 0)
+        return NULL;
+    void *address = mmap(place, sizeof(sem_t), PROT_READ | PROT_WRITE, flags, fd, 0);
+    if (address == MAP_FAILED)
+        return NULL;
+    bell->device = st.st_dev;
+    bell->inode = st.st_ino;
+    atomic_store_explicit(&bell->place, address, memory_order_release);
+    return address;
 }
 
-static sem_t *open_or_make(const char *name, const char *path, const struct doorbell_access *access)
+/* What is posted there now is heard by nobody. */
+static void map_bare_page(const struct doorbell *bell)
+{
+    sem_t *place = atomic_load_explicit(&bell->place, memory_order_relaxed);
+    if (place != NULL)
+        (void)mmap(place, sizeof(sem_t), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+}
+
+static sem_t *open_or_make(struct doorbell *bell, const char *path, const struct doorbell_access *access)
 {
     for (int tries = 0; tries < 16; tries++) {
         const int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
         if (fd >= 0) {
-            sem_t *semaphore = may_be_trusted(fd, access) ? map_file(fd) : NULL;
+            sem_t *semaphore = may_be_trusted(fd, access) ? map_file(bell, fd) : NULL;
             (void)close(fd);
             return semaphore;
         }
-        if (errno != ENOENT || !may_be_written() || (!make_file(path, access) && !make_by_name(name, access)))
+        if (errno != ENOENT || !may_be_written() ||
+            (!make_file(path, access) && !make_by_name(bell->name, access)))
             return NULL;
     }
     return NULL;
@@ -104,49 +146,106 @@ bool doorbell_open(struct doorbell *bell, const struct doorbell_access *access, 
 
     char path[SEMAPHORE_PATH_BYTES];
     name_of_semaphore_file(path, bell->name);
-    sem_t *fresh = open_or_make(bell->name, path, access);
-    doorbell_close(bell);
-    bell->semaphore = fresh;
+    bell->semaphore = open_or_make(bell, path, access);
+    if (bell->semaphore == NULL)
+        map_bare_page(bell);
+    bell->noisy = false;
     bell->generation = generation;
-    bell->failed_generation_plus1 = fresh == NULL ? generation + 1 : 0;
-    return fresh != NULL;
+    bell->failed_generation_plus1 = bell->semaphore == NULL ? generation + 1 : 0;
+    return bell->semaphore != NULL;
 }
 
 void doorbell_close(struct doorbell *bell)
 {
-    if (bell->semaphore != NULL)
-        (void)munmap(bell->semaphore, sizeof(sem_t));
+    sem_t *place = atomic_exchange_explicit(&bell->place, NULL, memory_order_relaxed);
+    if (place != NULL)
+        (void)munmap(place, sizeof(sem_t));
     bell->semaphore = NULL;
+}
+
+/* At its greatest value it will wake everybody anyway. */
+static void post(sem_t *semaphore, uint32_t times)
+{
+    while (times-- > 0 && sem_post(semaphore) == 0)
+        ;
 }
 
 void doorbell_ring(const struct doorbell *bell, uint32_t times)
 {
-    if (bell->semaphore == NULL)
-        return;
-    /* At its greatest value it will wake everybody anyway. */
-    while (times-- > 0 && sem_post(bell->semaphore) == 0)
-        ;
+    if (bell->semaphore != NULL)
+        post(bell->semaphore, times);
 }
 
 bool doorbell_sleep(const struct doorbell *bell, int64_t deadline_ns)
 {
     const struct timespec deadline = clock_timespec(deadline_ns);
-    if (bell->semaphore != NULL) {
-        if (sem_clockwait(bell->semaphore, CLOCK_MONOTONIC, &deadline) == 0)
-            return true;
-        if (errno == ETIMEDOUT || errno == EINTR)
-            return false;
-    }
-    clock_sleep_until(deadline_ns);
+    if (sem_clockwait(bell->semaphore, CLOCK_MONOTONIC, &deadline) == 0)
+        return true;
+    if (errno != ETIMEDOUT && errno != EINTR)
+        clock_sleep_until(deadline_ns);
     return false;
 }
 
-void doorbell_drain(const struct doorbell *bell, uint32_t plausible)
+#define DRAIN_MOST 4096u /* rings that are taken out one by one; more than that, no mistake of ours has left */
+
+/* Of a value that was written there, the C library may make a negative one. */
+static bool is_beyond(const struct doorbell *bell, uint32_t plausible)
 {
     int value = 0;
-    if (bell->semaphore == NULL || sem_getvalue(bell->semaphore, &value) != 0 || value <= (int)plausible)
-        return;
-    /* Bounded: somebody may be posting all the time. What is left is for the next time. */
-    for (int i = 0; i < 1 << 20 && sem_trywait(bell->semaphore) == 0; i++)
-        ;
+    return bell->semaphore != NULL && sem_getvalue(bell->semaphore, &value) == 0 && (uint32_t)value > plausible;
+}
+
+static void take_out(const struct doorbell *bell, uint32_t plausible)
+{
+    for (uint32_t i = 0; i < DRAIN_MOST && is_beyond(bell, plausible); i++)
+        if (sem_trywait(bell->semaphore) != 0)
+            break;
+}
+
+bool doorbell_drain(const struct doorbell *bell, uint32_t plausible)
+{
+    if (is_beyond(bell, plausible + DRAIN_MOST))
+        return false;
+    take_out(bell, plausible);
+    return true;
+}
+
+bool doorbell_can_be_heard(struct doorbell *bell, uint32_t plausible)
+{
+    if (bell->noisy) {
+        take_out(bell, plausible);
+        bell->noisy = is_beyond(bell, plausible + DRAIN_MOST);
+    }
+    return bell->semaphore != NULL && !bell->noisy;
+}
+
+/* Whether the name still means the file that is mapped. */
+static bool has_name(const struct doorbell *bell, const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && st.st_dev == bell->device && st.st_ino == bell->inode;
+}
+
+bool doorbell_replace(const struct doorbell *bell, const struct doorbell_access *access)
+{
+    char path[SEMAPHORE_PATH_BYTES];
+    name_of_semaphore_file(path, bell->name);
+    if (bell->semaphore == NULL || !has_name(bell, path))
+        return bell->semaphore != NULL;
+    const int fd = may_be_written() ? make_nameless(access) : -1;
+    if (fd < 0)
+        return false;
+    const bool replaced = unlink(path) == 0 || errno == ENOENT;
+    if (replaced)
+        (void)give_name(fd, path); /* else it is made when it is opened next */
+    (void)close(fd);
+    return replaced;
+}
+
+void doorbell_unlink(const struct doorbell *bell)
+{
+    char path[SEMAPHORE_PATH_BYTES];
+    name_of_semaphore_file(path, bell->name);
+    if (bell->semaphore != NULL && has_name(bell, path))
+        (void)unlink(path);
 }

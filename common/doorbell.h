@@ -15,9 +15,18 @@
  */
 struct doorbell {
     char name[OBJECT_NAME_BYTES];
-    sem_t *semaphore;                 /* NULL: not open (yet, or it may not be trusted) */
+    sem_t *semaphore; /* NULL: not open (yet, or it may not be trusted) */
+    /*
+     * Where it is mapped; a bare page while there is none. Once mapped, the page stays until doorbell_close, so
+     * that a signal handler or another thread may post there at any moment. NULL: never mapped.
+     */
+    _Atomic(sem_t *) place;
+    dev_t device; /* with inode: of the file that is mapped */
+    ino_t inode;
     uint32_t generation;              /* of the header's bell_generation when it was opened */
     uint32_t failed_generation_plus1; /* at which opening failed last: not tried again until it changes */
+    uint32_t missed;                  /* wake-ups that did not come, since one did */
+    bool noisy;                       /* its value ends every sleep, and it could not be replaced */
 };
 
 /* Who may own the semaphore, and how a new one is made: as the queue's object is. */
@@ -35,9 +44,26 @@ bool doorbell_open(struct doorbell *bell, const struct doorbell_access *access, 
 void doorbell_close(struct doorbell *bell);
 /* Ends @times sleeps. Context: one system call for each that sleeps. */
 void doorbell_ring(const struct doorbell *bell, uint32_t times);
+/* Whether sleeping on it can end by a ring, and only by one. Takes some rings out of a noisy one, a bounded
+ * number. */
+bool doorbell_can_be_heard(struct doorbell *bell, uint32_t plausible);
 /* Sleeps until rung, a signal, or @deadline_ns on the monotonic clock. Return: true if rung. */
 bool doorbell_sleep(const struct doorbell *bell, int64_t deadline_ns);
-/* Takes out rings that nobody is waiting for, if there are more than @plausible. */
-void doorbell_drain(const struct doorbell *bell, uint32_t plausible);
+/*
+ * Takes out rings beyond @plausible, of which nobody is waiting for any.
+ * Context: bounded. Return: false if there are far too many, a value that somebody has set: it is left as it is.
+ */
+bool doorbell_drain(const struct doorbell *bell, uint32_t plausible);
+
+/*
+ * Puts a new semaphore in the place of the one that is open, unless the name means another one already. The caller
+ * holds a lock that others who replace it respect.
+ *
+ * Crash:  leaves the old one, none, or the new one; nothing else in /dev/shm.
+ * Return: false where that is not permitted, or not possible.
+ */
+bool doorbell_replace(const struct doorbell *bell, const struct doorbell_access *access);
+/* Takes its name away again, unless the name means another one. */
+void doorbell_unlink(const struct doorbell *bell);
 
 #endif

@@ -18,6 +18,7 @@
  *   0                          creating or removing the queue
  *   1                          a producer with a source, while it chooses its lane
  *   2                          supervising the queue's processes
+ *   3                          replacing a semaphore
  *   offset of a struct seat    owning, or clearing up after, that seat
  *   offset of a lane_control   owning that lane
  *

@@ -45,12 +45,65 @@ void spin_init(struct spin *spin)
     spin->limit = several_processors() ? SPIN_START : 0;
 }
 
-/* A wake-up was missed, so somebody rings another bell than we hear: everybody opens them again. */
-static void mend_doorbells(struct shmq *handle, struct doorbell *bell)
+/* Everybody opens them again. */
+static void reopen_doorbells(struct shmq *handle, struct doorbell *bell)
 {
     const uint32_t generation =
         atomic_fetch_add_explicit(&handle->header->bell_generation, 1, memory_order_relaxed) + 1;
     (void)doorbell_open(bell, &handle->access, generation);
+}
+
+/* Return: whether it was replaced, or need not be any more. */
+static bool replace_under_lock(struct shmq *handle, struct doorbell *bell)
+{
+    if (bell->generation != bell_generation(handle)) /* another has, perhaps */
+        return doorbell_open(bell, &handle->access, bell_generation(handle));
+    if ((handle_flags(handle) & FLAG_REMOVED) != 0 || !doorbell_replace(bell, &handle->access))
+        return false;
+    reopen_doorbells(handle, bell);
+    /* Whoever removes the queue takes the semaphores away once more after the flag: ours, or we see it. */
+    atomic_thread_fence(memory_order_seq_cst);
+    if ((handle_flags(handle) & FLAG_REMOVED) != 0)
+        doorbell_unlink(bell);
+    return true;
+}
+
+/*
+ * Somebody has written to the semaphore what it cannot be used with. Where it cannot be replaced, or another one
+ * who is about to replace it does not get on, we sleep without it.
+ */
+static void replace_doorbell(struct shmq *handle, struct doorbell *bell)
+{
+    bool replaced = false;
+    if (byte_lock_try(handle->object.fd, OBJECT_BELL_BYTE) == 0) {
+        replaced = replace_under_lock(handle, bell);
+        byte_lock_release(handle->object.fd, OBJECT_BELL_BYTE);
+    }
+    bell->missed = 0;
+    bell->noisy = !replaced;
+}
+
+/* After a ring for nothing. */
+static void quieten_doorbell(struct shmq *handle, struct doorbell *bell, uint32_t plausible)
+{
+    if (!doorbell_drain(bell, plausible))
+        replace_doorbell(handle, bell);
+}
+
+#define MISSED_SUSPICIOUS 4u
+
+/*
+ * A wake-up was missed, so somebody rings another bell than we hear: everybody opens them again. Where that does
+ * not help, the semaphore wakes nobody, whatever is wrong with it.
+ */
+static void mend_doorbell(struct shmq *handle, struct doorbell *bell)
+{
+    if (bell->noisy) /* nobody was listening */
+        return;
+    if (++bell->missed >= MISSED_SUSPICIOUS)
+        replace_doorbell(handle, bell);
+    else
+        reopen_doorbells(handle, bell);
 }
 
 static int64_t sooner(int64_t a_ns, int64_t b_ns)
@@ -61,6 +114,16 @@ static int64_t sooner(int64_t a_ns, int64_t b_ns)
 static int64_t tick_ns(const struct shmq *handle)
 {
     return handle_geometry(handle)->parameters.tick_ns;
+}
+
+/* One sleep. Return: true if rung. */
+static bool sleep_on(struct doorbell *bell, uint32_t plausible, int64_t deadline_ns)
+{
+    if (!doorbell_can_be_heard(bell, plausible)) {
+        clock_sleep_until(deadline_ns);
+        return false;
+    }
+    return doorbell_sleep(bell, deadline_ns);
 }
 
 /* ------------------------------------------------------------------ consumers */
@@ -135,7 +198,8 @@ static int64_t longest_sleep_ns(struct shmq *handle)
 {
     const int64_t tick = tick_ns(handle);
     const int64_t longest = sooner(LONG_TICKS * tick, LONG_MOST_NS);
-    if (longest <= tick || was_busy(handle) || !another_waits(handle, WAITING_TICK, handle->consumer.seat))
+    if (longest <= tick || was_busy(handle) || !another_waits(handle, WAITING_TICK, handle->consumer.seat) ||
+        handle->items.semaphore == NULL || handle->items.noisy)
         return tick;
     atomic_store_explicit(&own_seat(handle)->waiting, WAITING_LONG, memory_order_seq_cst);
     atomic_store_explicit(&handle->header->long_sleepers, 1, memory_order_seq_cst);
@@ -149,7 +213,8 @@ static int64_t longest_sleep_ns(struct shmq *handle)
 bool waiting_sleep_consumer(struct shmq *handle, int64_t deadline_ns)
 {
     const int64_t longest = longest_sleep_ns(handle);
-    const bool rung = doorbell_sleep(&handle->items, sooner(clock_now_ns() + longest, deadline_ns));
+    const bool rung = sleep_on(&handle->items, handle_geometry(handle)->parameters.seats,
+                               sooner(clock_now_ns() + longest, deadline_ns));
     if (rung)
         handle->consumer.busy_ns = clock_now_ns();
     return rung;
@@ -205,9 +270,11 @@ void waiting_learn_consumer(struct shmq *handle, bool rung, bool found)
         if (++handle->consumer.false_rings % FALSE_RINGS_SUSPICIOUS == 0)
             clear_dead_sleepers(handle);
         correct_count(handle);
-        doorbell_drain(&handle->items, handle_geometry(handle)->parameters.seats);
+        quieten_doorbell(handle, &handle->items, handle_geometry(handle)->parameters.seats);
     } else if (!rung && found) {
-        mend_doorbells(handle, &handle->items);
+        mend_doorbell(handle, &handle->items);
+    } else if (found) {
+        handle->items.missed = 0;
     }
 }
 
@@ -244,7 +311,7 @@ void waiting_arm_producer(struct shmq *handle, uint64_t head)
 
 bool waiting_sleep_producer(struct shmq *handle, int64_t deadline_ns)
 {
-    return doorbell_sleep(&handle->producer.view->space, sooner(clock_now_ns() + tick_ns(handle), deadline_ns));
+    return sleep_on(&handle->producer.view->space, 1, sooner(clock_now_ns() + tick_ns(handle), deadline_ns));
 }
 
 void waiting_disarm_producer(struct shmq *handle)
@@ -256,9 +323,11 @@ void waiting_learn_producer(struct shmq *handle, bool rung, bool found)
 {
     struct doorbell *bell = &handle->producer.view->space;
     if (rung && !found)
-        doorbell_drain(bell, 1);
+        quieten_doorbell(handle, bell, 1);
     else if (!rung && found)
-        mend_doorbells(handle, bell);
+        mend_doorbell(handle, bell);
+    else if (found)
+        bell->missed = 0;
 }
 
 void waiting_wake_producer_slowly(struct shmq *handle, struct lane_view *view, uint64_t wanted)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
@@ -499,6 +500,72 @@ START_TEST(a_semaphore_of_any_value_does_no_harm)
 }
 END_TEST
 
+static int wait_a_little(void *name)
+{
+    struct timespec before;
+    struct timespec after;
+    char buffer[8];
+    size_t length;
+    struct shmq *consumer = planted_open(name, SHMQ_CONSUMER, NULL);
+    ck_assert_int_eq(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before), 0);
+    ck_assert_int_eq(shmq_get(consumer, buffer, sizeof(buffer), &length, SECOND / 2), -ETIMEDOUT);
+    ck_assert_int_eq(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after), 0);
+    ck_assert(planted_seconds(0.1) >
+              (double)(after.tv_sec - before.tv_sec) + (double)(after.tv_nsec - before.tv_nsec) / 1e9);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+    return 0;
+}
+
+static int wait_as_root_of_the_group(void *name)
+{
+    const gid_t groups[] = {SHARED_GROUP};
+    ck_assert_int_eq(setgroups(1, groups), 0);
+    return wait_a_little(name);
+}
+
+static struct stat set_to_largest(const char *path)
+{
+    struct stat st;
+    const uint32_t value = SEM_VALUE_MAX; /* the first 32 bits of glibc's semaphore */
+    const int fd = open(path, O_RDWR | O_CLOEXEC);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(pwrite(fd, &value, sizeof(value), 0), sizeof(value));
+    ck_assert_int_eq(fstat(fd, &st), 0);
+    (void)close(fd);
+    return st;
+}
+
+/* /dev/shm lets only its owner replace it; root's belongs to the queue's owner, so that it can be replaced again.
+ */
+START_TEST(a_semaphore_of_another_of_the_group_is_left_and_root_keeps_its_owner)
+{
+    struct stat st;
+    const char *name = planted_name("largest");
+    const char *path = planted_semaphore_path(name, "items");
+    if (!is_root())
+        return;
+    planted_in_child(make_shared, (void *)(uintptr_t)name, ANNA, SHARED_GROUP);
+    planted_in_child(wait_a_little, (void *)(uintptr_t)name, ANNA, SHARED_GROUP); /* makes it */
+    const struct stat before = set_to_largest(path);
+    ck_assert_uint_eq(before.st_uid, ANNA);
+    planted_in_child(wait_a_little, (void *)(uintptr_t)name, BERT, SHARED_GROUP);
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_uint_eq(st.st_ino, before.st_ino);
+    planted_in_child(wait_as_root_of_the_group, (void *)(uintptr_t)name, 0, 0);
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_uint_ne(st.st_ino, before.st_ino);
+    ck_assert_uint_eq(st.st_uid, before.st_uid);
+    ck_assert_uint_eq(st.st_gid, before.st_gid);
+    ck_assert_uint_eq(st.st_mode, before.st_mode);
+    (void)set_to_largest(path);
+    planted_in_child(wait_a_little, (void *)(uintptr_t)name, ANNA, SHARED_GROUP);
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_uint_eq(st.st_uid, ANNA);
+    ck_assert_int_eq(shmq_remove(name, true), 0);
+    ck_assert_int_eq(planted_files(name), 0);
+}
+END_TEST
+
 /* Another queue's semaphores stay, however alike the names are. */
 START_TEST(removing_takes_only_its_own_semaphores)
 {
@@ -565,6 +632,7 @@ static Suite *make_suite(void)
     tcase_add_test(semaphores, a_file_of_another_kind_as_semaphore_does_no_harm);
     tcase_add_test(semaphores, a_semaphore_of_another_user_is_not_touched);
     tcase_add_loop_test(semaphores, a_semaphore_of_any_value_does_no_harm, 0, 2);
+    tcase_add_test(semaphores, a_semaphore_of_another_of_the_group_is_left_and_root_keeps_its_owner);
     tcase_add_test(semaphores, removing_takes_only_its_own_semaphores);
     tcase_add_test(semaphores, semaphores_without_a_queue_are_removed);
     return suite;

@@ -21,6 +21,7 @@
 #include <check.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -1079,6 +1080,16 @@ static int get_in_vain(struct world *world)
     return shmq_get(world->victim, bytes, sizeof(bytes), &length, SHORT_NS);
 }
 
+/* Its sleep ends at once, and then it replaces the semaphore. The value is the first 32 bits of glibc's. */
+static void prepare_noisy_consumer(struct world *world)
+{
+    const uint32_t value = SEM_VALUE_MAX;
+    prepare_consumer(world);
+    process_require_equal(get_in_vain(world), -ETIMEDOUT); /* the semaphore is there now */
+    process_require(world->victim->items.semaphore != NULL);
+    memcpy(world->victim->items.semaphore, &value, sizeof(value));
+}
+
 static int acknowledge_one(struct world *world)
 {
     return shmq_acknowledge(world->victim, 1);
@@ -1695,6 +1706,9 @@ static const struct operation operations[] = {
     {"get, empty queue, in vain", .set_up = open_survivors, .prepare = prepare_consumer, .act = get_in_vain,
      .expect = expect_nothing, .settle = settle_beside_sleeper, .go_on = consumer_goes_on, .on_sleep = do_nothing,
      .code = -ETIMEDOUT},
+    {"get, a semaphore of the largest value", .set_up = open_survivors, .prepare = prepare_noisy_consumer,
+     .act = get_in_vain, .expect = expect_nothing, .settle = settle_beside_sleeper, .go_on = consumer_goes_on,
+     .on_sleep = do_nothing, .code = -ETIMEDOUT},
     {"acknowledge, one of several", OF_CONSUMER, .prepare = prepare_lease, .act = acknowledge_one,
      .count = count_acknowledged, .expect = expect_acknowledge_one},
     {"acknowledge, last of a batch", OF_CONSUMER, .prepare = prepare_last_of_lease, .act = acknowledge_one,

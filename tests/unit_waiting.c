@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Sleeping and waking: who sleeps is woken and need not wait for the tick, whatever is done to the semaphores. */
 #include <check.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "common/handle.h"
@@ -643,8 +645,7 @@ static void post_semaphore(const char *which)
     ck_assert_int_eq(sem_close(semaphore), 0);
 }
 
-#define ATTACK_KINDS 5
-#define ATTACK_LAST 5 /* takes long to get over, and so comes last */
+#define ATTACK_KINDS 6
 
 static void attack(unsigned how)
 {
@@ -707,7 +708,7 @@ START_TEST(semaphores_deleted_set_and_replaced_under_load)
     struct progress progress = {.load = load};
     struct process latecomer;
     for (unsigned i = 0; i < ATTACKS; i++) {
-        attack(i < ATTACKS - 1 ? i % ATTACK_KINDS : ATTACK_LAST);
+        attack(i % ATTACK_KINDS);
         if (i == ATTACKS / 3) /* hears, and rings, what is there now */
             process_start(&latecomer, get_load, load);
         progress.goal += LOAD_PRODUCERS * LOAD_NUMBERS / ATTACKS;
@@ -847,6 +848,178 @@ START_TEST(damaged_doorbell_heals)
     expect_healing_with_newcomer(delete_semaphore);
     expect_healing_with_newcomer(replace_semaphore);
     expect_healing_with_newcomer(post_thousand);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ values that cannot be */
+
+static const uint32_t absurd_values[] = {10000, SEM_VALUE_MAX / 2, SEM_VALUE_MAX, UINT32_MAX};
+
+static int64_t cpu_ns(void)
+{
+    struct rusage usage;
+    process_require_equal(getrusage(RUSAGE_SELF, &usage), 0);
+    return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 * MS +
+           (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000;
+}
+
+#define ABSURD_TICK_MS 50
+static const struct shmq_options absurd = {.create = true,
+                                           .capacity_bytes = 4096,
+                                           .max_message_bytes = 4096,
+                                           .follow = true,
+                                           .tick_ns = ABSURD_TICK_MS * MS};
+
+static uint32_t value_of(const char *which)
+{
+    char path[512];
+    uint32_t value = 0;
+    path_of_semaphore(path, sizeof(path), which);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(pread(fd, &value, sizeof(value), 0), sizeof(value));
+    ck_assert_int_eq(close(fd), 0);
+    return value;
+}
+
+static ino_t inode_of(const char *which)
+{
+    char path[512];
+    struct stat st = {0};
+    path_of_semaphore(path, sizeof(path), which);
+    return stat(path, &st) == 0 ? st.st_ino : 0;
+}
+
+/* Waits for half a second, again as often as it is told to; reports what of a processor that took. */
+static void wait_beside_it(void *context)
+{
+    const bool puts = context != NULL;
+    unsigned char block[4096] = {0};
+    struct shmq *handle;
+    size_t length;
+    process_require_equal(shmq_open(&handle, queue, puts ? SHMQ_PRODUCER : SHMQ_CONSUMER, &absurd), 0);
+    while (puts && shmq_put(handle, block, sizeof(block), 0) == 0)
+        ;
+    for (;;) {
+        const int64_t before = cpu_ns();
+        const int code = puts ? shmq_put(handle, block, sizeof(block), 500 * MS)
+                              : shmq_get(handle, block, sizeof(block), &length, 500 * MS);
+        process_require_equal(code, -ETIMEDOUT);
+        process_report((uint64_t)(cpu_ns() - before));
+        (void)process_await_order();
+    }
+}
+
+#define ABSURD_CPU_MS 60 /* of 500: each sleep that ends at once would take all of it */
+
+/* It costs the one who sleeps on it little, and then it is one like any other, of the same owner and mode. */
+START_TEST(semaphore_of_an_absurd_value_is_replaced)
+{
+    const bool puts = _i >= 4;
+    const char *const which = puts ? "space.0" : "items";
+    struct process waiter;
+    struct stat st;
+    char path[512];
+    uint64_t used = 0;
+    use_queue("absurd");
+    ck_assert_int_eq(shmq_create(queue, &absurd), 0);
+    process_start(&waiter, wait_beside_it, puts ? "puts" : NULL);
+    (void)process_hear(&waiter); /* has it open now */
+    const ino_t before = inode_of(which);
+    set_semaphore(which, absurd_values[_i % 4]);
+    process_order(&waiter, 0);
+    used = process_hear(&waiter);
+    (void)fprintf(stderr, "value %u: %llu us of a processor\n", absurd_values[_i % 4],
+                  (unsigned long long)used / 1000);
+    ck_assert_int_lt((int64_t)used, process_stretched_ms(ABSURD_CPU_MS) * MS);
+    ck_assert_uint_ne(inode_of(which), before);
+    ck_assert_uint_le(value_of(which), 64);
+    path_of_semaphore(path, sizeof(path), which);
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_uint_eq(st.st_mode & 07777, 0600);
+    ck_assert_uint_eq(st.st_uid, geteuid());
+    process_kill(&waiter);
+    test_queue_remove(queue);
+}
+END_TEST
+
+/* One that wakes nobody, whatever is wrong with it: here, all of it is zeros, and rings go to our own process
+ * only. */
+START_TEST(semaphore_that_wakes_nobody_is_replaced)
+{
+    struct process consumer;
+    const unsigned char zeros[sizeof(sem_t)] = {0};
+    char path[512];
+    int rounds = 0;
+    use_queue("deaf");
+    struct shmq *producer = test_queue_open(queue, SHMQ_PRODUCER, &absurd);
+    path_of_semaphore(path, sizeof(path), "items");
+    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(write(fd, zeros, sizeof(zeros)), sizeof(zeros));
+    ck_assert_int_eq(close(fd), 0);
+    process_start(&consumer, get_for_ever, NULL);
+    wait_for_sleepers(1);
+    const ino_t before = inode_of("items");
+    while (inode_of("items") == before) {
+        ck_assert_msg(rounds++ < 100, "it stays");
+        process_wait_until(is_asleep, &consumer, "it sleeps");
+        ck_assert_int_eq(test_queue_put(producer, 1, 0), 0);
+        ck_assert_uint_eq(process_hear(&consumer), 1);
+    }
+    process_kill(&consumer);
+    ck_assert_int_eq(shmq_close(producer), 0);
+    test_queue_remove(queue);
+}
+END_TEST
+
+#define REPLACERS 6
+
+static size_t files_in_dev_shm(void)
+{
+    size_t count = 0;
+    DIR *directory = opendir("/dev/shm");
+    ck_assert_ptr_nonnull(directory);
+    for (const struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory))
+        count += strstr(entry->d_name, queue) != NULL;
+    ck_assert_int_eq(closedir(directory), 0);
+    return count;
+}
+
+static bool somebody_sleeps(void *context)
+{
+    (void)context;
+    return test_queue_stat(queue).sleepers > 0;
+}
+
+/* Several find it at once, and some are killed while they replace it: nothing is left behind, and messages flow.
+ */
+START_TEST(several_replace_a_semaphore_and_die)
+{
+    struct process consumers[REPLACERS];
+    use_queue("replacers");
+    struct shmq *producer = test_queue_open(queue, SHMQ_PRODUCER, &absurd);
+    for (int i = 0; i < REPLACERS; i++)
+        process_start(&consumers[i], get_for_ever, NULL);
+    for (uint64_t round = 0; round < 60; round++) {
+        uint64_t number = 0;
+        struct process *victim = &consumers[round % REPLACERS];
+        process_wait_until(somebody_sleeps, NULL, "somebody sleeps");
+        set_semaphore("items", SEM_VALUE_MAX);
+        ck_assert_int_eq(test_queue_put(producer, round, SHMQ_FOREVER), 0); /* all look, and find it */
+        (void)process_hear_any(consumers, REPLACERS, &number);
+        ck_assert_uint_eq(number, round);
+        const struct timespec moment = {0, (long)(round % 10) * 20000};
+        set_semaphore("items", SEM_VALUE_MAX);
+        (void)nanosleep(&moment, NULL);
+        process_kill(victim);
+        process_start(victim, get_for_ever, NULL);
+        ck_assert_uint_le(files_in_dev_shm(), 2); /* the queue, and perhaps the semaphore */
+    }
+    for (int i = 0; i < REPLACERS; i++)
+        process_kill(&consumers[i]);
+    ck_assert_int_eq(shmq_close(producer), 0);
+    test_queue_remove(queue);
 }
 END_TEST
 
@@ -1028,14 +1201,6 @@ START_TEST(stop_flag_ends_waiting)
 }
 END_TEST
 
-static int64_t cpu_ns(void)
-{
-    struct rusage usage;
-    process_require_equal(getrusage(RUSAGE_SELF, &usage), 0);
-    return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 * MS +
-           (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000;
-}
-
 /* Reports how much of a processor it uses while it waits, in parts of a million. */
 static void wait_idly(void *context)
 {
@@ -1117,6 +1282,9 @@ static Suite *make_suite(void)
     tcase_add_test(semaphores, nothing_is_lost_by_timing_out);
     tcase_add_test(semaphores, who_times_out_is_no_longer_counted);
     tcase_add_test(semaphores, damaged_doorbell_heals);
+    tcase_add_loop_test(semaphores, semaphore_of_an_absurd_value_is_replaced, 0, 8);
+    tcase_add_test(semaphores, semaphore_that_wakes_nobody_is_replaced);
+    tcase_add_test(semaphores, several_replace_a_semaphore_and_die);
     tcase_add_test(semaphores, killed_sleepers_are_counted_out);
     TCase *time = add_case(suite, "time");
     tcase_add_test(time, timeouts_are_kept);

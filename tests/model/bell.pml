@@ -19,7 +19,8 @@
  *   stream.c      stream_state
  *   control.c     shmq_shutdown
  *
- * Not here: spinning, which only looks; clear_dead_sleepers; mend_doorbells; waiting_wake_everybody for a removal.
+ * Not here: spinning, which only looks; clear_dead_sleepers; mend_doorbell, replace_doorbell;
+ * waiting_wake_everybody for a removal.
  *
  *   PRODUCERS, CONSUMERS, MESSAGES   of each producer, published one or two at a time
  *   FENCES     1: no membarrier, full fences on both sides; 2: refused from the first sleep on, though not at attach
@@ -370,41 +371,28 @@ inline hand_over_watch() {
 }
 #endif
 
-/* doorbell_drain: rings beyond one for each seat are too many. Those that somebody was waiting for are given back. */
+/* doorbell_drain: rings beyond one for each seat are too many, and only those are taken out. */
+#ifdef FAULT_DRAIN_EVERYTHING
+#define DRAINED_ENOUGH (rings == 0)
+#else
+#define DRAINED_ENOUGH (rings <= CONSUMERS)
+#endif
 inline drain() {
     STEP(fenced = (rings > CONSUMERS));
-    if
+    do
     :: fenced ->
-       fenced = 0;
-       do
-       :: STEP(if
-               :: rings > 0 -> rings--; drained++; posting++
-               :: else -> break
-               fi)
-       od;
-#ifndef FAULT_DRAIN_EVERYTHING
-       do
-       :: i < CONSUMERS -> STEP(taken = taken + (waiting[i] != 0); i++)
-       :: i == CONSUMERS -> i = 0; break
-       od;
-#endif
-       atomic {
-           if
-           :: taken > drained -> taken = drained
-           :: else
-           fi;
-           posting = posting - drained + taken;
-           drained = 0;
-           check_counts()
-       }
-       ring()
-    :: else
-    fi
+       STEP(if
+            :: rings > 0 -> rings--
+            :: else
+            fi);
+       STEP(fenced = !DRAINED_ENOUGH)
+    :: else -> break
+    od
 }
 
 proctype Consumer(byte me)
 {
-    byte lane, before, seen, taken, drained, i;
+    byte lane, before, seen, taken, i;
     bit found, rung, fenced, counted, in_sleep;
 #ifdef LONG
     bit all, sleeps_long;
@@ -425,14 +413,13 @@ killed:
         away[me] = 1;
         all = 0;
 #endif
-        posting = posting - taken - drained;
+        posting = posting - taken;
         counted = 0;
         in_sleep = 0;
         lane = 0;
         before = 0;
         seen = 0;
         taken = 0;
-        drained = 0;
         i = 0;
         found = 0;
         rung = 0;

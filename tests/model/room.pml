@@ -127,7 +127,7 @@ inline sleep_once(cells, may_end) {
        :: rung && !ROOM && cells == 1 && rings > 1 -> /* doorbell_drain */
           do
           :: STEP(if
-                  :: rings > 0 -> rings--
+                  :: rings > 1 -> rings--
                   :: else -> break
                   fi)
           od

@@ -43,7 +43,7 @@ static inline uint32_t hook_load_32(const _Atomic uint32_t *word, memory_order o
     return atomic_load(word);
 }
 
-/* These two kinds are never in shared memory. */
+/* These kinds are never in shared memory. */
 static inline long hook_load_long(const _Atomic long *word, memory_order order)
 {
     (void)order;
@@ -56,7 +56,19 @@ static inline _Bool hook_load_bool(const _Atomic _Bool *word, memory_order order
     return atomic_load(word);
 }
 
-static inline _Bool hook_swap(_Atomic uint64_t *word, uint64_t *expected, uint64_t desired)
+static inline sem_t *hook_load_semaphore(sem_t *const _Atomic *word, memory_order order)
+{
+    (void)order;
+    return atomic_load(word);
+}
+
+static inline _Bool hook_swap_32(_Atomic uint32_t *word, uint32_t *expected, uint32_t desired)
+{
+    hook_look();
+    return atomic_compare_exchange_strong(word, expected, desired);
+}
+
+static inline _Bool hook_swap_64(_Atomic uint64_t *word, uint64_t *expected, uint64_t desired)
 {
     hook_look();
     return atomic_compare_exchange_strong(word, expected, desired);
@@ -72,10 +84,12 @@ static inline _Bool hook_swap(_Atomic uint64_t *word, uint64_t *expected, uint64
         const _Atomic uint64_t *: hook_load_64,                                                                   \
         _Atomic uint32_t *: hook_load_32,                                                                         \
         const _Atomic uint32_t *: hook_load_32,                                                                   \
+        sem_t *_Atomic *: hook_load_semaphore,                                                                    \
+        sem_t *const _Atomic *: hook_load_semaphore,                                                              \
         _Atomic long *: hook_load_long,                                                                           \
         _Atomic _Bool *: hook_load_bool)(word, order)
 #define atomic_compare_exchange_strong_explicit(word, expected, desired, success, failure)                        \
-    hook_swap(word, expected, desired)
+    _Generic((word), _Atomic uint64_t * : hook_swap_64, _Atomic uint32_t * : hook_swap_32)(word, expected, desired)
 #define atomic_compare_exchange_weak_explicit atomic_compare_exchange_strong_explicit
 
 #define mmap hook_mmap
