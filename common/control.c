@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What is said to, or asked of, a queue as a whole: shut down, finish a lane, join, tell of a loss. */
+/* What is said to, or asked of, a queue as a whole: shut down, finish a lane, join, tell of a loss; and
+ * the end of a wait. */
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -35,6 +36,17 @@ int shmq_finish_lane(const char *name, uint32_t lane)
     return error;
 }
 
+int shmq_interrupt(struct shmq *handle)
+{
+    const int error = handle_check_any(handle);
+    if (error != 0)
+        return error;
+    const int before = errno; /* of what a signal handler has interrupted */
+    waiting_interrupt(handle);
+    errno = before;
+    return 0;
+}
+
 int shmq_join(struct shmq *handle, int64_t timeout_ns)
 {
     const int error = handle_check_any(handle);
@@ -47,7 +59,7 @@ int shmq_join(struct shmq *handle, int64_t timeout_ns)
             return drained == 1 ? 0 : drained;
         if (timeout_ns == 0)
             return -EAGAIN;
-        if (handle_stopped(handle))
+        if (handle_ends_wait(handle))
             return -EINTR;
         if (handle_is_stale(handle))
             return -ESTALE;
@@ -55,7 +67,7 @@ int shmq_join(struct shmq *handle, int64_t timeout_ns)
         if (now >= deadline)
             return -ETIMEDOUT;
         const int64_t tick = now + handle_geometry(handle)->parameters.tick_ns;
-        clock_sleep_until(tick < deadline ? tick : deadline);
+        interrupt_sleep_alone(&handle->interrupt, tick < deadline ? tick : deadline);
     }
 }
 

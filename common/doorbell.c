@@ -176,6 +176,13 @@ void doorbell_ring(const struct doorbell *bell, uint32_t times)
         post(bell->semaphore, times);
 }
 
+void doorbell_ring_anywhere(const struct doorbell *bell, uint32_t times)
+{
+    sem_t *place = atomic_load_explicit(&bell->place, memory_order_acquire);
+    if (place != NULL)
+        post(place, times);
+}
+
 bool doorbell_sleep(const struct doorbell *bell, int64_t deadline_ns)
 {
     const struct timespec deadline = clock_timespec(deadline_ns);

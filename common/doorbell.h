@@ -44,6 +44,8 @@ bool doorbell_open(struct doorbell *bell, const struct doorbell_access *access, 
 void doorbell_close(struct doorbell *bell);
 /* Ends @times sleeps. Context: one system call for each that sleeps. */
 void doorbell_ring(const struct doorbell *bell, uint32_t times);
+/* The same wherever the owner's bell is mapped at this moment. Context: any thread, signal handlers. */
+void doorbell_ring_anywhere(const struct doorbell *bell, uint32_t times);
 /* Whether sleeping on it can end by a ring, and only by one. Takes some rings out of a noisy one, a bounded
  * number. */
 bool doorbell_can_be_heard(struct doorbell *bell, uint32_t plausible);

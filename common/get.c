@@ -89,7 +89,7 @@ static int wait_for_batch(struct shmq *handle, int64_t timeout_ns)
         return error;
     const int64_t deadline = clock_deadline(timeout_ns);
     do {
-        error = handle_stopped(handle) ? -EINTR : sleep_once(handle, deadline);
+        error = handle_ends_wait(handle) ? -EINTR : sleep_once(handle, deadline);
         if (error == -EAGAIN && handle_is_stale(handle))
             error = -ESTALE;
         if (error == -EAGAIN && clock_now_ns() >= deadline)

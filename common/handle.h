@@ -9,6 +9,7 @@
 #include "common/barrier.h"
 #include "common/doorbell.h"
 #include "common/geometry.h"
+#include "common/interrupt.h"
 #include "common/layout.h"
 #include "common/object.h"
 #include "common/ring.h"
@@ -115,6 +116,8 @@ struct consumer_side {
     uint32_t patience;                  /* looks that a small batch is let grow; 0: not now */
     uint32_t small_batches;             /* since it was found not to grow */
     uint32_t false_rings;               /* in a row */
+    uint32_t interrupts;                /* header.interrupts as of the last look */
+    uint32_t asides;                    /* sleeps aside since that changed, for others that are interrupted */
     int64_t busy_ns;                    /* when there was last a batch, or a ring */
     uint64_t write_turn;                /* of the write intent that this handle has pending; 0: none */
     const struct intent_found *visited; /* while a visitor looks at one */
@@ -132,6 +135,7 @@ struct shmq {
     struct doorbell items;
     struct spin spin;
     const volatile int *stop;
+    struct interrupt interrupt;
     struct lane_view *lanes; /* [lanes], behind this struct */
     uint32_t lanes_end;      /* no lane from here on is mapped: those need not be looked at */
     struct producer_side producer;
@@ -173,9 +177,21 @@ static inline int handle_check_any(const struct shmq *handle)
     return handle == NULL ? -EINVAL : handle_check(handle, handle->role);
 }
 
-static inline bool handle_stopped(const struct shmq *handle)
+static inline bool handle_stop_is_set(const struct shmq *handle)
 {
     return handle->stop != NULL && *handle->stop != 0;
+}
+
+/* Whether a wait may not go on; asked after saying where it is going to sleep. */
+static inline bool handle_stopped(const struct shmq *handle)
+{
+    return interrupt_is_pending(&handle->interrupt) || handle_stop_is_set(handle);
+}
+
+/* The same for a wait that then ends: an interrupt ends no other. */
+static inline bool handle_ends_wait(struct shmq *handle)
+{
+    return interrupt_take(&handle->interrupt) || handle_stop_is_set(handle);
 }
 
 static inline uint64_t handle_seat_byte(const struct shmq *handle, uint32_t seat)

@@ -93,6 +93,9 @@ struct header {
     LINE_ALIGNED shared_u64 bell;
     shared_u32
         long_sleepers; /* W: consumers before a long sleep (1), wakers (0). R: wakers: rings for everybody */
+    /* {interrupts so far 31, pending 1}: a ring may be meant for who is interrupted. W: who interrupts a consumer
+     * (and pending: consumers that see none, by compare-and-swap). R: consumers, around their sleeps. */
+    shared_u32 interrupts;
 
     /* The run record: which command is at work here. W: the supervisor, who holds its byte. R: the next one. */
     LINE_ALIGNED shared_u64 run_command; /* hash of the command line and of what it reads and writes */
@@ -145,6 +148,7 @@ struct seat {
     shared_u64 delivered;       /* messages acknowledged. R: observers */
     shared_u64 delivered_bytes; /* R: observers */
     shared_u32 waiting;         /* enum waiting_state. R: other consumers */
+    shared_u32 interrupted;     /* W: owner (0), who interrupts its sleep (1). R: other consumers */
 
     /* For people, and pid != 0 for an estimate of how many share the work. */
     LINE_ALIGNED shared_u32 pid;

@@ -59,6 +59,7 @@ static void configure(struct shmq *handle, enum shmq_role role, const struct shm
 {
     handle->role = role;
     handle->stop = o->stop;
+    interrupt_init(&handle->interrupt);
     handle->access = (struct doorbell_access){
         .owner = handle->object.owner, .group = handle->object.group, .mode = handle->object.mode};
     name_of_items(handle->items.name, handle->object.queue);

@@ -106,7 +106,7 @@ static int wait_for_room(struct shmq *handle, uint64_t need_cells, int64_t timeo
         return error;
     const int64_t deadline = clock_deadline(timeout_ns);
     do {
-        error = handle_stopped(handle) ? -EINTR : sleep_for_room(handle, need_cells, deadline);
+        error = handle_ends_wait(handle) ? -EINTR : sleep_for_room(handle, need_cells, deadline);
         if (error == -EAGAIN && handle_is_stale(handle))
             error = -ESTALE;
         if (error == -EAGAIN && clock_now_ns() >= deadline)

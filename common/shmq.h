@@ -25,7 +25,7 @@
  *
  *  -EAGAIN      nothing to take, or no room, and the caller would not wait
  *  -ETIMEDOUT   the same, after the caller's time had passed
- *  -EINTR       the caller's stop flag was set (struct shmq_options.stop)
+ *  -EINTR       the caller's stop flag was set (struct shmq_options.stop), or shmq_interrupt was called
  *  -ENODATA     end of stream: producers have come, all have finished, everything is acknowledged
  *  -EOWNERDEAD  end of stream, but a producer died unfinished and nobody took up its lane
  *  -ESHUTDOWN   the queue was shut down, or this producer has finished; a put that was under way at that
@@ -120,7 +120,13 @@ struct shmq_options {
     /* producer, consumer: how long shmq_open waits while all lanes or all seats are taken; 100 ms; negative: for
      * ever */
     int64_t attach_wait_ns;
-    /* not 0: waiting calls end with -EINTR, within a tick; may be set by a signal handler */
+    /*
+     * Not 0: waiting calls end with -EINTR, once they look. They look before and after each sleep, and a sleep
+     * takes a tick at the most; that of a consumer beside others, of a queue in which nothing has happened for 40
+     * ticks, 64 ticks or 4 s, whichever is less. A signal handler that sets it, installed without SA_RESTART, ends
+     * the sleep that it interrupts, but comes too early for one that is just about to begin. shmq_interrupt has no
+     * such gaps.
+     */
     const volatile int *stop;
 };
 
@@ -539,6 +545,19 @@ int shmq_shutdown(const char *name, enum shmq_shutdown_how how);
  *          -EPROTO, -ENOMEM, -EMFILE, -ENOSYS, what the system said.
  */
 int shmq_finish_lane(const char *name, uint32_t lane);
+
+/*
+ * Ends a wait of this handle: for room, for a message, in shmq_join. The wait under way returns -EINTR at once,
+ * whether it spins or sleeps, and for however long it would have slept; if there is none, the next call that would
+ * wait does, unless its timeout is 0. A wait that gets what it waits for at the same moment returns that, and the
+ * interrupt stays for the next. One ends one wait; several before it ends count as one.
+ *
+ * Context: any thread, and signal handlers: no lock, no allocation, errno stays as it was. Not while the handle is
+ *          being closed. One or two system calls where the owner sleeps.
+ * Crash:   changes no message; other consumers may be woken for nothing for a moment.
+ * Return:  0; -EINVAL, -ECHILD.
+ */
+int shmq_interrupt(struct shmq *handle);
 
 /*
  * Waits until every committed message is acknowledged.

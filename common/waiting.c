@@ -117,10 +117,10 @@ static int64_t tick_ns(const struct shmq *handle)
 }
 
 /* One sleep. Return: true if rung. */
-static bool sleep_on(struct doorbell *bell, uint32_t plausible, int64_t deadline_ns)
+static bool sleep_on(struct shmq *handle, struct doorbell *bell, uint32_t plausible, int64_t deadline_ns)
 {
     if (!doorbell_can_be_heard(bell, plausible)) {
-        clock_sleep_until(deadline_ns);
+        interrupt_sleep_alone(&handle->interrupt, deadline_ns);
         return false;
     }
     return doorbell_sleep(bell, deadline_ns);
@@ -175,12 +175,84 @@ static bool was_busy(const struct shmq *handle)
     return clock_now_ns() - handle->consumer.busy_ns < LONG_AFTER_TICKS * tick_ns(handle);
 }
 
+#define INTERRUPT_PENDING 1u
+#define ASIDES_MOST 8u
+#define ASIDE_NS INT64_C(1000000)
+#define ASIDE_MOST_NS INT64_C(16000000)
+
+/* Whether a living one sleeps on the semaphore that was interrupted, and has not noticed yet. */
+static bool finds_interrupted(const struct shmq *handle)
+{
+    for (uint32_t i = 0; i < handle_geometry(handle)->parameters.seats; i++)
+        if (i != handle->consumer.seat &&
+            atomic_load_explicit(&handle->seats[i].interrupted, memory_order_seq_cst) != 0 &&
+            atomic_load_explicit(&handle->seats[i].waiting, memory_order_seq_cst) != WAITING_NOT &&
+            byte_lock_held(handle->object.fd, handle_seat_byte(handle, i)))
+            return true;
+    return false;
+}
+
+static bool another_is_interrupted(struct shmq *handle)
+{
+    struct consumer_side *c = &handle->consumer;
+    uint32_t now = atomic_load_explicit(&handle->header->interrupts, memory_order_seq_cst);
+    if ((now | INTERRUPT_PENDING) != c->interrupts) {
+        c->interrupts = now | INTERRUPT_PENDING;
+        c->asides = 0;
+    }
+    if ((now & INTERRUPT_PENDING) == 0)
+        return false;
+    if (finds_interrupted(handle))
+        return true;
+    if (atomic_load_explicit(&own_seat(handle)->interrupted, memory_order_seq_cst) != 0)
+        return false; /* the others have to know */
+    /* Unless one more has come meanwhile: then the number is another. */
+    (void)atomic_compare_exchange_strong_explicit(&handle->header->interrupts, &now, now & ~INTERRUPT_PENDING,
+                                                  memory_order_seq_cst, memory_order_relaxed);
+    return false;
+}
+
+/* Sleeps apart from the semaphore, so that the ring of somebody interrupted is left to it. */
+static bool sleeps_aside(struct shmq *handle, int64_t deadline_ns)
+{
+    struct consumer_side *c = &handle->consumer;
+    if (!another_is_interrupted(handle) || c->asides >= ASIDES_MOST)
+        return false;
+    const int64_t longest = sooner(sooner(ASIDE_NS << c->asides, ASIDE_MOST_NS), tick_ns(handle));
+    c->asides++;
+    interrupt_sleep_alone(&handle->interrupt, sooner(clock_now_ns() + longest, deadline_ns));
+    return true;
+}
+
+/* The ring that we had may have been meant for another; or it was taken by one who was killed with it. */
+static void ring_for_interrupted(struct shmq *handle, bool rung)
+{
+    if (another_is_interrupted(handle) && (!rung || handle->consumer.asides < ASIDES_MOST))
+        doorbell_ring(&handle->items, 1);
+}
+
+static void interrupt_consumer(struct shmq *handle)
+{
+    shared_u32 *interrupts = &handle->header->interrupts;
+    uint32_t sleepers = 0;
+    atomic_store_explicit(&own_seat(handle)->interrupted, 1, memory_order_seq_cst);
+    uint32_t now = atomic_load_explicit(interrupts, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(interrupts, &now, (now + 2) | INTERRUPT_PENDING,
+                                                  memory_order_seq_cst, memory_order_relaxed))
+        ;
+    for (uint32_t i = 0; i < handle_geometry(handle)->parameters.seats; i++)
+        sleepers += atomic_load_explicit(&handle->seats[i].waiting, memory_order_relaxed) != WAITING_NOT;
+    doorbell_ring_anywhere(&handle->items, sleepers > 0 ? sleepers : 1);
+}
+
 void waiting_arm_consumer(struct shmq *handle)
 {
     shared_u64 *bell = &handle->header->bell;
     if (!is_quiet(handle))
         wake_long_sleepers(handle);
     (void)doorbell_open(&handle->items, &handle->access, bell_generation(handle));
+    atomic_store_explicit(&own_seat(handle)->interrupted, 0, memory_order_seq_cst);
+    interrupt_begin_sleep(&handle->interrupt, SLEEP_ON_BELL);
     atomic_store_explicit(&own_seat(handle)->waiting, WAITING_TICK, memory_order_seq_cst);
     uint64_t now = atomic_load_explicit(bell, memory_order_relaxed);
     while (!atomic_compare_exchange_weak_explicit(bell, &now, bell_with(now, bell_count(now) + 1), /* S0 */
@@ -212,11 +284,14 @@ static int64_t longest_sleep_ns(struct shmq *handle)
 
 bool waiting_sleep_consumer(struct shmq *handle, int64_t deadline_ns)
 {
+    if (sleeps_aside(handle, deadline_ns))
+        return false;
     const int64_t longest = longest_sleep_ns(handle);
-    const bool rung = sleep_on(&handle->items, handle_geometry(handle)->parameters.seats,
+    const bool rung = sleep_on(handle, &handle->items, handle_geometry(handle)->parameters.seats,
                                sooner(clock_now_ns() + longest, deadline_ns));
     if (rung)
         handle->consumer.busy_ns = clock_now_ns();
+    ring_for_interrupted(handle, rung);
     return rung;
 }
 
@@ -235,6 +310,8 @@ void waiting_disarm_consumer(struct shmq *handle, bool rung)
                                                   memory_order_seq_cst, memory_order_relaxed))
         ;
     atomic_store_explicit(&own_seat(handle)->waiting, WAITING_NOT, memory_order_seq_cst);
+    atomic_store_explicit(&own_seat(handle)->interrupted, 0, memory_order_seq_cst);
+    interrupt_end_sleep(&handle->interrupt);
 }
 
 /* No more can be asleep than say that they may be; the tag keeps out whoever arms or is woken meanwhile. */
@@ -305,18 +382,21 @@ void waiting_arm_producer(struct shmq *handle, uint64_t head)
 {
     struct lane_view *view = handle->producer.view;
     (void)doorbell_open(&view->space, &handle->access, bell_generation(handle));
+    interrupt_begin_sleep(&handle->interrupt, SLEEP_ON_BELL);
     atomic_store_explicit(&view->ring.control->wanted_head, head, memory_order_seq_cst); /* S0 */
     waiting_heavy_barrier(handle);
 }
 
 bool waiting_sleep_producer(struct shmq *handle, int64_t deadline_ns)
 {
-    return sleep_on(&handle->producer.view->space, 1, sooner(clock_now_ns() + tick_ns(handle), deadline_ns));
+    return sleep_on(handle, &handle->producer.view->space, 1,
+                    sooner(clock_now_ns() + tick_ns(handle), deadline_ns));
 }
 
 void waiting_disarm_producer(struct shmq *handle)
 {
     atomic_store_explicit(&handle->producer.view->ring.control->wanted_head, 0, memory_order_relaxed);
+    interrupt_end_sleep(&handle->interrupt);
 }
 
 void waiting_learn_producer(struct shmq *handle, bool rung, bool found)
@@ -341,7 +421,17 @@ void waiting_wake_producer_slowly(struct shmq *handle, struct lane_view *view, u
         doorbell_ring(&view->space, 1);
 }
 
-/* ------------------------------------------------------------------ everybody */
+/* ------------------------------------------------------------------ the end of a wait, and everybody */
+
+void waiting_interrupt(struct shmq *handle)
+{
+    if (interrupt_raise(&handle->interrupt) != SLEEP_ON_BELL)
+        return;
+    if (handle->role == SHMQ_PRODUCER)
+        doorbell_ring_anywhere(&handle->producer.view->space, 1);
+    else
+        interrupt_consumer(handle);
+}
 
 void waiting_wake_everybody(struct shmq *handle)
 {

@@ -47,6 +47,17 @@ void waiting_disarm_producer(struct shmq *handle);
 void waiting_learn_producer(struct shmq *handle, bool rung, bool found);
 void waiting_wake_producer_slowly(struct shmq *handle, struct lane_view *view, uint64_t wanted);
 
+/*
+ * Ends the wait under way in this handle, or else its next one. A ring meant for an interrupted consumer may be
+ * taken by another one of any process. So it is said in the header and the seat that one is interrupted; whoever
+ * has slept on the semaphore then rings once more, and sleeps aside for some milliseconds, so that it does not
+ * take that ring again. That is bounded, because the interrupted one may be stopped: after ASIDES_MOST times the
+ * others go on as ever, and only ring once more at each tick.
+ *
+ * Context: any thread, signal handlers.
+ */
+void waiting_interrupt(struct shmq *handle);
+
 /* Everybody, because of something that all have to look at. */
 void waiting_wake_everybody(struct shmq *handle);
 

@@ -165,6 +165,7 @@ static int consume(struct consumer *consumer)
         return end;
     options_tell_rounding(&options->common);
     consumer->sink->handle = consumer->handle;
+    stop_interrupts(consumer->handle);
     consumer->look_ns = LOOK_NS;
     consumer->idle_end_ns = options->idle_ns < 0 ? INT64_MAX : deadline_after(options->idle_ns);
     while (end == END_NOT_YET)
@@ -191,6 +192,7 @@ enum exit_status run(const struct consumer_options *options)
         goto free_messages;
     }
     end = consume(&consumer);
+    stop_interrupts(NULL);
     /* First, since completing the sink may take long, and others can have what is left. */
     (void)shmq_close(consumer.handle); /* what was acknowledged is no loss when the queue has gone */
     if (consumer.sink->operations->close(consumer.sink) != SINK_OK)

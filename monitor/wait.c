@@ -51,10 +51,12 @@ int verb_wait(const struct options *options)
     int error = await_queue(options, deadline, &queue);
     if (error != 0)
         return report(options, error);
+    stop_interrupts(queue);
     if (options->empty) {
         int64_t left = deadline < 0 ? SHMQ_FOREVER : deadline - stop_now_ns();
         error = shmq_join(queue, deadline >= 0 && left < 0 ? 0 : left);
     }
+    stop_interrupts(NULL);
     shmq_close(queue);
     return error != 0 ? report(options, error) : EXIT_DONE;
 }

@@ -99,6 +99,7 @@ enum flow outlet_open(struct outlet *outlet, const struct options *options, uint
         return FLOW_FAILED;
     if (error != 0)
         return fail_open(outlet, &options->common, error);
+    stop_interrupts(outlet->queue);
     options_tell_rounding(&options->common);
     struct shmq_info info = {.size = sizeof(info)};
     error = shmq_info(outlet->queue, &info);
@@ -345,6 +346,7 @@ int outlet_close(struct outlet *outlet)
         outlet_fail(outlet, EXIT_FAILED, "standard output: cannot be written: %s", strerrordesc_np(-error));
     if (outlet->queue == NULL)
         return outlet->status;
+    stop_interrupts(NULL);
     if (outlet->status == EXIT_DONE && !outlet->unfinished) {
         error = shmq_finish(outlet->queue);
         if (error != 0)

@@ -716,6 +716,54 @@ rest >"$scratch/two"
 cat "$scratch/one" "$scratch/two" >"$scratch/joined"
 check_same 'SIGTERM with --pipe: the next one goes on' "$scratch/numbers" "$scratch/joined"
 
+# The signal comes between the look at the flag and a sleep of two seconds or more, such as a consumer has beside
+# another one where nothing has happened for a while.
+cat >"$scratch/late.c" <<'END'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+typedef int sleeper(sem_t *semaphore, clockid_t clock, const struct timespec *until);
+
+int sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *until)
+{
+    static int raised;
+    struct timespec now;
+    sleeper *sleep = (sleeper *)dlsym(RTLD_NEXT, "sem_clockwait");
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (raised || until->tv_sec - now.tv_sec <= 2)
+        return sleep(semaphore, clock, until);
+    raised = 1;
+    raise(SIGTERM);
+    const int result = sleep(semaphore, clock, until);
+    const int error = errno;
+    FILE *told = fopen(getenv("LATE_TELLS"), "w");
+    fputs(result == 0 ? "woken" : "slept through", told);
+    fclose(told);
+    errno = error;
+    return result;
+}
+END
+if [[ $build != */asan && $build != */tsan ]] && gcc -shared -fPIC -o "$scratch/late.so" "$scratch/late.c" 2>"$scratch/err"; then
+    next_queue
+    put -- one
+    start --follow >"$scratch/watch"
+    watch=$pid
+    wait_until 10 has_lines "$scratch/watch" 1
+    LATE_TELLS=$scratch/late LD_PRELOAD=$scratch/late.so timeout 30 "$consumer" -Q "$queue" --follow >/dev/null 2>"$scratch/err"
+    check_equal 'SIGTERM just before a long sleep: exit 0' 0 $?
+    check_equal 'SIGTERM just before a long sleep: it does not sleep' woken "$(cat "$scratch/late" 2>&1)"
+    kill -TERM "$watch"
+    wait "$watch"
+else
+    skip 'SIGTERM just before a long sleep' 'no shared object can be preloaded here'
+fi
+
 # A message that is too large for a pipe keeps the consumer from ending at the first signal.
 no_signal_pending() {
     grep -qx 'ShdPnd:.0*' "/proc/$pid/status" && grep -qx 'SigPnd:.0*' "/proc/$pid/status"

@@ -804,6 +804,8 @@ static int anybodys_call(struct shmq *handle, int number)
         return shmq_check(handle, NULL, NULL);
     case 4:
         return shmq_info(handle, &info);
+    case 5:
+        return shmq_interrupt(handle);
     default:
         return shmq_join(handle, 0);
     }
@@ -822,7 +824,7 @@ START_TEST(einval_for_the_wrong_role_and_for_no_handle)
         expect(-EINVAL, consumers_call(observer, i));
         expect(-EINVAL, consumers_call(NULL, i));
     }
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 7; i++) {
         expect(0, anybodys_call(producer, i));
         expect(0, anybodys_call(consumer, i));
         expect(0, anybodys_call(observer, i));

@@ -94,6 +94,7 @@ static void use_as_anybody(void *context)
     struct shmq_seat_stat seat;
     struct shmq_info info = {.size = sizeof(info)};
     process_require_equal(shmq_info(handle, &info), -ECHILD);
+    process_require_equal(shmq_interrupt(handle), -ECHILD);
     process_require_equal(shmq_stat(handle, &stat), -ECHILD);
     process_require_equal(shmq_stat_lane(handle, 0, &lane), -ECHILD);
     process_require_equal(shmq_stat_seat(handle, 0, &seat), -ECHILD);

@@ -12,11 +12,13 @@
 
 #include "common/cli/options.h"
 #include "common/cli/say.h"
+#include "common/shmq.h"
 
 #define NS_PER_SECOND INT64_C(1000000000)
 
 volatile int stop_requested;
 
+static struct shmq *volatile queue_in_use; /* as the flag: stored and loaded in one piece */
 static atomic_bool statistics_wanted;
 static char bus_message[384];
 static size_t bus_message_length;
@@ -40,6 +42,7 @@ static void on_stop(int number)
 {
     if (stop_requested == 0) {
         stop_requested = number;
+        (void)shmq_interrupt(queue_in_use); /* none is an error, and nothing else */
         return;
     }
     /* Delivered, deadly, as soon as this handler returns. */
@@ -128,6 +131,11 @@ void stop_restore_for_child(void)
         bool ignored = before_start[i].sa_handler == SIG_IGN && handled[i] != SIGPIPE;
         signal(handled[i], ignored ? SIG_IGN : SIG_DFL);
     }
+}
+
+void stop_interrupts(struct shmq *queue)
+{
+    queue_in_use = queue;
 }
 
 bool stop_statistics_wanted(void)

@@ -15,6 +15,12 @@
 void stop_init(void);
 /* Not 0 once an orderly end was asked for: the number of the signal. For struct shmq_options.stop. */
 extern volatile int stop_requested;
+/*
+ * From here on, the request for an end also ends the wait that is under way in @queue: the flag alone would come
+ * too late for a sleep that is just about to begin. NULL before the handle is closed.
+ */
+struct shmq;
+void stop_interrupts(struct shmq *queue);
 /* True once for each SIGUSR1. */
 bool stop_statistics_wanted(void);
 /* Sleeps until @deadline_ns (CLOCK_MONOTONIC) or until an end or statistics are asked for. False if cut short. */
