@@ -29,7 +29,9 @@ enum flow block_run(struct outlet *outlet, struct input *input, const struct opt
         /* What an end or an error cut short was read all the same: in a stream of bytes it is as good as any. */
         if (filled == 0 || (flow != FLOW_ON && outlet->rereadable))
             break;
-        enum flow committed = outlet_commit(outlet, filled, SHMQ_FRAME_NONE);
+        enum flow committed = input_mark(input, outlet, input->offset, (char *)payload + filled, filled);
+        if (committed == FLOW_ON)
+            committed = outlet_commit(outlet, filled, SHMQ_FRAME_NONE);
         if (committed == FLOW_FAILED || flow == FLOW_ON)
             flow = committed;
         if (committed != FLOW_FAILED)

@@ -44,7 +44,8 @@ static enum flow go_to(struct input *input, struct outlet *outlet, uint64_t begi
 
 enum flow input_open(struct input *input, struct outlet *outlet, const char *path, struct range range)
 {
-    *input = (struct input){.path = path, .label = input_label(path), .end = range.end};
+    *input = (struct input){
+        .path = path, .label = input_label(path), .end = range.end, .least = range.least, .base = range.base};
     input->fd = open_path(path);
     if (input->fd < 0)
         return fail(input, outlet, "cannot be opened", errno);
@@ -77,6 +78,17 @@ static enum flow await_readable(struct input *input, struct outlet *outlet)
     }
 }
 
+/* Whoever resumes it, or has another part of it, relies on what was there. */
+static enum flow check_end(const struct input *input, struct outlet *outlet)
+{
+    if (!input->regular || input->offset >= input->least)
+        return FLOW_ON;
+    return outlet_fail(outlet, EXIT_FAILED,
+                       "%s: has become shorter while it was read: it ends at byte %" PRIu64 " instead of %" PRIu64
+                       " (what was read of it is in the queue)",
+                       input->label, input->offset, input->least);
+}
+
 enum flow input_read(struct input *input, struct outlet *outlet, void *buffer, size_t size, size_t *got)
 {
     *got = 0;
@@ -97,7 +109,7 @@ enum flow input_read(struct input *input, struct outlet *outlet, void *buffer, s
         if (result >= 0) {
             input->offset += (uint64_t)result;
             *got = (size_t)result;
-            return FLOW_ON;
+            return result == 0 ? check_end(input, outlet) : FLOW_ON;
         }
         if (errno != EINTR && errno != EAGAIN)
             return fail(input, outlet, "cannot be read", errno);
@@ -125,6 +137,12 @@ enum flow input_close(struct input *input, struct outlet *outlet, uint64_t unuse
                            input->label, bytes);
     say_detail("%s: %" PRIu64 " bytes were read ahead and not put", input->label, bytes);
     return flow;
+}
+
+enum flow input_mark(const struct input *input, struct outlet *outlet, uint64_t offset, const void *end,
+                     uint64_t size)
+{
+    return outlet_mark(outlet, input->base + (offset - input->begin), end, size);
 }
 
 uint64_t input_left(const struct input *input)

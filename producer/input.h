@@ -11,7 +11,9 @@
 /* Which part of a file is to be read. */
 struct range {
     uint64_t begin;
-    uint64_t end; /* UINT64_MAX: to its end, wherever that is by then */
+    uint64_t end;   /* UINT64_MAX: to its end, wherever that is by then */
+    uint64_t least; /* its end is nowhere before: else it has become shorter; 0: not known */
+    uint64_t base; /* bytes of the source before begin: those of the ranges before, and what is done of this one */
 };
 
 /* One input while it is read. Offsets are bytes from the beginning of the file, or of what came from a pipe. */
@@ -23,6 +25,8 @@ struct input {
     uint64_t begin;
     uint64_t offset; /* next byte to be read */
     uint64_t end;
+    uint64_t least; /* as in its range */
+    uint64_t base;
     uint64_t size; /* of a regular file when it was opened */
 };
 
@@ -40,6 +44,9 @@ enum flow input_read(struct input *input, struct outlet *outlet, void *buffer, s
  */
 enum flow input_close(struct input *input, struct outlet *outlet, uint64_t unused, enum flow flow);
 
+/* What outlet_mark wants, for the bytes before @offset, of which the last @size end at @end. */
+enum flow input_mark(const struct input *input, struct outlet *outlet, uint64_t offset, const void *end,
+                     uint64_t size);
 /* Bytes left to be read of a regular file, as far as is known. */
 uint64_t input_left(const struct input *input);
 /* How many messages end before @offset; counted in the file, if it can be. False if that is not known. */

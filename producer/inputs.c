@@ -4,15 +4,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/cli/say.h"
+#include "producer/mark.h"
 #include "producer/split.h"
 
-/* FNV-1a over the bytes of numbers; the source's identity. */
+enum { HEAD_BYTES = 4096 };
+
+/* FNV-1a over the bytes of numbers. */
+#define MIX_START UINT64_C(0xcbf29ce484222325)
 static uint64_t mix(uint64_t hash, uint64_t number)
 {
     for (int i = 0; i < 8; i++) {
@@ -22,14 +28,20 @@ static uint64_t mix(uint64_t hash, uint64_t number)
     return hash;
 }
 
+/* What all parts, and all runs, have in common. A file that has grown is still the same. */
 static uint64_t identity_of_options(const struct options *options)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    uint64_t hash = MIX_START;
     hash = mix(hash, (uint64_t)options->framing);
     hash = mix(hash, options->delimiter);
     hash = mix(hash, options->block_bytes);
-    hash = mix(hash, options->split_part);
     return mix(hash, options->split_parts);
+}
+
+/* Whether more than one run has to go by the same. */
+static bool is_shared(const struct options *options)
+{
+    return options->resume || options->split_parts > 1;
 }
 
 static enum flow fail(struct outlet *outlet, const char *path, const char *what, int error)
@@ -37,18 +49,36 @@ static enum flow fail(struct outlet *outlet, const char *path, const char *what,
     return outlet_fail(outlet, EXIT_FAILED, "%s: %s: %s", input_label(path), what, strerrordesc_np(error));
 }
 
+static int open_file(const char *path)
+{
+    return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
+/* ------------------------------------------------------------------ looking at each */
+
+/* Files of /proc say that they are empty; so does one that was empty, and has just been written. */
+static bool is_sizeless(int fd)
+{
+    char byte;
+    struct stat st;
+    const ssize_t got = pread(fd, &byte, 1, 0);
+    return (got > 0 || (got < 0 && errno == EAGAIN)) && fstat(fd, &st) == 0 && st.st_size == 0;
+}
+
 static enum flow check_regular(struct inputs *inputs, struct outlet *outlet, const struct options *options,
                                size_t i)
 {
     const char *path = inputs->paths[i];
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd = open_file(path);
     if (fd < 0)
         return fail(outlet, path, "cannot be opened", errno);
-    int error = 0;
-    if (options->split_parts > 1)
-        error = split_range(fd, inputs->sizes[i], options, &inputs->ranges[i]);
+    inputs->sizeless[i] = is_shared(options) && inputs->sizes[i] == 0 && is_sizeless(fd);
     close(fd);
-    return error != 0 ? fail(outlet, path, "cannot be read", -error) : FLOW_ON;
+    if (options->resume && inputs->sizeless[i])
+        return outlet_fail(
+            outlet, EXIT_FAILED,
+            "%s: does not know its size, so that nobody could go on in it (send it without --resume)", path);
+    return FLOW_ON;
 }
 
 static enum flow check_stdin(struct outlet *outlet, struct stat *st)
@@ -71,13 +101,10 @@ static enum flow check_input(struct inputs *inputs, struct outlet *outlet, const
     if (S_ISDIR(st.st_mode))
         return outlet_fail(outlet, EXIT_FAILED, "%s: cannot be read: is a directory (give the files in it)",
                            input_label(path));
-    inputs->ranges[i] = (struct range){0, UINT64_MAX};
+    inputs->ranges[i] = (struct range){.end = UINT64_MAX};
     if (S_ISREG(st.st_mode)) {
         inputs->sizes[i] = (uint64_t)st.st_size;
-        inputs->source_id = mix(mix(inputs->source_id, st.st_dev), st.st_ino);
-        /* A file that may grow keeps its identity, unless what follows depends on its size. */
-        if (options->split_parts > 1 || i + 1 < inputs->count || options->framing == FRAMING_WHOLE)
-            inputs->source_id = mix(inputs->source_id, inputs->sizes[i]);
+        inputs->claim.group = mix(mix(inputs->claim.group, st.st_dev), st.st_ino);
         return is_stdin ? FLOW_ON : check_regular(inputs, outlet, options, i);
     }
     if (options->split_given || options->resume)
@@ -88,68 +115,215 @@ static enum flow check_input(struct inputs *inputs, struct outlet *outlet, const
     return FLOW_ON;
 }
 
+/* ------------------------------------------------------------------ what may not change */
+
+/* Whether the file may grow: the last, unless it is one message. */
+static bool may_grow(const struct inputs *inputs, const struct options *options, size_t i)
+{
+    return i + 1 == inputs->count && options->framing != FRAMING_WHOLE;
+}
+
+static enum flow sum_head(const struct inputs *inputs, struct outlet *outlet, size_t i, uint64_t size,
+                          uint64_t *sum)
+{
+    unsigned char head[HEAD_BYTES];
+    const char *path = inputs->paths[i];
+    const size_t wanted = size < HEAD_BYTES ? (size_t)size : HEAD_BYTES;
+    const int fd = open_file(path);
+    if (fd < 0)
+        return fail(outlet, path, "cannot be opened", errno);
+    ssize_t got;
+    do {
+        got = pread(fd, head, wanted, 0);
+    } while (got < 0 && errno == EINTR);
+    const int error = errno;
+    close(fd);
+    if (got < 0)
+        return fail(outlet, path, "cannot be read", error);
+    if ((size_t)got < wanted)
+        return outlet_fail(outlet, EXIT_FAILED,
+                           "%s: has only %zd bytes where it claims %zu (send it without --resume and --split)",
+                           path, got, wanted);
+    *sum = mix(*sum, mark_sum(head, wanted));
+    return FLOW_ON;
+}
+
+/* {sizes that may not change 32, first bytes of each file 32}. @last_size: of the last file, when it was begun. */
+static enum flow sum_up(const struct inputs *inputs, struct outlet *outlet, const struct options *options,
+                        uint64_t last_size, uint64_t *check)
+{
+    uint64_t sizes = MIX_START;
+    uint64_t heads = MIX_START;
+    for (size_t i = 0; i < inputs->count; i++) {
+        if (!may_grow(inputs, options, i))
+            sizes = mix(sizes, inputs->sizes[i]);
+        const uint64_t size = i + 1 == inputs->count ? last_size : inputs->sizes[i];
+        const enum flow flow = sum_head(inputs, outlet, i, size, &heads);
+        if (flow != FLOW_ON)
+            return flow;
+    }
+    *check = (sizes ^ sizes >> 32) << 32 | ((heads ^ heads >> 32) & UINT32_MAX);
+    return FLOW_ON;
+}
+
+static enum flow set_claim(struct inputs *inputs, struct outlet *outlet, const struct options *options)
+{
+    struct claim *claim = &inputs->claim;
+    claim->resumable = options->resume;
+    if (!is_shared(options) || options->source != SOURCE_INPUTS) {
+        claim->group = 0;
+        return FLOW_ON;
+    }
+    if (claim->group == 0)
+        claim->group = 1;
+    claim->part = options->split_part;
+    claim->size = inputs->sizes[inputs->count - 1];
+    return sum_up(inputs, outlet, options, claim->size, &claim->check);
+}
+
 enum flow inputs_check(struct inputs *inputs, struct outlet *outlet, const struct options *options)
 {
     inputs->paths = options->inputs;
     inputs->count = options->input_count;
     inputs->ranges = calloc(inputs->count + 1, sizeof(*inputs->ranges));
     inputs->sizes = calloc(inputs->count + 1, sizeof(*inputs->sizes));
-    if (inputs->ranges == NULL || inputs->sizes == NULL)
+    inputs->sizeless = calloc(inputs->count + 1, sizeof(*inputs->sizeless));
+    if (inputs->ranges == NULL || inputs->sizes == NULL || inputs->sizeless == NULL)
         return outlet_fail(outlet, EXIT_FAILED, "out of memory");
-    inputs->source_id = identity_of_options(options);
+    inputs->claim.group = identity_of_options(options);
     for (size_t i = 0; i < inputs->count; i++) {
         enum flow flow = check_input(inputs, outlet, options, i);
         if (flow != FLOW_ON)
             return flow;
     }
-    if (inputs->source_id == 0)
-        inputs->source_id = 1;
+    return set_claim(inputs, outlet, options);
+}
+
+/* ------------------------------------------------------------------ going by what was begun */
+
+enum flow inputs_refuse(const struct inputs *inputs, struct outlet *outlet, const struct options *options,
+                        size_t i, const char *why, ...)
+{
+    char *text = NULL;
+    va_list arguments;
+    va_start(arguments, why);
+    const int length = vasprintf(&text, why, arguments);
+    va_end(arguments);
+    /* Other parts may be under way, and would not fit. */
+    const char *advice = options->split_parts > 1 ? "remove the queue to begin anew"
+                                                  : "start it without --resume, or remove the queue";
+    i = inputs->count == 1 ? 0 : i;
+    outlet->withdrawn = true;
+    const enum flow flow =
+        i < inputs->count ? outlet_fail(outlet, EXIT_FAILED, "%s: is not the file that was being sent: %s (%s)",
+                                        inputs->paths[i], length < 0 ? "out of memory" : text, advice)
+                          : outlet_fail(outlet, EXIT_FAILED,
+                                        "one of the %zu inputs is not the file that was being sent: %s (%s)",
+                                        inputs->count, length < 0 ? "out of memory" : text, advice);
+    free(text);
+    return flow;
+}
+
+/* It may have grown since it was first looked at, and others may have begun with that. */
+static enum flow look_again(struct inputs *inputs, struct outlet *outlet, size_t i)
+{
+    struct stat st;
+    if (stat(inputs->paths[i], &st) != 0)
+        return fail(outlet, inputs->paths[i], "cannot be examined", errno);
+    inputs->sizes[i] = (uint64_t)st.st_size;
     return FLOW_ON;
 }
 
-static uint64_t range_bytes(const struct inputs *inputs, size_t i)
+static enum flow check_whole(struct inputs *inputs, struct outlet *outlet, const struct options *options,
+                             uint64_t size, uint64_t check)
 {
-    const struct range *range = &inputs->ranges[i];
-    return (range->end == UINT64_MAX ? inputs->sizes[i] : range->end) - range->begin;
+    const size_t last = inputs->count - 1;
+    uint64_t now = 0;
+    enum flow flow = look_again(inputs, outlet, last);
+    if (flow != FLOW_ON)
+        return flow;
+    if (inputs->sizes[last] < size)
+        return inputs_refuse(inputs, outlet, options, last,
+                             "it has become shorter, %" PRIu64 " bytes instead of %" PRIu64, inputs->sizes[last],
+                             size);
+    flow = sum_up(inputs, outlet, options, size, &now);
+    if (flow != FLOW_ON)
+        return flow;
+    if (now >> 32 != check >> 32)
+        return inputs_refuse(inputs, outlet, options, inputs->count, "its size has changed");
+    if (now != check)
+        return inputs_refuse(inputs, outlet, options, inputs->count, "its first bytes have changed");
+    return FLOW_ON;
 }
 
-enum flow inputs_resume(struct inputs *inputs, struct outlet *outlet, const struct options *options, uint64_t done)
+static void find_sizeless_range(const struct inputs *inputs, const struct options *options, size_t i)
 {
-    uint64_t total = 0;
-    for (size_t i = 0; i < inputs->count; i++)
-        total += range_bytes(inputs, i);
-    if (done > total)
-        return outlet_fail(outlet, EXIT_FAILED,
-                           "--resume: %" PRIu64
-                           " bytes are in the queue's lane already, but the input has only %" PRIu64
-                           ": it has shrunk since (start it without --resume)",
-                           done, total);
-    inputs->bytes = total;
-    say_detail("going on after %" PRIu64 " of %" PRIu64 " bytes", done, total);
-    /* A number of messages can only be kept by counting those that are passed over. */
-    if (options->count != 0) {
-        outlet->skip = done;
+    inputs->ranges[i].end = options->split_part == 1 ? UINT64_MAX : 0;
+    say_status("%s: does not know its size: part 1 reads all of it, the others nothing", inputs->paths[i]);
+}
+
+static enum flow find_range(const struct inputs *inputs, struct outlet *outlet, const struct options *options,
+                            size_t i)
+{
+    struct range *range = &inputs->ranges[i];
+    const uint64_t size = i + 1 == inputs->count ? inputs->claim.size : inputs->sizes[i];
+    *range = (struct range){.end = UINT64_MAX, .least = inputs->sizes[i]};
+    if (options->split_parts == 1)
+        return FLOW_ON;
+    if (inputs->sizeless[i]) {
+        find_sizeless_range(inputs, options, i);
         return FLOW_ON;
     }
-    for (size_t i = 0; i < inputs->count && done > 0; i++) {
-        uint64_t here = range_bytes(inputs, i);
-        if (done < here && options->framing == FRAMING_WHOLE)
-            return outlet_fail(outlet, EXIT_FAILED,
-                               "%s: has changed since the earlier run (start it without --resume)",
-                               inputs->paths[i]);
-        here = done < here ? done : here;
-        inputs->ranges[i].begin += here;
-        done -= here;
-        /* All of it is done; a last file of lines may have grown meanwhile. */
-        if (range_bytes(inputs, i) == 0 && (i + 1 < inputs->count || options->framing == FRAMING_WHOLE))
-            inputs->first = i + 1;
+    const int fd = open_file(inputs->paths[i]);
+    if (fd < 0)
+        return fail(outlet, inputs->paths[i], "cannot be opened", errno);
+    const int error = split_range(fd, size, options, range);
+    close(fd);
+    return error != 0 ? fail(outlet, inputs->paths[i], "cannot be read", -error) : FLOW_ON;
+}
+
+enum flow inputs_agree(struct inputs *inputs, struct outlet *outlet, const struct options *options)
+{
+    struct claim *claim = &inputs->claim;
+    if (claim->group == 0)
+        return FLOW_ON;
+    int error = shmq_source_whole(outlet->queue, &claim->size, &claim->check);
+    if (error != 0)
+        return outlet_fail(outlet, (int)exit_status_of(error), "queue '%s': %s", outlet->name,
+                           shmq_strerror(error));
+    enum flow flow = check_whole(inputs, outlet, options, claim->size, claim->check);
+    uint64_t base = 0;
+    for (size_t i = 0; i < inputs->count && flow == FLOW_ON; i++) {
+        flow = find_range(inputs, outlet, options, i);
+        inputs->ranges[i].base = base;
+        base += inputs_range_bytes(inputs, i);
     }
-    return FLOW_ON;
+    inputs->bytes = base;
+    return flow;
+}
+
+uint64_t inputs_range_bytes(const struct inputs *inputs, size_t i)
+{
+    const struct range *range = &inputs->ranges[i];
+    const uint64_t end = range->end == UINT64_MAX ? inputs->sizes[i] : range->end;
+    return end > range->begin ? end - range->begin : 0;
+}
+
+void inputs_tell_growth(const struct inputs *inputs, const struct options *options, const struct input *input)
+{
+    const struct claim *claim = &inputs->claim;
+    const bool is_last = input->path == inputs->paths[inputs->count - 1];
+    if (is_last && options->split_parts > 1 && input->end == UINT64_MAX && input->least != 0 &&
+        input->offset > claim->size)
+        say_status("%s: has grown from %" PRIu64 " to %" PRIu64
+                   " bytes since its first part was begun; this part, which has the end, has read on to there",
+                   input->label, claim->size, input->offset);
 }
 
 void inputs_free(struct inputs *inputs)
 {
     free(inputs->ranges);
     free(inputs->sizes);
+    free(inputs->sizeless);
     *inputs = (struct inputs){0};
 }

@@ -11,17 +11,32 @@ struct inputs {
     const char **paths;
     struct range *ranges; /* what is to be read of each */
     uint64_t *sizes;      /* of the regular ones */
+    bool *sizeless;       /* says that it is empty, and is not, as the files of /proc */
     size_t count;
-    size_t first;       /* those before it are done */
-    uint64_t bytes;     /* with --resume: of all of them, as far as is known */
-    uint64_t source_id; /* with --resume: what the earlier run must have in common with this one */
+    size_t first;   /* those before it are done */
+    uint64_t bytes; /* with --resume: of all of them, as far as is known */
+    struct claim claim;
 };
 
-/* Looks at each input. A failure is reported. */
+/* Looks at each input, and sets the claim. A failure is reported. */
 enum flow inputs_check(struct inputs *inputs, struct outlet *outlet, const struct options *options);
-/* Passes over the first @done bytes of their messages, which an earlier run has put. */
-enum flow inputs_resume(struct inputs *inputs, struct outlet *outlet, const struct options *options,
-                        uint64_t done);
+/*
+ * Finds what of each is to be read, by what the first of its parts, or the first run, has told the queue. What is
+ * not the same any more is refused.
+ */
+enum flow inputs_agree(struct inputs *inputs, struct outlet *outlet, const struct options *options);
+/* How much of it is to be read, as far as is known. */
+uint64_t inputs_range_bytes(const struct inputs *inputs, size_t i);
+/* Says how far a file has grown since its first part was begun, when the part that has the end has read it. */
+void inputs_tell_growth(const struct inputs *inputs, const struct options *options, const struct input *input);
+/*
+ * Reports that what is to be read is not what was begun, and leaves the queue as it was.
+ *
+ * @i    which it is, or inputs->count where that is not known
+ * @why  what is wrong with it
+ */
+enum flow inputs_refuse(const struct inputs *inputs, struct outlet *outlet, const struct options *options,
+                        size_t i, const char *why, ...) __attribute__((format(printf, 5, 6)));
 void inputs_free(struct inputs *inputs);
 
 #endif

@@ -4,13 +4,13 @@
 #include <inttypes.h>
 #include <unistd.h>
 
-#include "common/cli/refusal.h"
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
 #include "producer/generator.h"
 #include "producer/inputs.h"
 #include "producer/options.h"
 #include "producer/outlet.h"
+#include "producer/resume.h"
 #include "producer/source.h"
 
 static enum flow check_output(struct outlet *outlet, const struct options *options)
@@ -19,18 +19,6 @@ static enum flow check_output(struct outlet *outlet, const struct options *optio
     if (options->echo != NULL && (flags < 0 || (flags & O_ACCMODE) == O_RDONLY))
         return outlet_fail(outlet, EXIT_FAILED, "standard output: not open for writing (which --echo needs)");
     return FLOW_ON;
-}
-
-static enum flow resume(struct outlet *outlet, struct inputs *inputs, const struct options *options)
-{
-    uint64_t done = 0;
-    if (!options->resume)
-        return FLOW_ON;
-    int error = shmq_resume_offset(outlet->queue, &done);
-    if (error != 0)
-        return outlet_fail(outlet, (int)exit_status_of(error), "queue '%s': --resume: %s", outlet->name,
-                           refusal_text(outlet->name, error));
-    return inputs_resume(inputs, outlet, options, done);
 }
 
 /* A source that can be taken up again was not read to its end: its stream is not complete either. */
@@ -53,9 +41,11 @@ static enum flow produce(struct outlet *outlet, struct inputs *inputs, const str
     if (flow == FLOW_ON)
         flow = inputs_check(inputs, outlet, options);
     if (flow == FLOW_ON)
-        flow = outlet_open(outlet, options, options->resume ? inputs->source_id : 0);
+        flow = outlet_open(outlet, options, &inputs->claim);
     if (flow == FLOW_ON)
-        flow = resume(outlet, inputs, options);
+        flow = inputs_agree(inputs, outlet, options);
+    if (flow == FLOW_ON && options->resume)
+        flow = resume_inputs(inputs, outlet, options);
     if (flow == FLOW_ON)
         flow = source_run(outlet, inputs, options, seed);
     if (flow == FLOW_END && outlet->left > 0 && options->resume)

@@ -86,11 +86,24 @@ static int open_lane(struct outlet *outlet, struct shmq_options *how)
     return error;
 }
 
-enum flow outlet_open(struct outlet *outlet, const struct options *options, uint64_t source_id)
+/* A part that can be resumed has an identity of its own. */
+static void tell_claim(struct shmq_options *how, const struct claim *claim)
+{
+    how->source_group = claim->group;
+    how->source_part = claim->part;
+    how->source_size = claim->size;
+    how->source_check = claim->check;
+    how->source_id = claim->resumable ? claim->group ^ claim->part * UINT64_C(0x9e3779b97f4a7c15) : 0;
+    if (claim->resumable && how->source_id == 0)
+        how->source_id = 1;
+}
+
+enum flow outlet_open(struct outlet *outlet, const struct options *options, const struct claim *claim)
 {
     struct shmq_options how = options->common.shmq;
     how.create = true;
-    how.source_id = source_id;
+    tell_claim(&how, claim);
+    outlet->resumable = claim->resumable;
     how.stop = &stop_requested;
     int error = open_lane(outlet, &how);
     if (error == -EINTR)
@@ -111,6 +124,16 @@ enum flow outlet_open(struct outlet *outlet, const struct options *options, uint
     say_detail("attached to queue '%s': %" PRIu32 " lanes of %s, messages up to %s", outlet->name, info.lanes,
                units_memory(capacity, info.capacity_bytes), units_memory(longest, info.max_message_bytes));
     return FLOW_ON;
+}
+
+enum flow outlet_mark(struct outlet *outlet, uint64_t offset, const void *end, uint64_t size)
+{
+    if (!outlet->resumable)
+        return FLOW_ON;
+    outlet->marks.before = outlet->marks.behind;
+    outlet->marks.behind = mark_make(offset, end, size);
+    int error = shmq_set_source_note(outlet->queue, &outlet->marks, sizeof(outlet->marks));
+    return error != 0 ? fail_queue(outlet, "cannot keep how far the source has come", error) : FLOW_ON;
 }
 
 void outlet_attend(struct outlet *outlet)
@@ -354,6 +377,8 @@ int outlet_close(struct outlet *outlet)
     }
     if (outlet->status == EXIT_DONE && !outlet->unfinished)
         error = shmq_close(outlet->queue);
+    else if (outlet->withdrawn)
+        shmq_withdraw(outlet->queue);
     else
         shmq_abandon(outlet->queue);
     if (error != 0 && outlet->status == EXIT_DONE)

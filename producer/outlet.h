@@ -10,6 +10,7 @@
 #include "common/cli/progress.h"
 #include "common/shmq.h"
 #include "producer/echo.h"
+#include "producer/mark.h"
 #include "producer/options.h"
 #include "producer/pace.h"
 
@@ -21,6 +22,15 @@ enum flow {
 };
 
 enum { OUTLET_BATCH = 512 };
+
+/* What the queue is told of the inputs when it is opened. */
+struct claim {
+    bool resumable;
+    uint64_t group; /* identity of all of them; 0: they are neither resumed nor shared */
+    uint64_t part;  /* of them, from 1 */
+    uint64_t size;  /* of the last, which may grow */
+    uint64_t check; /* of what may not change */
+};
 
 /* The one way into the queue: pacing, full queue, count, echo and statistics are seen to here. */
 struct outlet {
@@ -40,16 +50,27 @@ struct outlet {
     struct pace pace;
     struct progress progress;
     struct echo echo;
-    bool unfinished; /* although nothing failed, there is more to come: the lane is left for it */
+    bool resumable;
+    struct marks marks; /* as kept in the queue, if resumable */
+    bool withdrawn;     /* it must not go on: its lane is left as it was found */
+    bool unfinished;    /* although nothing failed, there is more to come: the lane is left for it */
     int status;
 };
 
 void outlet_init(struct outlet *outlet, const struct options *options, uint64_t seed);
 /*
- * Attaches to the queue, making it where it is missing. @source_id is 0 without --resume.
+ * Attaches to the queue, making it where it is missing.
  * Waits for a lane as --on-full and --timeout say. Returns FLOW_ON; FLOW_END if an end was asked for; FLOW_FAILED.
  */
-enum flow outlet_open(struct outlet *outlet, const struct options *options, uint64_t source_id);
+enum flow outlet_open(struct outlet *outlet, const struct options *options, const struct claim *claim);
+
+/*
+ * To be called before messages are put that end at @offset of the source: keeps in the queue by what that place
+ * can be recognised. Without --resume, nothing is done.
+ *
+ * @end   where the last @size bytes of the source before @offset end
+ */
+enum flow outlet_mark(struct outlet *outlet, uint64_t offset, const void *end, uint64_t size);
 
 /*
  * Puts @count messages in the order given; all of one @frame.

@@ -21,6 +21,8 @@ static enum flow run_input(struct outlet *outlet, const struct inputs *inputs, c
         else
             flow = stream_run(outlet, &input, options, &unused);
     }
+    if (flow == FLOW_ON)
+        inputs_tell_growth(inputs, options, &input);
     return input_close(&input, outlet, unused, flow);
 }
 

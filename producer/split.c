@@ -5,17 +5,26 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { CHUNK_BYTES = 64 * 1024 };
+
+/* Reads what there is of @size bytes. Returns how many, or -errno. */
+static ssize_t read_chunk(int fd, unsigned char *buffer, uint64_t size, uint64_t at)
+{
+    ssize_t got;
+    do {
+        got = pread(fd, buffer, size < CHUNK_BYTES ? (size_t)size : CHUNK_BYTES, (off_t)at);
+    } while (got < 0 && errno == EINTR);
+    return got < 0 ? -errno : got;
+}
+
 /* The first offset after @at - 1 at which a message begins: behind the first delimiter from there on. */
 static int after_delimiter(int fd, uint64_t at, uint64_t size, unsigned char delimiter, uint64_t *boundary)
 {
-    unsigned char buffer[64 * 1024];
+    unsigned char buffer[CHUNK_BYTES];
     for (uint64_t from = at - 1; from < size;) {
-        size_t wanted = size - from < sizeof(buffer) ? (size_t)(size - from) : sizeof(buffer);
-        ssize_t got = pread(fd, buffer, wanted, (off_t)from);
-        if (got < 0 && errno == EINTR)
-            continue;
+        const ssize_t got = read_chunk(fd, buffer, size - from, from);
         if (got < 0)
-            return -errno;
+            return (int)got;
         if (got == 0)
             break;
         const unsigned char *found = memchr(buffer, delimiter, (size_t)got);
@@ -29,26 +38,63 @@ static int after_delimiter(int fd, uint64_t at, uint64_t size, unsigned char del
     return 0;
 }
 
-/* Where the messages of part @index, counted from 0, begin. */
+/* The end of the last message in the first @size bytes that has an end; what follows may be about to grow. */
+static int last_delimiter(int fd, uint64_t size, unsigned char delimiter, uint64_t *boundary)
+{
+    unsigned char buffer[CHUNK_BYTES];
+    uint64_t until = size;
+    *boundary = 0;
+    while (until > 0) {
+        const uint64_t from = until > CHUNK_BYTES ? until - CHUNK_BYTES : 0;
+        const ssize_t got = read_chunk(fd, buffer, until - from, from);
+        if (got < 0)
+            return (int)got;
+        const unsigned char *found = memrchr(buffer, delimiter, (size_t)got);
+        if (found != NULL) {
+            *boundary = from + (uint64_t)(found - buffer) + 1;
+            return 0;
+        }
+        until = from;
+    }
+    return 0;
+}
+
+static int find_whole(int fd, uint64_t size, const struct options *options, uint64_t *whole)
+{
+    if (options->framing == FRAMING_DELIMITER)
+        return last_delimiter(fd, size, options->delimiter, whole);
+    *whole = size - size % options->block_bytes;
+    return 0;
+}
+
+/* Where the messages of part @index, counted from 0, begin among the @size bytes of whole ones. */
 static int find_boundary(int fd, uint64_t size, const struct options *options, uint64_t index, uint64_t *boundary)
 {
-    uint64_t parts = options->split_parts;
-    uint64_t at = size / parts * index + size % parts * index / parts;
-    if (at == 0 || index >= parts) {
-        *boundary = index >= parts ? size : 0;
+    const uint64_t parts = options->split_parts;
+    const uint64_t at = size / parts * index + size % parts * index / parts;
+    *boundary = 0;
+    if (at == 0)
         return 0;
-    }
     if (options->framing == FRAMING_DELIMITER)
         return after_delimiter(fd, at, size, options->delimiter, boundary);
-    uint64_t up = (options->block_bytes - at % options->block_bytes) % options->block_bytes;
+    const uint64_t up = (options->block_bytes - at % options->block_bytes) % options->block_bytes;
     *boundary = up < size - at ? at + up : size;
     return 0;
 }
 
 int split_range(int fd, uint64_t size, const struct options *options, struct range *range)
 {
-    int error = find_boundary(fd, size, options, options->split_part - 1, &range->begin);
+    uint64_t whole;
+    int error = find_whole(fd, size, options, &whole);
     if (error == 0)
-        error = find_boundary(fd, size, options, options->split_part, &range->end);
+        error = find_boundary(fd, whole, options, options->split_part - 1, &range->begin);
+    if (error != 0)
+        return error;
+    range->end = UINT64_MAX;
+    range->least = size;
+    if (options->split_part == options->split_parts)
+        return 0;
+    error = find_boundary(fd, whole, options, options->split_part, &range->end);
+    range->least = range->end;
     return error;
 }

@@ -6,11 +6,13 @@
 #include "producer/options.h"
 
 /*
- * Finds the bytes of a file that belong to part I of N: the messages that begin in [size (I-1)/N, size I/N).
- * So each message belongs to exactly one part, however long it is.
+ * Finds the bytes of a file that belong to part I of N: of the whole messages in its first @size bytes, those that
+ * begin in the I-th of N equal parts of them; the last part has all that follows, too. So each message belongs to
+ * exactly one part, however long it is, and however the file grows.
  *
- * @fd    a regular file, open for reading
- * @size  its size, the same for all parts
+ * @fd     a regular file, open for reading
+ * @size   no more than its size, the same for all parts
+ * @range  receives where it begins, where it ends, and where it ends at the least
  *
  * Returns 0 or -errno of a read.
  */

@@ -81,8 +81,11 @@ static enum flow put_batch(struct stream *stream)
     if (stream->batched == 0)
         return FLOW_ON;
     size_t framing = stream->frame == SHMQ_FRAME_DELIMITER ? 1 : stream->frame == SHMQ_FRAME_LENGTH32 ? 4 : 0;
-    size_t taken;
-    enum flow flow = outlet_put(stream->outlet, stream->batch, stream->batched, stream->frame, &taken);
+    size_t taken = 0;
+    enum flow flow = input_mark(stream->input, stream->outlet, offset_of(stream, stream->cut),
+                                stream->buffer + stream->cut, stream->cut);
+    if (flow == FLOW_ON)
+        flow = outlet_put(stream->outlet, stream->batch, stream->batched, stream->frame, &taken);
     for (size_t i = 0; i < taken; i++)
         stream->begin += stream->batch[i].iov_len + framing;
     stream->index += taken;

@@ -54,7 +54,9 @@ enum flow whole_run(struct outlet *outlet, struct input *input, const struct opt
         input->offset = begin;
         return stream_run(outlet, input, options, unused);
     }
-    flow = outlet_commit(outlet, filled, SHMQ_FRAME_NONE);
+    flow = input_mark(input, outlet, input->offset, (char *)payload + filled, filled);
+    if (flow == FLOW_ON)
+        flow = outlet_commit(outlet, filled, SHMQ_FRAME_NONE);
     if (flow != FLOW_FAILED)
         *unused = input->offset;
     return flow;

@@ -29,8 +29,8 @@ stat_files() { # FORMAT [FILE...]
 # Sets identity: what has to be the same for what an earlier run has done to count for this one.
 identify_command() {
     local files=("${inputs[@]}") last=() stat_of
-    # A single file may have grown meanwhile, unless it is divided.
-    if ((producers == 1 && ${#files[@]} > 0)) && [[ ! ${given[whole]:-} ]]; then
+    # The last file may have grown meanwhile.
+    if ((${#files[@]} > 0)) && [[ ! ${given[whole]:-} ]]; then
         last=("${files[-1]}")
         unset 'files[-1]'
     fi

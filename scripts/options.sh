@@ -14,7 +14,7 @@ producers=1 consumers=1
 queue=${SHMQ_QUEUE:-default}
 inputs=() words=() words_given=0
 output=
-append=0 keep=0 quiet=0 resumable=0
+append=0 keep=0 quiet=0 resumable=0 sizeless=0
 restart=on-failure max_restarts=5
 restart_pause_min_ms=100 restart_pause_max_ms=5000
 grace=10s grace_ms=10000
@@ -63,7 +63,8 @@ Queue, heeded by whoever creates it:
       --capacity SIZE --max-message SIZE --lanes N --seats N --mode OCTAL --group NAME --tick DURATION
 Supervision:
       --restart on-failure|never  what to do with a child that fails or is killed (on-failure). Producers of regular
-                        files go on where they were; those of stdin, of words, and of a counted --random cannot
+                        files go on where they were; those of stdin, of files that do not know their size (as
+                        in /proc), of words, and of a counted --random cannot
                         know where, so that their death is a failure. So is a status other than 0 where another try
                         is of no use: one of the consumers of stdout, of --exec (which has --retries) or of --pipe (whose
                         command may have lost what it was given), any third one in a row without anything done
@@ -229,6 +230,14 @@ check_words() {
         usage_error "${words[0]}: unexpected argument (words to be sent go behind --)"
 }
 
+# Whether a file says that it is empty, and is not, as those of /proc: how far it was read cannot be known.
+is_sizeless() { # FILE
+    local bytes
+    [[ -f $1 && ! -s $1 && -r $1 ]] || return
+    bytes=$(dd if="$1" iflag=nonblock bs=1 count=1 status=none 2>/dev/null | wc -c)
+    ((bytes > 0)) && [[ ! -s $1 ]]
+}
+
 # What kind of source: sets source to files, stream, words, random or demonstration.
 check_source() {
     local file option sources=0
@@ -240,6 +249,7 @@ check_source() {
     for file in "${inputs[@]}"; do
         [[ $file == - || ! -e $file || -f $file ]] || source=stream
         [[ $file != - ]] || source=stream
+        ! is_sizeless "$file" || sizeless=1
     done
     if ((producers > 1)); then
         [[ $source != stream ]] || usage_error "-p $producers: stdin, a pipe or a device cannot be split among producers (use -p 1)"
@@ -282,6 +292,6 @@ check_options() {
     check_sink
     check_same_queue
     # Where it stood could not be told from what was dropped.
-    [[ $source != files || ${given[on-full]:-} == drop ]] || resumable=1
+    [[ $source != files || ${given[on-full]:-} == drop ]] || ((sizeless)) || resumable=1
     [[ ! ${given[raw]:-} ]] || framing_args=(--raw)
 }

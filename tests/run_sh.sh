@@ -543,6 +543,60 @@ check_match 'all had arrived, it says' 'all had arrived already' "$scratch/err"
 check_status 'which it says once: then an old output is an old output' 2 try --input "$scratch/thousand" \
     --output "$scratch/output"
 
+# ------------------------------------------------------------------ inputs that change
+
+kill_producers() {
+    local pid
+    for pid in $(pids producer); do
+        kill -KILL "$pid"
+    done
+} 2>/dev/null
+
+new_queue_and_output
+seq 4000 >"$scratch/grows"
+run -p 2 --rate 1000 --input "$scratch/grows" --output "$scratch/output"
+wait_until 20 got_lines "$scratch/output" 200
+kill_producers
+seq 4001 4200 >>"$scratch/grows"
+finish_run 'killed producers of a file that grows: exit 0' 0
+check_same_lines 'killed producers of a file that grows: each line once' "$scratch/grows" "$scratch/output"
+check_match 'killed producers of a file that grows: that is said' 'producer.2 \| .*has grown from [0-9]+ to [0-9]+ bytes' \
+    "$scratch/run.log"
+
+new_queue_and_output
+seq 4000 >"$scratch/grows"
+run -p 2 --rate 1000 --input "$scratch/grows" --output "$scratch/output"
+wait_until 20 got_lines "$scratch/output" 200
+kill -KILL "$run_pid"
+wait "$run_pid" 2>/dev/null
+wait_until 10 no_child_left
+seq 4001 4200 >>"$scratch/grows"
+check_status 'run again with a file that has grown: exit 0' 0 try -p 2 --input "$scratch/grows" --output "$scratch/output"
+check_equal 'run again with a file that has grown: nothing is missing' "$(sort -u "$scratch/grows" | sha256sum)" \
+    "$(sort -u "$scratch/output" | sha256sum)"
+
+new_queue_and_output
+seq 4000 >"$scratch/grows"
+run --rate 1000 --input "$scratch/grows" --output "$scratch/output"
+wait_until 20 got_lines "$scratch/output" 200
+seq 100000 200000 | cat >"$scratch/grows"
+kill_producers
+finish_run 'a killed producer of a file that was rewritten: exit 1' 1
+check_match 'a killed producer of a file that was rewritten: says why' \
+    'producer.1 \| .*grows: is not the file that was being sent' "$scratch/run.log"
+"$monitor" remove -q --force "$queue" 2>/dev/null
+
+if [[ -f /proc/filesystems && ! -s /proc/filesystems ]]; then
+    for count in 1 2; do
+        new_queue_and_output
+        check_status "a file of /proc, -p $count: exit 0" 0 try -p "$count" --input /proc/filesystems --output "$scratch/output"
+        cat /proc/filesystems >"$scratch/expected"
+        check_same "a file of /proc, -p $count: all of it, once" "$scratch/expected" "$scratch/output"
+    done
+else
+    skip 'a file of /proc, -p 2: exit 0' 'there is none'
+fi
+
 # A queue with work in it, and an output with something in it, that do not belong together.
 check_other() { # NAME ARGUMENT...
     cp "$scratch/output" "$scratch/before"

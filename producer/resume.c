@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+#include "producer/resume.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cli/refusal.h"
+#include "common/cli/say.h"
+
+_Static_assert(sizeof(struct marks) <= SHMQ_NOTE_MAX, "the marks are the note of the source");
+
+/* A place in the source. */
+struct place {
+    size_t input;    /* the one that has the byte before it */
+    uint64_t offset; /* in that file */
+    uint64_t end;    /* of what is to be read of that file, as far as is known */
+};
+
+/* False if the inputs end before. */
+static bool find_place(const struct inputs *inputs, uint64_t offset, struct place *place)
+{
+    for (size_t i = 0; i < inputs->count; i++) {
+        const struct range *range = &inputs->ranges[i];
+        const uint64_t bytes = inputs_range_bytes(inputs, i);
+        if (offset <= range->base || offset - range->base > bytes)
+            continue;
+        *place = (struct place){i, range->begin + (offset - range->base), range->begin + bytes};
+        return true;
+    }
+    return false;
+}
+
+/* Reads the @size bytes before the place. False if there are not as many. */
+static bool read_before(const struct inputs *inputs, const struct place *place, void *buffer, size_t size)
+{
+    const int fd = open(inputs->paths[place->input], O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return false;
+    ssize_t got;
+    do {
+        got = pread(fd, buffer, size, (off_t)(place->offset - size));
+    } while (got < 0 && errno == EINTR);
+    close(fd);
+    return got >= 0 && (size_t)got == size;
+}
+
+static enum flow refuse_short(const struct inputs *inputs, struct outlet *outlet, const struct options *options,
+                              uint64_t offset)
+{
+    return inputs_refuse(inputs, outlet, options, inputs->count,
+                         "it has become shorter, %" PRIu64 " bytes instead of %" PRIu64 " at the least",
+                         inputs->bytes, offset);
+}
+
+static enum flow check_mark(const struct inputs *inputs, struct outlet *outlet, const struct options *options,
+                            const struct mark *mark)
+{
+    unsigned char bytes[MARK_BYTES];
+    struct place place;
+    if (mark->offset == 0)
+        return FLOW_ON;
+    if (!find_place(inputs, mark->offset, &place))
+        return refuse_short(inputs, outlet, options, mark->offset);
+    const bool fits = mark->bytes <= MARK_BYTES && mark->bytes <= place.offset &&
+                      read_before(inputs, &place, bytes, (size_t)mark->bytes) &&
+                      mark_sum(bytes, (size_t)mark->bytes) == mark->sum;
+    if (!fits)
+        return inputs_refuse(inputs, outlet, options, place.input,
+                             "its bytes before byte %" PRIu64 " have changed", place.offset);
+    return FLOW_ON;
+}
+
+/* Whether a message begins where an earlier run has stopped, as far as that can be seen. */
+static bool begins_message(const struct inputs *inputs, const struct options *options, const struct place *place)
+{
+    unsigned char byte;
+    if (place->offset == place->end)
+        return true;
+    if (options->framing == FRAMING_BLOCK)
+        return (place->offset - inputs->ranges[place->input].begin) % options->block_bytes == 0;
+    if (options->framing == FRAMING_DELIMITER)
+        return read_before(inputs, place, &byte, 1) && byte == options->delimiter;
+    return options->framing == FRAMING_LENGTH32;
+}
+
+/* From here on the place where we begin is what is recognised. */
+static enum flow begin_at(const struct inputs *inputs, struct outlet *outlet, const struct options *options,
+                          uint64_t done)
+{
+    unsigned char bytes[MARK_BYTES];
+    struct place place;
+    outlet->marks = (struct marks){0};
+    if (done == 0)
+        return FLOW_ON;
+    if (!find_place(inputs, done, &place))
+        return refuse_short(inputs, outlet, options, done);
+    if (!begins_message(inputs, options, &place))
+        return inputs_refuse(inputs, outlet, options, place.input,
+                             "no message begins at byte %" PRIu64
+                             ", where an earlier run stopped (the end of a file that it grew beyond?)",
+                             place.offset);
+    const size_t size = place.offset < MARK_BYTES ? (size_t)place.offset : MARK_BYTES;
+    if (!read_before(inputs, &place, bytes, size))
+        return refuse_short(inputs, outlet, options, done);
+    outlet->marks.behind = mark_make(done, bytes + size, size);
+    return FLOW_ON;
+}
+
+static void pass_over(struct inputs *inputs, struct outlet *outlet, const struct options *options, uint64_t done)
+{
+    say_detail("going on after %" PRIu64 " of %" PRIu64 " bytes", done, inputs->bytes);
+    /* A number of messages can only be kept by counting those that are passed over. */
+    if (options->count != 0) {
+        outlet->skip = done;
+        return;
+    }
+    for (size_t i = 0; i < inputs->count && done > 0; i++) {
+        struct range *range = &inputs->ranges[i];
+        const uint64_t bytes = inputs_range_bytes(inputs, i);
+        const uint64_t here = done < bytes ? done : bytes;
+        range->begin += here;
+        range->base += here;
+        done -= here;
+        /* All of it is done; a last file of lines may have grown meanwhile. */
+        if (here == bytes && (i + 1 < inputs->count || options->framing == FRAMING_WHOLE))
+            inputs->first = i + 1;
+    }
+}
+
+static enum flow fail_queue(struct outlet *outlet, int error)
+{
+    return outlet_fail(outlet, (int)exit_status_of(error), "queue '%s': --resume: %s", outlet->name,
+                       refusal_text(outlet->name, error));
+}
+
+/* Without a note, none was set before anything was put. */
+static enum flow read_marks(struct outlet *outlet, struct marks *marks)
+{
+    unsigned char note[SHMQ_NOTE_MAX];
+    size_t length;
+    const int error = shmq_source_note(outlet->queue, note, &length);
+    *marks = (struct marks){0};
+    if (error != 0 || (length != 0 && length != sizeof(*marks)))
+        return fail_queue(outlet, error != 0 ? error : -EBADMSG);
+    memcpy(marks, note, length);
+    return FLOW_ON;
+}
+
+enum flow resume_inputs(struct inputs *inputs, struct outlet *outlet, const struct options *options)
+{
+    uint64_t done = 0;
+    struct marks marks;
+    const int error = shmq_resume_offset(outlet->queue, &done);
+    if (error != 0)
+        return fail_queue(outlet, error);
+    enum flow flow = read_marks(outlet, &marks);
+    if (flow == FLOW_ON)
+        flow = check_mark(inputs, outlet, options, &marks.before);
+    if (flow == FLOW_ON)
+        flow = check_mark(inputs, outlet, options, &marks.behind);
+    if (flow == FLOW_ON)
+        flow = begin_at(inputs, outlet, options, done);
+    if (flow == FLOW_ON)
+        pass_over(inputs, outlet, options, done);
+    return flow;
+}
