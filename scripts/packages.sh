@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# Sourced: what has to be installed, through apt where that is allowed.
+# Sourced: what a build needs: packages, through apt where that is allowed, and a folder.
 
 # Prints the packages of those "command:package" pairs whose command is missing.
 missing_packages() {
@@ -22,13 +22,20 @@ quiet_apt() {
     return 1
 }
 
+# Whether what is built can be put into FOLDER, which is made where it is missing; else says so, and what to do.
+can_build_in() { # FOLDER PROGRAM COMMAND
+    mkdir -p -- "$1" 2>/dev/null && [[ -d $1 && -w $1 && -x $1 ]] && return
+    printf '%s: %s: cannot be written (to build in another folder: SHMQ_BUILD_DIR=DIR %s)\n' "$2" "$1" "$3" >&2
+    return 1
+}
+
 # install_packages PROGRAM PACKAGE...: installs them, or says on stderr what to run. Returns 1 if they are not there.
 install_packages() {
     local program=$1
     shift
     (($#)) || return 0
     if ! may_install; then
-        printf '%s: missing: %s (run: sudo apt-get install -y %s)\n' "$program" "$*" "$*" >&2
+        printf '%s: missing: %s (run: sudo apt-get update && sudo apt-get install -y %s)\n' "$program" "$*" "$*" >&2
         return 1
     fi
     printf '%s: installing %s\n' "$program" "$*" >&2

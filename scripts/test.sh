@@ -7,17 +7,21 @@ set +o posix
 set -u
 
 top=$(readlink -f -- "${BASH_SOURCE[0]}") && top=$(cd -- "$(dirname -- "$top")/.." && pwd) || exit 1
+build=$(realpath -m -- "${SHMQ_BUILD_DIR:-$top/build}") || exit 1
+called_in=$PWD
 cd -- "$top" || exit 1
 # Of the make that may have called us: not for those that the tests call.
 unset MAKEFLAGS MFLAGS MAKELEVEL
 . "$top/scripts/packages.sh"
 
-build=$top/build
 inner=0
 patterns=()
 passed=0 failed=0
 failures=()
 jobs=$(nproc)
+counting=0 # nothing is run, only counted: what would be
+total=0 begun=0
+terminal=0 # stdout is one, and can redraw a line
 scratch=''
 
 print_help() {
@@ -25,11 +29,11 @@ print_help() {
 Usage: scripts/test.sh [--inner] [--build-dir DIR] [NAME...]
 Installs what the tests need (through apt, as root), builds, and runs everything: unit tests, shell tests, the unit tests
 under AddressSanitizer and UBSan, those of threads under ThreadSanitizer, a build by clang, and a look for leftovers.
-The last line is "N passed, M failed"; the exit status 0 if all passed.
+The last line is "N passed, M failed"; the exit status 0 if all passed. Everything takes about 15 minutes and 1 GB of disk.
 
   NAME...          only those files in tests/ whose name contains one of these, with gcc
   --inner          nothing is installed or built, and no sanitizer: what `make test` runs
-  --build-dir DIR  where the programs are (build)
+  --build-dir DIR  where the programs are, or are built ($SHMQ_BUILD_DIR, else build)
 END
 }
 
@@ -38,7 +42,7 @@ read_options() {
         case $1 in
         -h | --help) print_help; exit 0 ;;
         --inner) inner=1 ;;
-        --build-dir) shift; build=$(realpath -m -- "${1:?--build-dir needs a directory}") ;;
+        --build-dir) shift; build=$(cd -- "$called_in" && realpath -m -- "${1:?--build-dir needs a directory}") || exit 1 ;;
         -*) printf "test.sh: %s: unknown option\nTry 'scripts/test.sh --help'.\n" "$1" >&2; exit 2 ;;
         *) patterns+=("$1") ;;
         esac
@@ -66,6 +70,13 @@ check_names() {
     exit 2
 }
 
+# How much time and room it takes is known before it is spent: measured on two processors.
+announce() {
+    ((!inner && ${#patterns[@]} == 0)) || return
+    printf 'all tests: about 15 minutes and 1 GB of disk (200 MB in %s, up to 350 MB in %s, the rest packages that are missing)\n' \
+        "$build" "${TMPDIR:-/tmp}"
+}
+
 install_needed() {
     local packages
     mapfile -t packages < <(missing_packages make:make gcc:build-essential g++:build-essential pkg-config:pkg-config \
@@ -78,6 +89,46 @@ install_needed() {
 
 milliseconds() {
     printf '%d' $((${EPOCHREALTIME/./} / 1000))
+}
+
+# Counts what is about to run; fails where it is only to be counted.
+begin() {
+    if ((counting)); then
+        total=$((total + 1))
+        return 1
+    fi
+    begun=$((begun + 1))
+}
+
+look_for_terminal() {
+    [[ -t 1 && ${TERM:-dumb} != dumb ]] && terminal=1
+}
+
+show_running() { # LABEL STARTED-MS
+    printf '\r        %3d of %d  %s  %d s\e[K' "$begun" "$total" "$1" $((($(milliseconds) - $2) / 1000))
+}
+
+# Sets status to that of the process test_pid when it has ended. On a terminal, a line tells how long it has been
+# running.
+await_test() { # LABEL STARTED-MS
+    local ended timer
+    while ((terminal)); do
+        show_running "$1" "$2"
+        sleep 1 &
+        timer=$!
+        wait -n -p ended "$test_pid" "$timer"
+        status=$?
+        [[ $ended == "$timer" ]] && continue
+        kill "$timer"
+        wait "$timer"
+        printf '\r\e[K'
+        break
+    done 2>/dev/null
+    if ((!terminal)); then
+        wait "$test_pid"
+        status=$?
+    fi
+    test_pid=''
 }
 
 # One line for a file of tests; what it said, if something failed. The log's own lines "ok" and "not ok" count.
@@ -96,10 +147,10 @@ report() { # LABEL STATUS STARTED-MS LOG
     passed=$((passed + good)) failed=$((failed + bad))
     if ((bad)); then
         failures+=("$1")
-        printf 'FAILED  %-40s %4d passed, %d failed, %s s\n' "$1" "$good" "$bad" "$seconds"
+        printf 'FAILED  %3d of %d  %-40s %4d passed, %d failed, %s s\n' "$begun" "$total" "$1" "$good" "$bad" "$seconds"
         grep -v '^ok\b' "$4" | tail -n 200 | sed 's/^/    | /'
     else
-        printf 'ok      %-40s %4d passed, %s s\n' "$1" "$good" "$seconds"
+        printf 'ok      %3d of %d  %-40s %4d passed, %s s\n' "$begun" "$total" "$1" "$good" "$seconds"
     fi
 }
 
@@ -134,6 +185,7 @@ processes_of() { # PREFIX
 run_file() { # LABEL SECONDS COMMAND...
     local label=$1 limit=$2 prefix log status started
     shift 2
+    begin || return 0
     prefix=test.$$.${label//[!A-Za-z0-9._-]/.}
     log=$scratch/log
     mkdir "$scratch/tmp" || exit 1
@@ -143,9 +195,7 @@ run_file() { # LABEL SECONDS COMMAND...
         CK_TAP_LOG_FILE_NAME=$scratch/tap CK_VERBOSITY=silent \
         env --default-signal=INT,QUIT timeout --kill-after=10 "$limit" "$@" >"$log" 2>&1 </dev/null &
     test_pid=$!
-    wait "$test_pid"
-    status=$?
-    test_pid=''
+    await_test "$label" "$started"
     if [[ -f $scratch/tap ]]; then
         cat "$scratch/tap" >>"$log"
         rm -f -- "$scratch/tap"
@@ -164,10 +214,14 @@ time_limit() { # FILE
 
 # Building is a test, too.
 run_make() { # LABEL ARGUMENT...
-    local label=$1 started
+    local label=$1 started status
     shift
+    begin || return 0
     started=$(milliseconds)
-    if make -s -j"$jobs" WERROR=1 "$@" >"$scratch/log" 2>&1; then
+    make -s -j"$jobs" WERROR=1 "$@" >"$scratch/log" 2>&1 &
+    test_pid=$!
+    await_test "$label" "$started"
+    if ((status == 0)); then
         printf 'ok - %s\n' "$label" >>"$scratch/log"
         report "$label" 0 "$started" "$scratch/log"
     else
@@ -244,12 +298,18 @@ clean_up() {
 main() {
     read_options "$@"
     check_names
+    ((inner)) || can_build_in "$build" test.sh scripts/test.sh || exit 1
+    announce
     ((inner)) || install_needed
     scratch=$(mktemp -d) || exit 1
     trap clean_up EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
+    look_for_terminal
     remember_before
+    counting=1
+    run_everything
+    counting=0
     run_everything
     ((${#failures[@]} == 0)) || printf 'failed: %s\n' "${failures[@]}"
     printf '%d passed, %d failed\n' "$passed" "$failed"

@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# scripts/test.sh itself, in a small tree with tests of its own.
+. "$(dirname "$0")/lib.sh"
+
+tree=$scratch/tree
+mkdir -p "$tree/scripts" "$tree/tests" "$tree/build"/{,asan/,tsan/}tests
+cp "$top/scripts/test.sh" "$top/scripts/packages.sh" "$tree/scripts/"
+: >"$tree/tests/lib.sh"
+printf 'tests:\nbenches:\n' >"$tree/Makefile"
+: >"$tree/tests/unit_one.c"
+: >"$tree/tests/unit_threads.c"
+for program in "$tree"/build/{,asan/,tsan/}tests/unit_{one,threads}; do
+    printf '#!/bin/sh\necho "ok - %s"\n' "${program##*/}" >"$program"
+    chmod +x "$program"
+done
+echo 'echo "ok - quick"' >"$tree/tests/quick.sh"
+# shellcheck disable=SC2016 # it is a script
+echo 'for i in 1 2 3 4 5 6 7 8 9; do echo "ok - $i"; sleep 0.3; done' >"$tree/tests/slow.sh"
+echo 'echo "ok - clean"' >"$tree/tests/zz_leftovers.sh"
+
+# None of what a full run would install is needed here.
+mkdir "$scratch/bin"
+for tool in gcc g++ pkg-config clang spin strace ps; do
+    printf '#!/bin/sh\n' >"$scratch/bin/$tool"
+    chmod +x "$scratch/bin/$tool"
+done
+
+run_tests() { # ARGUMENT...
+    env -u SHMQ_BUILD_DIR PATH="$scratch/bin:$PATH" SHMQ_NO_INSTALL=1 "$tree/scripts/test.sh" "$@"
+}
+
+# What ran, without how long it took.
+summary() {
+    sed -n 's/^\(ok\|FAILED\)  *\([0-9]* of [0-9]*\) *\(.*[^ ]\)  *\([0-9]* passed\).*/\1 \2 \3: \4/p' "$scratch/out"
+}
+
+check_status 'some files: exit 0' 0 run_tests --inner quick unit_
+check_equal 'some files: n of N' 'ok 1 of 3 unit_one: 1 passed
+ok 2 of 3 unit_threads: 1 passed
+ok 3 of 3 quick: 1 passed' "$(summary)"
+check_equal 'some files: the last line' '3 passed, 0 failed' "$(tail -n 1 "$scratch/out")"
+check_equal 'some files: nothing is said of the whole' '' "$(grep minutes "$scratch/out" "$scratch/err")"
+check_equal 'not on a terminal: whole lines only' '' "$(tr -dc '\r\033' <"$scratch/out")"
+
+# All that a full run does, without what it would install.
+check_status 'everything: exit 0' 0 run_tests
+check_match 'everything: says first how long it takes, and what room' '^.*minutes.*GB' <(head -n 1 "$scratch/out")
+check_equal 'everything: n of N' 'ok 1 of 12 build with gcc: 1 passed
+ok 2 of 12 unit_one: 1 passed
+ok 3 of 12 unit_threads: 1 passed
+ok 4 of 12 quick: 1 passed
+ok 5 of 12 slow: 9 passed
+ok 6 of 12 build with AddressSanitizer and UBSan: 1 passed
+ok 7 of 12 unit_one (address): 1 passed
+ok 8 of 12 unit_threads (address): 1 passed
+ok 9 of 12 build with ThreadSanitizer: 1 passed
+ok 10 of 12 unit_threads (thread): 1 passed
+ok 11 of 12 build with clang: 1 passed
+ok 12 of 12 zz_leftovers: 1 passed' "$(summary)"
+check_equal 'everything: the last line' '20 passed, 0 failed' "$(tail -n 1 "$scratch/out")"
+
+echo 'echo "not ok - quick"' >"$tree/tests/quick.sh"
+check_status 'one fails: exit 1' 1 run_tests --inner quick
+check_match 'one fails: n of N' '^FAILED +1 of 1 +quick +0 passed, 1 failed' "$scratch/out"
+check_equal 'one fails: the last line' '0 passed, 1 failed' "$(tail -n 1 "$scratch/out")"
+
+mkdir -p "$scratch/elsewhere/tests"
+printf '#!/bin/sh\necho "ok - a"\necho "ok - b"\n' >"$scratch/elsewhere/tests/unit_one"
+chmod +x "$scratch/elsewhere/tests/unit_one"
+for how in 'env SHMQ_BUILD_DIR=elsewhere' 'run_tests --build-dir elsewhere'; do
+    # shellcheck disable=SC2086 # several words
+    (cd "$scratch" && case $how in env*) $how "$tree/scripts/test.sh" --inner unit_one ;; *) $how --inner unit_one ;; esac) \
+        >"$scratch/out" 2>&1
+    check_equal "the programs of another folder: $how" '2 passed, 0 failed' "$(tail -n 1 "$scratch/out")"
+done
+
+if command -v script >/dev/null; then
+    TERM=xterm script -qec "env -u SHMQ_BUILD_DIR $tree/scripts/test.sh --inner slow" /dev/null </dev/null >"$scratch/typed" 2>&1
+    tr '\r' '\n' <"$scratch/typed" >"$scratch/lines"
+    check_match 'on a terminal: what runs, and for how long' '^.*1 of 1 +slow +1 s' "$scratch/lines"
+    check_match 'on a terminal: goes on counting' '^.*1 of 1 +slow +2 s' "$scratch/lines"
+    check_match 'on a terminal: then the line of the result' '^(.*K)?ok +1 of 1 +slow +9 passed' "$scratch/lines"
+    check_match 'on a terminal: the last line' '^9 passed, 0 failed$' <(sed '/^$/d' "$scratch/lines" | tail -n 1)
+    TERM=dumb script -qec "env -u SHMQ_BUILD_DIR $tree/scripts/test.sh --inner slow" /dev/null </dev/null >"$scratch/typed" 2>&1
+    check_equal 'on a terminal that cannot redraw: whole lines only' '' "$(tr -dc '\033' <"$scratch/typed")"
+else
+    skip 'on a terminal' 'there is no script(1)'
+fi
