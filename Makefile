@@ -85,8 +85,10 @@ help: ## this list
 # the list of sources into whatever is linked of them.
 $(stamp): text = $(compile) | $(link) $(libraries)
 $(listed): text = $(sources)
+$(listed): | $(stamp)
 $(stamp) $(listed): FORCE
-	@mkdir -p $(@D)
+	@mkdir -p $(@D) 2>/dev/null && test -w $(@D) || { \
+	    echo "make: $(out): cannot be written (to build in another folder: make BUILD=DIR)" >&2; exit 1; }
 	@printf '%s\n' '$(subst ','\'',$(text))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(text))' > $@
 
 $(obj)/tests/%.o: extra = $(check_flags)
@@ -128,7 +130,7 @@ test: tests ## unit and shell tests of this build; scripts/test.sh runs everythi
 
 check-present:
 	@pkg-config --exists check || { \
-	    echo "make: the unit tests need the Check library: run scripts/test.sh, or apt-get install check pkg-config" >&2; \
+	    echo "make: the unit tests need the Check library: run scripts/test.sh, or apt-get update && apt-get install check pkg-config" >&2; \
 	    echo "make: the programs do not: 'make all'" >&2; exit 1; }
 
 $(out)/tests/unit_option_table: $(call objects,producer/option_table.c consumer/option_table.c)

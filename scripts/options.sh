@@ -81,6 +81,8 @@ After the first Ctrl-C or TERM all that was read is delivered, and the status is
 that starts run.sh with & has to send TERM: there, INT is ignored. If run.sh itself is killed its children die with it
 and the queue stays: the same command takes over.
 
+The programs are built if they are not there: in build/, or where SHMQ_BUILD_DIR says.
+
 Exit status: 0 every message that was read arrived; 1 failed, or messages are left in the queue; 2 usage; else that of
 the first child that failed for good: 3 shut down or a producer died, 4 timed out or full, or --idle passed and nothing
 at all had come, 5 queue damaged or removed or

@@ -9,7 +9,7 @@ set -u
 
 top=$(readlink -f -- "${BASH_SOURCE[0]}") && top=$(cd -- "$(dirname -- "$top")/.." && pwd) || exit 1
 self=${0##*/} # as it was called: through a link, perhaps
-build=${SHMQ_BUILD_DIR:-$top/build}
+build=$(realpath -m -- "${SHMQ_BUILD_DIR:-$top/build}") || exit 1
 scratch=''
 # Descriptors that no child gets: the lock, our stdin, and our stderr (while the shell's own is silenced).
 lock_fd='' stdin_fd='' stderr_fd=2
@@ -61,9 +61,9 @@ build_programs() {
     [[ -x $build/producer && -x $build/consumer && -x $build/monitor ]] && return
     mapfile -t packages < <(missing_packages make:make gcc:build-essential)
     [[ -z ${CC:-} ]] || mapfile -t packages < <(missing_packages make:make)
+    can_build_in "$build" "$self" scripts/run.sh || exit 1
     install_packages "$self" "${packages[@]}" || exit 1
     say "building the programs (make)"
-    mkdir -p -- "$build" || exit 1
     # Two at the same time would tread on each other.
     flock "$build" make -s -C "$top" BUILD="${build#"$top"/}" -j"$(nproc)" all >&2 || die 1 "make failed, see above"
 }
