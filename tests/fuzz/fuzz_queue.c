@@ -741,6 +741,14 @@ static void shut_down(bool now)
     (void)judge(CALL_SHUTDOWN, shmq_shutdown(world.name, now ? SHMQ_NOW : SHMQ_DRAIN), NULL);
 }
 
+static void finish_lane(uint8_t choice)
+{
+    begin();
+    const uint32_t lane = choice % (LANES + 1);
+    const int code = judge(CALL_FINISH_LANE, shmq_finish_lane(world.name, lane), NULL);
+    fuzz_require((code == -EINVAL) <= (lane == LANES), "finish_lane: %d of lane %d", code, (int)lane);
+}
+
 static void create(uint8_t choice)
 {
     const struct shmq_options options = options_for(SHMQ_PRODUCER, choice & 0x7f); /* always of the same sizes */
@@ -768,7 +776,9 @@ static void manage(const struct instruction *in)
         remove_queue(false);
     else if (in->a < 200)
         shut_down((in->b & 1) != 0);
-    else if (in->a >= 240)
+    else if (in->a < 240)
+        finish_lane(in->b);
+    else
         remove_queue(true);
 }
 

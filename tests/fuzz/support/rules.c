@@ -26,6 +26,7 @@ enum {
     EXIST = 1 << 15,
     NOENT = 1 << 16,
     NOTEMPTY = 1 << 17,
+    ALREADY = 1 << 18,
     NOT_A_QUEUE = BADMSG | PROTO | NOENT,
 };
 
@@ -51,6 +52,7 @@ static const struct {
     {-EEXIST, EXIST},
     {-ENOENT, NOENT},
     {-ENOTEMPTY, NOTEMPTY},
+    {-EALREADY, ALREADY},
 };
 
 /* What decides whether -EINVAL, -EBUSY and the like are right is looked at where the call is made. */
@@ -80,11 +82,12 @@ static const struct {
     [CALL_JOIN] = {"join", OK | AGAIN | TIMEDOUT | STALE, BADMSG, true},
     [CALL_STAT] = {"stat", OK | INVAL, BADMSG, true},
     [CALL_CHECK] = {"check", OK, BADMSG, false},
-    [CALL_OPEN_PRODUCER] = {"open", OK | USERS | BUSY, NOT_A_QUEUE | EXIST, true},
+    [CALL_OPEN_PRODUCER] = {"open", OK | USERS | BUSY | SHUTDOWN, NOT_A_QUEUE | EXIST, true},
     [CALL_OPEN_CONSUMER] = {"open", OK | USERS, NOT_A_QUEUE | EXIST, true},
     [CALL_OPEN_OBSERVER] = {"open", OK, NOT_A_QUEUE | EXIST, true},
     [CALL_CLOSE] = {"close", OK | STALE, 0, false},
     [CALL_SHUTDOWN] = {"shutdown", OK, NOT_A_QUEUE, true},
+    [CALL_FINISH_LANE] = {"finish_lane", OK | ALREADY | BUSY | INVAL | STALE, NOT_A_QUEUE, true},
     [CALL_CREATE] = {"create", OK, NOT_A_QUEUE | EXIST, true},
     [CALL_REMOVE] = {"remove", OK | BUSY | NOTEMPTY, NOT_A_QUEUE, true},
     [CALL_REMOVE_BY_FORCE] = {"remove by force", OK, NOENT, false},
