@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "common/cli/say.h"
+#include "common/cli/wait_notice.h"
 #include "consumer/deadline.h"
 
 /* Names of shared memory cannot be waited for. */
@@ -14,12 +15,15 @@ int attach(const struct consumer_options *options, struct tally *tally, struct s
 {
     int64_t end = options->idle_ns < 0 ? INT64_MAX : deadline_after(options->idle_ns);
     int64_t pause_ns = FIRST_PAUSE_NS;
+    int64_t since = stop_now_ns();
     bool told = false;
 
     for (;;) {
         int64_t next = deadline_after(pause_ns);
         int result = shmq_open(handle, options->common.queue, SHMQ_CONSUMER, &options->common.shmq);
 
+        if (result == 0 && told)
+            wait_notice_say_end(stop_now_ns() - since);
         if (result != -ENOENT)
             return result;
         if (!told && pause_ns == LONGEST_PAUSE_NS) { /* it is not just about to be made */

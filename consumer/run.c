@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "common/cli/say.h"
+#include "common/cli/wait_notice.h"
 #include "consumer/attach.h"
 #include "consumer/deadline.h"
 #include "consumer/end.h"
+#include "consumer/message_wait.h"
 #include "consumer/sink.h"
 #include "consumer/work.h"
 
@@ -20,7 +22,9 @@ struct consumer {
     struct shmq_message *messages; /* options.prefetch of them */
     struct work work;
     int64_t idle_end_ns;
-    int64_t look_ns; /* how long to wait before looking around; longer each time that nothing has come */
+    struct wait_notice notice;
+    int64_t waiting_since_ns; /* since when nothing has come; 0: something was there at the last look */
+    int64_t look_ns;          /* how long to wait before looking around; longer each time that nothing has come */
 };
 
 static void say_redelivered(const struct consumer *consumer, const struct shmq_message *messages, size_t count)
@@ -95,12 +99,16 @@ static int deliver_all(struct consumer *consumer, size_t count)
     return end;
 }
 
-/* Nothing has come for a while. */
-static int look_around(struct consumer *consumer)
+/* Nothing has come for @waited_ns. */
+static int look_around(struct consumer *consumer, int64_t waited_ns)
 {
     const struct sink_operations *operations = consumer->sink->operations;
 
     tally_attend(&consumer->tally);
+    if (consumer->waiting_since_ns == 0)
+        consumer->waiting_since_ns = stop_now_ns() - waited_ns;
+    if (wait_notice_is_due(&consumer->notice, consumer->waiting_since_ns))
+        message_wait_tell(consumer->handle, consumer->options);
     if (stop_now_ns() >= consumer->idle_end_ns)
         return END_IDLE;
     if (!consumer->options->progress && consumer->look_ns < LOOK_LONGEST_NS)
@@ -122,6 +130,7 @@ static int step(struct consumer *consumer)
     const struct consumer_options *options = consumer->options;
     size_t max = options->common.shmq.prefetch;
     size_t count = 0;
+    int64_t wait_ns;
     int end;
 
     if (stop_requested)
@@ -133,11 +142,14 @@ static int step(struct consumer *consumer)
             return END_COUNT;
         max = left < max ? (size_t)left : max;
     }
-    end = shmq_lease_many(consumer->handle, consumer->messages, max, &count, time_to_wait(consumer));
+    wait_ns = time_to_wait(consumer);
+    end = shmq_lease_many(consumer->handle, consumer->messages, max, &count, wait_ns);
     if (end == -ETIMEDOUT || end == -EAGAIN)
-        return look_around(consumer);
+        return look_around(consumer, wait_ns);
     if (end < 0)
         return end;
+    wait_notice_end(&consumer->notice);
+    consumer->waiting_since_ns = 0;
     consumer->look_ns = LOOK_NS;
     end = deliver_all(consumer, count);
     if (options->idle_ns >= 0)
@@ -166,6 +178,7 @@ static int consume(struct consumer *consumer)
     options_tell_rounding(&options->common);
     consumer->sink->handle = consumer->handle;
     stop_interrupts(consumer->handle);
+    wait_notice_init(&consumer->notice);
     consumer->look_ns = LOOK_NS;
     consumer->idle_end_ns = options->idle_ns < 0 ? INT64_MAX : deadline_after(options->idle_ns);
     while (end == END_NOT_YET)

@@ -9,10 +9,9 @@
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
 #include "common/cli/units.h"
+#include "common/cli/wait_notice.h"
 
 #define SLICE_NS INT64_C(200000000)
-#define SAY_AFTER_NS INT64_C(1000000000)
-#define SAY_END_AFTER_NS INT64_C(10000000000)
 
 /* Who has the lanes. */
 struct takers {
@@ -106,12 +105,12 @@ int lane_wait_open(struct shmq **handle, const struct lane_wait *wait, struct sh
         how->attach_wait_ns = slice_ns(wait, waited);
         const int error = shmq_open(handle, wait->queue, SHMQ_PRODUCER, how);
         waited = stop_now_ns() - since;
-        if (error == 0 && said && waited >= SAY_END_AFTER_NS)
+        if (error == 0 && said && waited >= WAIT_NOTICE_LONG_NS)
             say_end_of_wait(wait, waited);
         if (error != -EUSERS || gives_up(wait, waited))
             return error;
         wait->attend(wait->context);
-        if (waited >= SAY_AFTER_NS && !said) {
+        if (waited >= WAIT_NOTICE_AFTER_NS && !said) {
             say_waiting(wait);
             said = true;
         }

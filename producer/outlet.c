@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/cli/attached.h"
 #include "common/cli/refusal.h"
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
@@ -35,6 +36,7 @@ void outlet_init(struct outlet *outlet, const struct options *options, uint64_t 
     };
     pace_init(&outlet->pace, options, seed);
     echo_init(&outlet->echo, options->echo, pace_is_set(&outlet->pace));
+    wait_notice_init(&outlet->notice);
     progress_init(&outlet->progress, "produced", options->progress);
 }
 
@@ -216,6 +218,10 @@ static enum flow await_room(struct outlet *outlet, int error, int64_t since_ns)
     outlet_attend(outlet);
     if (stop_requested != 0)
         return linger(outlet);
+    if (wait_notice_is_due(&outlet->notice, since_ns)) {
+        char who[ATTACHED_BYTES];
+        say_status("waiting for room: the lane is full and %s", attached_consumers(outlet->queue, who));
+    }
     if (outlet->timeout_ns >= 0 && stop_now_ns() - since_ns >= outlet->timeout_ns) {
         char text[UNITS_SIZE];
         return outlet_fail(outlet, EXIT_TIMEOUT,
@@ -258,6 +264,8 @@ static enum flow put_all(struct outlet *outlet, const struct iovec *messages, si
         int64_t wait = try_ns(outlet, since);
         int64_t before = wait > 0 && since == 0 && outlet->timeout_ns > 0 ? stop_now_ns() : 0;
         int error = shmq_put_many(outlet->queue, messages + first, count - first, &done, wait);
+        if (done > 0)
+            wait_notice_end(&outlet->notice);
         enum flow flow = done > 0 ? account(outlet, messages + first, done) : FLOW_ON;
         first += done;
         *taken += done;
@@ -340,8 +348,10 @@ enum flow outlet_reserve(struct outlet *outlet, size_t size, void **payload)
     for (;;) {
         int64_t before = since == 0 && outlet->timeout_ns > 0 ? stop_now_ns() : since;
         int error = shmq_reserve(outlet->queue, size, payload, try_ns(outlet, since));
-        if (error == 0)
+        if (error == 0) {
+            wait_notice_end(&outlet->notice);
             return FLOW_ON;
+        }
         since = before != 0 ? before : stop_now_ns();
         enum flow flow = await_room(outlet, error, since);
         if (flow != FLOW_ON)

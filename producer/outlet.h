@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 
 #include "common/cli/progress.h"
+#include "common/cli/wait_notice.h"
 #include "common/shmq.h"
 #include "producer/echo.h"
 #include "producer/mark.h"
@@ -49,6 +50,7 @@ struct outlet {
     unsigned char delimiter;
     struct pace pace;
     struct progress progress;
+    struct wait_notice notice; /* of waits for room */
     struct echo echo;
     bool resumable;
     struct marks marks; /* as kept in the queue, if resumable */

@@ -276,7 +276,7 @@ check_unread 'a command that is not found in the end' 'exit status 127' 'sleep 0
 check_unread 'one that is set up before' 'exit status 127' 'x=$(sleep 0.2) no-such-command'
 check_unread 'one that cannot be executed' 'exit status 126' 'sleep 0.2 && exec "$SCRATCH/three"'
 check_unread 'one that ends without reading' 'exit status 0' 'sleep 0.2'
-check_unread 'one that closes its stdin' 'it has closed its stdin' 'sleep 0.2; exec sleep 300 <&-'
+check_unread 'one that closes its stdin' 'it has closed its stdin' 'sleep 0.2; exec sleep 3 <&-'
 fill_queue "$scratch/numbers" --capacity 16M
 check_status '--pipe: more than a pipe holds, and nothing is read: exit 1' 1 take --pipe 'sleep 0.2; exit 127'
 check_equal '--pipe: more than a pipe holds, and nothing is read: all is there' 100000 "$(queue_field "$queue" messages)"

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+#include "consumer/message_wait.h"
+
+#include <stdio.h>
+
+#include "common/cli/attached.h"
+#include "common/cli/say.h"
+#include "common/cli/units.h"
+
+#define GRACE_DEFAULT_NS INT64_C(5000000000) /* as the library's */
+
+enum { WHY_BYTES = 120 };
+
+/* Why it has not ended although nobody is there who could put anything; empty where that is not the question. */
+static void describe_end(const struct consumer_options *options, const struct shmq_stat *stat, char *why)
+{
+    const struct shmq_options *shmq = &options->common.shmq;
+    uint32_t producers = shmq->producers > 0 ? shmq->producers : 1;
+    char grace[UNITS_SIZE];
+
+    why[0] = '\0';
+    if (stat->unfinished > 0 && shmq->follow)
+        snprintf(why, WHY_BYTES, "; %u died before it had finished", stat->unfinished);
+    else if (stat->unfinished > 0)
+        snprintf(why, WHY_BYTES, "; %u died before it had finished, and may be resumed within --grace %s",
+                 stat->unfinished, units_time(grace, shmq->grace_ns > 0 ? shmq->grace_ns : GRACE_DEFAULT_NS));
+    else if (stat->messages > 0)
+        snprintf(why, WHY_BYTES, "; other consumers have %llu message%s in hand",
+                 (unsigned long long)stat->messages, stat->messages == 1 ? "" : "s");
+    else if (stat->finished > 0 && stat->finished < producers)
+        snprintf(why, WHY_BYTES, "; %llu of %u ha%s finished", (unsigned long long)stat->finished, producers,
+                 stat->finished == 1 ? "s" : "ve");
+}
+
+void message_wait_tell(struct shmq *handle, const struct consumer_options *options)
+{
+    char who[ATTACHED_BYTES];
+    char why[WHY_BYTES] = "";
+    struct shmq_stat stat;
+
+    attached_producers(handle, who);
+    if (shmq_stat(handle, &stat) == 0 && stat.producers == 0)
+        describe_end(options, &stat, why);
+    say_status("waiting for messages: %s%s", who, why);
+}
