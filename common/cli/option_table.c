@@ -63,16 +63,27 @@ void option_table_walk(const struct option_table *table,
     }
 }
 
+static void count_slot(void *context, const struct option_group *group, const struct option_entry *entry)
+{
+    struct reader *reader = context;
+    (void)group;
+    (void)entry;
+    reader->room++;
+}
+
 static void add_slot(void *context, const struct option_group *group, const struct option_entry *entry)
 {
     struct reader *reader = context;
-    if (reader->count == reader->room) {
-        reader->room = reader->room * 2 + 32;
-        reader->slots = realloc(reader->slots, reader->room * sizeof(*reader->slots));
-        if (reader->slots == NULL)
-            out_of_memory();
-    }
     reader->slots[reader->count++] = (struct slot){.group = group, .entry = entry};
+}
+
+static void list_slots(const struct option_table *table, struct reader *reader)
+{
+    option_table_walk(table, count_slot, reader);
+    reader->slots = calloc(reader->room + 1, sizeof(*reader->slots));
+    if (reader->slots == NULL)
+        out_of_memory();
+    option_table_walk(table, add_slot, reader);
 }
 
 const struct option_entry *option_table_find(const struct option_table *table, const char *name,
@@ -146,6 +157,8 @@ static void store_count(uint64_t *value, const struct option_entry *entry, const
 static void store(void *value, const struct option_entry *entry, const char *argument)
 {
     int64_t *range = value;
+    if (argument == NULL)
+        argument = ""; /* of kinds that take none */
     switch (entry->kind) {
     case OPTION_IS_OWN:
         break;
@@ -179,9 +192,10 @@ static void store(void *value, const struct option_entry *entry, const char *arg
     }
 }
 
-static void take_slot(const struct slot *slot, void *into, option_take *take, const char *argument)
+static void take_slot(const struct slot *slot, void *into, option_take *take)
 {
     const struct option_entry *entry = slot->entry;
+    const char *argument = entry->argument != NULL ? optarg : NULL;
     if (slot->group->owner != NULL || entry->kind == OPTION_IS_OWN)
         take(into, slot->group, entry, argument);
     else
@@ -202,7 +216,7 @@ void option_table_read(const struct option_table *table, void *into, option_take
                        struct option_words *words)
 {
     struct reader reader = {0};
-    option_table_walk(table, add_slot, &reader);
+    list_slots(table, &reader);
     struct option *names = calloc(reader.count + 1, sizeof(*names));
     char *letters = calloc(2 * reader.count + 2, 1);
     if (names == NULL || letters == NULL)
@@ -212,9 +226,9 @@ void option_table_read(const struct option_table *table, void *into, option_take
     int code;
     while ((code = getopt_long(argc, argv, letters, names, NULL)) != -1) {
         const struct slot *slot = slot_of(&reader, code);
-        if (slot == NULL) /* getopt_long has said what is wrong */
+        if (slot == NULL || slot->entry == NULL) /* getopt_long has said what is wrong */
             options_try_help();
-        take_slot(slot, into, take, slot->entry->argument != NULL ? optarg : NULL);
+        take_slot(slot, into, take);
         before = optind;
     }
     find_words(words, before, argc, argv);
