@@ -51,17 +51,17 @@ soname := libshmq.so.0
 
 library_objects := $(call objects,common/*.c)
 cli_objects := $(call objects,common/cli/*.c)
-programs := $(foreach name,producer consumer monitor,$(if $(wildcard $(name)/*.c),$(out)/$(name)))
+programs := $(foreach name,producer consumer monitor supervisor,$(if $(wildcard $(name)/*.c),$(out)/$(name)))
 test_objects := $(call objects,tests/helpers*.c tests/support/*.c)
 unit_tests := $(patsubst tests/%.c,$(out)/tests/%,$(wildcard tests/unit_*.c))
 test_tools := $(patsubst tests/%.c,$(out)/tests/%,$(wildcard tests/tool_*.c))
 bench_objects := $(call objects,bench/support/*.c)
 benches := $(patsubst bench/%.c,$(out)/bench/%,$(wildcard bench/*.c))
 optional_benches := boost libqb nng redis zeromq
-sources := $(wildcard common/*.c common/cli/*.c producer/*.c consumer/*.c monitor/*.c \
+sources := $(wildcard common/*.c common/cli/*.c producer/*.c consumer/*.c monitor/*.c supervisor/*.c \
     tests/*.c tests/support/*.c bench/*.c bench/support/*.c)
 optional_sources := $(wildcard bench/optional/*.c)
-headers := $(wildcard common/*.h common/cli/*.h producer/*.h consumer/*.h monitor/*.h \
+headers := $(wildcard common/*.h common/cli/*.h producer/*.h consumer/*.h monitor/*.h supervisor/*.h \
     tests/*.h tests/support/*.h bench/*.h bench/support/*.h bench/optional/*.h)
 shell_scripts := $(wildcard scripts/*.sh tests/*.sh bench/*.sh bench/support/*.sh) .ci/run
 
@@ -118,7 +118,8 @@ $(out)/libshmq.so: $(library_objects) common/shmq.map $(stamp) $(listed)
 $(out)/producer: $(call objects,producer/*.c)
 $(out)/consumer: $(call objects,consumer/*.c)
 $(out)/monitor: $(call objects,monitor/*.c)
-$(out)/producer $(out)/consumer $(out)/monitor: $(obj)/libcli.a $(out)/libshmq.a $(stamp) $(listed)
+$(out)/supervisor: $(call objects,supervisor/*.c producer/option_table.c consumer/option_table.c)
+$(out)/producer $(out)/consumer $(out)/monitor $(out)/supervisor: $(obj)/libcli.a $(out)/libshmq.a $(stamp) $(listed)
 	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libraries)
 
 # ------------------------------------------------------------------ tests and benchmarks
@@ -237,6 +238,7 @@ clean-fuzz:
 
 # mode:source:destination; the one list that install and uninstall go by.
 installed = $(foreach name,producer consumer monitor,755:$(out)/$(name):$(BINDIR)/$(PROGRAM_PREFIX)$(name)) \
+    755:$(out)/supervisor:$(BINDIR)/$(PROGRAM_PREFIX)run \
     644:common/shmq.h:$(INCLUDEDIR)/shmq.h \
     644:$(out)/libshmq.a:$(LIBDIR)/libshmq.a \
     755:$(out)/libshmq.so:$(LIBDIR)/libshmq.so.$(version) \
@@ -309,6 +311,6 @@ lint-errors:
 clean: ## removes what was built, of every variant
 	@for top in $(BUILD) $(BUILD)/asan $(BUILD)/tsan $(BUILD)/clang; do \
 	    rm -rf $$top/obj $$top/tests $$top/bench $$top/libshmq.* $$top/shmq.pc \
-	        $$top/producer $$top/consumer $$top/monitor; \
+	        $$top/producer $$top/consumer $$top/monitor $$top/supervisor; \
 	done
 	@rmdir $(BUILD)/asan $(BUILD)/tsan $(BUILD)/clang $(BUILD) 2>/dev/null || true

@@ -111,13 +111,24 @@ static void end_group(struct printer *printer)
     print_paragraph(printer->group->section->after);
 }
 
+/* Those that are handed on have one title for each child. */
+static void print_title(struct printer *printer, const struct option_group *group)
+{
+    const struct option_group *before = printer->group;
+    if (group->owner == NULL) {
+        printf("\n%s\n", group->section->title);
+        print_paragraph(group->section->text);
+    } else if (before == NULL || before->owner == NULL || strcmp(before->owner, group->owner) != 0) {
+        printf("\nHanded on to each %s, whose --help describes them:\n", group->owner);
+    }
+}
+
 static void print_option(void *context, const struct option_group *group, const struct option_entry *entry)
 {
     struct printer *printer = context;
     if (printer->group != group) {
         end_group(printer);
-        printf("\n%s\n", group->section->title);
-        print_paragraph(group->section->text);
+        print_title(printer, group);
         printer->group = group;
     }
     if (group->owner != NULL)

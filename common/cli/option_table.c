@@ -131,7 +131,7 @@ static void describe(const struct reader *reader, struct option *names, char *le
 
 static const struct slot *slot_of(const struct reader *reader, int code)
 {
-    if (code >= FIRST_NUMBER)
+    if (code >= FIRST_NUMBER && (size_t)(code - FIRST_NUMBER) < reader->count)
         return &reader->slots[code - FIRST_NUMBER];
     for (size_t i = 0; i < reader->count; i++) {
         if (reader->slots[i].entry->letter == code)
@@ -199,7 +199,7 @@ static void take_slot(const struct slot *slot, void *into, option_take *take)
     if (slot->group->owner != NULL || entry->kind == OPTION_IS_OWN)
         take(into, slot->group, entry, argument);
     else
-        store((char *)into + slot->group->at + entry->at, entry, argument);
+        store((char *)into + slot->group->at + entry->at, entry, argument != NULL ? argument : "");
 }
 
 /* getopt_long steps over "--" without telling: then its index has moved, and nothing was returned. */

@@ -17,6 +17,7 @@ static char program_name[NAME_BYTES] = "shmq";
 static char sibling_prefix[NAME_BYTES];
 static enum say_level shown_level = SAY_STATUS;
 static bool live_line_open;
+static void (*line_writer)(const char *text, size_t bytes);
 
 /*
  * A descriptor 0, 1 or 2 that was closed when the program started would be given to the next file opened, the
@@ -88,6 +89,11 @@ enum say_level say_get_level(void)
     return shown_level;
 }
 
+void say_set_writer(void (*writer)(const char *text, size_t bytes))
+{
+    line_writer = writer;
+}
+
 const char *say_program(void)
 {
     return program_name;
@@ -101,6 +107,10 @@ const char *say_prefix(void)
 /* Nobody can be told that stderr is broken. */
 static void write_all(const char *text, size_t length)
 {
+    if (line_writer != NULL) {
+        line_writer(text, length);
+        return;
+    }
     while (length > 0) {
         ssize_t written = write(STDERR_FILENO, text, length);
         if (written < 0) {

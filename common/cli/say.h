@@ -2,6 +2,8 @@
 #ifndef SHMQ_CLI_SAY_H
 #define SHMQ_CLI_SAY_H
 
+#include <stddef.h>
+
 /* What a program tells its user: always on stderr, one line at a time, in one write. */
 
 enum say_level { SAY_ERRORS, SAY_STATUS, SAY_DETAILS };
@@ -19,6 +21,9 @@ const char *say_program(void);
 const char *say_prefix(void);
 void say_set_level(enum say_level level);
 enum say_level say_get_level(void);
+
+/* Has what is said written by @writer instead, which gets whole lines; NULL: on stderr, as ever. */
+void say_set_writer(void (*writer)(const char *text, size_t bytes));
 
 /* "producer: what failed: why (what to do)"; always shown. */
 void say_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "supervisor/signals.h"
+
+enum { STATUS_CANNOT_RUN = 126, STATUS_NOT_FOUND = 127 };
+
+static void limit_descriptors(uint64_t soft)
+{
+    struct rlimit limit;
+    if (soft == 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = soft;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/*
+ * A Ctrl-C in the terminal is for the supervisor alone, so that each child has a process group of its own.
+ * Sessions would do that, too; but the scheduler groups tasks by session (autogroup), and what works together in
+ * different ones takes two or three times as long. Only who reads the terminal needs one: there, it would be
+ * stopped as a background job.
+ */
+static void leave_group(const struct child_start *start)
+{
+    if (start->with_stdin && isatty(STDIN_FILENO) != 0)
+        setsid();
+    else
+        setpgid(0, 0);
+    /* Others who try to use the terminal fail, instead of waiting for ever to be brought to the foreground. */
+    signal(SIGTTIN, SIG_IGN);
+    signal(SIGTTOU, SIG_IGN);
+}
+
+_Noreturn static void become(const struct child_start *start)
+{
+    char *const *words = start->command->words;
+    leave_group(start);
+    /* It dies with the supervisor, also if that has gone before this was asked for. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != start->supervisor)
+        _exit(STATUS_CANNOT_RUN);
+    if (!start->with_stdin) {
+        int null = open("/dev/null", O_RDONLY);
+        if (null > 0) {
+            dup2(null, STDIN_FILENO);
+            close(null);
+        }
+    }
+    dup2(start->stderr_fd, STDERR_FILENO);
+    limit_descriptors(start->descriptors);
+    signals_for_child();
+    execv(words[0], words);
+    int error = errno;
+    dprintf(STDERR_FILENO, "%s: cannot be run: %s\n", words[0], strerrordesc_np(error));
+    _exit(error == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN);
+}
+
+int child_spawn(struct child *child, const struct child_start *start)
+{
+    pid_t pid = fork();
+    if (pid < 0)
+        return -errno;
+    if (pid == 0)
+        become(start);
+    child->pid = child->last_pid = pid;
+    setpgid(pid, pid); /* whoever comes first */
+    /* Where there are none, SIGCHLD tells of its end; until it is reaped, its number is nobody else's. */
+    child->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    return 0;
+}
+
+void child_signal(const struct child *child, int number)
+{
+    if (child->pid == 0)
+        return;
+    /* What a command has started is in the child's group, unless it has one of its own. */
+    if (number == SIGKILL || number == SIGSTOP || number == SIGCONT)
+        kill(-child->pid, number);
+    if (child->pidfd < 0 || syscall(SYS_pidfd_send_signal, child->pidfd, number, NULL, 0) != 0)
+        kill(child->pid, number);
+}
+
+void child_forget(struct child *child)
+{
+    if (child->pidfd >= 0)
+        close(child->pidfd);
+    child->pidfd = -1;
+    child->pid = 0;
+}
+
+void child_describe_end(const struct child *child, char *text, size_t size)
+{
+    const char *name = child->end.killed ? sigabbrev_np(child->end.status - 128) : NULL;
+    if (child->end.killed)
+        snprintf(text, size, "%s (pid %d) was killed by SIG%s, status %d", child->name, (int)child->last_pid,
+                 name != NULL ? name : "?", child->end.status);
+    else
+        snprintf(text, size, "%s (pid %d) failed with status %d", child->name, (int)child->last_pid,
+                 child->end.status);
+}

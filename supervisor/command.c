@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor/command.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cli/say.h"
+
+/* Those that each child has with its name in it are left out. */
+static void add_handed(struct arguments *command, const struct options *options, const char *owner)
+{
+    for (size_t i = 0; i < options->handed_count; i++) {
+        const struct handed *handed = &options->handed[i];
+        if (strcmp(handed->owner, owner) != 0 || strcmp(handed->name, "echo") == 0 ||
+            strcmp(handed->name, "prefix") == 0)
+            continue;
+        arguments_format(command, "--%s", handed->name);
+        if (handed->argument != NULL)
+            arguments_add(command, handed->argument);
+    }
+}
+
+static void add_common(struct arguments *command, const struct options *options, const char *program)
+{
+    arguments_add(command, program);
+    arguments_add(command, "--queue");
+    arguments_add(command, options->common.queue);
+    if (say_get_level() == SAY_DETAILS)
+        arguments_add(command, "--verbose");
+    if (say_get_level() == SAY_ERRORS)
+        arguments_add(command, "--quiet");
+}
+
+static void make_producer(struct arguments *command, const struct options *options, unsigned number)
+{
+    const char *echo = options_handed(options, "echo");
+    char label[LABEL_BYTES] = "";
+    add_handed(command, options, "producer");
+    arguments_add_all(command, &options->producer_framing);
+    if (options->sink != SINK_STDOUT)
+        label_make(label, ROLE_PRODUCER, number, STDOUT_FILENO);
+    if (echo != NULL) {
+        arguments_add(command, "--echo");
+        arguments_format(command, "%s%s", label, echo);
+    }
+    for (size_t i = 0; i < options->inputs.count; i++) {
+        arguments_add(command, "--input");
+        arguments_add(command, options->inputs.words[i]);
+    }
+    if (options->resumable)
+        arguments_add(command, "--resume");
+    if (options->producers > 1 && options->inputs.count > 0) {
+        arguments_add(command, "--split");
+        arguments_format(command, "%u/%u", number, (unsigned)options->producers);
+    }
+    arguments_add_all(command, &options->extra_producer);
+    if (!options->words.given)
+        return;
+    arguments_add(command, "--");
+    for (size_t i = 0; i < options->words.count; i++)
+        arguments_add(command, options->words.words[i]);
+}
+
+static bool has_word(const struct arguments *arguments, const char *word)
+{
+    for (size_t i = 0; i < arguments->count; i++) {
+        if (strcmp(arguments->words[i], word) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Bytes that are no lines have no names before them. */
+static bool is_labelled(const struct options *options)
+{
+    return options->sink == SINK_LABELLED && !has_word(&options->consumer_framing, "--raw") &&
+           !has_word(&options->consumer_framing, "--length-prefixed") &&
+           !has_word(&options->extra_consumer, "--raw") &&
+           !has_word(&options->extra_consumer, "--length-prefixed");
+}
+
+static void make_consumer(struct arguments *command, const struct options *options, unsigned number)
+{
+    const char *prefix = options_handed(options, "prefix");
+    char label[LABEL_BYTES] = "";
+    bool has_framing = options->sink == SINK_LABELLED || options->sink == SINK_STDOUT ||
+                       options->sink == SINK_OUTPUT || options->sink == SINK_PIPE;
+    arguments_add(command, "--producers");
+    arguments_format(command, "%u", (unsigned)options->producers);
+    add_handed(command, options, "consumer");
+    if (options->sink == SINK_OUTPUT) {
+        arguments_add(command, "--output");
+        arguments_add(command, options->output);
+    }
+    if (has_framing)
+        arguments_add_all(command, &options->consumer_framing);
+    if (is_labelled(options))
+        label_make(label, ROLE_CONSUMER, number, STDOUT_FILENO);
+    if (label[0] != '\0' || prefix != NULL) {
+        arguments_add(command, "--prefix");
+        arguments_format(command, "%s%s", label, prefix != NULL ? prefix : "");
+    }
+    arguments_add_all(command, &options->extra_consumer);
+}
+
+void command_make(struct arguments *command, const struct options *options, const struct programs *programs,
+                  enum role role, unsigned number)
+{
+    *command = (struct arguments){0};
+    add_common(command, options, role == ROLE_PRODUCER ? programs->producer : programs->consumer);
+    if (role == ROLE_PRODUCER)
+        make_producer(command, options, number);
+    else
+        make_consumer(command, options, number);
+}

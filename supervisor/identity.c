@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor/identity.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* FNV-1a, 64 bits, with a last step that mixes what came last into all of them. */
+static void add_bytes(uint64_t *hash, const void *data, size_t bytes)
+{
+    const unsigned char *at = data;
+    for (size_t i = 0; i < bytes; i++)
+        *hash = (*hash ^ at[i]) * UINT64_C(0x100000001b3);
+}
+
+static void add_number(uint64_t *hash, uint64_t number)
+{
+    add_bytes(hash, &number, sizeof(number));
+}
+
+/* With its NUL: two words are not one. */
+static void add_text(uint64_t *hash, const char *text)
+{
+    add_bytes(hash, text, strlen(text) + 1);
+}
+
+static void add_words(uint64_t *hash, char *const *words, size_t count)
+{
+    add_number(hash, count);
+    for (size_t i = 0; i < count; i++)
+        add_text(hash, words[i]);
+}
+
+static uint64_t finish(uint64_t hash)
+{
+    hash = (hash ^ hash >> 32) * UINT64_C(0x9e3779b97f4a7c15);
+    hash ^= hash >> 29;
+    return hash != 0 ? hash : 1;
+}
+
+static void add_file(uint64_t *hash, const char *path, bool with_size)
+{
+    struct stat st;
+    if (strcmp(path, "-") == 0 || stat(path, &st) != 0) {
+        add_text(hash, path);
+        return;
+    }
+    add_number(hash, st.st_dev);
+    add_number(hash, st.st_ino);
+    add_number(hash, with_size ? (uint64_t)st.st_size : 0);
+}
+
+/* The last file may have grown meanwhile. */
+static void add_inputs(uint64_t *hash, const struct options *options)
+{
+    size_t count = options->inputs.count;
+    bool whole = options->framing != NULL && strcmp(options->framing, "whole") == 0;
+    add_number(hash, count);
+    for (size_t i = 0; i < count; i++)
+        add_file(hash, options->inputs.words[i], whole || i + 1 < count);
+}
+
+static void add_sink(uint64_t *hash, const struct options *options)
+{
+    char folder[PATH_MAX];
+    /* Both are stdout. */
+    add_number(hash, options->sink == SINK_LABELLED ? SINK_STDOUT : options->sink);
+    if (options->sink == SINK_OUTPUT)
+        add_file(hash, options->output, false);
+    if (options->sink != SINK_MIRROR)
+        return;
+    add_text(hash, options->mirror);
+    add_text(hash, getcwd(folder, sizeof(folder)) != NULL ? folder : "");
+}
+
+uint64_t identity_of_command(const struct options *options)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    add_number(&hash, options->source);
+    add_number(&hash, options->producers);
+    add_words(&hash, options->producer_framing.words, options->producer_framing.count);
+    add_words(&hash, options->consumer_framing.words, options->consumer_framing.count);
+    add_words(&hash, options->extra_producer.words, options->extra_producer.count);
+    add_words(&hash, options->words.words, options->words.count);
+    add_inputs(&hash, options);
+    add_sink(&hash, options);
+    return finish(hash);
+}
+
+uint64_t identity_of_inputs(const struct options *options)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < options->inputs.count; i++) {
+        struct stat st;
+        if (stat(options->inputs.words[i], &st) != 0)
+            continue;
+        add_number(&hash, (uint64_t)st.st_size);
+        add_number(&hash, (uint64_t)st.st_mtim.tv_sec);
+        add_number(&hash, (uint64_t)st.st_mtim.tv_nsec);
+    }
+    return finish(hash);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SUPERVISOR_OPTION_CODES_H
+#define SUPERVISOR_OPTION_CODES_H
+
+/* Of the options that options.c takes by itself; those of common/cli/options.h are other numbers. */
+enum option_own_code {
+    CODE_PRODUCER_ARGS = 1000,
+    CODE_CONSUMER_ARGS,
+    CODE_INPUT,
+    CODE_DELIMITER,
+    CODE_NULL,
+    CODE_LENGTH_PREFIXED,
+    CODE_BLOCK,
+    CODE_WHOLE,
+    CODE_OUTPUT,
+    CODE_GRACE,
+    CODE_IGNORED,
+};
+
+#endif

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor/options.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cli/parse.h"
+#include "common/cli/say.h"
+#include "supervisor/option_codes.h"
+
+#define NS_PER_MS INT64_C(1000000)
+
+static void hand_on(struct options *options, const char *owner, const char *name, const char *argument)
+{
+    struct handed *more = realloc(options->handed, (options->handed_count + 1) * sizeof(*more));
+    if (more == NULL)
+        options_usage("out of memory");
+    options->handed = more;
+    more[options->handed_count++] = (struct handed){.owner = owner, .name = name, .argument = argument};
+}
+
+const char *options_handed(const struct options *options, const char *name)
+{
+    const char *found = NULL;
+    for (size_t i = 0; i < options->handed_count; i++) {
+        const struct handed *handed = &options->handed[i];
+        if (strcmp(handed->name, name) == 0)
+            found = handed->argument != NULL ? handed->argument : "";
+    }
+    return found;
+}
+
+bool options_endless(const struct options *options)
+{
+    const char *count = options_handed(options, "count");
+    bool generated = options->source == SOURCE_RANDOM || options->source == SOURCE_DEMONSTRATION;
+    return generated && (count == NULL || strspn(count, "0") == strlen(count));
+}
+
+bool options_use_stdout(const struct options *options)
+{
+    return options->sink == SINK_LABELLED || options->sink == SINK_STDOUT ||
+           options_handed(options, "echo") != NULL;
+}
+
+static void take_framing(struct options *options, const struct option_entry *entry, const char *argument,
+                         bool both)
+{
+    options->framing = entry->name;
+    arguments_format(&options->producer_framing, "--%s", entry->name);
+    if (both)
+        arguments_format(&options->consumer_framing, "--%s", entry->name);
+    else
+        arguments_add(&options->consumer_framing, "--raw");
+    if (argument == NULL)
+        return;
+    arguments_add(&options->producer_framing, argument);
+    if (both)
+        arguments_add(&options->consumer_framing, argument);
+}
+
+static void take_input(struct options *options, const char *argument)
+{
+    if (argument[0] == '\0')
+        options_usage("--input: empty (give a file, or - for stdin)");
+    arguments_add(&options->inputs, argument);
+}
+
+static void take_output(struct options *options, const char *argument)
+{
+    if (argument[0] == '\0')
+        options_usage("--output: empty (give a file, or - for stdout)");
+    if (options->output != NULL)
+        options_usage("--output %s: given twice (all consumers write to the same)", argument);
+    options->output = argument;
+}
+
+static void take_extra(struct arguments *extra, const struct option_entry *entry, const char *argument)
+{
+    if (!arguments_split(extra, argument))
+        options_usage("--%s %s: a quote is not closed", entry->name, argument);
+}
+
+static void take_own(struct options *options, const struct option_entry *entry, const char *argument)
+{
+    switch (entry->code) {
+    case CODE_PRODUCER_ARGS:
+        take_extra(&options->extra_producer, entry, argument);
+        break;
+    case CODE_CONSUMER_ARGS:
+        take_extra(&options->extra_consumer, entry, argument);
+        break;
+    case CODE_INPUT:
+        take_input(options, argument);
+        break;
+    case CODE_OUTPUT:
+        take_output(options, argument);
+        break;
+    case CODE_DELIMITER:
+    case CODE_NULL:
+    case CODE_LENGTH_PREFIXED:
+        take_framing(options, entry, argument, true);
+        break;
+    case CODE_BLOCK:
+    case CODE_WHOLE:
+        take_framing(options, entry, argument, false);
+        break;
+    case CODE_GRACE:
+        if (parse_duration(argument, &options->grace_ns) != 0)
+            option_entry_bad(entry, argument, "not a duration (such as 500ms, 10s or 2m)");
+        options->grace_text = argument;
+        break;
+    case CODE_IGNORED:
+        break;
+    case 'h':
+        option_table_help(&supervisor_options);
+    default:
+        options_take_common(&options->common, entry->code, argument, "");
+    }
+}
+
+static void take(void *into, const struct option_group *group, const struct option_entry *entry,
+                 const char *argument)
+{
+    struct options *options = into;
+    if (group->owner != NULL)
+        hand_on(options, group->owner, entry->name, argument);
+    else
+        take_own(options, entry, argument);
+}
+
+/* ------------------------------------------------------------------ what goes together */
+
+/* Words are messages only behind "--": anywhere else they are more likely a mistake. */
+static void check_words(const struct options *options)
+{
+    if (!options->words.given && options->words.count > 0)
+        options_usage("%s: unexpected argument (words to be sent go behind --)", options->words.words[0]);
+}
+
+static bool is_stream(const char *path)
+{
+    struct stat st;
+    return strcmp(path, "-") == 0 || (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode));
+}
+
+/* Whether a file says that it is empty, and is not, as those of /proc: how far it was read cannot be known. */
+static bool is_sizeless(const char *path)
+{
+    struct stat st;
+    char byte;
+    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size != 0)
+        return false;
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    bool has_content = fd >= 0 && read(fd, &byte, 1) == 1 && fstat(fd, &st) == 0 && st.st_size == 0;
+    if (fd >= 0)
+        close(fd);
+    return has_content;
+}
+
+static void check_divided(const struct options *options)
+{
+    unsigned producers = (unsigned)options->producers;
+    if (options->producers == 1)
+        return;
+    if (options->source == SOURCE_STREAM)
+        options_usage("-p %u: stdin, a pipe or a device cannot be split among producers (use -p 1)", producers);
+    if (options->source == SOURCE_WORDS)
+        options_usage("-p %u: words cannot be split among producers (use -p 1)", producers);
+    bool undivided = options->framing != NULL &&
+                     (strcmp(options->framing, "whole") == 0 || strcmp(options->framing, "length-prefixed") == 0);
+    if (undivided && options->source == SOURCE_FILES)
+        options_usage("-p %u: --%s cannot be split among producers (use -p 1)", producers, options->framing);
+}
+
+/* A list of words that came out empty is no wish for the demonstration. */
+static void choose_source(struct options *options)
+{
+    bool random = options_handed(options, "random") != NULL;
+    if ((options->inputs.count > 0) + options->words.given + random > 1)
+        options_usage("--input, --random and words: only one source can be given");
+    options->source = random ? SOURCE_RANDOM : options->words.given ? SOURCE_WORDS : SOURCE_DEMONSTRATION;
+    if (options->inputs.count > 0)
+        options->source = SOURCE_FILES;
+    bool sizeless = false;
+    for (size_t i = 0; i < options->inputs.count; i++) {
+        sizeless = sizeless || is_sizeless(options->inputs.words[i]);
+        if (is_stream(options->inputs.words[i]))
+            options->source = SOURCE_STREAM;
+    }
+    check_divided(options);
+    const char *on_full = options_handed(options, "on-full");
+    /* Where it stood could not be told from what was dropped. */
+    options->resumable =
+        options->source == SOURCE_FILES && !sizeless && (on_full == NULL || strcmp(on_full, "drop") != 0);
+}
+
+static void add_sink(struct options *options, enum sink sink, const char *name)
+{
+    if (options->sink != SINK_LABELLED)
+        options_usage("%s %s: only one sink can be given", options->sink_name, name);
+    options->sink = sink;
+    options->sink_name = name;
+}
+
+static void choose_sink(struct options *options)
+{
+    static const struct {
+        const char *option;
+        const char *name;
+        enum sink sink;
+    } sinks[] = {{"mirror", "--mirror", SINK_MIRROR},
+                 {"exec", "--exec", SINK_EXEC},
+                 {"pipe", "--pipe", SINK_PIPE},
+                 {"discard", "--discard", SINK_DISCARD}};
+    options->sink_name = "";
+    if (options->output != NULL)
+        add_sink(options, strcmp(options->output, "-") == 0 ? SINK_STDOUT : SINK_OUTPUT, "--output");
+    for (size_t i = 0; i < sizeof(sinks) / sizeof(sinks[0]); i++) {
+        if (options_handed(options, sinks[i].option) != NULL)
+            add_sink(options, sinks[i].sink, sinks[i].name);
+    }
+    options->mirror = options_handed(options, "mirror");
+}
+
+/* Children that look elsewhere would wait for ever. */
+static void check_same_queue(const struct arguments *extra)
+{
+    for (size_t i = 0; i < extra->count; i++) {
+        const char *word = extra->words[i];
+        if (strncmp(word, "-Q", 2) == 0 || strcmp(word, "--queue") == 0 || strncmp(word, "--queue=", 8) == 0)
+            options_usage("%s: is for %s itself (all its children use one queue)", word, say_program());
+    }
+}
+
+/* The queue is made here, so that what its size is has to be known here, too. */
+static void take_creating(struct options *options, const struct arguments *extra)
+{
+    for (size_t i = 0; i < extra->count; i++) {
+        const struct option_group *group = NULL;
+        char name[32];
+        const char *word = extra->words[i];
+        const char *next = i + 1 < extra->count ? extra->words[i + 1] : NULL;
+        if (word == NULL || strncmp(word, "--", 2) != 0)
+            continue;
+        size_t length = strcspn(word + 2, "=");
+        if (length == 0 || length >= sizeof(name))
+            continue;
+        memcpy(name, word + 2, length);
+        name[length] = '\0';
+        const struct option_entry *entry = option_table_find(&supervisor_options, name, &group);
+        if (entry == NULL || group->owner != NULL || entry->code < OPTION_CAPACITY || entry->code > OPTION_TICK)
+            continue;
+        const char *argument = word[2 + length] == '=' ? word + 3 + length : next;
+        if (argument != NULL)
+            options_take_common(&options->common, entry->code, argument, "");
+    }
+}
+
+static void check_together(struct options *options)
+{
+    check_words(options);
+    if (strcmp(options->restart, "on-failure") != 0 && strcmp(options->restart, "never") != 0)
+        options_usage("--restart %s: not on-failure or never", options->restart);
+    choose_source(options);
+    choose_sink(options);
+    check_same_queue(&options->extra_producer);
+    check_same_queue(&options->extra_consumer);
+    take_creating(options, &options->extra_producer);
+    take_creating(options, &options->extra_consumer);
+    options_finish(&options->common);
+    if (options->raw) {
+        arguments_free(&options->consumer_framing);
+        arguments_add(&options->consumer_framing, "--raw");
+    }
+}
+
+void supervisor_options_read(struct options *options, int argc, char **argv)
+{
+    *options = (struct options){
+        .producers = 1,
+        .consumers = 1,
+        .restart = "on-failure",
+        .max_restarts = 5,
+        .restart_pause_ns = {100 * NS_PER_MS, 5000 * NS_PER_MS},
+        .grace_ns = 10000 * NS_PER_MS,
+        .grace_text = "10s",
+    };
+    options_init(&options->common);
+    option_table_read(&supervisor_options, options, take, argc, argv, &options->words);
+    check_together(options);
+}
+
+void supervisor_options_default(struct options *options)
+{
+    bool echo = options_handed(options, "echo") != NULL;
+    if (options->source == SOURCE_DEMONSTRATION) {
+        if (options_handed(options, "count") == NULL)
+            hand_on(options, "producer", "count", "10");
+        if (options_handed(options, "delay") == NULL && options_handed(options, "rate") == NULL)
+            hand_on(options, "producer", "delay", "100ms:500ms");
+        hand_on(options, "producer", "random", NULL);
+        if (!echo && options->sink != SINK_STDOUT)
+            hand_on(options, "producer", "echo", "Produced: ");
+        if (options->sink == SINK_LABELLED && options_handed(options, "prefix") == NULL)
+            hand_on(options, "consumer", "prefix", "Consumed: ");
+        if (options->sink == SINK_LABELLED && options_handed(options, "work") == NULL)
+            hand_on(options, "consumer", "work", "100ms:800ms");
+    }
+    if (options->sink == SINK_STDOUT && echo)
+        options_usage("--echo and --output -: both would write to stdout");
+}
+
+void supervisor_options_free(struct options *options)
+{
+    arguments_free(&options->inputs);
+    arguments_free(&options->producer_framing);
+    arguments_free(&options->consumer_framing);
+    arguments_free(&options->extra_producer);
+    arguments_free(&options->extra_consumer);
+    free(options->handed);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SUPERVISOR_PROGRESS_LINE_H
+#define SUPERVISOR_PROGRESS_LINE_H
+
+#include "supervisor/supervisor.h"
+
+/* --progress: the whole pipeline in one line, redrawn on a terminal and no wider than that; else one every 10 s.
+ */
+struct progress_line {
+    bool shown;
+    bool terminal;
+    uint64_t input_bytes; /* 0: not known */
+    int64_t next_ns;      /* when to draw it again */
+    int64_t drawn_ns;
+    uint64_t put; /* as drawn then */
+    uint64_t taken;
+    uint64_t put_bytes;
+};
+
+void progress_line_init(struct progress_line *progress, const struct supervisor *supervisor);
+/* Draws it if it is time to. */
+void progress_line_tick(struct progress_line *progress, struct supervisor *supervisor);
+/* Takes it away. */
+void progress_line_end(struct progress_line *progress, struct supervisor *supervisor);
+
+#endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor/restart_policy.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NS_PER_MINUTE INT64_C(60000000000)
+
+enum { IN_VAIN_MAX = 3, DOUBLINGS_MAX = 6 };
+
+/* Whether the child would know where to go on. */
+static bool can_restart(const struct options *options, const struct child *child)
+{
+    return child->role == ROLE_CONSUMER || options->resumable || options_endless(options);
+}
+
+/* Whether starting it again could make no difference. */
+static bool is_lasting(const struct supervisor *supervisor, const struct child *child)
+{
+    enum sink sink = supervisor->options->sink;
+    bool producer = child->role == ROLE_PRODUCER;
+    if (child->end.killed)
+        return false;
+    switch (child->end.status) {
+    case 1: /* of --exec it has tried again already; what others were given may be lost */
+        return !producer &&
+               (sink == SINK_LABELLED || sink == SINK_STDOUT || sink == SINK_EXEC || sink == SINK_PIPE);
+    case 2:
+    case 4:
+    case 5:
+    case 126:
+    case 127:
+        return true;
+    case 3:
+        return producer || !supervisor_has_producers(supervisor);
+    default:
+        return false;
+    }
+}
+
+/*
+ * Whether all was acknowledged before it failed: then it is no message that comes again that it failed for, but
+ * what it had already, as when a file system says only in the end that it could not write.
+ */
+static bool is_too_late(struct supervisor *supervisor, const struct child *child)
+{
+    return child->role == ROLE_CONSUMER && !child->end.killed && child->end.status == 1 &&
+           (work_has_ended(&supervisor->work) || !supervisor_has_work(supervisor));
+}
+
+/* What all producers have put, or all consumers acknowledged. */
+static bool count_done(struct supervisor *supervisor, const struct child *child, uint64_t *done)
+{
+    struct shmq_stat stat;
+    if (work_stat(&supervisor->work, &stat) != 0)
+        return false;
+    *done = stat.put_messages - (child->role == ROLE_CONSUMER ? stat.messages : 0);
+    return true;
+}
+
+/* Keeps in mind a failure that is no signal's; its cause is likely to be there the next time, too. */
+static void note_failure(struct supervisor *supervisor, struct child *child)
+{
+    struct child_history *history = &child->history;
+    uint64_t done = 0;
+    if (child->end.killed || (child->end.status == 3 && child->role == ROLE_CONSUMER))
+        return;
+    bool known = count_done(supervisor, child, &done);
+    if (history->failure == 0 || known != history->done_known || done != history->done_then)
+        history->in_vain = 0;
+    history->failure = child->end.status;
+    child_describe_end(child, history->failure_text, sizeof(history->failure_text));
+    history->done_then = done;
+    history->done_known = known;
+    history->in_vain++;
+}
+
+bool restart_still_fails(struct supervisor *supervisor, const struct child *child)
+{
+    uint64_t done = 0;
+    return child->history.failure != 0 && count_done(supervisor, child, &done) == child->history.done_known &&
+           done == child->history.done_then;
+}
+
+static void forget_old(struct child_history *history, int64_t now_ns)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < history->restarts; i++) {
+        if (now_ns - history->restarts_ns[i] < NS_PER_MINUTE)
+            history->restarts_ns[kept++] = history->restarts_ns[i];
+    }
+    history->restarts = kept;
+}
+
+static void remember(struct child_history *history, int64_t now_ns)
+{
+    if (history->restarts == history->room) {
+        size_t room = history->room * 2 + 8;
+        int64_t *more = realloc(history->restarts_ns, room * sizeof(*more));
+        if (more == NULL)
+            return; /* it is not counted */
+        history->restarts_ns = more;
+        history->room = room;
+    }
+    history->restarts_ns[history->restarts++] = now_ns;
+}
+
+/* Counts the restart. Return: how long to wait before it; negative: there were too many in the last minute. */
+static int64_t take_restart(struct supervisor *supervisor, struct child *child)
+{
+    const struct options *options = supervisor->options;
+    struct child_history *history = &child->history;
+    forget_old(history, supervisor->now_ns);
+    if (history->restarts >= options->max_restarts)
+        return -1;
+    int64_t pause = options->restart_pause_ns[0];
+    for (size_t i = 0; i < history->restarts && i < DOUBLINGS_MAX && pause < options->restart_pause_ns[1]; i++)
+        pause *= 2;
+    if (pause > options->restart_pause_ns[1])
+        pause = options->restart_pause_ns[1];
+    if (history->restarts == 0 && child->end.killed)
+        pause = 0; /* killed for the first time */
+    remember(history, supervisor->now_ns);
+    return pause;
+}
+
+int64_t restart_pause(struct supervisor *supervisor, struct child *child)
+{
+    int64_t pause = take_restart(supervisor, child);
+    return pause >= 0 ? pause : supervisor->options->restart_pause_ns[1];
+}
+
+__attribute__((format(printf, 2, 3))) static void say_why(struct restart *restart, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    vsnprintf(restart->why_not, sizeof(restart->why_not), format, list);
+    va_end(list);
+}
+
+struct restart restart_after_failure(struct supervisor *supervisor, struct child *child)
+{
+    const struct options *options = supervisor->options;
+    struct restart restart = {0};
+    note_failure(supervisor, child);
+    if (strcmp(options->restart, "never") == 0)
+        say_why(&restart, "--restart never");
+    else if (!can_restart(options, child))
+        say_why(&restart, "where its source stood is not known");
+    else if (supervisor->phase != PHASE_WORKING && child->role == ROLE_PRODUCER)
+        say_why(&restart, "stopping");
+    else if (is_lasting(supervisor, child))
+        say_why(&restart, "it would fail again");
+    else if (is_too_late(supervisor, child))
+        say_why(&restart, "nothing is left to be done, but what it had done may not have arrived");
+    else if (child->history.in_vain >= IN_VAIN_MAX)
+        say_why(&restart, "it failed %u times in a row, and nothing was done meanwhile", child->history.in_vain);
+    else if ((restart.pause_ns = take_restart(supervisor, child)) < 0)
+        say_why(&restart, "%u restarts within a minute", (unsigned)options->max_restarts);
+    else
+        restart.wanted = true;
+    return restart;
+}

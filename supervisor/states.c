@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor/states.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cli/say.h"
+#include "common/cli/units.h"
+#include "supervisor/restart_policy.h"
+
+typedef enum child_state action(struct supervisor *supervisor, struct child *child);
+
+/* ------------------------------------------------------------------ starting */
+
+/* Return: 0; negative errno. */
+static int spawn(struct supervisor *supervisor, struct child *child)
+{
+    const struct options *options = supervisor->options;
+    struct arguments command;
+    if (child->role == ROLE_PRODUCER)
+        supervisor->work.ended = false;
+    char label[LABEL_BYTES];
+    label_make(label, child->role, child->number, STDERR_FILENO);
+    int fd = relay_add(&supervisor->relay, label, &child->says);
+    if (fd < 0)
+        return fd;
+    command_make(&command, options, &supervisor->programs, child->role, child->number);
+    struct child_start start = {
+        .command = &command,
+        .with_stdin = child->role == ROLE_PRODUCER && options->source == SOURCE_STREAM,
+        .stderr_fd = fd,
+        .supervisor = supervisor->pid,
+        .descriptors = supervisor->descriptors,
+    };
+    int error = child_spawn(child, &start);
+    close(fd);
+    if (error == 0)
+        say_detail("%s started (pid %d)", child->name, (int)child->pid);
+    arguments_free(&command);
+    return error;
+}
+
+static enum child_state start(struct supervisor *supervisor, struct child *child)
+{
+    char text[128];
+    int error = spawn(supervisor, child);
+    if (error == 0)
+        return CHILD_RUNNING;
+    snprintf(text, sizeof(text), "%s: cannot be started: %s%s", child->name, strerrordesc_np(-error),
+             error == -EMFILE   ? " (raise 'ulimit -n')"
+             : error == -EAGAIN ? " (raise 'ulimit -u')"
+                                : "");
+    supervisor_fail(supervisor, EXIT_FAILED, text);
+    return CHILD_FAILED;
+}
+
+/* A consumer for which nothing is left is not needed any more. */
+static enum child_state start_again(struct supervisor *supervisor, struct child *child)
+{
+    if (child->role == ROLE_CONSUMER && !supervisor_has_work(supervisor))
+        return CHILD_DONE;
+    supervisor->restarts++;
+    return start(supervisor, child);
+}
+
+static enum child_state back_off(struct supervisor *supervisor, struct child *child, int64_t pause_ns)
+{
+    child->due_ns = supervisor->now_ns + pause_ns;
+    return CHILD_BACKING_OFF;
+}
+
+/* Not a failure, but not the end either: somebody told it to end, or its own --idle or --count. */
+static enum child_state start_anew(struct supervisor *supervisor, struct child *child)
+{
+    say_detail("%s (pid %d) ended before it had done all; starting it anew", child->name, (int)child->last_pid);
+    return back_off(supervisor, child, restart_pause(supervisor, child));
+}
+
+/* ------------------------------------------------------------------ ended */
+
+void states_note_unread(struct supervisor *supervisor, struct child *child)
+{
+    struct shmq_lane_stat lane;
+    if (options_endless(supervisor->options))
+        return;
+    child->unread = true;
+    child->how_far[0] = '\0';
+    if (child->last_pid != 0 && work_find_lane(&supervisor->work, child->last_pid, &lane))
+        snprintf(child->how_far, sizeof(child->how_far), " after %" PRIu64 " messages", lane.put_messages);
+    /* Stopped while it tried again and again: that it has not failed this time means nothing. */
+    if (restart_still_fails(supervisor, child))
+        supervisor_fail(supervisor, child->history.failure, child->history.failure_text);
+}
+
+static enum child_state producer_done(struct supervisor *supervisor, struct child *child)
+{
+    struct shmq_lane_stat lane;
+    bool stopping = supervisor->phase != PHASE_WORKING;
+    if (supervisor->options->resumable) {
+        /* Its lane has a new owner where it is not found, and so was finished. */
+        bool finished = !work_find_lane(&supervisor->work, child->last_pid, &lane) || lane.finished;
+        if (finished && child->end.status == 0)
+            return CHILD_DONE;
+        if (!stopping)
+            return start_anew(supervisor, child);
+    }
+    if (stopping)
+        states_note_unread(supervisor, child);
+    return CHILD_DONE;
+}
+
+static enum child_state done(struct supervisor *supervisor, struct child *child)
+{
+    if (child->role == ROLE_PRODUCER)
+        return producer_done(supervisor, child);
+    if (supervisor->phase != PHASE_WORKING || work_has_ended(&supervisor->work) ||
+        !supervisor_has_work(supervisor))
+        return CHILD_DONE;
+    return start_anew(supervisor, child);
+}
+
+/* We insisted on its end. */
+static enum child_state cut_short(struct supervisor *supervisor, struct child *child)
+{
+    char text[96];
+    say_detail("%s (pid %d) ended with status %d", child->name, (int)child->last_pid, child->end.status);
+    if (child->role == ROLE_CONSUMER)
+        return CHILD_DONE;
+    states_note_unread(supervisor, child);
+    child_describe_end(child, text, sizeof(text));
+    /* What it had read from a pipe, and not put, is gone. */
+    if (!supervisor->options->resumable && !options_endless(supervisor->options))
+        supervisor_fail(supervisor, child->end.status, text);
+    return CHILD_DONE;
+}
+
+/* Whether a status other than 0 means no more than that nothing came any more, or that there were no more
+ * messages. */
+static bool is_no_failure(struct supervisor *supervisor, const struct child *child)
+{
+    struct shmq_stat stat;
+    if (child->role == ROLE_PRODUCER || child->end.killed)
+        return false;
+    if (child->end.status == EXIT_TIMEOUT) {
+        supervisor->idle_in_vain = true; /* others took the messages, or it is started anew */
+        return true;
+    }
+    if (child->end.status != EXIT_ENDED)
+        return false;
+    if (supervisor->phase != PHASE_WORKING)
+        return true; /* it has delivered everything, and learnt that a stream is not finished */
+    return !supervisor_has_producers(supervisor) && work_stat(&supervisor->work, &stat) == 0 &&
+           stat.messages == 0 && stat.unfinished == 0 && stat.shut_down == 0;
+}
+
+static enum child_state give_up_or_restart(struct supervisor *supervisor, struct child *child)
+{
+    char text[96];
+    char pause[UNITS_SIZE];
+    child_describe_end(child, text, sizeof(text));
+    struct restart restart = restart_after_failure(supervisor, child);
+    if (!restart.wanted) {
+        say_error("%s; not restarted: %s", text, restart.why_not);
+        supervisor_fail(supervisor, child->end.status, text);
+        return CHILD_FAILED;
+    }
+    if (restart.pause_ns == 0)
+        say_error("%s; restarting it at once", text);
+    else
+        say_error("%s; restarting it in %s", text, units_duration(pause, restart.pause_ns));
+    return back_off(supervisor, child, restart.pause_ns);
+}
+
+static enum child_state failed(struct supervisor *supervisor, struct child *child)
+{
+    bool by_our_term = supervisor->phase != PHASE_WORKING && child->end.status == 128 + SIGTERM;
+    if (by_our_term)
+        return done(supervisor, child);
+    if (supervisor->phase >= PHASE_INSISTING)
+        return cut_short(supervisor, child);
+    if (is_no_failure(supervisor, child))
+        return done(supervisor, child);
+    return give_up_or_restart(supervisor, child);
+}
+
+/* ------------------------------------------------------------------ to be ended */
+
+static enum child_state tell(struct supervisor *supervisor, struct child *child)
+{
+    (void)supervisor;
+    child_signal(child, SIGTERM);
+    return CHILD_STOPPING;
+}
+
+static enum child_state tell_producer(struct supervisor *supervisor, struct child *child)
+{
+    return child->role == ROLE_PRODUCER ? tell(supervisor, child) : child->state;
+}
+
+static enum child_state tell_consumer(struct supervisor *supervisor, struct child *child)
+{
+    return child->role == ROLE_CONSUMER ? tell(supervisor, child) : child->state;
+}
+
+static enum child_state kill_it(struct supervisor *supervisor, struct child *child)
+{
+    (void)supervisor;
+    child_signal(child, SIGKILL);
+    return CHILD_STOPPING;
+}
+
+static enum child_state drop(struct supervisor *supervisor, struct child *child)
+{
+    if (child->role == ROLE_PRODUCER)
+        states_note_unread(supervisor, child);
+    return CHILD_DONE;
+}
+
+/* Consumers go on, and are started again, until all is drained. */
+static enum child_state drop_producer(struct supervisor *supervisor, struct child *child)
+{
+    return child->role == ROLE_PRODUCER ? drop(supervisor, child) : child->state;
+}
+
+static enum child_state drop_consumer(struct supervisor *supervisor, struct child *child)
+{
+    return child->role == ROLE_CONSUMER ? drop(supervisor, child) : child->state;
+}
+
+/* ------------------------------------------------------------------ the table */
+
+/* NULL: nothing happens, the state stays. */
+static action *const table[CHILD_STATES][EVENTS] = {
+    /* clang-format off */
+    /*                     TIMER        SUCCESS FAILURE  STOP           DRAINED        INSIST KILL */
+    [CHILD_STARTING]    = {start,       NULL,   NULL,    drop_producer, drop_consumer, drop,  drop},
+    [CHILD_RUNNING]     = {NULL,        done,   failed,  tell_producer, tell_consumer, tell,  kill_it},
+    [CHILD_STOPPING]    = {NULL,        done,   failed,  NULL,          tell_consumer, tell,  kill_it},
+    [CHILD_BACKING_OFF] = {start_again, NULL,   NULL,    drop_producer, drop_consumer, drop,  drop},
+    [CHILD_DONE]        = {NULL},
+    [CHILD_FAILED]      = {NULL},
+    /* clang-format on */
+};
+
+void states_handle(struct supervisor *supervisor, struct child *child, enum event event)
+{
+    action *act = table[child->state][event];
+    if (act != NULL)
+        child->state = act(supervisor, child);
+}
+
+void states_handle_all(struct supervisor *supervisor, enum event event)
+{
+    for (size_t i = 0; i < supervisor->count; i++)
+        states_handle(supervisor, &supervisor->children[i], event);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor/stopping.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "common/cli/say.h"
+#include "common/cli/stop.h"
+#include "supervisor/states.h"
+
+#define NS_PER_MS INT64_C(1000000)
+#define KILL_AFTER_NS (2000 * NS_PER_MS)
+#define BOUNCE_NS (200 * NS_PER_MS) /* one Ctrl-C or one timeout(1) that reached us twice */
+#define LOOK_NS (10 * NS_PER_MS)
+
+enum { LOOK_COST = 20 }; /* a look takes no more than this part of the time */
+
+static void begin(struct supervisor *supervisor)
+{
+    supervisor->phase = PHASE_DRAINING;
+    supervisor->stop_ns = supervisor->now_ns;
+    supervisor->deadline_ns = supervisor->now_ns + supervisor->options->grace_ns;
+    states_handle_all(supervisor, EVENT_STOP);
+}
+
+static void kill_all(struct supervisor *supervisor)
+{
+    supervisor->phase = PHASE_KILLING;
+    supervisor->deadline_ns = supervisor->now_ns + KILL_AFTER_NS;
+    states_handle_all(supervisor, EVENT_KILL);
+}
+
+void stopping_signal(struct supervisor *supervisor, int number)
+{
+    if (supervisor->phase == PHASE_WORKING) {
+        say_status("SIG%s: stopping the producers, then draining (again: stop at once)", sigabbrev_np(number));
+        begin(supervisor);
+        return;
+    }
+    if (supervisor->cut_short == 0 && supervisor->now_ns - supervisor->stop_ns < BOUNCE_NS &&
+        supervisor->failure == 0)
+        return;
+    supervisor->cut_short = number;
+    kill_all(supervisor);
+}
+
+/* Nobody tells when the queue is drained, so it is looked at: not often where there is much to look at. */
+static void tell_idle_consumers(struct supervisor *supervisor)
+{
+    supervisor->look_ns = 0;
+    if (supervisor->phase != PHASE_DRAINING || supervisor->consumers_told || supervisor_has_producers(supervisor))
+        return;
+    int64_t before = stop_now_ns();
+    if (supervisor_has_work(supervisor)) {
+        int64_t pause = (stop_now_ns() - before) * LOOK_COST;
+        supervisor->look_ns = supervisor->now_ns + (pause > LOOK_NS ? pause : LOOK_NS);
+        return;
+    }
+    supervisor->consumers_told = true;
+    states_handle_all(supervisor, EVENT_DRAINED);
+}
+
+void stopping_advance(struct supervisor *supervisor)
+{
+    if (supervisor->phase == PHASE_WORKING) {
+        if (supervisor->failure == 0)
+            return;
+        begin(supervisor);
+    }
+    if (supervisor->now_ns >= supervisor->look_ns)
+        tell_idle_consumers(supervisor);
+    if (supervisor->now_ns < supervisor->deadline_ns)
+        return;
+    if (supervisor->phase == PHASE_DRAINING) {
+        say_error("not done within --grace %s: ending what still runs", supervisor->options->grace_text);
+        supervisor->phase = PHASE_INSISTING;
+        supervisor->deadline_ns = supervisor->now_ns + KILL_AFTER_NS;
+        states_handle_all(supervisor, EVENT_INSIST);
+    } else {
+        kill_all(supervisor);
+    }
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor/summary.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/cli/refusal.h"
+#include "common/cli/say.h"
+#include "common/cli/stop.h"
+
+/* How many messages are left; tells how many went through. @consumed: whether any did. */
+static uint64_t tell_counts(struct supervisor *supervisor, bool *consumed)
+{
+    struct work *work = &supervisor->work;
+    struct shmq_stat stat;
+    double seconds = (double)(stop_now_ns() - supervisor->started_ns) / 1e9;
+    int error = work_stat(work, &stat);
+    if (error != 0) {
+        say_status("nothing can be counted (%s), after %.2f s, %" PRIu64 " restarts",
+                   refusal_text(work->queue, error), seconds, supervisor->restarts);
+        return 0;
+    }
+    uint64_t put = stat.put_messages - work->put_then;
+    *consumed = put + work->left_then > stat.messages;
+    say_status("produced %" PRIu64 " messages, consumed %" PRIu64 ", in %.2f s, %" PRIu64 " restarts", put,
+               put + work->left_then - stat.messages, seconds, supervisor->restarts);
+    /* Whoever has lost what was acknowledged has said so; that it was started again mends nothing. */
+    if (stat.lost)
+        supervisor_fail(supervisor, EXIT_FAILED,
+                        "messages that were acknowledged are no longer where they were written");
+    return stat.messages;
+}
+
+static bool has_unread(const struct supervisor *supervisor)
+{
+    for (size_t i = 0; i < supervisor->count; i++) {
+        if (supervisor->children[i].unread)
+            return true;
+    }
+    return false;
+}
+
+/* A status of 0 only says that all that was read has arrived. */
+static void tell_unread(const struct supervisor *supervisor, uint64_t messages)
+{
+    const struct options *options = supervisor->options;
+    char list[4096];
+    size_t used = 0;
+    for (size_t i = 0; i < supervisor->count && used < sizeof(list); i++) {
+        const struct child *child = &supervisor->children[i];
+        if (child->unread)
+            used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s%s", used > 0 ? ", " : "", child->name,
+                                     child->how_far);
+    }
+    if (used == 0)
+        return;
+    if (!options->resumable)
+        say_error("stopped early: %s (if the source had more, that is not sent)", list);
+    else
+        say_error("stopped before the end of the input: %s (%s)", list,
+                  options->keep || messages > 0 ? "the same command goes on there"
+                                                : "with --keep, the same command would go on there");
+}
+
+int summary_finish(struct supervisor *supervisor)
+{
+    if (supervisor->cut_short != 0) {
+        say_error("cut short by a second signal: queue %s is kept (the same command takes over)",
+                  supervisor->work.queue);
+        return 128 + supervisor->cut_short;
+    }
+    bool consumed = true;
+    uint64_t messages = tell_counts(supervisor, &consumed);
+    if (supervisor->idle_in_vain && !consumed && messages == 0)
+        supervisor_fail(supervisor, EXIT_TIMEOUT, "nothing came within --idle");
+    bool unread = has_unread(supervisor);
+    tell_unread(supervisor, messages);
+    if (supervisor->failure != 0)
+        say_error("failed: %s", supervisor->failure_text);
+    else if (messages > 0)
+        say_error("failed: stopped before all had arrived: %" PRIu64 " messages are left in queue %s", messages,
+                  supervisor->work.queue);
+    work_end(&supervisor->work, messages, supervisor->failure == 0 && !unread);
+    if (supervisor->failure != 0)
+        return supervisor->failure;
+    return messages > 0 ? EXIT_FAILED : EXIT_DONE;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor/trial.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/cli/say.h"
+
+struct trial {
+    char name[NAME_BYTES];
+    pid_t pid;
+    int fd; /* what it says on stderr */
+};
+
+/* First for a producer, as it would be a word behind "--"; else last, where a missing argument swallows one word.
+ */
+static void add_version(struct arguments *command, enum role role)
+{
+    if (role == ROLE_CONSUMER) {
+        arguments_add(command, "--quiet");
+        arguments_add(command, "--version");
+        return;
+    }
+    arguments_add(command, "--version");
+    char *version = command->words[command->count - 1];
+    memmove(command->words + 2, command->words + 1, (command->count - 2) * sizeof(*command->words));
+    command->words[1] = version;
+}
+
+_Noreturn static void become(const struct arguments *command, int fd)
+{
+    int null = open("/dev/null", O_RDWR);
+    dup2(null, 0);
+    dup2(null, 1);
+    dup2(fd, 2);
+    execv(command->words[0], command->words);
+    dprintf(2, "%s: cannot be run: %s\n", command->words[0], strerror(errno));
+    _exit(EXIT_FAILED);
+}
+
+static void start(struct trial *trial, const struct options *options, const struct programs *programs,
+                  enum role role)
+{
+    struct arguments command;
+    int ends[2];
+    label_name(trial->name, role, 1);
+    command_make(&command, options, programs, role, 1);
+    add_version(&command, role);
+    if (pipe2(ends, O_CLOEXEC) != 0 || (trial->pid = fork()) < 0) {
+        say_error("%s: cannot be started: %s", trial->name, strerror(errno));
+        exit(EXIT_FAILED);
+    }
+    if (trial->pid == 0)
+        become(&command, ends[1]);
+    close(ends[1]);
+    trial->fd = ends[0];
+    arguments_free(&command);
+}
+
+/* Return: its status. What it says with success is of no interest. */
+static int finish(struct trial *trial)
+{
+    char line[4096];
+    char *said = NULL;
+    size_t bytes = 0;
+    int status = 0;
+    FILE *to = open_memstream(&said, &bytes);
+    FILE *from = fdopen(trial->fd, "r");
+    while (to != NULL && from != NULL && fgets(line, sizeof(line), from) != NULL)
+        fprintf(to, "%s | %s", trial->name, line);
+    if (from != NULL)
+        fclose(from);
+    if (to != NULL)
+        fclose(to);
+    while (waitpid(trial->pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    if (status != 0 && bytes > 0)
+        fwrite(said, 1, bytes, stderr);
+    free(said);
+    return status;
+}
+
+/* Whether there is anything that has not been looked at here already. */
+static bool is_needed(const struct options *options, enum role role)
+{
+    bool producer = role == ROLE_PRODUCER;
+    const char *owner = producer ? "producer" : "consumer";
+    size_t handed = 0;
+    for (size_t i = 0; i < options->handed_count; i++) {
+        if (strcmp(options->handed[i].owner, owner) == 0)
+            handed += options->handed[i].argument != NULL ? 2 : 1;
+    }
+    const struct arguments *extra = producer ? &options->extra_producer : &options->extra_consumer;
+    const struct arguments *framing = producer ? &options->producer_framing : &options->consumer_framing;
+    return handed > 1 || extra->count > 0 || framing->count > 0;
+}
+
+void trial_run(const struct options *options, const struct programs *programs)
+{
+    struct trial trials[2];
+    size_t count = 0;
+    int failed = 0;
+    for (enum role role = ROLE_PRODUCER; role <= ROLE_CONSUMER; role++) {
+        if (is_needed(options, role))
+            start(&trials[count++], options, programs, role);
+    }
+    for (size_t i = 0; i < count; i++) {
+        int status = finish(&trials[i]);
+        if (failed == 0)
+            failed = status;
+    }
+    if (failed != 0)
+        exit(failed);
+}

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor/work.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cli/refusal.h"
+#include "common/cli/say.h"
+#include "common/cli/stop.h"
+#include "supervisor/bus_guard.h"
+#include "supervisor/files.h"
+#include "supervisor/identity.h"
+
+#define NS_PER_MS INT64_C(1000000)
+#define LOCK_WAIT_NS (500 * NS_PER_MS) /* for one that is just dying */
+
+/* What is there before anything is begun. */
+enum found {
+    FOUND_NOTHING,
+    FOUND_FINISHED, /* drained, and left by all */
+    FOUND_WORK,
+};
+
+struct look {
+    struct shmq_stat stat;
+    struct shmq_run run;
+    enum found found;
+    bool own; /* the run record is of this very command */
+};
+
+/* ------------------------------------------------------------------ becoming its supervisor */
+
+_Noreturn static void refuse(struct work *work, int error)
+{
+    const struct common_options *common = &work->options->common;
+    const char *difference = error == -EEXIST ? refusal_difference(common) : NULL;
+    options_explain(common, error);
+    say_error("queue %s: cannot be used: %s", work->queue,
+              difference != NULL ? difference : refusal_text(work->queue, error));
+    exit((int)exit_status_of(error));
+}
+
+_Noreturn static void refuse_second(struct work *work)
+{
+    struct shmq *observer;
+    struct shmq_run run = {.size = sizeof(run)};
+    if (shmq_open(&observer, work->queue, SHMQ_OBSERVER, NULL) == 0)
+        (void)shmq_get_run(observer, &run);
+    say_error("another %s supervises queue %s (pid %d) (wait for it, or use another -Q NAME)", say_program(),
+              work->queue, (int)run.supervisor);
+    exit(EXIT_FAILED);
+}
+
+/* Return: as shmq_open. */
+static int open_queue(struct work *work, const struct shmq_options *options)
+{
+    int64_t end = stop_now_ns() + LOCK_WAIT_NS;
+    for (;;) {
+        int error = shmq_open(&work->handle, work->queue, SHMQ_SUPERVISOR, options);
+        if (error != -EBUSY)
+            return error;
+        if (stop_now_ns() >= end)
+            refuse_second(work);
+        stop_sleep_until(stop_now_ns() + NS_PER_MS);
+    }
+}
+
+static void make_queue(struct work *work)
+{
+    struct shmq_options options = work->options->common.shmq;
+    options.create = true;
+    int error = open_queue(work, &options);
+    if (error != 0)
+        refuse(work, error);
+    work->fresh = true;
+}
+
+/* Another may have made it meanwhile, and begun. */
+static bool is_untouched(struct work *work)
+{
+    struct shmq_stat stat;
+    int error = work_stat(work, &stat);
+    if (error != 0)
+        refuse(work, error);
+    return stat.lanes_used == 0 && stat.consumers == 0;
+}
+
+static void look(struct work *work, struct look *look)
+{
+    *look = (struct look){.found = FOUND_NOTHING, .run = {.size = sizeof(look->run)}};
+    int error = open_queue(work, NULL);
+    if (error == -ENOENT)
+        return;
+    if (error != 0)
+        refuse(work, error);
+    error = work_stat(work, &look->stat);
+    if (error == 0)
+        error = shmq_get_run(work->handle, &look->run);
+    if (error != 0)
+        refuse(work, error);
+    const struct shmq_stat *stat = &look->stat;
+    bool finished = stat->messages == 0 && stat->producers == 0 && stat->consumers == 0 && stat->unfinished == 0;
+    look->found = finished ? FOUND_FINISHED : FOUND_WORK;
+    look->own = look->run.state != SHMQ_RUN_NONE && look->run.command == identity_of_command(work->options);
+}
+
+/* ------------------------------------------------------------------ whether it may go on there */
+
+/* Nobody knows how much of the source an earlier run has read. */
+static bool starts_over(const struct options *options)
+{
+    return options->source == SOURCE_STREAM || options->source == SOURCE_WORDS ||
+           (options->source == SOURCE_FILES && !options->resumable);
+}
+
+/* An earlier run had done it all, and was killed as it ended. */
+static bool was_complete(const struct work *work, const struct look *look)
+{
+    enum source source = work->options->source;
+    return look->own && look->found == FOUND_FINISHED && look->run.state == SHMQ_RUN_COMPLETE &&
+           (source == SOURCE_FILES || source == SOURCE_WORDS) &&
+           look->run.inputs == identity_of_inputs(work->options);
+}
+
+/*
+ * Whether the new run goes on in the queue. One that is finished would end the new consumers at once; but where
+ * this very command was killed as it ended, that is as it should be: nothing is left to be done.
+ */
+static bool goes_on(const struct work *work, const struct look *look)
+{
+    return look->found == FOUND_WORK || (look->found == FOUND_FINISHED && look->own && work->options->resumable);
+}
+
+static void check_enough(const struct work *work, bool old, const char *option, uint64_t wanted, const char *what,
+                         uint64_t there)
+{
+    if (wanted <= there)
+        return;
+    if (work->fresh)
+        (void)shmq_remove(work->queue, false);
+    if (old)
+        options_usage("%s %" PRIu64 ": queue %s was made with only %" PRIu64
+                      " %s (start fewer, or remove it and give --%s %" PRIu64 ")",
+                      option, wanted, work->queue, there, what, what, wanted);
+    options_usage("%s %" PRIu64 ": a queue has only %" PRIu64 " %s (give --%s %" PRIu64 ")", option, wanted, there,
+                  what, what, wanted);
+}
+
+static void check_sizes(const struct work *work, bool old)
+{
+    struct shmq_info info = {.size = sizeof(info)};
+    if (shmq_info(work->handle, &info) != 0)
+        return;
+    check_enough(work, old, "-p", work->options->producers, "lanes", info.lanes);
+    check_enough(work, old, "-c", work->options->consumers, "seats", info.seats);
+}
+
+static void check_outputs(const struct work *work, const struct look *look, unsigned lanes)
+{
+    const struct options *options = work->options;
+    char found[PATH_MAX];
+    bool own_work = look->own && goes_on(work, look);
+    if (!files_have_content(options, lanes, found) || own_work)
+        return;
+    bool mirror = options->sink == SINK_MIRROR;
+    /* Mirrors of a queue with work in it are its own, or each is cut to its length in the end. */
+    if (mirror && goes_on(work, look))
+        return;
+    const char *target = mirror ? options->mirror : options->output;
+    const char *advice = mirror ? "remove it: nothing can be appended to a mirror" : "remove it, or give --append";
+    if (look->found == FOUND_WORK)
+        options_usage("%s %s: %s exists and is not empty, and queue %s was not left by this very command (%s)",
+                      options->sink_name, target, found, work->queue, advice);
+    options_usage("%s %s: %s exists and is not empty (%s)", options->sink_name, target, found, advice);
+}
+
+static void check_differences(struct work *work)
+{
+    struct shmq *observer;
+    int error = shmq_open(&observer, work->queue, SHMQ_OBSERVER, &work->options->common.shmq);
+    if (error != 0)
+        refuse(work, error);
+    (void)shmq_close(observer);
+}
+
+/* What is in the queue is another command's, or would come twice. */
+static void check_take_over(const struct work *work, const struct look *look)
+{
+    const struct shmq_stat *stat = &look->stat;
+    if (look->found == FOUND_NOTHING)
+        return;
+    if (!look->own) {
+        if (stat->messages == 0 || work->options->take_over)
+            return;
+        say_error(
+            "queue %s: holds %" PRIu64 " messages that this command has not put there (take them with "
+            "'%sconsumer -Q %s', delete them with '%smonitor remove --force %s', give --take-over to have them "
+            "delivered with these, or use another -Q NAME)",
+            work->queue, stat->messages, say_prefix(), work->queue, say_prefix(), work->queue);
+        exit(EXIT_FAILED);
+    }
+    if (!starts_over(work->options) || stat->put_messages == 0)
+        return;
+    if (work->options->take_over) {
+        say_error("queue %s: an earlier run of this command was ended after it had sent %" PRIu64
+                  " messages; they are sent again, as its source is read from the beginning (--take-over)",
+                  work->queue, stat->put_messages);
+        return;
+    }
+    say_error("queue %s: an earlier run of this command was ended after it had sent %" PRIu64
+              " messages, of which %" PRIu64
+              " are left; its source would be read from the beginning, and they would "
+              "come twice (take those with '%sconsumer -Q %s' and remove the queue, or give --take-over)",
+              work->queue, stat->put_messages, stat->messages, say_prefix(), work->queue);
+    exit(EXIT_FAILED);
+}
+
+/* ------------------------------------------------------------------ beginning */
+
+_Noreturn static void end_complete(struct work *work)
+{
+    (void)shmq_close(work->handle);
+    int error = shmq_remove(work->queue, false);
+    if (error != 0)
+        say_error("queue %s is kept: %s", work->queue, shmq_strerror(error));
+    say_status("queue %s: all had arrived already, when an earlier run of this command was killed as it ended",
+               work->queue);
+    exit(EXIT_DONE);
+}
+
+struct record {
+    struct work *work;
+    struct shmq_run run;
+};
+
+static int write_record(void *context)
+{
+    struct record *record = context;
+    return shmq_set_run(record->work->handle, &record->run);
+}
+
+static void record(struct work *work, enum shmq_run_state state)
+{
+    struct record record = {.work = work};
+    struct shmq_run run = {.size = sizeof(run), .state = state};
+    if (state != SHMQ_RUN_NONE)
+        run.command = identity_of_command(work->options);
+    if (state == SHMQ_RUN_COMPLETE)
+        run.inputs = identity_of_inputs(work->options);
+    record.run = run;
+    (void)bus_guard_call(write_record, &record);
+}
+
+static void take_over(struct work *work, const struct look *look)
+{
+    const struct shmq_stat *stat = &look->stat;
+    work->taken_over = true;
+    work->put_then = stat->put_messages;
+    work->left_then = stat->messages;
+    work->finished_then = stat->finished;
+    say_status("taking over queue %s: %" PRIu64
+               " messages, %u unfinished lanes, %u producers and %u consumers of others",
+               work->queue, stat->messages, stat->unfinished, stat->producers, stat->consumers);
+}
+
+/* Makes way for the new run. */
+static void remove_finished(struct work *work)
+{
+    (void)shmq_close(work->handle);
+    work->handle = NULL;
+    int error = shmq_remove(work->queue, false);
+    if (error != 0 && error != -ENOENT) {
+        say_error("queue %s: an earlier, finished one cannot be removed: %s", work->queue, shmq_strerror(error));
+        exit(EXIT_FAILED);
+    }
+}
+
+/* How many files a mirror may have: the lanes that there are, or will be. */
+static unsigned lanes_of(const struct work *work, const struct look *look)
+{
+    if (look->found != FOUND_NOTHING)
+        return look->stat.lanes;
+    return work->options->common.shmq.lanes != 0 ? work->options->common.shmq.lanes : SHMQ_LANES_MAX;
+}
+
+void work_begin(struct work *work, const struct options *options)
+{
+    struct look found;
+    *work = (struct work){.options = options, .queue = options->common.queue};
+    for (;;) {
+        look(work, &found);
+        if (was_complete(work, &found))
+            end_complete(work);
+        if (found.found == FOUND_WORK)
+            check_sizes(work, true);
+        check_outputs(work, &found, lanes_of(work, &found));
+        check_take_over(work, &found);
+        files_make_output(options);
+        if (goes_on(work, &found)) {
+            check_differences(work);
+            take_over(work, &found);
+            break;
+        }
+        if (found.found == FOUND_FINISHED)
+            remove_finished(work);
+        make_queue(work);
+        if (is_untouched(work))
+            break;
+        (void)shmq_close(work->handle);
+        work->fresh = false;
+    }
+    if (work->fresh)
+        check_sizes(work, false);
+    record(work, SHMQ_RUN_WORKING);
+}
+
+/* ------------------------------------------------------------------ ending */
+
+static void keep_with_messages(const struct work *work, uint64_t messages)
+{
+    if (work->options->resumable || options_endless(work->options))
+        say_error("queue %s is kept, with %" PRIu64 " messages (run again to take over)", work->queue, messages);
+    else
+        say_error("queue %s is kept, with %" PRIu64
+                  " messages ('%sconsumer -Q %s' takes them, with the same sink; run "
+                  "again, this would send its messages again)",
+                  work->queue, messages, say_prefix(), work->queue);
+}
+
+void work_end(struct work *work, uint64_t messages, bool complete)
+{
+    struct shmq_stat stat;
+    if (work_stat(work, &stat) != 0)
+        return; /* why has been said */
+    if (messages > 0) {
+        keep_with_messages(work, messages);
+        return;
+    }
+    if (work->options->keep) {
+        say_status("queue %s is kept ('%smonitor remove %s' removes it)", work->queue, say_prefix(), work->queue);
+        if (complete) /* the next run starts anew */
+            record(work, SHMQ_RUN_NONE);
+        return;
+    }
+    if (complete)
+        record(work, SHMQ_RUN_COMPLETE);
+    int error = shmq_remove(work->queue, false);
+    if (error == -ENOENT || error == 0)
+        return;
+    const char *reason = shmq_strerror(error);
+    if (error == -EBUSY && work_stat(work, &stat) == 0)
+        say_status("queue %s is kept: in use by %u producers and %u consumers", work->queue, stat.producers,
+                   stat.consumers);
+    else
+        say_error("queue %s is kept: %s", work->queue, reason);
+}

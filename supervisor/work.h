@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SUPERVISOR_WORK_H
+#define SUPERVISOR_WORK_H
+
+#include "common/shmq.h"
+#include "supervisor/options.h"
+
+/* What is in the queue: what an earlier run left there, and in the end what this one leaves. */
+struct work {
+    const struct options *options;
+    struct shmq *handle;
+    const char *queue;
+    int error;         /* of the last look; 0 */
+    bool fresh;        /* made by this run */
+    bool taken_over;   /* what an earlier run left is gone on with */
+    uint64_t put_then; /* what the summary counts from */
+    uint64_t left_then;
+    bool ended;             /* see work_has_ended; false again once another producer is started */
+    uint64_t finished_then; /* clean ends of producers before this run */
+};
+
+/*
+ * Becomes the supervisor of the queue: makes it if there is none, takes over what this very command left, removes
+ * what is finished. Anything else that stands in the way ends the program. All is checked before anything is
+ * changed.
+ */
+void work_begin(struct work *work, const struct options *options);
+/* Looks at the queue. Return: 0; negative errno, also kept in .error. */
+int work_stat(struct work *work, struct shmq_stat *stat);
+/* Finds the lane whose last owner was @pid. Return: false: it has a new owner by now, and was finished. */
+bool work_find_lane(struct work *work, pid_t pid, struct shmq_lane_stat *lane);
+/* How full the lanes in use are, in percent. */
+unsigned work_fill(struct work *work);
+/*
+ * Whether the stream has ended: all producers of this run have finished, whether or not they have exited by now,
+ * and all is acknowledged.
+ */
+bool work_has_ended(struct work *work);
+/*
+ * Lets go of the queue: removes it if nobody needs it any more, and says why if not.
+ *
+ * @messages  how many are left in it
+ * @complete  nothing has failed, and nothing is left to be read
+ */
+void work_end(struct work *work, uint64_t messages, bool complete);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* What is asked about the queue while children are at work in it; its memory may be gone at any moment. */
+#include <errno.h>
+
+#include "supervisor/bus_guard.h"
+#include "supervisor/work.h"
+
+/* A question about the queue, and its answer. */
+struct question {
+    struct work *work;
+    struct shmq_stat *stat;
+    struct shmq_lane_stat *lane;
+    pid_t pid;
+    bool yes;
+    uint64_t number;
+};
+
+static int ask_stat(void *context)
+{
+    struct question *question = context;
+    return shmq_stat(question->work->handle, question->stat);
+}
+
+int work_stat(struct work *work, struct shmq_stat *stat)
+{
+    struct question question = {.work = work, .stat = stat};
+    work->error = bus_guard_call(ask_stat, &question);
+    if (work->error == 0 && stat->removed)
+        work->error = -ESTALE;
+    return work->error;
+}
+
+static uint32_t lanes_of_queue(const struct work *work)
+{
+    struct shmq_info info = {.size = sizeof(info)};
+    return shmq_info(work->handle, &info) == 0 ? info.lanes : 0;
+}
+
+static int ask_lane(void *context)
+{
+    struct question *question = context;
+    uint32_t lanes = lanes_of_queue(question->work);
+    for (uint32_t i = 0; i < lanes && !question->yes; i++)
+        question->yes = shmq_stat_lane(question->work->handle, i, question->lane) == 0 && question->lane->used &&
+                        question->lane->pid == question->pid;
+    return 0;
+}
+
+bool work_find_lane(struct work *work, pid_t pid, struct shmq_lane_stat *lane)
+{
+    struct question question = {.work = work, .lane = lane, .pid = pid};
+    return bus_guard_call(ask_lane, &question) == 0 && question.yes;
+}
+
+static int ask_unfinished(void *context)
+{
+    struct question *question = context;
+    uint32_t lanes = lanes_of_queue(question->work);
+    for (uint32_t i = 0; i < lanes; i++) {
+        struct shmq_lane_stat lane;
+        if (shmq_stat_lane(question->work->handle, i, &lane) != 0 || (lane.used && !lane.finished))
+            question->yes = true;
+    }
+    return 0;
+}
+
+bool work_has_ended(struct work *work)
+{
+    struct shmq_stat stat;
+    struct question question = {.work = work};
+    if (work->ended)
+        return true;
+    if (work_stat(work, &stat) != 0 || stat.messages > 0 ||
+        stat.finished - work->finished_then < work->options->producers)
+        return false;
+    work->ended = bus_guard_call(ask_unfinished, &question) == 0 && !question.yes;
+    return work->ended;
+}
+
+static int ask_fill(void *context)
+{
+    struct question *question = context;
+    struct shmq_info info = {.size = sizeof(info)};
+    uint64_t used = 0;
+    uint64_t room = 0;
+    if (shmq_info(question->work->handle, &info) != 0)
+        return 0;
+    for (uint32_t i = 0; i < info.lanes; i++) {
+        struct shmq_lane_stat lane;
+        if (shmq_stat_lane(question->work->handle, i, &lane) != 0 || !lane.used)
+            continue;
+        used += lane.used_bytes;
+        room += info.capacity_bytes;
+    }
+    question->number = room == 0 ? 0 : used * 100 / room;
+    return 0;
+}
+
+unsigned work_fill(struct work *work)
+{
+    struct question question = {.work = work};
+    return bus_guard_call(ask_fill, &question) == 0 ? (unsigned)question.number : 0;
+}
