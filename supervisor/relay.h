@@ -45,7 +45,7 @@ struct relay {
 void relay_init(struct relay *relay);
 /* Return: the writing end, for a new child; negative errno. @source receives the source. */
 int relay_add(struct relay *relay, const char *label, struct relay_source **source);
-/* Nothing more is read from a source. What it has said is still written, and what is no whole line as it is; then it is forgotten. */
+/* Nothing more is read from a source: what it has said is still written, and then it is forgotten. */
 void relay_remove(struct relay *relay, struct relay_source *source);
 /* Does that with all of them. */
 void relay_remove_all(struct relay *relay);

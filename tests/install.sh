@@ -79,16 +79,27 @@ for name in producer consumer monitor; do
     check_names "$build/$name" "$name" "${verb[@]}"
 done
 PATH=$bin:$PATH check_names shmq-producer shmq-producer
+check_names "$bin/shmq-run" shmq-run
+check_names "$build/supervisor" supervisor
+ln -s "$bin/shmq-run" "$scratch/my-run-link"
+for name in "$bin/shmq-run" "$scratch/my-run-link"; do
+    new_queue
+    check_status "${name##*/} finds the others" 0 "$name" -Q "$queue" --count 1 --delay 0 --work 0
+    check_match "${name##*/}: has a summary" "^${name##*/}: produced 1 messages, consumed 1" "$scratch/err"
+done
+cp "$bin/shmq-run" "$scratch/alone-run"
+check_status 'without the others beside it: exit 1' 1 "$scratch/alone-run" -Q "$queue" --count 1
+check_match 'without the others beside it: says so' 'alone-run: producer: cannot be found beside' "$scratch/err"
 ln -s "$run_sh" "$scratch/queue-run"
 check_status 'run.sh through a link: wrong usage' 2 "$scratch/queue-run" --bogus
-check_equal 'run.sh through a link: each line has its name' 3 \
-    "$(grep -c -e '^queue-run: ' -e "^Try '$scratch/queue-run --help'" "$scratch/err")"
+check_equal 'run.sh through a link: each line has its name' 2 \
+    "$(grep -c -e '^queue-run: ' -e "^Try 'queue-run --help'" "$scratch/err")"
 check_status 'run.sh through a link: help' 0 "$scratch/queue-run" --help
-check_match 'run.sh through a link: its usage' "^Usage: $scratch/queue-run " "$scratch/out"
+check_match 'run.sh through a link: its usage' "^Usage: queue-run " "$scratch/out"
 check_equal 'the help of an installed program: the others have their names' '' \
-    "$(for name in producer consumer monitor; do "$bin/shmq-$name" --help; done | grep -E "'(producer|consumer|monitor) ")"
+    "$(for name in producer consumer monitor run; do "$bin/shmq-$name" --help; done | grep -E "'(producer|consumer|monitor) ")"
 check_equal 'no message names another program without the prefix' '' \
-    "$(cd "$top" && grep -nE "[\" (]'(producer|consumer|monitor) " producer/*.c consumer/*.c monitor/*.c common/cli/*.c)"
+    "$(cd "$top" && grep -nE "[\" (]'(producer|consumer|monitor) " producer/*.c consumer/*.c monitor/*.c supervisor/*.c common/cli/*.c)"
 
 # A name is whatever the caller says.
 check_called() { # NAME EXPECTED

@@ -3,7 +3,8 @@
 # time limit: 600 s
 # scripts/run.sh: what it starts, restarts, stops and leaves behind.
 . "$(dirname "$0")/lib.sh"
-export XDG_RUNTIME_DIR=$scratch
+export XDG_RUNTIME_DIR=$scratch/runtime
+mkdir "$XDG_RUNTIME_DIR"
 
 # Signals that a shell's background job would ignore reach what is started here.
 run() { # ARGUMENT...: run.sh in a session of its own, in the background; sets run_pid
@@ -60,6 +61,10 @@ got_statistics() {
 has_attached() { # ROLE COUNT
     [[ $(queue_field "$queue" "$1") == "$2" ]]
 }
+
+can_trace() {
+    strace -qq -o /dev/null true
+} 2>/dev/null
 
 no_queue() {
     [[ ! -e /dev/shm/shmq.$queue ]]
@@ -143,7 +148,7 @@ check_equal 'ten are produced' 10 "$(grep -c '^producer.1 | Produced: [0-9]*$' "
 check_equal 'ten are consumed' 10 "$(grep -c '^consumer.1 | Consumed: [0-9]*$' "$scratch/out")"
 check_match 'there is a summary' 'run.sh: produced 10 messages, consumed 10' "$scratch/err"
 check_equal 'the queue is removed' '' "$(find /dev/shm -name "*shmq.$queue*")"
-check_equal 'nothing of its own is left' '' "$(find "$scratch/shmq-$EUID" -type f)"
+check_equal 'it leaves nothing, and makes no file of its own' '' "$(ls -A "$XDG_RUNTIME_DIR")"
 
 if script --version >/dev/null 2>&1; then
     for name in -u\ NO_COLOR NO_COLOR=1; do
@@ -367,7 +372,7 @@ for command in 'exec no-such-command' 'cat >/dev/null; exit 3'; do
 done
 # A consumer that says in the end that what it has written is not there.
 mkdir "$scratch/late"
-ln -s "$producer" "$monitor" "$scratch/late"
+ln -s "$producer" "$build/supervisor" "$scratch/late"
 cat >"$scratch/late/consumer" <<'END'
 #!/usr/bin/env bash
 "$LATE_CONSUMER" "$@" || exit
@@ -450,32 +455,23 @@ for name in once twice; do
 done
 check_status 'the same command then goes on' 0 try --input "$scratch/numbers" --output "$scratch/output"
 check_same 'exactly there' "$scratch/numbers" "$scratch/output"
-# A Ctrl-C that comes while it looks at the queue, by a monitor that is slow.
-mkdir "$scratch/slow"
-ln -s "$producer" "$consumer" "$scratch/slow"
-cat >"$scratch/slow/monitor" <<'END'
-#!/usr/bin/env bash
-echo "$1" >>"$SLOW_LOOKS"
-if [[ $(wc -l <"$SLOW_LOOKS") == "$SLOW_AT" ]]; then
-    kill -INT -- "-$(<"$XDG_RUNTIME_DIR/shmq-$EUID/run.$SLOW_QUEUE.lock")"
+# Ctrl-C while it looks at the queue, and before it has started anything.
+if can_trace; then
+    for look in 1 2 3; do
+        new_queue_and_output
+        stop_early --keep
+        wait "$run_pid"
+        strace -qq -o /dev/null -P "/dev/shm/shmq.$queue" -e "inject=fcntl:signal=INT:when=$((look * 3))" "$build/supervisor" -Q "$queue" --keep \
+            --rate 30000 --input "$scratch/numbers" --output "$scratch/output" >"$scratch/out" 2>"$scratch/run.log"
+        check_equal "Ctrl-C during look $look: 0" 0 $?
+        check_match "Ctrl-C during look $look: is heeded" 'SIGINT: stopping' "$scratch/run.log"
+        check_status "Ctrl-C during look $look: the same command goes on" 0 \
+            try --input "$scratch/numbers" --output "$scratch/output"
+        check_same "Ctrl-C during look $look: exactly there" "$scratch/numbers" "$scratch/output"
+    done
+else
+    skip 'Ctrl-C during a look' 'strace cannot trace here'
 fi
-exec "$SLOW_MONITOR" "$@"
-END
-chmod +x "$scratch/slow/monitor"
-export SLOW_MONITOR=$monitor SLOW_LOOKS=$scratch/looks
-for look in 1 2; do
-    new_queue_and_output
-    stop_early --keep
-    wait "$run_pid"
-    : >"$scratch/looks"
-    SLOW_AT=$look SLOW_QUEUE=$queue SHMQ_BUILD_DIR=$scratch/slow run --keep --rate 30000 --input "$scratch/numbers" \
-        --output "$scratch/output"
-    finish_run "Ctrl-C during look $look: 0" 0
-    check_match "Ctrl-C during look $look: is heeded" 'SIGINT: stopping' "$scratch/run.log"
-    check_status "Ctrl-C during look $look: the same command goes on" 0 \
-        try --input "$scratch/numbers" --output "$scratch/output"
-    check_same "Ctrl-C during look $look: exactly there" "$scratch/numbers" "$scratch/output"
-done
 new_queue
 run --output "$scratch/words" --delay 100ms -- a b c d e f g h i j k l
 wait_until 10 got_lines "$scratch/words" 1
@@ -503,45 +499,44 @@ finish_run 'run again, it takes over' 0
 check_match 'and says so' 'taking over queue' "$scratch/run.log"
 check_output 'nothing is lost'
 
-# Killed at the time of each look at the queue, and of its removal, by a monitor that does so.
-mkdir "$scratch/deadly"
-ln -s "$producer" "$consumer" "$scratch/deadly"
-cat >"$scratch/deadly/monitor" <<'END'
-#!/usr/bin/env bash
-end_supervisor() {
-    kill -KILL "$(<"$XDG_RUNTIME_DIR/shmq-$EUID/run.$DEADLY_QUEUE.lock")"
-}
-echo "$1" >>"$DEADLY_LOOKS"
-[[ $1 == "${KILL_BEFORE:-}" || $(wc -l <"$DEADLY_LOOKS") == "${KILL_AT:-}" ]] && end_supervisor
-"$DEADLY_MONITOR" "$@"
-status=$?
-[[ $1 == "${KILL_AFTER:-}" ]] && end_supervisor
-exit $status
-END
-chmod +x "$scratch/deadly/monitor"
-
-die_at() { # NAME VARIABLE=VALUE: kills it there; then it is run once more
-    new_queue_and_output
-    : >"$scratch/looks"
-    env "$2" DEADLY_QUEUE="$queue" DEADLY_LOOKS="$scratch/looks" DEADLY_MONITOR="$monitor" \
-        SHMQ_BUILD_DIR="$scratch/deadly" "$run_sh" -Q "$queue" --input "$scratch/thousand" \
-        --output "$scratch/output" >"$scratch/out" 2>"$scratch/err" &
-    wait $! 2>/dev/null
-    check_equal "killed at $1: it is" 137 $?
-    wait_until 5 no_child_left
-    check_status "killed at $1: the same command says 0" 0 try --input "$scratch/thousand" --output "$scratch/output"
-    check_equal "killed at $1: everything arrived" "$(seq 1000)" "$(sort -nu "$scratch/output")"
-    check "killed at $1: the queue is removed" no_queue
-}
+# Killed at each of its system calls, from the first that has to do with the queue on. Once all has arrived, and the queue
+# is removed, there is nothing left from which to know that: then an old output is an old output.
+traced() { # STRACE-OPTION...
+    strace -qq -o "$scratch/trace" "$@" "$build/supervisor" -q -Q "$queue" -c 2 --input "$scratch/thousand" \
+        --output "$scratch/output" >"$scratch/out" 2>"$scratch/err"
+} 2>/dev/null
 seq 1000 >"$scratch/thousand"
-for look in 1 2 3; do
-    die_at "look $look" "KILL_AT=$look"
-done
-die_at 'the removal of the queue, before it' KILL_BEFORE=remove
-die_at 'the removal of the queue, after it' KILL_AFTER=remove
-check_match 'all had arrived, it says' 'all had arrived already' "$scratch/err"
-check_status 'which it says once: then an old output is an old output' 2 try --input "$scratch/thousand" \
-    --output "$scratch/output"
+if can_trace; then
+    new_queue_and_output
+    traced
+    check_same_lines 'traced' "$scratch/thousand" "$scratch/output"
+    sed 's/(.*//' "$scratch/trace" | awk '/^[a-z]/ { print $1, ++n[$1] }' |
+        tail -n +"$(grep -n "shmq.$queue" "$scratch/trace" | head -n 1 | cut -d : -f 1)" >"$scratch/calls"
+    killed=0 refused=0 problems=''
+    while read -r call n; do
+        new_queue_and_output
+        traced -e "inject=$call:signal=KILL:when=$n"
+        (($? == 137)) || continue
+        killed=$((killed + 1))
+        wait_until 5 no_child_left || problems+=" $call/$n: children are left;"
+        queue_was_there=0
+        [[ -e /dev/shm/shmq.$queue ]] && queue_was_there=1
+        try -c 2 --input "$scratch/thousand" --output "$scratch/output" >"$scratch/out" 2>"$scratch/err"
+        status=$?
+        if ((status == 2 && !queue_was_there)); then
+            refused=$((refused + 1))
+        elif ((status)); then
+            problems+=" $call/$n: status $status;"
+        fi
+        [[ $(sort -nu "$scratch/output" | sha256sum) == "$(sha256sum <"$scratch/thousand")" ]] || problems+=" $call/$n: lines;"
+        no_queue || problems+=" $call/$n: the queue is left;"
+    done <"$scratch/calls"
+    check "killed at each system call: $killed times, $refused of them when all was done" test "$killed" -ge 60
+    check 'which is soon over' test "$refused" -le 25
+    check_equal 'killed at each system call: the same command goes on, and nothing is lost' '' "$problems"
+else
+    skip 'killed at each system call' 'strace cannot trace here'
+fi
 
 # ------------------------------------------------------------------ inputs that change
 
@@ -608,7 +603,10 @@ new_queue_and_output
 "$producer" -q -Q "$queue" -- a
 echo old >"$scratch/output"
 check_other 'the queue of somebody else' --output "$scratch/output" -- b
-check_status 'the queue of somebody else, with --append' 0 try --append --output "$scratch/output" -- b
+check_status 'the queue of somebody else, with --append' 1 try --append --output "$scratch/output" -- b
+check_match 'the queue of somebody else, with --append: says what to do' 'holds 1 messages that .* --take-over' "$scratch/err"
+check_same 'the queue of somebody else, with --append: changes nothing' "$scratch/before" "$scratch/output"
+check_status 'the queue of somebody else, with --append and --take-over' 0 try --append --take-over --output "$scratch/output" -- b
 check_equal 'the queue of somebody else: is delivered, too' $'a\nb\nold' "$(sort "$scratch/output")"
 new_queue_and_output
 stop_early --keep

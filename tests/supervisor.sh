@@ -1,0 +1,326 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# time limit: 300 s
+# build/supervisor: what it takes over and what it refuses, what becomes of its children's words, signals, and systems that
+# lack this and that. What a pipeline does from the outside is in run_sh.sh.
+. "$(dirname "$0")/lib.sh"
+supervisor=$build/supervisor
+
+start() { # ARGUMENT...: in the background, in a process group of its own; sets pid
+    : >"$scratch/run.log"
+    setsid env --default-signal=INT,QUIT "$supervisor" -Q "$queue" "$@" >"$scratch/out.log" 2>"$scratch/run.log" </dev/null &
+    pid=$!
+}
+
+end_status() { # NAME STATUS
+    local status
+    wait "$pid" 2>/dev/null
+    status=$?
+    ((status == $2)) && ok "$1" && return
+    not_ok "$1" "status $status instead of $2" "$scratch/run.log"
+}
+
+try() { # ARGUMENT...
+    timeout 60 "$supervisor" -Q "$queue" "$@"
+}
+
+children() { # [PROGRAM]
+    local child name list=''
+    read -r list 2>/dev/null <"/proc/$pid/task/$pid/children"
+    for child in $list; do
+        name=''
+        read -r name 2>/dev/null <"/proc/$child/comm"
+        [[ ${1:-$name} == "$name" ]] && printf '%s\n' "$child"
+    done
+}
+
+state_of() { # PID
+    sed -n 's/^State:\t\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null
+}
+
+attached() { # PRODUCERS CONSUMERS
+    [[ $(queue_field "$queue" producers) == "$1" && $(queue_field "$queue" consumers) == "$2" ]]
+}
+
+milliseconds() {
+    echo $((${EPOCHREALTIME/./} / 1000))
+}
+
+got_lines() { # FILE COUNT
+    (($(wc -l <"$1") >= $2))
+} 2>/dev/null
+
+has_gone() { # PATTERN
+    ! pgrep -f -- "$1" >/dev/null
+}
+
+kill_supervisor() {
+    kill -KILL "$pid"
+    wait "$pid" 2>/dev/null
+    wait_until 5 has_gone "$build/(producer|consumer) --queue $queue "
+}
+
+# ------------------------------------------------------------------ what is left in a queue
+
+new_queue
+"$producer" -q -Q "$queue" -- old1 old2
+check_status 'messages of another: refused' 1 try -q --output - -- new
+check_match 'messages of another: how many, and what to do, even with -q' \
+    "queue $queue: holds 2 messages that .* --take-over" "$scratch/err"
+check_equal 'messages of another: nothing is delivered' '' "$(cat "$scratch/out")"
+check_equal 'messages of another: they stay' 2 "$(queue_field "$queue" messages)"
+check_status 'messages of another: --take-over' 0 try --take-over --output - -- new
+check_equal 'messages of another: then they are delivered' $'new\nold1\nold2' "$(sort "$scratch/out")"
+
+new_queue
+"$producer" -q -Q "$queue" -- a
+"$consumer" -q -Q "$queue" --discard
+check_status 'a queue of another without messages is no obstacle' 0 try --discard -- b
+
+# A killed run of words.
+new_queue
+start --output "$scratch/words" --delay 50ms -- 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16
+wait_until 20 got_lines "$scratch/words" 2
+kill_supervisor
+check_status 'words, killed, repeated: refused' 1 try --output "$scratch/words" --delay 50ms -- 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16
+check_match 'words, killed, repeated: why' 'ended after it had sent [0-9]+ messages.* would come twice .*--take-over' "$scratch/err"
+check_status 'words, killed, repeated with --take-over' 0 try --take-over --output "$scratch/words" -- 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16
+check_match 'words, killed, repeated with --take-over: is told' 'they are sent again' "$scratch/err"
+check_equal 'words, killed, repeated with --take-over: all is there' "$(seq 16)" "$(sort -nu "$scratch/words")"
+
+# The same for stdin.
+new_queue
+setsid "$supervisor" -Q "$queue" --input - --discard --rate 20 >"$scratch/out.log" 2>"$scratch/run.log" < <(seq 1000) &
+pid=$!
+wait_until 20 attached 1 1
+kill_supervisor
+check_status 'stdin, killed, repeated: refused' 1 try --input - --discard </dev/null
+check_match 'stdin, killed, repeated: why' 'would come twice' "$scratch/err"
+"$monitor" -q remove --force "$queue"
+
+# The lock is the queue's, whatever the environment.
+new_queue
+start --random --rate 50 --discard
+wait_until 20 attached 1 1
+mkdir "$scratch/one" "$scratch/other"
+for directory in "$scratch/one" "$scratch/other" ''; do
+    XDG_RUNTIME_DIR=$directory check_status "a second supervisor, XDG_RUNTIME_DIR=${directory##*/}: refused" 1 \
+        try --random --count 1 --discard
+done
+check_match 'a second supervisor: names the first' "another supervisor supervises queue $queue \(pid $pid\)" "$scratch/err"
+check_equal 'a second supervisor: the first has its two children and nothing else' 2 "$(children | wc -l)"
+kill -TERM "$pid"
+end_status 'a second supervisor: the first is not disturbed' 0
+
+# ------------------------------------------------------------------ options
+
+new_queue
+seq 100 >"$scratch/hundred"
+for lanes in 010 09; do
+    new_queue
+    check_status "--lanes $lanes --mirror" 0 try --lanes $lanes --keep --input "$scratch/hundred" --mirror "$scratch/m$lanes.%l"
+    check_equal "--lanes $lanes is decimal" $((10#$lanes)) "$(queue_field "$queue" lanes)"
+done
+new_queue
+: >"$scratch/n.9"
+echo old >"$scratch/n.9"
+check_status 'the file of the tenth lane is looked at' 2 try --lanes 010 --input "$scratch/hundred" --mirror "$scratch/n.%l"
+new_queue
+check_status 'creating options among --producer-args' 0 try --producer-args '--capacity 64K --lanes=3' --keep --discard -- a
+check_equal 'creating options among --producer-args: are heeded' '65536 3' "$(queue_field "$queue" capacity_bytes) $(queue_field "$queue" lanes)"
+"$producer" -q -Q "$queue" -- left
+check_status 'other sizes than the queue has: exit 5' 5 try --capacity 128K --take-over --input "$scratch/hundred" --discard
+check_match 'other sizes than the queue has: says which' "queue $queue: .*128" "$scratch/err"
+"$supervisor" --help >"$scratch/out"
+check_equal 'the help is 80 columns wide' '' "$(awk 'length > 80' "$scratch/out")"
+check_equal 'the help ends with three examples' 3 "$(sed '1,/^Examples:/d' "$scratch/out" | grep -c '^  supervisor ')"
+
+# What a child has, it hands on: but for those that it decides on itself, or that make no sense there.
+for name in producer consumer; do
+    "$build/$name" --help | grep -oE '^ *(-., )?--[a-z-]+' | grep -oE '[-]-[a-z-]+$' | sort -u >"$scratch/options"
+    check "$name has options" test "$(wc -l <"$scratch/options")" -ge 20
+    check_equal "each option of a $name is known" '' "$(grep -vxFf <(grep -oE '[-]-[a-z-]+' "$scratch/out") "$scratch/options" |
+        grep -vxE -e '--(split|resume|count|grace|producers)')"
+done
+
+# ------------------------------------------------------------------ what children say
+
+new_queue
+mkfifo "$scratch/stderr" && exec {unread}<>"$scratch/stderr"
+command="seq 60000 >&2; : >'$scratch/said'; until [ -e '$scratch/reading' ]; do sleep 0.02; done; echo end >&2"
+timeout 60 "$supervisor" -Q "$queue" --exec "$command" -- a >"$scratch/out" 2>"$scratch/stderr" &
+pid=$!
+check 'stderr that nobody reads does not block a child' wait_until 30 test -e "$scratch/said"
+cat "$scratch/stderr" >"$scratch/relayed" &
+reader=$!
+: >"$scratch/reading"
+end_status 'stderr that nobody reads: exit 0' 0
+wait_until 10 grep -q 'produced 1 messages, consumed 1' "$scratch/relayed"
+kill "$reader"
+wait "$reader" 2>/dev/null
+check_match 'lines that were dropped are counted' '^consumer.1 \| \([0-9]+ lines dropped: nobody read them in time\)$' "$scratch/relayed"
+check_equal 'all lines are whole, and have a name' '' \
+    "$(grep -vE '^(consumer.1 \| ([0-9]+|end|\(.*\)|consumer: consumed.*)|producer.1 \| producer: produced.*|supervisor: produced.*)$' "$scratch/relayed")"
+check_match 'and it goes on after that' '^consumer.1 \| end$' "$scratch/relayed"
+kept=$(grep -cE '^consumer.1 \| [0-9]+$' "$scratch/relayed")
+dropped=$(sed -n 's/^consumer.1 | (\([0-9]*\) lines\{0,1\} dropped.*/\1/p' "$scratch/relayed" | awk '{ n += $1 } END { print n }')
+check_equal 'none is missing that is not counted' 60000 $((kept + dropped))
+
+new_queue
+check_status 'stderr that nobody ever reads' 0 timeout 60 "$supervisor" -Q "$queue" --exec 'seq 100000 >&2' -- a 2>"$scratch/stderr"
+exec {unread}<&-
+
+new_queue
+check_status 'a last line without an end' 0 try -q --exec 'printf "no end" >&2' -- a
+check_equal 'a last line without an end: has one' 'consumer.1 | no end' "$(cat "$scratch/err")"
+before=$(milliseconds)
+new_queue
+check_status 'a command that leaves something running' 0 try -q --exec 'sleep 3 & :' -- a
+check 'a command that leaves something running: is not waited for' test $(($(milliseconds) - before)) -lt 1500
+
+# ------------------------------------------------------------------ while nothing happens
+
+new_queue
+start --follow --input "$scratch/hundred" --discard
+wait_until 20 grep -q 'produced 100' "$scratch/run.log"
+wait_until 20 grep -q 'consumer.1 .*waiting for' "$scratch/run.log" # which it says once
+switches() {
+    sed -n 's/^voluntary_ctxt_switches:\t//p' "/proc/$pid/status"
+}
+is_idle() {
+    local one
+    one=$(switches)
+    sleep 0.3
+    [[ $(switches) == "$one" && $(state_of "$pid") == S ]]
+}
+wait_until 10 is_idle
+before=$(switches)
+sleep 2.5
+check_equal 'while nothing happens it is not woken' "$before" "$(switches)"
+check_equal 'it has no process but its children' 1 "$(children | wc -l)"
+check_equal 'it has no thread' 1 "$(find "/proc/$pid/task" -mindepth 1 -maxdepth 1 | wc -l)"
+kill -HUP "$pid"
+end_status 'SIGHUP: drains and says 0' 0
+check_match 'SIGHUP: is said' 'SIGHUP: stopping' "$scratch/run.log"
+
+# ------------------------------------------------------------------ stopped and continued
+
+new_queue
+start --random --rate 100 --discard
+wait_until 20 attached 1 1
+kill -STOP "$pid"
+first=$(children consumer)
+kill -KILL "$first"
+wait_until 5 has_ended "$first"
+kill -CONT "$pid"
+another() {
+    local now
+    now=$(children consumer)
+    [[ $now && $now != "$first" ]]
+}
+check 'a child that died while it was stopped is started again' wait_until 10 another
+kill -TSTP "$pid"
+all_are() { # STATES
+    local one
+    for one in "$pid" $(children); do
+        [[ $(state_of "$one") == ["$1"] ]] || return 1
+    done
+}
+check 'SIGTSTP stops it, and its children' wait_until 10 all_are T
+kill -CONT "$pid"
+check 'SIGCONT continues all of them' wait_until 10 all_are RSD
+kill -TERM "$pid"
+end_status 'stopped and continued: 0' 0
+
+# ------------------------------------------------------------------ what is lost
+
+new_queue
+start --rate 100 --input "$scratch/hundred" --mirror "$scratch/lost.%l"
+wait_until 20 test -s "$scratch/lost.0"
+"$build/tests/tool_report_loss" "$queue"
+kill -KILL "$(children consumer)"
+end_status 'what is lost under way is a failure, whatever comes after' 1
+check_match 'what is lost under way: the consumer was started again' 'restarting it' "$scratch/run.log"
+check_match 'what is lost under way: is said' 'failed: messages that were acknowledged are no longer' "$scratch/run.log"
+
+# ------------------------------------------------------------------ --progress
+
+if script --version >/dev/null 2>&1; then
+    new_queue
+    script -qec "stty cols 40; '$supervisor' -Q '$queue' --progress --rate 1000 --count 1500 --random --discard" /dev/null \
+        >"$scratch/out" </dev/null
+    tr '\r' '\n' <"$scratch/out" | sed 's/\x1b\[K//g' >"$scratch/lines"
+    check_match '--progress: counts and rates' '^[0-9.]+( k)? in \([0-9.]+' "$scratch/lines"
+    check_equal '--progress: no wider than the terminal' '' "$(grep ' in (' "$scratch/lines" | awk 'length >= 40')"
+    check '--progress: is redrawn' test "$(grep -c ' in (' "$scratch/lines")" -ge 3
+    check_equal '--progress: in one line' '' "$(grep -a ' in (.* in (' "$scratch/lines")"
+    new_queue
+    script -qec "TERM=dumb '$supervisor' -Q '$queue' --progress --rate 1000 --count 1500 --random --discard" /dev/null \
+        >"$scratch/out" </dev/null
+    check_equal '--progress: TERM=dumb has no control characters' '' "$(tr -d '\r' <"$scratch/out" | LC_ALL=C grep -a $'\e')"
+else
+    skip '--progress on a terminal' 'script is missing'
+fi
+new_queue
+check_status '--progress: elsewhere' 0 try --progress --rate 20 --count 210 --random --discard
+check_equal '--progress: elsewhere a line every ten seconds' 1 "$(grep -c '^supervisor: .* in (.* out (.* full' "$scratch/err")"
+
+# ------------------------------------------------------------------ odd systems
+
+new_queue
+for locale in C de_DE.UTF-8; do
+    [[ $locale == C ]] || localedef -i de_DE -f UTF-8 "$scratch/$locale" 2>/dev/null || { skip "$locale" 'localedef is missing'; continue; }
+    new_queue
+    check_status "$locale: exit 0" 0 env LOCPATH="$scratch" LC_ALL="$locale" timeout 60 "$run_sh" -Q "$queue" --count 2 --delay 1.5ms --work 1ms
+    check_equal "$locale: nothing else is said" 3 "$(grep -cE '^(producer.1 \||consumer.1 \||run.sh: produced)' "$scratch/err")"
+    check_equal "$locale: and no complaint" '' "$(grep -vE '^(producer.1 \||consumer.1 \||run.sh: produced)' "$scratch/err")"
+    check_match "$locale: the summary" 'produced 2 messages, consumed 2, in [0-9]+\.[0-9][0-9] s' "$scratch/err"
+done
+new_queue
+check_status 'bash -e' 0 bash -e "$run_sh" -Q "$queue" --discard -- a
+check_status 'SHELLOPTS=errexit' 2 env SHELLOPTS=errexit "$run_sh" -Q "$queue" --bogus
+check_match 'SHELLOPTS=errexit: says why' bogus "$scratch/err"
+limited() { # DESCRIPTORS ARGUMENT...
+    (ulimit -n "$1" && shift && exec "$run_sh" -Q "$queue" "$@")
+}
+new_queue
+check_status 'ulimit -n 12' 0 limited 12 -c 2 --discard -- a b
+new_queue
+check_status 'ulimit -n 12, too many children' 1 limited 12 -c 8 --discard -- a b
+check_match 'ulimit -n 12, too many children: what to do' 'cannot be started: Too many open files .*ulimit -n' "$scratch/err"
+check 'ulimit -n 12, too many children: nobody is left' wait_until 10 has_gone "$build/(producer|consumer) --queue $queue "
+ln -s "$build" "$scratch/a blank"
+new_queue
+SHMQ_BUILD_DIR="$scratch/a blank" check_status 'a build folder with a blank' 0 "$run_sh" -Q "$queue" --discard -- a
+SHMQ_BUILD_DIR="$scratch/no such" check_status 'one that is not there' 1 "$run_sh" -Q "$queue" --discard -- a
+check_match 'one that is not there: says so' 'a blank in its name' "$scratch/err"
+check_equal 'run.sh is short' 0 "$(($(wc -l <"$run_sh") > 80))"
+
+if unshare --mount true 2>/dev/null; then
+    new_queue
+    # shellcheck disable=SC2016 # expanded by that shell
+    check_status 'without /proc' 0 unshare --mount sh -c 'mount -t tmpfs none /proc && exec "$@"' sh \
+        timeout 60 "$run_sh" -Q "$queue" -p 2 -c 2 --input "$scratch/hundred" --output "$scratch/no-proc"
+    check_same_lines 'without /proc: all arrives' "$scratch/hundred" "$scratch/no-proc"
+else
+    skip 'without /proc' 'unshare is not permitted'
+fi
+if unshare --pid --fork --mount-proc true 2>/dev/null; then
+    new_queue
+    unshare --pid --fork --mount-proc --kill-child "$supervisor" -Q "$queue" --follow \
+        --exec '(sleep 0.2 & exec true) & exec true' -- a b c >"$scratch/out.log" 2>"$scratch/run.log" &
+    pid=$!
+    wait_until 20 grep -q 'produced 3' "$scratch/run.log"
+    one=$(pgrep -P "$pid")
+    no_orphans() {
+        local child
+        for child in $(<"/proc/$one/task/$one/children"); do
+            [[ $(<"/proc/$child/comm") == consumer ]] || return 1
+        done
+    }
+    check 'as process 1 it reaps the orphans of commands' wait_until 10 no_orphans
+    kill -TERM "$one"
+    end_status 'as process 1' 0
+else
+    skip 'as process 1' 'unshare is not permitted'
+fi
