@@ -40,10 +40,32 @@ void batch_writer_destroy(struct batch_writer *writer)
     free(writer);
 }
 
-static bool has_room(const struct batch_writer *writer, size_t length)
+void batch_writer_limit(struct batch_writer *writer, size_t bytes)
 {
-    size_t copied = length < LARGE_BYTES ? length : 0;
+    writer->piece = bytes;
+}
 
+uint64_t batch_size(const struct batch_writer *writer, const struct shmq_message *messages, size_t count)
+{
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < count; i++)
+        bytes += framing_size(&writer->framing, &messages[i]);
+    return bytes;
+}
+
+uint64_t batch_written(const struct batch_writer *writer)
+{
+    return writer->written;
+}
+
+static bool has_room(const struct batch_writer *writer, const struct shmq_message *message)
+{
+    size_t copied = message->length < LARGE_BYTES ? message->length : 0;
+
+    if (writer->piece > 0 && writer->pending > 0 &&
+        writer->pending + framing_size(&writer->framing, message) > writer->piece)
+        return false;
     return writer->used + copied + FRAMING_OVERHEAD_MAX <= BUFFER_BYTES &&
            writer->vectors_used + VECTORS_A_MESSAGE <= BATCH_VECTORS;
 }
@@ -81,6 +103,7 @@ static void add_message(struct batch_writer *writer, const struct shmq_message *
     unsigned char *to = writer->buffer + writer->used;
     size_t length = framing_before(&writer->framing, message, to);
 
+    writer->pending += framing_size(&writer->framing, message);
     if (message->length >= LARGE_BYTES) {
         add_buffered(writer, length);
         add_vector(writer, message->data, message->length);
@@ -183,6 +206,7 @@ static int flush(struct batch_writer *writer)
         }
     }
     writer->used = 0;
+    writer->pending = 0;
     writer->vectors_used = 0;
     return result < 0 ? result : cut ? -EINTR : 0;
 }
@@ -201,7 +225,7 @@ int batch_write(struct batch_writer *writer, const struct shmq_message *messages
             result = result < 0 ? result : -EMSGSIZE;
             break;
         }
-        if (!has_room(writer, messages[i].length))
+        if (!has_room(writer, &messages[i]))
             result = flush(writer);
         if (result == 0)
             add_message(writer, &messages[i]);

@@ -17,8 +17,10 @@ struct batch_writer {
     int fd;
     int64_t offset; /* where the batch begins in the file; -1: where fd stands */
     struct framing framing;
+    size_t piece; /* bytes of one write at the most, but for a message that is longer; 0: as many as it takes */
     unsigned char *buffer;
-    size_t used; /* bytes of the buffer */
+    size_t used;    /* bytes of the buffer */
+    size_t pending; /* bytes of the vectors */
     size_t vectors_used;
     uint64_t written; /* bytes of the batch in hand */
     const struct shmq_message *messages;
@@ -29,6 +31,11 @@ struct batch_writer {
 /* Returns NULL when there is no memory. */
 struct batch_writer *batch_writer_create(int fd, const struct framing *framing);
 void batch_writer_destroy(struct batch_writer *writer);
+
+/* From now on, no write holds more than @bytes, but for one message that is longer; 0: as many as it takes. */
+void batch_writer_limit(struct batch_writer *writer, size_t bytes);
+/* Bytes of @count messages, framed. */
+uint64_t batch_size(const struct batch_writer *writer, const struct shmq_message *messages, size_t count);
 
 /*
  * Writes @count messages.
@@ -42,5 +49,7 @@ int batch_write(struct batch_writer *writer, const struct shmq_message *messages
 /* The same, to another file and from @offset on. */
 int batch_write_at(struct batch_writer *writer, int fd, uint64_t offset, const struct shmq_message *messages,
                    size_t count, size_t *done);
+/* Bytes of the last batch that were written; more than its whole messages have if one was cut off. */
+uint64_t batch_written(const struct batch_writer *writer);
 
 #endif

@@ -50,3 +50,42 @@ size_t framing_after(const struct framing *framing, const struct shmq_message *m
     *to = framing->kind == FRAMING_SOURCE ? message->delimiter : framing->delimiter;
     return 1;
 }
+
+/* Kind and delimiter, and above them the hash of the prefix, 0 for none. */
+#define CODE_DELIMITER_SHIFT 8
+#define CODE_PREFIX_SHIFT 16
+
+static uint64_t prefix_hash(const struct framing *framing)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    if (framing->prefix_length == 0)
+        return 0;
+    for (size_t i = 0; i < framing->prefix_length; i++)
+        hash = (hash ^ (unsigned char)framing->prefix[i]) * UINT64_C(0x100000001b3);
+    hash = (hash ^ hash >> 48) & (UINT64_MAX >> CODE_PREFIX_SHIFT);
+    return hash == 0 ? 1 : hash;
+}
+
+uint64_t framing_code(const struct framing *framing)
+{
+    uint64_t delimiter = framing->kind == FRAMING_DELIMITER ? framing->delimiter : 0;
+
+    return (uint64_t)framing->kind | delimiter << CODE_DELIMITER_SHIFT | prefix_hash(framing) << CODE_PREFIX_SHIFT;
+}
+
+bool framing_of_code(uint64_t code, const struct framing *known, struct framing *framing)
+{
+    const uint64_t kind = code & 0xff;
+    const uint64_t hash = code >> CODE_PREFIX_SHIFT;
+
+    if (kind > FRAMING_RAW)
+        return false;
+    *framing = (struct framing){
+        .kind = (enum framing_kind)kind, .delimiter = (code >> CODE_DELIMITER_SHIFT) & 0xff, .prefix = ""};
+    if (hash == 0)
+        return true;
+    framing->prefix = known->prefix;
+    framing->prefix_length = known->prefix_length;
+    return hash == prefix_hash(known);
+}

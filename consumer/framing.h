@@ -2,6 +2,7 @@
 #ifndef CONSUMER_FRAMING_H
 #define CONSUMER_FRAMING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,5 +37,10 @@ uint64_t framing_size(const struct framing *framing, const struct shmq_message *
 size_t framing_before(const struct framing *framing, const struct shmq_message *message, unsigned char *to);
 /* Writes what stands after it; returns how many bytes. */
 size_t framing_after(const struct framing *framing, const struct shmq_message *message, unsigned char *to);
+
+/* A number that stands for the framing; of a prefix, only a hash. */
+uint64_t framing_code(const struct framing *framing);
+/* Fills in the framing that @code stands for; false if its prefix is neither empty nor that of @known. */
+bool framing_of_code(uint64_t code, const struct framing *known, struct framing *framing);
 
 #endif

@@ -66,6 +66,7 @@ static int end_of(enum sink_result result)
 
 static int deliver(struct consumer *consumer, const struct shmq_message *messages, size_t count)
 {
+    const struct sink_operations *operations = consumer->sink->operations;
     enum sink_result result;
     size_t done = 0;
     int end = 0;
@@ -73,9 +74,11 @@ static int deliver(struct consumer *consumer, const struct shmq_message *message
     say_redelivered(consumer, messages, count);
     if (consumer->options->has_work)
         work_do(&consumer->work, &consumer->tally);
-    result = consumer->sink->operations->deliver(consumer->sink, messages, count, &done);
+    result = operations->deliver(consumer->sink, messages, count, &done);
     if (done > 0)
         end = shmq_acknowledge(consumer->handle, done);
+    if (operations->acknowledged)
+        operations->acknowledged(consumer->sink);
     if (end < 0)
         return end;
     tally_count(&consumer->tally, messages, done);
@@ -186,6 +189,17 @@ static int consume(struct consumer *consumer)
     return end == -ENODATA ? complete(consumer) : end;
 }
 
+/* Nobody looks at it after us. */
+static int verify(struct consumer *consumer, int end)
+{
+    const struct sink_operations *operations = consumer->sink->operations;
+    int found = END_NOT_YET;
+
+    if (consumer->handle && end != END_FAILED && operations->verify)
+        found = end_of(operations->verify(consumer->sink));
+    return found == END_NOT_YET ? end : found;
+}
+
 enum exit_status run(const struct consumer_options *options)
 {
     struct consumer consumer = {.options = options};
@@ -204,7 +218,7 @@ enum exit_status run(const struct consumer_options *options)
         status = stop_requested ? EXIT_DONE : EXIT_FAILED;
         goto free_messages;
     }
-    end = consume(&consumer);
+    end = verify(&consumer, consume(&consumer));
     stop_interrupts(NULL);
     /* First, since completing the sink may take long, and others can have what is left. */
     (void)shmq_close(consumer.handle); /* what was acknowledged is no loss when the queue has gone */

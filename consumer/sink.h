@@ -25,10 +25,17 @@ struct sink_operations {
      */
     enum sink_result (*deliver)(struct sink *sink, const struct shmq_message *messages, size_t count,
                                 size_t *done);
+    /* Called after each deliver, when what it has delivered is acknowledged, or will not be; may be NULL. */
+    void (*acknowledged)(struct sink *sink);
     /* Called while there is nothing to deliver, to find out early that nothing could be; may be NULL. */
     enum sink_result (*check)(struct sink *sink);
     /* Called at the end of the stream, when all of it is delivered, before the queue is left; may be NULL. */
     enum sink_result (*complete)(struct sink *sink);
+    /*
+     * Called before the queue is left, however that comes, to find out whether what was delivered is still there;
+     * may be NULL.
+     */
+    enum sink_result (*verify)(struct sink *sink);
     /* Completes what was delivered, and frees the sink. */
     enum sink_result (*close)(struct sink *sink);
 };

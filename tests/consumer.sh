@@ -158,7 +158,7 @@ check_equal '--output leaves stdout alone' '' "$(cat "$scratch/out")"
 printf 'no end' >"$scratch/file"
 put -- a
 rest --output "$scratch/file"
-check_equal '--output to a file whose last line has no end' $'no end\na' "$(cat "$scratch/file")"
+check_equal '--output to a file whose last line has no end: nothing is added to it' 'no enda' "$(cat "$scratch/file")"
 fill_queue "$scratch/three"
 check_status '--output into no directory: exit 1' 1 take --output "$scratch/nowhere/file"
 check_match 'is named' "^consumer: $scratch/nowhere/file: .*No such file" "$scratch/err"
@@ -846,62 +846,6 @@ for how in '>>' '>'; do
     wait_for_others
     check_all_there "killed at any moment, $how: all lines, and no other" "$scratch/numbers" "$scratch/killed"
 done
-cut_off() { # the first of two messages was in the hands of one that was killed
-    next_queue
-    put -- 'first line' second
-    start --work 60s
-    wait_until 10 is_holding 1
-    kill_now "$pid"
-}
-cut_off
-printf 'old\nfirst li' >"$scratch/file"
-rest >>"$scratch/file"
-check_same 'a line cut off, >>: is taken back' <(printf 'old\nfirst line\nsecond\n') "$scratch/file"
-cut_off
-{ printf 'old\nfirst li' && rest; } >"$scratch/file"
-check_same 'a line cut off, >: is taken back' <(printf 'old\nfirst line\nsecond\n') "$scratch/file"
-cut_off
-printf 'first line\nsecond\nfirst li' >"$scratch/file"
-rest 1<>"$scratch/file"
-check_equal 'a line cut off behind what is written: stays' $'first line\nsecond\nfirst li' "$(cat "$scratch/file")"
-long=$(printf '%050000d' 7)
-next_queue
-put -- "$long" second
-start --work 60s
-wait_until 10 is_holding 1
-kill_now "$pid"
-printf 'old\n%s' "${long:0:40000}" >"$scratch/file"
-rest --output "$scratch/file"
-check_same 'a long line cut off, --output: is taken back' <(printf 'old\n%s\nsecond\n' "$long") "$scratch/file"
-# Somebody else's message, which is still to be delivered again.
-next_queue
-printf 'old' >"$scratch/file"
-start --follow --output "$scratch/file"
-put -- a
-wait_until 10 grep -qx a "$scratch/file"
-printf '%s' "$long" >>"$scratch/file"
-put -- b
-check 'a line cut off while another consumer writes on, --output: another follows' wait_until 10 grep -qx b "$scratch/file"
-check_equal 'a line cut off while another consumer writes on, --output: is taken back' $'old\na\nb' "$(cat "$scratch/file")"
-kill_now "$pid"
-cut_off
-printf 'Result: ' >"$scratch/file"
-rest >>"$scratch/file"
-check_equal "a line that somebody else has begun is not ours to end" $'Result: first line\nsecond' "$(cat "$scratch/file")"
-next_queue
-put -- 'first line'
-printf 'first li' >"$scratch/file"
-rest >>"$scratch/file"
-check_equal 'nor is one that is like a new message' 'first lifirst line' "$(cat "$scratch/file")"
-printf 'old' >"$scratch/file"
-start --follow >>"$scratch/file"
-put -- a
-wait_until 10 grep -qx olda "$scratch/file"
-printf 'cut' >>"$scratch/file"
-put -- b
-check 'a line cut off while another consumer writes on: gets an end' wait_until 10 grep -qx b "$scratch/file"
-check_equal 'a line cut off while another consumer writes on: and nothing else' $'olda\ncut\nb' "$(cat "$scratch/file")"
-kill_now "$pid"
 fill_queue "$scratch/hundred"
 append='line=$(cat); echo "$line" >>"$SCRATCH/done"'
 kill_through 8 --prefetch 4 --exec "$append"
