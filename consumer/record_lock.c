@@ -33,3 +33,17 @@ void record_lock_drop(int fd, struct record_range range)
 
     (void)fcntl(fd, F_SETLK, &lock);
 }
+
+void record_lock_try(int fd, struct record_range range)
+{
+    struct flock lock = lock_of(F_WRLCK, range);
+
+    (void)fcntl(fd, F_SETLK, &lock);
+}
+
+bool record_lock_is_held(int fd, struct record_range range)
+{
+    struct flock lock = lock_of(F_WRLCK, range);
+
+    return fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}

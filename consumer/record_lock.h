@@ -26,5 +26,9 @@ extern const struct record_range record_lock_all;
  */
 int record_lock_take(int fd, struct record_range range);
 void record_lock_drop(int fd, struct record_range range);
+/* Takes the lock if that needs no waiting. */
+void record_lock_try(int fd, struct record_range range);
+/* Whether another process has a lock in the range. */
+bool record_lock_is_held(int fd, struct record_range range);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,21 @@
 /*
  * stdout and --output. Consumers that share a file or a pipe take turns; append_file.c has what is particular to
  * files.
+ *
+ * In a pipe, writes of up to PIPE_BUF bytes are atomic. So, where others have the pipe, too, messages that are no
+ * longer are written in pieces of so many bytes at the most, under a lock of a byte of the writer's own, which
+ * keeps out only those that write a longer message and lock all turns. Who is stopped in such a write holds up
+ * nobody else who writes short messages. Larger pieces cost less: who is alone writes those.
+ *
+ * Locks of a pipe:
+ *   a turn      a byte for each process, or all
+ *   a presence  a byte for each process that has the pipe to write to, as long as it has it
  */
+
+#define PRESENCE_START ((off_t)1 << 62)
+
+static const struct record_range all_turns = {0, PRESENCE_START};
+static const struct record_range all_presences = {PRESENCE_START, 0};
 
 struct stream_sink {
     struct sink base;
@@ -71,18 +86,30 @@ static enum sink_result result_of(const struct stream_sink *stream, enum append_
     return SINK_OK;
 }
 
+static bool are_short(const struct stream_sink *stream, const struct shmq_message *messages, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (framing_size(&stream->base.options->framing, &messages[i]) > PIPE_BUF)
+            return false;
+    }
+    return true;
+}
+
 static int write_pipe(const struct stream_sink *stream, const struct shmq_message *messages, size_t count,
                       size_t *done)
 {
-    const int locked = record_lock_take(stream->fd, record_lock_all);
+    const bool pieces = record_lock_is_held(stream->fd, all_presences) && are_short(stream, messages, count);
+    const struct record_range range = pieces ? (struct record_range){getpid(), 1} : all_turns;
+    const int locked = record_lock_take(stream->fd, range);
     int result;
 
     *done = 0;
     if (locked == -EINTR)
         return locked;
+    batch_writer_limit(stream->writer, pieces ? PIPE_BUF : 0);
     result = batch_write(stream->writer, messages, count, done);
     if (locked == 0)
-        record_lock_drop(stream->fd, record_lock_all);
+        record_lock_drop(stream->fd, range);
     return result;
 }
 
@@ -195,6 +222,8 @@ static int open_stream(struct stream_sink *stream)
     stream->is_file = S_ISREG(status.st_mode);
     stream->is_pipe = S_ISFIFO(status.st_mode);
     stream->hangs_up = S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode);
+    if (stream->is_pipe)
+        record_lock_try(stream->fd, (struct record_range){PRESENCE_START + getpid(), 1});
     stream->writer = batch_writer_create(stream->fd, &options->framing);
     if (!stream->writer)
         return -ENOMEM;

@@ -399,5 +399,56 @@ printf mine >>"$file"
 check_status 'a file that others append to: exit 0' 0 take -q --output "$file"
 check_equal 'a file that others append to: nothing is lost' $'first\nminesecond' "$(cat "$file")"
 
+# ------------------------------------------------------------------ stopped writers of a pipe
+
+has_locked() { # PID: it has the pipe, and says so
+    grep -q "POSIX .*WRITE $1 " /proc/locks
+}
+in_write() { # PID: it has a message, and sleeps until there is room in the pipe
+    [[ $(cat "/proc/$1/wchan") == *pipe* ]]
+}
+next_queue
+put -- stopped
+exec 6<>"$scratch/fifo"
+timeout 60 "$consumer" -q -Q "$queue.none" >&6 & # it has the pipe, too, and waits for its queue
+other=$!
+wait_until 10 eval '[[ $(readlink "/proc/$(pgrep -P $other)/exe") == "$consumer" ]]'
+wait_until 10 has_locked "$(pgrep -P $other)"
+dd if=/dev/zero of=/dev/fd/6 bs=4096 oflag=nonblock conv=notrunc status=none 2>/dev/null
+start >&6
+stopped=$pid
+wait_until 10 in_write "$stopped" || not_ok 'a consumer waits for room in a pipe' "$(cat "/proc/$stopped/wchan")"
+kill -STOP "$stopped"
+wait_until 10 is_stopped "$stopped"
+dd if=/dev/fd/6 of=/dev/null iflag=nonblock bs=64K status=none 2>/dev/null
+put -- short
+timeout 10 "$consumer" -q -Q "$queue" --follow --idle 100ms >&6
+check_equal 'a consumer stopped in a short write to a pipe holds up nobody with short messages' 0 $?
+read -rt 5 line <&6
+check_equal 'a consumer stopped in a short write: what another wrote is there' short "$line"
+kill -CONT "$stopped"
+read -rt 5 line <&6
+check_equal 'a consumer stopped in a short write: what it writes later is whole' stopped "$line"
+wait "$stopped"
+kill -TERM "$other"
+wait "$other"
+exec 6>&-
+
+next_queue
+"$records" make line 100000 100 500 | put &
+for i in 1 2 3; do
+    rest &
+done | cat >"$file"
+wait
+check_records 'three consumers, short messages to one pipe at once: whole, and once' "$file" line 100000 100 500
+# Short and long ones at once: each is whole.
+next_queue
+"$records" make line 3000 100 9000 | put &
+for i in 1 2 3; do
+    rest --prefetch 3 &
+done | cat >"$file"
+wait
+check_records 'three consumers, short and long messages to one pipe: whole, and once' "$file" line 3000 100 9000
+
 next_queue
 check_equal 'nothing is left in /dev/shm' '' "$(find /dev/shm -name "*shmq.$SHMQ_TEST_PREFIX*")"
