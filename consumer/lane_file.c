@@ -153,13 +153,20 @@ void lane_file_end_turn(const struct lane_file *file)
         set_lock(file->fd, F_OFD_SETLK, F_UNLCK, TURN_BYTE, 1);
 }
 
-int lane_file_check_name(const struct lane_file *file)
+int lane_file_verify(struct lane_file *file, uint64_t end)
 {
     struct stat status;
 
     if (stat(file->path, &status) < 0)
         return errno == ENOENT || errno == ENOTDIR ? -ESTALE : -errno;
-    return status.st_dev == file->device && status.st_ino == file->inode ? 0 : -ESTALE;
+    if (status.st_dev != file->device || status.st_ino != file->inode)
+        return -ESTALE;
+    if (end < file->end)
+        end = file->end;
+    if ((uint64_t)status.st_size < end)
+        return -ESTALE;
+    file->end = end;
+    return 0;
 }
 
 int lane_file_close(struct lane_file *file)

@@ -22,6 +22,7 @@ struct lane_file {
     bool lockable; /* false on a file system without locks */
     dev_t device;
     ino_t inode;
+    uint64_t end; /* of what was written to it by us, as far as that was found there; 0: nothing */
 };
 
 enum lane_file_turn {
@@ -47,8 +48,14 @@ int lane_file_open(struct lane_file *file, const char *path, uint64_t stream);
 /* Return: 0; -EINTR when an orderly end was asked for; -EAGAIN. */
 int lane_file_begin_turn(const struct lane_file *file, enum lane_file_turn turn);
 void lane_file_end_turn(const struct lane_file *file);
-/* Return: 0; -ESTALE if its name now means another file or none: then nobody will look for the content here. */
-int lane_file_check_name(const struct lane_file *file);
+/*
+ * Whether what was written is where its reader will look for it.
+ *
+ * @end  where what was written last ends; 0: nothing new
+ *
+ * Return: 0; -ESTALE if its name now means another file or none, or it was cut short; what the system said.
+ */
+int lane_file_verify(struct lane_file *file, uint64_t end);
 /* Return: 0; what the system said, which on some file systems is only now that something was not written. */
 int lane_file_close(struct lane_file *file);
 

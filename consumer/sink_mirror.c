@@ -55,12 +55,6 @@ static enum sink_result report(const char *path, const char *what, int error)
                   "lane are writing to it (end them, or give another PATTERN)",
                   path);
         break;
-    case -ESTALE:
-        say_error(
-            "%s: was moved or removed while it was written (put it back, or start anew with a new queue: what "
-            "was acknowledged before does not come again)",
-            path);
-        break;
     case -EMFILE:
         say_error("%s: %s: %s (raise 'ulimit -n'; each lane needs one)", path, what, strerror(EMFILE));
         break;
@@ -68,6 +62,18 @@ static enum sink_result report(const char *path, const char *what, int error)
         say_error("%s: %s: %s (what was not written stays in the queue)", path, what, strerror(-error));
         break;
     }
+    return SINK_FAILED;
+}
+
+/* What was written cannot be found again. */
+static enum sink_result report_missing(const struct sink *sink, const char *path, int error)
+{
+    if (error != -ESTALE)
+        return report(path, "cannot be looked at", error);
+    (void)shmq_report_loss(sink->handle);
+    say_error("%s: was removed, replaced or cut short while it was written: what was acknowledged before does not "
+              "come again (put it back, or start anew with a new queue)",
+              path);
     return SINK_FAILED;
 }
 
@@ -238,6 +244,13 @@ static bool offsets_are_sane(const struct mirror *mirror, const struct shmq_mess
     return offset <= INT64_MAX;
 }
 
+static uint64_t end_of(const struct shmq_message *messages, size_t count)
+{
+    if (count == 0)
+        return 0;
+    return messages[count - 1].stream_offset + framing_size(&source_framing, &messages[count - 1]);
+}
+
 static int write_mirror(struct mirror_sink *sink, const struct mirror *mirror, const struct shmq_message *messages,
                         size_t count, size_t *done)
 {
@@ -257,7 +270,7 @@ static enum sink_result mirror_deliver(struct sink *base, const struct shmq_mess
     struct mirror *mirror;
     enum sink_result result = take_mirror(sink, messages[0].lane, &mirror);
     int error;
-    int name_error;
+    int missing;
 
     *done = 0;
     if (result != SINK_OK)
@@ -266,11 +279,13 @@ static enum sink_result mirror_deliver(struct sink *base, const struct shmq_mess
         return report_offset(base, mirror->file.path, messages);
     mirror->position = messages[0].position;
     mirror->offset = messages[0].stream_offset;
-    error = write_mirror(sink, mirror, messages, count, done);
-    name_error = lane_file_check_name(&mirror->file);
-    if (name_error < 0) {
+    missing = lane_file_verify(&mirror->file, 0);
+    error = missing == 0 ? write_mirror(sink, mirror, messages, count, done) : 0;
+    if (missing == 0)
+        missing = lane_file_verify(&mirror->file, end_of(messages, *done));
+    if (missing < 0) {
         *done = 0;
-        return report(mirror->file.path, "cannot be found again", name_error);
+        return report_missing(base, mirror->file.path, missing);
     }
     return error < 0 ? report(mirror->file.path, "cannot be written", error) : SINK_OK;
 }
@@ -344,6 +359,20 @@ static enum sink_result mirror_complete(struct sink *base)
     return result;
 }
 
+static enum sink_result mirror_verify(struct sink *base)
+{
+    struct mirror_sink *sink = (struct mirror_sink *)base;
+    enum sink_result result = SINK_OK;
+
+    for (struct mirror *mirror = sink->mirrors; mirror < sink->mirrors + FILES_OPEN_MAX; mirror++) {
+        int missing = mirror->last_use != 0 ? lane_file_verify(&mirror->file, 0) : 0;
+
+        if (missing < 0)
+            result = report_missing(base, mirror->file.path, missing);
+    }
+    return result;
+}
+
 static enum sink_result mirror_close(struct sink *base)
 {
     struct mirror_sink *sink = (struct mirror_sink *)base;
@@ -360,7 +389,9 @@ static enum sink_result mirror_close(struct sink *base)
 
 static const struct sink_operations mirror_operations = {
     .deliver = mirror_deliver,
+    .check = mirror_verify,
     .complete = mirror_complete,
+    .verify = mirror_verify,
     .close = mirror_close,
 };
 

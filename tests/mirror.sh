@@ -344,7 +344,7 @@ for how in moved removed replaced; do
     esac
     put -- more
     end_status "a file that is $how meanwhile: exit 1" 1 "$pid" "$scratch/follow.err"
-    check_match "a file that is $how meanwhile: is said" "^consumer: $out/0: was moved or removed" \
+    check_match "a file that is $how meanwhile: is said" "^consumer: $out/0: was removed, replaced" \
         "$scratch/follow.err"
     check "a file that is $how meanwhile: nothing is acknowledged" holds 1
 done

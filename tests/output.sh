@@ -399,6 +399,37 @@ printf mine >>"$file"
 check_status 'a file that others append to: exit 0' 0 take -q --output "$file"
 check_equal 'a file that others append to: nothing is lost' $'first\nminesecond' "$(cat "$file")"
 
+mkdir "$scratch/mirror"
+next_queue
+start --follow --mirror "$scratch/mirror/%l"
+put -- first
+wait_until 10 holds 0
+damage 'cut short' "$scratch/mirror/0"
+put -- second
+end_status '--mirror: cut short under way: exit 1' 1
+check '--mirror: cut short under way: nothing more is acknowledged' holds 1
+check '--mirror: cut short under way: the queue keeps it in mind' is_lost
+
+seq 20000 >"$scratch/numbers"
+for what in removed replaced 'cut short'; do
+    next_queue
+    run --rate 10000 --input "$scratch/numbers" --output "$file"
+    wait_until 20 has_bytes "$file" 20000
+    damage "$what" "$file"
+    finish_run "run.sh: $what under way: exit 1, whatever restarts achieve" 1
+    check_match "run.sh: $what under way: is said" '^run.sh: failed: .*no longer where' "$scratch/run.log"
+done
+next_queue
+run --rate 10000 --restart-pause 30s:30s --input "$scratch/numbers" --output "$file"
+wait_until 20 has_bytes "$file" 20000
+rm "$file"
+wait_until 20 is_lost
+kill_now "$run_pid"
+wait_until 10 eval '[[ ! $(consumers_of_run) ]]'
+run --take-over --input "$scratch/numbers" --output "$file"
+finish_run 'run.sh: it takes over a queue whose output was removed: exit 1' 1
+check_match 'run.sh: it takes over a queue whose output was removed: is said' '^run.sh: failed: .*no longer where' "$scratch/run.log"
+
 # ------------------------------------------------------------------ stopped writers of a pipe
 
 has_locked() { # PID: it has the pipe, and says so
