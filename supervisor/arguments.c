@@ -107,6 +107,15 @@ bool arguments_split(struct arguments *arguments, const char *text)
     return closed;
 }
 
+bool arguments_have(const struct arguments *arguments, const char *word)
+{
+    for (size_t i = 0; i < arguments->count; i++) {
+        if (arguments->words[i] != NULL && strcmp(arguments->words[i], word) == 0)
+            return true;
+    }
+    return false;
+}
+
 void arguments_free(struct arguments *arguments)
 {
     for (size_t i = 0; i < arguments->count; i++)

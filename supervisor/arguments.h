@@ -22,6 +22,8 @@ void arguments_format(struct arguments *arguments, const char *format, ...) __at
  * nothing added, where a quote is not closed.
  */
 bool arguments_split(struct arguments *arguments, const char *text);
+/* Whether @word is one of them. */
+bool arguments_have(const struct arguments *arguments, const char *word);
 void arguments_free(struct arguments *arguments);
 
 #endif

@@ -61,22 +61,13 @@ static void make_producer(struct arguments *command, const struct options *optio
         arguments_add(command, options->words.words[i]);
 }
 
-static bool has_word(const struct arguments *arguments, const char *word)
-{
-    for (size_t i = 0; i < arguments->count; i++) {
-        if (strcmp(arguments->words[i], word) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* Bytes that are no lines have no names before them. */
 static bool is_labelled(const struct options *options)
 {
-    return options->sink == SINK_LABELLED && !has_word(&options->consumer_framing, "--raw") &&
-           !has_word(&options->consumer_framing, "--length-prefixed") &&
-           !has_word(&options->extra_consumer, "--raw") &&
-           !has_word(&options->extra_consumer, "--length-prefixed");
+    return options->sink == SINK_LABELLED && !arguments_have(&options->consumer_framing, "--raw") &&
+           !arguments_have(&options->consumer_framing, "--length-prefixed") &&
+           !arguments_have(&options->extra_consumer, "--raw") &&
+           !arguments_have(&options->extra_consumer, "--length-prefixed");
 }
 
 static void make_consumer(struct arguments *command, const struct options *options, unsigned number)

@@ -260,6 +260,18 @@ static void take_creating(struct options *options, const struct arguments *extra
     }
 }
 
+/* What belongs together stands in several messages, and each consumer writes its own as it comes to them. */
+static void warn_of_order(const struct options *options)
+{
+    bool raw =
+        arguments_have(&options->consumer_framing, "--raw") || arguments_have(&options->extra_consumer, "--raw");
+    bool whole = options->framing != NULL && strcmp(options->framing, "whole") == 0;
+    bool stream = options->sink == SINK_LABELLED || options->sink == SINK_STDOUT || options->sink == SINK_OUTPUT;
+    if (raw && stream && !whole && options->consumers > 1)
+        say_status("-c %u: several consumers change the order of blocks (use -c 1, or --mirror)",
+                   (unsigned)options->consumers);
+}
+
 static void check_together(struct options *options)
 {
     check_words(options);
@@ -276,6 +288,7 @@ static void check_together(struct options *options)
         arguments_free(&options->consumer_framing);
         arguments_add(&options->consumer_framing, "--raw");
     }
+    warn_of_order(options);
 }
 
 void supervisor_options_read(struct options *options, int argc, char **argv)

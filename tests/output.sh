@@ -481,5 +481,22 @@ done | cat >"$file"
 wait
 check_records 'three consumers, short and long messages to one pipe: whole, and once' "$file" line 3000 100 9000
 
+# ------------------------------------------------------------------ order
+
+head -c 100000 /dev/urandom >"$scratch/random"
+warned() { # NAME STATUS OPTION...
+    local name=$1 expected=$2
+    shift 2
+    next_queue
+    timeout 60 "$run_sh" -Q "$queue" "$@" >"$scratch/out" 2>"$scratch/err" || not_ok "$name: exit 0" "$scratch/err"
+    grep -q '^run.sh: .*order' "$scratch/err"
+    check_equal "$name" "$expected" $?
+}
+warned 'run.sh: --block and several consumers: the order is warned of' 0 -c 2 --block 1000 --input "$scratch/random" --output "$file"
+warned 'run.sh: --raw and several consumers: the order is warned of' 0 -c 2 --raw --output "$file" -- a b
+warned 'run.sh: --block and one consumer: no warning' 1 --block 1000 --input "$scratch/random" --output "$file"
+warned 'run.sh: --block and a mirror: no warning' 1 -c 2 --block 1000 --input "$scratch/random" --mirror "$scratch/mirror/%l.random"
+check_match 'consumer --help tells that several consumers of one file change the order' 'order' <("$consumer" --help)
+
 next_queue
 check_equal 'nothing is left in /dev/shm' '' "$(find /dev/shm -name "*shmq.$SHMQ_TEST_PREFIX*")"
