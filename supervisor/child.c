@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +14,7 @@
 
 #include "supervisor/signals.h"
 
-enum { STATUS_CANNOT_RUN = 126, STATUS_NOT_FOUND = 127 };
+enum { STATUS_CANNOT_RUN = 126, STATUS_NOT_FOUND = 127, STACK_BYTES = 65536 };
 
 static void limit_descriptors(uint64_t soft)
 {
@@ -41,8 +42,10 @@ static void leave_group(const struct child_start *start)
     signal(SIGTTOU, SIG_IGN);
 }
 
-_Noreturn static void become(const struct child_start *start)
+/* On a stack of its own, in the memory of the supervisor, which waits until this has become the program. */
+static int become(void *argument)
 {
+    const struct child_start *start = argument;
     char *const *words = start->command->words;
     leave_group(start);
     /* It dies with the supervisor, also if that has gone before this was asked for. */
@@ -67,15 +70,23 @@ _Noreturn static void become(const struct child_start *start)
 
 int child_spawn(struct child *child, const struct child_start *start)
 {
-    pid_t pid = fork();
+    static _Alignas(16) char stack[STACK_BYTES];
+    struct child_start its = *start;
+    /*
+     * Nothing is copied, and the supervisor waits for the exec: so many children do not all begin at once, before
+     * the first has anything to do. The library's fork handler does not run, but what it would close is closed by
+     * the exec.
+     */
+    int pid =
+        clone(become, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &its, &child->pidfd);
+    if (pid < 0 && errno == EINVAL) { /* a kernel without pidfds: SIGCHLD tells of its end */
+        child->pidfd = -1;
+        pid = clone(become, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, &its);
+    }
     if (pid < 0)
         return -errno;
-    if (pid == 0)
-        become(start);
     child->pid = child->last_pid = pid;
     setpgid(pid, pid); /* whoever comes first */
-    /* Where there are none, SIGCHLD tells of its end; until it is reaped, its number is nobody else's. */
-    child->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     return 0;
 }
 

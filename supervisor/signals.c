@@ -92,11 +92,16 @@ void signals_for_child(void)
     sigset_t mask = before_start;
     for (size_t i = 0; i < sizeof(waiting) / sizeof(waiting[0]); i++)
         sigaddset(&mask, waiting[i]);
-    signal(SIGINT, SIG_DFL);
+    /* Before any is let in: the handlers would write into the supervisor's memory. */
+    for (size_t i = 0; i < HANDLED; i++) {
+        struct sigaction now;
+        sigaction(handled[i], NULL, &now);
+        if (now.sa_handler != SIG_IGN || handled[i] == SIGINT)
+            signal(handled[i], SIG_DFL);
+    }
+    signal(SIGALRM, SIG_DFL);
     signal(SIGQUIT, SIG_DFL);
     signal(SIGPIPE, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
-    signal(SIGCHLD, SIG_DFL);
     sigprocmask(SIG_SETMASK, &mask, NULL);
 }
 

@@ -22,8 +22,8 @@ int signals_take_stop(void);
 /* True once for each SIGUSR1, SIGTSTP, SIGCONT. */
 bool signals_take(int number);
 
-/* Between fork and exec: what a child is to start with. SIGINT, SIGTERM and SIGUSR1 wait until its handlers are
- * there. */
+/* Between clone and exec, in the supervisor's memory: what a child is to start with. SIGINT, SIGTERM and SIGUSR1
+ * wait until its handlers are there. */
 void signals_for_child(void);
 /* Stops this process as SIGTSTP would have; returns when it is continued. */
 void signals_suspend(void);

@@ -153,6 +153,7 @@ pid=$!
 check 'stderr that nobody reads does not block a child' wait_until 30 test -e "$scratch/said"
 cat "$scratch/stderr" >"$scratch/relayed" &
 reader=$!
+wait_until 20 grep -q 'lines dropped' "$scratch/relayed" # which is said once there is room
 : >"$scratch/reading"
 end_status 'stderr that nobody reads: exit 0' 0
 wait_until 10 grep -q 'produced 1 messages, consumed 1' "$scratch/relayed"
