@@ -202,11 +202,20 @@ static bool is_beyond(const struct doorbell *bell, uint32_t plausible)
     return bell->semaphore != NULL && sem_getvalue(bell->semaphore, &value) == 0 && (uint32_t)value > plausible;
 }
 
+/*
+ * Sleepers may take theirs between the look and the taking, so that we have one that somebody waits for: less than
+ * @plausible are left then, and it is given back.
+ */
 static void take_out(const struct doorbell *bell, uint32_t plausible)
 {
-    for (uint32_t i = 0; i < DRAIN_MOST && is_beyond(bell, plausible); i++)
+    for (uint32_t i = 0; i < DRAIN_MOST && is_beyond(bell, plausible); i++) {
         if (sem_trywait(bell->semaphore) != 0)
             break;
+        if (!is_beyond(bell, plausible - 1)) {
+            post(bell->semaphore, 1);
+            break;
+        }
+    }
 }
 
 bool doorbell_drain(const struct doorbell *bell, uint32_t plausible)

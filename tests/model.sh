@@ -146,6 +146,7 @@ finds 'the count is set right without the tag' bell.pml -DFAULT_CORRECT_WITHOUT_
 finds 'a seat says that nobody waits before its count is taken back' bell.pml -DFAULT_FLAG_BEFORE_COUNT -DCOUNTS=0
 finds 'nobody is told that the last message is acknowledged' bell.pml -DFAULT_END_UNTOLD
 finds 'rings that somebody waits for are taken out with those too many' bell.pml -DFAULT_DRAIN_EVERYTHING -DCOUNTS=0
+finds 'a ring too many is taken out that others needed meanwhile' bell.pml -DMESSAGES=1 -DPRODUCERS=2 -DFAULT_DRAIN_WITHOUT_GIVING_BACK -DCOUNTS=0
 finds 'whoever leaves a seat with something in it says nothing' bell.pml -DMESSAGES=2 -DLEAVE -DVISITOR -DFAULT_VISITOR_SILENT
 finds 'a drained queue is believed without the heavy barrier' bell.pml -DMESSAGES=2 -DSHUTDOWN -DFAULT_DRAIN_WITHOUT_BARRIER
 finds 'a put does not look again whether the queue was shut down' bell.pml -DMESSAGES=2 -DSHUTDOWN -DFAULT_PUT_WITHOUT_SECOND_LOOK

@@ -371,21 +371,42 @@ inline hand_over_watch() {
 }
 #endif
 
-/* doorbell_drain: rings beyond one for each seat are too many, and only those are taken out. */
+/*
+ * doorbell_drain: rings beyond one for each seat are too many, and only those are taken out. One that was needed after
+ * all, because others took theirs between the look and the taking, is given back.
+ */
 #ifdef FAULT_DRAIN_EVERYTHING
 #define DRAINED_ENOUGH (rings == 0)
 #else
 #define DRAINED_ENOUGH (rings <= CONSUMERS)
 #endif
+#if defined(FAULT_DRAIN_EVERYTHING) || defined(FAULT_DRAIN_WITHOUT_GIVING_BACK)
+#define NOT_NEEDED true
+#else
+#define NOT_NEEDED (rings >= CONSUMERS)
+#endif
 inline drain() {
     STEP(fenced = (rings > CONSUMERS));
     do
     :: fenced ->
-       STEP(if
-            :: rings > 0 -> rings--
+       STEP(fenced = 0;
+            if
+            :: rings > 0 -> rings--; taken = 1; posting++
             :: else
             fi);
-       STEP(fenced = !DRAINED_ENOUGH)
+       if
+       :: taken > 0 ->
+          STEP(if
+               :: NOT_NEEDED -> taken = 0; posting--; check_counts(); fenced = 1
+               :: else
+               fi);
+          ring();
+          if
+          :: fenced -> STEP(fenced = !DRAINED_ENOUGH)
+          :: else
+          fi
+       :: else
+       fi
     :: else -> break
     od
 }
