@@ -282,7 +282,8 @@ check_status 'bash -e' 0 bash -e "$run_sh" -Q "$queue" --discard -- a
 check_status 'SHELLOPTS=errexit' 2 env SHELLOPTS=errexit "$run_sh" -Q "$queue" --bogus
 check_match 'SHELLOPTS=errexit: says why' bogus "$scratch/err"
 limited() { # DESCRIPTORS ARGUMENT...
-    (ulimit -n "$1" && shift && exec "$run_sh" -Q "$queue" "$@")
+    # Without those that whoever runs the tests has left open.
+    (exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- && ulimit -n "$1" && shift && exec "$run_sh" -Q "$queue" "$@")
 }
 new_queue
 check_status 'ulimit -n 12' 0 limited 12 -c 2 --discard -- a b
