@@ -49,6 +49,14 @@ uint64_t batch_size(const struct batch_writer *writer, const struct shmq_message
 {
     uint64_t bytes = 0;
 
+    if (writer->framing.kind != FRAMING_SOURCE) {
+        const struct shmq_message empty = {0};
+
+        bytes = count * framing_size(&writer->framing, &empty);
+        for (size_t i = 0; i < count; i++)
+            bytes += messages[i].length;
+        return bytes;
+    }
     for (size_t i = 0; i < count; i++)
         bytes += framing_size(&writer->framing, &messages[i]);
     return bytes;
@@ -103,7 +111,8 @@ static void add_message(struct batch_writer *writer, const struct shmq_message *
     unsigned char *to = writer->buffer + writer->used;
     size_t length = framing_before(&writer->framing, message, to);
 
-    writer->pending += framing_size(&writer->framing, message);
+    if (writer->piece > 0)
+        writer->pending += framing_size(&writer->framing, message);
     if (message->length >= LARGE_BYTES) {
         add_buffered(writer, length);
         add_vector(writer, message->data, message->length);

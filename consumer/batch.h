@@ -20,7 +20,7 @@ struct batch_writer {
     size_t piece; /* bytes of one write at the most, but for a message that is longer; 0: as many as it takes */
     unsigned char *buffer;
     size_t used;    /* bytes of the buffer */
-    size_t pending; /* bytes of the vectors */
+    size_t pending; /* bytes of the vectors, if there is a limit */
     size_t vectors_used;
     uint64_t written; /* bytes of the batch in hand */
     const struct shmq_message *messages;
