@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/cli/say.h"
+#include "common/cli/sizeless.h"
 #include "producer/mark.h"
 #include "producer/split.h"
 
@@ -56,15 +57,6 @@ static int open_file(const char *path)
 
 /* ------------------------------------------------------------------ looking at each */
 
-/* Files of /proc say that they are empty; so does one that was empty, and has just been written. */
-static bool is_sizeless(int fd)
-{
-    char byte;
-    struct stat st;
-    const ssize_t got = pread(fd, &byte, 1, 0);
-    return (got > 0 || (got < 0 && errno == EAGAIN)) && fstat(fd, &st) == 0 && st.st_size == 0;
-}
-
 static enum flow check_regular(struct inputs *inputs, struct outlet *outlet, const struct options *options,
                                size_t i)
 {
@@ -72,8 +64,10 @@ static enum flow check_regular(struct inputs *inputs, struct outlet *outlet, con
     int fd = open_file(path);
     if (fd < 0)
         return fail(outlet, path, "cannot be opened", errno);
-    inputs->sizeless[i] = is_shared(options) && inputs->sizes[i] == 0 && is_sizeless(fd);
+    inputs->sizeless[i] = is_shared(options) && file_is_sizeless(fd);
     close(fd);
+    if (inputs->sizeless[i])
+        inputs->sizes[i] = 0;
     if (options->resume && inputs->sizeless[i])
         return outlet_fail(
             outlet, EXIT_FAILED,
@@ -101,6 +95,8 @@ static enum flow check_input(struct inputs *inputs, struct outlet *outlet, const
     if (S_ISDIR(st.st_mode))
         return outlet_fail(outlet, EXIT_FAILED, "%s: cannot be read: is a directory (give the files in it)",
                            input_label(path));
+    if (S_ISSOCK(st.st_mode) && !is_stdin)
+        return outlet_fail(outlet, EXIT_FAILED, "%s: cannot be read: is a socket", path);
     inputs->ranges[i] = (struct range){.end = UINT64_MAX};
     if (S_ISREG(st.st_mode)) {
         inputs->sizes[i] = (uint64_t)st.st_size;
@@ -142,8 +138,8 @@ static enum flow sum_head(const struct inputs *inputs, struct outlet *outlet, si
         return fail(outlet, path, "cannot be read", error);
     if ((size_t)got < wanted)
         return outlet_fail(outlet, EXIT_FAILED,
-                           "%s: has only %zd bytes where it claims %zu (send it without --resume and --split)",
-                           path, got, wanted);
+                           "%s: has become shorter while it was looked at: it has %zd bytes instead of %zu", path,
+                           got, wanted);
     *sum = mix(*sum, mark_sum(head, wanted));
     return FLOW_ON;
 }
@@ -230,7 +226,7 @@ static enum flow look_again(struct inputs *inputs, struct outlet *outlet, size_t
     struct stat st;
     if (stat(inputs->paths[i], &st) != 0)
         return fail(outlet, inputs->paths[i], "cannot be examined", errno);
-    inputs->sizes[i] = (uint64_t)st.st_size;
+    inputs->sizes[i] = inputs->sizeless[i] ? 0 : (uint64_t)st.st_size;
     return FLOW_ON;
 }
 

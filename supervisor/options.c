@@ -9,6 +9,7 @@
 
 #include "common/cli/parse.h"
 #include "common/cli/say.h"
+#include "common/cli/sizeless.h"
 #include "supervisor/option_codes.h"
 
 #define NS_PER_MS INT64_C(1000000)
@@ -147,18 +148,17 @@ static bool is_stream(const char *path)
     return strcmp(path, "-") == 0 || (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode));
 }
 
-/* Whether a file says that it is empty, and is not, as those of /proc: how far it was read cannot be known. */
+/* How far such a file was read cannot be known. Nothing else is opened: a FIFO would lose its writer by it. */
 static bool is_sizeless(const char *path)
 {
     struct stat st;
-    char byte;
-    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size != 0)
+    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
         return false;
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    bool has_content = fd >= 0 && read(fd, &byte, 1) == 1 && fstat(fd, &st) == 0 && st.st_size == 0;
+    bool sizeless = fd >= 0 && file_is_sizeless(fd);
     if (fd >= 0)
         close(fd);
-    return has_content;
+    return sizeless;
 }
 
 static void check_divided(const struct options *options)

@@ -169,6 +169,17 @@ check_status 'creating options' 0 try --lanes 2 --seats 3 --capacity 64K --max-m
     --priority 3 --discard --keep -- a
 check_equal 'creating options: reach the queue' '2 3 65536 1024 0640 20000000' "$(for field in lanes seats capacity_bytes \
     max_message_bytes mode tick_ns; do queue_field "$queue" "$field"; done | tr '\n' ' ' | sed 's/ $//')"
+# A file that has less than it claims is sent as a whole, by one producer.
+file=/sys/kernel/mm/transparent_hugepage/enabled
+if [[ -r $file && $(stat -c %s "$file") -gt $(wc -c <"$file") ]]; then
+    for count in 1 2; do
+        new_queue
+        check_status "a file of /sys, -p $count" 0 try -p "$count" --input "$file" --output -
+        check_same "a file of /sys, -p $count: all of it, once" "$file" "$scratch/out"
+    done
+else
+    skip 'a file of /sys, -p 1' "$file is none"
+fi
 # --idle and --count are each consumer's own: that one has come short is no failure of the whole.
 new_queue
 check_status '--idle: a consumer that got nothing beside one that got all: exit 0' 0 try -c 2 --prefetch 1 --idle 300ms --random \

@@ -375,13 +375,31 @@ for file in /sys/kernel/mm/transparent_hugepage/enabled /sys/kernel/notes /sys/k
     file=
 done
 if [[ $file ]]; then
+    cat "$file" >"$scratch/expected"
     next_queue
-    check_status 'a file that has less than it claims: exit 1' 1 put --split 1/2 --input "$file"
-    check_match 'a file that has less than it claims: says why' "^producer: $file: has only [0-9]+ bytes" "$scratch/err"
+    check_status 'a part of a file that has less than it claims' 0 put --split 1/2 --input "$file"
+    check_match 'a part of a file that has less than it claims: is all of it, and says so' \
+        "^producer: $file: does not know its size: part 1 reads all" "$scratch/err"
+    check_status 'the other part of a file that has less than it claims' 0 put --split 2/2 --input "$file"
+    take >"$scratch/back"
+    check_same 'a file that has less than it claims in two parts: all of it, once' "$scratch/expected" "$scratch/back"
+    next_queue
+    check_status 'a file that has less than it claims, to go on: exit 1' 1 put --resume --input "$file"
+    check_match 'a file that has less than it claims, to go on: says why' "^producer: $file: does not know its size" "$scratch/err"
     put -q --input "$file"
-    check_equal 'a file that has less than it claims, as a whole' "$(cat "$file")" "$(take)"
+    take >"$scratch/back"
+    check_same 'a file that has less than it claims, as a whole' "$scratch/expected" "$scratch/back"
 else
     skip 'a file that has less than it claims' 'there is none'
+fi
+
+if python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$scratch/socket" 2>/dev/null; then
+    next_queue
+    check_status 'a socket: exit 1' 1 put --input "$scratch/socket"
+    check_match 'a socket: is said' "^producer: $scratch/socket: cannot be read: is a socket" "$scratch/err"
+    check 'a socket: no queue is left behind' test ! -e "/dev/shm/shmq.$queue"
+else
+    skip 'a socket: exit 1' 'python3 is missing'
 fi
 
 check_match '--help says what ends a FIFO' 'last writer' <("$producer" --help)
