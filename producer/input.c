@@ -158,6 +158,8 @@ bool input_count_before(const struct input *input, uint64_t offset, unsigned cha
     if (!input->regular)
         return false;
     for (uint64_t at = 0; at < offset;) {
+        if (stop_requested != 0)
+            return false;
         size_t size = offset - at < sizeof(buffer) ? (size_t)(offset - at) : sizeof(buffer);
         ssize_t got = pread(input->fd, buffer, size, (off_t)at);
         if (got <= 0)

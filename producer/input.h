@@ -49,7 +49,8 @@ enum flow input_mark(const struct input *input, struct outlet *outlet, uint64_t 
                      uint64_t size);
 /* Bytes left to be read of a regular file, as far as is known. */
 uint64_t input_left(const struct input *input);
-/* How many messages end before @offset; counted in the file, if it can be. False if that is not known. */
+/* How many messages end before @offset; counted in the file, if it can be. False if that is not
+ * known, or an end was asked for meanwhile. */
 bool input_count_before(const struct input *input, uint64_t offset, unsigned char delimiter, uint64_t *count);
 
 #endif

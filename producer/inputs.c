@@ -13,6 +13,7 @@
 
 #include "common/cli/say.h"
 #include "common/cli/sizeless.h"
+#include "common/cli/stop.h"
 #include "producer/mark.h"
 #include "producer/split.h"
 
@@ -275,6 +276,8 @@ static enum flow find_range(const struct inputs *inputs, struct outlet *outlet, 
         return fail(outlet, inputs->paths[i], "cannot be opened", errno);
     const int error = split_range(fd, size, options, range);
     close(fd);
+    if (error == -EINTR)
+        return FLOW_END;
     return error != 0 ? fail(outlet, inputs->paths[i], "cannot be read", -error) : FLOW_ON;
 }
 

@@ -5,13 +5,20 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/cli/stop.h"
+
 enum { CHUNK_BYTES = 64 * 1024 };
 
-/* Reads what there is of @size bytes. Returns how many, or -errno. */
+/*
+ * Reads what there is of @size bytes. Returns how many, or -errno; -EINTR if an end was asked for, since the
+ * search may go through all of a file.
+ */
 static ssize_t read_chunk(int fd, unsigned char *buffer, uint64_t size, uint64_t at)
 {
     ssize_t got;
     do {
+        if (stop_requested != 0)
+            return -EINTR;
         got = pread(fd, buffer, size < CHUNK_BYTES ? (size_t)size : CHUNK_BYTES, (off_t)at);
     } while (got < 0 && errno == EINTR);
     return got < 0 ? -errno : got;

@@ -14,7 +14,7 @@
  * @size   no more than its size, the same for all parts
  * @range  receives where it begins, where it ends, and where it ends at the least
  *
- * Returns 0 or -errno of a read.
+ * Returns 0, -EINTR if an end was asked for meanwhile, or -errno of a read.
  */
 int split_range(int fd, uint64_t size, const struct options *options, struct range *range);
 

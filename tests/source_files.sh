@@ -402,4 +402,43 @@ else
     skip 'a socket: exit 1' 'python3 is missing'
 fi
 
+# ------------------------------------------------------------------ files in which there is much to look for
+
+has_read() { # PID BYTES
+    local bytes
+    bytes=$(sed -n 's/^rchar: //p' "/proc/$1/io" 2>/dev/null)
+    ((bytes > $2))
+}
+
+# The holes take minutes to be read; nothing of that is put.
+check_ends_at_once() { # NAME STATUS: of part 2 of $file
+    local pid status
+    next_queue
+    "$producer" -q -Q "$queue" --split 2/2 --input "$file" 2>"$scratch/err" &
+    pid=$!
+    check "$1: is at it" wait_until 20 has_read "$pid" 100000000
+    kill -TERM "$pid"
+    if ! wait_until 5 has_ended "$pid"; then
+        not_ok "$1" 'it has not ended 5 s after SIGTERM'
+        kill -KILL "$pid"
+        wait "$pid" 2>/dev/null
+        return
+    fi
+    wait "$pid"
+    status=$?
+    check_equal "$1" "$2" "$status"
+}
+file=$scratch/holes
+if truncate -s 400G "$file" 2>/dev/null; then
+    check_ends_at_once 'a part that looks for its beginning ends at once' 0
+    # Part 2 begins behind the first of these; what is too long there is told with the number of its line.
+    printf '\n' | dd of="$file" bs=1 seek=200G conv=notrunc status=none
+    printf '\n' | dd of="$file" bs=1 seek=$((400 * 1024 * 1024 * 1024 - 1)) conv=notrunc status=none
+    check_ends_at_once 'a part that counts the lines before one that is too long ends at once' 1
+    check_match 'a part that counts the lines: says where' 'holes: the line at byte 214748364801 is longer' "$scratch/err"
+    rm -f -- "$file"
+else
+    skip 'a part that looks for its beginning ends at once' 'no room for a file of 400 GB of holes'
+fi
+
 check_match '--help says what ends a FIFO' 'last writer' <("$producer" --help)
