@@ -593,6 +593,8 @@ next_queue
 check_status '--idle while there is no queue: exit 4' 4 take --idle 100ms
 check_match '--idle while there is no queue: is said' "^consumer: queue '$queue': nothing came for 100 ms" "$scratch/err"
 put --
+check_status '--idle 0, and nothing is there: exit 4' 4 take --follow --idle 0
+check_match '--idle 0: the time is 0 s' ': nothing came for 0 s \(see --idle\)' "$scratch/err"
 check_status '--idle, and nothing came: exit 4' 4 take --follow --idle 100ms
 check_match '--idle, and nothing came: is said' "^consumer: queue '$queue': nothing came for 100 ms" "$scratch/err"
 start --follow --idle 60s

@@ -733,7 +733,7 @@ check_difference() { # OPTION WANTED PRESENT [WORDS]
         "^producer: queue '$queue': exists with ${1#--} $3, not ${4:-$2} \\(drop $1, or remove the queue and start anew" "$scratch/err"
 }
 check_difference --capacity 256K 128K
-check_difference --capacity 300000 128K 512K
+check_difference --capacity 300000 128K '512K \(300000 rounded up\)'
 check_difference --max-message 1001 1000
 check_difference --lanes 4 3
 check_difference --seats 6 5

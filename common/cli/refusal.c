@@ -79,6 +79,24 @@ static void compare_size(struct difference *difference, const char *option, uint
         add(difference, option, units_size(texts[0], present), units_size(texts[1], wanted));
 }
 
+/* What was given, and what that comes to, where it is rounded. */
+static void compare_capacity(struct difference *difference, uint64_t present, uint64_t given)
+{
+    char texts[3][UNITS_SIZE];
+    char wanted[2 * UNITS_SIZE + sizeof(" ( rounded up)")];
+    const uint64_t rounded = options_round_capacity(given);
+    if (given == 0 || rounded == present)
+        return;
+    units_size(texts[0], present);
+    units_size(texts[1], rounded);
+    units_size(texts[2], given);
+    if (rounded == given)
+        snprintf(wanted, sizeof(wanted), "%s", texts[1]);
+    else
+        snprintf(wanted, sizeof(wanted), "%s (%s rounded up)", texts[1], texts[2]);
+    add(difference, "capacity", texts[0], wanted);
+}
+
 static void compare_number(struct difference *difference, const char *option, const char *format, uint32_t present,
                            uint32_t wanted) __attribute__((format(printf, 3, 0)));
 
@@ -105,7 +123,7 @@ static void name_group(char *text, size_t size, gid_t gid)
 static void compare(struct difference *difference, const struct shmq_options *wanted,
                     const struct shmq_info *present)
 {
-    compare_size(difference, "capacity", present->capacity_bytes, options_round_capacity(wanted->capacity_bytes));
+    compare_capacity(difference, present->capacity_bytes, wanted->capacity_bytes);
     compare_size(difference, "max-message", present->max_message_bytes, wanted->max_message_bytes);
     compare_number(difference, "lanes", "%u", present->lanes, wanted->lanes);
     compare_number(difference, "seats", "%u", present->seats, wanted->seats);

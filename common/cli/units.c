@@ -83,7 +83,9 @@ char *units_duration(char *text, int64_t ns)
 {
     double seconds = (double)ns / 1e9;
     int64_t whole = ns / INT64_C(1000000000);
-    if (ns < INT64_C(1000000))
+    if (ns == 0)
+        snprintf(text, UNITS_SIZE, "0 s");
+    else if (ns < INT64_C(1000000))
         snprintf(text, UNITS_SIZE, "%.0f us", seconds * 1e6);
     else if (ns < INT64_C(1000000000))
         snprintf(text, UNITS_SIZE, "%.*f ms", decimals(seconds * 1e3), seconds * 1e3);
