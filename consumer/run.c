@@ -121,11 +121,19 @@ static int look_around(struct consumer *consumer, int64_t waited_ns)
 
 static int64_t time_to_wait(const struct consumer *consumer)
 {
-    int64_t left = consumer->idle_end_ns - stop_now_ns();
+    int64_t now_ns = stop_now_ns();
+    int64_t left = consumer->idle_end_ns - now_ns;
+    int64_t look = consumer->look_ns;
 
+    if (consumer->waiting_since_ns != 0) {
+        int64_t notice = wait_notice_left(&consumer->notice, consumer->waiting_since_ns, now_ns);
+
+        if (notice > 0 && notice < look)
+            look = notice;
+    }
     if (left < 0)
         return 0;
-    return left < consumer->look_ns ? left : consumer->look_ns;
+    return left < look ? left : look;
 }
 
 static int step(struct consumer *consumer)

@@ -29,6 +29,12 @@ void wait_notice_init(struct wait_notice *notice);
  */
 bool wait_notice_is_due(struct wait_notice *notice, int64_t since_ns);
 
+/* How long until it is time; 0 or less where nothing is to be said any more, or at once. */
+static inline int64_t wait_notice_left(const struct wait_notice *notice, int64_t since_ns, int64_t now_ns)
+{
+    return notice->told ? 0 : since_ns + notice->after_ns - now_ns;
+}
+
 /* The wait is over. */
 void wait_notice_finish(struct wait_notice *notice);
 /* Cheap enough for every message. */
