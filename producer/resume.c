@@ -100,7 +100,7 @@ static enum flow begin_at(const struct inputs *inputs, struct outlet *outlet, co
     if (!begins_message(inputs, options, &place))
         return inputs_refuse(inputs, outlet, options, place.input,
                              "no message begins at byte %" PRIu64
-                             ", where an earlier run stopped (the end of a file that it grew beyond?)",
+                             ", where an earlier run stopped (did the file end there then, in the middle of one?)",
                              place.offset);
     const size_t size = place.offset < MARK_BYTES ? (size_t)place.offset : MARK_BYTES;
     if (!read_before(inputs, &place, bytes, size))
