@@ -41,6 +41,37 @@ static void grant_access(int fd, const struct doorbell_access *access)
     (void)fchmod(fd, access->mode);
 }
 
+_Static_assert(sizeof(sem_t) % sizeof(uint64_t) == 0 && DOORBELL_CONSTANT_WORDS > 0, "a semaphore is whole words");
+
+/* Before it is mapped: a signal handler may look there from then on. */
+static void learn_constant(struct doorbell *bell)
+{
+    union {
+        sem_t semaphore;
+        uint64_t words[1 + DOORBELL_CONSTANT_WORDS];
+    } fresh;
+    if (atomic_load_explicit(&bell->place, memory_order_relaxed) != NULL)
+        return;
+    memset(&fresh, 0, sizeof(fresh));
+    (void)sem_init(&fresh.semaphore, 1, 0);
+    memcpy(bell->constant, fresh.words + 1, sizeof(bell->constant));
+}
+
+/* Whoever may write the file may write rubbish: of that, only a value and a number of sleepers are harmless. */
+static bool is_intact(const struct doorbell *bell, const sem_t *semaphore)
+{
+    const _Atomic uint64_t *words = (const _Atomic uint64_t *)(const void *)semaphore;
+    bool intact = true;
+    for (size_t i = 0; i < DOORBELL_CONSTANT_WORDS; i++)
+        intact = intact && atomic_load_explicit(&words[1 + i], memory_order_relaxed) == bell->constant[i];
+    return intact;
+}
+
+bool doorbell_is_intact(const struct doorbell *bell)
+{
+    return bell->semaphore == NULL || is_intact(bell, bell->semaphore);
+}
+
 /* Writing it beyond RLIMIT_FSIZE would raise a signal. */
 static bool may_be_written(void)
 {
@@ -146,6 +177,7 @@ bool doorbell_open(struct doorbell *bell, const struct doorbell_access *access, 
 
     char path[SEMAPHORE_PATH_BYTES];
     name_of_semaphore_file(path, bell->name);
+    learn_constant(bell);
     bell->semaphore = open_or_make(bell, path, access);
     if (bell->semaphore == NULL)
         map_bare_page(bell);
@@ -164,23 +196,23 @@ void doorbell_close(struct doorbell *bell)
 }
 
 /* At its greatest value it will wake everybody anyway. */
-static void post(sem_t *semaphore, uint32_t times)
+static void post(const struct doorbell *bell, sem_t *semaphore, uint32_t times)
 {
-    while (times-- > 0 && sem_post(semaphore) == 0)
+    while (times-- > 0 && is_intact(bell, semaphore) && sem_post(semaphore) == 0)
         ;
 }
 
 void doorbell_ring(const struct doorbell *bell, uint32_t times)
 {
     if (bell->semaphore != NULL)
-        post(bell->semaphore, times);
+        post(bell, bell->semaphore, times);
 }
 
 void doorbell_ring_anywhere(const struct doorbell *bell, uint32_t times)
 {
     sem_t *place = atomic_load_explicit(&bell->place, memory_order_acquire);
     if (place != NULL)
-        post(place, times);
+        post(bell, place, times);
 }
 
 bool doorbell_sleep(const struct doorbell *bell, int64_t deadline_ns)
@@ -212,7 +244,7 @@ static void take_out(const struct doorbell *bell, uint32_t plausible)
         if (sem_trywait(bell->semaphore) != 0)
             break;
         if (!is_beyond(bell, plausible - 1)) {
-            post(bell->semaphore, 1);
+            post(bell, bell->semaphore, 1);
             break;
         }
     }
@@ -232,7 +264,7 @@ bool doorbell_can_be_heard(struct doorbell *bell, uint32_t plausible)
         take_out(bell, plausible);
         bell->noisy = is_beyond(bell, plausible + DRAIN_MOST);
     }
-    return bell->semaphore != NULL && !bell->noisy;
+    return bell->semaphore != NULL && !bell->noisy && doorbell_is_intact(bell);
 }
 
 /* Whether the name still means the file that is mapped. */

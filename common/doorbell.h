@@ -9,6 +9,9 @@
 
 #include "common/name.h"
 
+/* Words of a semaphore behind its first one, which is all that changes while it is in use. */
+#define DOORBELL_CONSTANT_WORDS (sizeof(sem_t) / sizeof(uint64_t) - 1)
+
 /*
  * A named semaphore that ends sleeps and says nothing else: its value is never the truth about a ring. Whatever
  * happens to it (deleted, set to any value, made by a stranger) costs sleepers their tick, never a message.
@@ -21,7 +24,8 @@ struct doorbell {
      * that a signal handler or another thread may post there at any moment. NULL: never mapped.
      */
     _Atomic(sem_t *) place;
-    dev_t device; /* with inode: of the file that is mapped */
+    uint64_t constant[DOORBELL_CONSTANT_WORDS]; /* what the C library writes there once, when it is made */
+    dev_t device;                               /* with inode: of the file that is mapped */
     ino_t inode;
     uint32_t generation;              /* of the header's bell_generation when it was opened */
     uint32_t failed_generation_plus1; /* at which opening failed last: not tried again until it changes */
@@ -42,10 +46,15 @@ struct doorbell_access {
  */
 bool doorbell_open(struct doorbell *bell, const struct doorbell_access *access, uint32_t generation);
 void doorbell_close(struct doorbell *bell);
-/* Ends @times sleeps. Context: one system call for each that sleeps. */
+/* Ends @times sleeps, if it is intact. Context: one system call for each that sleeps. */
 void doorbell_ring(const struct doorbell *bell, uint32_t times);
 /* The same wherever the owner's bell is mapped at this moment. Context: any thread, signal handlers. */
 void doorbell_ring_anywhere(const struct doorbell *bell, uint32_t times);
+/*
+ * Whether everything but its value and its number of sleepers is as the C library made it, which ends the process
+ * that uses another one. True also where none is open.
+ */
+bool doorbell_is_intact(const struct doorbell *bell);
 /* Whether sleeping on it can end by a ring, and only by one. Takes some rings out of a noisy one, a bounded
  * number. */
 bool doorbell_can_be_heard(struct doorbell *bell, uint32_t plausible);

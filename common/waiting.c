@@ -119,6 +119,8 @@ static int64_t tick_ns(const struct shmq *handle)
 /* One sleep. Return: true if rung. */
 static bool sleep_on(struct shmq *handle, struct doorbell *bell, uint32_t plausible, int64_t deadline_ns)
 {
+    if (!doorbell_is_intact(bell))
+        replace_doorbell(handle, bell);
     if (!doorbell_can_be_heard(bell, plausible)) {
         interrupt_sleep_alone(&handle->interrupt, deadline_ns);
         return false;

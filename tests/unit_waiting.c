@@ -943,23 +943,55 @@ START_TEST(semaphore_of_an_absurd_value_is_replaced)
 }
 END_TEST
 
-/* One that wakes nobody, whatever is wrong with it: here, all of it is zeros, and rings go to our own process
- * only. */
+static const unsigned char rubbish[] = {0xff, 0x7f, 0x41, 0x00};
+
+/* Of rubbish behind its first word, the C library ends the process that sleeps on it, or rings. */
+START_TEST(semaphore_of_rubbish_is_replaced_and_ends_nobody)
+{
+    const bool puts = _i >= (int)sizeof(rubbish);
+    const char *const which = puts ? "space.0" : "items";
+    struct process waiter;
+    unsigned char bytes[sizeof(sem_t) - sizeof(uint64_t)];
+    char path[512];
+    use_queue("rubbish");
+    ck_assert_int_eq(shmq_create(queue, &absurd), 0);
+    process_start(&waiter, wait_beside_it, puts ? "puts" : NULL);
+    (void)process_hear(&waiter); /* has it open now */
+    const ino_t before = inode_of(which);
+    memset(bytes, rubbish[_i % (int)sizeof(rubbish)], sizeof(bytes));
+    path_of_semaphore(path, sizeof(path), which);
+    const int fd = open(path, O_WRONLY | O_CLOEXEC);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(pwrite(fd, bytes, sizeof(bytes), sizeof(uint64_t)), sizeof(bytes));
+    ck_assert_int_eq(close(fd), 0);
+    process_order(&waiter, 0);
+    (void)process_hear(&waiter);
+    ck_assert_uint_ne(inode_of(which), before);
+    process_kill(&waiter);
+    ck_assert_int_eq(shmq_remove(queue, true), 0);
+}
+END_TEST
+
+/* One that wakes nobody, whatever is wrong with it: here, whoever comes is counted as the last who went; or there
+ * is rubbish where it would end the process that rings. */
 START_TEST(semaphore_that_wakes_nobody_is_replaced)
 {
     struct process consumer;
-    const unsigned char zeros[sizeof(sem_t)] = {0};
+    const uint64_t deaf[4] = {0, UINT64_MAX, UINT64_MAX,
+                              UINT64_MAX}; /* neither rings nor sleepers, while there is one */
+    const size_t size = _i == 0 ? sizeof(deaf[0]) : sizeof(deaf);
     char path[512];
     int rounds = 0;
     use_queue("deaf");
     struct shmq *producer = test_queue_open(queue, SHMQ_PRODUCER, &absurd);
-    path_of_semaphore(path, sizeof(path), "items");
-    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(write(fd, zeros, sizeof(zeros)), sizeof(zeros));
-    ck_assert_int_eq(close(fd), 0);
     process_start(&consumer, get_for_ever, NULL);
     wait_for_sleepers(1);
+    process_wait_until(is_asleep, &consumer, "it sleeps");
+    path_of_semaphore(path, sizeof(path), "items");
+    const int fd = open(path, O_WRONLY | O_CLOEXEC);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(write(fd, deaf, size), (ssize_t)size);
+    ck_assert_int_eq(close(fd), 0);
     const ino_t before = inode_of("items");
     while (inode_of("items") == before) {
         ck_assert_msg(rounds++ < 100, "it stays");
@@ -1283,7 +1315,8 @@ static Suite *make_suite(void)
     tcase_add_test(semaphores, who_times_out_is_no_longer_counted);
     tcase_add_test(semaphores, damaged_doorbell_heals);
     tcase_add_loop_test(semaphores, semaphore_of_an_absurd_value_is_replaced, 0, 8);
-    tcase_add_test(semaphores, semaphore_that_wakes_nobody_is_replaced);
+    tcase_add_loop_test(semaphores, semaphore_of_rubbish_is_replaced_and_ends_nobody, 0, 2 * sizeof(rubbish));
+    tcase_add_loop_test(semaphores, semaphore_that_wakes_nobody_is_replaced, 0, 2);
     tcase_add_test(semaphores, several_replace_a_semaphore_and_die);
     tcase_add_test(semaphores, killed_sleepers_are_counted_out);
     TCase *time = add_case(suite, "time");
