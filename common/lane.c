@@ -166,33 +166,43 @@ static int choose_with_room(struct shmq *handle, struct wish *wish, const struct
     return error == -EUSERS ? -ENOSPC : error;
 }
 
-/* Producers with a source, or a part of one, choose one after the other, so that the second of the same source
- * finds the first one's lane. */
-static int choose_and_take_up(struct shmq *handle, struct wish *wish, const struct shmq_options *options)
+/* A byte that its holder is about to let go. Return: 0; -EBUSY after @wait_ns; -EINTR; what the system said. */
+static int lock_byte(const struct shmq *handle, uint64_t byte, int64_t wait_ns)
 {
-    int error = 0;
-    const bool alone = wish->source_id != 0 || options->source_group != 0;
-    if (alone)
-        error = byte_lock_try(handle->object.fd, OBJECT_SOURCE_BYTE);
-    if (error != 0)
-        return error;
-    error = choose_with_room(handle, wish, options);
-    if (alone)
-        byte_lock_release(handle->object.fd, OBJECT_SOURCE_BYTE);
-    return error;
+    const int64_t deadline = clock_deadline(wait_ns);
+    for (;;) {
+        const int error = byte_lock_try(handle->object.fd, byte);
+        if (error != -EAGAIN)
+            return error;
+        if (handle_stop_is_set(handle))
+            return -EINTR;
+        if (clock_now_ns() >= deadline)
+            return -EBUSY;
+        clock_sleep_until(clock_now_ns() + 1000000);
+    }
 }
 
 int lane_attach(struct shmq *handle, const struct shmq_options *options)
 {
     struct wish wish = {.source_id = options->source_id, .priority = wanted_priority(options)};
-    const int64_t deadline = clock_deadline(LANE_WAIT_NS);
+    /* Producers with a source, or a part of one, choose one after the other, so that the second of the same source
+     * finds the first one's lane. Each reserves the room for its lane meanwhile, which may take long. */
+    const bool alone = options->source_id != 0 || options->source_group != 0;
+    int64_t deadline = 0;
     for (;;) {
-        const int error = choose_and_take_up(handle, &wish, options);
+        int error = alone ? lock_byte(handle, OBJECT_SOURCE_BYTE, OBJECT_WAIT_NS) : 0;
+        if (error != 0)
+            return error;
+        error = choose_with_room(handle, &wish, options);
+        if (alone)
+            byte_lock_release(handle->object.fd, OBJECT_SOURCE_BYTE);
         if (error == -EUSERS && (handle_flags(handle) & (FLAG_DRAIN | FLAG_NOW)) != 0)
             return -ESHUTDOWN; /* lanes of the dead would be waited for for ever */
         if (error != -EAGAIN && error != -EBUSY)
             return error;
         const int64_t now = clock_now_ns();
+        if (deadline == 0)
+            deadline = now + LANE_WAIT_NS;
         if (now >= deadline)
             return -EBUSY;
         clock_sleep_until(now + 1000000);
@@ -234,28 +244,16 @@ void lane_restore(struct shmq *handle)
         return;
     if (!found->same_source)
         source_forget(control);
-    if (lane_life_state(found->life) == LANE_ACTIVE)
-        return;
     atomic_store_explicit(&control->priority, found->priority, memory_order_relaxed);
+    if (lane_life_state(found->life) == LANE_ACTIVE) {
+        atomic_fetch_add_explicit(&handle->header->membership, 1, memory_order_seq_cst);
+        return;
+    }
     /* One that was unused has become one that nobody has finished anything in. */
     atomic_store_explicit(&control->life, lane_life_finishes(found->life) << 8 | LANE_FINISHED,
                           memory_order_seq_cst);
     atomic_fetch_add_explicit(&handle->header->membership, 1, memory_order_seq_cst);
     wake_after_finish(handle);
-}
-
-/* The byte of a lane whose owner is dead. Others may be looking at it for a moment. Return: 0; -EBUSY; -errno. */
-static int lock_dead_lane(const struct shmq *handle, uint32_t lane)
-{
-    const int64_t deadline = clock_deadline(ATTACH_WAIT_NS);
-    for (;;) {
-        const int error = byte_lock_try(handle->object.fd, handle_lane_byte(handle, lane));
-        if (error != -EAGAIN)
-            return error;
-        if (clock_now_ns() >= deadline)
-            return -EBUSY;
-        clock_sleep_until(clock_now_ns() + 1000000);
-    }
 }
 
 /* Return: 0; -EALREADY where there is nothing to finish; -EBADMSG. */
@@ -276,10 +274,11 @@ int lane_finish_dead(struct shmq *handle, uint32_t lane)
     if (!handle_lane_used(handle, lane))
         return -EALREADY;
     int error = view_lane(handle, lane, &view);
+    /* Cannot come: -EINTR (who only observes has no stop flag). */
     if (error == 0)
         error = check_unfinished(view->ring.control); /* an owner that has finished may still be attached */
     if (error == 0)
-        error = lock_dead_lane(handle, lane);
+        error = lock_byte(handle, handle_lane_byte(handle, lane), ATTACH_WAIT_NS); /* others may look at it */
     if (error != 0)
         return error;
     error = check_unfinished(view->ring.control);

@@ -8,10 +8,11 @@
 
 /*
  * Takes a lane: its own source's if there is one, else one that fits, and goes on at the tail it finds there.
- * Context: waits for a holder of the same source that is about to die, LANE_WAIT_NS at most.
- * Crash:   leaves the lane as if its owner had died.
+ * Context: waits while others with a source choose theirs, OBJECT_WAIT_NS at most, and then for a holder of the
+ * same source that is about to die, LANE_WAIT_NS at most. Crash:   leaves the lane as if its owner had died.
  * Return:  0; -EUSERS all are taken now; -ESHUTDOWN they are, and the queue is shut down; -EBUSY when somebody
- *          alive puts the same source; -ENOSPC; -ENOMEM; -EBADMSG; what the system said.
+ *          alive puts the same source, or after OBJECT_WAIT_NS; -EINTR; -ENOSPC; -ENOMEM; -EBADMSG; what the
+ * system said.
  */
 int lane_attach(struct shmq *handle, const struct shmq_options *options);
 /* Marks the lane finished; it stays owned. Return: 0; -ESTALE. */

@@ -16,7 +16,7 @@
  *
  * Locks (open file description locks, one byte each; the byte's content has nothing to do with it):
  *   0                          creating or removing the queue
- *   1                          a producer with a source, while it chooses its lane
+ *   1                          a producer with a source, or a part of one, while it chooses its lane
  *   2                          supervising the queue's processes
  *   3                          replacing a semaphore
  *   offset of a struct seat    owning, or clearing up after, that seat
@@ -136,8 +136,8 @@ struct write_note {
 };
 
 /*
- * One consumer's entry. Owner: who holds the byte at its offset. Only the owner writes here; it may be the
- * consumer that sits here or, after its death, another that finishes its work.
+ * One consumer's entry. Owner: who holds the byte at its offset. Only the owner writes here, where nothing else is
+ * said; it may be the consumer that sits here or, after its death, another that finishes its work.
  */
 struct seat {
     /* The lease this seat holds, if the lease word at this place says so too. W: owner, before the lease word
@@ -189,7 +189,8 @@ struct lane_control {
     shared_u64 source_id;   /* 0: none */
     shared_u64 source_base; /* stream offset at which this source began */
 
-    /* W: owner at attach and detach. R: consumers when membership changes, observers. */
+    /* W: owner at attach and detach; life also by whoever finishes it for a dead one, whose byte it then holds.
+     * R: consumers when membership changes, observers. */
     LINE_ALIGNED shared_u64 life;
     shared_u64 attached; /* owners so far */
     shared_u32 priority;

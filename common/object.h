@@ -20,10 +20,9 @@
  */
 
 #define OBJECT_CREATION_BYTE 0
-#define OBJECT_SOURCE_BYTE                                                                                        \
-    1 /* held while a producer with a source chooses its lane: two of one source must not both */
-#define OBJECT_SUPERVISOR_BYTE 2            /* held by the one supervisor of the queue's processes */
-#define OBJECT_BELL_BYTE 3                  /* held while a semaphore is replaced */
+#define OBJECT_SOURCE_BYTE 1     /* held while a producer with a source, or a part of one, chooses its lane */
+#define OBJECT_SUPERVISOR_BYTE 2 /* held by the one supervisor of the queue's processes */
+#define OBJECT_BELL_BYTE 3       /* held while a semaphore is replaced */
 #define OBJECT_WAIT_NS INT64_C(10000000000) /* how long to wait for a creation or removal under way */
 
 struct object {

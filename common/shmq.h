@@ -171,9 +171,10 @@ int shmq_create(const char *name, const struct shmq_options *options);
  * @role     what the handle may do
  * @options  NULL for all defaults
  *
- * Context: any thread; waits while another process is creating or removing the queue, 10 s at most, for a lane
- *          whose owner has just died, 1 s at most, and while all lanes or seats are taken, as .attach_wait_ns
- *          says, looking every 50 ms at least.
+ * Context: any thread; waits while another process is creating or removing the queue, 10 s at most, while other
+ *          producers with a source or a part of one choose their lanes, 10 s at most, for a lane whose owner has
+ *          just died, 1 s at most, and while all lanes or seats are taken, as .attach_wait_ns says, looking every
+ *          50 ms at least.
  * Crash:   dying inside leaves at most a lane or seat that looks as if its owner had died.
  * Return:  0; -ENOENT without .create; -EUSERS when all lanes or seats were taken for so long; -EINTR when .stop
  *          was set meanwhile; -ESHUTDOWN when all lanes are taken and the queue is shut down; -EBUSY when a

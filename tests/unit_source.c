@@ -2,7 +2,11 @@
 /* What a lane keeps of its source: its note, what its parts have agreed on, and how a producer withdraws. */
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "common/shmq.h"
 #include "tests/support/planted.h"
@@ -239,6 +243,52 @@ START_TEST(what_a_group_agreed_on_is_kept_while_other_lanes_are_there)
 }
 END_TEST
 
+#define CHOOSES_MS 1500 /* longer than one waits for an owner of the same source that is about to die */
+
+static int lock_choice(void)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 1, .l_len = 1};
+    const int fd = open(planted_object_path(name), O_RDWR | O_CLOEXEC);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(fcntl(fd, F_OFD_SETLK, &lock), 0);
+    return fd;
+}
+
+static void *end_choice(void *fd)
+{
+    const struct timespec pause = {CHOOSES_MS / 1000, CHOOSES_MS % 1000 * 1000000};
+    (void)nanosleep(&pause, NULL);
+    (void)close(*(int *)fd);
+    return NULL;
+}
+
+/* It reserves the room for its lane meanwhile; several large ones take seconds. */
+START_TEST(who_takes_long_to_choose_is_waited_for)
+{
+    pthread_t thread;
+    int fd = lock_choice();
+    ck_assert_int_eq(pthread_create(&thread, NULL, end_choice, &fd), 0);
+    if (_i == 0)
+        ck_assert_int_eq(shmq_close(open_source(1)), 0);
+    else
+        run_part(1, false, 1000, 1000);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+}
+END_TEST
+
+START_TEST(who_waits_for_the_choice_of_others_can_be_stopped)
+{
+    const volatile int stop = 1;
+    struct shmq *handle;
+    struct shmq_options options = small;
+    const int fd = lock_choice();
+    options.source_id = 1;
+    options.stop = &stop;
+    ck_assert_int_eq(shmq_open(&handle, name, SHMQ_PRODUCER, &options), -EINTR);
+    ck_assert_int_eq(close(fd), 0);
+}
+END_TEST
+
 START_TEST(groups_that_make_no_sense)
 {
     uint64_t size;
@@ -294,6 +344,26 @@ START_TEST(who_withdraws_leaves_an_unfinished_lane_unfinished)
     ck_assert_uint_eq(resume_offset(handle), 4);
     expect_note(handle, "note");
     ck_assert_int_eq(shmq_close(handle), 0);
+}
+END_TEST
+
+/* Messages of the one before would change theirs. */
+START_TEST(who_withdraws_leaves_the_lane_its_priority)
+{
+    struct shmq_options options = small;
+    options.source_id = 1;
+    options.priority_plus1 = 1 + 2;
+    struct shmq *handle = planted_open(name, SHMQ_PRODUCER, &options);
+    planted_put(handle, "1234");
+    if (_i == 0)
+        shmq_abandon(handle);
+    else
+        ck_assert_int_eq(shmq_close(handle), 0);
+    options.priority_plus1 = 1 + 7;
+    handle = planted_open(name, SHMQ_PRODUCER, &options);
+    ck_assert_uint_eq(lane_stat(0).priority, 7);
+    shmq_withdraw(handle);
+    ck_assert_uint_eq(lane_stat(0).priority, 2);
 }
 END_TEST
 
@@ -362,10 +432,13 @@ int main(void)
     tcase_add_test(parts, nobody_begins_anew_while_a_part_is_unfinished);
     tcase_add_test(parts, a_lane_is_shared_by_the_parts_that_follow);
     tcase_add_test(parts, what_a_group_agreed_on_is_kept_while_other_lanes_are_there);
+    tcase_add_loop_test(parts, who_takes_long_to_choose_is_waited_for, 0, 2);
+    tcase_add_test(parts, who_waits_for_the_choice_of_others_can_be_stopped);
     tcase_add_test(parts, groups_that_make_no_sense);
     TCase *withdrawing = add_case(suite, "withdrawing");
     tcase_add_test(withdrawing, who_withdraws_leaves_a_finished_lane_finished);
     tcase_add_test(withdrawing, who_withdraws_leaves_an_unfinished_lane_unfinished);
+    tcase_add_loop_test(withdrawing, who_withdraws_leaves_the_lane_its_priority, 0, 2);
     tcase_add_test(withdrawing, who_withdraws_from_a_new_lane_counts_as_nobody);
     tcase_add_test(withdrawing, the_stream_ends_when_the_last_one_withdraws);
     tcase_add_test(withdrawing, after_a_put_nobody_can_withdraw);
