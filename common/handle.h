@@ -118,6 +118,7 @@ struct consumer_side {
     uint32_t false_rings;               /* in a row */
     uint32_t interrupts;                /* header.interrupts as of the last look */
     uint32_t asides;                    /* sleeps aside since that changed, for others that are interrupted */
+    bool aside;                         /* whether the last sleep was one */
     int64_t busy_ns;                    /* when there was last a batch, or a ring */
     uint64_t write_turn;                /* of the write intent that this handle has pending; 0: none */
     const struct intent_found *visited; /* while a visitor looks at one */

@@ -286,7 +286,8 @@ static int64_t longest_sleep_ns(struct shmq *handle)
 
 bool waiting_sleep_consumer(struct shmq *handle, int64_t deadline_ns)
 {
-    if (sleeps_aside(handle, deadline_ns))
+    handle->consumer.aside = sleeps_aside(handle, deadline_ns);
+    if (handle->consumer.aside)
         return false;
     const int64_t longest = longest_sleep_ns(handle);
     const bool rung = sleep_on(handle, &handle->items, handle_geometry(handle)->parameters.seats,
@@ -351,7 +352,8 @@ void waiting_learn_consumer(struct shmq *handle, bool rung, bool found)
         correct_count(handle);
         quieten_doorbell(handle, &handle->items, handle_geometry(handle)->parameters.seats);
     } else if (!rung && found) {
-        mend_doorbell(handle, &handle->items);
+        if (!handle->consumer.aside) /* where nobody listens, nothing is missed */
+            mend_doorbell(handle, &handle->items);
     } else if (found) {
         handle->items.missed = 0;
     }
