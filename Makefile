@@ -70,7 +70,7 @@ check_libraries = $(shell pkg-config --libs check 2>/dev/null)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help tests test kill-steps bench bench-quick benches install uninstall lint clean FORCE \
+.PHONY: all help tests unit-tests test mutants kill-steps bench bench-quick benches install uninstall lint clean FORCE \
     lint-format lint-shell lint-cppcheck lint-tidy lint-cxx lint-exports lint-errors check-present
 
 all: $(out)/libshmq.a $(out)/libshmq.so $(programs) ## the library and the programs (default)
@@ -124,7 +124,8 @@ $(out)/producer $(out)/consumer $(out)/monitor $(out)/supervisor: $(obj)/libcli.
 
 # ------------------------------------------------------------------ tests and benchmarks
 
-tests: all $(unit_tests) $(test_tools) ## the test programs, without running them
+tests: unit-tests ## the test programs, without running them
+unit-tests: all $(unit_tests) $(test_tools)
 
 test: tests ## unit and shell tests of this build; scripts/test.sh runs everything
 	scripts/test.sh --inner --build-dir $(out)
@@ -138,6 +139,9 @@ $(out)/tests/unit_option_table: $(call objects,producer/option_table.c consumer/
 $(out)/tests/unit_%: $(obj)/tests/unit_%.o $(obj)/libtest.a $(obj)/libcli.a $(out)/libshmq.a $(stamp)
 	@mkdir -p $(@D)
 	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(check_libraries) $(libraries)
+
+mutants: ## plants small faults, and lists those that no test notices; MUTANTS= names files or functions
+	@scripts/mutants.sh --every $(or $(EVERY),1) --jobs $(or $(JOBS),1) --longest $(or $(LONGEST),20) $(MUTANTS)
 
 kill-steps: $(out)/tests/unit_kill_steps ## kill and stop the library after every instruction, and say where
 	$<

@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: MIT
+#
+# Lists the small faults that can be planted into C sources. It relies on their format: a function's body begins with {
+# and ends with } in the first column.
+#
+#   LC_ALL=C awk -f mutants.awk SOURCE.c...
+#
+# A line for each fault, of fields with tabs in between:
+#
+#   file  line  function  rule  offset  length  text
+#
+# The text goes where those bytes of the file stand; a byte 1 in it stands for a newline. Directives, comments, strings and
+# what is outside of functions are left alone.
+
+# ------------------------------------------------------------------ code without comments and strings
+
+# The text of a line with blanks in place of everything that is no code, so that columns stay.
+function blank(line,    out, i, c, two) {
+    out = ""
+    for (i = 1; i <= length(line); i++) {
+        c = substr(line, i, 1)
+        two = substr(line, i, 2)
+        if (in_comment) {
+            if (two == "*/") {
+                in_comment = 0
+                out = out " "
+                i++
+            }
+            out = out " "
+        } else if (two == "/*") {
+            in_comment = 1
+            out = out "  "
+            i++
+        } else if (two == "//") {
+            while (length(out) < length(line))
+                out = out " "
+            break
+        } else if (c == "\"" || c == "'") {
+            out = out "0" # a token, but not one that changes
+            while (++i <= length(line) && substr(line, i, 1) != c) {
+                out = out "Q"
+                if (substr(line, i, 1) == "\\") {
+                    out = out "Q"
+                    i++
+                }
+            }
+            out = out "Q"
+        } else
+            out = out c
+    }
+    return out
+}
+
+# ------------------------------------------------------------------ tokens of a function
+
+function tokenize(from, to,    i, rest, word) {
+    tokens = 0
+    for (i = from; i <= to; i++) {
+        rest = code[i]
+        column = 1
+        while (match(rest, /[^ ]/)) {
+            column += RSTART - 1
+            rest = substr(rest, RSTART)
+            if (match(rest, /^[A-Za-z_][A-Za-z0-9_]*/) || match(rest, /^[0-9][0-9A-Za-z.]*/) ||
+                match(rest, /^(<<=|>>=|->|\+\+|--|<<|>>|<=|>=|==|!=|&&|\|\||[-+*\/%&|^]=)/))
+                word = substr(rest, 1, RLENGTH)
+            else
+                word = substr(rest, 1, 1)
+            T[++tokens] = word
+            token_line[tokens] = i
+            token_at[tokens] = line_at[i] + column - 1
+            rest = substr(rest, length(word) + 1)
+            column += length(word)
+        }
+    }
+    T[tokens + 1] = ""
+}
+
+# The parenthesis that closes the one at a token.
+function closing(k,    depth) {
+    for (; k <= tokens; k++) {
+        if (T[k] ~ /^[({[]$/)
+            depth++
+        else if (T[k] ~ /^[)}\]]$/ && --depth == 0)
+            return k
+    }
+    return tokens
+}
+
+# The semicolon that ends the statement at a token.
+function ending(k) {
+    for (; k <= tokens && T[k] != ";"; k++)
+        if (T[k] ~ /^[({[]$/)
+            k = closing(k)
+    return k
+}
+
+# ------------------------------------------------------------------ planting
+
+function source_text(first, last,    i, out) {
+    if (token_line[first] == token_line[last])
+        return substr(text[token_line[first]], token_at[first] - line_at[token_line[first]] + 1,
+                      token_at[last] + length(T[last]) - token_at[first])
+    out = substr(text[token_line[first]], token_at[first] - line_at[token_line[first]] + 1)
+    for (i = token_line[first] + 1; i < token_line[last]; i++)
+        out = out "\001" text[i]
+    return out "\001" substr(text[i], 1, token_at[last] + length(T[last]) - line_at[i])
+}
+
+function plant(rule, first, last, replacement) {
+    printf "%s\t%d\t%s\t%s\t%d\t%d\t%s\n", file, token_line[first], name, rule, token_at[first],
+        token_at[last] + length(T[last]) - token_at[first], replacement
+}
+
+function plant_constant(k,    digits, suffix) {
+    if (T[k] ~ /^[0-9A-Fa-fxX.]*[.]/ || T[k] ~ /^0Q/)
+        return
+    digits = T[k]
+    sub(/[uUlL]+$/, "", digits)
+    suffix = substr(T[k], length(digits) + 1)
+    if (digits ~ /^(0|[1-9][0-9]*)$/ && length(digits) < 16)
+        plant("constant off by one", k, k, (digits + 1) suffix)
+    else
+        plant("constant off by one", k, k, "(" T[k] " + 1)")
+}
+
+function plant_condition(k,    last, i, comparisons, others) {
+    last = closing(k + 1)
+    for (i = k + 1; i < last; i++) {
+        comparisons += T[i] == "==" || T[i] == "!="
+        others += T[i] == "&&" || T[i] == "||"
+    }
+    if (comparisons != 1 || others) # else the comparison turned is the same
+        plant("condition negated", k + 1, last, "(!" source_text(k + 1, last) ")")
+}
+
+function plant_return(k,    last) {
+    last = ending(k) - 1
+    if (last == k || (last == k + 1 && (T[last] ~ /^[0-9]/ || T[last] == "NULL")))
+        return # of a constant, there is another one
+    if (type == "pointer")
+        plant("return value changed", k + 1, last, "NULL")
+    else if (type == "number")
+        plant("return value changed", k + 1, last, "(" source_text(k + 1, last) ") + 1")
+    else if (type != "other")
+        plant("return value changed", k + 1, last, "!(" source_text(k + 1, last) ")")
+}
+
+# A statement that is an expression; a declaration is none.
+function plant_statement(k,    last, i, rule) {
+    last = ending(k)
+    if (T[k] ~ /^[0-9;]/ || (T[k] ~ /^[A-Za-z_]/ && T[k + 1] ~ /^([A-Za-z_].*|\*)$/) || T[k + 1] == ";" ||
+        T[k] ~ /^(_Static_assert|va_start|va_end)$/)
+        return
+    rule = "call left out"
+    for (i = k; i < last; i++) {
+        if (T[i] == "atomic_thread_fence")
+            rule = "fence left out"
+        else if (T[i] ~ /^atomic_/ || T[i] ~ /^(=|.*[^=!<>]=|<<=|>>=|\+\+|--)$/)
+            rule = "store left out"
+    }
+    plant(rule, k, last, ";")
+}
+
+# ------------------------------------------------------------------ a function
+
+function turned(operator) {
+    return operator == "<" ? "<=" : operator == "<=" ? "<" : operator == ">" ? ">=" : operator == ">=" ? ">" : \
+           operator == "==" ? "!=" : "=="
+}
+
+function plant_tokens(    k) {
+    for (k = 1; k <= tokens; k++) {
+        if (T[k] ~ /^(<|<=|>|>=|==|!=)$/)
+            plant("comparison turned", k, k, turned(T[k]))
+        else if (T[k] ~ /^(&&|\|\|)$/)
+            plant("condition changed", k, k, T[k] == "&&" ? "||" : "&&")
+        else if (T[k] ~ /^[0-9]/)
+            plant_constant(k)
+        else if (T[k] ~ /^(if|while)$/)
+            plant_condition(k)
+        else if (T[k] == "return")
+            plant_return(k)
+    }
+}
+
+function plant_statements(    k) {
+    for (k = 1; k <= tokens; k++) {
+        if (T[k] ~ /^(if|while|for|switch)$/)
+            k = closing(k + 1)
+        else if (T[k] == "case") {
+            while (T[k] != ":")
+                k++
+        } else if (T[k] ~ /^[{};:]$/ || T[k] ~ /^(else|do)$/ || (T[k] ~ /^[A-Za-z_]/ && T[k + 1] == ":"))
+            continue
+        else {
+            if (T[k] !~ /^(return|break|continue|goto|default)$/)
+                plant_statement(k)
+            if (T[k] != "default")
+                k = ending(k)
+        }
+    }
+}
+
+# The name and the kind of value of the function whose body begins at a line, from what stands before it.
+function learn_head(line,    i, head) {
+    head = ""
+    for (i = line - 1; i > 0 && code[i] !~ /^[ \t]*$|[;}]$/; i--)
+        head = code[i] " " head
+    gsub(/__attribute__ *\(\([a-z_, 0-9()]*\)\)/, "", head)
+    name = head
+    sub(/ *\(.*/, "", name)
+    sub(/[A-Za-z_][A-Za-z0-9_]*$/, "", name)
+    type = name
+    name = substr(head, length(name) + 1)
+    sub(/[^A-Za-z0-9_].*/, "", name)
+    type = type ~ /\*/ ? "pointer" : type ~ /(^| )(bool|int) *$/ ? "truth" : \
+           type ~ /(int[0-9]*_t|size_t|unsigned|long|unsigned int) *$/ ? "number" : "other"
+}
+
+function end_file(    i, from) {
+    for (i = 1; i <= lines; i++) {
+        if (code[i] ~ /^\{/)
+            from = i
+        else if (code[i] ~ /^\}/ && from) {
+            learn_head(from)
+            tokenize(from + 1, i - 1)
+            plant_tokens()
+            plant_statements()
+            from = 0
+        }
+    }
+}
+
+FNR == 1 {
+    if (file)
+        end_file()
+    file = FILENAME
+    lines = offset = in_comment = in_directive = 0
+}
+
+{
+    lines++
+    text[lines] = $0
+    code[lines] = blank($0)
+    if (in_directive || code[lines] ~ /^ *#/) {
+        in_directive = $0 ~ /\\$/
+        code[lines] = ""
+    }
+    line_at[lines] = offset
+    offset += length($0) + 1
+}
+
+END {
+    if (file)
+        end_file()
+}

@@ -1,0 +1,397 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Plants small faults and looks whether the tests notice; `scripts/mutants.sh --help` says more. Which faults there are
+# stands in mutants.awk.
+set -u
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd) || exit 1
+top=${here%/*}
+export LC_ALL=C # offsets are bytes
+unset MAKEFLAGS MFLAGS MAKELEVEL
+
+every=1 jobs=1 longest=20 rule='' listing=0
+wanted=()
+product=() # folders
+work='' isolated=0
+
+print_help() {
+    cat <<'END'
+Usage: scripts/mutants.sh [OPTION...] [FILE|FOLDER|FUNCTION|FILE:LINE]...
+Plants small faults into product code, one at a time, in a copy of the tree, and
+runs the tests that link or start what was changed, until one fails. Lists the
+faults that none of them noticed.
+
+  --every N     a sample: every N-th fault (1)
+  --rule TEXT   only faults of rules whose name contains TEXT, such as 'store'
+  --list        list the faults, without planting any
+  --jobs N      so many copies side by side (1)
+  --longest S   leave out tests that take longer than S seconds (20)
+  --help        this text
+
+Without a name: all of common/, producer/, consumer/, monitor/ and supervisor/.
+Faults that do not compile, or that change no object, are not counted. A test
+that fails once and then not again has not noticed. As root, each test has
+process numbers and shared memory of its own, and can write to /tmp only.
+
+Examples:
+  scripts/mutants.sh --every 10 common
+  scripts/mutants.sh shmq_put
+  make mutants MUTANTS='consumer/tail.c:40 message_of' EVERY=2
+END
+}
+
+fail() { # STATUS TEXT
+    printf 'mutants: %s\n' "$2" >&2
+    exit "$1"
+}
+
+number() { # OPTION VALUE
+    [[ $2 =~ ^[1-9][0-9]{0,5}$ ]] || fail 2 "$1 $2: not a number from 1 on"
+    printf '%s' "$2"
+}
+
+read_options() {
+    while (($#)); do
+        case $1 in
+        --every) every=$(number "$1" "${2-}") || exit; shift ;;
+        --jobs) jobs=$(number "$1" "${2-}") || exit; shift ;;
+        --longest) longest=$(number "$1" "${2-}") || exit; shift ;;
+        --rule) rule=${2-}; shift ;;
+        --list) listing=1 ;;
+        -h | --help) print_help; exit 0 ;;
+        -*) fail 2 "$1: unknown option (see scripts/mutants.sh --help)" ;;
+        *) wanted+=("${1#./}") ;;
+        esac
+        shift
+    done
+}
+
+# ------------------------------------------------------------------ what can be planted
+
+product_sources() { # FOLDER...
+    find "$@" -name '*.[ch]' | sort
+}
+
+# The faults of one name, as mutants.awk lists them.
+faults_of() { # NAME
+    local sources file=${1%:*} line=''
+    [[ $1 == *:* ]] && line=${1##*:}
+    if [[ -e $file ]]; then
+        mapfile -t sources < <(product_sources "$file")
+        awk -f "$here/mutants.awk" "${sources[@]}" | awk -F '\t' -v line="$line" 'line == "" || $2 == line'
+    else
+        mapfile -t sources < <(product_sources "${product[@]}")
+        awk -f "$here/mutants.awk" "${sources[@]}" | awk -F '\t' -v name="$1" '$3 == name'
+    fi
+}
+
+list_faults() {
+    local name
+    ((${#wanted[@]})) || wanted=("${product[@]}")
+    for name in "${wanted[@]}"; do
+        faults_of "$name" >"$work/of_name"
+        [[ -s $work/of_name ]] || fail 2 "$name: no such file, folder or function, or nothing to plant there"
+        cat "$work/of_name"
+    done | awk -F '\t' -v rule="$rule" -v every="$every" 'index($4, rule) && seen++ % every == 0'
+    [[ ${PIPESTATUS[0]} -eq 0 ]]
+}
+
+# ------------------------------------------------------------------ copies
+
+# -g0: a line that moves does not change the object.
+build() { # TREE TARGET...
+    local tree=$1
+    shift
+    timeout 300 make -s -C "$tree" BUILD=build CFLAGS="${CFLAGS:--O2 -g0}" "$@" >"$tree/make.log" 2>&1
+}
+
+make_copies() {
+    local k
+    mkdir "$work/0" && tar -C "$top" --exclude=./build --exclude=./.git -cf - . | tar -C "$work/0" -xf - || exit 1
+    printf 'mutants: building a copy ...\n' >&2
+    build "$work/0" unit-tests -j"$(nproc)" || {
+        cat "$work/0/make.log" >&2
+        fail 1 'the tree does not build as it is'
+    }
+    for ((k = 1; k < jobs; k++)); do
+        cp -a -- "$work/0" "$work/$k" || exit 1
+    done
+}
+
+# ------------------------------------------------------------------ running one test
+
+# Without this, a fault could signal and remove what is not ours.
+can_isolate() {
+    isolate true >/dev/null 2>&1
+}
+
+isolate() { # COMMAND...
+    # shellcheck disable=SC2016 # the inner shell's
+    unshare --mount --pid --fork --kill-child=KILL --mount-proc bash -c '
+        mount -t tmpfs -o mode=1777 tmpfs /dev/shm && mount --bind /tmp /tmp && mount --bind "$1" "$1" &&
+            mount -o remount,bind,ro / || exit 125
+        cd "$2" || exit 125
+        shift 2
+        "$@"
+        exit $?' isolate "$work" "$PWD" "$@"
+}
+
+# Ends and removes what a test left, where it was not isolated.
+sweep() { # PREFIX
+    local left
+    grep -lzxF "SHMQ_TEST_PREFIX=$1" /proc/[0-9]*/environ 2>/dev/null | sed 's|/proc/\([0-9]*\)/.*|\1|' |
+        while read -r left; do
+            kill -KILL "$left" 2>/dev/null
+        done
+    rm -f -- /dev/shm/shmq."$1"* /dev/shm/sem.shmq."$1"*
+}
+
+has_failed() { # SCRATCH
+    grep -qs '^not ok' "$1/log" "$1/tap"
+}
+
+# Runs a test of a tree until it ends or something of it fails. Return: 0 it passed; 1 not; 124 it took too long.
+run_test() { # TREE TEST SECONDS
+    local tree=$1 prefix=test.$BASHPID.mutant command=("./$2") status pid runner=()
+    local scratch=$tree.scratch
+    [[ $2 == *.sh ]] && command=(bash "./$2")
+    ((isolated)) && runner=(isolate)
+    rm -rf -- "$scratch"
+    mkdir -p -- "$scratch/tmp" || exit 1
+    (
+        ulimit -c 0
+        cd -- "$tree" || exit 1
+        export TMPDIR=$scratch/tmp SHMQ_TEST_PREFIX=$prefix SHMQ_BUILD_DIR=$tree/build
+        export CK_TAP_LOG_FILE_NAME=$scratch/tap CK_VERBOSITY=silent
+        trap 'kill -KILL "$pid" 2>/dev/null' TERM
+        "${runner[@]}" timeout --kill-after=5 "$3" "${command[@]}" >"$scratch/log" 2>&1 </dev/null &
+        pid=$!
+        wait "$pid"
+    ) &
+    pid=$!
+    while kill -0 "$pid" 2>/dev/null; do
+        if has_failed "$scratch"; then
+            kill -TERM "$pid" 2>/dev/null
+            break
+        fi
+        sleep 0.05
+    done
+    wait "$pid" 2>/dev/null
+    status=$?
+    ((isolated)) || sweep "$prefix"
+    has_failed "$scratch" && return 1
+    ((status == 124 || status == 137)) && return 124
+    ((status == 0))
+}
+
+# ------------------------------------------------------------------ which tests
+
+# Programs that Check runs.
+unit_tests() {
+    local file
+    find build/tests -type f -perm -u+x | while read -r file; do
+        nm "$file" 2>/dev/null | grep -q ' [TU] srunner_create' && printf '%s\n' "$file"
+    done
+}
+
+# Shell tests that start a program, by itself or through the supervisor, and that do not build.
+shell_tests() { # PROGRAM
+    grep -rl --include='*.sh' '/lib\.sh"' tests | xargs grep -lE "[\$/{\"](run_sh|supervisor|$1)\\b" |
+        xargs grep -LE '\bmake -|mutants\.sh'
+}
+
+# Whether a program was linked with one of those objects: it has their first symbols.
+links() { # PROGRAM OBJECT...
+    local program=$1 symbols
+    shift
+    symbols=$(nm -A --defined-only --extern-only "$@" 2>/dev/null | sed 's/:.* / /' | awk '!seen[$1]++ { print $2 }')
+    [[ $symbols ]] && nm --defined-only "$program" | sed 's/.* //' | grep -qxF -- "$symbols"
+}
+
+# Objects of the product that are made from a file.
+objects_of() { # FILE
+    find build/obj -name '*.d' -not -path '*/hooked/*' -exec grep -lE "(^| )${1//./\\.}( |:|\$)" {} + | sed 's/d$/o/' | sort
+}
+
+# Unit tests that link it; for what is no part of the library also shell tests of the programs.
+tests_of() { # FILE
+    local objects program
+    mapfile -t objects < <(objects_of "$1")
+    while read -r program; do
+        links "$program" "${objects[@]}" && printf '%s\n' "$program"
+    done <"$work/unit_tests"
+    ar t build/libshmq.a | grep -qxF "$(basename "$1" .c).o" && [[ $1 != */cli/* ]] && return
+    for program in producer consumer monitor supervisor; do
+        [[ -x build/$program ]] && links "build/$program" "${objects[@]}" && shell_tests "$program"
+    done | sort -u
+}
+
+# Lets every test that may be needed pass once, and writes down how long it takes: "milliseconds test".
+time_tests() {
+    local file test began
+    cd -- "$work/0" || exit 1
+    unit_tests >"$work/unit_tests"
+    mkdir "$work/tests"
+    cut -f 1 "$work/faults" | sort -u | while read -r file; do
+        tests_of "$file" >"$work/tests/${file//\//,}"
+    done
+    sort -u "$work"/tests/* >"$work/all_tests"
+    printf 'mutants: timing %d tests ...\n' "$(wc -l <"$work/all_tests")" >&2
+    while read -r test; do
+        began=${EPOCHREALTIME/./}
+        if run_test "$work/0" "$test" "$longest"; then
+            printf '%d %s\n' $(((${EPOCHREALTIME/./} - began) / 1000)) "$test"
+        else
+            printf 'mutants: %s is left out: it fails, or takes more than %d s, without a fault\n' "$test" "$longest" >&2
+        fi
+    done <"$work/all_tests" | sort -n >"$work/times"
+    [[ -s $work/times ]] || fail 1 'no test is left'
+}
+
+# ------------------------------------------------------------------ one fault
+
+plant() { # SOURCE OFFSET LENGTH TEXT
+    local content
+    content=$(cat -- "$1" && printf x)
+    content=${content%x}
+    printf '%s%s%s' "${content:0:$2}" "${4//$'\001'/$'\n'}" "${content:$2+$3}" >"$1"
+}
+
+# The lines of a source that bytes are in, as one.
+lines_around() { # SOURCE OFFSET LENGTH
+    local content first last
+    content=$(cat -- "$1")
+    first=${content:0:$2}
+    last=${content:$2+$3}
+    tr -s '\n ' '  ' <<<"${first##*$'\n'}${content:$2:$3}${last%%$'\n'*}" | cut -c 1-160
+}
+
+# Compiles what depends on a file. Return: whether an object has changed; verdict says why not.
+compile() { # TREE FILE OBJECT...
+    local tree=$1 object
+    shift 2
+    if ! build "$tree" "$@"; then
+        verdict='does not compile'
+        return 1
+    fi
+    verdict='same code'
+    for object; do
+        cmp -s -- "$tree/$object" "$tree.kept/$object" || return 0
+    done
+    return 1
+}
+
+# Runs the tests, the fastest first. Sets verdict and witness.
+try_tests() { # TREE FILE
+    local milliseconds test status limit
+    verdict='not found' witness=''
+    while read -r milliseconds test; do
+        grep -qxF -- "$test" "$work/tests/${2//\//,}" || continue
+        if [[ $test == *.sh ]]; then
+            build "$1" all
+        else
+            build "$1" "$test"
+        fi || fail 1 "$test cannot be built (see $(tail -n 1 "$1/make.log"))"
+        limit=$((milliseconds * 4 / 1000 + 10))
+        run_test "$1" "$test" "$limit"
+        status=$?
+        if ((status == 1)) && run_test "$1" "$test" "$limit"; then
+            witness="$test failed once of twice"
+            continue
+        fi
+        ((status == 0)) && continue
+        verdict=found
+        witness=$test
+        break
+    done <"$work/times"
+}
+
+# Plants one fault, and takes it out again. Objects get a new time: what was linked with the fault is linked anew.
+try_fault() { # TREE FILE LINE FUNCTION RULE OFFSET LENGTH TEXT
+    local tree=$1 file=$2 objects object before after
+    mapfile -t objects < <(cd -- "$tree" && objects_of "$file")
+    cp -p -- "$tree/$file" "$tree.source"
+    rm -rf -- "$tree.kept"
+    mkdir -- "$tree.kept"
+    (cd -- "$tree" && cp -p --parents -t "$tree.kept" -- "${objects[@]}") || exit 1
+    before=$(lines_around "$tree/$file" "$6" "$7")
+    plant "$tree/$file" "$6" "$7" "$8"
+    after=$(lines_around "$tree/$file" "$6" "${#8}")
+    witness=''
+    compile "$tree" "$file" "${objects[@]}" && try_tests "$tree" "$file"
+    cp -p -- "$tree.source" "$tree/$file"
+    for object in "${objects[@]}"; do
+        cp -- "$tree.kept/$object" "$tree/$object"
+    done
+    printf '%s\t%s:%s\t%s\t%s\t%s\t%s\t%s\n' "$verdict" "$file" "$3" "$4" "$5" "$before" "$after" "$witness" >>"$tree.results"
+    printf '%-17s %s:%s %s: %s%s\n' "$verdict" "$file" "$3" "$4" "$5" "${witness:+ ($witness)}"
+}
+
+# One of the jobs: every so manieth fault.
+work_off() { # NUMBER
+    local file line function rule offset length text i=0
+    while IFS=$'\t' read -r -u 3 file line function rule offset length text; do
+        ((i++ % jobs == $1)) && try_fault "$work/$1" "$file" "$line" "$function" "$rule" "$offset" "$length" "$text"
+    done 3<"$work/faults"
+    return 0
+}
+
+# ------------------------------------------------------------------ the whole
+
+summarize() {
+    cat "$work"/*.results | sort -t "$(printf '\t')" -k 2,2V | awk -F '\t' '
+        { count[$1]++ }
+        $1 == "not found" {
+            printf "\nnot found  %s %s: %s%s\n  - %s\n  + %s\n", $2, $3, $4, $7 == "" ? "" : " (" $7 ")", $5, $6
+        }
+        END {
+            planted = count["found"] + count["not found"]
+            printf "\nplanted %d, found %d, not found %d: %d of 100 found\n", planted, count["found"], count["not found"],
+                planted ? count["found"] * 100 / planted : 0
+            printf "not counted: %d do not compile, %d are the same code\n", count["does not compile"], count["same code"]
+        }'
+}
+
+pids=()
+# shellcheck disable=SC2317 # the trap calls it
+clean_up() {
+    local pid
+    [[ $BASHPID == "$$" ]] || exit # a child that is ended before its exec has this trap, too
+    for pid in "${pids[@]}"; do
+        kill -TERM "$pid" 2>/dev/null
+    done
+    wait 2>/dev/null
+    [[ ! $work ]] || rm -rf -- "$work"
+}
+
+main() {
+    local k
+    read_options "$@"
+    cd -- "$top" || exit 1
+    work=$(mktemp -d) && work=$(readlink -f -- "$work") || exit 1
+    trap clean_up EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    for k in common producer consumer monitor supervisor; do
+        [[ -d $k ]] && product+=("$k")
+    done
+    list_faults >"$work/faults" || exit 2
+    [[ -s $work/faults ]] || fail 2 "$rule: no such rule, or nothing to plant by it"
+    if ((listing)); then
+        cut -f 1-4 "$work/faults" | awk -F '\t' '{ printf "%s:%s %s: %s\n", $1, $2, $3, $4 }'
+        exit 0
+    fi
+    can_isolate && isolated=1
+    ((isolated)) || printf 'mutants: not root: the tests share process numbers and /dev/shm with everything else\n' >&2
+    make_copies
+    time_tests
+    printf 'mutants: planting %d faults ...\n' "$(wc -l <"$work/faults")" >&2
+    for ((k = 0; k < jobs; k++)); do
+        work_off "$k" &
+        pids+=($!)
+    done
+    wait "${pids[@]}"
+    pids=()
+    summarize
+}
+
+main "$@"

@@ -1,0 +1,155 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The tool that plants faults, on a tiny tree with a gap in its tests; and which faults it finds to plant in the library.
+. "$(dirname "$0")/lib.sh"
+
+tiny=$scratch/tiny
+mkdir -p "$tiny/scripts" "$tiny/common" "$tiny/consumer" "$tiny/tests"
+cp -- "$top"/scripts/mutants.* "$tiny/scripts/"
+
+cat >"$tiny/Makefile" <<'END'
+unit-tests: all build/tests/unit_tiny
+all: build/libshmq.a build/consumer
+build/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+build/libshmq.a: build/obj/common/tiny.o
+	$(AR) rcs $@ $^
+build/consumer: build/obj/consumer/main.o build/libshmq.a
+	$(CC) -o $@ $^
+build/tests/unit_tiny: build/obj/tests/unit_tiny.o build/libshmq.a
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^
+END
+
+cat >"$tiny/common/tiny.c" <<'END'
+/* if (1 < 2) this is a comment */
+#define SEVEN 7
+int tested(int number);
+int forgotten(int number);
+int endless(int number);
+int unseen(int number);
+int twice(int number);
+
+int tested(int number)
+{
+    return number + 41;
+}
+
+int forgotten(int number)
+{
+    return number < 40;
+}
+
+int endless(int number)
+{
+    volatile int left = number;
+    while (left != 0)
+        left--;
+    return left;
+}
+
+int unseen(int number)
+{
+    (void)(number + 5);
+    return number;
+}
+
+int twice(int number)
+{
+    switch (number) {
+    case 1:
+        return number;
+    case 2:
+        return SEVEN;
+    }
+    return number;
+}
+END
+
+cat >"$tiny/tests/unit_tiny.c" <<'END'
+int tested(int number);
+int forgotten(int number);
+int endless(int number);
+int unseen(int number);
+int twice(int number);
+void srunner_create(void);
+
+void srunner_create(void) /* that of Check */
+{
+}
+
+int main(void)
+{
+    return !(tested(1) == 42 && forgotten(2) == 1 && endless(3) == 0 && unseen(4) == 4 && twice(1) == 1);
+}
+END
+
+cat >"$tiny/consumer/main.c" <<'END'
+#include <stdio.h>
+
+int main(void)
+{
+    printf("%d\n", 42 > 41);
+    fflush(stdout);
+    return 0;
+}
+END
+
+# Notices another status at once, and another output only once.
+cat >"$tiny/tests/consumer.sh" <<'END'
+. "${0%/*}/lib.sh"
+output=$("$SHMQ_BUILD_DIR/consumer") || echo 'not ok - status'
+[ "$output" = 1 ] || ! mkdir "$SHMQ_BUILD_DIR/noticed" 2>/dev/null || echo 'not ok - output'
+END
+: >"$tiny/tests/lib.sh"
+
+before=$(cd "$tiny" && find . -type f -exec cksum {} + | sort)
+mkdir "$scratch/tmp"
+began=$SECONDS
+check_status 'the tool runs through' 0 env TMPDIR="$scratch/tmp" "$tiny/scripts/mutants.sh"
+cp -- "$scratch/out" "$scratch/mutants.log"
+log=$scratch/mutants.log
+check_match 'a fault that a test notices is found' \
+    '^found +common/tiny\.c:11 tested: constant off by one \(build/tests/unit_tiny\)' "$log"
+check_match 'a return value changed is found' '^found +common/tiny\.c:11 tested: return value changed' "$log"
+check_match 'a fault that no test notices is not' '^not found +common/tiny\.c:16 forgotten: comparison turned$' "$log"
+check_match 'what it was is told' '^ +- +return number < 40; *$' "$log"
+check_match 'and what became of it' '^ +\+ +return number <= 40; *$' "$log"
+check_match 'a fault that hangs is found' '^found +common/tiny\.c:23 endless: store left out' "$log"
+check_match 'what is the same code is told apart' '^same code +common/tiny\.c:29 unseen: constant off by one' "$log"
+check_match 'so is what does not compile' '^does not compile +common/tiny\.c:36 twice: constant off by one' "$log"
+check_match 'the program is looked at by its shell test' \
+    '^found +consumer/main\.c:7 main: constant off by one \(tests/consumer\.sh\)' "$log"
+check_match 'a test that notices only once has not noticed' \
+    'consumer/main\.c:5 main: .*tests/consumer\.sh failed once of twice' "$log"
+check_equal 'comments and directives are left alone' '' "$(grep -E 'tiny\.c:[12] ' "$log")"
+
+found=$(grep -c '^found       ' "$log") missed=$(grep -c '^not found     ' "$log") # without the list at the end
+check_match 'the summary counts them' \
+    "^planted $((found + missed)), found $found, not found $missed: $((found * 100 / (found + missed))) of 100 found" "$log"
+check_equal 'the tree is what it was' "$before" "$(cd "$tiny" && find . -type f -exec cksum {} + | sort)"
+check_equal 'no copy is left' '' "$(ls -A "$scratch/tmp")"
+check 'all that in less than 60 s' test $((SECONDS - began)) -lt 60
+
+# ------------------------------------------------------------------ what is asked for
+
+list() { "$tiny/scripts/mutants.sh" --list "$@"; }
+check_equal 'a function can be named' 'common/tiny.c:16 forgotten' "$(list forgotten | cut -d: -f1,2 | sort -u)"
+check_equal 'a line can be named' 'common/tiny.c:11' "$(list common/tiny.c:11 | cut -d' ' -f1 | sort -u)"
+check_equal 'so can a rule' 'common/tiny.c:23 endless: store left out' "$(list --rule store common/tiny.c)"
+check_equal 'a sample takes every third' "$(list common | awk 'NR % 3 == 1')" "$(list --every 3 common)"
+check_status 'a name that is none is refused' 2 list nonsense
+check_status 'so is a number that is none' 2 list --every 0
+
+# ------------------------------------------------------------------ the product
+
+"$top/scripts/mutants.sh" --list >"$scratch/all.log" 2>&1
+for rule in 'comparison turned' 'condition negated' 'condition changed' 'constant off by one' 'return value changed' \
+    'store left out' 'fence left out' 'call left out'; do
+    check_match "the library has places for: $rule" "^common/.*: $rule$" "$scratch/all.log"
+done
+for folder in common producer consumer monitor supervisor; do
+    check_match "there are faults to plant in $folder" "^$folder/" "$scratch/all.log"
+done
+check_match 'functions are known by name' '^common/[a-z/]*put\.c:[0-9]+ shmq_put: ' "$scratch/all.log"
