@@ -4,10 +4,30 @@
 
 #include "common/cli/option_table.h"
 
-/* The consumer's own options: what a supervisor hands on comes from here, too. */
+/* The consumer's options; a supervisor hands on those of these sections. */
 extern const struct option_section consumer_sink_section;
 extern const struct option_section consumer_framing_section;
 extern const struct option_section consumer_command_section;
 extern const struct option_section consumer_flow_section;
+
+extern const struct option_table consumer_options;
+
+/* Of the options that options.c takes by itself. */
+enum consumer_option_code {
+    CONSUMER_OUTPUT,
+    CONSUMER_MIRROR,
+    CONSUMER_EXEC,
+    CONSUMER_PIPE,
+    CONSUMER_DISCARD,
+    CONSUMER_DELIMITER,
+    CONSUMER_NULL,
+    CONSUMER_LENGTH_PREFIXED,
+    CONSUMER_RAW,
+    CONSUMER_PREFIX,
+    CONSUMER_RETRIES,
+    CONSUMER_BACKOFF,
+    CONSUMER_EXEC_TIMEOUT,
+    CONSUMER_GRACE,
+};
 
 #endif

@@ -1,200 +1,164 @@
 /* SPDX-License-Identifier: MIT */
 #include "consumer/options.h"
 
-#include <stdio.h>
 #include <string.h>
 
+#include "common/cli/option_common.h"
 #include "common/cli/parse.h"
-#include "common/cli/say.h"
 #include "consumer/command_word.h"
+#include "consumer/option_table.h"
 #include "consumer/pattern.h"
 
 #define PREFETCH_COPYING 1024
 #define PREFETCH_SLOW 1
 #define RETRIES_MAX 1000000
 
-enum own_code {
-    OPTION_OUTPUT = OPTION_OWN,
-    OPTION_MIRROR,
-    OPTION_EXEC,
-    OPTION_PIPE,
-    OPTION_DISCARD,
-    OPTION_LENGTH_PREFIXED,
-    OPTION_RAW,
-    OPTION_PREFIX,
-    OPTION_RETRIES,
-    OPTION_BACKOFF,
-    OPTION_EXEC_TIMEOUT,
-    OPTION_WORK,
-    OPTION_COUNT,
-    OPTION_PREFETCH,
-    OPTION_FOLLOW,
-    OPTION_IDLE,
-    OPTION_GRACE,
-    OPTION_PRODUCERS,
-    OPTION_PROGRESS,
-};
-
-static const char short_options[] = OPTIONS_COMMON_SHORT "D:0";
-
-static const struct option long_options[] = {
-    OPTIONS_COMMON_LONG,
-    {"output", required_argument, NULL, OPTION_OUTPUT},
-    {"mirror", required_argument, NULL, OPTION_MIRROR},
-    {"exec", required_argument, NULL, OPTION_EXEC},
-    {"pipe", required_argument, NULL, OPTION_PIPE},
-    {"discard", no_argument, NULL, OPTION_DISCARD},
-    {"delimiter", required_argument, NULL, 'D'},
-    {"null", no_argument, NULL, '0'},
-    {"length-prefixed", no_argument, NULL, OPTION_LENGTH_PREFIXED},
-    {"raw", no_argument, NULL, OPTION_RAW},
-    {"prefix", required_argument, NULL, OPTION_PREFIX},
-    {"retries", required_argument, NULL, OPTION_RETRIES},
-    {"backoff", required_argument, NULL, OPTION_BACKOFF},
-    {"exec-timeout", required_argument, NULL, OPTION_EXEC_TIMEOUT},
-    {"work", required_argument, NULL, OPTION_WORK},
-    {"count", required_argument, NULL, OPTION_COUNT},
-    {"prefetch", required_argument, NULL, OPTION_PREFETCH},
-    {"follow", no_argument, NULL, OPTION_FOLLOW},
-    {"idle", required_argument, NULL, OPTION_IDLE},
-    {"grace", required_argument, NULL, OPTION_GRACE},
-    {"producers", required_argument, NULL, OPTION_PRODUCERS},
-    {"progress", no_argument, NULL, OPTION_PROGRESS},
-    {NULL, 0, NULL, 0},
-};
-
-/* What was given, to find what does not go together. Each is the option's name, or NULL. */
+/*
+ * What the table fills, which it expects to come first, and what was given, to find what does not go together:
+ * each is the option's name, or NULL.
+ */
 struct given {
+    struct consumer_options options;
     const char *sink;
     const char *framing;
     const char *prefix;
     const char *exec_only;
+    bool version; /* wanted, and nothing else */
 };
 
-static void take_sink(struct consumer_options *options, struct given *given, enum sink_kind sink, const char *name)
+static void take_sink(struct given *given, enum sink_kind sink, const char *name, const char *argument)
 {
+    struct consumer_options *options = &given->options;
     if (given->sink && strcmp(given->sink, name) == 0)
         options_usage("%s: given twice", name);
     if (given->sink)
         options_usage("%s and %s: only one sink can be given", given->sink, name);
     given->sink = name;
     options->sink = sink;
-    options->target = optarg;
-    if (sink != SINK_DISCARD && *optarg == '\0')
-        options_bad(name, optarg, "not empty");
-    if (sink == SINK_OUTPUT && strcmp(optarg, "-") == 0)
+    options->target = argument;
+    if (sink != SINK_DISCARD && *argument == '\0')
+        options_bad(name, argument, "not empty");
+    if (sink == SINK_OUTPUT && strcmp(argument, "-") == 0)
         options->sink = SINK_STDOUT;
 }
 
-static void take_framing(struct consumer_options *options, struct given *given, enum framing_kind kind,
-                         const char *name)
+static void take_framing(struct given *given, enum framing_kind kind, const char *name)
 {
     if (given->framing && strcmp(given->framing, name) != 0)
         options_usage("%s and %s: only one framing can be given", given->framing, name);
     given->framing = name;
-    options->framing.kind = kind;
+    given->options.framing.kind = kind;
 }
 
-static void take_delimiter(struct consumer_options *options, struct given *given)
+static void take_delimiter(struct given *given, const char *argument)
 {
-    take_framing(options, given, FRAMING_DELIMITER, "--delimiter");
-    if (parse_delimiter(optarg, &options->framing.delimiter) < 0)
-        options_bad("--delimiter", optarg, "one byte: a character or \\n \\t \\r \\0 \\\\ \\xHH");
+    take_framing(given, FRAMING_DELIMITER, "--delimiter");
+    if (parse_delimiter(argument, &given->options.framing.delimiter) < 0)
+        options_bad("--delimiter", argument, "one byte: a character or \\n \\t \\r \\0 \\\\ \\xHH");
 }
 
-static void take_prefix(struct consumer_options *options, struct given *given)
+static void take_prefix(struct given *given, const char *argument)
 {
-    options->framing.prefix = optarg;
-    options->framing.prefix_length = strlen(optarg);
-    if (options->framing.prefix_length > FRAMING_PREFIX_MAX)
+    struct framing *framing = &given->options.framing;
+    framing->prefix = argument;
+    framing->prefix_length = strlen(argument);
+    if (framing->prefix_length > FRAMING_PREFIX_MAX)
         options_usage("--prefix: longer than %d bytes", FRAMING_PREFIX_MAX);
     given->prefix = "--prefix";
 }
 
-static uint64_t take_count(const char *name, uint64_t min, uint64_t max)
+static void take_retries(struct consumer_options *options, const struct option_entry *entry, const char *argument)
 {
-    char allowed[80];
-    uint64_t value;
+    uint64_t value = 0;
+    if (parse_count(argument, 0, RETRIES_MAX, &value) < 0)
+        option_entry_bad(entry, argument, "a whole number from 0 to 1000000");
+    options->retries = (uint32_t)value;
+}
 
-    if (parse_count(optarg, min, max, &value) < 0) {
-        snprintf(allowed, sizeof(allowed), "a whole number from %llu to %llu", (unsigned long long)min,
-                 (unsigned long long)max);
-        options_bad(name, optarg, allowed);
-    }
+static void take_backoff(struct consumer_options *options, const struct option_entry *entry, const char *argument)
+{
+    if (parse_duration_range(argument, &options->backoff_min_ns, &options->backoff_max_ns) < 0)
+        option_entry_bad(entry, argument, "MIN or MIN:MAX, durations such as 100ms or 2s, MAX not below MIN");
+}
+
+static int64_t read_duration(const struct option_entry *entry, const char *argument)
+{
+    int64_t value = 0;
+    if (parse_duration(argument, &value) < 0)
+        option_entry_bad(entry, argument, "a duration such as 500ms, 10s or 2m");
     return value;
 }
 
-static int64_t take_duration(const char *name)
+static void take_exec_timeout(struct consumer_options *options, const struct option_entry *entry,
+                              const char *argument)
 {
-    int64_t value;
-
-    if (parse_duration(optarg, &value) < 0)
-        options_bad(name, optarg, "a duration such as 500ms, 10s or 2m");
-    return value;
+    options->exec_timeout_ns = read_duration(entry, argument);
+    if (options->exec_timeout_ns == 0)
+        option_entry_bad(entry, argument, "longer than 0");
 }
 
-static void take_range(const char *name, int64_t *min_ns, int64_t *max_ns)
-{
-    if (parse_duration_range(optarg, min_ns, max_ns) < 0)
-        options_bad(name, optarg, "MIN or MIN:MAX, durations such as 100ms or 2s, MAX not below MIN");
-}
-
-static bool take_sink_option(struct consumer_options *options, struct given *given, int code)
+static bool take_sink_option(struct given *given, int code, const char *argument)
 {
     switch (code) {
-    case OPTION_OUTPUT:
-        take_sink(options, given, SINK_OUTPUT, "--output");
+    case CONSUMER_OUTPUT:
+        take_sink(given, SINK_OUTPUT, "--output", argument);
         return true;
-    case OPTION_MIRROR:
-        take_sink(options, given, SINK_MIRROR, "--mirror");
-        if (!pattern_is_valid(optarg) || strcmp(optarg, "-") == 0)
-            options_bad("--mirror", optarg, "a file's name; %l in it is the lane's number, %% a percent sign");
+    case CONSUMER_MIRROR:
+        take_sink(given, SINK_MIRROR, "--mirror", argument);
+        if (!pattern_is_valid(argument) || strcmp(argument, "-") == 0)
+            options_bad("--mirror", argument, "a file's name; %l in it is the lane's number, %% a percent sign");
         return true;
-    case OPTION_EXEC:
-        take_sink(options, given, SINK_EXEC, "--exec");
+    case CONSUMER_EXEC:
+        take_sink(given, SINK_EXEC, "--exec", argument);
         return true;
-    case OPTION_PIPE:
-        take_sink(options, given, SINK_PIPE, "--pipe");
+    case CONSUMER_PIPE:
+        take_sink(given, SINK_PIPE, "--pipe", argument);
         return true;
-    case OPTION_DISCARD:
-        take_sink(options, given, SINK_DISCARD, "--discard");
-        return true;
-    case 'D':
-        take_delimiter(options, given);
-        return true;
-    case '0':
-        take_framing(options, given, FRAMING_DELIMITER, "--null");
-        options->framing.delimiter = '\0';
-        return true;
-    case OPTION_LENGTH_PREFIXED:
-        take_framing(options, given, FRAMING_LENGTH32, "--length-prefixed");
-        return true;
-    case OPTION_RAW:
-        take_framing(options, given, FRAMING_RAW, "--raw");
-        return true;
-    case OPTION_PREFIX:
-        take_prefix(options, given);
+    case CONSUMER_DISCARD:
+        take_sink(given, SINK_DISCARD, "--discard", argument);
         return true;
     default:
         return false;
     }
 }
 
-static bool take_exec_option(struct consumer_options *options, struct given *given, int code)
+static bool take_framing_option(struct given *given, int code, const char *argument)
 {
     switch (code) {
-    case OPTION_RETRIES:
-        options->retries = (uint32_t)take_count("--retries", 0, RETRIES_MAX);
+    case CONSUMER_DELIMITER:
+        take_delimiter(given, argument);
+        return true;
+    case CONSUMER_NULL:
+        take_framing(given, FRAMING_DELIMITER, "--null");
+        given->options.framing.delimiter = '\0';
+        return true;
+    case CONSUMER_LENGTH_PREFIXED:
+        take_framing(given, FRAMING_LENGTH32, "--length-prefixed");
+        return true;
+    case CONSUMER_RAW:
+        take_framing(given, FRAMING_RAW, "--raw");
+        return true;
+    case CONSUMER_PREFIX:
+        take_prefix(given, argument);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool take_exec_option(struct given *given, const struct option_entry *entry, const char *argument)
+{
+    switch (entry->code) {
+    case CONSUMER_RETRIES:
+        take_retries(&given->options, entry, argument);
         given->exec_only = "--retries";
         return true;
-    case OPTION_BACKOFF:
-        take_range("--backoff", &options->backoff_min_ns, &options->backoff_max_ns);
+    case CONSUMER_BACKOFF:
+        take_backoff(&given->options, entry, argument);
         given->exec_only = "--backoff";
         return true;
-    case OPTION_EXEC_TIMEOUT:
-        options->exec_timeout_ns = take_duration("--exec-timeout");
-        if (options->exec_timeout_ns == 0)
-            options_bad("--exec-timeout", optarg, "longer than 0");
+    case CONSUMER_EXEC_TIMEOUT:
+        take_exec_timeout(&given->options, entry, argument);
         given->exec_only = "--exec-timeout";
         return true;
     default:
@@ -202,53 +166,38 @@ static bool take_exec_option(struct consumer_options *options, struct given *giv
     }
 }
 
-static bool take_flow_option(struct consumer_options *options, int code)
+static void take_grace(struct shmq_options *shmq, const struct option_entry *entry, const char *argument)
 {
-    struct shmq_options *shmq = &options->common.shmq;
+    shmq->grace_ns = read_duration(entry, argument);
+    if (shmq->grace_ns == 0)
+        shmq->grace_ns = 1; /* 0 is the library's default */
+}
 
-    switch (code) {
-    case OPTION_WORK:
-        take_range("--work", &options->work_min_ns, &options->work_max_ns);
-        options->has_work = true;
-        return true;
-    case OPTION_COUNT:
-        options->count = take_count("--count", 0, UINT64_MAX);
-        return true;
-    case OPTION_PREFETCH:
-        shmq->prefetch = (uint32_t)take_count("--prefetch", 1, SHMQ_PREFETCH_MAX);
-        return true;
-    case OPTION_FOLLOW:
-        shmq->follow = true;
-        return true;
-    case OPTION_IDLE:
-        options->idle_ns = take_duration("--idle");
-        return true;
-    case OPTION_GRACE:
-        shmq->grace_ns = take_duration("--grace");
-        if (shmq->grace_ns == 0)
-            shmq->grace_ns = 1; /* 0 is the library's default */
-        return true;
-    case OPTION_PRODUCERS:
-        shmq->producers = (uint32_t)take_count("--producers", 1, UINT32_MAX);
-        return true;
-    case OPTION_PROGRESS:
-        options->progress = true;
-        return true;
-    default:
-        return false;
-    }
+static void take(void *into, const struct option_group *group, const struct option_entry *entry,
+                 const char *argument)
+{
+    struct given *given = into;
+    (void)group;
+    if (option_is_version(entry)) /* after the other options, so that it also tells whether they are right */
+        given->version = true;
+    else if (entry->code == CONSUMER_GRACE)
+        take_grace(&given->options.common.shmq, entry, argument);
+    else if (!take_sink_option(given, entry->code, argument) &&
+             !take_framing_option(given, entry->code, argument) && !take_exec_option(given, entry, argument))
+        option_common_take(&given->options.common, &consumer_options, entry, argument);
 }
 
 static void set_defaults(struct consumer_options *options)
 {
-    memset(options, 0, sizeof(*options));
+    *options = (struct consumer_options){
+        .framing = {.delimiter = '\n', .prefix = ""},
+        .idle_ns = -1,
+        .work_ns = {-1, -1},
+        .retries = 3,
+        .backoff_min_ns = INT64_C(100) * 1000 * 1000,
+        .backoff_max_ns = INT64_C(30) * 1000 * 1000 * 1000,
+    };
     options_init(&options->common);
-    options->framing.delimiter = '\n';
-    options->framing.prefix = "";
-    options->idle_ns = -1;
-    options->retries = 3;
-    options->backoff_min_ns = INT64_C(100) * 1000 * 1000;
-    options->backoff_max_ns = INT64_C(30) * 1000 * 1000 * 1000;
 }
 
 static void check_together(const struct consumer_options *options, const struct given *given)
@@ -298,23 +247,17 @@ static void choose_prefetch(struct consumer_options *options)
 void consumer_options_read(struct consumer_options *options, int argc, char **argv)
 {
     struct given given = {0};
-    bool version = false;
-    int code;
+    struct option_words words;
 
-    set_defaults(options);
-    while ((code = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
-        if (code == 'V') /* after the other options, so that it also tells whether they are right */
-            version = true;
-        else if (!take_sink_option(options, &given, code) && !take_exec_option(options, &given, code) &&
-                 !take_flow_option(options, code))
-            options_take_common(&options->common, code, optarg, consumer_help);
-    }
-    if (optind < argc)
-        options_usage("%s: unexpected argument (a sink is given by an option)", argv[optind]);
+    set_defaults(&given.options);
+    option_table_read(&consumer_options, &given, take, argc, argv, &words);
+    *options = given.options;
+    if (words.count > 0)
+        options_usage("%s: unexpected argument (a sink is given by an option)", words.words[0]);
     options_finish(&options->common);
     check_together(options, &given);
     check_command(options, &given);
-    if (version)
-        options_take_common(&options->common, 'V', NULL, consumer_help);
+    if (given.version)
+        option_print_version();
     choose_prefetch(options);
 }

@@ -26,9 +26,7 @@ struct consumer_options {
     int64_t idle_ns; /* negative: for ever */
     bool progress;
 
-    bool has_work;
-    int64_t work_min_ns;
-    int64_t work_max_ns;
+    int64_t work_ns[2]; /* from, to; negative: none */
 
     uint32_t retries;
     int64_t backoff_min_ns;
@@ -39,13 +37,9 @@ struct consumer_options {
 /* True where each message is worked on, and acknowledged, by itself. */
 static inline bool options_one_by_one(const struct consumer_options *options)
 {
-    return options->has_work || options->sink == SINK_EXEC;
+    return options->work_ns[0] >= 0 || options->sink == SINK_EXEC;
 }
 
 /* Reads the command line; ends the program with EXIT_USAGE where it makes no sense. */
 void consumer_options_read(struct consumer_options *options, int argc, char **argv);
-
-/* The text of --help, before that of the common options. */
-extern const char consumer_help[];
-
 #endif

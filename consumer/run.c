@@ -72,7 +72,7 @@ static int deliver(struct consumer *consumer, const struct shmq_message *message
     int end = 0;
 
     say_redelivered(consumer, messages, count);
-    if (consumer->options->has_work)
+    if (consumer->options->work_ns[0] >= 0)
         work_do(&consumer->work, &consumer->tally);
     result = operations->deliver(consumer->sink, messages, count, &done);
     if (done > 0)
@@ -215,7 +215,7 @@ enum exit_status run(const struct consumer_options *options)
     int end;
 
     tally_init(&consumer.tally, options->progress);
-    work_init(&consumer.work, options->work_min_ns, options->work_max_ns);
+    work_init(&consumer.work, options->work_ns[0], options->work_ns[1]);
     consumer.messages = calloc(options->common.shmq.prefetch, sizeof(*consumer.messages));
     if (!consumer.messages) {
         say_error("memory: %s", strerror(ENOMEM));

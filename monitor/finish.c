@@ -21,7 +21,7 @@ static int finish_lane(const struct options *options, const struct shmq_lane_sta
     if (error == -EBUSY) {
         say_status("queue '%s': lane %" PRIu32 ": another producer has taken it up meanwhile", options->queue,
                    lane->lane);
-        return options->lane_given ? EXIT_FAILED : EXIT_DONE;
+        return options->lane != LANE_ANY ? EXIT_FAILED : EXIT_DONE;
     }
     if (error != 0)
         return verb_fail(options, "cannot be finished", error);
@@ -86,7 +86,7 @@ int verb_finish(const struct options *options)
     if (error != 0)
         status = verb_fail(options, "cannot be finished", error);
     else
-        status = options->lane_given ? finish_one(options, &snapshot) : finish_all(options, &snapshot);
+        status = options->lane != LANE_ANY ? finish_one(options, &snapshot) : finish_all(options, &snapshot);
     snapshot_free(&snapshot);
     return status;
 }

@@ -9,15 +9,10 @@
 #include "monitor/output.h"
 #include "monitor/verbs.h"
 
-static const struct verb verbs[] = {
-    {"list", false, VERB_FORMAT, verb_list},
-    {"show", true, VERB_FORMAT, verb_show},
-    {"check", true, 0, verb_check},
-    {"wait", true, VERB_EMPTY | VERB_TIMEOUT, verb_wait},
-    {"finish", true, VERB_LANE, verb_finish},
-    {"shutdown", true, VERB_NOW, verb_shutdown},
-    {"remove", true, VERB_FORCE, verb_remove},
-    {NULL, false, 0, NULL},
+static int (*const verbs[VERBS])(const struct options *options) = {
+    [VERB_LIST] = verb_list,     [VERB_SHOW] = verb_show,     [VERB_CHECK] = verb_check,
+    [VERB_WAIT] = verb_wait,     [VERB_FINISH] = verb_finish, [VERB_SHUTDOWN] = verb_shutdown,
+    [VERB_REMOVE] = verb_remove,
 };
 
 int verb_fail(const struct options *options, const char *what, int error)
@@ -34,8 +29,8 @@ int main(int argc, char **argv)
     struct options options;
     say_init("monitor", argc, argv);
     stop_init();
-    const struct verb *verb = options_parse(&options, verbs, argc, argv);
-    int status = verb->run(&options);
+    options_parse(&options, argc, argv);
+    int status = verbs[options.verb](&options);
     int written = output_finish();
     return status != EXIT_DONE ? status : written;
 }

@@ -1,57 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "producer/options.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/cli/option_common.h"
 #include "common/cli/parse.h"
-#include "common/cli/say.h"
-
-enum {
-    OPTION_INPUT = OPTION_OWN,
-    OPTION_RANDOM,
-    OPTION_LENGTH_PREFIXED,
-    OPTION_BLOCK,
-    OPTION_WHOLE,
-    OPTION_SPLIT,
-    OPTION_RESUME,
-    OPTION_COUNT,
-    OPTION_RATE,
-    OPTION_DELAY,
-    OPTION_SEED,
-    OPTION_ECHO,
-    OPTION_ON_FULL,
-    OPTION_TIMEOUT,
-    OPTION_PRIORITY,
-    OPTION_PROGRESS,
-};
-
-/* With '+', the first word that is no option ends them: it must have stood behind "--". */
-static const char short_options[] = "+" OPTIONS_COMMON_SHORT "D:0";
-
-static const struct option long_options[] = {
-    OPTIONS_COMMON_LONG,
-    {"input", required_argument, NULL, OPTION_INPUT},
-    {"random", no_argument, NULL, OPTION_RANDOM},
-    {"delimiter", required_argument, NULL, 'D'},
-    {"null", no_argument, NULL, '0'},
-    {"length-prefixed", no_argument, NULL, OPTION_LENGTH_PREFIXED},
-    {"block", required_argument, NULL, OPTION_BLOCK},
-    {"whole", no_argument, NULL, OPTION_WHOLE},
-    {"split", required_argument, NULL, OPTION_SPLIT},
-    {"resume", no_argument, NULL, OPTION_RESUME},
-    {"count", required_argument, NULL, OPTION_COUNT},
-    {"rate", required_argument, NULL, OPTION_RATE},
-    {"delay", required_argument, NULL, OPTION_DELAY},
-    {"seed", required_argument, NULL, OPTION_SEED},
-    {"echo", required_argument, NULL, OPTION_ECHO},
-    {"on-full", required_argument, NULL, OPTION_ON_FULL},
-    {"timeout", required_argument, NULL, OPTION_TIMEOUT},
-    {"priority", required_argument, NULL, OPTION_PRIORITY},
-    {"progress", no_argument, NULL, OPTION_PROGRESS},
-    {NULL, 0, NULL, 0},
-};
+#include "producer/option_table.h"
 
 const char *input_label(const char *path)
 {
@@ -99,33 +54,6 @@ static void take_split(struct options *options, const char *argument)
     options->split_given = true;
 }
 
-static void take_duration(const char *name, const char *argument, int64_t *value_ns)
-{
-    if (parse_duration(argument, value_ns) != 0)
-        options_bad(name, argument, "not a duration (like 500ms, 2s or 5m)");
-}
-
-static uint64_t take_count(const char *name, const char *argument, uint64_t max, const char *allowed)
-{
-    uint64_t value = 0;
-    if (parse_count(argument, 0, max, &value) != 0)
-        options_bad(name, argument, allowed);
-    return value;
-}
-
-static void take_on_full(struct options *options, const char *argument)
-{
-    static const char *const names[] = {
-        [ON_FULL_BLOCK] = "block", [ON_FULL_FAIL] = "fail", [ON_FULL_DROP] = "drop"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcmp(argument, names[i]) == 0) {
-            options->on_full = (enum on_full)i;
-            return;
-        }
-    }
-    options_bad("on-full", argument, "not a policy (block, fail or drop)");
-}
-
 static void take_input(struct options *options, const char *argument)
 {
     if (argument[0] == '\0')
@@ -134,82 +62,64 @@ static void take_input(struct options *options, const char *argument)
     options->input_given = true;
 }
 
-static void take_flow_option(struct options *options, int code, const char *argument)
+static void take_seed(struct options *options, const struct option_entry *entry, const char *argument)
 {
-    switch (code) {
-    case OPTION_COUNT:
-        options->count = take_count("count", argument, UINT64_MAX, "not a number (0 for no limit)");
-        break;
-    case OPTION_RATE:
-        if (parse_rate(argument, &options->rate) != 0)
-            options_bad("rate", argument, "not a rate (messages a second, above 0, at most 1000000000)");
-        break;
-    case OPTION_DELAY:
-        if (parse_duration_range(argument, &options->delay_min_ns, &options->delay_max_ns) != 0)
-            options_bad("delay", argument, "not a pause (MIN or MIN:MAX, like 100ms or 0:2s)");
-        options->delay_given = true;
-        break;
-    case OPTION_SEED:
-        options->seed = take_count("seed", argument, UINT64_MAX, "not a number (0 to 18446744073709551615)");
-        options->seed_given = true;
-        break;
-    case OPTION_ECHO:
-        options->echo = argument;
-        break;
-    case OPTION_ON_FULL:
-        take_on_full(options, argument);
-        break;
-    case OPTION_TIMEOUT:
-        take_duration("timeout", argument, &options->timeout_ns);
-        break;
-    case OPTION_PRIORITY:
-        options->common.shmq.priority_plus1 =
-            1 + (uint32_t)take_count("priority", argument, SHMQ_PRIORITIES - 1, "not a priority (0 to 7)");
-        break;
-    case OPTION_PROGRESS:
-        options->progress = true;
-        break;
-    default:
-        options_take_common(&options->common, code, argument, producer_help);
-    }
+    if (parse_count(argument, 0, UINT64_MAX, &options->seed) != 0)
+        option_entry_bad(entry, argument, "not a number (0 to 18446744073709551615)");
+    options->seed_given = true;
 }
 
-static void take_option(struct options *options, int code, const char *argument)
+static void take_priority(struct options *options, const struct option_entry *entry, const char *argument)
 {
-    switch (code) {
-    case OPTION_INPUT:
+    uint64_t priority = 0;
+    if (parse_count(argument, 0, SHMQ_PRIORITIES - 1, &priority) != 0)
+        option_entry_bad(entry, argument, "not a priority (0 to 7)");
+    options->common.shmq.priority_plus1 = 1 + (uint32_t)priority;
+}
+
+static void take(void *into, const struct option_group *group, const struct option_entry *entry,
+                 const char *argument)
+{
+    struct options *options = into;
+    (void)group;
+    if (option_is_version(entry)) { /* after the other options, so that it also tells whether they are right */
+        options->version = true;
+        return;
+    }
+    switch (entry->code) {
+    case PRODUCER_INPUT:
         take_input(options, argument);
         break;
-    case OPTION_RANDOM:
-        options->random_given = true;
+    case PRODUCER_SPLIT:
+        take_split(options, argument);
         break;
-    case 'D':
+    case PRODUCER_DELIMITER:
         take_delimiter(options, argument);
         break;
-    case '0':
+    case PRODUCER_NULL:
         take_framing(options, FRAMING_DELIMITER, "--null");
         options->delimiter = '\0';
         break;
-    case OPTION_LENGTH_PREFIXED:
+    case PRODUCER_LENGTH_PREFIXED:
         take_framing(options, FRAMING_LENGTH32, "--length-prefixed");
         break;
-    case OPTION_BLOCK:
+    case PRODUCER_BLOCK:
         take_block(options, argument);
         break;
-    case OPTION_WHOLE:
+    case PRODUCER_WHOLE:
         take_framing(options, FRAMING_WHOLE, "--whole");
         break;
-    case OPTION_SPLIT:
-        take_split(options, argument);
+    case PRODUCER_SEED:
+        take_seed(options, entry, argument);
         break;
-    case OPTION_RESUME:
-        options->resume = true;
+    case PRODUCER_ECHO:
+        options->echo = argument;
         break;
-    case 'V': /* after the other options, so that it also tells whether they are right */
-        options->version = true;
+    case PRODUCER_PRIORITY:
+        take_priority(options, entry, argument);
         break;
     default:
-        take_flow_option(options, code, argument);
+        option_common_take(&options->common, &producer_options, entry, argument);
     }
 }
 
@@ -249,7 +159,7 @@ static void check_source(const struct options *options)
 
 static void check_flow(const struct options *options)
 {
-    if (options->rate > 0 && options->delay_given)
+    if (options->rate > 0 && options->delay_ns[0] >= 0)
         options_usage("--rate and --delay: only one of them can be given");
     if (options->timeout_ns >= 0 && options->on_full != ON_FULL_BLOCK)
         options_usage("--timeout: only with --on-full block");
@@ -262,29 +172,25 @@ static void check_flow(const struct options *options)
 
 void options_parse(struct options *options, int argc, char **argv)
 {
-    *options = (struct options){.delimiter = '\n', .timeout_ns = -1, .split_part = 1, .split_parts = 1};
+    *options = (struct options){
+        .delimiter = '\n', .timeout_ns = -1, .delay_ns = {-1, -1}, .split_part = 1, .split_parts = 1};
     options_init(&options->common);
     options->inputs = calloc((size_t)argc + 1, sizeof(*options->inputs));
     if (options->inputs == NULL)
         options_usage("out of memory");
-    int before = 1;
-    int code;
-    while ((code = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
-        take_option(options, code, optarg);
-        before = optind;
-    }
-    bool words_given = optind > before; /* getopt has stepped over "--" */
-    if (!words_given && optind < argc)
+    struct option_words words;
+    option_table_read(&producer_options, options, take, argc, argv, &words);
+    if (!words.given && words.count > 0)
         options_usage("%s: unexpected argument (words to be sent go behind --, files behind --input)",
-                      argv[optind]);
-    options->words = argv + optind;
-    options->word_count = words_given ? (size_t)(argc - optind) : 0;
-    choose_source(options, words_given);
+                      words.words[0]);
+    options->words = words.words;
+    options->word_count = words.count;
+    choose_source(options, words.given);
     check_source(options);
     check_flow(options);
     options_finish(&options->common);
     if (options->version)
-        options_take_common(&options->common, 'V', NULL, producer_help);
+        option_print_version();
 }
 
 void options_free(struct options *options)

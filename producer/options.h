@@ -12,7 +12,7 @@ enum source_kind { SOURCE_INPUTS, SOURCE_RANDOM, SOURCE_WORDS };
 
 enum framing { FRAMING_DELIMITER, FRAMING_LENGTH32, FRAMING_BLOCK, FRAMING_WHOLE };
 
-enum on_full { ON_FULL_BLOCK, ON_FULL_FAIL, ON_FULL_DROP };
+enum on_full { ON_FULL_BLOCK, ON_FULL_FAIL, ON_FULL_DROP }; /* in the order of the option's choices */
 
 struct options {
     struct common_options common;
@@ -35,11 +35,9 @@ struct options {
     uint64_t split_parts; /* 1 without --split */
     bool resume;
 
-    uint64_t count; /* 0: no limit */
-    double rate;    /* messages a second; 0: as fast as it goes */
-    bool delay_given;
-    int64_t delay_min_ns;
-    int64_t delay_max_ns;
+    uint64_t count;      /* 0: no limit */
+    double rate;         /* messages a second; 0: as fast as it goes */
+    int64_t delay_ns[2]; /* from, to; negative: not given */
     bool seed_given;
     uint64_t seed;
 
@@ -49,8 +47,6 @@ struct options {
     bool progress;
     bool version; /* wanted, and nothing else */
 };
-
-extern const char producer_help[];
 
 /* Reads the command line; a mistake in it ends the program with EXIT_USAGE. */
 void options_parse(struct options *options, int argc, char **argv);

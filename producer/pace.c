@@ -9,9 +9,9 @@ void pace_init(struct pace *pace, const struct options *options, uint64_t seed)
 {
     *pace = (struct pace){
         .rate = options->rate,
-        .delayed = options->delay_given && options->delay_max_ns > 0,
-        .delay_min_ns = options->delay_min_ns,
-        .delay_max_ns = options->delay_max_ns,
+        .delayed = options->delay_ns[1] > 0,
+        .delay_min_ns = options->delay_ns[0],
+        .delay_max_ns = options->delay_ns[1],
     };
     generator_init(&pace->generator, seed);
 }

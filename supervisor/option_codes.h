@@ -2,9 +2,9 @@
 #ifndef SUPERVISOR_OPTION_CODES_H
 #define SUPERVISOR_OPTION_CODES_H
 
-/* Of the options that options.c takes by itself; those of common/cli/options.h are other numbers. */
+/* Of the options that options.c takes by itself. */
 enum option_own_code {
-    CODE_PRODUCER_ARGS = 1000,
+    CODE_PRODUCER_ARGS,
     CODE_CONSUMER_ARGS,
     CODE_INPUT,
     CODE_DELIMITER,

@@ -90,9 +90,10 @@ static const struct option_section sink_section = {
 
 static const struct option_entry supervision[] = {
     {.name = "restart",
-     .kind = OPTION_IS_TEXT,
+     .kind = OPTION_IS_CHOICE,
      AT(restart),
      .argument = "HOW",
+     .choices = "on-failure never",
      .help =
          "what to do with a child that fails or is killed: on-failure (default) or never. Producers of regular "
          "files go on where they were. Those of stdin, of words and of a counted --random cannot know where, so "
@@ -139,19 +140,20 @@ static const struct option_group groups[] = {
     {.section = &framing_section},
     {.section = &sink_section},
     {.section = &supervision_section},
-    {.section = &option_common_section},
+    {.section = &option_common_section, AT(common)},
     {.section = &producer_source_section, .owner = "producer"},
     {.section = &producer_flow_section, .owner = "producer"},
     {.section = &consumer_sink_section, .owner = "consumer"},
     {.section = &consumer_framing_section, .owner = "consumer"},
     {.section = &consumer_command_section, .owner = "consumer"},
     {.section = &consumer_flow_section, .owner = "consumer"},
-    {.section = &option_creating_section},
+    {.section = &option_creating_section, AT(common)},
     {.section = NULL},
 };
 
 const struct option_table supervisor_options = {
     .usage = "[-p N] [-c N] [-Q NAME] [OPTION...] [-- WORD...]",
+    .purpose = "start producers and consumers on a queue and supervise them",
     .summary =
         "Starts producers and consumers on a queue, supervises them, and removes the queue when all has arrived. "
         "Without a source it is a demonstration: each producer sends 10 random integers with random pauses "
@@ -172,7 +174,9 @@ const struct option_table supervisor_options = {
         "queue damaged or removed or of other sizes, 128+N killed by signal N; 128+N also if a second signal N "
         "cut "
         "it short. SIGUSR1 has all children print their statistics.",
-    .examples = {{"-p 2 -c 3 --input app.log --output all.log", "two producers read a half each; no line is lost"},
-                 {"-c 4 --exec 'gzip -kf \"$(cat)\"' -- a.txt b.txt c.txt", "jobs to commands, four at a time"},
-                 {"--count 0", "the demonstration, until Ctrl-C"}},
+    .examples = {{"{self} -p 2 -c 3 --input app.log --output all.log",
+                  "two producers read a half each; no line is lost"},
+                 {"{self} -c 4 --exec 'gzip -kf \"$(cat)\"' -- a.txt b.txt c.txt",
+                  "jobs to commands, four at a time"},
+                 {"{self} --count 0", "the demonstration, until Ctrl-C"}},
 };

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/cli/option_common.h"
 #include "common/cli/parse.h"
 #include "common/cli/say.h"
 #include "common/cli/sizeless.h"
@@ -116,10 +117,8 @@ static void take_own(struct options *options, const struct option_entry *entry, 
         break;
     case CODE_IGNORED:
         break;
-    case 'h':
-        option_table_help(&supervisor_options);
     default:
-        options_take_common(&options->common, entry->code, argument, "");
+        option_common_take(&options->common, &supervisor_options, entry, argument);
     }
 }
 
@@ -252,11 +251,11 @@ static void take_creating(struct options *options, const struct arguments *extra
         memcpy(name, word + 2, length);
         name[length] = '\0';
         const struct option_entry *entry = option_table_find(&supervisor_options, name, &group);
-        if (entry == NULL || group->owner != NULL || entry->code < OPTION_CAPACITY || entry->code > OPTION_TICK)
+        if (entry == NULL || group->section != &option_creating_section)
             continue;
         const char *argument = word[2 + length] == '=' ? word + 3 + length : next;
         if (argument != NULL)
-            options_take_common(&options->common, entry->code, argument, "");
+            option_table_take(group, entry, options, take, argument);
     }
 }
 
@@ -275,8 +274,6 @@ static void warn_of_order(const struct options *options)
 static void check_together(struct options *options)
 {
     check_words(options);
-    if (strcmp(options->restart, "on-failure") != 0 && strcmp(options->restart, "never") != 0)
-        options_usage("--restart %s: not on-failure or never", options->restart);
     choose_source(options);
     choose_sink(options);
     check_same_queue(&options->extra_producer);
@@ -296,7 +293,6 @@ void supervisor_options_read(struct options *options, int argc, char **argv)
     *options = (struct options){
         .producers = 1,
         .consumers = 1,
-        .restart = "on-failure",
         .max_restarts = 5,
         .restart_pause_ns = {100 * NS_PER_MS, 5000 * NS_PER_MS},
         .grace_ns = 10000 * NS_PER_MS,

@@ -28,6 +28,8 @@ enum sink {
     SINK_OTHER, /* one that only the consumer knows */
 };
 
+enum restart_when { RESTART_ON_FAILURE, RESTART_NEVER };
+
 /* An option that is handed on to the children of a kind. */
 struct handed {
     const char *owner; /* "producer" or "consumer" */
@@ -59,7 +61,7 @@ struct options {
     struct arguments extra_producer;
     struct arguments extra_consumer;
 
-    const char *restart;
+    enum restart_when restart;
     uint64_t max_restarts;
     int64_t restart_pause_ns[2]; /* from, to */
     int64_t grace_ns;

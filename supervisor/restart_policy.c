@@ -4,7 +4,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define NS_PER_MINUTE INT64_C(60000000000)
 
@@ -145,7 +144,7 @@ struct restart restart_after_failure(struct supervisor *supervisor, struct child
     const struct options *options = supervisor->options;
     struct restart restart = {0};
     note_failure(supervisor, child);
-    if (strcmp(options->restart, "never") == 0)
+    if (options->restart == RESTART_NEVER)
         say_why(&restart, "--restart never");
     else if (!can_restart(options, child))
         say_why(&restart, "where its source stood is not known");

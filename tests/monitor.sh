@@ -361,7 +361,7 @@ check_equal 'remove --force: nothing is left' '' "$(objects)"
 "$producer" -q -Q "$queue" --delay 60s -- a b 2>"$scratch/producer.err" &
 writer=$!
 wait_until 10 holds 1
-"$consumer" -q -Q "$queue" --follow >"$scratch/out" 2>"$scratch/consumer.err" &
+"$consumer" -q -Q "$queue" --follow >"$scratch/received" 2>"$scratch/consumer.err" &
 reader=$!
 wait_until 10 shows '"waiting": true'
 check_status 'remove: in use: exit 1' 1 look remove "$queue"

@@ -75,7 +75,7 @@ static const struct option_table table = {
     .summary = "Does this and that.\n\nAnd more of it.",
     .groups = groups,
     .ending = "Exit status: 0 done.",
-    .examples = {{"--flag", "sets it"}, {"--number 3", "counts"}, {"-- a b", "words"}},
+    .examples = {{"{self} --flag", "sets it"}, {"{self} --number 3", "counts"}, {"{self} -- a b", "words"}},
 };
 
 static struct values values;
@@ -248,7 +248,7 @@ static const struct option_group all_groups[] = {
 static const struct option_table all = {
     .usage = "[OPTION...]",
     .groups = all_groups,
-    .examples = {{"--flag", "sets it"}, {"--number 3", "counts"}, {"-- a b", "words"}},
+    .examples = {{"{self} --flag", "sets it"}, {"{self} --number 3", "counts"}, {"{self} -- a b", "words"}},
 };
 
 static void help(void)

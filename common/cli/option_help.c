@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/cli/option_table.h"
+#include "common/cli/option_text.h"
 #include "common/cli/options.h"
 #include "common/cli/say.h"
 
@@ -53,25 +54,51 @@ static void print_wrapped(const char *text, size_t column, size_t indent)
 
 static void print_paragraph(const char *text)
 {
-    if (text != NULL)
-        print_wrapped(text, 0, 0);
+    if (text == NULL)
+        return;
+    char *named = option_text_named(text);
+    print_wrapped(named, 0, 0);
+    free(named);
 }
 
-static void print_entry(const struct option_entry *entry)
+/* @left, then @help beside it, or below where there is no room. */
+static void print_beside(const char *left, const char *help)
 {
-    char left[LEFT_BYTES];
-    char letter[8] = "    ";
-    if (entry->letter != '\0')
-        snprintf(letter, sizeof(letter), "-%c, ", entry->letter);
-    int length = snprintf(left, sizeof(left), "  %s--%s%s%s", letter, entry->name,
-                          entry->argument != NULL ? " " : "", entry->argument != NULL ? entry->argument : "");
-    size_t width = length < 0 ? 0 : columns(left, strlen(left));
+    size_t width = columns(left, strlen(left));
     printf("%s", left);
     if (width + 2 > HELP_COLUMN)
         printf("\n%*s", HELP_COLUMN, "");
     else
         printf("%*s", HELP_COLUMN - (int)width, "");
-    print_wrapped(entry->help, HELP_COLUMN, HELP_COLUMN);
+    print_wrapped(help, HELP_COLUMN, HELP_COLUMN);
+}
+
+static void print_verbs(const struct option_table *table)
+{
+    if (table->verbs == NULL)
+        return;
+    printf("\nVerbs:\n");
+    for (const struct option_verb *verb = table->verbs; verb->name != NULL; verb++) {
+        char left[LEFT_BYTES];
+        char *help = option_text_named(verb->help);
+        snprintf(left, sizeof(left), "  %s%s%s", verb->name, verb->argument != NULL ? " " : "",
+                 verb->argument != NULL ? verb->argument : "");
+        print_beside(left, help);
+        free(help);
+    }
+}
+
+static void print_entry(const struct option_table *table, const struct option_entry *entry)
+{
+    char left[LEFT_BYTES];
+    char letter[8] = "    ";
+    if (entry->letter != '\0')
+        snprintf(letter, sizeof(letter), "-%c, ", entry->letter);
+    snprintf(left, sizeof(left), "  %s--%s%s%s", letter, entry->name, entry->argument != NULL ? " " : "",
+             entry->argument != NULL ? entry->argument : "");
+    char *help = option_text_help(table, entry);
+    print_beside(left, help);
+    free(help);
 }
 
 /* What is handed on is only named: the child's own help describes it. */
@@ -97,6 +124,7 @@ static void print_name(struct names *names, const struct option_entry *entry)
 }
 
 struct printer {
+    const struct option_table *table;
     const struct option_group *group; /* the one whose title was printed last */
     struct names names;
 };
@@ -126,6 +154,8 @@ static void print_title(struct printer *printer, const struct option_group *grou
 static void print_option(void *context, const struct option_group *group, const struct option_entry *entry)
 {
     struct printer *printer = context;
+    if (group->refused != NULL)
+        return;
     if (printer->group != group) {
         end_group(printer);
         print_title(printer, group);
@@ -134,7 +164,7 @@ static void print_option(void *context, const struct option_group *group, const 
     if (group->owner != NULL)
         print_name(&printer->names, entry);
     else
-        print_entry(entry);
+        print_entry(printer->table, entry);
 }
 
 static void print_examples(const struct option_table *table)
@@ -142,16 +172,21 @@ static void print_examples(const struct option_table *table)
     printf("\nExamples:\n");
     for (size_t i = 0; i < OPTION_EXAMPLES && table->examples[i].command != NULL; i++) {
         const struct option_example *example = &table->examples[i];
-        printf("  %s %s\n      ", say_program(), example->command);
-        print_wrapped(example->what, 6, 6);
+        char *command = option_text_named(example->command);
+        char *what = option_text_named(example->what);
+        printf("  %s\n      ", command);
+        print_wrapped(what, 6, 6);
+        free(what);
+        free(command);
     }
 }
 
 void option_table_help(const struct option_table *table)
 {
-    struct printer printer = {0};
+    struct printer printer = {.table = table};
     printf("Usage: %s %s\n", say_program(), table->usage);
     print_paragraph(table->summary);
+    print_verbs(table);
     option_table_walk(table, print_option, &printer);
     end_group(&printer);
     if (table->ending != NULL) {

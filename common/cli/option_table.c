@@ -5,12 +5,11 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/cli/options.h"
 #include "common/cli/parse.h"
-#include "common/cli/say.h"
+#include "common/cli/units.h"
 
 /* getopt_long returns this plus an option's number for one without a letter. */
 enum { FIRST_NUMBER = 256 };
@@ -20,16 +19,15 @@ struct slot {
     const struct option_entry *entry;
 };
 
-struct reader {
-    struct slot *slots;
-    size_t count;
-    size_t room;
-};
+/* More than any program has; a table that is longer is refused whatever the command line. */
+enum { OPTIONS_MAX = 160 };
 
-static void out_of_memory(void)
-{
-    options_usage("out of memory");
-}
+struct reader {
+    const struct option_table *table;
+    struct slot slots[OPTIONS_MAX];
+    bool given[OPTIONS_MAX];
+    size_t count;
+};
 
 void option_entry_bad(const struct option_entry *entry, const char *value, const char *why)
 {
@@ -63,27 +61,12 @@ void option_table_walk(const struct option_table *table,
     }
 }
 
-static void count_slot(void *context, const struct option_group *group, const struct option_entry *entry)
-{
-    struct reader *reader = context;
-    (void)group;
-    (void)entry;
-    reader->room++;
-}
-
 static void add_slot(void *context, const struct option_group *group, const struct option_entry *entry)
 {
     struct reader *reader = context;
+    if (reader->count == OPTIONS_MAX)
+        options_usage("--%s: too many options (raise OPTIONS_MAX)", entry->name);
     reader->slots[reader->count++] = (struct slot){.group = group, .entry = entry};
-}
-
-static void list_slots(const struct option_table *table, struct reader *reader)
-{
-    option_table_walk(table, count_slot, reader);
-    reader->slots = calloc(reader->room + 1, sizeof(*reader->slots));
-    if (reader->slots == NULL)
-        out_of_memory();
-    option_table_walk(table, add_slot, reader);
 }
 
 const struct option_entry *option_table_find(const struct option_table *table, const char *name,
@@ -113,7 +96,8 @@ static bool letter_is_taken(const struct reader *reader, size_t before, char let
 /* getopt_long's two descriptions of the options. */
 static void describe(const struct reader *reader, struct option *names, char *letters)
 {
-    *letters++ = '+';
+    if (reader->table->verbs == NULL)
+        *letters++ = '+'; /* the first word that is no option ends them */
     for (size_t i = 0; i < reader->count; i++) {
         const struct option_entry *entry = reader->slots[i].entry;
         names[i] = (struct option){.name = entry->name,
@@ -129,39 +113,95 @@ static void describe(const struct reader *reader, struct option *names, char *le
     *letters = '\0';
 }
 
-static const struct slot *slot_of(const struct reader *reader, int code)
+/* The number of the option that getopt_long has found; .count: none. */
+static size_t number_of(const struct reader *reader, int code)
 {
     if (code >= FIRST_NUMBER && (size_t)(code - FIRST_NUMBER) < reader->count)
-        return &reader->slots[code - FIRST_NUMBER];
-    for (size_t i = 0; i < reader->count; i++) {
-        if (reader->slots[i].entry->letter == code)
-            return &reader->slots[i];
-    }
-    return NULL;
+        return (size_t)(code - FIRST_NUMBER);
+    size_t i = 0;
+    while (i < reader->count && reader->slots[i].entry->letter != code)
+        i++;
+    return i;
 }
 
-static void store_count(uint64_t *value, const struct option_entry *entry, const char *argument)
+static uint64_t read_count(const struct option_entry *entry, const char *argument, uint64_t largest)
 {
     char why[96];
-    uint64_t max = entry->max != 0 ? entry->max : UINT64_MAX;
-    if (parse_count(argument, entry->min, max, value) == 0)
-        return;
+    uint64_t value = 0;
+    const uint64_t max = entry->max != 0 ? entry->max : largest;
+    if (parse_count(argument, entry->min, max, &value) == 0)
+        return value;
     if (entry->max == 0)
         snprintf(why, sizeof(why), "not a number (a whole number, at least %" PRIu64 ")", entry->min);
     else
         snprintf(why, sizeof(why), "not a number from %" PRIu64 " to %" PRIu64 " (a whole number)", entry->min,
-                 max);
+                 entry->max);
     option_entry_bad(entry, argument, why);
+}
+
+static uint64_t read_size(const struct option_entry *entry, const char *argument)
+{
+    char why[96];
+    char limit[UNITS_SIZE];
+    uint64_t value = 0;
+    const int error = parse_size(argument, &value);
+    if (error != 0 && error != -ERANGE)
+        option_entry_bad(entry, argument, "not a size (bytes, or K, M, G)");
+    if (error == -ERANGE || (entry->max != 0 && value > entry->max)) {
+        snprintf(why, sizeof(why), "too large (at most %s)", units_size(limit, entry->max));
+        option_entry_bad(entry, argument, why);
+    }
+    if (value < entry->min) {
+        snprintf(why, sizeof(why), "too small (at least %" PRIu64 ")", entry->min);
+        option_entry_bad(entry, argument, why);
+    }
+    return value;
+}
+
+static unsigned read_choice(const struct option_entry *entry, const char *argument)
+{
+    char why[96];
+    const size_t length = strlen(argument);
+    unsigned number = 0;
+    for (const char *at = entry->choices; *at != '\0'; number++) {
+        const size_t end = strcspn(at, " ");
+        if (end == length && strncmp(at, argument, end) == 0)
+            return number;
+        at += end + (at[end] != '\0');
+    }
+    snprintf(why, sizeof(why), "not one of the choices (%s)", entry->choices);
+    option_entry_bad(entry, argument, why);
+}
+
+/* Of those that need only to be read; false: of another kind. */
+static bool store_time(void *value, const struct option_entry *entry, const char *argument)
+{
+    int64_t *range = value;
+    switch (entry->kind) {
+    case OPTION_IS_DURATION:
+        if (parse_duration(argument, value) != 0)
+            option_entry_bad(entry, argument, "not a duration (such as 500ms, 10s or 2m)");
+        return true;
+    case OPTION_IS_RANGE:
+        if (parse_duration_range(argument, &range[0], &range[1]) != 0)
+            option_entry_bad(entry, argument, "not MIN:MAX (durations such as 100ms or 2s, MAX not below MIN)");
+        return true;
+    case OPTION_IS_RATE:
+        if (parse_rate(argument, value) != 0)
+            option_entry_bad(entry, argument, "not a rate (a number a second, above 0, at most 1000000000)");
+        return true;
+    default:
+        return false;
+    }
 }
 
 static void store(void *value, const struct option_entry *entry, const char *argument)
 {
-    int64_t *range = value;
     if (argument == NULL)
         argument = ""; /* of kinds that take none */
+    if (store_time(value, entry, argument))
+        return;
     switch (entry->kind) {
-    case OPTION_IS_OWN:
-        break;
     case OPTION_IS_FLAG:
         *(bool *)value = true;
         break;
@@ -170,36 +210,32 @@ static void store(void *value, const struct option_entry *entry, const char *arg
             option_entry_bad(entry, argument, "is empty (give something)");
         *(const char **)value = argument;
         break;
+    case OPTION_IS_CHOICE:
+        *(unsigned *)value = read_choice(entry, argument);
+        break;
     case OPTION_IS_COUNT:
-        store_count(value, entry, argument);
+        *(uint64_t *)value = read_count(entry, argument, UINT64_MAX);
+        break;
+    case OPTION_IS_COUNT32:
+        *(uint32_t *)value = (uint32_t)read_count(entry, argument, UINT32_MAX);
         break;
     case OPTION_IS_SIZE:
-        if (parse_size(argument, value) != 0)
-            option_entry_bad(entry, argument, "not a size (bytes, or K, M, G)");
+        *(uint64_t *)value = read_size(entry, argument);
         break;
-    case OPTION_IS_DURATION:
-        if (parse_duration(argument, value) != 0)
-            option_entry_bad(entry, argument, "not a duration (such as 500ms, 10s or 2m)");
-        break;
-    case OPTION_IS_RANGE:
-        if (parse_duration_range(argument, &range[0], &range[1]) != 0)
-            option_entry_bad(entry, argument, "not MIN:MAX (durations such as 100ms or 2s, MAX not below MIN)");
-        break;
-    case OPTION_IS_RATE:
-        if (parse_rate(argument, value) != 0)
-            option_entry_bad(entry, argument, "not a rate (a number a second, above 0)");
+    default:
         break;
     }
 }
 
-static void take_slot(const struct slot *slot, void *into, option_take *take)
+void option_table_take(const struct option_group *group, const struct option_entry *entry, void *into,
+                       option_take *take, const char *argument)
 {
-    const struct option_entry *entry = slot->entry;
-    const char *argument = entry->argument != NULL ? optarg : NULL;
-    if (slot->group->owner != NULL || entry->kind == OPTION_IS_OWN)
-        take(into, slot->group, entry, argument);
+    if (group->refused != NULL)
+        options_usage("--%s: %s", entry->name, group->refused);
+    if (group->owner != NULL || entry->kind == OPTION_IS_OWN)
+        take(into, group, entry, argument);
     else
-        store((char *)into + slot->group->at + entry->at, entry, argument != NULL ? argument : "");
+        store((char *)into + group->at + entry->at, entry, argument);
 }
 
 /* getopt_long steps over "--" without telling: then its index has moved, and nothing was returned. */
@@ -212,27 +248,50 @@ static void find_words(struct option_words *words, int before, int argc, char **
     };
 }
 
+static const struct option_verb *find_verb(const struct option_table *table, const char *name)
+{
+    for (const struct option_verb *verb = table->verbs; verb->name != NULL; verb++) {
+        if (strcmp(verb->name, name) == 0)
+            return verb;
+    }
+    options_usage("%s: unknown verb (see --help)", name);
+}
+
+static void take_verb(const struct reader *reader, struct option_words *words)
+{
+    if (words->count == 0)
+        options_usage("no verb given (see --help)");
+    words->verb = find_verb(reader->table, words->words[0]);
+    words->words++;
+    words->count--;
+    for (size_t i = 0; i < reader->count; i++) {
+        const struct option_entry *entry = reader->slots[i].entry;
+        if (reader->given[i] && !option_goes_with(entry, words->verb->code))
+            options_usage("%s: takes no --%s", words->verb->name, entry->name);
+    }
+}
+
 void option_table_read(const struct option_table *table, void *into, option_take *take, int argc, char **argv,
                        struct option_words *words)
 {
-    struct reader reader = {0};
-    list_slots(table, &reader);
-    struct option *names = calloc(reader.count + 1, sizeof(*names));
-    char *letters = calloc(2 * reader.count + 2, 1);
-    if (names == NULL || letters == NULL)
-        out_of_memory();
+    struct reader reader = {.table = table};
+    struct option names[OPTIONS_MAX + 1];
+    char letters[2 * OPTIONS_MAX + 2];
+    option_table_walk(table, add_slot, &reader);
     describe(&reader, names, letters);
-    int before = optind = 1;
+    int before = 1;
     int code;
+    optind = 0; /* from the start, whatever was read before */
     while ((code = getopt_long(argc, argv, letters, names, NULL)) != -1) {
-        const struct slot *slot = slot_of(&reader, code);
-        if (slot == NULL || slot->entry == NULL) /* getopt_long has said what is wrong */
+        const size_t number = number_of(&reader, code);
+        if (number == reader.count) /* getopt_long has said what is wrong */
             options_try_help();
-        take_slot(slot, into, take);
+        const struct slot *slot = &reader.slots[number];
+        reader.given[number] = true;
+        option_table_take(slot->group, slot->entry, into, take, slot->entry->argument != NULL ? optarg : NULL);
         before = optind;
     }
     find_words(words, before, argc, argv);
-    free(letters);
-    free(names);
-    free(reader.slots);
+    if (table->verbs != NULL)
+        take_verb(&reader, words);
 }

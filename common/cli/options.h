@@ -2,18 +2,11 @@
 #ifndef SHMQ_CLI_OPTIONS_H
 #define SHMQ_CLI_OPTIONS_H
 
-#include <getopt.h>
 #include <stdbool.h>
 
 #include "common/shmq.h"
 
-/*
- * The options that all programs have in common: -Q -v -q -h -V, and the creating options
- * --capacity --max-message --lanes --seats --mode --group (and --tick).
- *
- * A program puts OPTIONS_COMMON_SHORT and OPTIONS_COMMON_LONG into its own getopt_long tables and
- * hands every option that it does not know to options_take_common.
- */
+/* What the options of all programs end in; those that they share are in option_common.h. */
 
 enum exit_status {
     EXIT_DONE = 0,
@@ -29,46 +22,8 @@ struct common_options {
     struct shmq_options shmq; /* creating options as given */
 };
 
-/* Long options without a letter are numbered from here; programs number their own from OPTION_OWN. */
-enum option_code {
-    OPTION_CAPACITY = 256,
-    OPTION_MAX_MESSAGE,
-    OPTION_LANES,
-    OPTION_SEATS,
-    OPTION_MODE,
-    OPTION_GROUP,
-    OPTION_TICK,
-    OPTION_OWN = 300,
-};
-
-#define OPTIONS_COMMON_SHORT "Q:vqhV"
-#define OPTIONS_COMMON_LONG                                                                                       \
-    {"queue", required_argument, NULL, 'Q'}, {"verbose", no_argument, NULL, 'v'},                                 \
-        {"quiet", no_argument, NULL, 'q'}, {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, \
-        {"capacity", required_argument, NULL, OPTION_CAPACITY},                                                   \
-        {"max-message", required_argument, NULL, OPTION_MAX_MESSAGE},                                             \
-        {"lanes", required_argument, NULL, OPTION_LANES}, {"seats", required_argument, NULL, OPTION_SEATS},       \
-        {"mode", required_argument, NULL, OPTION_MODE}, {"group", required_argument, NULL, OPTION_GROUP},         \
-    {                                                                                                             \
-        "tick", required_argument, NULL, OPTION_TICK                                                              \
-    }
-
-/*
- * Prints @help and that of these options, the creating ones if @creates, to stdout; exits 0, or 1 if it cannot.
- * {self} in @help is the name that this program was called by, {prefix} what stands before the names of the
- * others.
- */
-_Noreturn void options_print_help(const char *help, bool creates);
-
 /* Sets the defaults, from the environment where it has a say; checks nothing yet. */
 void options_init(struct common_options *options);
-
-/*
- * Takes one option of the table above: @code is what getopt_long returned, @argument its optarg.
- * -h and -V print to stdout and exit 0 (1 if stdout cannot be written); @help is the program's own help text.
- * An unknown option or a bad value is reported and ends the program with EXIT_USAGE.
- */
-void options_take_common(struct common_options *options, int code, const char *argument, const char *help);
 
 /* Checks what can be checked once all are read (the queue's name); ends with EXIT_USAGE if it is bad. */
 void options_finish(struct common_options *options);

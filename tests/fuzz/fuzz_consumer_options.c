@@ -24,10 +24,10 @@ static void judge(void)
     fuzz_require(options.count == 0 || options.common.shmq.prefetch <= options.count,
                  "more prefetched than counted");
     fuzz_require(options.backoff_min_ns >= 0 && options.backoff_min_ns <= options.backoff_max_ns &&
-                     options.work_min_ns >= 0 && options.work_min_ns <= options.work_max_ns,
+                     options.work_ns[0] >= -1 && options.work_ns[0] <= options.work_ns[1],
                  "a range that is none");
     command_line_judge_ns(options.backoff_max_ns);
-    command_line_judge_ns(options.work_max_ns);
+    command_line_judge_ns(options.work_ns[1]);
     command_line_judge_ns(options.idle_ns);
     command_line_judge_ns(options.exec_timeout_ns);
     command_line_judge_ns(options.common.shmq.grace_ns);

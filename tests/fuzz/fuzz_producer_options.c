@@ -39,10 +39,9 @@ static void judge_source(void)
 static void judge_flow(void)
 {
     fuzz_require(options.rate == 0 || (options.rate >= 1e-6 && options.rate <= 1e9), "a rate of %g", options.rate);
-    fuzz_require(options.rate == 0 || !options.delay_given, "a rate and a delay");
-    fuzz_require(options.delay_min_ns >= 0 && options.delay_min_ns <= options.delay_max_ns,
-                 "a delay that is none");
-    command_line_judge_ns(options.delay_max_ns);
+    fuzz_require(options.rate == 0 || options.delay_ns[0] < 0, "a rate and a delay");
+    fuzz_require(options.delay_ns[0] >= -1 && options.delay_ns[0] <= options.delay_ns[1], "a delay that is none");
+    command_line_judge_ns(options.delay_ns[1]);
     command_line_judge_ns(options.timeout_ns);
     fuzz_require(options.on_full <= ON_FULL_DROP, "a policy that is none");
 }

@@ -77,7 +77,6 @@ bool command_line_run(const char *program, const uint8_t *data, size_t size, voi
     memcpy(given, words, sizeof(given));
     say_init(program, word_count, given);
     say_set_level(SAY_STATUS);
-    optind = 0;
     fuzz_on_exit = &exit_here;
     fuzz_capture_begin();
     const int exited = setjmp(exit_here);
