@@ -152,7 +152,8 @@ static int measure(struct children *children, struct hall *hall, double seconds)
 static int run(struct hall *hall, double seconds)
 {
     static struct children children;
-    const struct shmq_options options = {.seats = hall->consumers < 64 ? 64 : hall->consumers};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS,
+                                         .seats = hall->consumers < 64 ? 64 : hall->consumers};
     struct shmq *producer = NULL;
     children_begin();
     int error = shmq_create(hall->name, &options);

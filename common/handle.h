@@ -16,7 +16,6 @@
 #include "common/shmq.h"
 
 #define HANDLE_MAGIC 0x73686d71u
-#define ATTACH_WAIT_NS INT64_C(100000000) /* for a lane or seat, while all seem taken */
 
 /* A lane as this process has it mapped. */
 struct lane_view {

@@ -106,11 +106,6 @@ static int prepare_lane(struct shmq *handle, uint32_t lane, struct lane_view **v
     return error;
 }
 
-static uint32_t wanted_priority(const struct shmq_options *options)
-{
-    return options->priority_plus1 != 0 ? options->priority_plus1 - 1 : SHMQ_PRIORITY_DEFAULT;
-}
-
 static void note_found(struct producer_side *p, uint64_t source_id)
 {
     const struct lane_control *control = p->view->ring.control;
@@ -140,7 +135,7 @@ static int take_up(struct shmq *handle, uint32_t lane, const struct shmq_options
     p->resumable = options->source_id != 0;
     p->most_short = p->ring.ring.max_message_bytes < CELL_BYTES ? p->ring.ring.max_message_bytes : CELL_BYTES;
     people_write(&control->pid, control->program);
-    atomic_store_explicit(&control->priority, wanted_priority(options), memory_order_relaxed);
+    atomic_store_explicit(&control->priority, options->priority, memory_order_relaxed);
     atomic_store_explicit(&control->attached, atomic_load_explicit(&control->attached, memory_order_relaxed) + 1,
                           memory_order_relaxed);
     atomic_store_explicit(&control->wanted_head, 0, memory_order_relaxed);
@@ -184,7 +179,7 @@ static int lock_byte(const struct shmq *handle, uint64_t byte, int64_t wait_ns)
 
 int lane_attach(struct shmq *handle, const struct shmq_options *options)
 {
-    struct wish wish = {.source_id = options->source_id, .priority = wanted_priority(options)};
+    struct wish wish = {.source_id = options->source_id, .priority = options->priority};
     /* Producers with a source, or a part of one, choose one after the other, so that the second of the same source
      * finds the first one's lane. Each reserves the room for its lane meanwhile, which may take long. */
     const bool alone = options->source_id != 0 || options->source_group != 0;
@@ -278,7 +273,7 @@ int lane_finish_dead(struct shmq *handle, uint32_t lane)
     if (error == 0)
         error = check_unfinished(view->ring.control); /* an owner that has finished may still be attached */
     if (error == 0)
-        error = lock_byte(handle, handle_lane_byte(handle, lane), ATTACH_WAIT_NS); /* others may look at it */
+        error = lock_byte(handle, handle_lane_byte(handle, lane), LANE_LOCK_WAIT_NS); /* others may look at it */
     if (error != 0)
         return error;
     error = check_unfinished(view->ring.control);

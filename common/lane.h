@@ -4,6 +4,8 @@
 
 #include "common/handle.h"
 
+#define LANE_LOCK_WAIT_NS INT64_C(100000000) /* for a lock that is about to go */
+
 /* A producer's lane: which one it gets, how it takes it up, how it leaves it. */
 
 /*
@@ -24,7 +26,7 @@ int lane_finish(struct shmq *handle);
 void lane_restore(struct shmq *handle);
 /*
  * Marks the lane of a dead owner finished, in its name; nothing else of the lane changes.
- * Context: @handle is an observer that may write; waits for a lock that is about to go, ATTACH_WAIT_NS at most.
+ * Context: @handle is an observer that may write; waits for a lock that is about to go, LANE_LOCK_WAIT_NS at most.
  * Crash:   leaves the lane either finished or unfinished; consumers see it at their next tick.
  * Return:  0; -EBUSY its owner lives; -EALREADY; -EINVAL no such lane; -ENOMEM; -EBADMSG; -ESTALE; what
  *          the system said.

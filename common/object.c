@@ -73,7 +73,7 @@ static bool options_agree(const struct shmq_options *options, const struct objec
            (options->seats == 0 || options->seats == have->seats) &&
            (options->tick_ns == 0 || options->tick_ns == have->tick_ns) &&
            (options->mode == 0 || options->mode == object->mode) &&
-           (!options->has_group || options->group == object->group);
+           (options->group == SHMQ_GROUP_ANY || options->group == object->group);
 }
 
 static bool in_group(gid_t group)
@@ -266,7 +266,7 @@ static int check_size_limit(uint64_t bytes)
 static int set_access(struct object *object, const struct shmq_options *options)
 {
     object->mode = wanted_mode(options);
-    if (options->has_group && fchown(object->fd, (uid_t)-1, options->group) != 0)
+    if (options->group != SHMQ_GROUP_ANY && fchown(object->fd, (uid_t)-1, options->group) != 0)
         return -errno;
     if (fchmod(object->fd, object->mode) != 0)
         return -errno;

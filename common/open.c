@@ -7,12 +7,12 @@
 #include "common/clock.h"
 #include "common/lane.h"
 #include "common/seat.h"
+#include "common/sized.h"
 #include "common/supervision.h"
 #include "common/view.h"
 #include "common/waiting.h"
 
 #define PREFETCH_DEFAULT 256u
-#define GRACE_DEFAULT_NS INT64_C(5000000000)
 /* Between two looks for a lane or seat. */
 #define PAUSE_LEAST_NS INT64_C(1000000)
 #define PAUSE_MOST_NS INT64_C(50000000)
@@ -22,9 +22,16 @@ bool handle_is_stale(const struct shmq *handle)
     return (handle_flags(handle) & FLAG_REMOVED) != 0 || !object_is_current(&handle->object);
 }
 
+/* @given may be an earlier version's, or NULL. Return: 0; -EINVAL. */
+static int take_options(struct shmq_options *known, const struct shmq_options *given)
+{
+    *known = (struct shmq_options)SHMQ_OPTIONS_INIT;
+    return given == NULL ? 0 : sized_take(known, sizeof(*known), given, OPTIONS_FIRST_BYTES);
+}
+
 static int check_open_options(const struct shmq_options *o, enum shmq_role role)
 {
-    if (role < SHMQ_PRODUCER || role > SHMQ_SUPERVISOR || o->priority_plus1 > SHMQ_PRIORITIES ||
+    if (role < SHMQ_PRODUCER || role > SHMQ_SUPERVISOR || o->priority >= SHMQ_PRIORITIES ||
         o->prefetch > SHMQ_PREFETCH_MAX || (o->source_group == 0 && o->source_part != 0))
         return -EINVAL;
     return 0;
@@ -66,7 +73,7 @@ static void configure(struct shmq *handle, enum shmq_role role, const struct shm
     spin_init(&handle->spin);
     handle->consumer.prefetch = o->prefetch != 0 ? o->prefetch : PREFETCH_DEFAULT;
     handle->consumer.producers = o->producers != 0 ? o->producers : 1;
-    handle->consumer.grace_ns = o->grace_ns != 0 ? o->grace_ns : GRACE_DEFAULT_NS;
+    handle->consumer.grace_ns = o->grace_ns;
     handle->consumer.follow = o->follow;
 }
 
@@ -130,14 +137,12 @@ static int open_once(struct shmq **handle, const char *name, enum shmq_role role
 
 /*
  * Looks again and again while all lanes or seats are taken: with growing pauses, in which it holds nothing, so
- * that the queue can be removed meanwhile; what has the name then is opened. Even where nobody wants to wait,
- * others may be looking at a dead one's byte for a moment, and a killed owner's lock may be about to go.
+ * that the queue can be removed meanwhile; what has the name then is opened.
  */
 static int open_patiently(struct shmq **handle, const char *name, enum shmq_role role, bool writable,
                           const struct shmq_options *options)
 {
-    const int64_t wait_ns = options->attach_wait_ns;
-    const int64_t deadline = clock_deadline(wait_ns != 0 ? wait_ns : ATTACH_WAIT_NS);
+    const int64_t deadline = clock_deadline(options->attach_wait_ns);
     int64_t pause = PAUSE_LEAST_NS;
     for (;;) {
         const int error = open_once(handle, name, role, writable, options);
@@ -157,13 +162,14 @@ static int open_patiently(struct shmq **handle, const char *name, enum shmq_role
 static int open_as(struct shmq **handle, const char *name, enum shmq_role role, bool writable,
                    const struct shmq_options *options)
 {
-    static const struct shmq_options defaults;
-    const struct shmq_options *o = options != NULL ? options : &defaults;
+    struct shmq_options known;
     if (handle == NULL)
         return -EINVAL;
     *handle = NULL;
-    const int error = check_open_options(o, role);
-    return error != 0 ? error : open_patiently(handle, name, role, writable, o);
+    int error = take_options(&known, options);
+    if (error == 0)
+        error = check_open_options(&known, role);
+    return error != 0 ? error : open_patiently(handle, name, role, writable, &known);
 }
 
 int shmq_open(struct shmq **handle, const char *name, enum shmq_role role, const struct shmq_options *options)
@@ -181,9 +187,11 @@ int handle_observe(struct shmq **handle, const char *name)
 
 int shmq_create(const char *name, const struct shmq_options *options)
 {
-    static const struct shmq_options defaults;
+    struct shmq_options known;
     struct object object;
-    const int error = object_open(&object, name, true, true, options != NULL ? options : &defaults);
+    int error = take_options(&known, options);
+    if (error == 0)
+        error = object_open(&object, name, true, true, &known);
     if (error == 0)
         object_close(&object);
     return error; /* Cannot come: -ENOENT (what is missing is made). */

@@ -70,7 +70,7 @@
 extern "C" {
 #endif
 
-#define SHMQ_VERSION_STRING "0.1.0"
+#define SHMQ_VERSION_STRING "0.2.0"
 
 #define SHMQ_NAME_MAX 200      /* characters of a queue's name */
 #define SHMQ_LANES_MAX 1024    /* lanes of a queue */
@@ -81,6 +81,9 @@ extern "C" {
 #define SHMQ_NOTE_MAX 64 /* bytes of a source's note */
 #define SHMQ_ID_SIZE 48  /* bytes of a message id as text, with its NUL */
 #define SHMQ_FOREVER ((int64_t)-1)
+#define SHMQ_GROUP_ANY ((gid_t)-1) /* the creator's group, or whichever the queue has */
+#define SHMQ_GRACE_DEFAULT_NS ((int64_t)5000000000)
+#define SHMQ_ATTACH_WAIT_DEFAULT_NS ((int64_t)100000000)
 
 struct shmq;
 
@@ -92,33 +95,44 @@ enum shmq_role {
                           record */
 };
 
-/* Options of shmq_create and shmq_open. Zero-initialise it; a zero field is a default. */
+/*
+ * Structs that begin with .size: the caller initialises them with their macro (SHMQ_OPTIONS_INIT, SHMQ_INFO_INIT,
+ * SHMQ_STAT_INIT, ...), which sets .size to what its header says. Later versions append fields, and nothing else:
+ * the library neither reads nor writes beyond .size, so callers built with an earlier header keep working. A .size
+ * that this library does not know is -EINVAL: less than the first version's, or more than its own; options may be
+ * longer if what is behind is all zero.
+ */
+
+/* Options of shmq_create and shmq_open. Initialise it with SHMQ_OPTIONS_INIT, then set what differs. */
 struct shmq_options {
-    /* What a queue is made with; given and different from what exists is -EEXIST. */
+    size_t size; /* set by SHMQ_OPTIONS_INIT */
+
+    /* What a queue is made with; given and different from what exists is -EEXIST. 0 is not given: the default. */
     uint64_t capacity_bytes;    /* a lane; a power of two from 4 KiB to 64 GiB, others are rounded up; 8 MiB */
     uint64_t max_message_bytes; /* at most the capacity; a quarter of it */
     uint32_t lanes;             /* 1..SHMQ_LANES_MAX; 64 */
     uint32_t seats;             /* 1..SHMQ_SEATS_MAX; 64 */
     uint32_t mode;              /* permission bits of the object; 0600 */
-    bool has_group;             /* group below is given */
-    gid_t group;                /* group of the object */
+    gid_t group;                /* group of the object; SHMQ_GROUP_ANY: not given */
     int64_t tick_ns;            /* longest sleep between two looks; 1 ms to 10 s; 50 ms */
 
     /* What this handle does. */
-    bool create;             /* shmq_open: make the queue if there is none */
-    uint32_t priority_plus1; /* producer: 1 + priority of its lane (0..7); 0 is the default of 4 */
-    uint64_t source_id;      /* producer: identity of its source, to resume it (shmq_resume_offset); 0: none */
-    uint64_t source_group;   /* producer: identity of what its source is a part of (shmq_source_whole); 0: none */
-    uint64_t source_part;    /* with source_group: which part it is, from 1; the same for nobody else */
-    uint64_t source_size;    /* with source_group: what shmq_source_whole tells if this part is the first */
-    uint64_t source_check;   /* likewise */
-    uint32_t prefetch;       /* consumer: messages of one lease at the most; 256 */
-    uint32_t producers;      /* consumer: the stream does not end before so many producers have finished; 1 */
-    /* consumer: how long a dead producer's lane may be taken up again; 5 s; negative: for ever */
+    bool create;           /* shmq_open: make the queue if there is none */
+    bool follow;           /* consumer: the end of all producers is no end of stream */
+    uint32_t priority;     /* producer: of its lane, 0 to SHMQ_PRIORITIES - 1; SHMQ_PRIORITY_DEFAULT */
+    uint32_t prefetch;     /* consumer: messages of one lease at the most; 0: 256 */
+    uint32_t producers;    /* consumer: the stream does not end before so many have finished; 0 is the same as 1 */
+    uint64_t source_id;    /* producer: identity of its source, to resume it (shmq_resume_offset); 0: none */
+    uint64_t source_group; /* producer: identity of what its source is a part of (shmq_source_whole); 0: none */
+    uint64_t source_part;  /* with source_group: which part it is, from 1; the same for nobody else */
+    uint64_t source_size;  /* with source_group: what shmq_source_whole tells if this part is the first */
+    uint64_t source_check; /* likewise */
+    /* consumer: how long a dead producer's lane may be taken up again before the stream ends without it; 0: not at
+     * all; negative: for ever; SHMQ_GRACE_DEFAULT_NS, 5 s */
     int64_t grace_ns;
-    bool follow; /* consumer: the end of all producers is no end of stream */
-    /* producer, consumer: how long shmq_open waits while all lanes or all seats are taken; 100 ms; negative: for
-     * ever */
+    /* producer, consumer: how long shmq_open waits while all lanes or all seats are taken; 0: it looks once;
+     * negative: for ever; SHMQ_ATTACH_WAIT_DEFAULT_NS, 100 ms. Somebody else may be looking at a dead one's lane
+     * or seat for a moment, and a killed owner's lock may be about to go. */
     int64_t attach_wait_ns;
     /*
      * Not 0: waiting calls end with -EINTR, once they look. They look before and after each sleep, and a sleep
@@ -580,12 +594,9 @@ int shmq_join(struct shmq *handle, int64_t timeout_ns);
  */
 int shmq_report_loss(struct shmq *handle);
 
-/*
- * What is known of a queue without counting anything. The caller sets .size, and the library fills in the rest.
- * Later versions append fields behind these.
- */
+/* What is known of a queue without counting anything. */
 struct shmq_info {
-    size_t size; /* set by the caller: sizeof(struct shmq_info) */
+    size_t size; /* set by SHMQ_INFO_INIT */
     uint64_t queue_id;
     uint64_t capacity_bytes; /* of a lane */
     uint64_t max_message_bytes;
@@ -620,10 +631,10 @@ enum shmq_run_state {
 
 /*
  * The run record: which command a supervisor had at work on the queue, so that the same command, started again,
- * knows what is its own. What the numbers stand for is the supervisor's affair. The caller sets .size.
+ * knows what is its own. What the numbers stand for is the supervisor's affair.
  */
 struct shmq_run {
-    size_t size; /* set by the caller: sizeof(struct shmq_run) */
+    size_t size; /* set by SHMQ_RUN_INIT */
     uint64_t command;
     uint64_t inputs;
     uint32_t state;   /* enum shmq_run_state */
@@ -657,6 +668,7 @@ int shmq_set_run(struct shmq *handle, const struct shmq_run *run);
  * takes a look at every message that is there: shmq_info says what needs no counting.
  */
 struct shmq_stat {
+    size_t size; /* set by SHMQ_STAT_INIT */
     uint64_t queue_id;
     uint64_t capacity_bytes; /* of a lane */
     uint64_t max_message_bytes;
@@ -685,6 +697,7 @@ struct shmq_stat {
 };
 
 struct shmq_lane_stat {
+    size_t size; /* set by SHMQ_LANE_STAT_INIT */
     uint32_t lane;
     uint32_t priority;
     bool used;
@@ -707,6 +720,7 @@ struct shmq_lane_stat {
 };
 
 struct shmq_seat_stat {
+    size_t size; /* set by SHMQ_SEAT_STAT_INIT */
     uint32_t seat;
     bool taken; /* somebody sat here and has not left cleanly */
     bool alive;
@@ -725,10 +739,10 @@ struct shmq_seat_stat {
 /*
  * Fills in what there is to see of the queue.
  *
- * @stat  receives it; with -EBADMSG, what could be counted
+ * @stat  .size says how long it is; receives the rest; with -EBADMSG, what could be counted
  *
  * Context: any role; the handle's thread; changes nothing; looks at every message.
- * Return:  0; -EBADMSG, -ENOMEM, -EINVAL, -ECHILD.
+ * Return:  0; -EBADMSG, -ENOMEM; -EINVAL, also for a .size that is none of a version up to this one; -ECHILD.
  */
 int shmq_stat(struct shmq *handle, struct shmq_stat *stat);
 
@@ -736,10 +750,11 @@ int shmq_stat(struct shmq *handle, struct shmq_stat *stat);
  * Fills in what there is to see of a lane.
  *
  * @lane  its number, less than the queue's lanes
- * @stat  receives it; with -EBADMSG, what could be counted
+ * @stat  .size says how long it is; receives the rest; with -EBADMSG, what could be counted
  *
  * Context: any role; the handle's thread; changes nothing; looks at every message of the lane.
- * Return:  0; -EINVAL when there is no such lane; -EBADMSG, -ENOMEM, -ECHILD.
+ * Return:  0; -EINVAL when there is no such lane, and for a .size that is none of a version up to this one;
+ * -EBADMSG, -ENOMEM, -ECHILD.
  */
 int shmq_stat_lane(struct shmq *handle, uint32_t lane, struct shmq_lane_stat *stat);
 
@@ -747,10 +762,11 @@ int shmq_stat_lane(struct shmq *handle, uint32_t lane, struct shmq_lane_stat *st
  * Fills in what there is to see of a seat.
  *
  * @seat  its number, less than the queue's seats
- * @stat  receives it; with -EBADMSG, what makes sense
+ * @stat  .size says how long it is; receives the rest; with -EBADMSG, what makes sense
  *
  * Context: any role; the handle's thread; changes nothing.
- * Return:  0; -EINVAL when there is no such seat; -EBADMSG, -ENOMEM, -ECHILD.
+ * Return:  0; -EINVAL when there is no such seat, and for a .size that is none of a version up to this one;
+ * -EBADMSG, -ENOMEM, -ECHILD.
  */
 int shmq_stat_seat(struct shmq *handle, uint32_t seat, struct shmq_seat_stat *stat);
 
@@ -796,6 +812,44 @@ const char *shmq_version(void);
 
 #ifdef __cplusplus
 }
+
+template <typename sized> inline sized shmq_sized_init(void)
+{
+    sized all = sized();
+    all.size = sizeof(all);
+    return all;
+}
+
+inline struct shmq_options shmq_options_init(void)
+{
+    struct shmq_options all = shmq_sized_init<struct shmq_options>();
+    all.group = SHMQ_GROUP_ANY;
+    all.priority = SHMQ_PRIORITY_DEFAULT;
+    all.grace_ns = SHMQ_GRACE_DEFAULT_NS;
+    all.attach_wait_ns = SHMQ_ATTACH_WAIT_DEFAULT_NS;
+    return all;
+}
+
+#define SHMQ_OPTIONS_INIT shmq_options_init()
+#define SHMQ_INFO_INIT shmq_sized_init<struct shmq_info>()
+#define SHMQ_RUN_INIT shmq_sized_init<struct shmq_run>()
+#define SHMQ_STAT_INIT shmq_sized_init<struct shmq_stat>()
+#define SHMQ_LANE_STAT_INIT shmq_sized_init<struct shmq_lane_stat>()
+#define SHMQ_SEAT_STAT_INIT shmq_sized_init<struct shmq_seat_stat>()
+#else
+/* clang-format off */
+/* Designators, to go on with: {SHMQ_OPTIONS_DEFAULTS, .create = true}. */
+#define SHMQ_OPTIONS_DEFAULTS \
+    .size = sizeof(struct shmq_options), .group = SHMQ_GROUP_ANY, .priority = SHMQ_PRIORITY_DEFAULT, \
+    .grace_ns = SHMQ_GRACE_DEFAULT_NS, .attach_wait_ns = SHMQ_ATTACH_WAIT_DEFAULT_NS
+
+#define SHMQ_OPTIONS_INIT {SHMQ_OPTIONS_DEFAULTS}
+#define SHMQ_INFO_INIT {.size = sizeof(struct shmq_info)}
+#define SHMQ_RUN_INIT {.size = sizeof(struct shmq_run)}
+#define SHMQ_STAT_INIT {.size = sizeof(struct shmq_stat)}
+#define SHMQ_LANE_STAT_INIT {.size = sizeof(struct shmq_lane_stat)}
+#define SHMQ_SEAT_STAT_INIT {.size = sizeof(struct shmq_seat_stat)}
+/* clang-format on */
 #endif
 
 #endif

@@ -6,6 +6,7 @@
 #include "common/lane.h"
 #include "common/people.h"
 #include "common/seat.h"
+#include "common/sized.h"
 #include "common/view.h"
 #include "common/walk.h"
 
@@ -41,19 +42,16 @@ static void read_totals(const struct lane_control *control, struct shmq_lane_sta
     stat->put_bytes = load(&control->checkpoints[newer].stream_offset);
 }
 
-int shmq_stat_lane(struct shmq *handle, uint32_t lane, struct shmq_lane_stat *stat)
+/* @stat is zero before. */
+static int fill_lane(struct shmq *handle, uint32_t lane, struct shmq_lane_stat *stat)
 {
-    int error = handle_check_any(handle);
-    if (error != 0 || stat == NULL || lane >= handle_geometry(handle)->parameters.lanes)
-        return error != 0 ? error : -EINVAL;
-    memset(stat, 0, sizeof(*stat));
     stat->lane = lane;
     stat->alive = lane_alive(handle, lane);
     if (!handle_lane_used(handle, lane))
         return 0;
 
     struct lane_view *view;
-    error = view_lane(handle, lane, &view);
+    int error = view_lane(handle, lane, &view);
     if (error != 0)
         return error;
     const struct lane_control *control = view->ring.control;
@@ -77,6 +75,19 @@ int shmq_stat_lane(struct shmq *handle, uint32_t lane, struct shmq_lane_stat *st
     stat->blocked = load(&control->wanted_head) != 0 && stat->alive;
     read_totals(control, stat);
     return error == -EAGAIN ? 0 : error;
+}
+
+int shmq_stat_lane(struct shmq *handle, uint32_t lane, struct shmq_lane_stat *stat)
+{
+    struct shmq_lane_stat all = {0};
+    int error = handle_check_any(handle);
+    if (error == 0)
+        error = sized_check(stat, LANE_STAT_FIRST_BYTES, sizeof(*stat));
+    if (error != 0 || lane >= handle_geometry(handle)->parameters.lanes)
+        return error != 0 ? error : -EINVAL;
+    error = fill_lane(handle, lane, &all);
+    sized_give(stat, &all);
+    return error;
 }
 
 static void stat_lease(const struct shmq *handle, uint32_t seat, const struct ring *ring, uint64_t position,
@@ -117,20 +128,24 @@ static int stat_load(struct shmq *handle, uint32_t seat, struct shmq_seat_stat *
 
 int shmq_stat_seat(struct shmq *handle, uint32_t seat, struct shmq_seat_stat *stat)
 {
-    const int error = handle_check_any(handle);
-    if (error != 0 || stat == NULL || seat >= handle_geometry(handle)->parameters.seats)
+    struct shmq_seat_stat all = {0};
+    int error = handle_check_any(handle);
+    if (error == 0)
+        error = sized_check(stat, SEAT_STAT_FIRST_BYTES, sizeof(*stat));
+    if (error != 0 || seat >= handle_geometry(handle)->parameters.seats)
         return error != 0 ? error : -EINVAL;
     const struct seat *s = &handle->seats[seat];
-    memset(stat, 0, sizeof(*stat));
-    stat->seat = seat;
-    stat->pid = (pid_t)atomic_load_explicit(&s->pid, memory_order_relaxed);
-    stat->taken = stat->pid != 0;
-    stat->alive = seat_alive(handle, seat);
-    stat->waiting = stat->alive && atomic_load_explicit(&s->waiting, memory_order_relaxed) != 0;
-    people_read(stat->program, s->program);
-    stat->delivered = load(&s->delivered);
-    stat->delivered_bytes = load(&s->delivered_bytes);
-    return stat_load(handle, seat, stat);
+    all.seat = seat;
+    all.pid = (pid_t)atomic_load_explicit(&s->pid, memory_order_relaxed);
+    all.taken = all.pid != 0;
+    all.alive = seat_alive(handle, seat);
+    all.waiting = all.alive && atomic_load_explicit(&s->waiting, memory_order_relaxed) != 0;
+    people_read(all.program, s->program);
+    all.delivered = load(&s->delivered);
+    all.delivered_bytes = load(&s->delivered_bytes);
+    error = stat_load(handle, seat, &all);
+    sized_give(stat, &all);
+    return error;
 }
 
 static int add_lanes(struct shmq *handle, struct shmq_stat *stat)
@@ -138,7 +153,7 @@ static int add_lanes(struct shmq *handle, struct shmq_stat *stat)
     int result = 0;
     for (uint32_t i = 0; i < stat->lanes; i++) {
         struct shmq_lane_stat lane = {0};
-        const int error = shmq_stat_lane(handle, i, &lane);
+        const int error = fill_lane(handle, i, &lane);
         if (error != 0)
             result = error;
         stat->producers += lane.alive;
@@ -188,21 +203,16 @@ static uint32_t shut_down_by(uint32_t flags)
     return (flags & FLAG_DRAIN) != 0 ? SHMQ_DRAIN : 0;
 }
 
-/* What callers of the first version give; stays when fields are appended. */
-#define INFO_FIRST_BYTES 80
-_Static_assert(sizeof(struct shmq_info) >= INFO_FIRST_BYTES, "fields are only ever appended");
-
 int shmq_info(struct shmq *handle, struct shmq_info *info)
 {
-    const int error = handle_check_any(handle);
+    int error = handle_check_any(handle);
+    if (error == 0)
+        error = sized_check(info, INFO_FIRST_BYTES, sizeof(*info));
     if (error != 0)
         return error;
-    if (info == NULL || info->size < INFO_FIRST_BYTES || info->size > sizeof(*info))
-        return -EINVAL;
     const struct parameters *p = &handle_geometry(handle)->parameters;
     const uint32_t flags = handle_flags(handle);
     const struct shmq_info all = {
-        .size = info->size,
         .queue_id = handle->object.queue_id,
         .capacity_bytes = p->capacity_bytes,
         .max_message_bytes = p->max_message_bytes,
@@ -218,13 +228,13 @@ int shmq_info(struct shmq *handle, struct shmq_info *info)
         .full_fences = (flags & FLAG_FULL_FENCES) != 0,
         .lost = (flags & FLAG_LOST) != 0,
     };
-    memcpy(info, &all, all.size);
+    sized_give(info, &all);
     return 0;
 }
 
 static void add_info(struct shmq *handle, struct shmq_stat *stat)
 {
-    struct shmq_info info = {.size = sizeof(info)};
+    struct shmq_info info = SHMQ_INFO_INIT;
     (void)shmq_info(handle, &info); /* the handle is checked */
     stat->queue_id = info.queue_id;
     stat->capacity_bytes = info.capacity_bytes;
@@ -244,16 +254,19 @@ static void add_info(struct shmq *handle, struct shmq_stat *stat)
 
 int shmq_stat(struct shmq *handle, struct shmq_stat *stat)
 {
-    const int error = handle_check_any(handle);
-    if (error != 0 || stat == NULL)
-        return error != 0 ? error : -EINVAL;
-    memset(stat, 0, sizeof(*stat));
-    add_info(handle, stat);
-    stat->reserved_bytes = object_reserved_bytes(&handle->object);
-    stat->sleepers = (uint32_t)load(&handle->header->bell);
-    int result = add_lanes(handle, stat);
-    add_message_bytes(handle, stat);
-    if (add_seats(handle, stat) != 0)
-        result = -EBADMSG;
-    return result;
+    struct shmq_stat all = {0};
+    int error = handle_check_any(handle);
+    if (error == 0)
+        error = sized_check(stat, STAT_FIRST_BYTES, sizeof(*stat));
+    if (error != 0)
+        return error;
+    add_info(handle, &all);
+    all.reserved_bytes = object_reserved_bytes(&handle->object);
+    all.sleepers = (uint32_t)load(&handle->header->bell);
+    error = add_lanes(handle, &all);
+    add_message_bytes(handle, &all);
+    if (add_seats(handle, &all) != 0)
+        error = -EBADMSG;
+    sized_give(stat, &all);
+    return error;
 }

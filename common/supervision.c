@@ -5,10 +5,7 @@
 #include <unistd.h>
 
 #include "common/byte_lock.h"
-
-/* What callers of the first version give; stays when fields are appended. */
-#define RUN_FIRST_BYTES 40
-_Static_assert(sizeof(struct shmq_run) >= RUN_FIRST_BYTES, "fields are only ever appended");
+#include "common/sized.h"
 
 int supervision_attach(struct shmq *handle)
 {
@@ -25,25 +22,22 @@ void supervision_detach(struct shmq *handle)
     byte_lock_release(handle->object.fd, OBJECT_SUPERVISOR_BYTE);
 }
 
-static int check_size(const struct shmq_run *run)
-{
-    return run == NULL || run->size < RUN_FIRST_BYTES || run->size > sizeof(*run) ? -EINVAL : 0;
-}
-
 int shmq_get_run(struct shmq *handle, struct shmq_run *run)
 {
     int error = handle_check_any(handle);
     if (error == 0)
-        error = check_size(run);
+        error = sized_check(run, RUN_FIRST_BYTES, sizeof(*run));
     if (error != 0)
         return error;
     const struct header *h = handle->header;
-    run->state = atomic_load_explicit(&h->run_state, memory_order_acquire);
-    run->command = atomic_load_explicit(&h->run_command, memory_order_relaxed);
-    run->inputs = atomic_load_explicit(&h->run_inputs, memory_order_relaxed);
-    run->supervisor = (pid_t)atomic_load_explicit(&h->supervisor_pid, memory_order_relaxed);
-    run->supervised = handle->role == SHMQ_SUPERVISOR || byte_lock_held(handle->object.fd, OBJECT_SUPERVISOR_BYTE);
-    if (run->state > SHMQ_RUN_COMPLETE)
+    struct shmq_run all = {0};
+    all.state = atomic_load_explicit(&h->run_state, memory_order_acquire);
+    all.command = atomic_load_explicit(&h->run_command, memory_order_relaxed);
+    all.inputs = atomic_load_explicit(&h->run_inputs, memory_order_relaxed);
+    all.supervisor = (pid_t)atomic_load_explicit(&h->supervisor_pid, memory_order_relaxed);
+    all.supervised = handle->role == SHMQ_SUPERVISOR || byte_lock_held(handle->object.fd, OBJECT_SUPERVISOR_BYTE);
+    sized_give(run, &all);
+    if (all.state > SHMQ_RUN_COMPLETE)
         return -EBADMSG;
     return 0;
 }
@@ -53,7 +47,7 @@ int shmq_set_run(struct shmq *handle, const struct shmq_run *run)
 {
     int error = handle_check(handle, SHMQ_SUPERVISOR);
     if (error == 0)
-        error = check_size(run);
+        error = sized_check(run, RUN_FIRST_BYTES, sizeof(*run));
     if (error != 0 || run->state > SHMQ_RUN_COMPLETE)
         return error != 0 ? error : -EINVAL;
     struct header *h = handle->header;

@@ -43,7 +43,7 @@ static enum append_result report_system(const struct append_file *file, const ch
 /* Whether a message of the queue may have been written to the file, by us or by those before us. */
 static bool was_used(const struct append_file *file)
 {
-    struct shmq_stat stat;
+    struct shmq_stat stat = SHMQ_STAT_INIT;
 
     return file->end > 0 || shmq_stat(file->handle, &stat) < 0 || stat.put_messages > stat.messages;
 }

@@ -7,8 +7,6 @@
 #include "common/cli/say.h"
 #include "common/cli/units.h"
 
-#define GRACE_DEFAULT_NS INT64_C(5000000000) /* as the library's */
-
 enum { WHY_BYTES = 120 };
 
 /* Why it has not ended although nobody is there who could put anything; empty where that is not the question. */
@@ -23,7 +21,7 @@ static void describe_end(const struct consumer_options *options, const struct sh
         snprintf(why, WHY_BYTES, "; %u died before it had finished", stat->unfinished);
     else if (stat->unfinished > 0)
         snprintf(why, WHY_BYTES, "; %u died before it had finished, and may be resumed within --grace %s",
-                 stat->unfinished, units_time(grace, shmq->grace_ns > 0 ? shmq->grace_ns : GRACE_DEFAULT_NS));
+                 stat->unfinished, units_time(grace, shmq->grace_ns));
     else if (stat->messages > 0)
         snprintf(why, WHY_BYTES, "; other consumers have %llu message%s in hand",
                  (unsigned long long)stat->messages, stat->messages == 1 ? "" : "s");
@@ -36,7 +34,7 @@ void message_wait_tell(struct shmq *handle, const struct consumer_options *optio
 {
     char who[ATTACHED_BYTES];
     char why[WHY_BYTES] = "";
-    struct shmq_stat stat;
+    struct shmq_stat stat = SHMQ_STAT_INIT;
 
     attached_producers(handle, who);
     if (shmq_stat(handle, &stat) == 0 && stat.producers == 0)

@@ -27,7 +27,6 @@ enum consumer_option_code {
     CONSUMER_RETRIES,
     CONSUMER_BACKOFF,
     CONSUMER_EXEC_TIMEOUT,
-    CONSUMER_GRACE,
 };
 
 #endif

@@ -166,13 +166,6 @@ static bool take_exec_option(struct given *given, const struct option_entry *ent
     }
 }
 
-static void take_grace(struct shmq_options *shmq, const struct option_entry *entry, const char *argument)
-{
-    shmq->grace_ns = read_duration(entry, argument);
-    if (shmq->grace_ns == 0)
-        shmq->grace_ns = 1; /* 0 is the library's default */
-}
-
 static void take(void *into, const struct option_group *group, const struct option_entry *entry,
                  const char *argument)
 {
@@ -180,8 +173,6 @@ static void take(void *into, const struct option_group *group, const struct opti
     (void)group;
     if (option_is_version(entry)) /* after the other options, so that it also tells whether they are right */
         given->version = true;
-    else if (entry->code == CONSUMER_GRACE)
-        take_grace(&given->options.common.shmq, entry, argument);
     else if (!take_sink_option(given, entry->code, argument) &&
              !take_framing_option(given, entry->code, argument) && !take_exec_option(given, entry, argument))
         option_common_take(&given->options.common, &consumer_options, entry, argument);

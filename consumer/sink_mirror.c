@@ -117,7 +117,7 @@ static uint64_t stream_number(const struct sink *sink, uint32_t lane)
  */
 static int count_streams(const struct sink *sink, uint32_t *count, uint32_t *lane)
 {
-    struct shmq_lane_stat stat;
+    struct shmq_lane_stat stat = SHMQ_LANE_STAT_INIT;
     bool any = false;
     int error;
 
@@ -296,7 +296,7 @@ static enum sink_result mirror_deliver(struct sink *base, const struct shmq_mess
  */
 static int cut_mirror(const struct mirror_sink *sink, const struct mirror *mirror)
 {
-    struct shmq_lane_stat lane;
+    struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
     struct stat status;
     int error = lane_file_begin_turn(&mirror->file, TURN_CUT);
 
@@ -344,7 +344,7 @@ static enum sink_result mirror_complete(struct sink *base)
 {
     struct mirror_sink *sink = (struct mirror_sink *)base;
     enum sink_result result = SINK_OK;
-    struct shmq_lane_stat lane;
+    struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
     uint32_t count;
     uint32_t only;
 

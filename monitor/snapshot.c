@@ -22,6 +22,7 @@ static int take_lanes(struct snapshot *snapshot, struct shmq *queue)
     int result = 0;
     for (uint32_t i = 0; i < snapshot->stat.lanes; i++) {
         struct shmq_lane_stat *lane = &snapshot->lanes[snapshot->lane_count];
+        *lane = (struct shmq_lane_stat)SHMQ_LANE_STAT_INIT;
         int error = shmq_stat_lane(queue, i, lane);
         if (error != 0)
             result = error;
@@ -39,6 +40,7 @@ static int take_seats(struct snapshot *snapshot, struct shmq *queue)
     int result = 0;
     for (uint32_t i = 0; i < snapshot->stat.seats; i++) {
         struct shmq_seat_stat *seat = &snapshot->seats[snapshot->seat_count];
+        *seat = (struct shmq_seat_stat)SHMQ_SEAT_STAT_INIT;
         int error = shmq_stat_seat(queue, i, seat);
         if (error != 0)
             result = error;
@@ -51,7 +53,7 @@ static int take_seats(struct snapshot *snapshot, struct shmq *queue)
 int snapshot_take(struct snapshot *snapshot, const char *name, bool details)
 {
     struct shmq *queue;
-    memset(snapshot, 0, sizeof(*snapshot));
+    *snapshot = (struct snapshot){.stat = SHMQ_STAT_INIT};
     snprintf(snapshot->name, sizeof(snapshot->name), "%s", name);
     int error = shmq_open(&queue, name, SHMQ_OBSERVER, NULL);
     if (error != 0)

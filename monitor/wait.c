@@ -11,7 +11,7 @@
 /* Nobody tells of a queue that is made: looked for until @deadline_ns (negative: for ever). */
 static int await_queue(const struct options *options, int64_t deadline_ns, struct shmq **queue)
 {
-    const struct shmq_options how = {.stop = &stop_requested};
+    const struct shmq_options how = {SHMQ_OPTIONS_DEFAULTS, .stop = &stop_requested};
     for (;;) {
         int error = shmq_open(queue, options->queue, SHMQ_OBSERVER, &how);
         if (error != -ENOENT)

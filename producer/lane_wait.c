@@ -23,14 +23,14 @@ struct takers {
 static void count_takers(const char *queue, struct takers *takers)
 {
     struct shmq *observer;
-    struct shmq_info info = {.size = sizeof(info)};
+    struct shmq_info info = SHMQ_INFO_INIT;
     *takers = (struct takers){0};
     if (shmq_open(&observer, queue, SHMQ_OBSERVER, NULL) != 0)
         return;
     if (shmq_info(observer, &info) == 0)
         takers->lanes = info.lanes;
     for (uint32_t i = 0; i < takers->lanes; i++) {
-        struct shmq_lane_stat lane = {0};
+        struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
         (void)shmq_stat_lane(observer, i, &lane);
         takers->alive += lane.alive;
         takers->awaited += lane.used && !lane.alive && !lane.finished && lane.source_id != 0;
@@ -82,13 +82,14 @@ const char *lane_wait_text(const struct lane_wait *wait, char *text)
     return text;
 }
 
-/* How long the library may look for a lane before we attend to other things; 0 is its own short default. */
+/* How long the library may look for a lane before we attend to other things: also where nobody wants to wait, as
+ * long as a killed owner's lock may take to go. */
 static int64_t slice_ns(const struct lane_wait *wait, int64_t waited_ns)
 {
     if (wait->on_full != ON_FULL_BLOCK || wait->timeout_ns == 0)
-        return 0;
+        return SHMQ_ATTACH_WAIT_DEFAULT_NS;
     const int64_t left = wait->timeout_ns < 0 ? SLICE_NS : wait->timeout_ns - waited_ns;
-    return left < 1 ? 1 : left < SLICE_NS ? left : SLICE_NS;
+    return left < 0 ? 0 : left < SLICE_NS ? left : SLICE_NS;
 }
 
 static bool gives_up(const struct lane_wait *wait, int64_t waited_ns)

@@ -25,7 +25,7 @@ static enum flow check_output(struct outlet *outlet, const struct options *optio
 static void leave_unfinished(struct outlet *outlet, const struct inputs *inputs)
 {
     uint64_t done = 0;
-    struct shmq_info info = {.size = sizeof(info)};
+    struct shmq_info info = SHMQ_INFO_INIT;
     if (shmq_info(outlet->queue, &info) != 0 || info.removed || shmq_resume_offset(outlet->queue, &done) != 0)
         return; /* whatever is wrong, finishing reports it */
     outlet->unfinished = true;

@@ -74,7 +74,7 @@ static void take_priority(struct options *options, const struct option_entry *en
     uint64_t priority = 0;
     if (parse_count(argument, 0, SHMQ_PRIORITIES - 1, &priority) != 0)
         option_entry_bad(entry, argument, "not a priority (0 to 7)");
-    options->common.shmq.priority_plus1 = 1 + (uint32_t)priority;
+    options->common.shmq.priority = (uint32_t)priority;
 }
 
 static void take(void *into, const struct option_group *group, const struct option_entry *entry,

@@ -116,7 +116,7 @@ enum flow outlet_open(struct outlet *outlet, const struct options *options, cons
         return fail_open(outlet, &options->common, error);
     stop_interrupts(outlet->queue);
     options_tell_rounding(&options->common);
-    struct shmq_info info = {.size = sizeof(info)};
+    struct shmq_info info = SHMQ_INFO_INIT;
     error = shmq_info(outlet->queue, &info);
     if (error != 0)
         return fail_queue(outlet, "cannot be read", error);

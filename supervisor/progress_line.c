@@ -91,7 +91,7 @@ static size_t width_of_terminal(void)
 void progress_line_tick(struct progress_line *progress, struct supervisor *supervisor)
 {
     char line[LINE_BYTES];
-    struct shmq_stat stat;
+    struct shmq_stat stat = SHMQ_STAT_INIT;
     if (!progress->shown || supervisor->now_ns < progress->next_ns)
         return;
     int64_t before = stop_now_ns();

@@ -52,7 +52,7 @@ static bool is_too_late(struct supervisor *supervisor, const struct child *child
 /* What all producers have put, or all consumers acknowledged. */
 static bool count_done(struct supervisor *supervisor, const struct child *child, uint64_t *done)
 {
-    struct shmq_stat stat;
+    struct shmq_stat stat = SHMQ_STAT_INIT;
     if (work_stat(&supervisor->work, &stat) != 0)
         return false;
     *done = stat.put_messages - (child->role == ROLE_CONSUMER ? stat.messages : 0);

@@ -84,7 +84,7 @@ static enum child_state start_anew(struct supervisor *supervisor, struct child *
 
 void states_note_unread(struct supervisor *supervisor, struct child *child)
 {
-    struct shmq_lane_stat lane;
+    struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
     if (options_endless(supervisor->options))
         return;
     child->unread = true;
@@ -98,7 +98,7 @@ void states_note_unread(struct supervisor *supervisor, struct child *child)
 
 static enum child_state producer_done(struct supervisor *supervisor, struct child *child)
 {
-    struct shmq_lane_stat lane;
+    struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
     bool stopping = supervisor->phase != PHASE_WORKING;
     if (supervisor->options->resumable) {
         /* Its lane has a new owner where it is not found, and so was finished. */
@@ -142,7 +142,7 @@ static enum child_state cut_short(struct supervisor *supervisor, struct child *c
  * messages. */
 static bool is_no_failure(struct supervisor *supervisor, const struct child *child)
 {
-    struct shmq_stat stat;
+    struct shmq_stat stat = SHMQ_STAT_INIT;
     if (child->role == ROLE_PRODUCER || child->end.killed)
         return false;
     if (child->end.status == EXIT_TIMEOUT) {

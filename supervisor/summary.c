@@ -13,7 +13,7 @@
 static uint64_t tell_counts(struct supervisor *supervisor, bool *consumed)
 {
     struct work *work = &supervisor->work;
-    struct shmq_stat stat;
+    struct shmq_stat stat = SHMQ_STAT_INIT;
     double seconds = (double)(stop_now_ns() - supervisor->started_ns) / 1e9;
     int error = work_stat(work, &stat);
     if (error != 0) {

@@ -27,7 +27,7 @@ bool supervisor_has_producers(const struct supervisor *supervisor)
 
 bool supervisor_has_work(struct supervisor *supervisor)
 {
-    struct shmq_stat stat;
+    struct shmq_stat stat = SHMQ_STAT_INIT;
     if (supervisor_has_producers(supervisor))
         return true;
     return work_stat(&supervisor->work, &stat) == 0 && stat.messages > 0;

@@ -46,7 +46,7 @@ _Noreturn static void refuse(struct work *work, int error)
 _Noreturn static void refuse_second(struct work *work)
 {
     struct shmq *observer;
-    struct shmq_run run = {.size = sizeof(run)};
+    struct shmq_run run = SHMQ_RUN_INIT;
     if (shmq_open(&observer, work->queue, SHMQ_OBSERVER, NULL) == 0)
         (void)shmq_get_run(observer, &run);
     say_error("another %s supervises queue %s (pid %d) (wait for it, or use another -Q NAME)", say_program(),
@@ -81,7 +81,7 @@ static void make_queue(struct work *work)
 /* Another may have made it meanwhile, and begun. */
 static bool is_untouched(struct work *work)
 {
-    struct shmq_stat stat;
+    struct shmq_stat stat = SHMQ_STAT_INIT;
     int error = work_stat(work, &stat);
     if (error != 0)
         refuse(work, error);
@@ -90,7 +90,7 @@ static bool is_untouched(struct work *work)
 
 static void look(struct work *work, struct look *look)
 {
-    *look = (struct look){.found = FOUND_NOTHING, .run = {.size = sizeof(look->run)}};
+    *look = (struct look){.found = FOUND_NOTHING, .stat = SHMQ_STAT_INIT, .run = SHMQ_RUN_INIT};
     int error = open_queue(work, NULL);
     if (error == -ENOENT)
         return;
@@ -151,7 +151,7 @@ static void check_enough(const struct work *work, bool old, const char *option, 
 
 static void check_sizes(const struct work *work, bool old)
 {
-    struct shmq_info info = {.size = sizeof(info)};
+    struct shmq_info info = SHMQ_INFO_INIT;
     if (shmq_info(work->handle, &info) != 0)
         return;
     check_enough(work, old, "-p", work->options->producers, "lanes", info.lanes);
@@ -245,7 +245,7 @@ static int write_record(void *context)
 static void record(struct work *work, enum shmq_run_state state)
 {
     struct record record = {.work = work};
-    struct shmq_run run = {.size = sizeof(run), .state = state};
+    struct shmq_run run = {.size = sizeof(struct shmq_run), .state = state};
     if (state != SHMQ_RUN_NONE)
         run.command = identity_of_command(work->options);
     if (state == SHMQ_RUN_COMPLETE)
@@ -332,7 +332,7 @@ static void keep_with_messages(const struct work *work, uint64_t messages)
 
 void work_end(struct work *work, uint64_t messages, bool complete)
 {
-    struct shmq_stat stat;
+    struct shmq_stat stat = SHMQ_STAT_INIT;
     if (work_stat(work, &stat) != 0)
         return; /* why has been said */
     if (messages > 0) {

@@ -32,7 +32,7 @@ int work_stat(struct work *work, struct shmq_stat *stat)
 
 static uint32_t lanes_of_queue(const struct work *work)
 {
-    struct shmq_info info = {.size = sizeof(info)};
+    struct shmq_info info = SHMQ_INFO_INIT;
     return shmq_info(work->handle, &info) == 0 ? info.lanes : 0;
 }
 
@@ -57,7 +57,7 @@ static int ask_unfinished(void *context)
     struct question *question = context;
     uint32_t lanes = lanes_of_queue(question->work);
     for (uint32_t i = 0; i < lanes; i++) {
-        struct shmq_lane_stat lane;
+        struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
         if (shmq_stat_lane(question->work->handle, i, &lane) != 0 || (lane.used && !lane.finished))
             question->yes = true;
     }
@@ -66,7 +66,7 @@ static int ask_unfinished(void *context)
 
 bool work_has_ended(struct work *work)
 {
-    struct shmq_stat stat;
+    struct shmq_stat stat = SHMQ_STAT_INIT;
     struct question question = {.work = work};
     if (work->ended)
         return true;
@@ -80,13 +80,13 @@ bool work_has_ended(struct work *work)
 static int ask_fill(void *context)
 {
     struct question *question = context;
-    struct shmq_info info = {.size = sizeof(info)};
+    struct shmq_info info = SHMQ_INFO_INIT;
     uint64_t used = 0;
     uint64_t room = 0;
     if (shmq_info(question->work->handle, &info) != 0)
         return 0;
     for (uint32_t i = 0; i < info.lanes; i++) {
-        struct shmq_lane_stat lane;
+        struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
         if (shmq_stat_lane(question->work->handle, i, &lane) != 0 || !lane.used)
             continue;
         used += lane.used_bytes;

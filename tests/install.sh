@@ -10,7 +10,7 @@ cat >"$scratch/user.c" <<'END'
 
 int main(int count, char **arguments)
 {
-    struct shmq_options options = {};
+    struct shmq_options options = SHMQ_OPTIONS_INIT;
     struct shmq *producer = NULL, *consumer = NULL;
     char text[16] = "";
     size_t length = 0;
@@ -42,7 +42,7 @@ compile_and_run() { # NAME COMPILER SOURCE FLAG...
     local name=$1 compiler=$2 source=$3
     shift 3
     new_queue
-    "$compiler" -Wall -Wextra -Werror -Wno-missing-field-initializers -o "$scratch/user" "$scratch/$source" "$@" \
+    "$compiler" -Wall -Wextra -Werror -o "$scratch/user" "$scratch/$source" "$@" \
         >"$scratch/compile.log" 2>&1 || { not_ok "$name" "$scratch/compile.log"; return; }
     check_equal "$name" hello "$(LD_LIBRARY_PATH=$library "$scratch/user" "$queue" 2>&1)"
 }

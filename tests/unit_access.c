@@ -218,7 +218,6 @@ static struct shmq_options shared(void)
 {
     struct shmq_options options = planted_small();
     options.mode = 0660;
-    options.has_group = true;
     options.group = SHARED_GROUP;
     options.tick_ns = 10 * SECOND; /* only a bell wakes in time */
     return options;
@@ -227,7 +226,7 @@ static struct shmq_options shared(void)
 static void *put_when_somebody_sleeps(void *argument)
 {
     struct shmq *producer = argument;
-    struct shmq_stat stat;
+    struct shmq_stat stat = SHMQ_STAT_INIT;
     do {
         if (shmq_stat(producer, &stat) != 0)
             return NULL;

@@ -526,7 +526,7 @@ END_TEST
 static struct shmq *open_with_priority(uint32_t priority)
 {
     struct shmq_options options = small;
-    options.priority_plus1 = priority + 1;
+    options.priority = priority;
     return planted_open(name, SHMQ_PRODUCER, &options);
 }
 
@@ -722,14 +722,14 @@ START_TEST(there_is_one_supervisor_at_a_time_and_its_record_outlives_it)
 {
     struct shmq *first = planted_open(name, SHMQ_SUPERVISOR, NULL);
     struct shmq *second = NULL;
-    struct shmq_run run = {.size = sizeof(run), .command = 7, .inputs = 8, .state = SHMQ_RUN_WORKING};
+    struct shmq_run run = {.size = sizeof(struct shmq_run), .command = 7, .inputs = 8, .state = SHMQ_RUN_WORKING};
     ck_assert_int_eq(shmq_open(&second, name, SHMQ_SUPERVISOR, NULL), -EBUSY);
     ck_assert_int_eq(shmq_set_run(first, &run), 0);
     ck_assert_int_eq(shmq_close(first), 0);
 
     second = planted_open(name, SHMQ_SUPERVISOR, NULL);
     struct shmq *observer = planted_open(name, SHMQ_OBSERVER, NULL);
-    struct shmq_run seen = {.size = sizeof(seen)};
+    struct shmq_run seen = SHMQ_RUN_INIT;
     ck_assert_int_eq(shmq_get_run(observer, &seen), 0);
     ck_assert_uint_eq(seen.command, 7);
     ck_assert_uint_eq(seen.inputs, 8);
@@ -747,7 +747,7 @@ END_TEST
 START_TEST(a_run_record_that_makes_no_sense_is_refused)
 {
     struct shmq *handle = planted_open(name, SHMQ_SUPERVISOR, NULL);
-    struct shmq_run run = {.size = sizeof(run), .state = SHMQ_RUN_COMPLETE + 1};
+    struct shmq_run run = {.size = sizeof(struct shmq_run), .state = SHMQ_RUN_COMPLETE + 1};
     ck_assert_int_eq(shmq_set_run(handle, &run), -EINVAL);
     run.size = 8;
     run.state = 0;
@@ -766,7 +766,7 @@ END_TEST
 
 static struct shmq_stat stat_of_queue(void)
 {
-    struct shmq_stat stat;
+    struct shmq_stat stat = SHMQ_STAT_INIT;
     ck_assert_int_eq(shmq_stat(consumer, &stat), 0);
     return stat;
 }
@@ -824,7 +824,7 @@ START_TEST(what_is_known_of_a_queue_needs_no_look_at_its_lanes)
         put_number(producer, i);
     struct shmq *observer = planted_open(name, SHMQ_OBSERVER, NULL);
     const unsigned before = mappings_of_queue();
-    struct shmq_info info = {.size = sizeof(info)};
+    struct shmq_info info = SHMQ_INFO_INIT;
     ck_assert_int_eq(shmq_info(observer, &info), 0);
     ck_assert_uint_eq(mappings_of_queue(), before);
     const struct shmq_stat stat = stat_of_queue();
@@ -849,25 +849,96 @@ START_TEST(what_is_known_of_a_queue_needs_no_look_at_its_lanes)
 }
 END_TEST
 
-/* As in a program built with an earlier or a later header. */
-START_TEST(what_is_known_of_a_queue_is_written_no_further_than_asked_for)
+/* Everything that is filled in, by number. */
+static int fill_in(int number, void *room)
 {
+    switch (number) {
+    case 0:
+        return shmq_info(producer, room);
+    case 1:
+        return shmq_get_run(producer, room);
+    case 2:
+        return shmq_stat(producer, room);
+    case 3:
+        return shmq_stat_lane(producer, 0, room);
+    default:
+        return shmq_stat_seat(producer, 0, room);
+    }
+}
+
+/* As in a program built with an earlier or a later header. */
+START_TEST(what_is_filled_in_is_written_no_further_than_asked_for)
+{
+    static const size_t sizes[] = {sizeof(struct shmq_info), sizeof(struct shmq_run), sizeof(struct shmq_stat),
+                                   sizeof(struct shmq_lane_stat), sizeof(struct shmq_seat_stat)};
     union {
-        struct shmq_info info;
-        unsigned char bytes[2 * sizeof(struct shmq_info)];
+        size_t size;
+        unsigned char bytes[512];
     } room;
     memset(&room, 0xa5, sizeof(room));
     for (size_t size = 0; size <= sizeof(room); size++) {
-        room.info.size = size;
-        if (size != sizeof(room.info))
-            ck_assert_int_eq(shmq_info(producer, &room.info), -EINVAL);
-        ck_assert_uint_eq(room.info.size, size);
+        room.size = size;
+        if (size != sizes[_i])
+            ck_assert_int_eq(fill_in(_i, &room), -EINVAL);
+        ck_assert_uint_eq(room.size, size);
     }
-    room.info.size = sizeof(room.info);
-    ck_assert_int_eq(shmq_info(producer, &room.info), 0);
-    ck_assert_uint_eq(room.info.lanes, 2);
-    for (size_t i = sizeof(room.info); i < sizeof(room); i++)
+    for (size_t i = sizeof(room.size); i < sizeof(room); i++)
         ck_assert_uint_eq(room.bytes[i], 0xa5);
+    room.size = sizes[_i];
+    ck_assert_int_eq(fill_in(_i, &room), 0);
+    ck_assert_uint_eq(room.size, sizes[_i]);
+    ck_assert_uint_ne(room.bytes[8], 0xa5);
+    for (size_t i = sizes[_i]; i < sizeof(room); i++)
+        ck_assert_uint_eq(room.bytes[i], 0xa5);
+}
+END_TEST
+
+START_TEST(options_are_read_no_further_than_they_go_and_nothing_unknown_is_ignored)
+{
+    union {
+        struct shmq_options options;
+        unsigned char bytes[8192];
+    } room = {.options = small};
+    room.options.size = 0; /* never initialised */
+    ck_assert_int_eq(shmq_create(name, &room.options), -EINVAL);
+    for (size_t size = 0; size < sizeof(struct shmq_options); size++) {
+        room.options.size = size;
+        ck_assert_int_eq(shmq_create(name, &room.options), -EINVAL);
+    }
+    for (size_t size = sizeof(struct shmq_options) + 1; size <= 1024; size++) {
+        room.options.size = size;
+        ck_assert_int_eq(shmq_create(name, &room.options), 0);
+        room.bytes[size - 1] = 1;
+        ck_assert_int_eq(shmq_create(name, &room.options), -EINVAL);
+        room.options.size = size - 1;
+        ck_assert_int_eq(shmq_create(name, &room.options), 0);
+        room.bytes[size - 1] = 0;
+    }
+    room.options.size = sizeof(room);
+    ck_assert_int_eq(shmq_create(name, &room.options), -EINVAL);
+    room.options.size = SIZE_MAX;
+    ck_assert_int_eq(shmq_create(name, &room.options), -EINVAL);
+}
+END_TEST
+
+/* It is what the default of an option is that 0 would mean something else in. */
+START_TEST(no_grace_is_none_and_the_urgent_priority_is_0)
+{
+    struct shmq_options options = small;
+    options.priority = 0;
+    ck_assert_int_eq(shmq_close(producer), 0);
+    producer = planted_open(name, SHMQ_PRODUCER, &options);
+    struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
+    ck_assert_int_eq(shmq_stat_lane(producer, 0, &lane), 0);
+    ck_assert_uint_eq(lane.priority, 0);
+    shmq_abandon(producer);
+    producer = NULL;
+    options.grace_ns = 0;
+    struct shmq *reader = planted_open(name, SHMQ_CONSUMER, &options);
+    struct shmq_message message;
+    ck_assert_int_eq(shmq_lease(reader, &message, 0), -EOWNERDEAD);
+    ck_assert_int_eq(shmq_lease(consumer, &message, 0), -EAGAIN); /* its default: 5 s */
+    ck_assert_int_eq(shmq_close(reader), 0);
 }
 END_TEST
 
@@ -895,7 +966,7 @@ END_TEST
 
 START_TEST(a_lane_s_numbers_are_right)
 {
-    struct shmq_lane_stat lane;
+    struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
     for (uint64_t i = 0; i < 5; i++)
         put_number(producer, i);
     (void)lease(consumer); /* of a batch of five */
@@ -920,7 +991,7 @@ END_TEST
 
 START_TEST(a_seat_s_numbers_are_right)
 {
-    struct shmq_seat_stat seat;
+    struct shmq_seat_stat seat = SHMQ_SEAT_STAT_INIT;
     for (uint64_t i = 0; i < 4; i++)
         put_number(producer, i);
     ck_assert_uint_eq(get_number(consumer), 0);
@@ -1009,7 +1080,9 @@ static void add_several(Suite *suite)
     TCase *stats = add_case(suite, "statistics");
     tcase_add_test(stats, the_queue_s_numbers_are_right);
     tcase_add_test(stats, what_is_known_of_a_queue_needs_no_look_at_its_lanes);
-    tcase_add_test(stats, what_is_known_of_a_queue_is_written_no_further_than_asked_for);
+    tcase_add_loop_test(stats, what_is_filled_in_is_written_no_further_than_asked_for, 0, 5);
+    tcase_add_test(stats, options_are_read_no_further_than_they_go_and_nothing_unknown_is_ignored);
+    tcase_add_test(stats, no_grace_is_none_and_the_urgent_priority_is_0);
     tcase_add_test(stats, the_queue_s_numbers_follow_what_happens);
     tcase_add_test(stats, a_lane_s_numbers_are_right);
     tcase_add_test(stats, a_seat_s_numbers_are_right);

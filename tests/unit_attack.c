@@ -114,7 +114,7 @@ static int use(struct shmq *handle, enum victim victim)
 {
     char text[1024] = "text";
     size_t length;
-    struct shmq_stat stat;
+    struct shmq_stat stat = SHMQ_STAT_INIT;
     switch (victim) {
     case PUTTING:
         return shmq_put(handle, text, sizeof(text), 50 * MS);
@@ -288,7 +288,7 @@ static void return_balls_with_membarrier(void *table)
 
 static bool has_full_fences(struct shmq *handle)
 {
-    struct shmq_stat stat;
+    struct shmq_stat stat = SHMQ_STAT_INIT;
     expect(0, shmq_stat(handle, &stat));
     return stat.full_fences;
 }
@@ -463,7 +463,7 @@ static int get_without_memory(void *options)
 
 START_TEST(too_little_memory_for_a_lane_is_a_clear_error_and_loses_nothing)
 {
-    struct shmq_options large = {.create = true}; /* a lane of 8 MiB */
+    struct shmq_options large = {SHMQ_OPTIONS_DEFAULTS, .create = true}; /* a lane of 8 MiB */
     if (planted_sanitized()) {
         planted_skip("a sanitizer needs the address space");
         return;
@@ -552,7 +552,6 @@ static int use_what_is_there(void)
     size_t length;
     struct shmq_options options = small;
     options.mode = 0660;
-    options.has_group = true;
     options.group = SHARED_GROUP;
     if (geteuid() != 0 || !mount_own("size=1m,mode=0755"))
         return NOT_PERMITTED;

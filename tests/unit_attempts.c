@@ -182,7 +182,8 @@ static void tell(const char *story, enum way way, bool alike)
     struct teller teller = {.deeds = story, .way = way};
     (void)snprintf(queue, sizeof(queue), "%s", test_queue_name(*story != '\0' ? story : "none"));
     options = (struct shmq_options){
-        .create = true, .capacity_bytes = 4096, .lanes = 1, .seats = 2, .prefetch = MESSAGES, .follow = true};
+        SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 4096, .lanes = 1, .seats = 2,
+        .prefetch = MESSAGES,  .follow = true};
     put_messages(alike);
     for (;;) {
         struct process consumer;

@@ -102,7 +102,7 @@ static void attach_and_wait(void *context)
 START_TEST(thousands_of_killed_joiners_leave_a_small_table_usable)
 {
     struct process joiner;
-    struct shmq_stat stat;
+    struct shmq_stat stat = SHMQ_STAT_INIT;
     enum shmq_role role;
     const int joiners = planted_sanitized() ? JOINERS / 10 : JOINERS;
     small.seats = 2;
@@ -233,7 +233,7 @@ static void hold_one_as_pid_1(void *context)
 
 static void expect_two_of_pid_1(struct shmq *handle)
 {
-    struct shmq_seat_stat stat;
+    struct shmq_seat_stat stat = SHMQ_SEAT_STAT_INIT;
     for (uint32_t seat = 0; seat < 2; seat++) {
         ck_assert_int_eq(shmq_stat_seat(handle, seat, &stat), 0);
         ck_assert_int_eq(stat.pid, 1);

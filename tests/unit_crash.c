@@ -20,7 +20,7 @@
 #define STOPS_MAX 2000
 
 static char queue[SHMQ_NAME_MAX + 1];
-static const struct shmq_options attach_only;
+static const struct shmq_options attach_only = SHMQ_OPTIONS_INIT;
 
 static void use_queue(const char *test)
 {
@@ -107,7 +107,7 @@ struct storm {
 };
 
 static const struct shmq_options storm_queue = {
-    .create = true, .capacity_bytes = 1 << 20, .lanes = 2, .seats = 2, .follow = true};
+    SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 1 << 20, .lanes = 2, .seats = 2, .follow = true};
 
 static void put_until_killed(void *context)
 {
@@ -250,7 +250,7 @@ struct taker {
 static void take_and_wait(void *context)
 {
     const struct taker *taker = context;
-    const struct shmq_options options = {.prefetch = taker->prefetch, .follow = true};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .prefetch = taker->prefetch, .follow = true};
     struct shmq *handle;
     struct shmq_message message[16];
     size_t count;
@@ -277,7 +277,7 @@ static uint64_t delivery(uint64_t number, uint32_t attempts, bool redelivered)
 
 static void report_deliveries(void *context)
 {
-    const struct shmq_options options = {.follow = true};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .follow = true};
     struct shmq *handle;
     struct shmq_message message;
     uint64_t number;
@@ -301,8 +301,8 @@ START_TEST(batch_of_a_dead_consumer_is_taken_over)
     struct process victim;
     struct process heir;
     struct taker taker = {.prefetch = 10, .acknowledge = 4};
-    const struct shmq_options options = {
-        .create = true, .capacity_bytes = 4096, .follow = true, .tick_ns = TICK_NS};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 4096,
+                                         .follow = true, .tick_ns = TICK_NS};
     uint64_t number;
     use_queue("taken-over");
     struct shmq *producer = test_queue_open(queue, SHMQ_PRODUCER, &options);
@@ -335,8 +335,8 @@ START_TEST(stopped_consumer_is_never_robbed)
     struct process victim;
     struct taker taker = {.prefetch = 8, .acknowledge = 3};
     const int64_t tick_ns = 10000000;
-    const struct shmq_options options = {
-        .create = true, .capacity_bytes = 4096, .follow = true, .tick_ns = tick_ns};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 4096,
+                                         .follow = true, .tick_ns = tick_ns};
     use_queue("stopped");
     struct shmq *producer = test_queue_open(queue, SHMQ_PRODUCER, &options);
     put_numbers(producer, 0, 8);
@@ -385,8 +385,8 @@ START_TEST(producer_stopped_while_it_writes)
     struct process stopped;
     struct process killed;
     const int64_t tick_ns = 10000000;
-    const struct shmq_options options = {
-        .create = true, .capacity_bytes = 4096, .follow = true, .tick_ns = tick_ns};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 4096,
+                                         .follow = true, .tick_ns = tick_ns};
     use_queue("mid-reserve");
     struct shmq *consumer = test_queue_open(queue, SHMQ_CONSUMER, &options);
     process_start(&stopped, reserve_and_wait, NULL);
@@ -448,8 +448,8 @@ START_TEST(three_hundred_consumers_killed)
 {
     static struct process victims[AT_ONCE];
     struct taker taker = {.prefetch = 1};
-    const struct shmq_options options = {
-        .create = true, .capacity_bytes = 1 << 16, .seats = SEATS, .prefetch = 1, .follow = true};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 1 << 16,
+                                         .seats = SEATS,        .prefetch = 1,  .follow = true};
     use_queue("three-hundred");
     struct shmq *producer = test_queue_open(queue, SHMQ_PRODUCER, &options);
     put_numbers(producer, 0, MESSAGES);
@@ -477,8 +477,8 @@ START_TEST(undertakers_die_over_the_same_batch)
     struct process victim;
     struct process next;
     struct taker taker = {.prefetch = 3};
-    const struct shmq_options options = {
-        .create = true, .capacity_bytes = 4096, .follow = true, .prefetch = 3, .tick_ns = 5000000};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 4096,
+                                         .follow = true,        .prefetch = 3,  .tick_ns = 5000000};
     use_queue("undertakers");
     struct shmq *producer = test_queue_open(queue, SHMQ_PRODUCER, &options);
     put_numbers(producer, 0, 3);
@@ -544,8 +544,8 @@ static void bury_one(struct shmq *producer, uint64_t round)
 
 START_TEST(one_of_several_undertakers_gets_it)
 {
-    const struct shmq_options options = {
-        .create = true, .capacity_bytes = 4096, .seats = 16, .follow = true, .tick_ns = 2000000};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 4096,
+                                         .seats = 16,           .follow = true, .tick_ns = 2000000};
     use_queue("several");
     struct shmq *producer = test_queue_open(queue, SHMQ_PRODUCER, &options);
     for (uint64_t round = 0; round < FUNERALS; round++)
@@ -611,7 +611,8 @@ static void wait_for_a_place(void *context)
 {
     struct newcomer *newcomer = context;
     struct shmq *handle;
-    const struct shmq_options options = {.create = true,
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS,
+                                         .create = true,
                                          .capacity_bytes = 4096,
                                          .lanes = 1,
                                          .seats = 1,
@@ -627,7 +628,8 @@ static void wait_for_a_place(void *context)
 /* The only place is taken by somebody alive. */
 static void take_the_place(struct process *owner, enum shmq_role *role)
 {
-    const struct shmq_options options = {.create = true, .capacity_bytes = 4096, .lanes = 1, .seats = 1};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 4096, .lanes = 1,
+                                         .seats = 1};
     ck_assert_int_eq(shmq_create(queue, &options), 0);
     process_start(owner, own_something, role);
     ck_assert_uint_eq(process_hear(owner), 0);
@@ -688,7 +690,7 @@ START_TEST(who_waits_for_a_place_can_be_stopped_and_has_patience)
     process_expect_success(&process);
 
     struct shmq *handle;
-    const struct shmq_options options = {.attach_wait_ns = WAITS_NS};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .attach_wait_ns = WAITS_NS};
     const int64_t start = process_now_ns();
     ck_assert_int_eq(shmq_open(&handle, queue, SHMQ_PRODUCER, &options), -EUSERS);
     ck_assert_ptr_null(handle);
@@ -727,7 +729,8 @@ END_TEST
 
 START_TEST(places_of_the_dead_are_reused)
 {
-    const struct shmq_options options = {.create = true, .capacity_bytes = 4096, .lanes = 2, .seats = 2};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 4096, .lanes = 2,
+                                         .seats = 2};
     use_queue("places");
     ck_assert_int_eq(shmq_create(queue, &options), 0);
     expect_places_to_be_reused(SHMQ_PRODUCER);
@@ -748,8 +751,8 @@ struct crowd {
     uint32_t prefetch; /* of the consumers */
 };
 
-static const struct shmq_options crowd_queue = {
-    .create = true, .capacity_bytes = 1 << 14, .lanes = CROWD, .grace_ns = 1};
+static const struct shmq_options crowd_queue = {SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 1 << 14,
+                                                .lanes = CROWD, .grace_ns = 1};
 
 static void put_in_crowd(void *context)
 {
@@ -918,8 +921,8 @@ START_TEST(message_in_a_dead_hand_is_delivered_again)
 {
     struct process victim;
     struct taker taker = {.prefetch = 1, .hold = true};
-    const struct shmq_options options = {
-        .create = true, .capacity_bytes = 4096, .prefetch = 1, .follow = true, .tick_ns = 5000000};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 4096,
+                                         .prefetch = 1,         .follow = true, .tick_ns = 5000000};
     use_queue("hand");
     struct shmq *producer = test_queue_open(queue, SHMQ_PRODUCER, &options);
     put_numbers(producer, 5, 1);
@@ -927,7 +930,7 @@ START_TEST(message_in_a_dead_hand_is_delivered_again)
         process_start(&victim, take_and_wait, &taker);
         ck_assert_uint_eq(process_hear(&victim), 5);
         ck_assert_uint_eq(process_hear(&victim), deaths);
-        struct shmq_lane_stat lane;
+        struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
         ck_assert_int_eq(shmq_stat_lane(producer, 0, &lane), 0);
         ck_assert_uint_eq(lane.head_position, lane.tail_position);
         ck_assert_int_eq(shmq_join(producer, 0), -EAGAIN);
@@ -948,8 +951,8 @@ START_TEST(what_a_leaving_consumer_held_goes_to_another_at_once)
 {
     struct process other;
     struct taker taker = {.prefetch = 1};
-    const struct shmq_options options = {
-        .create = true, .capacity_bytes = 4096, .prefetch = 3, .follow = true, .tick_ns = LONG_TICK_NS};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 4096,
+                                         .prefetch = 3,         .follow = true, .tick_ns = LONG_TICK_NS};
     use_queue("leaving");
     struct shmq *producer = test_queue_open(queue, SHMQ_PRODUCER, &options);
     struct shmq *consumer = test_queue_open(queue, SHMQ_CONSUMER, &options);
@@ -983,8 +986,8 @@ START_TEST(undertaker_may_leave_what_it_took_over)
 {
     struct process victim;
     struct taker taker = {.prefetch = 4, .acknowledge = 1};
-    const struct shmq_options options = {
-        .create = true, .capacity_bytes = 4096, .prefetch = 4, .follow = true, .tick_ns = 5000000};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 4096,
+                                         .prefetch = 4,         .follow = true, .tick_ns = 5000000};
     struct shmq_message message;
     uint64_t number;
     use_queue("leave-again");
@@ -1047,8 +1050,8 @@ static void expect_three(struct shmq *consumer)
 START_TEST(end_after_an_unfinished_producer)
 {
     struct process producer;
-    const struct shmq_options options = {
-        .create = true, .capacity_bytes = 4096, .tick_ns = 10000000, .grace_ns = 100000000};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 4096,
+                                         .tick_ns = 10000000, .grace_ns = 100000000};
     use_queue("unfinished");
     ck_assert_int_eq(shmq_create(queue, &options), 0);
     process_start(&producer, put_three_and_wait, NULL);
@@ -1077,7 +1080,7 @@ END_TEST
 /* Each in a lane of its own, with a priority and a source of its own, and dead. */
 static void leave_three(uint32_t priority, uint64_t source_id)
 {
-    const struct shmq_options options = {.priority_plus1 = priority + 1, .source_id = source_id};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .priority = priority, .source_id = source_id};
     struct shmq *producer = test_queue_open(queue, SHMQ_PRODUCER, &options);
     put_numbers(producer, 0, 3);
     shmq_abandon(producer);
@@ -1085,7 +1088,7 @@ static void leave_three(uint32_t priority, uint64_t source_id)
 
 static struct shmq_lane_stat stat_of_lane(uint32_t lane)
 {
-    struct shmq_lane_stat stat;
+    struct shmq_lane_stat stat = SHMQ_LANE_STAT_INIT;
     struct shmq *observer = test_queue_open(queue, SHMQ_OBSERVER, NULL);
     ck_assert_int_eq(shmq_stat_lane(observer, lane, &stat), 0);
     ck_assert_int_eq(shmq_close(observer), 0);
@@ -1096,7 +1099,8 @@ static void await_end(void *context)
 {
     struct shmq *handle;
     uint64_t number;
-    const struct shmq_options options = {.producers = *(const uint32_t *)context, .grace_ns = -1};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .producers = *(const uint32_t *)context,
+                                         .grace_ns = -1};
     process_require_equal(shmq_open(&handle, queue, SHMQ_CONSUMER, &options), 0);
     int code;
     while ((code = test_queue_get(handle, &number, SHMQ_FOREVER)) == 0)
@@ -1109,8 +1113,8 @@ START_TEST(lanes_of_the_dead_are_finished_and_wake_who_waits)
 {
     struct process consumer;
     uint32_t producers = 2;
-    const struct shmq_options options = {
-        .create = true, .capacity_bytes = 4096, .lanes = 4, .tick_ns = LONG_TICK_NS};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 4096, .lanes = 4,
+                                         .tick_ns = LONG_TICK_NS};
     use_queue("for-the-dead");
     ck_assert_int_eq(shmq_create(queue, &options), 0);
     leave_three(7, 0);
@@ -1137,7 +1141,8 @@ START_TEST(lanes_of_the_living_are_not_finished_by_others)
 {
     struct process producer;
     enum shmq_role role = SHMQ_PRODUCER;
-    const struct shmq_options options = {.create = true, .capacity_bytes = 4096, .lanes = 2};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 4096,
+                                         .lanes = 2};
     use_queue("for-the-living");
     ck_assert_int_eq(shmq_finish_lane(queue, 0), -ENOENT);
     ck_assert_int_eq(shmq_create(queue, &options), 0);
@@ -1165,7 +1170,8 @@ END_TEST
 /* What the lane knows of a source stays, so that it can come back: then its stream is not complete again. */
 START_TEST(source_comes_back_after_its_lane_was_finished)
 {
-    const struct shmq_options options = {.create = true, .capacity_bytes = 4096, .lanes = 2, .source_id = SOURCE};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 4096, .lanes = 2,
+                                         .source_id = SOURCE};
     uint64_t number;
     uint64_t offset;
     use_queue("back-after-finish");
@@ -1196,8 +1202,8 @@ START_TEST(end_waits_for_what_others_hold)
     struct process producer;
     struct process holder;
     struct taker taker = {.prefetch = 3};
-    const struct shmq_options options = {
-        .create = true, .capacity_bytes = 4096, .tick_ns = 10000000, .grace_ns = 1000000};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 4096,
+                                         .tick_ns = 10000000, .grace_ns = 1000000};
     use_queue("held");
     ck_assert_int_eq(shmq_create(queue, &options), 0);
     process_start(&producer, put_three_and_wait, NULL);
@@ -1222,10 +1228,8 @@ START_TEST(producer_that_comes_back_within_grace)
 {
     struct process first;
     struct process second;
-    const struct shmq_options options = {.create = true,
-                                         .capacity_bytes = 4096,
-                                         .tick_ns = 10000000,
-                                         .grace_ns = process_stretched_ms(500) * 1000000};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 4096,
+                                         .tick_ns = 10000000, .grace_ns = process_stretched_ms(500) * 1000000};
     use_queue("grace");
     ck_assert_int_eq(shmq_create(queue, &options), 0);
     process_start(&first, put_three_and_wait, NULL);
@@ -1270,7 +1274,8 @@ static int get_one(void *context)
 /* A consumer that dies anywhere between attaching and leaving: its message was acknowledged, or comes again. */
 START_TEST(consumer_killed_at_each_system_call)
 {
-    const struct shmq_options options = {.create = true, .capacity_bytes = 4096, .follow = true, .seats = 4};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 4096,
+                                         .follow = true, .seats = 4};
     struct traced traced;
     unsigned stop = 1;
     uint64_t number;

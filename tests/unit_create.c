@@ -21,8 +21,9 @@
 #define SKIPPED 77
 #define STOPS_MAX 2000 /* more system-call stops than anything here has, also under a sanitizer */
 
-static const struct shmq_options small = {.create = true, .capacity_bytes = 4096, .lanes = 4, .seats = 4};
-static const struct shmq_options attach_only;
+static const struct shmq_options small = {SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 4096,
+                                          .lanes = 4, .seats = 4};
+static const struct shmq_options attach_only = SHMQ_OPTIONS_INIT;
 static char queue[SHMQ_NAME_MAX + 1];
 
 static void use_queue(const char *test)
@@ -38,8 +39,8 @@ struct maker {
     uint64_t number;
 };
 
-static const struct shmq_options many_lanes = {
-    .create = true, .capacity_bytes = 4096, .lanes = 64, .seats = 4, .producers = MAKERS};
+static const struct shmq_options many_lanes = {SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 4096,
+                                               .lanes = 64,           .seats = 4,     .producers = MAKERS};
 
 static void make_and_put_one(void *context)
 {
@@ -257,7 +258,7 @@ END_TEST
 static void open_and_report(void *context)
 {
     struct shmq *handle;
-    struct shmq_stat stat;
+    struct shmq_stat stat = SHMQ_STAT_INIT;
     (void)context;
     process_require_equal(shmq_open(&handle, queue, SHMQ_PRODUCER, &small), 0);
     process_require_equal(shmq_stat(handle, &stat), 0);
@@ -403,7 +404,7 @@ static bool somebody_sleeps(void *context)
 
 static bool somebody_is_blocked(void *context)
 {
-    struct shmq_lane_stat stat;
+    struct shmq_lane_stat stat = SHMQ_LANE_STAT_INIT;
     struct shmq *handle = test_queue_open(queue, SHMQ_OBSERVER, &attach_only);
     (void)context;
     ck_assert_int_eq(shmq_stat_lane(handle, 0, &stat), 0);
@@ -486,7 +487,7 @@ static void expect_no_mixture(void (*take_away)(void))
     struct shmq_message message;
     uint64_t number;
     struct shmq *producer = test_queue_open(queue, SHMQ_PRODUCER, &small);
-    const struct shmq_options one = {.prefetch = 1};
+    const struct shmq_options one = {SHMQ_OPTIONS_DEFAULTS, .prefetch = 1};
     struct shmq *consumer = test_queue_open(queue, SHMQ_CONSUMER, &one);
     for (uint64_t i = 1; i <= 3; i++)
         ck_assert_int_eq(test_queue_put(producer, i, 0), 0);
@@ -518,7 +519,8 @@ END_TEST
 START_TEST(busy_producer_notices_that_the_name_is_gone)
 {
     use_queue("busy");
-    const struct shmq_options large = {.create = true, .capacity_bytes = 4 << 20, .lanes = 1, .seats = 1};
+    const struct shmq_options large = {SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 4 << 20,
+                                       .lanes = 1, .seats = 1};
     struct shmq *producer = test_queue_open(queue, SHMQ_PRODUCER, &large);
     int code = 0;
     delete_by_hand();
@@ -617,7 +619,7 @@ static uint64_t free_blocks(void)
 /* No room for the queue itself, or for the first lane. */
 static void create_without_room(void *context)
 {
-    static const struct shmq_options large = {.create = true};
+    static const struct shmq_options large = {SHMQ_OPTIONS_DEFAULTS, .create = true};
     struct shmq *handle;
     enter_small_shm(context);
     const uint64_t before = free_blocks();
@@ -639,7 +641,7 @@ END_TEST
 /* The queue is there and has one lane; there is no room for a second one. */
 static void attach_without_room(void *context)
 {
-    static const struct shmq_options large = {.create = true, .capacity_bytes = 1 << 20};
+    static const struct shmq_options large = {SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 1 << 20};
     struct shmq *first;
     struct shmq *second;
     struct shmq *consumer;
@@ -671,7 +673,7 @@ END_TEST
 /* One source after the other, each of which would rather have a lane of its own. */
 static void attach_sources_without_room(void *context)
 {
-    struct shmq_options options = {.create = true, .capacity_bytes = 1 << 20};
+    struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 1 << 20};
     struct shmq *producer;
     struct shmq *second;
     enter_small_shm(context);
@@ -726,7 +728,8 @@ static void put_and_get_laps(struct shmq *producer, struct shmq *consumer)
 
 static void fill_up_later(void *context)
 {
-    static const struct shmq_options medium = {.create = true, .capacity_bytes = 1 << 16, .prefetch = 1};
+    static const struct shmq_options medium = {SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 1 << 16,
+                                               .prefetch = 1};
     struct shmq *producer;
     struct shmq *consumer;
     struct shmq *second;

@@ -332,8 +332,8 @@ END_TEST
 
 START_TEST(estale_is_for_who_had_it_open)
 {
-    struct shmq_stat stat;
-    struct shmq_info info = {.size = sizeof(info)};
+    struct shmq_stat stat = SHMQ_STAT_INIT;
+    struct shmq_info info = SHMQ_INFO_INIT;
     struct shmq *observer = planted_open(name, SHMQ_OBSERVER, NULL);
     expect(0, put("x", 0));
     expect(0, shmq_remove(name, true));
@@ -425,7 +425,7 @@ START_TEST(ebadmsg_and_eproto_are_told_apart)
     expect(-EBADMSG, get(SHMQ_FOREVER));
     struct shmq *observer = planted_open(name, SHMQ_OBSERVER, NULL);
     expect(-EBADMSG, shmq_check(observer, NULL, NULL));
-    struct shmq_lane_stat stat;
+    struct shmq_lane_stat stat = SHMQ_LANE_STAT_INIT;
     expect(-EBADMSG, shmq_stat_lane(observer, 0, &stat));
     expect(0, shmq_close(observer));
     planted_unmap(&planted);
@@ -520,8 +520,13 @@ END_TEST
 START_TEST(eexist_is_a_queue_of_other_sizes)
 {
     static const struct shmq_options others[] = {
-        {.capacity_bytes = 8192}, {.max_message_bytes = 1000},         {.lanes = 3}, {.seats = 5}, {.mode = 0640},
-        {.tick_ns = 6000000},     {.has_group = true, .group = 12345},
+        {SHMQ_OPTIONS_DEFAULTS, .capacity_bytes = 8192},
+        {SHMQ_OPTIONS_DEFAULTS, .max_message_bytes = 1000},
+        {SHMQ_OPTIONS_DEFAULTS, .lanes = 3},
+        {SHMQ_OPTIONS_DEFAULTS, .seats = 5},
+        {SHMQ_OPTIONS_DEFAULTS, .mode = 0640},
+        {SHMQ_OPTIONS_DEFAULTS, .tick_ns = 6000000},
+        {SHMQ_OPTIONS_DEFAULTS, .group = 12345},
     };
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         struct shmq_options options = others[i];
@@ -534,7 +539,6 @@ START_TEST(eexist_is_a_queue_of_other_sizes)
     same.capacity_bytes = 3000; /* is rounded up */
     same.max_message_bytes = 1024;
     same.mode = 0600;
-    same.has_group = true;
     same.group = getegid();
     expect(0, shmq_create(name, &same));
     expect(0, shmq_create(name, NULL)); /* nothing asked for */
@@ -681,22 +685,23 @@ END_TEST
 START_TEST(einval_for_options_that_make_no_sense)
 {
     static const struct shmq_options making[] = {
-        {.capacity_bytes = (UINT64_C(1) << 36) + 1},
-        {.capacity_bytes = UINT64_MAX},
-        {.max_message_bytes = 4097, .capacity_bytes = 4096},
-        {.max_message_bytes = UINT64_MAX},
-        {.lanes = SHMQ_LANES_MAX + 1},
-        {.lanes = UINT32_MAX},
-        {.seats = SHMQ_SEATS_MAX + 1},
-        {.mode = 0666},
-        {.mode = 0400},
-        {.mode = 01600},
-        {.tick_ns = 999999},
-        {.tick_ns = 10000000001},
-        {.tick_ns = -1},
+        {SHMQ_OPTIONS_DEFAULTS, .capacity_bytes = (UINT64_C(1) << 36) + 1},
+        {SHMQ_OPTIONS_DEFAULTS, .capacity_bytes = UINT64_MAX},
+        {SHMQ_OPTIONS_DEFAULTS, .max_message_bytes = 4097, .capacity_bytes = 4096},
+        {SHMQ_OPTIONS_DEFAULTS, .max_message_bytes = UINT64_MAX},
+        {SHMQ_OPTIONS_DEFAULTS, .lanes = SHMQ_LANES_MAX + 1},
+        {SHMQ_OPTIONS_DEFAULTS, .lanes = UINT32_MAX},
+        {SHMQ_OPTIONS_DEFAULTS, .seats = SHMQ_SEATS_MAX + 1},
+        {SHMQ_OPTIONS_DEFAULTS, .mode = 0666},
+        {SHMQ_OPTIONS_DEFAULTS, .mode = 0400},
+        {SHMQ_OPTIONS_DEFAULTS, .mode = 01600},
+        {SHMQ_OPTIONS_DEFAULTS, .tick_ns = 999999},
+        {SHMQ_OPTIONS_DEFAULTS, .tick_ns = 10000000001},
+        {SHMQ_OPTIONS_DEFAULTS, .tick_ns = -1},
     };
-    static const struct shmq_options using[] = {
-        {.priority_plus1 = 9}, {.prefetch = SHMQ_PREFETCH_MAX + 1}, {.source_part = 1}};
+    static const struct shmq_options using[] = {{SHMQ_OPTIONS_DEFAULTS, .priority = SHMQ_PRIORITIES},
+                                                {SHMQ_OPTIONS_DEFAULTS, .prefetch = SHMQ_PREFETCH_MAX + 1},
+                                                {SHMQ_OPTIONS_DEFAULTS, .source_part = 1}};
     const char *fresh = planted_name("fresh");
     for (size_t i = 0; i < sizeof(making) / sizeof(making[0]); i++) {
         expect(-EINVAL, shmq_create(fresh, &making[i]));
@@ -789,10 +794,10 @@ static int consumers_call(struct shmq *handle, int number)
 
 static int anybodys_call(struct shmq *handle, int number)
 {
-    struct shmq_info info = {.size = sizeof(info)};
-    struct shmq_stat stat;
-    struct shmq_lane_stat lane_stat;
-    struct shmq_seat_stat seat_stat;
+    struct shmq_info info = SHMQ_INFO_INIT;
+    struct shmq_stat stat = SHMQ_STAT_INIT;
+    struct shmq_lane_stat lane_stat = SHMQ_LANE_STAT_INIT;
+    struct shmq_seat_stat seat_stat = SHMQ_SEAT_STAT_INIT;
     switch (number) {
     case 0:
         return shmq_stat(handle, &stat);
@@ -889,8 +894,8 @@ START_TEST(einval_for_arguments_of_consumers)
     expect(-EINVAL, shmq_stat(consumer, NULL));
     expect(-EINVAL, shmq_stat_lane(consumer, 0, NULL));
     expect(-EINVAL, shmq_stat_seat(consumer, 0, NULL));
-    struct shmq_lane_stat lane;
-    struct shmq_seat_stat seat;
+    struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
+    struct shmq_seat_stat seat = SHMQ_SEAT_STAT_INIT;
     expect(-EINVAL, shmq_stat_lane(consumer, 2, &lane));
     expect(-EINVAL, shmq_stat_seat(consumer, 4, &seat));
     expect(-EINVAL, shmq_stat_seat(consumer, UINT32_MAX, &seat));
@@ -942,7 +947,7 @@ static int make_too_large(void *fresh)
     set_limit(RLIMIT_FSIZE, 65536);
     expect(-EFBIG, shmq_create(fresh, NULL));
     struct shmq *handle;
-    const struct shmq_options create = {.create = true};
+    const struct shmq_options create = {SHMQ_OPTIONS_DEFAULTS, .create = true};
     expect(-EFBIG, shmq_open(&handle, fresh, SHMQ_PRODUCER, &create));
     return 0;
 }
@@ -1009,7 +1014,7 @@ static rlim_t mapped_bytes(void)
 static int open_without_memory(void *fresh)
 {
     struct shmq *handle;
-    const struct shmq_options create = {.create = true};
+    const struct shmq_options create = {SHMQ_OPTIONS_DEFAULTS, .create = true};
     set_limit(RLIMIT_AS, mapped_bytes() + (2 << 20));
     expect(-ENOMEM, shmq_open(&handle, fresh, SHMQ_PRODUCER, &create));
     return 0;
@@ -1116,7 +1121,7 @@ int posix_fallocate(int fd, off_t offset, off_t bytes)
 START_TEST(signals_without_end_keep_nobody_from_making_a_queue)
 {
     const char *fresh = planted_name("storm");
-    const struct shmq_options create = {.create = true};
+    const struct shmq_options create = {SHMQ_OPTIONS_DEFAULTS, .create = true};
     struct shmq *handle;
     sigset_t blocked;
     stormy = true;
@@ -1152,8 +1157,9 @@ static int files_in_shm(void)
 static void expect_nothing_left_of_a_queue_too_large(void)
 {
     struct shmq *handle;
-    const struct shmq_options large = {.create = true};
-    const struct shmq_options many_seats = {.create = true, .seats = 1024, .capacity_bytes = 4096};
+    const struct shmq_options large = {SHMQ_OPTIONS_DEFAULTS, .create = true};
+    const struct shmq_options many_seats = {SHMQ_OPTIONS_DEFAULTS, .create = true, .seats = 1024,
+                                            .capacity_bytes = 4096};
     expect(-ENOSPC, shmq_open(&handle, "full", SHMQ_PRODUCER, &large));
     ck_assert_int_eq(files_in_shm(), 0);
     const int fd = open("/dev/shm/ballast", O_CREAT | O_RDWR | O_CLOEXEC, 0600);

@@ -19,7 +19,8 @@
 
 static char queue[SHMQ_NAME_MAX + 1];
 static const struct shmq_options small = {
-    .create = true, .capacity_bytes = 4096, .lanes = 4, .seats = 4, .follow = true, .tick_ns = TICK_NS};
+    SHMQ_OPTIONS_DEFAULTS, .create = true,    .capacity_bytes = 4096, .lanes = 4, .seats = 4,
+    .follow = true,        .tick_ns = TICK_NS};
 
 static void use_queue(const char *test)
 {
@@ -89,10 +90,10 @@ static void use_consumer(void *context)
 static void use_as_anybody(void *context)
 {
     struct shmq *handle = context;
-    struct shmq_stat stat;
-    struct shmq_lane_stat lane;
-    struct shmq_seat_stat seat;
-    struct shmq_info info = {.size = sizeof(info)};
+    struct shmq_stat stat = SHMQ_STAT_INIT;
+    struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
+    struct shmq_seat_stat seat = SHMQ_SEAT_STAT_INIT;
+    struct shmq_info info = SHMQ_INFO_INIT;
     process_require_equal(shmq_info(handle, &info), -ECHILD);
     process_require_equal(shmq_interrupt(handle), -ECHILD);
     process_require_equal(shmq_stat(handle, &stat), -ECHILD);
@@ -256,7 +257,8 @@ END_TEST
 #define THREAD_NUMBERS 5000
 
 static _Atomic unsigned char seen[THREAD_PAIRS][THREAD_NUMBERS];
-static const struct shmq_options threaded = {.capacity_bytes = 4096, .prefetch = 8, .producers = THREAD_PAIRS};
+static const struct shmq_options threaded = {SHMQ_OPTIONS_DEFAULTS, .capacity_bytes = 4096, .prefetch = 8,
+                                             .producers = THREAD_PAIRS};
 
 /* Return of a thread: NULL, or what went wrong. */
 static void *put_in_thread(void *context)

@@ -41,8 +41,8 @@ static void use_queue(const char *test)
 static void make_queue_of(const char *test, uint32_t seats)
 {
     use_queue(test);
-    options = (struct shmq_options){
-        .create = true, .capacity_bytes = 4096, .lanes = 2, .seats = seats, .prefetch = 6, .follow = true};
+    options = (struct shmq_options){SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 4096, .lanes = 2,
+                                    .seats = seats,        .prefetch = 6,  .follow = true};
     struct shmq *producer = test_queue_open(queue, SHMQ_PRODUCER, &options);
     for (uint64_t i = 1; i <= MESSAGES; i++)
         ck_assert_int_eq(test_queue_put(producer, i, 0), 0);
@@ -657,7 +657,7 @@ START_TEST(a_loss_is_told_for_good)
     ck_assert_int_eq(shmq_report_loss(consumer), 0);
     ck_assert_int_eq(shmq_report_loss(consumer), 0);
     ck_assert_int_eq(shmq_close(consumer), 0);
-    struct shmq_info info = {.size = sizeof(info)};
+    struct shmq_info info = SHMQ_INFO_INIT;
     ck_assert_int_eq(shmq_info(observer, &info), 0);
     ck_assert(info.lost && test_queue_stat(queue).lost);
     ck_assert_int_eq(shmq_check(observer, NULL, NULL), 0);

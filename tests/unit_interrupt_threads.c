@@ -23,14 +23,11 @@
 #define ROUNDS 1000
 
 static char queue[SHMQ_NAME_MAX + 1];
-static const struct shmq_options slow_tick = {.create = true,
-                                              .capacity_bytes = 4096,
-                                              .max_message_bytes = 4096,
-                                              .prefetch = 1,
-                                              .follow = true,
+static const struct shmq_options slow_tick = {SHMQ_OPTIONS_DEFAULTS,     .create = true, .capacity_bytes = 4096,
+                                              .max_message_bytes = 4096, .prefetch = 1,  .follow = true,
                                               .tick_ns = TICK_MS * MS};
 
-static const struct shmq_options attach_only = {.prefetch = 1, .follow = true};
+static const struct shmq_options attach_only = {SHMQ_OPTIONS_DEFAULTS, .prefetch = 1, .follow = true};
 
 static void use_queue(const char *test)
 {
@@ -343,11 +340,9 @@ END_TEST
  */
 
 #define SHORT_TICK_MS 60 /* a long sleep is 64 of it */
-static const struct shmq_options short_tick = {.create = true,
-                                               .capacity_bytes = 4096,
-                                               .max_message_bytes = 4096,
-                                               .follow = true,
-                                               .tick_ns = SHORT_TICK_MS * MS};
+static const struct shmq_options short_tick = {SHMQ_OPTIONS_DEFAULTS,  .create = true,
+                                               .capacity_bytes = 4096, .max_message_bytes = 4096,
+                                               .follow = true,         .tick_ns = SHORT_TICK_MS * MS};
 
 static bool sleeps_long(void *context)
 {

@@ -272,13 +272,9 @@ static void set_fates(struct world *world, uint64_t first, uint64_t count, struc
 static struct shmq *open_role(struct world *world, enum shmq_role role, bool follow, uint64_t source)
 {
     struct shmq *handle;
-    const struct shmq_options options = {.create = true,
-                                         .capacity_bytes = CAPACITY,
-                                         .lanes = LANES,
-                                         .seats = SEATS,
-                                         .tick_ns = world->tick_ns,
-                                         .follow = follow,
-                                         .source_id = source};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .create = true,     .capacity_bytes = CAPACITY,
+                                         .lanes = LANES,        .seats = SEATS,     .tick_ns = world->tick_ns,
+                                         .follow = follow,      .source_id = source};
     require_call(world, shmq_open(&handle, queue, role, &options), 0);
     return handle;
 }
@@ -399,7 +395,7 @@ static void check(struct world *world)
 static void sleep_and_receive(void *context)
 {
     struct world *world = context;
-    const struct shmq_options options = {.follow = true};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .follow = true};
     struct shmq *handle;
     int code;
     process_require_equal(shmq_open(&handle, queue, SHMQ_CONSUMER, &options), 0);
@@ -618,7 +614,7 @@ static void settle_beside_sleeper(struct world *world)
 /* A finish counts at once with being one. */
 static void settle_finish(struct world *world)
 {
-    struct shmq_lane_stat stat;
+    struct shmq_lane_stat stat = SHMQ_LANE_STAT_INIT;
     require_call(world, shmq_stat_lane(world->consumer, 1, &stat), 0);
     require(world, stat.finished == (stat.finishes == 1), "%d finishes are counted", (int)stat.finishes);
     require(world, stat.finished || atomic_load(&world->ledger->returned) == 0, "its lane is unfinished");
@@ -649,7 +645,8 @@ static void settle_note(struct world *world)
 
 static struct shmq_options part_options(const struct world *world, uint64_t part, uint64_t size)
 {
-    return (struct shmq_options){.create = true,
+    return (struct shmq_options){SHMQ_OPTIONS_DEFAULTS,
+                                 .create = true,
                                  .capacity_bytes = CAPACITY,
                                  .lanes = LANES,
                                  .seats = SEATS,
@@ -676,7 +673,7 @@ static void settle_part(struct world *world)
 
 static void settle_withdrawal(struct world *world)
 {
-    struct shmq_lane_stat stat;
+    struct shmq_lane_stat stat = SHMQ_LANE_STAT_INIT;
     require_call(world, shmq_stat_lane(world->consumer, 1, &stat), 0);
     require(world, stat.finishes == 1, "%d finishes are counted", (int)stat.finishes);
     require(world, stat.finished || atomic_load(&world->ledger->returned) == 0, "its lane is unfinished");
@@ -687,7 +684,8 @@ static void settle_withdrawal(struct world *world)
 
 static struct shmq *open_victim(struct world *world, enum shmq_role role, uint64_t source, uint32_t prefetch)
 {
-    const struct shmq_options options = {.source_id = source, .prefetch = prefetch, .follow = true};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .source_id = source, .prefetch = prefetch,
+                                         .follow = true};
     process_require_equal(shmq_open(&world->victim, queue, role, &options), 0);
     if (role == SHMQ_PRODUCER)
         process_require_equal(shmq_set_frame(world->victim, SHMQ_FRAME_DELIMITER, '\n'), 0);
@@ -714,7 +712,7 @@ static void let_die(struct world *world, void (*run)(struct world *world))
 
 static int attach_producer(struct world *world)
 {
-    const struct shmq_options options = {.source_id = SOURCE};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .source_id = SOURCE};
     return shmq_open(&world->victim, queue, SHMQ_PRODUCER, &options);
 }
 
@@ -1011,7 +1009,7 @@ static void victim_acknowledges(struct world *world, size_t count)
 
 static int attach_consumer(struct world *world)
 {
-    const struct shmq_options options = {.follow = true};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .follow = true};
     return shmq_open(&world->victim, queue, SHMQ_CONSUMER, &options);
 }
 
@@ -1475,8 +1473,8 @@ static void expect_one_less(struct world *world, bool returned)
 /* ------------------------------------------------------------------ victims: who makes, ends and removes queues
  */
 
-static const struct shmq_options small_queue = {
-    .create = true, .capacity_bytes = CAPACITY, .lanes = LANES, .seats = SEATS, .tick_ns = TICK_NS};
+static const struct shmq_options small_queue = {SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = CAPACITY,
+                                                .lanes = LANES,        .seats = SEATS, .tick_ns = TICK_NS};
 
 static void set_up_nothing(struct world *world)
 {

@@ -181,7 +181,7 @@ static bool is_enough(const struct bout *bout, int64_t started_ns)
 static void produce(void *context)
 {
     struct bout *bout = context;
-    const struct shmq_options options = {0};
+    const struct shmq_options options = SHMQ_OPTIONS_INIT;
     const int64_t started_ns = process_now_ns();
     unsigned char message[LENGTH] = {0};
     uint64_t random = 1;
@@ -224,7 +224,7 @@ static bool take(struct bout *bout, struct shmq *handle)
 static void consume(void *context)
 {
     struct bout *bout = context;
-    const struct shmq_options options = {.follow = true, .prefetch = 1};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .follow = true, .prefetch = 1};
     struct shmq *handle;
     stay_on(bout->processors[1]);
     process_require_equal(shmq_open(&handle, queue, SHMQ_CONSUMER, &options), 0);
@@ -248,11 +248,8 @@ static void run_bout(struct bout *bout)
     struct process producer;
     struct process consumer;
     int status;
-    const struct shmq_options options = {.create = true,
-                                         .capacity_bytes = 4096,
-                                         .max_message_bytes = LENGTH,
-                                         .lanes = 1,
-                                         .seats = 1,
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS,       .create = true, .capacity_bytes = 4096,
+                                         .max_message_bytes = LENGTH, .lanes = 1,     .seats = 1,
                                          .tick_ns = bout->tick_ns};
     const int64_t started_ns = process_now_ns();
     ck_assert_int_eq(shmq_create(queue, &options), 0);

@@ -17,13 +17,9 @@
 #define TICK_MS 60     /* the long sleep is 64 of it: nobody can mistake one for the other */
 #define PROMPT_MS 2000 /* much more than ticks, much less than the long sleep */
 
-static const struct shmq_options options = {.create = true,
-                                            .capacity_bytes = 4096,
-                                            .max_message_bytes = 4096,
-                                            .prefetch = 1,
-                                            .follow = true,
-                                            .seats = CONSUMERS,
-                                            .tick_ns = TICK_MS * MS};
+static const struct shmq_options options = {
+    SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 4096, .max_message_bytes = 4096,
+    .prefetch = 1,         .follow = true, .seats = CONSUMERS,     .tick_ns = TICK_MS * MS};
 static char queue[SHMQ_NAME_MAX + 1];
 static struct planted planted;
 static struct process consumers[CONSUMERS];

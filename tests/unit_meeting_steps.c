@@ -70,14 +70,9 @@ struct meeting {
 
 static char queue[SHMQ_NAME_MAX + 1];
 
-static const struct shmq_options options = {.create = true,
-                                            .capacity_bytes = CAPACITY,
-                                            .max_message_bytes = LONG,
-                                            .lanes = 3,
-                                            .seats = 3,
-                                            .tick_ns = TICK_NS,
-                                            .follow = true,
-                                            .prefetch = 1};
+static const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS,     .create = true, .capacity_bytes = CAPACITY,
+                                            .max_message_bytes = LONG, .lanes = 3,     .seats = 3,
+                                            .tick_ns = TICK_NS,        .follow = true, .prefetch = 1};
 
 /* ------------------------------------------------------------------ the one */
 

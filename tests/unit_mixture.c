@@ -53,7 +53,7 @@ static void open_queue(uint64_t longest)
     producer = planted_open(name, SHMQ_PRODUCER, &small);
     consumer = planted_open(name, SHMQ_CONSUMER, &small);
     memset(&story, 0, sizeof(story));
-    struct shmq_lane_stat stat;
+    struct shmq_lane_stat stat = SHMQ_LANE_STAT_INIT;
     ck_assert_int_eq(shmq_stat_lane(producer, 0, &stat), 0);
     story.position = stat.tail_position;
 }
@@ -284,7 +284,7 @@ START_TEST(all_comes_as_it_was_put_in_any_mixture_and_any_number)
         consume();
     ck_assert_uint_gt(story.position, 100 * (4096 / CELL)); /* laps */
 
-    struct shmq_stat stat;
+    struct shmq_stat stat = SHMQ_STAT_INIT;
     ck_assert_int_eq(shmq_stat(consumer, &stat), 0);
     ck_assert_uint_eq(stat.put_messages, story.put);
     ck_assert_uint_eq(stat.put_bytes, story.offset);
@@ -296,7 +296,7 @@ START_TEST(delivered_bytes_are_those_of_the_messages)
 {
     size_t count = 0;
     struct shmq_message messages[4];
-    struct shmq_seat_stat stat;
+    struct shmq_seat_stat stat = SHMQ_SEAT_STAT_INIT;
     ck_assert_int_eq(shmq_set_frame(producer, SHMQ_FRAME_LENGTH32, 0), 0);
     planted_put(producer, "three");
     planted_put(producer, "alike");

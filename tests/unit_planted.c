@@ -62,7 +62,7 @@ static void check_usable(const char *name)
 {
     char text[8];
     size_t length;
-    struct shmq_stat stat;
+    struct shmq_stat stat = SHMQ_STAT_INIT;
     const struct shmq_options options = planted_small();
     struct shmq *producer = planted_open(name, SHMQ_PRODUCER, &options);
     struct shmq *consumer = planted_open(name, SHMQ_CONSUMER, &options);

@@ -511,7 +511,7 @@ START_TEST(a_put_that_was_never_published_is_not_counted)
 {
     const int current = atomic_load(&lane()->checkpoints[1].tail) == START + MESSAGES;
     struct checkpoint *next = &lane()->checkpoints[!current];
-    struct shmq_lane_stat stat;
+    struct shmq_lane_stat stat = SHMQ_LANE_STAT_INIT;
     atomic_store(&next->stream_offset, 1000);
     atomic_store(&next->messages, MESSAGES + 1);
     atomic_store(&next->tail, START + MESSAGES + 1);
@@ -677,7 +677,7 @@ START_TEST(a_header_that_lies_later_misleads_nobody)
     queue.header->max_message_bytes = UINT64_MAX;
     queue.header->lanes = UINT32_MAX;
     queue.header->seats = UINT32_MAX;
-    struct shmq_stat stat;
+    struct shmq_stat stat = SHMQ_STAT_INIT;
     ck_assert_int_eq(shmq_stat(producer, &stat), 0);
     ck_assert_uint_eq(stat.lanes, 2);
     planted_put(producer, "5");
@@ -941,10 +941,10 @@ static void use_consumer(struct shmq *consumer)
 static void observe(void)
 {
     struct shmq *observer;
-    struct shmq_stat stat;
-    struct shmq_lane_stat lane_stat;
-    struct shmq_seat_stat seat_stat;
-    struct shmq_info info = {.size = sizeof(info)};
+    struct shmq_stat stat = SHMQ_STAT_INIT;
+    struct shmq_lane_stat lane_stat = SHMQ_LANE_STAT_INIT;
+    struct shmq_seat_stat seat_stat = SHMQ_SEAT_STAT_INIT;
+    struct shmq_info info = SHMQ_INFO_INIT;
     const int error = shmq_open(&observer, name, SHMQ_OBSERVER, NULL);
     expect_documented(error);
     if (error != 0)

@@ -26,7 +26,7 @@ static int64_t now_ns;
 static void open_producer(uint32_t lane, uint32_t priority)
 {
     struct shmq_options its = options;
-    its.priority_plus1 = priority + 1;
+    its.priority = priority;
     producers[lane] = planted_open(name, SHMQ_PRODUCER, &its);
     ck_assert_uint_eq(producers[lane]->producer.view->ring.lane, lane);
 }

@@ -310,7 +310,7 @@ END_TEST
 
 static struct shmq_lane_stat lane_stat(uint32_t lane)
 {
-    struct shmq_lane_stat stat;
+    struct shmq_lane_stat stat = SHMQ_LANE_STAT_INIT;
     ck_assert_int_eq(shmq_stat_lane(observer, lane, &stat), 0);
     return stat;
 }
@@ -352,14 +352,14 @@ START_TEST(who_withdraws_leaves_the_lane_its_priority)
 {
     struct shmq_options options = small;
     options.source_id = 1;
-    options.priority_plus1 = 1 + 2;
+    options.priority = 2;
     struct shmq *handle = planted_open(name, SHMQ_PRODUCER, &options);
     planted_put(handle, "1234");
     if (_i == 0)
         shmq_abandon(handle);
     else
         ck_assert_int_eq(shmq_close(handle), 0);
-    options.priority_plus1 = 1 + 7;
+    options.priority = 7;
     handle = planted_open(name, SHMQ_PRODUCER, &options);
     ck_assert_uint_eq(lane_stat(0).priority, 7);
     shmq_withdraw(handle);

@@ -25,12 +25,9 @@
 #define MS INT64_C(1000000)
 
 static char queue[SHMQ_NAME_MAX + 1];
-static const struct shmq_options attach_only;
-static const struct shmq_options slow_tick = {.create = true,
-                                              .capacity_bytes = 4096,
-                                              .max_message_bytes = 4096,
-                                              .prefetch = 1,
-                                              .follow = true,
+static const struct shmq_options attach_only = SHMQ_OPTIONS_INIT;
+static const struct shmq_options slow_tick = {SHMQ_OPTIONS_DEFAULTS,     .create = true, .capacity_bytes = 4096,
+                                              .max_message_bytes = 4096, .prefetch = 1,  .follow = true,
                                               .tick_ns = LONG_TICK_NS};
 
 static void use_queue(const char *test)
@@ -70,7 +67,7 @@ static void wait_for_sleepers(uint32_t count)
 static bool lane_is_blocked(void *context)
 {
     const uint32_t *lane = context;
-    struct shmq_lane_stat stat;
+    struct shmq_lane_stat stat = SHMQ_LANE_STAT_INIT;
     struct shmq *handle = test_queue_open(queue, SHMQ_OBSERVER, &attach_only);
     ck_assert_int_eq(shmq_stat_lane(handle, *lane, &stat), 0);
     ck_assert_int_eq(shmq_close(handle), 0);
@@ -294,7 +291,7 @@ struct rounds {
 static void get_in_rounds(void *context)
 {
     struct rounds *rounds = context;
-    const struct shmq_options options = {.follow = true};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .follow = true};
     struct shmq *handle;
     uint64_t number;
     process_require_equal(shmq_open(&handle, queue, SHMQ_CONSUMER, &options), 0);
@@ -532,8 +529,9 @@ struct load {
 };
 
 /* Small lanes and a short tick: much sleeping, and little time lost where it is needed. */
-static const struct shmq_options load_queue = {
-    .create = true, .capacity_bytes = 4096, .prefetch = 4, .tick_ns = 5 * MS, .producers = LOAD_PRODUCERS};
+static const struct shmq_options load_queue = {SHMQ_OPTIONS_DEFAULTS,  .create = true,
+                                               .capacity_bytes = 4096, .prefetch = 4,
+                                               .tick_ns = 5 * MS,      .producers = LOAD_PRODUCERS};
 
 /* Now and then, so that consumers run out of messages. */
 static void pause_sometimes(const struct load *load)
@@ -741,7 +739,7 @@ static void get_as_ordered(void *context)
 {
     struct shmq *handle;
     uint64_t number;
-    const struct shmq_options options = {.follow = true};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .follow = true};
     (void)context;
     process_require_equal(shmq_open(&handle, queue, SHMQ_CONSUMER, &options), 0);
     for (;;) {
@@ -864,11 +862,9 @@ static int64_t cpu_ns(void)
 }
 
 #define ABSURD_TICK_MS 50
-static const struct shmq_options absurd = {.create = true,
-                                           .capacity_bytes = 4096,
-                                           .max_message_bytes = 4096,
-                                           .follow = true,
-                                           .tick_ns = ABSURD_TICK_MS * MS};
+static const struct shmq_options absurd = {SHMQ_OPTIONS_DEFAULTS,  .create = true,
+                                           .capacity_bytes = 4096, .max_message_bytes = 4096,
+                                           .follow = true,         .tick_ns = ABSURD_TICK_MS * MS};
 
 static uint32_t value_of(const char *which)
 {
@@ -1183,7 +1179,8 @@ static void block_until_stopped(void *context)
 {
     const bool puts = context != NULL;
     const struct sigaction action = {.sa_handler = set_stop_flag, .sa_flags = SA_RESTART};
-    struct shmq_options options = {.follow = true, .stop = (const volatile int *)&stop_flag};
+    struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .follow = true,
+                                   .stop = (const volatile int *)&stop_flag};
     unsigned char block[4096] = {0};
     struct shmq *handle;
     size_t length;
@@ -1238,7 +1235,7 @@ static void wait_idly(void *context)
 {
     const bool puts = context != NULL;
     const int64_t wait_ns = 3000 * MS;
-    const struct shmq_options options = {.follow = true};
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .follow = true};
     unsigned char block[4096] = {0};
     struct shmq *handle;
     size_t length;

@@ -21,6 +21,7 @@ int queue_prepare(struct channel *channel)
     struct queue_channel *mine = queue_of(channel);
     const struct plan *plan = channel->plan;
     const struct shmq_options options = {
+        SHMQ_OPTIONS_DEFAULTS,
         .capacity_bytes = plan->capacity_bytes == PLAN_CAPACITY_BYTES ? 0 : plan->capacity_bytes,
         .lanes = plan->lanes,
         .seats = plan->seats,

@@ -57,12 +57,12 @@ static char *describe(const struct attached *attached, const char *who, char *te
 
 char *attached_consumers(struct shmq *queue, char text[static ATTACHED_BYTES])
 {
-    struct shmq_info info = {.size = sizeof(info)};
+    struct shmq_info info = SHMQ_INFO_INIT;
     struct attached attached = {0};
     if (shmq_info(queue, &info) != 0)
         info.seats = 0;
     for (uint32_t i = 0; i < info.seats; i++) {
-        struct shmq_seat_stat seat = {0};
+        struct shmq_seat_stat seat = SHMQ_SEAT_STAT_INIT;
         (void)shmq_stat_seat(queue, i, &seat); /* what is damaged in it does not matter here */
         count(&attached, seat.alive, seat.pid, seat.program);
     }
@@ -71,12 +71,12 @@ char *attached_consumers(struct shmq *queue, char text[static ATTACHED_BYTES])
 
 char *attached_producers(struct shmq *queue, char text[static ATTACHED_BYTES])
 {
-    struct shmq_info info = {.size = sizeof(info)};
+    struct shmq_info info = SHMQ_INFO_INIT;
     struct attached attached = {0};
     if (shmq_info(queue, &info) != 0)
         info.lanes = 0;
     for (uint32_t i = 0; i < info.lanes; i++) {
-        struct shmq_lane_stat lane = {0};
+        struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
         (void)shmq_stat_lane(queue, i, &lane);
         count(&attached, lane.alive, lane.pid, lane.program);
     }

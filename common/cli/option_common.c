@@ -150,7 +150,6 @@ void option_common_take(struct common_options *options, const struct option_tabl
         break;
     case CODE_GROUP:
         options->shmq.group = read_group(entry, argument);
-        options->shmq.has_group = true;
         break;
     case CODE_TICK:
         options->shmq.tick_ns = read_tick(entry, argument);

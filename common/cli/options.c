@@ -43,7 +43,7 @@ void options_usage(const char *format, ...)
 
 void options_init(struct common_options *options)
 {
-    memset(options, 0, sizeof(*options));
+    *options = (struct common_options){.shmq = SHMQ_OPTIONS_INIT};
     const char *queue = getenv("SHMQ_QUEUE");
     options->queue = queue != NULL && queue[0] != '\0' ? queue : "default";
 }

@@ -128,7 +128,7 @@ static void compare(struct difference *difference, const struct shmq_options *wa
     compare_number(difference, "lanes", "%u", present->lanes, wanted->lanes);
     compare_number(difference, "seats", "%u", present->seats, wanted->seats);
     compare_number(difference, "mode", "%04o", present->mode, wanted->mode);
-    if (wanted->has_group && wanted->group != present->group) {
+    if (wanted->group != SHMQ_GROUP_ANY && wanted->group != present->group) {
         char names[2][64];
         name_group(names[0], sizeof(names[0]), present->group);
         name_group(names[1], sizeof(names[1]), wanted->group);
@@ -144,7 +144,7 @@ const char *refusal_difference(const struct common_options *options)
 {
     static char text[sizeof(struct difference) + 128];
     struct difference difference = {.text = ""};
-    struct shmq_info info = {.size = sizeof(info)};
+    struct shmq_info info = SHMQ_INFO_INIT;
     struct shmq *queue;
     if (shmq_open(&queue, options->queue, SHMQ_OBSERVER, NULL) != 0)
         return NULL;

@@ -180,7 +180,8 @@ static char names[QUEUES][160];
 
 static void open_queue(unsigned queue)
 {
-    const struct shmq_options options = {.capacity_bytes = 262144,
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS,
+                                         .capacity_bytes = 262144,
                                          .max_message_bytes = longest[queue],
                                          .lanes = 4,
                                          .seats = 2,

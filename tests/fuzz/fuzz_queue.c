@@ -192,6 +192,7 @@ static struct shmq_options options_for(enum shmq_role role, uint8_t choice)
 {
     static const uint32_t prefetches[] = {0, 1, 3, 64};
     struct shmq_options options = {
+        SHMQ_OPTIONS_DEFAULTS,
         .capacity_bytes = CAPACITY,
         .max_message_bytes = LONGEST,
         .lanes = LANES,
@@ -199,21 +200,20 @@ static struct shmq_options options_for(enum shmq_role role, uint8_t choice)
         .tick_ns = TICK_NS,
         .create = true,
         .prefetch = prefetches[choice & 3],
-        .grace_ns = (choice & 4) != 0 ? 1 : 3 * TICK_NS,
+        .grace_ns = (choice & 4) != 0 ? 0 : 3 * TICK_NS,
         .follow = (choice & 8) != 0,
         .producers = (choice & 16) != 0 ? 2 : 1,
     };
     if (role == SHMQ_PRODUCER) {
-        options.priority_plus1 = (choice & 0x60) != 0 ? 1u + (choice >> 5 & 7) : 0;
+        options.priority = (choice & 0x60) != 0 ? (uint32_t)(choice >> 5 & 7) : SHMQ_PRIORITY_DEFAULT;
         options.source_id = choice & 3;
         options.source_group = choice >> 4 & 1;
         options.source_part = options.source_group != 0 ? 1u + (choice >> 2 & 1) : 0;
     }
     if ((choice & 0x80) != 0) /* takes what is there */
-        options = (struct shmq_options){.prefetch = options.prefetch,
-                                        .follow = options.follow,
-                                        .grace_ns = options.grace_ns,
-                                        .source_id = options.source_id};
+        options =
+            (struct shmq_options){SHMQ_OPTIONS_DEFAULTS, .prefetch = options.prefetch, .follow = options.follow,
+                                  .grace_ns = options.grace_ns, .source_id = options.source_id};
     return options;
 }
 
@@ -634,7 +634,7 @@ static void write_to_file(const struct instruction *in)
 
 static void stat_lane(struct shmq *handle, uint32_t lane)
 {
-    struct shmq_lane_stat stat;
+    struct shmq_lane_stat stat = SHMQ_LANE_STAT_INIT;
     begin();
     const int code = judge(CALL_STAT, shmq_stat_lane(handle, lane, &stat), handle);
     fuzz_require((code == -EINVAL) == (lane >= LANES), "stat_lane: %d", code);
@@ -648,7 +648,7 @@ static void stat_lane(struct shmq *handle, uint32_t lane)
 
 static void stat_seat(struct shmq *handle, uint32_t seat)
 {
-    struct shmq_seat_stat stat;
+    struct shmq_seat_stat stat = SHMQ_SEAT_STAT_INIT;
     begin();
     const int code = judge(CALL_STAT, shmq_stat_seat(handle, seat, &stat), handle);
     fuzz_require((code == -EINVAL) == (seat >= SEATS), "stat_seat: %d", code);
@@ -660,8 +660,8 @@ static void stat_seat(struct shmq *handle, uint32_t seat)
 
 static void stat_all(struct shmq *handle)
 {
-    struct shmq_stat stat;
-    struct shmq_info info = {.size = sizeof(info)};
+    struct shmq_stat stat = SHMQ_STAT_INIT;
+    struct shmq_info info = SHMQ_INFO_INIT;
     begin();
     fuzz_require(shmq_info(handle, &info) == 0 && info.lanes == LANES && info.seats == SEATS,
                  "info: numbers that make no sense");

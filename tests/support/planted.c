@@ -193,8 +193,8 @@ struct lease_format planted_format(const struct planted *planted)
 
 struct shmq_options planted_small(void)
 {
-    return (struct shmq_options){
-        .capacity_bytes = 4096, .lanes = 2, .seats = 4, .tick_ns = 5000000, .create = true};
+    return (struct shmq_options){SHMQ_OPTIONS_DEFAULTS, .capacity_bytes = 4096, .lanes = 2, .seats = 4,
+                                 .tick_ns = 5000000,    .create = true};
 }
 
 struct shmq *planted_open(const char *name, enum shmq_role role, const struct shmq_options *options)

@@ -105,7 +105,7 @@ int test_queue_lease(struct shmq *handle, uint64_t *number, struct shmq_message 
 
 struct shmq *test_queue_open(const char *name, enum shmq_role role, const struct shmq_options *options)
 {
-    static const struct shmq_options create = {.create = true};
+    static const struct shmq_options create = {SHMQ_OPTIONS_DEFAULTS, .create = true};
     struct shmq *handle = NULL;
     const int code = shmq_open(&handle, name, role, options != NULL ? options : &create);
     ck_assert_msg(code == 0, "shmq_open: %s", shmq_strerror(code));
@@ -114,7 +114,7 @@ struct shmq *test_queue_open(const char *name, enum shmq_role role, const struct
 
 struct shmq_stat test_queue_stat(const char *name)
 {
-    struct shmq_stat stat;
+    struct shmq_stat stat = SHMQ_STAT_INIT;
     struct shmq *handle = test_queue_open(name, SHMQ_OBSERVER, NULL);
     ck_assert_int_eq(shmq_stat(handle, &stat), 0);
     ck_assert_int_eq(shmq_close(handle), 0);

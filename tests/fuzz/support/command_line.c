@@ -113,6 +113,6 @@ void command_line_judge(const struct common_options *options)
     fuzz_require(o->mode == 0 || ((o->mode & 0600) == 0600 && (o->mode & ~0664u) == 0), "a mode of %o", o->mode);
     fuzz_require(o->tick_ns == 0 || (o->tick_ns >= 1000000 && o->tick_ns <= INT64_C(10000000000)),
                  "a tick of %lld", (long long)o->tick_ns);
-    fuzz_require(o->priority_plus1 <= SHMQ_PRIORITIES && o->prefetch <= SHMQ_PREFETCH_MAX,
-                 "priority %u, prefetch %u", o->priority_plus1, o->prefetch);
+    fuzz_require(o->priority < SHMQ_PRIORITIES && o->prefetch <= SHMQ_PREFETCH_MAX, "priority %u, prefetch %u",
+                 o->priority, o->prefetch);
 }
