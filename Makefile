@@ -71,7 +71,7 @@ check_libraries = $(shell pkg-config --libs check 2>/dev/null)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help tests unit-tests test mutants kill-steps bench bench-quick benches install uninstall lint clean FORCE \
-    lint-format lint-shell lint-cppcheck lint-tidy lint-cxx lint-exports lint-errors check-present
+    lint-format lint-shell lint-cppcheck lint-tidy lint-cxx lint-exports lint-errors lint-abi check-present
 
 all: $(out)/libshmq.a $(out)/libshmq.so $(programs) ## the library and the programs (default)
 
@@ -272,7 +272,7 @@ uninstall: ## takes away what install put there
 
 # ------------------------------------------------------------------ lint and clean
 
-lint: lint-format lint-shell lint-exports lint-errors lint-cxx lint-cppcheck lint-tidy ## format, shellcheck, cppcheck, clang-tidy, header as C++
+lint: lint-format lint-shell lint-exports lint-errors lint-abi lint-cxx lint-cppcheck lint-tidy ## format, shellcheck, cppcheck, clang-tidy, header as C++
 
 comma := ,
 # $(call with,TOOL,COMMAND): runs it, or says that it is missing.
@@ -312,6 +312,13 @@ lint-exports:
 lint-errors:
 	@echo "lint: Return lists of common/shmq.h"
 	@scripts/lint_errors.sh
+
+# What callers have compiled in is what common/shmq.abi says.
+lint-abi:
+	@echo "lint: common/shmq.abi"
+	@CC='$(CC)' scripts/lint_abi.sh
+	@grep -q '^SHMQ_$(soname:libshmq.so.%=%) {' common/shmq.map || { \
+	    echo "lint: $(soname) in Makefile, another version in common/shmq.map" >&2; exit 1; }
 
 clean: ## removes what was built, of every variant
 	@for top in $(BUILD) $(BUILD)/asan $(BUILD)/tsan $(BUILD)/clang; do \
