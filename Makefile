@@ -49,7 +49,8 @@ objects = $(patsubst %.c,$(obj)/%.o,$(wildcard $(1)))
 version := $(shell sed -n 's/^.define SHMQ_VERSION_STRING "\(.*\)"/\1/p' common/shmq.h)
 soname := libshmq.so.1
 
-library_objects := $(call objects,common/*.c)
+library_sources := $(wildcard common/core/*.c common/kernel/*.c common/queue/*.c)
+library_objects := $(library_sources:%.c=$(obj)/%.o)
 cli_objects := $(call objects,common/cli/*.c)
 programs := $(foreach name,producer consumer monitor supervisor,$(if $(wildcard $(name)/*.c),$(out)/$(name)))
 test_objects := $(call objects,tests/helpers*.c tests/support/*.c)
@@ -58,10 +59,10 @@ test_tools := $(patsubst tests/%.c,$(out)/tests/%,$(wildcard tests/tool_*.c))
 bench_objects := $(call objects,bench/support/*.c)
 benches := $(patsubst bench/%.c,$(out)/bench/%,$(wildcard bench/*.c))
 optional_benches := boost libqb nng redis zeromq
-sources := $(wildcard common/*.c common/cli/*.c producer/*.c consumer/*.c monitor/*.c supervisor/*.c \
+sources := $(library_sources) $(wildcard common/cli/*.c producer/*.c consumer/*.c monitor/*.c supervisor/*.c \
     tests/*.c tests/support/*.c bench/*.c bench/support/*.c)
 optional_sources := $(wildcard bench/optional/*.c)
-headers := $(wildcard common/*.h common/cli/*.h producer/*.h consumer/*.h monitor/*.h supervisor/*.h \
+headers := $(wildcard common/*.h common/*/*.h producer/*.h consumer/*.h monitor/*.h supervisor/*.h \
     tests/*.h tests/support/*.h bench/*.h bench/support/*.h bench/optional/*.h)
 shell_scripts := $(wildcard scripts/*.sh tests/*.sh bench/*.sh bench/support/*.sh) .ci/run
 
@@ -200,7 +201,7 @@ sources += $(fuzz_sources)
 headers += $(wildcard tests/fuzz/support/*.h)
 shell_scripts += $(wildcard tests/fuzz/*.sh)
 hooked = $(patsubst %.c,$(obj)/hooked/%.o,$(wildcard $(1)))
-hooked_library := $(call hooked,common/*.c)
+hooked_library := $(library_sources:%.c=$(obj)/hooked/%.o)
 hooked_cli := $(hooked_library) $(call hooked,common/cli/*.c)
 
 .PHONY: fuzz fuzzers clean-fuzz

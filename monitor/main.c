@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "common/cli/refusal.h"
+#include "common/cli/open_error.h"
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
 #include "monitor/options.h"

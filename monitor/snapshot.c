@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "common/cli/refusal.h"
+#include "common/cli/open_error.h"
 #include "common/cli/say.h"
 
 static const char directory_path[] = "/dev/shm";

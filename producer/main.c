@@ -4,9 +4,9 @@
 #include <inttypes.h>
 #include <unistd.h>
 
+#include "common/cli/random.h"
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
-#include "producer/generator.h"
 #include "producer/inputs.h"
 #include "producer/options.h"
 #include "producer/outlet.h"

@@ -10,7 +10,7 @@
 #include <time.h>
 
 #include "common/cli/attached.h"
-#include "common/cli/refusal.h"
+#include "common/cli/open_error.h"
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
 #include "common/cli/units.h"

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "producer/generator.h"
+#include "common/cli/random.h"
 #include "producer/options.h"
 
 /* When the next message may go: --rate and --delay. */

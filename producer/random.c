@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "producer/generator.h"
+#include "common/cli/random.h"
 
 enum { LOWEST = 1, HIGHEST = 100, DIGITS = 4 };
 

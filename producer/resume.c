@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/cli/refusal.h"
+#include "common/cli/open_error.h"
 #include "common/cli/say.h"
 
 _Static_assert(sizeof(struct marks) <= SHMQ_NOTE_MAX, "the marks are the note of the source");

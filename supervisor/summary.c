@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "common/cli/refusal.h"
+#include "common/cli/open_error.h"
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
 

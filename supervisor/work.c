@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/cli/refusal.h"
+#include "common/cli/open_error.h"
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
 #include "supervisor/bus_guard.h"

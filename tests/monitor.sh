@@ -406,7 +406,7 @@ check_equal 'remove --quiet: says nothing' '' "$(cat "$scratch/out" "$scratch/er
 
 # ------------------------------------------------------------------ damage
 
-# A queue in which a dead consumer holds five messages; its pages, as common/layout.h and common/geometry.c have them.
+# A queue in which a dead consumer holds five messages; its pages, as common/core/layout.h and common/core/geometry.c have them.
 page=$(getconf PAGESIZE)
 next_queue
 seq 400 | put --capacity 64K --max-message "$((4 * page))" --lanes 2 --seats 2

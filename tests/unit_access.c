@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/clock.h"
+#include "common/kernel/clock.h"
 #include "tests/support/planted.h"
 
 #define STRANGER 65534u /* nobody */

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/handle.h"
+#include "common/queue/handle.h"
 #include "common/shmq.h"
 #include "tests/support/planted.h"
 

@@ -23,8 +23,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/barrier.h"
-#include "common/clock.h"
+#include "common/kernel/barrier.h"
+#include "common/kernel/clock.h"
 #include "tests/support/planted.h"
 #include "tests/support/process.h"
 

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/clock.h"
+#include "common/kernel/clock.h"
 #include "tests/support/planted.h"
 #include "tests/support/process.h"
 #include "tests/support/test_queue.h"

@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/clock.h"
+#include "common/kernel/clock.h"
 #include "tests/support/planted.h"
 
 #define SECOND INT64_C(1000000000)

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/handle.h"
+#include "common/queue/handle.h"
 #include "tests/support/planted.h"
 #include "tests/support/process.h"
 #include "tests/support/test_queue.h"

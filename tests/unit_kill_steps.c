@@ -31,7 +31,7 @@
 #include <sys/mount.h>
 #include <sys/wait.h>
 
-#include "common/handle.h"
+#include "common/queue/handle.h"
 #include "tests/support/planted.h"
 #include "tests/support/process.h"
 #include "tests/support/step.h"

@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/geometry.h"
-#include "common/layout.h"
-#include "common/lease_word.h"
-#include "common/name.h"
-#include "common/ring.h"
+#include "common/core/geometry.h"
+#include "common/core/layout.h"
+#include "common/core/lease_word.h"
+#include "common/core/ring.h"
+#include "common/kernel/name.h"
 #include "common/shmq.h"
 #include "tests/support/planted.h"
 

@@ -25,14 +25,14 @@
 
 #define barrier_register built_register
 #define barrier_heavy built_heavy
-#include "common/barrier.c"
+#include "common/kernel/barrier.c"
 #undef barrier_register
 #undef barrier_heavy
 
-#include "common/clock.h"
-#include "common/handle.h"
-#include "common/layout.h"
-#include "common/waiting.h"
+#include "common/core/layout.h"
+#include "common/kernel/clock.h"
+#include "common/queue/handle.h"
+#include "common/queue/waiting.h"
 #include "tests/support/planted.h"
 #include "tests/support/process.h"
 #include "tests/support/test_queue.h"

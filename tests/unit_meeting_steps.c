@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/handle.h"
+#include "common/queue/handle.h"
 #include "tests/support/planted.h"
 #include "tests/support/process.h"
 #include "tests/support/step.h"

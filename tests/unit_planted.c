@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/ring.h"
+#include "common/core/ring.h"
 #include "tests/support/planted.h"
 
 /* What has to come of it: for who would make the queue, for who would only use it, and for who removes it. */

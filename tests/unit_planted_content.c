@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/ring.h"
-#include "common/seat.h"
+#include "common/core/ring.h"
+#include "common/queue/seat.h"
 #include "tests/support/plain_ring.h"
 #include "tests/support/planted.h"
 

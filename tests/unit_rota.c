@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which lane is served when, and what a consumer does before it sleeps. The time that common/rota.c goes by is
- * given to it here, so that what is for a moment lasts as long as a test wants.
+ * Which lane is served when, and what a consumer does before it sleeps. The time that common/queue/lane_schedule.c
+ * goes by is given to it here, so that what is for a moment lasts as long as a test wants.
  */
 #include <check.h>
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
 
-#include "common/clock.h"
-#include "common/handle.h"
-#include "common/rota.h"
+#include "common/kernel/clock.h"
+#include "common/queue/handle.h"
+#include "common/queue/lane_schedule.h"
 #include "tests/support/planted.h"
 
 #define SECOND INT64_C(1000000000)

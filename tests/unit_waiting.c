@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "common/handle.h"
+#include "common/queue/handle.h"
 #include "tests/support/process.h"
 #include "tests/support/test_queue.h"
 

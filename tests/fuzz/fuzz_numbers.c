@@ -12,7 +12,7 @@
 
 #include "common/cli/parse.h"
 #include "common/cli/units.h"
-#include "common/name.h"
+#include "common/kernel/name.h"
 #include "tests/fuzz/support/fuzz.h"
 
 enum { TEXT_BYTES = 400 };

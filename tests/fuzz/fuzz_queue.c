@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
-#include "common/handle.h"
+#include "common/queue/handle.h"
 #include "tests/fuzz/support/fuzz.h"
 #include "tests/fuzz/support/ledger.h"
 #include "tests/fuzz/support/mapped.h"

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/ring.h"
+#include "common/core/ring.h"
 
 /*
  * One lane on plain memory, without any queue. Every section ends where an unreadable page begins, so that a read

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/clock.h"
+#include "common/kernel/clock.h"
 
 #if defined(__has_feature)
 #define HAS_FEATURE(feature) __has_feature(feature)

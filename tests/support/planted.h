@@ -7,9 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/geometry.h"
-#include "common/layout.h"
-#include "common/lease_word.h"
+#include "common/core/geometry.h"
+#include "common/core/layout.h"
+#include "common/core/lease_word.h"
 #include "common/shmq.h"
 
 /* Real queues under names of this run, and a hand in their shared memory. */

@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/geometry.h"
-#include "common/ring.h"
+#include "common/core/geometry.h"
+#include "common/core/ring.h"
 
 /* A queue's object, mapped whole and writable, past all rules: what whoever may write it could do to it. */
 struct mapped {

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/core/ring.h"
+
+#include <errno.h>
+
+void ring_format(const struct ring *ring, uint64_t position)
+{
+    struct lane_control *control = ring->control;
+    atomic_store_explicit(&control->checkpoints[1].tail, 0, memory_order_relaxed);
+    atomic_store_explicit(&control->checkpoints[0].stream_offset, 0, memory_order_relaxed);
+    atomic_store_explicit(&control->checkpoints[0].messages, 0, memory_order_relaxed);
+    atomic_store_explicit(&control->checkpoints[0].tail, position, memory_order_relaxed);
+    atomic_store_explicit(&control->head, position, memory_order_relaxed);
+    atomic_store_explicit(&control->claim, position, memory_order_relaxed);
+    atomic_store_explicit(&control->tail, position, memory_order_release);
+}
+
+/* Finds the checkpoint of @tail; returns its index, or -1. */
+static int find_checkpoint(const struct lane_control *control, uint64_t tail)
+{
+    for (int i = 0; i < 2; i++)
+        if (atomic_load_explicit(&control->checkpoints[i].tail, memory_order_acquire) == tail)
+            return i;
+    return -1;
+}
+
+/* Where writing has to stop while head is there. */
+static uint64_t limit_of(const struct ring *ring, uint64_t head)
+{
+    const uint64_t limit = head + ring->cells;
+    return limit < ring->max_position ? limit : ring->max_position;
+}
+
+int ring_producer_init(struct ring_producer *producer, const struct ring *ring)
+{
+    const struct lane_control *control = ring->control;
+    const uint64_t head = atomic_load_explicit(&control->head, memory_order_acquire);
+    const uint64_t tail = atomic_load_explicit(&control->tail, memory_order_acquire);
+    const int entry = find_checkpoint(control, tail);
+    if (tail < ring->cells || tail > ring->max_position || head > tail || tail - head > ring->cells || entry < 0)
+        return -EBADMSG;
+
+    *producer = (struct ring_producer){
+        .ring = *ring,
+        .next = tail,
+        .head = head,
+        .limit = limit_of(ring, head),
+        .stream_offset = atomic_load_explicit(&control->checkpoints[entry].stream_offset, memory_order_relaxed),
+        .messages = atomic_load_explicit(&control->checkpoints[entry].messages, memory_order_relaxed),
+        .turn = (uint32_t)(entry ^ 1),
+    };
+    return 0;
+}
+
+/* P2: acquire of head; what was read by the consumer that finished is read before it is overwritten. */
+static int refresh_head(struct ring_producer *producer)
+{
+    const uint64_t head = atomic_load_explicit(&producer->ring.control->head, memory_order_acquire);
+    if (head < producer->head || head > producer->next)
+        return -EBADMSG;
+    producer->head = head;
+    producer->limit = limit_of(&producer->ring, head);
+    return 0;
+}
+
+int ring_make_room(struct ring_producer *producer, uint64_t need_cells)
+{
+    if (producer->next + need_cells > producer->ring.max_position)
+        return -EOVERFLOW;
+    for (int reclaimed = 0;; reclaimed = 1) {
+        int error = refresh_head(producer);
+        if (error != 0 || ring_has_room(producer, need_cells))
+            return error;
+        if (reclaimed)
+            return -EAGAIN;
+        error = ring_reclaim(&producer->ring);
+        if (error != 0)
+            return error;
+    }
+}
+
+static inline void prefetch_for_writing(const void *line)
+{
+#if defined(__x86_64__)
+    /* Compilers that know of no more than the oldest processors leave out the "for writing". */
+    __asm__ __volatile__("prefetchw %0" : : "m"(*(const char *)line));
+#else
+    __builtin_prefetch(line, 1);
+#endif
+}
+
+#define ROOM_AHEAD 96u
+#define LINES_MOST 16u
+
+/* Lines that the other side has read last are slow to write. */
+void ring_ask_for_room(const struct ring *ring, uint64_t next, uint64_t limit, uint64_t cells)
+{
+    const uint64_t ahead = next + ROOM_AHEAD;
+    const uint64_t lines = cells < LINES_MOST ? cells : LINES_MOST;
+    if (ahead + lines > limit)
+        return;
+    for (uint64_t i = 0; i < lines; i++)
+        prefetch_for_writing(ring_payload(ring, ahead + i));
+    prefetch_for_writing(ring_record(ring, ahead));
+}
+
+/* Moves claim from @from to @to, unless somebody has done so. */
+static void help_claim(const struct ring *ring, uint64_t from, uint64_t to)
+{
+    atomic_compare_exchange_strong_explicit(&ring->control->claim, &from, to, memory_order_seq_cst,
+                                            memory_order_relaxed);
+}
+
+/* Lines of another processor come slowly: what is read next is asked for while this is being looked at. */
+#define RECORDS_AHEAD 48u
+#define CELLS_AHEAD 16u
+#define RECORDS_A_LINE 4u
+
+/*
+ * Copies the words of records from @start on that have 1 to CELL_BYTES bytes and are framed as the first, of up to
+ * @most before @tail; by the line, so that some may be left that are like them. Return: how many.
+ */
+static uint32_t choose_short(const struct ring *ring, uint64_t start, uint64_t tail, uint64_t most,
+                             uint64_t *words)
+{
+    const uint64_t index = start & ring->mask;
+    const uint64_t lap = lease_lap_of(ring->format, start);
+    const struct record *const records = &ring->records[index];
+    const unsigned char *const cells = ring_payload(ring, start);
+    const uint64_t there = tail - start;
+    const uint64_t to_end = ring->cells - index; /* of the lap: descriptors follow upon each other up to there */
+    const uint64_t frame = atomic_load_explicit(&records->word, memory_order_relaxed) & RECORD_FRAME_MASK;
+    if (frame >= RECORD_FRAME_BITS || ring->max_message_bytes < CELL_BYTES)
+        return 0;
+    most = most < to_end ? most : to_end;
+    uint64_t count = 0;
+    while (count + RECORDS_A_LINE <= most) {
+        const struct record *const line = records + count;
+        const unsigned char *const ahead = cells + ((count + CELLS_AHEAD) << CELL_SHIFT);
+        uint64_t *const to = words + count;
+        uint64_t lengths = 0; /* less 1, all in one */
+#pragma GCC unroll 4
+        for (uint64_t i = 0; i < RECORDS_A_LINE; i++) {
+            const uint64_t word = atomic_load_explicit(&line[i].word, memory_order_relaxed);
+            const uint64_t tag = (start + count + i) ^ lap;
+            lengths |= (word ^ (tag << RECORD_TAG_SHIFT | frame)) - 1;
+            to[i] = word;
+        }
+        if (lengths >= CELL_BYTES)
+            break;
+        /* Not beyond tail: the producer is about to write there. */
+        if (count + RECORDS_AHEAD < there)
+            __builtin_prefetch(line + RECORDS_AHEAD);
+        if (count + CELLS_AHEAD + RECORDS_A_LINE <= there)
+#pragma GCC unroll 4
+            for (uint64_t i = 0; i < RECORDS_A_LINE; i++)
+                __builtin_prefetch(ahead + (i << CELL_SHIFT));
+        count += RECORDS_A_LINE;
+    }
+    return (uint32_t)count;
+}
+
+/* Counts whole records from @start, within the limits and before @tail. False if a descriptor is no good. */
+static bool choose_batch(const struct ring *ring, uint64_t start, uint64_t tail, const struct ring_limits *limits,
+                         uint64_t most_cells, struct ring_batch *batch)
+{
+    const struct record *const records = ring->records; /* so that they need not be read again after every store */
+    const unsigned char *const arena = ring->arena;
+    const uint64_t mask = ring->mask;
+    const uint64_t max_bytes = ring->max_message_bytes;
+    const uint32_t cells_log2 = ring->format.cells_log2;
+    uint64_t *const words = limits->words;
+    const uint64_t most = tail - start < most_cells ? tail : start + most_cells;
+    const uint64_t most_records = most - start < limits->records ? most - start : limits->records;
+    uint32_t count = words != NULL ? choose_short(ring, start, tail, most_records, words) : 0;
+    uint64_t position = start + count;
+    while (position < most && count < limits->records) {
+        const uint64_t word = atomic_load_explicit(&records[position & mask].word, memory_order_relaxed);
+        const uint64_t end = position + cells_for((uint32_t)word);
+        const uint64_t rest = word ^ (position ^ position >> cells_log2) << RECORD_TAG_SHIFT;
+        if (rest >= RECORD_FRAME_BITS || (uint32_t)word > max_bytes || end > tail)
+            return false;
+        if (end > most && count > 0)
+            break;
+        /* Not beyond tail: the producer is about to write there. */
+        if (position + RECORDS_AHEAD < tail)
+            __builtin_prefetch(&records[(position + RECORDS_AHEAD) & mask]);
+        if (position + CELLS_AHEAD < tail)
+            __builtin_prefetch(arena + (((position + CELLS_AHEAD) & mask) << CELL_SHIFT));
+        if (words != NULL)
+            words[count] = word;
+        position = end;
+        count++;
+    }
+    *batch = (struct ring_batch){.start = start, .end = position, .count = count};
+    return true;
+}
+
+bool ring_read_words(const struct ring *ring, const struct ring_batch *batch, uint64_t *words)
+{
+    uint64_t position = batch->start;
+    for (uint32_t i = 0; i < batch->count; i++) {
+        if (!ring_read_word(ring, position, batch->end, &words[i]))
+            return false;
+        position += cells_for((uint32_t)words[i]);
+    }
+    return position == batch->end;
+}
+
+/* The seat says what it is about to take. While it holds nothing, every mixture of old and new is harmless. */
+static void write_intent(struct seat *owner, uint32_t lane, uint64_t position)
+{
+    atomic_store_explicit(&owner->intent_lane, (uint64_t)lane + 1, memory_order_relaxed);
+    atomic_store_explicit(&owner->intent_position, position, memory_order_relaxed);
+    atomic_store_explicit(&owner->progress, 0, memory_order_relaxed);
+}
+
+/* The batch at claim has a holder already. Return: 0 to look again; -EBADMSG. */
+static int pass_leased(const struct ring *ring, uint64_t claim, uint64_t word)
+{
+    const uint64_t end = claim + lease_word_span(ring->format, word);
+    if (end > atomic_load_explicit(&ring->control->tail, memory_order_acquire))
+        return -EBADMSG;
+    help_claim(ring, claim, end);
+    return 0;
+}
+
+/* The cells of @there that one of those who share them may take. */
+static uint64_t fair_share(const struct ring_limits *limits, uint64_t there)
+{
+    const uint64_t share = limits->sharers <= 1 ? there : (there + limits->sharers - 1) / limits->sharers;
+    return share < limits->cells ? share : limits->cells;
+}
+
+/*
+ * One attempt at a lease. Return: 0; -EAGAIN when there is nothing; -EBADMSG; -EINTR to look again.
+ * What is read at @claim may be overwritten meanwhile if somebody else takes it: so nothing is called damaged
+ * before the lease word was seen unchanged afterwards.
+ */
+static int try_lease(const struct ring *ring, struct seat *owner, uint32_t seat, const struct ring_limits *limits,
+                     struct ring_batch *batch)
+{
+    const struct lane_control *control = ring->control;
+    const uint64_t claim = atomic_load_explicit(&control->claim, memory_order_acquire);
+    const uint64_t tail = atomic_load_explicit(&control->tail, memory_order_acquire); /* C1 */
+    if (claim == tail)
+        return -EAGAIN;
+
+    shared_u64 *lease = &ring->leases[claim & ring->mask];
+    uint64_t word = atomic_load_explicit(lease, memory_order_acquire);
+    const uint64_t lap = lease_lap_of(ring->format, claim);
+    if (lease_word_lap(ring->format, word) == lap)
+        return pass_leased(ring, claim, word) != 0 ? -EBADMSG : -EINTR;
+
+    const uint64_t most_cells = fair_share(limits, tail - claim);
+    const bool sane = tail > claim && tail - claim <= ring->cells && lease_word_lap(ring->format, word) < lap &&
+                      choose_batch(ring, claim, tail, limits, most_cells, batch);
+    if (!sane) {
+        atomic_thread_fence(memory_order_acquire);
+        const bool moved = atomic_load_explicit(lease, memory_order_relaxed) != word ||
+                           atomic_load_explicit(&control->claim, memory_order_relaxed) != claim;
+        return moved ? -EINTR : -EBADMSG;
+    }
+
+    write_intent(owner, ring->lane, claim);
+    const uint64_t mine = lease_word(ring->format, claim, batch->end - claim, seat, LEASE_TAKEN);
+    if (!atomic_compare_exchange_strong_explicit(lease, &word, mine, memory_order_seq_cst, /* L1 */
+                                                 memory_order_relaxed))
+        return -EINTR;
+    help_claim(ring, claim, batch->end);
+    return 0;
+}
+
+int ring_lease(const struct ring *ring, struct seat *owner, uint32_t seat, const struct ring_limits *limits,
+               struct ring_batch *batch)
+{
+    /* An attempt fails only because somebody else got on, so the bound matters only in damaged memory. */
+    for (int tries = 0; tries < 1 << 16; tries++) {
+        const int error = try_lease(ring, owner, seat, limits, batch);
+        if (error != -EINTR)
+            return error;
+    }
+    return -EAGAIN;
+}
+
+int ring_find_lease(const struct ring *ring, uint64_t start, uint32_t seat, struct ring_batch *batch)
+{
+    if (!ring_is_leased(ring, start, seat))
+        return -ENOENT;
+    const uint64_t word = atomic_load_explicit(&ring->leases[start & ring->mask], memory_order_relaxed);
+    const uint64_t span = lease_word_span(ring->format, word);
+    const struct ring_limits limits = {.records = UINT32_MAX};
+    if (!choose_batch(ring, start, start + span, &limits, UINT64_MAX, batch))
+        return -EBADMSG;
+    return 0;
+}
+
+/*
+ * Moves head over one batch. Return: 0; -EAGAIN when the one at head is not done; -EBADMSG.
+ * @published   known to be; tail, which its writer changes all the time, is read only for what is beyond it
+ */
+static int reclaim_one(const struct ring *ring, uint64_t published)
+{
+    struct lane_control *control = ring->control;
+    uint64_t head = atomic_load_explicit(&control->head, memory_order_seq_cst);
+    const uint64_t word = atomic_load_explicit(&ring->leases[head & ring->mask], memory_order_seq_cst); /* H0 */
+    if (lease_word_lap(ring->format, word) != lease_lap_of(ring->format, head) || !lease_word_done(word))
+        return -EAGAIN;
+
+    const uint64_t end = head + lease_word_span(ring->format, word);
+    if (end > published && end > atomic_load_explicit(&control->tail, memory_order_acquire))
+        return -EBADMSG;
+    /* Claim first, so that head never passes it. */
+    if (atomic_load_explicit(&control->claim, memory_order_seq_cst) == head)
+        help_claim(ring, head, end);
+    atomic_compare_exchange_strong_explicit(&control->head, &head, end, memory_order_seq_cst, /* H1 */
+                                            memory_order_relaxed);
+    return 0;
+}
+
+static int reclaim(const struct ring *ring, uint64_t published)
+{
+    for (uint64_t steps = 0; steps <= ring->cells; steps++) {
+        const int error = reclaim_one(ring, published);
+        if (error != 0)
+            return error == -EAGAIN ? 0 : error;
+    }
+    return 0;
+}
+
+int ring_reclaim(const struct ring *ring)
+{
+    return reclaim(ring, 0);
+}
+
+int ring_finish(const struct ring *ring, uint64_t start, uint64_t end, uint32_t seat)
+{
+    uint64_t word = lease_word(ring->format, start, end - start, seat, LEASE_TAKEN);
+    if (!atomic_compare_exchange_strong_explicit(&ring->leases[start & ring->mask], &word, word | LEASE_DONE,
+                                                 memory_order_seq_cst, memory_order_relaxed)) /* A1 */
+        return -EBADMSG;
+    return reclaim(ring, end);
+}
+
+uint64_t ring_done_position(const struct ring *ring)
+{
+    uint64_t position = atomic_load_explicit(&ring->control->head, memory_order_acquire);
+    for (uint64_t steps = 0; steps <= ring->cells; steps++) {
+        const uint64_t word = atomic_load_explicit(&ring->leases[position & ring->mask], memory_order_acquire);
+        if (lease_word_lap(ring->format, word) != lease_lap_of(ring->format, position) || !lease_word_done(word))
+            break;
+        position += lease_word_span(ring->format, word);
+    }
+    return position;
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SHMQ_RING_H
+#define SHMQ_RING_H
+
+/*
+ * The algorithm of one lane, on plain memory: no system call, no waiting, no allocation. Threads, tests and fault
+ * injection drive it as it is.
+ *
+ *   head <= claim <= tail <= head + cells, all 64-bit positions in cells that only grow, never masked.
+ *
+ * Put      write record and payload beyond tail, then store tail with release (P1).
+ * Lease    at c = claim: intent into the seat, compare-and-swap the lease word at c to LEASED (L1), help claim
+ *          forward. A word at c that already bears c's lap: somebody has it, help claim forward and look again.
+ * Finish   compare-and-swap the word to DONE (A1), then reclaim.
+ * Reclaim  while the word at head is DONE: claim forward, then head over its span (H1). By anybody.
+ *
+ * Why nothing is lost, doubled or overwritten, whoever stops between any two steps:
+ *  - The lease word is the only truth about a batch; see lease_word.h.
+ *  - head passes a batch only if its word is DONE, so a leased batch is never overwritten, and its word,
+ * descriptors and payload stay what they are until its holder, or who took over the holder's seat, finishes it.
+ *  - Two that finish neighbouring batches at once both look at head after their own exchange, sequentially
+ * consistent (A1, H0): at least one sees both words DONE and moves head over both. A holder that dies in between
+ * leaves head behind; a producer that finds its lane full, and a consumer that looks for the end, reclaim first.
+ */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "common/core/geometry.h"
+#include "common/core/layout.h"
+#include "common/core/lease_word.h"
+
+/* A private view of a lane: addresses, and constants that are never read from shared memory again. */
+struct ring {
+    struct lane_control *control;
+    shared_u64 *leases;
+    struct record *records;
+    unsigned char *arena; /* mapped twice in a row: a record is contiguous at every index */
+    uint64_t cells;
+    uint64_t mask;
+    uint64_t max_position;
+    uint64_t max_message_bytes;
+    struct lease_format format;
+    uint32_t lane; /* number of this lane */
+};
+
+/* What a descriptor says. */
+struct record_head {
+    uint32_t length;
+    uint8_t delimiter;
+    uint8_t frame;
+};
+
+#define RECORD_TAG_BITS 22u
+#define RECORD_TAG_SHIFT (64 - RECORD_TAG_BITS)
+#define RECORD_FRAME_BITS (UINT64_C(3) << 40)
+#define RECORD_FRAME_MASK (UINT64_C(0x3ff) << 32)
+
+/* A few bits of the position, lap and index mixed: an old descriptor is told from a current one. */
+static inline uint64_t record_tag(const struct ring *ring, uint64_t position)
+{
+    return (position ^ (position >> ring->format.cells_log2)) & ((1u << RECORD_TAG_BITS) - 1);
+}
+
+/* How messages are framed, as it stands in their descriptors. */
+static inline uint64_t record_frame(uint8_t frame, uint8_t delimiter)
+{
+    return (uint64_t)frame << 40 | (uint64_t)delimiter << 32;
+}
+
+static inline uint64_t record_pack(const struct ring *ring, uint64_t position, struct record_head head)
+{
+    return record_tag(ring, position) << RECORD_TAG_SHIFT | record_frame(head.frame, head.delimiter) | head.length;
+}
+
+static inline struct record_head record_unpack(uint64_t word)
+{
+    return (struct record_head){
+        .length = (uint32_t)word, .delimiter = (uint8_t)(word >> 32), .frame = (uint8_t)(word >> 40 & 3)};
+}
+
+/* Bytes that a message takes in its source's stream, by its descriptor. */
+static inline uint64_t record_stream_bytes(uint64_t word)
+{
+    const uint32_t overheads = 0x0410; /* four bits for each frame: none, a delimiter, a length, no frame */
+    return (uint32_t)word + (uint64_t)(overheads >> (word >> 38 & 12) & 15);
+}
+
+/* Whether a descriptor's word can be one of a message at @position: tag, frame and length. */
+static inline bool record_makes_sense(const struct ring *ring, uint64_t position, uint64_t word)
+{
+    const uint64_t rest = word ^ record_tag(ring, position) << RECORD_TAG_SHIFT;
+    return rest < RECORD_FRAME_BITS && (uint32_t)word <= ring->max_message_bytes;
+}
+
+static inline struct record *ring_record(const struct ring *ring, uint64_t position)
+{
+    return &ring->records[position & ring->mask];
+}
+
+static inline unsigned char *ring_payload(const struct ring *ring, uint64_t position)
+{
+    return ring->arena + ((position & ring->mask) << CELL_SHIFT);
+}
+
+/*
+ * Reads the descriptor's word at @position; false if it is none of a message that ends at or before @limit.
+ * Everything that follows uses the copy, never the shared word again.
+ */
+static inline bool ring_read_word(const struct ring *ring, uint64_t position, uint64_t limit, uint64_t *word)
+{
+    *word = atomic_load_explicit(&ring_record(ring, position)->word, memory_order_relaxed);
+    const uint32_t length = (uint32_t)*word;
+    return record_makes_sense(ring, position, *word) && cells_for(length) <= limit - position;
+}
+
+/* The same, unpacked. */
+static inline bool ring_read_record(const struct ring *ring, uint64_t position, uint64_t limit,
+                                    struct record_head *head)
+{
+    uint64_t word;
+    const bool valid = ring_read_word(ring, position, limit, &word);
+    *head = record_unpack(word);
+    return valid;
+}
+
+/* ------------------------------------------------------------------ the producer's side */
+
+/* What the owner of a lane knows without looking at shared memory. */
+struct ring_producer {
+    struct ring ring;
+    uint64_t next;          /* written up to there, and published but within a put */
+    uint64_t head;          /* as last read */
+    uint64_t limit;         /* what may be written ends here, as far as known */
+    uint64_t stream_offset; /* up to next */
+    uint64_t messages;      /* up to next */
+    uint32_t turn;          /* checkpoint to be overwritten next */
+};
+
+/*
+ * Becomes the writer of a lane: reads where its last owner stopped.
+ * Context: the caller holds the lane's byte.
+ * Return:  0; -EBADMSG where positions or checkpoints make no sense.
+ */
+int ring_producer_init(struct ring_producer *producer, const struct ring *ring);
+
+/* Sets up a lane that was never used, at @position (a multiple of cells). Context: the caller holds its byte. */
+void ring_format(const struct ring *ring, uint64_t position);
+
+/*
+ * Makes room for @need_cells beyond next, reclaiming if it must.
+ * Return: 0; -EAGAIN when the lane is full; -EOVERFLOW; -EBADMSG.
+ */
+int ring_make_room(struct ring_producer *producer, uint64_t need_cells);
+
+/* Whether the room is there as far as known without reading shared memory. */
+static inline bool ring_has_room(const struct ring_producer *producer, uint64_t need_cells)
+{
+    return producer->next + need_cells <= producer->limit;
+}
+
+/* Asks for the lines that a message of @cells after the next ones will need, unless they may still be read. */
+void ring_ask_for_room(const struct ring *ring, uint64_t next, uint64_t limit, uint64_t cells);
+
+/* Writes a descriptor. @tag: record_tag, of which no more than the low bits need be right. */
+static inline void ring_write_record(struct record *record, uint64_t tag, uint64_t framed_length,
+                                     uint64_t stream_offset)
+{
+    atomic_store_explicit(&record->word, tag << RECORD_TAG_SHIFT | framed_length, memory_order_relaxed);
+    atomic_store_explicit(&record->stream_offset, stream_offset, memory_order_relaxed);
+}
+
+/*
+ * Writes the descriptor of a message at next, whose payload is there or will be before publishing; moves next on.
+ *
+ * @framed_length  as in a descriptor: record_frame and bytes of payload
+ * @cells          cells_for the payload
+ * @stream_bytes   record_stream_bytes
+ */
+static inline void ring_append_cells(struct ring_producer *producer, uint64_t framed_length, uint64_t cells,
+                                     uint64_t stream_bytes)
+{
+    const struct ring *ring = &producer->ring;
+    const uint64_t next = producer->next, offset = producer->stream_offset;
+    ring_write_record(ring_record(ring, next), record_tag(ring, next), framed_length, offset);
+    producer->next = next + cells;
+    producer->stream_offset = offset + stream_bytes;
+    producer->messages++;
+}
+
+/* The same, by what the descriptor says. */
+static inline void ring_append(struct ring_producer *producer, uint64_t framed_length)
+{
+    ring_append_cells(producer, framed_length, cells_for((uint32_t)framed_length),
+                      record_stream_bytes(framed_length));
+}
+
+/*
+ * Publishes everything up to @next, which is also what it sets next, stream offset and number of messages to.
+ * Ordering: P1, release; pairs with C1 in ring_lease. The checkpoint of this tail is complete before it.
+ * Crash: before the store of tail nothing has happened: the entry being overwritten belongs to an older tail, and
+ * so can match the lane's tail at no moment before P1.
+ */
+static inline void ring_publish_at(struct ring_producer *producer, uint64_t next, uint64_t stream_offset,
+                                   uint64_t messages)
+{
+    struct lane_control *control = producer->ring.control;
+    struct checkpoint *entry = &control->checkpoints[producer->turn];
+    producer->turn ^= 1;
+    producer->next = next;
+    producer->stream_offset = stream_offset;
+    producer->messages = messages;
+    atomic_store_explicit(&entry->stream_offset, stream_offset, memory_order_relaxed);
+    atomic_store_explicit(&entry->messages, messages, memory_order_relaxed);
+    atomic_store_explicit(&entry->tail, next, memory_order_release);
+    atomic_store_explicit(&control->tail, next, memory_order_release); /* P1 */
+}
+
+/* Publishes what was appended. */
+static inline void ring_publish(struct ring_producer *producer)
+{
+    ring_publish_at(producer, producer->next, producer->stream_offset, producer->messages);
+}
+
+/* ------------------------------------------------------------------ the consumers' side */
+
+/* A batch of whole records that one seat holds. */
+struct ring_batch {
+    uint64_t start; /* positions */
+    uint64_t end;
+    uint32_t count; /* records */
+};
+
+struct ring_limits {
+    uint32_t records; /* of one lease at the most, at least 1 */
+    uint64_t cells;   /* at least 1; never less than one record */
+    uint32_t sharers; /* no more than a fair share of what is there among so many; 0 is as good as 1 */
+    uint64_t *words;  /* receives the records' descriptors; NULL: not wanted */
+};
+
+/*
+ * Leases a batch for @seat.
+ *
+ * @owner   the seat's shared entry, whose byte the caller holds and which holds nothing else
+ *
+ * Ordering: C1, acquire of tail; pairs with P1. L1, sequentially consistent exchange of the lease word.
+ * Crash:    before L1 nothing has happened; after it the seat's intent names the batch.
+ * Return:   0; -EAGAIN when there is nothing; -EBADMSG.
+ */
+int ring_lease(const struct ring *ring, struct seat *owner, uint32_t seat, const struct ring_limits *limits,
+               struct ring_batch *batch);
+
+/* Whether @seat holds a batch at @start. */
+static inline bool ring_is_leased(const struct ring *ring, uint64_t start, uint32_t seat)
+{
+    const uint64_t word = atomic_load_explicit(&ring->leases[start & ring->mask], memory_order_acquire);
+    return lease_word_lap(ring->format, word) == lease_lap_of(ring->format, start) && !lease_word_done(word) &&
+           lease_word_seat(ring->format, word) == seat;
+}
+
+/*
+ * Finds the batch that @seat holds at @start, if it does.
+ * Return: 0; -ENOENT when it holds none there; -EBADMSG when it does and the records make no sense.
+ */
+int ring_find_lease(const struct ring *ring, uint64_t start, uint32_t seat, struct ring_batch *batch);
+
+/* Copies the descriptors of a batch that is held to @words. Return: false if one is no good. */
+bool ring_read_words(const struct ring *ring, const struct ring_batch *batch, uint64_t *words);
+
+/*
+ * Marks a batch done and reclaims.
+ * Ordering: A1; pairs with H0 in ring_reclaim of another consumer, and through head with P2 in ring_make_room.
+ * Crash:    before A1 the batch is still the seat's; after it, it is done and anybody can reclaim.
+ * Return:   0; -EBADMSG when the word is not what this holder left there.
+ */
+int ring_finish(const struct ring *ring, uint64_t start, uint64_t end, uint32_t seat);
+
+/* Moves head over what is done. Return: 0; -EBADMSG. */
+int ring_reclaim(const struct ring *ring);
+
+/* Whether there is something that nobody has leased; a hint that may be old. */
+static inline bool ring_has_work(const struct ring *ring)
+{
+    return atomic_load_explicit(&ring->control->claim, memory_order_relaxed) !=
+           atomic_load_explicit(&ring->control->tail, memory_order_relaxed);
+}
+
+/* Asks for the lines of the first message that nobody has leased. */
+static inline void ring_ask_for_work(const struct ring *ring)
+{
+    const uint64_t claim = atomic_load_explicit(&ring->control->claim, memory_order_relaxed);
+    __builtin_prefetch(ring_record(ring, claim));
+    __builtin_prefetch(ring_payload(ring, claim));
+}
+
+/* Whether everything published is acknowledged. Reads head before tail: true was true at some moment. */
+static inline bool ring_is_drained(const struct ring *ring)
+{
+    const uint64_t head = atomic_load_explicit(&ring->control->head, memory_order_acquire);
+    return head == atomic_load_explicit(&ring->control->tail, memory_order_acquire);
+}
+
+/* The position up to which everything is done, whether or not head has been moved there; changes nothing. */
+uint64_t ring_done_position(const struct ring *ring);
+
+#endif

@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/kernel/object.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/core/layout.h"
+#include "common/kernel/byte_lock.h"
+#include "common/kernel/clock.h"
+#include "common/kernel/fork_guard.h"
+
+#define RESERVE_TRIES 16 /* before signals have to wait */
+#define RETRY 1          /* look again from the start: the name has come to mean something else */
+
+static int default_parameters(const struct shmq_options *options, struct parameters *parameters)
+{
+    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t capacity = page;
+    const uint64_t wanted = options->capacity_bytes != 0 ? options->capacity_bytes : UINT64_C(8) << 20;
+    if (wanted > CAPACITY_MAX)
+        return -EINVAL;
+    while (capacity < wanted)
+        capacity *= 2;
+    const uint64_t quarter = capacity / 4 < MESSAGE_MAX ? capacity / 4 : MESSAGE_MAX;
+    *parameters = (struct parameters){
+        .capacity_bytes = capacity,
+        .max_message_bytes = options->max_message_bytes != 0 ? options->max_message_bytes : quarter,
+        .lanes = options->lanes != 0 ? options->lanes : LANES_DEFAULT,
+        .seats = options->seats != 0 ? options->seats : 64,
+        .page_bytes = (uint32_t)page,
+        .tick_ns = options->tick_ns != 0 ? options->tick_ns : TICK_DEFAULT_NS,
+    };
+    return 0;
+}
+
+static mode_t wanted_mode(const struct shmq_options *options)
+{
+    return options->mode != 0 ? (mode_t)options->mode : 0600;
+}
+
+/* Options that no queue could be made with are an error even where one exists. */
+static int check_options(const struct shmq_options *options)
+{
+    struct shmq_options alone = *options;
+    struct parameters parameters;
+    struct geometry geometry;
+    if ((options->mode & ~0664u) != 0 || (options->mode != 0 && (options->mode & 0600) != 0600))
+        return -EINVAL;
+    /* Without a capacity it is the existing queue's, if there is one, that a message has to fit into. */
+    if (alone.capacity_bytes == 0)
+        alone.capacity_bytes = CAPACITY_MAX;
+    const int error = default_parameters(&alone, &parameters);
+    return error != 0 ? error : geometry_compute(&parameters, &geometry);
+}
+
+/* What is given has to agree with what exists. */
+static bool options_agree(const struct shmq_options *options, const struct object *object)
+{
+    const struct parameters *have = &object->geometry.parameters;
+    struct parameters want;
+    if (default_parameters(options, &want) != 0)
+        return false;
+    return (options->capacity_bytes == 0 || want.capacity_bytes == have->capacity_bytes) &&
+           (options->max_message_bytes == 0 || options->max_message_bytes == have->max_message_bytes) &&
+           (options->lanes == 0 || options->lanes == have->lanes) &&
+           (options->seats == 0 || options->seats == have->seats) &&
+           (options->tick_ns == 0 || options->tick_ns == have->tick_ns) &&
+           (options->mode == 0 || options->mode == object->mode) &&
+           (options->group == SHMQ_GROUP_ANY || options->group == object->group);
+}
+
+static bool in_group(gid_t group)
+{
+    gid_t groups[1024];
+    if (group == getegid())
+        return true;
+    const int count = getgroups((int)(sizeof(groups) / sizeof(groups[0])), groups);
+    for (int i = 0; i < count; i++)
+        if (groups[i] == group)
+            return true;
+    return false;
+}
+
+/*
+ * /dev/shm is open to everybody, so the name may have been taken by a stranger who wants to read, or to write,
+ * what goes through it. Reading statistics is harmless.
+ */
+static int check_owner(const struct object *object)
+{
+    if (!object->writable || object->owner == geteuid())
+        return (object->mode & 0002) != 0 && object->writable ? -EPERM : 0;
+    const bool shared = (object->mode & 0060) == 0060 && in_group(object->group);
+    return (object->mode & 0002) == 0 && (object->owner == 0 || shared) ? 0 : -EPERM;
+}
+
+static int open_file(const char *queue, int flags)
+{
+    char name[OBJECT_NAME_BYTES];
+    name_of_object(name, queue);
+    /* O_NONBLOCK: a FIFO under that name must not hang us. */
+    const int fd = fork_guard_open(name, flags | O_NONBLOCK | O_NOCTTY, 0600);
+    /* The name has been checked, so EINVAL is what the C library makes of a directory. */
+    return fd == -ELOOP || fd == -EISDIR || fd == -EINVAL || fd == -ENXIO ? -EPERM : fd;
+}
+
+/* Return: 0 with object->fd open; RETRY; negative errno. */
+static int open_or_make(struct object *object, bool create)
+{
+    const int access = object->writable ? O_RDWR : O_RDONLY;
+    object->fd = open_file(object->queue, access);
+    if (object->fd == -ENOENT && create) {
+        object->fd = open_file(object->queue, access | O_CREAT | O_EXCL);
+        if (object->fd == -ENOENT) /* it is the directory that is missing */
+            return -ENOSYS;
+    }
+    if (object->fd == -ENOTDIR)
+        return -ENOSYS;
+    if (object->fd == -EEXIST)
+        return RETRY;
+    return object->fd >= 0 ? 0 : object->fd;
+}
+
+static int read_identity(struct object *object)
+{
+    struct stat st;
+    if (fstat(object->fd, &st) != 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -EPERM;
+    object->device = st.st_dev;
+    object->inode = st.st_ino;
+    object->owner = st.st_uid;
+    object->group = st.st_gid;
+    object->mode = st.st_mode & 07777;
+    return check_owner(object);
+}
+
+/* What has the name now; a name that cannot be looked up says nothing (it may be another root directory). */
+static bool name_is_anothers(const struct object *object)
+{
+    char path[OBJECT_NAME_BYTES + 16];
+    struct stat st;
+    name_of_object_file(path, object->queue);
+    return lstat(path, &st) == 0 && (st.st_dev != object->device || st.st_ino != object->inode);
+}
+
+bool object_is_current(const struct object *object)
+{
+    struct stat st;
+    return fstat(object->fd, &st) != 0 || (st.st_nlink > 0 && !name_is_anothers(object));
+}
+
+/* RAW also for an object that is too short to have a state. */
+static uint32_t read_state(const struct object *object)
+{
+    uint32_t state = OBJECT_RAW;
+    const ssize_t got = pread(object->fd, &state, sizeof(state), offsetof(struct header, state));
+    return got == (ssize_t)sizeof(state) ? state : (uint32_t)OBJECT_RAW;
+}
+
+/* Whether it is half-made or half-removed: nothing but zeros where the magic stands, or our own magic. */
+static bool may_complete(const struct object *object, uint32_t state)
+{
+    uint64_t magic = 0;
+    if (state != OBJECT_RAW && state != OBJECT_REMOVED)
+        return false;
+    const ssize_t got = pread(object->fd, &magic, sizeof(magic), offsetof(struct header, magic));
+    return got < (ssize_t)sizeof(magic) ? got == 0 : magic == 0 || magic == LAYOUT_MAGIC;
+}
+
+/* Whoever holds a lane or a seat found it ready: it is its state that is damaged. */
+static bool is_in_use(const struct object *object)
+{
+    return byte_lock_held_from(object->fd, OBJECT_CREATION_BYTE + 1);
+}
+
+/* Reads the constants of a ready object; trusts none of them. */
+static int read_geometry(struct object *object)
+{
+    union {
+        struct header header;
+        unsigned char bytes[sizeof(struct header)];
+    } copy;
+    struct stat st;
+    if (pread(object->fd, copy.bytes, sizeof(copy.bytes), 0) != (ssize_t)sizeof(copy.bytes) ||
+        fstat(object->fd, &st) != 0)
+        return -EBADMSG;
+
+    const struct header *header = &copy.header;
+    if (header->magic != LAYOUT_MAGIC)
+        return -EBADMSG;
+    if (header->abi != LAYOUT_ABI || header->fingerprint != layout_fingerprint())
+        return -EPROTO;
+    const struct parameters parameters = {
+        .capacity_bytes = header->capacity_bytes,
+        .max_message_bytes = header->max_message_bytes,
+        .lanes = header->lanes,
+        .seats = header->seats,
+        .page_bytes = header->page_bytes,
+        .tick_ns = header->tick_ns,
+    };
+    if (geometry_compute(&parameters, &object->geometry) != 0 ||
+        object->geometry.object_bytes != header->object_bytes || (uint64_t)st.st_size != header->object_bytes)
+        return -EBADMSG;
+    object->queue_id = header->queue_id;
+    return parameters.page_bytes == (uint32_t)sysconf(_SC_PAGESIZE) ? 0 : -EPROTO;
+}
+
+/* Where signals come faster than the room is reserved, they wait until it is. Those that cannot be blocked, a stop
+ * among them, only undo it now and then. Return: 0 or a positive errno. */
+static int reserve_undisturbed(int fd, off_t offset, off_t bytes)
+{
+    sigset_t all, before;
+    int error;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    do
+        error = posix_fallocate(fd, offset, bytes);
+    while (error == EINTR);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error;
+}
+
+int object_reserve(const struct object *object, uint64_t offset, uint64_t bytes)
+{
+    /* In one piece, which the kernel refuses at once where it cannot be had, or undoes. A signal may undo it, too.
+     */
+    int error = EINTR;
+    for (int tries = 0; error == EINTR && tries < RESERVE_TRIES; tries++)
+        error = posix_fallocate(object->fd, (off_t)offset, (off_t)bytes);
+    if (error == EINTR)
+        error = reserve_undisturbed(object->fd, (off_t)offset, (off_t)bytes);
+    return -error; /* The system says: -ENOSPC. */
+}
+
+uint64_t object_reserved_bytes(const struct object *object)
+{
+    struct stat st;
+    return fstat(object->fd, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
+}
+
+static uint64_t random_id(void)
+{
+    uint64_t id = 0;
+    if (getrandom(&id, sizeof(id), GRND_NONBLOCK) != (ssize_t)sizeof(id))
+        id = (uint64_t)clock_now_ns() << 20 ^ (uint64_t)getpid();
+    return id;
+}
+
+/* Growing a file beyond RLIMIT_FSIZE would raise a signal. */
+static int check_size_limit(uint64_t bytes)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < bytes)
+        return -EFBIG;
+    return 0;
+}
+
+static int set_access(struct object *object, const struct shmq_options *options)
+{
+    object->mode = wanted_mode(options);
+    if (options->group != SHMQ_GROUP_ANY && fchown(object->fd, (uid_t)-1, options->group) != 0)
+        return -errno;
+    if (fchmod(object->fd, object->mode) != 0)
+        return -errno;
+    return read_identity(object);
+}
+
+static int write_at(int fd, const void *bytes, size_t count, off_t offset)
+{
+    const ssize_t written = pwrite(fd, bytes, count, offset);
+    if (written < 0)
+        return -errno;
+    return (size_t)written == count ? 0 : -ENOSPC;
+}
+
+/* Writes the header with its state still RAW, then the state alone: whoever sees READY sees all of it. */
+static int write_header(struct object *object)
+{
+    const struct geometry *g = &object->geometry;
+    union {
+        struct header header;
+        unsigned char bytes[sizeof(struct header)];
+    } fresh;
+    memset(&fresh, 0, sizeof(fresh));
+    object->queue_id = random_id();
+    fresh.header.magic = LAYOUT_MAGIC;
+    fresh.header.abi = LAYOUT_ABI;
+    fresh.header.fingerprint = layout_fingerprint();
+    fresh.header.queue_id = object->queue_id;
+    fresh.header.capacity_bytes = g->parameters.capacity_bytes;
+    fresh.header.max_message_bytes = g->parameters.max_message_bytes;
+    fresh.header.object_bytes = g->object_bytes;
+    fresh.header.tick_ns = g->parameters.tick_ns;
+    fresh.header.lanes = g->parameters.lanes;
+    fresh.header.seats = g->parameters.seats;
+    fresh.header.page_bytes = g->parameters.page_bytes;
+    fresh.header.creator_pid = (uint32_t)getpid();
+    fresh.header.created_s = (int64_t)time(NULL);
+    const uint32_t ready = OBJECT_READY;
+    const int error = write_at(object->fd, fresh.bytes, sizeof(fresh.bytes), 0);
+    if (error != 0)
+        return error;
+    return write_at(object->fd, &ready, sizeof(ready), offsetof(struct header, state));
+}
+
+/* Makes the queue in an object whose creation byte is held for writing. */
+static int initialise(struct object *object, const struct shmq_options *options)
+{
+    struct parameters parameters;
+    int error = default_parameters(options, &parameters);
+    if (error == 0)
+        error = geometry_compute(&parameters, &object->geometry);
+    if (error == 0)
+        error = check_size_limit(object->geometry.object_bytes);
+    /* To nothing first: what a dead maker left must not shine through. */
+    if (error == 0 &&
+        (ftruncate(object->fd, 0) != 0 || ftruncate(object->fd, (off_t)object->geometry.object_bytes) != 0))
+        error = -errno;
+    if (error == 0)
+        error = object_reserve(object, 0, object->geometry.hands_offset);
+    if (error == 0)
+        error = set_access(object, options);
+    return error != 0 ? error : write_header(object);
+}
+
+/* Return: RETRY once it is gone; what the system says. */
+static int unlink_name(const struct object *object)
+{
+    char name[OBJECT_NAME_BYTES];
+    name_of_object(name, object->queue);
+    return shm_unlink(name) == 0 || errno == ENOENT ? RETRY : -errno;
+}
+
+/* Completes, or finishes removing, what is not ready. Return: 0 made; RETRY; -EAGAIN others are at it; errno. */
+static int complete(struct object *object, const struct shmq_options *options)
+{
+    byte_lock_release(object->fd, OBJECT_CREATION_BYTE);
+    int error = byte_lock_try(object->fd, OBJECT_CREATION_BYTE);
+    if (error != 0)
+        return error;
+    const uint32_t state = read_state(object);
+    if (!object_is_current(object) || state == OBJECT_READY) {
+        error = RETRY;
+    } else if (state == OBJECT_REMOVED) {
+        error = unlink_name(object);
+    } else if (!may_complete(object, state)) {
+        error = -EBADMSG;
+    } else {
+        error = initialise(object, options);
+        object->created = error == 0;
+        if (error != 0)
+            (void)unlink_name(object);
+    }
+    /* From writer to reader in one step: nobody can remove it in between. */
+    return error != 0 ? error : byte_lock_try_shared(object->fd, OBJECT_CREATION_BYTE);
+}
+
+/* Return: 0 ready, creation byte held for reading; RETRY; -EAGAIN to wait; negative errno. */
+static int settle(struct object *object, bool create, const struct shmq_options *options)
+{
+    int error = read_identity(object);
+    if (error != 0)
+        return error;
+    error = byte_lock_try_shared(object->fd, OBJECT_CREATION_BYTE);
+    if (error != 0)
+        return error;
+    if (!object_is_current(object))
+        return RETRY;
+    const uint32_t state = read_state(object);
+    if (state != OBJECT_READY) {
+        if (state != OBJECT_REMOVED && (!may_complete(object, state) || is_in_use(object)))
+            return -EBADMSG;
+        if (!create)
+            return -ENOENT; /* half-made by a maker that died, or half-removed: there is no queue */
+        error = complete(object, options);
+        if (error != 0)
+            return error;
+    }
+    error = read_geometry(object);
+    if (error == 0 && !object->created && !options_agree(options, object))
+        error = -EEXIST;
+    return error;
+}
+
+int object_open(struct object *object, const char *queue, bool create, bool writable,
+                const struct shmq_options *options)
+{
+    int error = shmq_name_check(queue);
+    if (error == 0)
+        error = check_options(options);
+    if (error != 0)
+        return error;
+
+    *object = (struct object){.fd = -1, .writable = writable};
+    memcpy(object->queue, queue, strlen(queue) + 1);
+    const int64_t deadline = clock_deadline(OBJECT_WAIT_NS);
+    for (;;) {
+        error = open_or_make(object, create);
+        if (error == 0)
+            error = settle(object, create, options);
+        if (error == 0)
+            return 0;
+        object_close(object);
+        if (error != RETRY && error != -EAGAIN)
+            return error;
+        if (clock_now_ns() >= deadline)
+            return -EBUSY;
+        if (error == -EAGAIN)
+            clock_sleep_until(clock_now_ns() + 1000000);
+    }
+}
+
+void object_opened(const struct object *object)
+{
+    byte_lock_release(object->fd, OBJECT_CREATION_BYTE);
+}
+
+void object_close(struct object *object)
+{
+    if (object->fd >= 0)
+        fork_guard_close(object->fd);
+    object->fd = -1;
+}
+
+/* Return: RETRY; -EAGAIN others are at it; what the system says; 0 unlinked. */
+static int unlink_unusable(struct object *object)
+{
+    int error = read_identity(object);
+    if (error == 0)
+        error = byte_lock_try(object->fd, OBJECT_CREATION_BYTE);
+    if (error != 0)
+        return error;
+    if (!object_is_current(object) || (read_state(object) == OBJECT_READY && read_geometry(object) == 0))
+        return RETRY;
+    error = unlink_name(object);
+    return error == RETRY ? 0 : error;
+}
+
+int object_remove_unusable(const char *queue)
+{
+    struct object object = {.fd = -1, .writable = true};
+    memcpy(object.queue, queue, strlen(queue) + 1);
+    object.fd = open_file(queue, O_RDWR);
+    if (object.fd < 0)
+        return object.fd;
+    const int error = unlink_unusable(&object);
+    object_close(&object);
+    return error == RETRY ? -EAGAIN : error;
+}
+
+bool object_in_use(const struct object *object)
+{
+    const struct geometry *g = &object->geometry;
+    for (uint32_t lane = 0; lane < g->parameters.lanes; lane++)
+        if (byte_lock_held(object->fd, geometry_lane_offset(g, lane)))
+            return true;
+    for (uint32_t seat = 0; seat < g->parameters.seats; seat++)
+        if (byte_lock_held(object->fd, g->seats_offset + seat * sizeof(struct seat)))
+            return true;
+    return false;
+}

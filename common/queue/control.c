@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* What is said to, or asked of, a queue as a whole: shut down, finish a lane, join, tell of a loss; and
+ * the end of a wait. */
+#include <unistd.h>
+
+#include "common/kernel/clock.h"
+#include "common/queue/end_of_stream.h"
+#include "common/queue/lane.h"
+#include "common/queue/mapping.h"
+#include "common/queue/waiting.h"
+
+int shmq_shutdown(const char *name, enum shmq_shutdown_how how)
+{
+    struct shmq *handle;
+    if (how != SHMQ_DRAIN && how != SHMQ_NOW)
+        return -EINVAL;
+    const int error = handle_observe(&handle, name);
+    if (error != 0)
+        return error;
+    atomic_fetch_or_explicit(&handle->header->flags, how == SHMQ_NOW ? FLAG_DRAIN | FLAG_NOW : FLAG_DRAIN,
+                             memory_order_seq_cst);
+    view_used_lanes(handle);
+    waiting_wake_everybody(handle);
+    (void)shmq_close(handle);
+    return 0;
+}
+
+int shmq_finish_lane(const char *name, uint32_t lane)
+{
+    struct shmq *handle;
+    int error = handle_observe(&handle, name);
+    if (error != 0)
+        return error;
+    error = lane_finish_dead(handle, lane);
+    (void)shmq_close(handle);
+    return error;
+}
+
+int shmq_interrupt(struct shmq *handle)
+{
+    const int error = handle_check_any(handle);
+    if (error != 0)
+        return error;
+    const int before = errno; /* of what a signal handler has interrupted */
+    waiting_interrupt(handle);
+    errno = before;
+    return 0;
+}
+
+int shmq_join(struct shmq *handle, int64_t timeout_ns)
+{
+    const int error = handle_check_any(handle);
+    if (error != 0)
+        return error;
+    const int64_t deadline = clock_deadline(timeout_ns);
+    for (;;) {
+        const int drained = stream_is_drained(handle);
+        if (drained != 0)
+            return drained == 1 ? 0 : drained;
+        if (timeout_ns == 0)
+            return -EAGAIN;
+        if (handle_ends_wait(handle))
+            return -EINTR;
+        if (handle_is_stale(handle))
+            return -ESTALE;
+        const int64_t now = clock_now_ns();
+        if (now >= deadline)
+            return -ETIMEDOUT;
+        const int64_t tick = now + handle_geometry(handle)->parameters.tick_ns;
+        interrupt_sleep_alone(&handle->interrupt, tick < deadline ? tick : deadline);
+    }
+}
+
+int shmq_report_loss(struct shmq *handle)
+{
+    const int error = handle_check_any(handle);
+    if (error != 0)
+        return error;
+    if (!handle->object.writable)
+        return -EINVAL;
+    atomic_fetch_or_explicit(&handle->header->flags, FLAG_LOST, memory_order_seq_cst);
+    return 0;
+}

@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/core/copy.h"
+#include "common/kernel/clock.h"
+#include "common/queue/end_of_stream.h"
+#include "common/queue/lane.h"
+#include "common/queue/lane_schedule.h"
+#include "common/queue/mapping.h"
+#include "common/queue/seat.h"
+#include "common/queue/waiting.h"
+
+/* ------------------------------------------------------------------ one attempt at a batch */
+
+static int64_t tick_ns(const struct shmq *handle)
+{
+    return handle_geometry(handle)->parameters.tick_ns;
+}
+
+/* What has to be looked at now and then even while there is plenty to do. Return: 0 with a batch; -EAGAIN; errors.
+ */
+static int attempt_now_and_then(struct shmq *handle, int64_t now)
+{
+    struct consumer_side *c = &handle->consumer;
+    if (now < c->orphans_ns)
+        return -EAGAIN;
+    c->orphans_ns = now + tick_ns(handle);
+    rota_count_sharers(handle, now);
+    return seat_adopt(handle);
+}
+
+/* Return: 0 with a batch in hand; -EAGAIN; or why there will be none. */
+static int attempt(struct shmq *handle, int64_t now)
+{
+    const uint32_t flags = handle_flags(handle);
+    if (__builtin_expect((flags & (FLAG_REMOVED | FLAG_NOW)) != 0, 0))
+        return (flags & FLAG_REMOVED) != 0 ? -ESTALE : -ESHUTDOWN;
+    int error = rota_look_at_membership(handle, now);
+    if (error != 0)
+        return error;
+    error = attempt_now_and_then(handle, now);
+    if (error == -EAGAIN)
+        error = rota_lease(handle, now);
+    if (error == -EAGAIN)
+        error = seat_adopt(handle);
+    if (error == 0)
+        handle->consumer.busy_ns = now;
+    return error == -EAGAIN ? stream_state(handle) : error;
+}
+
+/* ------------------------------------------------------------------ waiting for a batch */
+
+/* One sleep. Return: what the attempt after it brought. */
+static int sleep_once(struct shmq *handle, int64_t deadline_ns)
+{
+    bool rung = false;
+    waiting_arm_consumer(handle);
+    int error = attempt(handle, clock_coarse_ns()); /* S1 */
+    const bool slept = error == -EAGAIN && !handle_stopped(handle);
+    if (slept) {
+        const int64_t began = clock_now_ns();
+        rung = waiting_sleep_consumer(handle, deadline_ns);
+        spin_learn(&handle->spin, clock_now_ns() - began);
+    }
+    waiting_disarm_consumer(handle, rung);
+    if (!slept)
+        return error;
+    error = attempt(handle, clock_coarse_ns());
+    waiting_learn_consumer(handle, rung, error == 0);
+    return error;
+}
+
+/* Return: whether an attempt looks worth it. */
+static bool spin(struct shmq *handle)
+{
+    if (!spin_until(&handle->spin, rota_looks_busy, handle))
+        return false;
+    rota_let_grow(handle);
+    return true;
+}
+
+static int wait_for_batch(struct shmq *handle, int64_t timeout_ns)
+{
+    /* Most often something is there, or comes soon: looking for the dead and for the end, which takes longer, can
+     * wait for that. */
+    const int64_t now = clock_coarse_ns(); /* before spinning: after it, every moment counts */
+    if (timeout_ns != 0)
+        (void)spin(handle);
+    int error = attempt(handle, now);
+    if (error != -EAGAIN || timeout_ns == 0)
+        return error;
+    const int64_t deadline = clock_deadline(timeout_ns);
+    do {
+        error = handle_ends_wait(handle) ? -EINTR : sleep_once(handle, deadline);
+        if (error == -EAGAIN && handle_is_stale(handle))
+            error = -ESTALE;
+        if (error == -EAGAIN && clock_now_ns() >= deadline)
+            error = -ETIMEDOUT;
+        if (error == -EAGAIN && spin(handle))
+            error = attempt(handle, clock_coarse_ns());
+    } while (error == -EAGAIN);
+    if (error != 0 && error != -ETIMEDOUT) /* after which most come back at once */
+        waiting_hand_over_watch(handle);
+    return error;
+}
+
+/* ------------------------------------------------------------------ handing out and acknowledging */
+
+static inline uint64_t next_stream_offset(const struct shmq *handle)
+{
+    const struct batch *b = &handle->consumer.batch;
+    const shared_u64 *offset =
+        b->in_hand ? &handle->seats[b->seat].hand_record[1] : &ring_record(&b->view->ring, b->next)->stream_offset;
+    return atomic_load_explicit(offset, memory_order_relaxed);
+}
+
+/* Steps over the next message, which is now handed out. */
+static inline void step_over_cells(struct batch *b, uint64_t length, uint64_t cells)
+{
+    b->next += cells;
+    b->payload += cells << CELL_SHIFT;
+    b->bytes += length;
+    b->handed++;
+}
+
+static inline void step_over(struct batch *b, uint32_t length)
+{
+    step_over_cells(b, length, cells_for(length));
+}
+
+/* What a message of the batch has in common with all that are framed as @word says. */
+static inline struct shmq_message alike_of(const struct batch *b, uint64_t word)
+{
+    const struct record_head head = record_unpack(word);
+    return (struct shmq_message){.lane = b->view->ring.lane,
+                                 .frame = head.frame,
+                                 .delimiter = head.delimiter,
+                                 .redelivered = b->redelivered};
+}
+
+static inline struct shmq_message message_of(const struct batch *b, const void *data, uint64_t word,
+                                             uint64_t stream_offset)
+{
+    struct shmq_message message = alike_of(b, word);
+    message.data = data;
+    message.length = (uint32_t)word;
+    message.position = b->in_hand ? b->start : b->next;
+    message.stream_offset = stream_offset;
+    message.attempts = b->handed == b->done ? b->attempts : 0;
+    return message;
+}
+
+static inline void hand_out(struct shmq *handle, struct shmq_message *message)
+{
+    struct batch *b = &handle->consumer.batch;
+    const uint64_t word = handle->consumer.words[b->handed];
+    *message = message_of(b, b->payload, word, next_stream_offset(handle));
+    step_over(b, (uint32_t)word);
+}
+
+/* What messages have in common that are framed alike: from here to the end of the struct. */
+#define COMMON_OFFSET offsetof(struct shmq_message, lane)
+struct common {
+    unsigned char bytes[sizeof(struct shmq_message) - COMMON_OFFSET];
+};
+
+static inline struct common common_of(const struct batch *b, uint64_t word)
+{
+    const struct shmq_message like = alike_of(b, word);
+    struct common common;
+    memcpy(common.bytes, (const unsigned char *)&like + COMMON_OFFSET, sizeof(common));
+    return common;
+}
+
+/*
+ * Hands out messages of a batch in the ring from next on, as long as they are framed as the first.
+ *
+ * @words  descriptors, of @most messages
+ *
+ * Return: how many.
+ */
+static inline size_t hand_out_alike(struct batch *b, const uint64_t *words, struct shmq_message *messages,
+                                    size_t most)
+{
+    const struct common common = common_of(b, words[0]);
+    const struct record *const records = b->view->ring.records;
+    const uint64_t mask = b->view->ring.mask;
+    const unsigned char *payload = b->payload;
+    uint64_t position = b->next;
+    uint64_t bytes = 0;
+    size_t i = 0;
+    while (i < most && ((words[i] ^ words[0]) & RECORD_FRAME_MASK) == 0) {
+        const uint64_t word = words[i];
+        const uint64_t length = (uint32_t)word;
+        const uint64_t cells = cells_for(length);
+        do { /* most often, many are of the same length */
+            const struct record *record = &records[position & mask];
+            messages[i].data = payload;
+            messages[i].length = length;
+            messages[i].position = position;
+            messages[i].stream_offset = atomic_load_explicit(&record->stream_offset, memory_order_relaxed);
+            memcpy((unsigned char *)&messages[i] + COMMON_OFFSET, common.bytes, sizeof(common));
+            payload += cells << CELL_SHIFT;
+            position += cells;
+            bytes += length;
+            i++;
+        } while (i < most && (words[i] ^ word) << RECORD_TAG_BITS == 0);
+    }
+    b->next = position;
+    b->payload = payload;
+    b->bytes += bytes;
+    return i;
+}
+
+/* Hands out up to @max messages of a batch in the ring. Return: how many. */
+static size_t hand_out_many(struct shmq *handle, struct shmq_message *messages, size_t max)
+{
+    struct batch *b = &handle->consumer.batch;
+    const uint64_t *words = handle->consumer.words + b->handed;
+    const size_t there = b->count - b->handed;
+    const size_t many = max < there ? max : there;
+    for (size_t i = 0; i < many;)
+        i += hand_out_alike(b, words + i, messages + i, many - i);
+    if (b->handed == b->done)
+        messages[0].attempts = b->attempts;
+    b->handed += (uint32_t)many;
+    return many;
+}
+
+/* Makes sure that there is a message to hand out. */
+static int next_message(struct shmq *handle, int64_t timeout_ns)
+{
+    const struct batch *b = &handle->consumer.batch;
+    if (b->view == NULL)
+        return wait_for_batch(handle, timeout_ns);
+    return b->handed < b->count ? 0 : -EBUSY;
+}
+
+int shmq_lease(struct shmq *handle, struct shmq_message *message, int64_t timeout_ns)
+{
+    int error = handle_check(handle, SHMQ_CONSUMER);
+    if (error == 0 && message == NULL)
+        error = -EINVAL;
+    if (error == 0)
+        error = next_message(handle, timeout_ns);
+    if (error == 0)
+        hand_out(handle, message);
+    return error;
+}
+
+int shmq_lease_many(struct shmq *handle, struct shmq_message *messages, size_t max, size_t *count,
+                    int64_t timeout_ns)
+{
+    int error = handle_check(handle, SHMQ_CONSUMER);
+    if (error == 0 && (messages == NULL || count == NULL || max == 0))
+        error = -EINVAL;
+    if (error == 0)
+        error = next_message(handle, timeout_ns);
+    if (error != 0)
+        return error;
+
+    const struct batch *b = &handle->consumer.batch;
+    *count = 1;
+    if (b->in_hand)
+        hand_out(handle, messages);
+    else
+        *count = hand_out_many(handle, messages, max);
+    return 0;
+}
+
+static void count_delivered(struct shmq *handle, uint64_t messages, uint64_t bytes)
+{
+    struct seat *s = &handle->seats[handle->consumer.seat];
+    const uint64_t messages_before = atomic_load_explicit(&s->delivered, memory_order_relaxed);
+    const uint64_t bytes_before = atomic_load_explicit(&s->delivered_bytes, memory_order_relaxed);
+    atomic_store_explicit(&s->delivered, messages_before + messages, memory_order_relaxed);
+    atomic_store_explicit(&s->delivered_bytes, bytes_before + bytes, memory_order_relaxed);
+}
+
+/* Whoever waits for the end must learn that this was the last. */
+static void tell_if_drained(struct shmq *handle, const struct lane_view *view)
+{
+    const uint64_t life = atomic_load_explicit(&view->ring.control->life, memory_order_relaxed);
+    const bool ending = lane_life_state(life) == LANE_FINISHED || (handle_flags(handle) & FLAG_DRAIN) != 0;
+    if (ending && ring_is_drained(&view->ring))
+        waiting_wake_consumers(handle, UINT32_MAX);
+}
+
+/* Marks the batch in hand done, in the ring. */
+static int finish_in_ring(struct shmq *handle)
+{
+    const struct batch *b = &handle->consumer.batch;
+    struct lane_view *view = &handle->lanes[b->view->ring.lane];
+    const int error = ring_finish(&view->ring, b->start, b->end, b->seat);
+    if (error == 0)
+        waiting_wake_producer(handle, view);
+    return error;
+}
+
+static int finish_batch(struct shmq *handle)
+{
+    const struct batch *b = &handle->consumer.batch;
+    const struct lane_view *view = b->view;
+    if (b->in_hand) {
+        atomic_store_explicit(&handle->seats[b->seat].hand_valid, 0, memory_order_seq_cst);
+    } else {
+        const int error = finish_in_ring(handle);
+        if (error != 0)
+            return error;
+    }
+    count_delivered(handle, b->count, b->bytes);
+    seat_release_adopted(handle);
+    tell_if_drained(handle, view);
+    return 0;
+}
+
+static inline int acknowledge(struct shmq *handle, uint32_t count)
+{
+    struct batch *b = &handle->consumer.batch;
+    b->done += count;
+    if (__builtin_expect(b->attempts != 0, 0))
+        b->attempts = 0;
+    if (b->done == b->count)
+        return finish_batch(handle);
+    atomic_store_explicit(b->progress, progress_pack(0, b->done), memory_order_release);
+    return 0;
+}
+
+int shmq_acknowledge(struct shmq *handle, size_t count)
+{
+    const int error = handle_check(handle, SHMQ_CONSUMER);
+    if (error != 0)
+        return error;
+    const struct batch *b = &handle->consumer.batch;
+    if (count > b->handed - b->done)
+        return -EINVAL;
+    return count == 0 ? 0 : acknowledge(handle, (uint32_t)count);
+}
+
+static __attribute__((noinline)) int take_any(struct shmq *handle, void *buffer, uint32_t length)
+{
+    struct batch *b = &handle->consumer.batch;
+    copy_out(buffer, b->payload, length);
+    step_over(b, length);
+    return acknowledge(handle, 1);
+}
+
+/* Takes the next message of the batch in hand. On the way of a short one there is no call, as in shmq_put. */
+static inline int take(struct shmq *handle, void *buffer, size_t size, size_t *length)
+{
+    struct batch *b = &handle->consumer.batch;
+    const uint64_t bytes = (uint32_t)handle->consumer.words[b->done];
+    *length = bytes;
+    if (__builtin_expect(bytes > size, 0))
+        return -ENOBUFS;
+    if (bytes - 1 >= CELL_BYTES)
+        return take_any(handle, buffer, (uint32_t)bytes);
+    copy_short(buffer, b->payload, bytes);
+    step_over_cells(b, bytes, 1);
+    return acknowledge(handle, 1);
+}
+
+static __attribute__((noinline)) int get_slowly(struct shmq *handle, void *buffer, size_t size, size_t *length,
+                                                int64_t timeout_ns)
+{
+    int error = handle_check(handle, SHMQ_CONSUMER);
+    if (error == 0 && ((buffer == NULL && size > 0) || length == NULL))
+        error = -EINVAL;
+    if (error != 0)
+        return error;
+    const struct batch *b = &handle->consumer.batch;
+    if (b->handed != b->done)
+        return -EBUSY;
+    if (b->view == NULL)
+        error = wait_for_batch(handle, timeout_ns);
+    else if (b->done == b->count) /* acknowledged, but it could not be finished */
+        error = -EBADMSG;
+    return error != 0 ? error : take(handle, buffer, size, length);
+}
+
+int shmq_get(struct shmq *handle, void *buffer, size_t size, size_t *length, int64_t timeout_ns)
+{
+    /* In a handle of another role, there is never a batch. */
+    if (handle != NULL && handle->magic == HANDLE_MAGIC && buffer != NULL && length != NULL) {
+        const struct batch *b = &handle->consumer.batch;
+        if (b->handed == b->done && b->done < b->count)
+            return take(handle, buffer, size, length);
+    }
+    return get_slowly(handle, buffer, size, length, timeout_ns);
+}
+
+int shmq_fail(struct shmq *handle, uint32_t *attempts)
+{
+    const int error = handle_check(handle, SHMQ_CONSUMER);
+    if (error != 0)
+        return error;
+    struct batch *b = &handle->consumer.batch;
+    if (b->handed == b->done)
+        return -EINVAL;
+    if (b->attempts < ATTEMPTS_MAX)
+        b->attempts++;
+    struct seat *s = &handle->seats[b->seat];
+    atomic_store_explicit(b->in_hand ? &s->hand_attempts : &s->progress,
+                          progress_pack(b->attempts, b->in_hand ? 0 : b->done), memory_order_release);
+    if (attempts != NULL)
+        *attempts = b->attempts;
+    return 0;
+}
+
+/* ------------------------------------------------------------------ the hand */
+
+/* Copies the message at @position into the seat's buffer. Crash: until hand_valid it counts for nothing; after it,
+ * see seat.c. */
+static int fill_hand(struct shmq *handle, uint64_t position, unsigned char **base)
+{
+    const struct batch *b = &handle->consumer.batch;
+    const struct ring *ring = &b->view->ring;
+    const uint64_t word = handle->consumer.words[b->done];
+    struct seat *s = &handle->seats[b->seat];
+    const int error = view_hand(handle, b->seat, (uint32_t)word, base);
+    if (error != 0)
+        return error;
+    if ((uint32_t)word > 0)
+        memcpy(*base, ring_payload(ring, position), (uint32_t)word);
+    const uint64_t offset =
+        atomic_load_explicit(&ring_record(ring, position)->stream_offset, memory_order_relaxed);
+    atomic_store_explicit(&s->hand_lane, ring->lane, memory_order_relaxed);
+    atomic_store_explicit(&s->hand_position, position, memory_order_relaxed);
+    atomic_store_explicit(&s->hand_record[0], word, memory_order_relaxed);
+    atomic_store_explicit(&s->hand_record[1], offset, memory_order_relaxed);
+    atomic_store_explicit(&s->hand_attempts, progress_pack(b->attempts, 0), memory_order_relaxed);
+    atomic_store_explicit(&s->hand_valid, 1, memory_order_release);
+    return 0;
+}
+
+int shmq_hold(struct shmq *handle, struct shmq_message *message)
+{
+    int error = handle_check(handle, SHMQ_CONSUMER);
+    if (error != 0)
+        return error;
+    struct batch *b = &handle->consumer.batch;
+    if (message == NULL || b->handed == b->done)
+        return -EINVAL;
+    if (b->in_hand)
+        return 0;
+    if (b->handed != b->count || b->done + 1 != b->count)
+        return -EBUSY;
+
+    unsigned char *base;
+    const uint32_t length = (uint32_t)handle->consumer.words[b->done];
+    const uint64_t position = b->next - cells_for(length); /* the last one handed out */
+    error = fill_hand(handle, position, &base);
+    if (error == 0)
+        error = finish_in_ring(handle);
+    if (error != 0)
+        return error;
+    count_delivered(handle, b->done, b->bytes - length);
+    handle->consumer.words[0] = handle->consumer.words[b->done];
+    message->data = base;
+    b->in_hand = true;
+    b->start = position;
+    b->bytes = length;
+    b->count = 1;
+    b->handed = 1;
+    b->done = 0;
+    return 0;
+}

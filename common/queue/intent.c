@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/queue/intent.h"
+
+#include <stdlib.h>
+
+#include "common/queue/mapping.h"
+#include "common/queue/seat.h"
+
+/* Where the messages of an intent are found. */
+enum intent_place {
+    PLACE_NONE, /* acknowledged, or damaged */
+    PLACE_RING,
+    PLACE_HAND,
+};
+
+/* A private copy of a struct write_note, and where it led. */
+struct intent_found {
+    uint64_t turn;
+    struct shmq_write_intent intent;
+    uint64_t start;
+    uint64_t position;
+    uint32_t lane;
+    uint32_t seat;
+    uint32_t first;
+    enum intent_place place;
+};
+
+static uint64_t load(const shared_u64 *word)
+{
+    return atomic_load_explicit(word, memory_order_relaxed);
+}
+
+static uint32_t load_narrow(const shared_u32 *word)
+{
+    return atomic_load_explicit(word, memory_order_relaxed);
+}
+
+/* ------------------------------------------------------------------ sense */
+
+static bool file_makes_sense(const struct shmq_write_intent *intent)
+{
+    return intent->bytes != 0 && intent->offset <= INT64_MAX && intent->bytes <= INT64_MAX - intent->offset;
+}
+
+static bool batch_makes_sense(const struct shmq *handle, const struct intent_found *f)
+{
+    const struct geometry *g = handle_geometry(handle);
+    return f->lane < g->parameters.lanes && handle_lane_used(handle, f->lane) && f->seat < g->parameters.seats &&
+           f->start >= g->cells && f->start <= g->max_position && f->position >= f->start &&
+           f->position - f->start < g->cells && f->intent.count >= 1 && f->intent.count <= SHMQ_PREFETCH_MAX &&
+           f->first <= SHMQ_PREFETCH_MAX - f->intent.count;
+}
+
+/* ------------------------------------------------------------------ the note */
+
+/*
+ * Writes a note. Crash: turn is even until all of it is there.
+ * Others may clear what is replaced meanwhile: they leave the turn that is stored first.
+ */
+static uint64_t write_note(struct write_note *note, const struct intent_found *f)
+{
+    const uint64_t before = load(&note->turn);
+    const uint64_t unwritten = before + (before & 1);
+    atomic_store_explicit(&note->turn, unwritten, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+    atomic_store_explicit(&note->device, f->intent.device, memory_order_relaxed);
+    atomic_store_explicit(&note->inode, f->intent.inode, memory_order_relaxed);
+    atomic_store_explicit(&note->offset, f->intent.offset, memory_order_relaxed);
+    atomic_store_explicit(&note->bytes, f->intent.bytes, memory_order_relaxed);
+    atomic_store_explicit(&note->format, f->intent.format, memory_order_relaxed);
+    atomic_store_explicit(&note->start, f->start, memory_order_relaxed);
+    atomic_store_explicit(&note->position, f->position, memory_order_relaxed);
+    atomic_store_explicit(&note->lane, f->lane, memory_order_relaxed);
+    atomic_store_explicit(&note->seat, f->seat, memory_order_relaxed);
+    atomic_store_explicit(&note->first, f->first, memory_order_relaxed);
+    atomic_store_explicit(&note->count, f->intent.count, memory_order_relaxed);
+    atomic_store_explicit(&note->turn, unwritten + 1, memory_order_release);
+    return unwritten + 1;
+}
+
+/* Copies a pending note. Return: false if there is none, or it changes. */
+static bool read_note(const struct write_note *note, struct intent_found *f)
+{
+    f->turn = atomic_load_explicit(&note->turn, memory_order_acquire);
+    if (!intent_turn_pending(f->turn))
+        return false;
+    f->intent.device = load(&note->device);
+    f->intent.inode = load(&note->inode);
+    f->intent.offset = load(&note->offset);
+    f->intent.bytes = load(&note->bytes);
+    f->intent.format = load(&note->format);
+    f->intent.count = load_narrow(&note->count);
+    f->start = load(&note->start);
+    f->position = load(&note->position);
+    f->lane = load_narrow(&note->lane);
+    f->seat = load_narrow(&note->seat);
+    f->first = load_narrow(&note->first);
+    f->place = PLACE_NONE;
+    atomic_thread_fence(memory_order_acquire);
+    return load(&note->turn) == f->turn;
+}
+
+/* The seat may have another owner by now, who writes a note of its own: that one stays. */
+static void clear_note(struct write_note *note, uint64_t turn)
+{
+    (void)atomic_compare_exchange_strong_explicit(&note->turn, &turn, turn + 1, memory_order_release,
+                                                  memory_order_relaxed);
+}
+
+bool intent_makes_sense(const struct shmq *handle, uint32_t seat)
+{
+    struct intent_found f;
+    return !read_note(&handle->seats[seat].write, &f) ||
+           (file_makes_sense(&f.intent) && batch_makes_sense(handle, &f));
+}
+
+/* ------------------------------------------------------------------ setting and clearing */
+
+/* Where the oldest message held stands: what was handed out and not acknowledged ends at next. */
+static uint64_t oldest_position(const struct shmq *handle)
+{
+    const struct batch *b = &handle->consumer.batch;
+    uint64_t cells = 0;
+    if (b->in_hand)
+        return b->start;
+    for (uint32_t i = b->done; i < b->handed; i++)
+        cells += cells_for((uint32_t)handle->consumer.words[i]);
+    return b->next - cells;
+}
+
+static int set(struct shmq *handle, const struct shmq_write_intent *intent)
+{
+    struct consumer_side *c = &handle->consumer;
+    const struct batch *b = &c->batch;
+    if (intent->count == 0 || intent->count > b->handed - b->done || !file_makes_sense(intent))
+        return -EINVAL;
+    const struct intent_found f = {
+        .intent = *intent,
+        .start = b->start,
+        .position = oldest_position(handle),
+        .lane = b->view->ring.lane,
+        .seat = b->seat,
+        .first = b->done,
+    };
+    c->write_turn = write_note(&handle->seats[c->seat].write, &f);
+    return 0;
+}
+
+int shmq_set_write_intent(struct shmq *handle, const struct shmq_write_intent *intent)
+{
+    const int error = handle_check(handle, SHMQ_CONSUMER);
+    if (error != 0)
+        return error;
+    if (intent != NULL)
+        return set(handle, intent);
+    struct consumer_side *c = &handle->consumer;
+    if (c->write_turn != 0)
+        clear_note(&handle->seats[c->seat].write, c->write_turn);
+    c->write_turn = 0;
+    return 0;
+}
+
+/* ------------------------------------------------------------------ finding the messages */
+
+/* As long as the word says LEASED, the records stay; as long as progress stays, none of them is acknowledged. */
+static bool is_in_ring(const struct shmq *handle, const struct ring *ring, const struct intent_found *f)
+{
+    const struct seat *s = &handle->seats[f->seat];
+    return ring_is_leased(ring, f->start, f->seat) && load(&s->intent_lane) == (uint64_t)f->lane + 1 &&
+           load(&s->intent_position) == f->start && progress_done(load(&s->progress)) == f->first;
+}
+
+/* No message has the position of another, so the buffer's position says whether it is still the same one. */
+static bool is_in_hand(const struct shmq *handle, const struct intent_found *f)
+{
+    const struct seat *s = &handle->seats[f->seat];
+    return f->intent.count == 1 && atomic_load_explicit(&s->hand_valid, memory_order_acquire) == 1 &&
+           load(&s->hand_lane) == f->lane && load(&s->hand_position) == f->position;
+}
+
+static bool is_in_place(const struct shmq *handle, const struct intent_found *f)
+{
+    return f->place == PLACE_RING   ? is_in_ring(handle, &handle->lanes[f->lane].ring, f)
+           : f->place == PLACE_HAND ? is_in_hand(handle, f)
+                                    : false;
+}
+
+static struct shmq_message message_of(const struct intent_found *f, uint64_t position, uint64_t word)
+{
+    const struct record_head head = record_unpack(word);
+    return (struct shmq_message){.length = head.length,
+                                 .position = position,
+                                 .lane = f->lane,
+                                 .frame = head.frame,
+                                 .delimiter = head.delimiter,
+                                 .redelivered = true};
+}
+
+/* Return: false if a record is no good. */
+static bool gather_from_ring(const struct shmq *handle, const struct ring *ring, const struct intent_found *f,
+                             struct shmq_message *messages)
+{
+    const uint64_t lease = atomic_load_explicit(&ring->leases[f->start & ring->mask], memory_order_relaxed);
+    const uint64_t end = f->start + lease_word_span(ring->format, lease);
+    uint64_t position = f->start;
+    for (uint32_t i = 0; i < f->first + f->intent.count; i++) {
+        uint64_t word;
+        if (!ring_read_word(ring, position, end, &word) || (i == f->first && position != f->position))
+            return false;
+        if (i >= f->first) {
+            struct shmq_message *message = &messages[i - f->first];
+            *message = message_of(f, position, word);
+            message->data = ring_payload(ring, position);
+            message->stream_offset = load(&ring_record(ring, position)->stream_offset);
+        }
+        position += cells_for((uint32_t)word);
+    }
+    messages[0].attempts = progress_attempts(load(&handle->seats[f->seat].progress));
+    return true;
+}
+
+/* Return: 0; -ENOENT if the message is no good; -ENOSPC; -ENOMEM. */
+static int gather_from_hand(struct shmq *handle, const struct ring *ring, const struct intent_found *f,
+                            struct shmq_message *message)
+{
+    const struct seat *s = &handle->seats[f->seat];
+    const uint64_t word = load(&s->hand_record[0]);
+    unsigned char *base;
+    if (!record_makes_sense(ring, f->position, word))
+        return -ENOENT;
+    const int error = view_hand(handle, f->seat, (uint32_t)word, &base);
+    if (error != 0)
+        return error;
+    *message = message_of(f, f->position, word);
+    message->data = base;
+    message->stream_offset = load(&s->hand_record[1]);
+    message->attempts = progress_attempts(load(&s->hand_attempts));
+    return 0;
+}
+
+/*
+ * Finds the messages, and sets place where they are whole. They may be acknowledged meanwhile, and overwritten, or
+ * moved from the ring to the buffer, never back; so the ring is looked at first, and each once more afterwards.
+ * Return: 0; -ENOMEM, -ENOSPC.
+ */
+static int gather(struct shmq *handle, struct intent_found *f, struct shmq_message *messages)
+{
+    struct lane_view *view;
+    int error = view_lane(handle, f->lane, &view);
+    if (error != 0)
+        return error;
+    if (is_in_ring(handle, &view->ring, f) && gather_from_ring(handle, &view->ring, f, messages)) {
+        atomic_thread_fence(memory_order_acquire);
+        if (is_in_ring(handle, &view->ring, f)) {
+            f->place = PLACE_RING;
+            return 0;
+        }
+    }
+    if (!is_in_hand(handle, f))
+        return 0;
+    error = gather_from_hand(handle, &view->ring, f, messages);
+    atomic_thread_fence(memory_order_acquire);
+    if (error == 0 && is_in_hand(handle, f))
+        f->place = PLACE_HAND;
+    return error == -ENOENT ? 0 : error;
+}
+
+/* ------------------------------------------------------------------ visiting */
+
+bool shmq_intent_holds(const struct shmq *handle)
+{
+    if (handle_check(handle, SHMQ_CONSUMER) != 0 || handle->consumer.visited == NULL)
+        return false;
+    atomic_thread_fence(memory_order_acquire); /* the caller's reading comes before this */
+    return is_in_place(handle, handle->consumer.visited);
+}
+
+/* Visits an intent, of which a private copy was made. */
+static int visit_found(struct shmq *handle, struct intent_found *f, shmq_intent_visitor *visit, void *context)
+{
+    if (!file_makes_sense(&f->intent) || !batch_makes_sense(handle, f))
+        return -EBADMSG;
+    struct shmq_message *messages = malloc(f->intent.count * sizeof(*messages));
+    if (messages == NULL)
+        return -ENOMEM;
+    int result = gather(handle, f, messages);
+    if (result == 0) {
+        const bool there = f->place != PLACE_NONE;
+        handle->consumer.visited = f;
+        result = visit(context, &f->intent, there ? messages : NULL, there ? f->intent.count : 0);
+        handle->consumer.visited = NULL;
+    }
+    free(messages);
+    return result;
+}
+
+int shmq_visit_write_intents(struct shmq *handle, uint64_t device, uint64_t inode, shmq_intent_visitor *visit,
+                             void *context)
+{
+    const int error = handle_check(handle, SHMQ_CONSUMER);
+    if (error != 0)
+        return error;
+    if (visit == NULL || handle->consumer.visited != NULL)
+        return -EINVAL;
+    for (uint32_t i = 0; i < handle_geometry(handle)->parameters.seats; i++) {
+        struct write_note *note = &handle->seats[i].write;
+        struct intent_found found;
+        /* Of a living consumer's note for another file there may be halves of two; what names this file stays. */
+        if (!read_note(note, &found) || found.intent.device != device || found.intent.inode != inode)
+            continue;
+        const int result = visit_found(handle, &found, visit, context);
+        if (result != 0)
+            return result;
+        clear_note(note, found.turn);
+    }
+    return 0;
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/queue/lane.h"
+
+#include "common/kernel/byte_lock.h"
+#include "common/kernel/clock.h"
+#include "common/queue/mapping.h"
+#include "common/queue/owner_info.h"
+#include "common/queue/source.h"
+#include "common/queue/waiting.h"
+
+#define LANE_WAIT_NS INT64_C(1000000000)
+
+/* How well a lane suits a newcomer; the lowest is taken. */
+enum { SUITS_BEST, SUITS_OTHERS_WORK = 5, SUITS_WORST = SUITS_OTHERS_WORK, SUITS_NOT };
+
+/* What a newcomer without a source of its own prefers: lanes that somebody left unfinished, so that they get
+ * finished. @known: something is kept in it of a source. */
+static int suits_anybody(enum lane_state state, uint64_t source_id, bool known)
+{
+    if (state == LANE_UNUSED)
+        return 1;
+    if (state == LANE_ACTIVE)
+        return source_id == 0 ? 0 : SUITS_NOT; /* waits for its own source to come back */
+    return known ? 2 : 1;
+}
+
+/* With a source, its checkpoint in the lane must live: own lane, then lanes in which nobody else's is lost. */
+static int suits_source(enum lane_state state, uint64_t source_id, bool known, uint64_t wanted_id)
+{
+    if (state != LANE_UNUSED && source_id == wanted_id)
+        return SUITS_BEST;
+    if (state == LANE_UNUSED)
+        return 1;
+    if (state == LANE_ACTIVE)
+        return source_id == 0 ? 4 : SUITS_NOT;
+    return known ? 3 : 2;
+}
+
+/* What a newcomer looks for. */
+struct wish {
+    uint64_t source_id; /* 0: none */
+    uint32_t priority;
+    bool used_only; /* there is no room for a lane that was never used */
+};
+
+static int suits(const struct shmq *handle, uint32_t lane, const struct wish *wish)
+{
+    if (!handle_lane_used(handle, lane))
+        return wish->used_only ? SUITS_NOT : 1;
+    union source_peek copy;
+    if (!source_peek(handle, lane, &copy))
+        return SUITS_NOT;
+    const enum lane_state state = lane_life_state(copy.control.life);
+    const uint64_t source_id = copy.control.source_id;
+    const bool known = source_id != 0 || copy.control.source_group != 0;
+    const int rank = wish->source_id == 0 ? suits_anybody(state, source_id, known)
+                                          : suits_source(state, source_id, known, wish->source_id);
+    /* Messages of another priority that are still in the lane would change theirs, and be in the way of ours. */
+    const bool mixes = copy.control.head != copy.control.tail && copy.control.priority != wish->priority;
+    const bool own = wish->source_id != 0 && rank == SUITS_BEST;
+    return mixes && !own && rank != SUITS_NOT ? SUITS_OTHERS_WORK : rank;
+}
+
+/* Return: 0 with the byte of *@lane held; -EUSERS; -EBUSY; -EAGAIN to choose again. */
+static int choose_lane(const struct shmq *handle, const struct wish *wish, uint32_t *lane)
+{
+    unsigned char ranks[SHMQ_LANES_MAX];
+    const uint32_t lanes = handle_geometry(handle)->parameters.lanes;
+    for (uint32_t i = 0; i < lanes; i++)
+        ranks[i] = (unsigned char)suits(handle, i, wish);
+    for (int rank = SUITS_BEST; rank <= SUITS_WORST; rank++) {
+        for (*lane = 0; *lane < lanes; ++*lane) {
+            if (ranks[*lane] != rank)
+                continue;
+            const int error = byte_lock_try(handle->object.fd, handle_lane_byte(handle, *lane));
+            if (error == -EAGAIN && wish->source_id != 0 && rank == SUITS_BEST)
+                return -EBUSY;
+            if (error == -EAGAIN)
+                continue;
+            if (error != 0 || suits(handle, *lane, wish) == rank)
+                return error;
+            byte_lock_release(handle->object.fd, handle_lane_byte(handle, *lane));
+            return -EAGAIN;
+        }
+    }
+    return -EUSERS;
+}
+
+/* A lane that was never used, or whose first owner died before it was. */
+static int prepare_lane(struct shmq *handle, uint32_t lane, struct lane_view **view)
+{
+    const struct geometry *g = handle_geometry(handle);
+    int error = view_lane(handle, lane, view);
+    if (error != 0)
+        return error;
+    const struct lane_control *control = (*view)->ring.control;
+    const bool marked = handle_lane_used(handle, lane);
+    if (marked && lane_life_state(atomic_load_explicit(&control->life, memory_order_acquire)) != LANE_UNUSED)
+        return 0;
+    /* A life is there before the mark: where it is erased, the lane may hold messages. */
+    if (marked && atomic_load_explicit(&control->tail, memory_order_relaxed) != 0)
+        return -EBADMSG;
+    error = object_reserve(&handle->object, geometry_lane_offset(g, lane), g->lane_bytes);
+    if (error == 0)
+        ring_format(&(*view)->ring, g->cells);
+    return error;
+}
+
+static void note_found(struct producer_side *p, uint64_t source_id)
+{
+    const struct lane_control *control = p->view->ring.control;
+    p->found = (struct lane_found){
+        .life = atomic_load_explicit(&control->life, memory_order_relaxed),
+        .next = p->ring.next,
+        .priority = atomic_load_explicit(&control->priority, memory_order_relaxed),
+        .same_source =
+            source_id != 0 && atomic_load_explicit(&control->source_id, memory_order_relaxed) == source_id,
+    };
+}
+
+static int take_up(struct shmq *handle, uint32_t lane, const struct shmq_options *options)
+{
+    struct producer_side *p = &handle->producer;
+    int error = prepare_lane(handle, lane, &p->view);
+    if (error == 0)
+        error = ring_producer_init(&p->ring, &p->view->ring);
+    if (error != 0)
+        return error;
+
+    struct lane_control *control = p->view->ring.control;
+    const uint64_t finishes = lane_life_finishes(atomic_load_explicit(&control->life, memory_order_relaxed));
+    note_found(p, options->source_id);
+    source_agree(handle, options, &p->whole);
+    source_take_up(control, options, &p->whole, p->ring.stream_offset);
+    p->resumable = options->source_id != 0;
+    p->most_short = p->ring.ring.max_message_bytes < CELL_BYTES ? p->ring.ring.max_message_bytes : CELL_BYTES;
+    people_write(&control->pid, control->program);
+    atomic_store_explicit(&control->priority, options->priority, memory_order_relaxed);
+    atomic_store_explicit(&control->attached, atomic_load_explicit(&control->attached, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+    atomic_store_explicit(&control->wanted_head, 0, memory_order_relaxed);
+    atomic_store_explicit(&control->life, finishes << 8 | LANE_ACTIVE, memory_order_release);
+    atomic_fetch_or_explicit(&handle->header->lanes_used[lane / 64], UINT64_C(1) << (lane % 64),
+                             memory_order_seq_cst);
+    atomic_fetch_add_explicit(&handle->header->membership, 1, memory_order_seq_cst);
+    return 0;
+}
+
+/* Where there is no room for a lane that was never used, one that was has to do, if only a worse one is left. */
+static int choose_with_room(struct shmq *handle, struct wish *wish, const struct shmq_options *options)
+{
+    uint32_t lane = 0;
+    int error = choose_lane(handle, wish, &lane);
+    if (error == 0)
+        error = take_up(handle, lane, options);
+    if (error != -ENOSPC || wish->used_only)
+        return error;
+    byte_lock_release(handle->object.fd, handle_lane_byte(handle, lane));
+    wish->used_only = true;
+    error = choose_with_room(handle, wish, options);
+    return error == -EUSERS ? -ENOSPC : error;
+}
+
+/* A byte that its holder is about to let go. Return: 0; -EBUSY after @wait_ns; -EINTR; what the system said. */
+static int lock_byte(const struct shmq *handle, uint64_t byte, int64_t wait_ns)
+{
+    const int64_t deadline = clock_deadline(wait_ns);
+    for (;;) {
+        const int error = byte_lock_try(handle->object.fd, byte);
+        if (error != -EAGAIN)
+            return error;
+        if (handle_stop_is_set(handle))
+            return -EINTR;
+        if (clock_now_ns() >= deadline)
+            return -EBUSY;
+        clock_sleep_until(clock_now_ns() + 1000000);
+    }
+}
+
+int lane_attach(struct shmq *handle, const struct shmq_options *options)
+{
+    struct wish wish = {.source_id = options->source_id, .priority = options->priority};
+    /* Producers with a source, or a part of one, choose one after the other, so that the second of the same source
+     * finds the first one's lane. Each reserves the room for its lane meanwhile, which may take long. */
+    const bool alone = options->source_id != 0 || options->source_group != 0;
+    int64_t deadline = 0;
+    for (;;) {
+        int error = alone ? lock_byte(handle, OBJECT_SOURCE_BYTE, OBJECT_WAIT_NS) : 0;
+        if (error != 0)
+            return error;
+        error = choose_with_room(handle, &wish, options);
+        if (alone)
+            byte_lock_release(handle->object.fd, OBJECT_SOURCE_BYTE);
+        if (error == -EUSERS && (handle_flags(handle) & (FLAG_DRAIN | FLAG_NOW)) != 0)
+            return -ESHUTDOWN; /* lanes of the dead would be waited for for ever */
+        if (error != -EAGAIN && error != -EBUSY)
+            return error;
+        const int64_t now = clock_now_ns();
+        if (deadline == 0)
+            deadline = now + LANE_WAIT_NS;
+        if (now >= deadline)
+            return -EBUSY;
+        clock_sleep_until(now + 1000000);
+    }
+}
+
+/* The caller holds the lane's byte. One store both counts the finish and says it, so that it counts once. */
+static void mark_finished(struct shmq *handle, struct lane_control *control)
+{
+    const uint64_t finishes = lane_life_finishes(atomic_load_explicit(&control->life, memory_order_relaxed));
+    atomic_store_explicit(&control->life, (finishes + 1) << 8 | LANE_FINISHED, memory_order_seq_cst);
+    atomic_fetch_add_explicit(&handle->header->membership, 1, memory_order_seq_cst);
+}
+
+static void wake_after_finish(struct shmq *handle)
+{
+    barrier_light((handle_flags(handle) & FLAG_FULL_FENCES) != 0);
+    waiting_wake_consumers_slowly(handle, UINT32_MAX);
+}
+
+int lane_finish(struct shmq *handle)
+{
+    struct producer_side *p = &handle->producer;
+    if (!p->finished) {
+        mark_finished(handle, p->view->ring.control);
+        p->finished = true;
+        p->ring.limit = 0;
+        wake_after_finish(handle);
+    }
+    return handle_is_stale(handle) ? -ESTALE : 0;
+}
+
+void lane_restore(struct shmq *handle)
+{
+    struct producer_side *p = &handle->producer;
+    struct lane_control *control = p->view->ring.control;
+    const struct lane_found *found = &p->found;
+    if (p->finished || p->ring.next != found->next)
+        return;
+    if (!found->same_source)
+        source_forget(control);
+    atomic_store_explicit(&control->priority, found->priority, memory_order_relaxed);
+    if (lane_life_state(found->life) == LANE_ACTIVE) {
+        atomic_fetch_add_explicit(&handle->header->membership, 1, memory_order_seq_cst);
+        return;
+    }
+    /* One that was unused has become one that nobody has finished anything in. */
+    atomic_store_explicit(&control->life, lane_life_finishes(found->life) << 8 | LANE_FINISHED,
+                          memory_order_seq_cst);
+    atomic_fetch_add_explicit(&handle->header->membership, 1, memory_order_seq_cst);
+    wake_after_finish(handle);
+}
+
+/* Return: 0; -EALREADY where there is nothing to finish; -EBADMSG. */
+static int check_unfinished(const struct lane_control *control)
+{
+    const enum lane_state state = lane_life_state(atomic_load_explicit(&control->life, memory_order_acquire));
+    if (state == LANE_FINISHED)
+        return -EALREADY;
+    return state == LANE_ACTIVE ? 0 : -EBADMSG;
+}
+
+int lane_finish_dead(struct shmq *handle, uint32_t lane)
+{
+    struct lane_view *view;
+    if (lane >= handle_geometry(handle)->parameters.lanes)
+        return -EINVAL;
+    /* Marked used only after it has a life: without the mark, nobody waits for its end. */
+    if (!handle_lane_used(handle, lane))
+        return -EALREADY;
+    int error = view_lane(handle, lane, &view);
+    /* Cannot come: -EINTR (who only observes has no stop flag). */
+    if (error == 0)
+        error = check_unfinished(view->ring.control); /* an owner that has finished may still be attached */
+    if (error == 0)
+        error = lock_byte(handle, handle_lane_byte(handle, lane), LANE_LOCK_WAIT_NS); /* others may look at it */
+    if (error != 0)
+        return error;
+    error = check_unfinished(view->ring.control);
+    if (error == 0)
+        mark_finished(handle, view->ring.control);
+    byte_lock_release(handle->object.fd, handle_lane_byte(handle, lane));
+    if (error == 0)
+        wake_after_finish(handle);
+    return error == 0 && handle_is_stale(handle) ? -ESTALE : error;
+}

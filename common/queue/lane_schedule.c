@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/queue/lane_schedule.h"
+
+#include "common/kernel/byte_lock.h"
+#include "common/queue/mapping.h"
+#include "common/queue/waiting.h"
+
+#define SHARERS_LOOK_NS INT64_C(1000000000) /* how often consumers are counted although nobody came or went */
+
+/* ------------------------------------------------------------------ which lanes there are, and who shares them */
+
+static void add_by_priority(struct shmq *handle, uint32_t lane)
+{
+    struct lane_list *active = &handle->consumer.active;
+    uint32_t i = active->count++;
+    for (; i > 0 && handle->lanes[active->lanes[i - 1]].priority > handle->lanes[lane].priority; i--)
+        active->lanes[i] = active->lanes[i - 1];
+    active->lanes[i] = lane;
+}
+
+static int find_active_lanes(struct shmq *handle)
+{
+    handle->consumer.active.count = 0;
+    for (uint32_t i = 0; i < handle_geometry(handle)->parameters.lanes; i++) {
+        struct lane_view *view;
+        if (!handle_lane_used(handle, i))
+            continue;
+        const int error = view_lane(handle, i, &view);
+        if (error != 0)
+            return error;
+        const uint32_t priority = atomic_load_explicit(&view->ring.control->priority, memory_order_relaxed);
+        view->priority = priority < SHMQ_PRIORITIES ? priority : SHMQ_PRIORITIES - 1;
+        add_by_priority(handle, i);
+    }
+    return 0;
+}
+
+static void count_sharers(struct shmq *handle, int64_t now_ns)
+{
+    struct consumer_side *c = &handle->consumer;
+    c->sharers = 1;
+    c->sharers_ns = now_ns;
+    for (uint32_t i = 0; i < handle_geometry(handle)->parameters.seats; i++)
+        if (i != c->seat && atomic_load_explicit(&handle->seats[i].pid, memory_order_relaxed) != 0 &&
+            byte_lock_held(handle->object.fd, handle_seat_byte(handle, i)))
+            c->sharers++;
+}
+
+void rota_count_sharers(struct shmq *handle, int64_t now_ns)
+{
+    if (now_ns - handle->consumer.sharers_ns >= SHARERS_LOOK_NS)
+        count_sharers(handle, now_ns);
+}
+
+int rota_look_at_membership(struct shmq *handle, int64_t now_ns)
+{
+    struct consumer_side *c = &handle->consumer;
+    const uint32_t membership = atomic_load_explicit(&handle->header->membership, memory_order_acquire);
+    if (membership != c->membership || c->sharers == 0) {
+        const int error = find_active_lanes(handle);
+        if (error != 0)
+            return error;
+        c->membership = membership;
+        c->busy_leases = 0;
+        count_sharers(handle, now_ns);
+    }
+    return 0;
+}
+
+/* ------------------------------------------------------------------ leasing */
+
+static int lease_from(struct shmq *handle, uint32_t lane)
+{
+    struct consumer_side *c = &handle->consumer;
+    const struct lane_view *view = &handle->lanes[lane];
+    const struct ring_limits limits = {
+        .records = c->prefetch, .cells = view->ring.cells / 4, .sharers = c->sharers, .words = c->words};
+    struct ring_batch batch;
+    const int error = ring_lease(&view->ring, &handle->seats[c->seat], c->seat, &limits, &batch);
+    if (error == 0)
+        c->batch = (struct batch){.view = view,
+                                  .start = batch.start,
+                                  .end = batch.end,
+                                  .next = batch.start,
+                                  .payload = ring_payload(&view->ring, batch.start),
+                                  .progress = &handle->seats[c->seat].progress,
+                                  .count = batch.count,
+                                  .seat = c->seat};
+    return error;
+}
+
+static uint32_t priority_of(const struct shmq *handle, const struct lane_list *list, uint32_t index)
+{
+    return handle->lanes[list->lanes[index]].priority;
+}
+
+/* Where to begin among the lanes of one priority, [@first, @end): they are in the order of their numbers. */
+static uint32_t find_turn(const struct shmq *handle, const struct lane_list *list, uint32_t first, uint32_t end)
+{
+    const uint32_t turn = handle->consumer.turns[priority_of(handle, list, first)];
+    for (uint32_t i = first; i < end; i++)
+        if (list->lanes[i] >= turn)
+            return i;
+    return first;
+}
+
+static int lease_from_list(struct shmq *handle, const struct lane_list *list)
+{
+    for (uint32_t first = 0, end; first < list->count; first = end) {
+        end = first + 1;
+        while (end < list->count && priority_of(handle, list, end) == priority_of(handle, list, first))
+            end++;
+        const uint32_t from = find_turn(handle, list, first, end);
+        for (uint32_t i = 0; i < end - first; i++) {
+            const uint32_t lane = list->lanes[from + i < end ? from + i : from + i - (end - first)];
+            const int error = lease_from(handle, lane);
+            if (error == -EAGAIN)
+                continue;
+            handle->consumer.last_plus1 = lane + 1;
+            handle->consumer.turns[handle->lanes[lane].priority] = lane + 1;
+            return error;
+        }
+    }
+    return -EAGAIN;
+}
+
+/*
+ * Looking at many lanes for each batch costs more than the batch, where few of them are busy: then only these are
+ * looked at, for so many leases and not beyond a tick of the coarse clock. Slow work, of which a batch is a single
+ * message, always goes by all lanes, so that what is urgent is the next.
+ */
+#define LANES_FEW 4u
+#define LEASES_BETWEEN_LOOKS 16u
+
+static bool goes_by_busy_lanes(const struct consumer_side *c)
+{
+    return c->active.count > LANES_FEW && c->prefetch > 1;
+}
+
+static void find_busy_lanes(struct shmq *handle, int64_t now_ns)
+{
+    struct consumer_side *c = &handle->consumer;
+    c->busy.count = 0;
+    for (uint32_t i = 0; i < c->active.count; i++)
+        if (ring_has_work(&handle->lanes[c->active.lanes[i]].ring))
+            c->busy.lanes[c->busy.count++] = c->active.lanes[i];
+    c->busy_leases = LEASES_BETWEEN_LOOKS;
+    c->busy_found_ns = now_ns;
+}
+
+int rota_lease(struct shmq *handle, int64_t now_ns)
+{
+    struct consumer_side *c = &handle->consumer;
+    if (!goes_by_busy_lanes(c))
+        return lease_from_list(handle, &c->active);
+    int error = -EAGAIN;
+    if (c->busy_leases > 0 && c->busy_found_ns == now_ns) {
+        c->busy_leases--;
+        error = lease_from_list(handle, &c->busy);
+    }
+    if (error == -EAGAIN) {
+        find_busy_lanes(handle, now_ns);
+        error = lease_from_list(handle, &c->busy);
+    }
+    return error;
+}
+
+/* ------------------------------------------------------------------ looking while it spins */
+
+static bool has_work(const struct shmq *handle, uint32_t lane)
+{
+    const struct ring *ring = &handle->lanes[lane].ring;
+    if (!ring_has_work(ring))
+        return false;
+    ring_ask_for_work(ring);
+    return true;
+}
+
+bool rota_looks_busy(struct shmq *handle)
+{
+    struct consumer_side *c = &handle->consumer;
+    if (atomic_load_explicit(&handle->header->membership, memory_order_relaxed) != c->membership)
+        return true;
+    if (c->active.count == 0)
+        return false;
+    c->glance = c->glance + 1 < c->active.count ? c->glance + 1 : 0;
+    return (c->last_plus1 != 0 && has_work(handle, c->last_plus1 - 1)) ||
+           has_work(handle, c->active.lanes[c->glance]);
+}
+
+/* ------------------------------------------------------------------ letting a batch grow */
+
+/*
+ * A consumer that is faster than its producer takes messages one by one, and each of them costs a lease, and both
+ * sides the line that tells of it. It pays to wait until some have gathered, as long as they come fast: the wait
+ * is given more time when the batch has doubled by it, less when it has not. Where nothing comes any more, such as
+ * behind requests that wait for their answers, it ends, and then is tried again only now and then.
+ */
+#define GROWN_CELLS UINT64_C(256)
+#define SMALL_CELLS UINT64_C(64)
+#define LOOKS_MAX 32u
+#define PAUSES_BETWEEN_LOOKS 8u
+#define QUIET_LOOKS 4u /* in a row, in which nothing came */
+#define SMALL_BATCHES_BETWEEN_TRIALS 64u
+#define PREFETCH_MIN 32u
+
+static uint64_t cells_there(const struct ring *ring)
+{
+    return atomic_load_explicit(&ring->control->tail, memory_order_relaxed) -
+           atomic_load_explicit(&ring->control->claim, memory_order_relaxed);
+}
+
+/* Return: what is there in the end; 0 where nothing comes, or nothing comes any more. */
+static uint64_t wait_for_more(const struct ring *ring, uint64_t there, uint32_t patience)
+{
+    uint32_t looks = 0;
+    uint32_t quiet = 0;
+    while (looks < patience && there < GROWN_CELLS && quiet < QUIET_LOOKS) {
+        const uint64_t before = there;
+        for (uint32_t i = 0; i < PAUSES_BETWEEN_LOOKS; i++)
+            cpu_relax();
+        there = cells_there(ring);
+        looks++;
+        quiet = there == before ? quiet + 1 : 0;
+    }
+    return quiet < QUIET_LOOKS && quiet < looks ? there : 0;
+}
+
+void rota_let_grow(struct shmq *handle)
+{
+    struct consumer_side *c = &handle->consumer;
+    if (c->last_plus1 == 0 || c->sharers != 1 || c->prefetch < PREFETCH_MIN || handle->spin.limit == 0)
+        return;
+    const struct ring *last = &handle->lanes[c->last_plus1 - 1].ring;
+    const uint64_t there = cells_there(last);
+    if (there == 0 || there >= SMALL_CELLS ||
+        there >= last->cells / 32) /* nor is it for producers to wait for us */
+        return;
+    if (c->patience == 0 && ++c->small_batches < SMALL_BATCHES_BETWEEN_TRIALS)
+        return;
+    if (c->patience == 0)
+        c->patience = 1;
+    c->small_batches = 0;
+    const uint64_t grown = wait_for_more(last, there, c->patience);
+    if (grown == 0)
+        c->patience = 0;
+    else if (grown < 2 * there)
+        c->patience = c->patience > 1 ? c->patience / 2 : 1;
+    else if (c->patience < LOOKS_MAX)
+        c->patience *= 2;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/queue/mapping.h"
+
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static int protection(const struct shmq *handle)
+{
+    return handle->object.writable ? PROT_READ | PROT_WRITE : PROT_READ;
+}
+
+/* Maps a part of the object; a forked child does not get it. */
+static void *map_part(const struct shmq *handle, void *where, uint64_t offset, uint64_t bytes)
+{
+    const int flags = MAP_SHARED | (where != NULL ? MAP_FIXED : 0);
+    void *base = mmap(where, bytes, protection(handle), flags, handle->object.fd, (off_t)offset);
+    if (base != MAP_FAILED)
+        (void)madvise(base, bytes, MADV_DONTFORK);
+    return base;
+}
+
+int view_map_front(struct shmq *handle)
+{
+    const struct geometry *g = handle_geometry(handle);
+    void *base = map_part(handle, NULL, 0, g->hands_offset);
+    if (base == MAP_FAILED)
+        return -ENOMEM; /* EAGAIN of what would have to be locked, too */
+    handle->header = base;
+    handle->seats = (struct seat *)((unsigned char *)base + g->seats_offset);
+    handle->front_bytes = g->hands_offset;
+    return 0;
+}
+
+static uint64_t lane_view_bytes(const struct geometry *g)
+{
+    return g->lane_bytes + g->parameters.capacity_bytes;
+}
+
+/* The lane, and its arena a second time behind it. */
+static unsigned char *map_lane(const struct shmq *handle, uint32_t lane)
+{
+    const struct geometry *g = handle_geometry(handle);
+    const uint64_t offset = geometry_lane_offset(g, lane);
+    const uint64_t total = lane_view_bytes(g);
+    unsigned char *base = mmap(NULL, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (base == MAP_FAILED)
+        return NULL;
+    if (map_part(handle, base, offset, g->lane_bytes) == MAP_FAILED ||
+        map_part(handle, base + g->lane_bytes, offset + g->arena_offset, g->parameters.capacity_bytes) ==
+            MAP_FAILED) {
+        (void)munmap(base, total);
+        return NULL;
+    }
+    return base;
+}
+
+int view_lane(struct shmq *handle, uint32_t lane, struct lane_view **view)
+{
+    const struct geometry *g = handle_geometry(handle);
+    struct lane_view *v = &handle->lanes[lane];
+    *view = v;
+    if (v->base != NULL)
+        return 0;
+    v->base = map_lane(handle, lane);
+    if (v->base == NULL)
+        return -ENOMEM;
+    v->ring = (struct ring){
+        .control = (struct lane_control *)v->base,
+        .leases = (shared_u64 *)(v->base + g->lease_offset),
+        .records = (struct record *)(v->base + g->record_offset),
+        .arena = v->base + g->arena_offset,
+        .cells = g->cells,
+        .mask = g->cells - 1,
+        .max_position = g->max_position,
+        .max_message_bytes = g->parameters.max_message_bytes,
+        .format = {.seat_bits = g->seat_bits, .cells_log2 = g->cells_log2},
+        .lane = lane,
+    };
+    v->priority = SHMQ_PRIORITY_DEFAULT;
+    name_of_space(v->space.name, handle->object.queue, lane);
+    if (lane >= handle->lanes_end)
+        handle->lanes_end = lane + 1;
+    return 0;
+}
+
+void view_used_lanes(struct shmq *handle)
+{
+    for (uint32_t i = 0; i < handle_geometry(handle)->parameters.lanes; i++) {
+        struct lane_view *view;
+        if (handle_lane_used(handle, i))
+            (void)view_lane(handle, i, &view);
+    }
+}
+
+int view_hand(struct shmq *handle, uint32_t seat, uint64_t bytes, unsigned char **base)
+{
+    const struct geometry *g = handle_geometry(handle);
+    struct hand_view *hand = &handle->consumer.hands[seat];
+    const uint64_t offset = geometry_hand_offset(g, seat);
+    if (bytes > hand->reserved_bytes) {
+        const int error = object_reserve(&handle->object, offset, bytes);
+        if (error != 0)
+            return error;
+        hand->reserved_bytes = bytes;
+    }
+    if (hand->base == NULL) {
+        void *fresh = map_part(handle, NULL, offset, g->hand_bytes);
+        if (fresh == MAP_FAILED)
+            return -ENOMEM;
+        hand->base = fresh;
+    }
+    *base = hand->base;
+    return 0;
+}
+
+void view_unmap_all(struct shmq *handle)
+{
+    const struct geometry *g = handle_geometry(handle);
+    for (uint32_t i = 0; i < handle->lanes_end; i++) {
+        struct lane_view *v = &handle->lanes[i];
+        doorbell_close(&v->space);
+        if (v->base != NULL)
+            (void)munmap(v->base, lane_view_bytes(g));
+    }
+    for (uint32_t i = 0; handle->consumer.hands != NULL && i < g->parameters.seats; i++)
+        if (handle->consumer.hands[i].base != NULL)
+            (void)munmap(handle->consumer.hands[i].base, g->hand_bytes);
+    if (handle->header != NULL)
+        (void)munmap(handle->header, handle->front_bytes);
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/queue/seat.h"
+
+#include "common/kernel/byte_lock.h"
+#include "common/kernel/clock.h"
+#include "common/queue/intent.h"
+#include "common/queue/mapping.h"
+#include "common/queue/owner_info.h"
+#include "common/queue/waiting.h"
+
+static uint32_t seat_count(const struct shmq *handle)
+{
+    return handle_geometry(handle)->parameters.seats;
+}
+
+static void announce_membership(struct shmq *handle)
+{
+    atomic_fetch_add_explicit(&handle->header->membership, 1, memory_order_seq_cst);
+}
+
+/* Locks a seat's byte; without @with_intent only if no write intent is pending there. Return: 0; -EAGAIN; errors.
+ */
+static int lock_seat(const struct shmq *handle, uint32_t seat, bool with_intent)
+{
+    const struct write_note *note = &handle->seats[seat].write;
+    if (!with_intent && intent_is_pending(note))
+        return -EAGAIN;
+    const int error = byte_lock_try(handle->object.fd, handle_seat_byte(handle, seat));
+    if (error != 0 || with_intent || !intent_is_pending(note))
+        return error;
+    byte_lock_release(handle->object.fd, handle_seat_byte(handle, seat)); /* its owner has just died */
+    return -EAGAIN;
+}
+
+static void sit_down(struct shmq *handle, uint32_t i)
+{
+    struct seat *seat = &handle->seats[i];
+    handle->consumer.seat = i;
+    handle->consumer.batch.seat = i;
+    atomic_store_explicit(&seat->waiting, 0, memory_order_seq_cst);
+    people_write(&seat->pid, seat->program);
+    announce_membership(handle);
+}
+
+/* A pending write intent is replaced by its seat's next one; so such a seat is taken only if there is no other. */
+int seat_attach(struct shmq *handle)
+{
+    for (int with_intent = 0; with_intent <= 1; with_intent++) {
+        for (uint32_t i = 0; i < seat_count(handle); i++) {
+            const int error = lock_seat(handle, i, with_intent != 0);
+            if (error == 0)
+                sit_down(handle, i);
+            if (error != -EAGAIN)
+                return error;
+        }
+    }
+    return -EUSERS;
+}
+
+/* Where the seat's intent points. Return: 0 with view and position; -ENOENT: nowhere; -EBADMSG; -ENOMEM. */
+static int find_intent(struct shmq *handle, uint32_t seat, struct lane_view **view, uint64_t *position)
+{
+    const struct geometry *g = handle_geometry(handle);
+    const struct seat *s = &handle->seats[seat];
+    const uint64_t lane = atomic_load_explicit(&s->intent_lane, memory_order_relaxed);
+    *position = atomic_load_explicit(&s->intent_position, memory_order_relaxed);
+    if (lane == 0)
+        return -ENOENT;
+    if (lane > g->parameters.lanes || !handle_lane_used(handle, (uint32_t)lane - 1))
+        return -EBADMSG;
+    const int error = view_lane(handle, (uint32_t)lane - 1, view);
+    if (error != 0)
+        return error;
+    /* Its first half written, the second not: 0 of a fresh seat, or another lane's. No lease can be there. */
+    return *position < g->cells || *position > g->max_position ? -ENOENT : 0;
+}
+
+int seat_load(struct shmq *handle, uint32_t seat)
+{
+    struct lane_view *view;
+    uint64_t position;
+    const int error = find_intent(handle, seat, &view, &position);
+    if (error != 0 && error != -ENOENT)
+        return error;
+    if (error == 0 && ring_is_leased(&view->ring, position, seat))
+        return SEAT_LEASE;
+    return atomic_load_explicit(&handle->seats[seat].hand_valid, memory_order_acquire) == 1 ? SEAT_HAND
+                                                                                            : SEAT_EMPTY;
+}
+
+/* Each delivery after a death counts as an attempt; after an orderly return it does not. */
+static uint64_t count_attempt(uint64_t progress)
+{
+    if ((progress & PROGRESS_RETURNED) != 0)
+        return progress & ~PROGRESS_RETURNED;
+    const uint32_t attempts = progress_attempts(progress);
+    return progress_pack(attempts < ATTEMPTS_MAX ? attempts + 1 : attempts, progress_done(progress));
+}
+
+static int adopt_lease(struct shmq *handle, uint32_t seat)
+{
+    struct seat *s = &handle->seats[seat];
+    struct lane_view *view;
+    uint64_t position;
+    struct ring_batch batch;
+    int error = find_intent(handle, seat, &view, &position);
+    if (error == 0)
+        error = ring_find_lease(&view->ring, position, seat, &batch);
+    if (error != 0)
+        return error == -ENOENT ? -EAGAIN : error;
+
+    const uint64_t progress = count_attempt(atomic_load_explicit(&s->progress, memory_order_relaxed));
+    const uint32_t done = progress_done(progress);
+    uint64_t *words = handle->consumer.words;
+    uint64_t next = batch.start;
+    if (done >= batch.count || batch.count > SHMQ_PREFETCH_MAX || !ring_read_words(&view->ring, &batch, words))
+        return -EBADMSG;
+    for (uint32_t i = 0; i < done; i++)
+        next += cells_for((uint32_t)words[i]);
+
+    /* A hand that was filled but not yet acknowledged in the ring does not count. */
+    atomic_store_explicit(&s->hand_valid, 0, memory_order_relaxed);
+    atomic_store_explicit(&s->progress, progress, memory_order_relaxed);
+    handle->consumer.batch = (struct batch){
+        .view = view,
+        .start = batch.start,
+        .end = batch.end,
+        .next = next,
+        .payload = ring_payload(&view->ring, next),
+        .progress = &s->progress,
+        .count = batch.count,
+        .handed = done,
+        .done = done,
+        .seat = seat,
+        .attempts = progress_attempts(progress),
+        .redelivered = true,
+    };
+    return 0;
+}
+
+static bool hand_makes_sense(const struct shmq *handle, uint64_t lane, uint64_t position, struct record_head head)
+{
+    const struct geometry *g = handle_geometry(handle);
+    return lane < g->parameters.lanes && position >= g->cells && position <= g->max_position &&
+           head.length <= g->parameters.max_message_bytes && head.frame <= SHMQ_FRAME_LENGTH32;
+}
+
+bool seat_hand_makes_sense(const struct shmq *handle, uint32_t seat)
+{
+    const struct seat *s = &handle->seats[seat];
+    return hand_makes_sense(handle, atomic_load_explicit(&s->hand_lane, memory_order_relaxed),
+                            atomic_load_explicit(&s->hand_position, memory_order_relaxed),
+                            record_unpack(atomic_load_explicit(&s->hand_record[0], memory_order_relaxed)));
+}
+
+static int adopt_hand(struct shmq *handle, uint32_t seat)
+{
+    struct seat *s = &handle->seats[seat];
+    const uint64_t lane = atomic_load_explicit(&s->hand_lane, memory_order_relaxed);
+    const uint64_t word = atomic_load_explicit(&s->hand_record[0], memory_order_relaxed);
+    const uint64_t position = atomic_load_explicit(&s->hand_position, memory_order_relaxed);
+    const struct record_head head = record_unpack(word);
+    if (!hand_makes_sense(handle, lane, position, head))
+        return -EBADMSG;
+
+    struct lane_view *view;
+    unsigned char *base;
+    int error = view_lane(handle, (uint32_t)lane, &view);
+    if (error == 0)
+        error = view_hand(handle, seat, head.length, &base);
+    if (error != 0)
+        return error;
+    const uint64_t attempts = count_attempt(atomic_load_explicit(&s->hand_attempts, memory_order_relaxed));
+    atomic_store_explicit(&s->hand_attempts, attempts, memory_order_relaxed);
+    handle->consumer.words[0] = word;
+    handle->consumer.batch = (struct batch){
+        .view = view,
+        .start = position,
+        .payload = base,
+        .count = 1,
+        .seat = seat,
+        .attempts = progress_attempts(attempts),
+        .redelivered = true,
+        .in_hand = true,
+    };
+    return 0;
+}
+
+static int adopt_loaded(struct shmq *handle, uint32_t seat)
+{
+    const int load = seat_load(handle, seat);
+    if (load == SEAT_LEASE)
+        return adopt_lease(handle, seat);
+    if (load == SEAT_HAND)
+        return adopt_hand(handle, seat);
+    return load == SEAT_EMPTY ? -EAGAIN : load;
+}
+
+/* What a live consumer holds may look damaged while it changes; so damage counts only under the seat's byte. */
+static int adopt_from(struct shmq *handle, uint32_t seat)
+{
+    if (seat == handle->consumer.seat)
+        return adopt_loaded(handle, seat);
+    if (seat_load(handle, seat) == SEAT_EMPTY)
+        return -EAGAIN;
+    int error = byte_lock_try(handle->object.fd, handle_seat_byte(handle, seat));
+    if (error != 0)
+        return error;
+    error = adopt_loaded(handle, seat);
+    if (error != 0)
+        byte_lock_release(handle->object.fd, handle_seat_byte(handle, seat));
+    return error;
+}
+
+int seat_adopt(struct shmq *handle)
+{
+    /* Our own first: a lease taken before would overwrite what this seat's last owner left. */
+    int error = adopt_from(handle, handle->consumer.seat);
+    for (uint32_t i = 0; error == -EAGAIN && i < seat_count(handle); i++)
+        if (i != handle->consumer.seat)
+            error = adopt_from(handle, i);
+    return error;
+}
+
+void seat_release_adopted(struct shmq *handle)
+{
+    struct consumer_side *c = &handle->consumer;
+    if (c->batch.seat != c->seat) {
+        struct seat *s = &handle->seats[c->batch.seat];
+        atomic_store_explicit(&s->waiting, 0, memory_order_seq_cst);
+        atomic_store_explicit(&s->pid, 0, memory_order_relaxed);
+        byte_lock_release(handle->object.fd, handle_seat_byte(handle, c->batch.seat));
+    }
+    c->batch = (struct batch){.seat = c->seat};
+}
+
+/* Marks what is still held as given back. */
+static void give_back(struct shmq *handle)
+{
+    const struct batch *b = &handle->consumer.batch;
+    struct seat *s = &handle->seats[b->seat];
+    shared_u64 *word = b->in_hand ? &s->hand_attempts : &s->progress;
+    atomic_store_explicit(word, atomic_load_explicit(word, memory_order_relaxed) | PROGRESS_RETURNED,
+                          memory_order_seq_cst);
+}
+
+void seat_detach(struct shmq *handle)
+{
+    struct consumer_side *c = &handle->consumer;
+    const bool held = c->batch.view != NULL;
+    if (held)
+        give_back(handle);
+    seat_release_adopted(handle);
+    atomic_store_explicit(&handle->seats[c->seat].pid, 0, memory_order_relaxed);
+    byte_lock_release(handle->object.fd, handle_seat_byte(handle, c->seat));
+    announce_membership(handle);
+    if (held)
+        waiting_wake_consumers_slowly(handle, 1);
+    else
+        waiting_hand_over_watch(handle);
+}

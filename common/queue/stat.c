@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/kernel/byte_lock.h"
+#include "common/queue/lane.h"
+#include "common/queue/mapping.h"
+#include "common/queue/owner_info.h"
+#include "common/queue/seat.h"
+#include "common/queue/sized.h"
+#include "common/queue/walk.h"
+
+static uint64_t load(const shared_u64 *word)
+{
+    return atomic_load_explicit(word, memory_order_acquire);
+}
+
+/* Our own lock does not show as somebody else's. */
+static bool lane_alive(const struct shmq *handle, uint32_t lane)
+{
+    if (handle->role == SHMQ_PRODUCER && handle->producer.view->ring.lane == lane)
+        return true;
+    return byte_lock_held(handle->object.fd, handle_lane_byte(handle, lane));
+}
+
+static bool seat_alive(const struct shmq *handle, uint32_t seat)
+{
+    if (handle->role == SHMQ_CONSUMER && handle->consumer.seat == seat)
+        return true;
+    return byte_lock_held(handle->object.fd, handle_seat_byte(handle, seat));
+}
+
+/* The checkpoint with the greatest tail: at most one put ahead of what is published. */
+static void read_totals(const struct lane_control *control, struct shmq_lane_stat *stat)
+{
+    const uint64_t tail = load(&control->tail);
+    int newer = load(&control->checkpoints[1].tail) > load(&control->checkpoints[0].tail);
+    /* The newer one may belong to a put that was never published: its producer died before it. */
+    if (load(&control->checkpoints[!newer].tail) == tail)
+        newer = !newer;
+    stat->put_messages = load(&control->checkpoints[newer].messages);
+    stat->put_bytes = load(&control->checkpoints[newer].stream_offset);
+}
+
+/* @stat is zero before. */
+static int fill_lane(struct shmq *handle, uint32_t lane, struct shmq_lane_stat *stat)
+{
+    stat->lane = lane;
+    stat->alive = lane_alive(handle, lane);
+    if (!handle_lane_used(handle, lane))
+        return 0;
+
+    struct lane_view *view;
+    int error = view_lane(handle, lane, &view);
+    if (error != 0)
+        return error;
+    const struct lane_control *control = view->ring.control;
+    struct walk walk;
+    error = walk_lane(handle, &view->ring, &walk);
+    const uint64_t life = load(&control->life);
+    stat->used = true;
+    stat->finished = lane_life_state(life) == LANE_FINISHED;
+    stat->finishes = lane_life_finishes(life);
+    stat->priority = atomic_load_explicit(&control->priority, memory_order_relaxed);
+    stat->pid = (pid_t)atomic_load_explicit(&control->pid, memory_order_relaxed);
+    people_read(stat->program, control->program);
+    stat->attached = load(&control->attached);
+    stat->source_id = load(&control->source_id);
+    stat->head_position = walk.head;
+    stat->claim_position = walk.claim;
+    stat->tail_position = walk.tail;
+    stat->used_bytes = walk.tail >= walk.head ? (walk.tail - walk.head) << CELL_SHIFT : 0;
+    stat->messages = walk.messages;
+    stat->leased = walk.leased;
+    stat->blocked = load(&control->wanted_head) != 0 && stat->alive;
+    read_totals(control, stat);
+    return error == -EAGAIN ? 0 : error;
+}
+
+int shmq_stat_lane(struct shmq *handle, uint32_t lane, struct shmq_lane_stat *stat)
+{
+    struct shmq_lane_stat all = {0};
+    int error = handle_check_any(handle);
+    if (error == 0)
+        error = sized_check(stat, LANE_STAT_FIRST_BYTES, sizeof(*stat));
+    if (error != 0 || lane >= handle_geometry(handle)->parameters.lanes)
+        return error != 0 ? error : -EINVAL;
+    error = fill_lane(handle, lane, &all);
+    sized_give(stat, &all);
+    return error;
+}
+
+static void stat_lease(const struct shmq *handle, uint32_t seat, const struct ring *ring, uint64_t position,
+                       struct shmq_seat_stat *stat)
+{
+    struct ring_batch batch;
+    if (!ring_is_leased(ring, position, seat) || ring_find_lease(ring, position, seat, &batch) != 0)
+        return;
+    const uint64_t progress = load(&handle->seats[seat].progress);
+    stat->leased = batch.count - (progress_done(progress) < batch.count ? progress_done(progress) : batch.count);
+    stat->attempts = progress_attempts(progress);
+}
+
+static int stat_load(struct shmq *handle, uint32_t seat, struct shmq_seat_stat *stat)
+{
+    const struct seat *s = &handle->seats[seat];
+    const int load_of_seat = seat_load(handle, seat);
+    if (load_of_seat < 0)
+        return load_of_seat;
+    if (load_of_seat == SEAT_LEASE) {
+        const uint64_t lane = load(&s->intent_lane) - 1;
+        stat->position = load(&s->intent_position);
+        stat->lane = (uint32_t)lane;
+        struct lane_view *view;
+        if (lane < handle_geometry(handle)->parameters.lanes && view_lane(handle, (uint32_t)lane, &view) == 0)
+            stat_lease(handle, seat, &view->ring, stat->position, stat);
+    } else if (load_of_seat == SEAT_HAND) {
+        if (!seat_hand_makes_sense(handle, seat))
+            return -EBADMSG;
+        stat->holding = true;
+        stat->lane = (uint32_t)load(&s->hand_lane);
+        stat->position = load(&s->hand_position);
+        stat->leased = 1;
+        stat->attempts = progress_attempts(load(&s->hand_attempts));
+    }
+    return 0;
+}
+
+int shmq_stat_seat(struct shmq *handle, uint32_t seat, struct shmq_seat_stat *stat)
+{
+    struct shmq_seat_stat all = {0};
+    int error = handle_check_any(handle);
+    if (error == 0)
+        error = sized_check(stat, SEAT_STAT_FIRST_BYTES, sizeof(*stat));
+    if (error != 0 || seat >= handle_geometry(handle)->parameters.seats)
+        return error != 0 ? error : -EINVAL;
+    const struct seat *s = &handle->seats[seat];
+    all.seat = seat;
+    all.pid = (pid_t)atomic_load_explicit(&s->pid, memory_order_relaxed);
+    all.taken = all.pid != 0;
+    all.alive = seat_alive(handle, seat);
+    all.waiting = all.alive && atomic_load_explicit(&s->waiting, memory_order_relaxed) != 0;
+    people_read(all.program, s->program);
+    all.delivered = load(&s->delivered);
+    all.delivered_bytes = load(&s->delivered_bytes);
+    error = stat_load(handle, seat, &all);
+    sized_give(stat, &all);
+    return error;
+}
+
+static int add_lanes(struct shmq *handle, struct shmq_stat *stat)
+{
+    int result = 0;
+    for (uint32_t i = 0; i < stat->lanes; i++) {
+        struct shmq_lane_stat lane = {0};
+        const int error = fill_lane(handle, i, &lane);
+        if (error != 0)
+            result = error;
+        stat->producers += lane.alive;
+        stat->lanes_used += lane.used;
+        stat->unfinished += lane.used && !lane.finished && !lane.alive;
+        stat->finished += lane.finishes;
+        stat->messages += lane.messages;
+        stat->put_messages += lane.put_messages;
+        stat->put_bytes += lane.put_bytes;
+    }
+    return result;
+}
+
+static void add_message_bytes(struct shmq *handle, struct shmq_stat *stat)
+{
+    for (uint32_t i = 0; i < stat->lanes; i++) {
+        struct lane_view *view;
+        struct walk walk;
+        if (handle_lane_used(handle, i) && view_lane(handle, i, &view) == 0 &&
+            walk_lane(handle, &view->ring, &walk) == 0)
+            stat->message_bytes += walk.bytes;
+    }
+}
+
+static int add_seats(struct shmq *handle, struct shmq_stat *stat)
+{
+    int result = 0;
+    for (uint32_t i = 0; i < stat->seats; i++) {
+        const struct seat *s = &handle->seats[i];
+        stat->consumers += seat_alive(handle, i);
+        if (load(&s->hand_valid) != 1 || seat_load(handle, i) != SEAT_HAND)
+            continue;
+        if (!seat_hand_makes_sense(handle, i)) {
+            result = -EBADMSG;
+            continue;
+        }
+        stat->messages++;
+        stat->message_bytes += record_unpack(load(&s->hand_record[0])).length;
+    }
+    return result;
+}
+
+static uint32_t shut_down_by(uint32_t flags)
+{
+    if ((flags & FLAG_NOW) != 0)
+        return SHMQ_NOW;
+    return (flags & FLAG_DRAIN) != 0 ? SHMQ_DRAIN : 0;
+}
+
+int shmq_info(struct shmq *handle, struct shmq_info *info)
+{
+    int error = handle_check_any(handle);
+    if (error == 0)
+        error = sized_check(info, INFO_FIRST_BYTES, sizeof(*info));
+    if (error != 0)
+        return error;
+    const struct parameters *p = &handle_geometry(handle)->parameters;
+    const uint32_t flags = handle_flags(handle);
+    const struct shmq_info all = {
+        .queue_id = handle->object.queue_id,
+        .capacity_bytes = p->capacity_bytes,
+        .max_message_bytes = p->max_message_bytes,
+        .object_bytes = handle_geometry(handle)->object_bytes,
+        .tick_ns = p->tick_ns,
+        .lanes = p->lanes,
+        .seats = p->seats,
+        .mode = handle->object.mode,
+        .owner = handle->object.owner,
+        .group = handle->object.group,
+        .shut_down = shut_down_by(flags),
+        .removed = handle_is_stale(handle),
+        .full_fences = (flags & FLAG_FULL_FENCES) != 0,
+        .lost = (flags & FLAG_LOST) != 0,
+    };
+    sized_give(info, &all);
+    return 0;
+}
+
+static void add_info(struct shmq *handle, struct shmq_stat *stat)
+{
+    struct shmq_info info = SHMQ_INFO_INIT;
+    (void)shmq_info(handle, &info); /* the handle is checked */
+    stat->queue_id = info.queue_id;
+    stat->capacity_bytes = info.capacity_bytes;
+    stat->max_message_bytes = info.max_message_bytes;
+    stat->lanes = info.lanes;
+    stat->seats = info.seats;
+    stat->tick_ns = info.tick_ns;
+    stat->object_bytes = info.object_bytes;
+    stat->mode = info.mode;
+    stat->owner = info.owner;
+    stat->group = info.group;
+    stat->shut_down = info.shut_down;
+    stat->removed = info.removed;
+    stat->full_fences = info.full_fences;
+    stat->lost = info.lost;
+}
+
+int shmq_stat(struct shmq *handle, struct shmq_stat *stat)
+{
+    struct shmq_stat all = {0};
+    int error = handle_check_any(handle);
+    if (error == 0)
+        error = sized_check(stat, STAT_FIRST_BYTES, sizeof(*stat));
+    if (error != 0)
+        return error;
+    add_info(handle, &all);
+    all.reserved_bytes = object_reserved_bytes(&handle->object);
+    all.sleepers = (uint32_t)load(&handle->header->bell);
+    error = add_lanes(handle, &all);
+    add_message_bytes(handle, &all);
+    if (add_seats(handle, &all) != 0)
+        error = -EBADMSG;
+    sized_give(stat, &all);
+    return error;
+}

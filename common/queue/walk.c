@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/queue/walk.h"
+
+#include "common/queue/seat.h"
+
+#define WALK_TRIES 16
+
+static uint64_t load(const shared_u64 *word)
+{
+    return atomic_load_explicit(word, memory_order_acquire);
+}
+
+static int problem(struct walk *walk, uint64_t position, const char *text)
+{
+    walk->problem = text;
+    walk->problem_position = position;
+    return -EBADMSG;
+}
+
+/* head before claim before tail: each can only have grown when the next is read. */
+static int read_positions(const struct ring *ring, struct walk *walk)
+{
+    walk->head = load(&ring->control->head);
+    walk->claim = load(&ring->control->claim);
+    walk->tail = load(&ring->control->tail);
+    if (walk->head < ring->cells)
+        return problem(walk, walk->head, "head is before the lane's first position");
+    if (walk->head > walk->claim)
+        return problem(walk, walk->head, "head is beyond claim");
+    if (walk->claim > walk->tail)
+        return problem(walk, walk->claim, "claim is beyond tail");
+    if (walk->tail > ring->max_position)
+        return problem(walk, walk->tail, "tail is beyond the lane's last position");
+    /* Both may have moved on since; the producer never gets further than a ring from head. */
+    if (walk->tail - load(&ring->control->head) > ring->cells && walk->tail > load(&ring->control->head))
+        return problem(walk, walk->tail, "tail is more than a ring beyond head");
+    return 0;
+}
+
+/* How many records of a leased batch its holder has acknowledged; the seat's word counts while it names the batch.
+ */
+static uint32_t acknowledged(const struct shmq *handle, const struct ring *ring, uint64_t start, uint32_t seat)
+{
+    const struct seat *s = &handle->seats[seat];
+    if (load(&s->intent_lane) != (uint64_t)ring->lane + 1 || load(&s->intent_position) != start)
+        return 0;
+    return progress_done(load(&s->progress));
+}
+
+/* Counts whole records of [position, end), each of which begins in the stream where the one before ended. */
+static int walk_records(const struct ring *ring, struct walk *walk, uint64_t position, uint64_t end, uint32_t skip,
+                        uint64_t *count)
+{
+    uint64_t expected = 0;
+    for (*count = 0; position < end; ++*count) {
+        struct record_head head;
+        if (!ring_read_record(ring, position, end, &head))
+            return problem(walk, position, "a record's descriptor makes no sense");
+        const uint64_t offset = load(&ring_record(ring, position)->stream_offset);
+        if (*count > 0 && offset != expected)
+            return problem(walk, position, "a record's stream offset makes no sense");
+        expected = offset + record_stream_bytes(record_frame(head.frame, head.delimiter) | head.length);
+        position += cells_for(head.length);
+        if (*count >= skip) {
+            walk->messages++;
+            walk->bytes += head.length;
+        }
+    }
+    return 0;
+}
+
+static int walk_batch(const struct shmq *handle, const struct ring *ring, struct walk *walk, uint64_t start,
+                      uint64_t *end)
+{
+    const uint64_t word = load(&ring->leases[start & ring->mask]);
+    if (lease_word_lap(ring->format, word) != lease_lap_of(ring->format, start))
+        return problem(walk, start, "a claimed batch has no lease word");
+    *end = start + lease_word_span(ring->format, word);
+    if (*end > walk->claim)
+        return problem(walk, start, "a batch reaches beyond claim");
+    const uint32_t seat = lease_word_seat(ring->format, word);
+    if (seat >= handle_geometry(handle)->parameters.seats)
+        return problem(walk, start, "a lease names a seat that does not exist");
+    if (lease_word_done(word))
+        return 0;
+
+    uint64_t count;
+    const uint32_t done = acknowledged(handle, ring, start, seat);
+    const int error = walk_records(ring, walk, start, *end, done, &count);
+    if (error != 0)
+        return error;
+    if (done >= count && ring_is_leased(ring, start, seat) && acknowledged(handle, ring, start, seat) == done)
+        return problem(walk, start, "a seat acknowledged more messages than its batch has");
+    walk->leased += count - (done < count ? done : count);
+    return 0;
+}
+
+/* A word of its own lap there was taken by one who has not moved claim yet; one of a later lap could never be
+ * taken. */
+static int check_word_at_claim(const struct ring *ring, struct walk *walk)
+{
+    const uint64_t word = load(&ring->leases[walk->claim & ring->mask]);
+    const uint64_t lap = lease_lap_of(ring->format, walk->claim);
+    if (lease_word_lap(ring->format, word) > lap)
+        return problem(walk, walk->claim, "a lease word is of a later lap");
+    if (lease_word_lap(ring->format, word) == lap &&
+        walk->claim + lease_word_span(ring->format, word) > load(&ring->control->tail))
+        return problem(walk, walk->claim, "a batch reaches beyond tail");
+    return 0;
+}
+
+static int walk_once(const struct shmq *handle, const struct ring *ring, struct walk *walk)
+{
+    *walk = (struct walk){0};
+    int error = read_positions(ring, walk);
+    uint64_t position = walk->head;
+    while (error == 0 && position < walk->claim)
+        error = walk_batch(handle, ring, walk, position, &position);
+    if (error == 0)
+        error = check_word_at_claim(ring, walk);
+    uint64_t count;
+    return error != 0 ? error : walk_records(ring, walk, position, walk->tail, 0, &count);
+}
+
+int walk_lane(const struct shmq *handle, const struct ring *ring, struct walk *walk)
+{
+    for (int tries = 0; tries < WALK_TRIES; tries++) {
+        const int error = walk_once(handle, ring, walk);
+        if (error == 0)
+            return 0;
+        /* What is before head may be overwritten under our eyes; only what stayed put is damaged. */
+        if (load(&ring->control->head) == walk->head && load(&ring->control->claim) == walk->claim)
+            return error;
+    }
+    walk->problem = NULL;
+    return -EAGAIN;
+}
