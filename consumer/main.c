@@ -3,7 +3,7 @@
 
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
-#include "consumer/options.h"
+#include "consumer/command_line.h"
 #include "consumer/run.h"
 
 int main(int argc, char **argv)

@@ -40,6 +40,4 @@ static inline bool options_one_by_one(const struct consumer_options *options)
     return options->work_ns[0] >= 0 || options->sink == SINK_EXEC;
 }
 
-/* Reads the command line; ends the program with EXIT_USAGE where it makes no sense. */
-void consumer_options_read(struct consumer_options *options, int argc, char **argv);
 #endif

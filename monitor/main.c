@@ -5,7 +5,7 @@
 #include "common/cli/open_error.h"
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
-#include "monitor/options.h"
+#include "monitor/command_line.h"
 #include "monitor/output.h"
 #include "monitor/verbs.h"
 

@@ -6,7 +6,8 @@
 #include <stdint.h>
 
 #include "common/cli/options.h"
-#include "monitor/option_table.h"
+
+enum monitor_verb { VERB_LIST, VERB_SHOW, VERB_CHECK, VERB_WAIT, VERB_FINISH, VERB_SHUTDOWN, VERB_REMOVE, VERBS };
 
 enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_PROMETHEUS };
 
@@ -23,8 +24,5 @@ struct options {
     bool empty;
     uint32_t lane; /* LANE_ANY: all */
 };
-
-/* Reads the command line; a mistake in it ends the program with EXIT_USAGE. */
-void options_parse(struct options *options, int argc, char **argv);
 
 #endif

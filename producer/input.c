@@ -14,6 +14,11 @@
 
 enum { PIPE_BYTES = 1024 * 1024 };
 
+const char *input_label(const char *path)
+{
+    return strcmp(path, "-") == 0 ? "standard input" : path;
+}
+
 static enum flow fail(struct input *input, struct outlet *outlet, const char *what, int error)
 {
     return outlet_fail(outlet, EXIT_FAILED, "%s: %s: %s", input->label, what, strerrordesc_np(error));

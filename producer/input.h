@@ -53,4 +53,7 @@ uint64_t input_left(const struct input *input);
  * known, or an end was asked for meanwhile. */
 bool input_count_before(const struct input *input, uint64_t offset, unsigned char delimiter, uint64_t *count);
 
+/* "standard input" for "-". */
+const char *input_label(const char *path);
+
 #endif

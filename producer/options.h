@@ -48,11 +48,4 @@ struct options {
     bool version; /* wanted, and nothing else */
 };
 
-/* Reads the command line; a mistake in it ends the program with EXIT_USAGE. */
-void options_parse(struct options *options, int argc, char **argv);
-void options_free(struct options *options);
-
-/* "standard input" for "-". */
-const char *input_label(const char *path);
-
 #endif

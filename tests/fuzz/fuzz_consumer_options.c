@@ -2,7 +2,7 @@
 /* The consumer's command line: words with a NUL between them. */
 #include <string.h>
 
-#include "consumer/options.h"
+#include "consumer/command_line.h"
 #include "tests/fuzz/support/command_line.h"
 
 static struct consumer_options options;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The monitor's command line: words with a NUL between them. */
-#include "monitor/options.h"
+#include "monitor/command_line.h"
 #include "tests/fuzz/support/command_line.h"
 
 static struct options options;

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "producer/options.h"
+#include "producer/command_line.h"
 #include "tests/fuzz/support/command_line.h"
 
 /* What was allocated when a program exits needs nobody to free it. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "producer/options.h"
+#include "producer/command_line.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,11 +7,6 @@
 #include "common/cli/option_common.h"
 #include "common/cli/parse.h"
 #include "producer/option_table.h"
-
-const char *input_label(const char *path)
-{
-    return strcmp(path, "-") == 0 ? "standard input" : path;
-}
 
 static void take_framing(struct options *options, enum framing framing, const char *name)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "monitor/options.h"
+#include "monitor/command_line.h"
 
 #include "common/cli/option_common.h"
+#include "monitor/option_table.h"
 
 static void take(void *into, const struct option_group *group, const struct option_entry *entry,
                  const char *argument)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "consumer/options.h"
+#include "consumer/command_line.h"
 
 #include <string.h>
 
