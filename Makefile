@@ -72,7 +72,7 @@ check_libraries = $(shell pkg-config --libs check 2>/dev/null)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help tests unit-tests test mutants kill-steps bench bench-quick benches install uninstall lint clean FORCE \
-    lint-format lint-shell lint-cppcheck lint-tidy lint-cxx lint-exports lint-errors lint-abi check-present
+    lint-includes lint-format lint-shell lint-cppcheck lint-tidy lint-cxx lint-exports lint-errors lint-abi check-present
 
 all: $(out)/libshmq.a $(out)/libshmq.so $(programs) ## the library and the programs (default)
 
@@ -273,11 +273,14 @@ uninstall: ## takes away what install put there
 
 # ------------------------------------------------------------------ lint and clean
 
-lint: lint-format lint-shell lint-exports lint-errors lint-abi lint-cxx lint-cppcheck lint-tidy ## format, shellcheck, cppcheck, clang-tidy, header as C++
+lint: lint-includes lint-format lint-shell lint-exports lint-errors lint-abi lint-cxx lint-cppcheck lint-tidy ## format, shellcheck, cppcheck, clang-tidy, header as C++
 
 comma := ,
 # $(call with,TOOL,COMMAND): runs it, or says that it is missing.
 with = if command -v $(1) >/dev/null; then echo "lint: $(1)"; $(2); else echo "lint: $(1) is missing, skipped (apt-get install $(1))" >&2; fi
+
+lint-includes:
+	@echo "lint: directions of includes"; scripts/lint_includes.sh
 
 lint-format:
 	@$(call with,clang-format,clang-format --dry-run -Werror $(sources) $(optional_sources) $(headers))

@@ -3,7 +3,7 @@
 
 #include <sys/mman.h>
 
-#include "bench/support/harness.h"
+#include "bench/support/tools.h"
 
 #define BOUNCES 400u
 #define BOUNCE_ROUNDS 5

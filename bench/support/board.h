@@ -3,6 +3,7 @@
 #define BENCH_BOARD_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Memory that the two sides of a stream or a round trip share to agree on what comes next. */

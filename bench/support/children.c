@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bench/support/harness.h"
+#include "bench/support/tools.h"
 
 static sigset_t awaited;
 static sigset_t before;

@@ -3,7 +3,8 @@
 #define BENCH_LOAD_H
 
 #include "bench/support/board.h"
-#include "bench/support/harness.h"
+#include "bench/support/contender.h"
+#include "bench/support/tools.h"
 
 /* Inside the harness: what a run is made of, and the three kinds of load. */
 
@@ -38,8 +39,7 @@ int run_open_receiver(const struct run *run, unsigned channel, unsigned number);
 void run_close_sender(const struct run *run, unsigned channel);
 void run_close_receiver(const struct run *run, unsigned channel);
 
-/* No errno of the library's or of the system's: why was told already. */
-#define RUN_CANNOT (-77777)
+/* Beside RUN_CANNOT: why was told already. */
 #define RUN_WRONG (-77778)
 
 /* Says on stderr how many messages were wrong. Return: 0 if none was; RUN_WRONG. */

@@ -9,6 +9,7 @@
 #include "common/core/geometry.h"
 #include "common/core/layout.h"
 #include "common/core/ring.h"
+#include "common/core/words.h"
 #include "common/kernel/barrier.h"
 #include "common/kernel/doorbell.h"
 #include "common/kernel/object.h"
@@ -141,16 +142,6 @@ struct shmq {
     struct producer_side producer;
     struct consumer_side consumer;
 };
-
-static inline enum lane_state lane_life_state(uint64_t life)
-{
-    return (enum lane_state)(life & 0xff);
-}
-
-static inline uint64_t lane_life_finishes(uint64_t life)
-{
-    return life >> 8;
-}
 
 static inline const struct geometry *handle_geometry(const struct shmq *handle)
 {

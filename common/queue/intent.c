@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "common/queue/mapping.h"
-#include "common/queue/seat.h"
 
 /* Where the messages of an intent are found. */
 enum intent_place {

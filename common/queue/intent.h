@@ -10,11 +10,6 @@
  * cleared under the former, and it stays when the seat changes hands.
  */
 
-static inline bool intent_turn_pending(uint64_t turn)
-{
-    return (turn & 1) != 0;
-}
-
 static inline bool intent_is_pending(const struct write_note *note)
 {
     return intent_turn_pending(atomic_load_explicit(&note->turn, memory_order_acquire));

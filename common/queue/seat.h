@@ -10,29 +10,7 @@
  * Whoever holds the seat's byte acts for the seat: the consumer that sits there, or after its death another one
  * that finishes what it held, in the dead one's name. Nothing is moved or marked in taking over, so there is no
  * step at which dying could lose or double it: the undertaker's death leaves the same seat, as its own death did.
- *
- * seat.progress and seat.hand_attempts are {returned 1, attempts 31, acknowledged records 32}:
- *   returned   it was given back in order: the next delivery is no sign that it kills consumers
- *   attempts   failed ones at the first unacknowledged record
  */
-
-#define PROGRESS_RETURNED (UINT64_C(1) << 63)
-#define ATTEMPTS_MAX 0x7fffffffu
-
-static inline uint64_t progress_pack(uint32_t attempts, uint32_t done)
-{
-    return (uint64_t)(attempts & ATTEMPTS_MAX) << 32 | done;
-}
-
-static inline uint32_t progress_done(uint64_t progress)
-{
-    return (uint32_t)progress;
-}
-
-static inline uint32_t progress_attempts(uint64_t progress)
-{
-    return (uint32_t)(progress >> 32) & ATTEMPTS_MAX;
-}
 
 /* What a seat holds, as far as its entry and the lease word say. */
 enum seat_load { SEAT_EMPTY, SEAT_LEASE, SEAT_HAND };

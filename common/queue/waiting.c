@@ -6,17 +6,6 @@
 #include "common/kernel/byte_lock.h"
 #include "common/kernel/clock.h"
 
-/* header.bell: the tag changes with every change, so that a count can be set right only if nobody came or went. */
-static uint64_t bell_with(uint64_t bell, uint32_t count)
-{
-    return ((bell >> 32) + 1) << 32 | count;
-}
-
-static uint32_t bell_count(uint64_t bell)
-{
-    return (uint32_t)bell;
-}
-
 static uint32_t bell_generation(const struct shmq *handle)
 {
     return atomic_load_explicit(&handle->header->bell_generation, memory_order_relaxed);

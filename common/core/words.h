@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SHMQ_WORDS_H
+#define SHMQ_WORDS_H
+
+/* What stands in words of shared memory that hold more than one thing; lease_word.h has that of a batch. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/core/layout.h"
+
+/* lane_control.life: {finishes so far 56, state 8}. */
+
+static inline enum lane_state lane_life_state(uint64_t life)
+{
+    return (enum lane_state)(life & 0xff);
+}
+
+static inline uint64_t lane_life_finishes(uint64_t life)
+{
+    return life >> 8;
+}
+
+/*
+ * seat.progress and seat.hand_attempts: {returned 1, attempts 31, acknowledged records 32}.
+ *   returned   it was given back in order: the next delivery is no sign that it kills consumers
+ *   attempts   failed ones at the first unacknowledged record
+ */
+
+#define PROGRESS_RETURNED (UINT64_C(1) << 63)
+#define ATTEMPTS_MAX 0x7fffffffu
+
+static inline uint64_t progress_pack(uint32_t attempts, uint32_t done)
+{
+    return (uint64_t)(attempts & ATTEMPTS_MAX) << 32 | done;
+}
+
+static inline uint32_t progress_done(uint64_t progress)
+{
+    return (uint32_t)progress;
+}
+
+static inline uint32_t progress_attempts(uint64_t progress)
+{
+    return (uint32_t)(progress >> 32) & ATTEMPTS_MAX;
+}
+
+/* header.bell: {tag 32, count 32}. The tag changes with every change, so that a count can be corrected only if
+ * nobody came or went. */
+
+static inline uint64_t bell_with(uint64_t bell, uint32_t count)
+{
+    return ((bell >> 32) + 1) << 32 | count;
+}
+
+static inline uint32_t bell_count(uint64_t bell)
+{
+    return (uint32_t)bell;
+}
+
+/* write_note.turn: odd while an intent is pending. */
+
+static inline bool intent_turn_pending(uint64_t turn)
+{
+    return (turn & 1) != 0;
+}
+
+#endif

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Reads the includes of the sources and fails on an arrow that runs back, and on a circle. A header and its source are one
+# file here: the noun that they are about. `make lint-includes` runs it.
+set -u
+export LC_ALL=C
+
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." || exit 1
+
+# Lines "FROM TO", without endings: what each file includes of the project's own.
+list_arrows() {
+    find common producer consumer monitor supervisor bench -name '*.[ch]' -exec grep -Ho '^#include "[^"]*"' {} + |
+        sed 's/:#include "/ /; s/"$//; s/\.[ch] / /; s/\.h$//' | awk '$1 != $2' | sort -u
+}
+
+# The room of a file, and the rooms that it may look into.
+# shellcheck disable=SC2016 # it is awk's
+readonly rules='
+function room(file) {
+    if (file ~ /^common\/[^\/]*$/) return "face"
+    if (match(file, /^common\/[^\/]*/)) return substr(file, RSTART, RLENGTH)
+    match(file, /^[^\/]*/)
+    return substr(file, 1, RLENGTH)
+}
+BEGIN {
+    may["common/core"] = " face "
+    may["common/kernel"] = " face common/core "
+    may["common/queue"] = " face common/core common/kernel "
+    may["common/cli"] = " face "
+    may["producer"] = may["consumer"] = may["monitor"] = may["supervisor"] = " face common/cli "
+    may["bench"] = " face common/cli common/core common/kernel common/queue "
+}
+{
+    from = room($1)
+    to = room($2)
+    if (from == to || index(may[from], " " to " ") > 0) next
+    if (from == "supervisor" && $2 ~ /^(producer|consumer)\/option_table$/) next
+    print "lint: " $1 " includes " $2 ": " from " may not look into " to
+    bad = 1
+}
+END { exit bad }'
+
+arrows=$(list_arrows)
+status=0
+awk "$rules" <<<"$arrows" >&2 || status=1
+# tsort names the files of each circle, one a line.
+if ! circles=$(tsort <<<"$arrows" 2>&1 >/dev/null); then
+    sed 's|^tsort: -: input contains a loop:|lint: these files include each other:|; s|^tsort: |lint:   |' <<<"$circles" >&2
+    status=1
+fi
+exit "$status"
