@@ -143,7 +143,8 @@ $(out)/tests/unit_%: $(obj)/tests/unit_%.o $(obj)/libtest.a $(obj)/libcli.a $(ou
 	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(check_libraries) $(libraries)
 
 mutants: ## plants small faults, and lists those that no test notices; MUTANTS= names files or functions
-	@scripts/mutants.sh --every $(or $(EVERY),1) --jobs $(or $(JOBS),1) --longest $(or $(LONGEST),20) $(MUTANTS)
+	@scripts/mutants.sh --every $(or $(EVERY),1) --jobs $(or $(JOBS),1) --longest $(or $(LONGEST),20) \
+	    --tests '$(TESTS)' $(MUTANTS)
 
 kill-steps: $(out)/tests/unit_kill_steps ## kill and stop the library after every instruction, and say where
 	$<

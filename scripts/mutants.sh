@@ -8,7 +8,7 @@ top=${here%/*}
 export LC_ALL=C # offsets are bytes
 unset MAKEFLAGS MFLAGS MAKELEVEL
 
-every=1 jobs=1 longest=20 rule='' listing=0
+every=1 jobs=1 longest=20 rule='' tests='' listing=0
 wanted=()
 product=() # folders
 work='' isolated=0
@@ -25,6 +25,7 @@ faults that none of them noticed.
   --list        list the faults, without planting any
   --jobs N      so many copies side by side (1)
   --longest S   leave out tests that take longer than S seconds (20)
+  --tests TEXT  only tests whose name contains TEXT
   --help        this text
 
 Without a name: all of common/, producer/, consumer/, monitor/ and supervisor/.
@@ -56,6 +57,7 @@ read_options() {
         --jobs) jobs=$(number "$1" "${2-}") || exit; shift ;;
         --longest) longest=$(number "$1" "${2-}") || exit; shift ;;
         --rule) rule=${2-}; shift ;;
+        --tests) tests=${2-}; shift ;;
         --list) listing=1 ;;
         -h | --help) print_help; exit 0 ;;
         -*) fail 2 "$1: unknown option (see scripts/mutants.sh --help)" ;;
@@ -149,13 +151,20 @@ has_failed() { # SCRATCH
     grep -qs '^not ok' "$1/log" "$1/tap"
 }
 
+test_pid=''
+end_test() {
+    [[ ! $test_pid ]] || kill -TERM "$test_pid" 2>/dev/null
+}
+
 # Runs a test of a tree until it ends or something of it fails. Return: 0 it passed; 1 not; 124 it took too long.
 run_test() { # TREE TEST SECONDS
     local tree=$1 prefix=test.$BASHPID.mutant command=("./$2") status pid runner=()
     local scratch=$tree.scratch
     [[ $2 == *.sh ]] && command=(bash "./$2")
     ((isolated)) && runner=(isolate)
-    rm -rf -- "$scratch"
+    until rm -rf -- "$scratch" 2>/dev/null; do
+        sleep 0.05 # what was killed is still ending
+    done
     mkdir -p -- "$scratch/tmp" || exit 1
     (
         ulimit -c 0
@@ -163,20 +172,22 @@ run_test() { # TREE TEST SECONDS
         export TMPDIR=$scratch/tmp SHMQ_TEST_PREFIX=$prefix SHMQ_BUILD_DIR=$tree/build
         export CK_TAP_LOG_FILE_NAME=$scratch/tap CK_VERBOSITY=silent
         trap 'kill -KILL "$pid" 2>/dev/null' TERM
-        "${runner[@]}" timeout --kill-after=5 "$3" "${command[@]}" >"$scratch/log" 2>&1 </dev/null &
+        "${runner[@]}" env --default-signal=INT,QUIT timeout --kill-after=5 "$3" "${command[@]}" \
+            >"$scratch/log" 2>&1 </dev/null 3<&- &
         pid=$!
         wait "$pid"
     ) &
-    pid=$!
-    while kill -0 "$pid" 2>/dev/null; do
+    test_pid=$!
+    while kill -0 "$test_pid" 2>/dev/null; do
         if has_failed "$scratch"; then
-            kill -TERM "$pid" 2>/dev/null
+            kill -TERM "$test_pid" 2>/dev/null
             break
         fi
         sleep 0.05
     done
-    wait "$pid" 2>/dev/null
+    wait "$test_pid" 2>/dev/null
     status=$?
+    test_pid=''
     ((isolated)) || sweep "$prefix"
     has_failed "$scratch" && return 1
     ((status == 124 || status == 137)) && return 124
@@ -195,7 +206,7 @@ unit_tests() {
 
 # Shell tests that start a program, by itself or through the supervisor, and that do not build.
 shell_tests() { # PROGRAM
-    grep -rl --include='*.sh' '/lib\.sh"' tests | xargs grep -lE "[\$/{\"](run_sh|supervisor|$1)\\b" |
+    grep -rl --include='*.sh' '^\. .*/lib\.sh"' tests | xargs grep -lE "[\$/{\"](run_sh|supervisor|$1)\\b" |
         xargs grep -LE '\bmake -|mutants\.sh'
 }
 
@@ -204,7 +215,7 @@ links() { # PROGRAM OBJECT...
     local program=$1 symbols
     shift
     symbols=$(nm -A --defined-only --extern-only "$@" 2>/dev/null | sed 's/:.* / /' | awk '!seen[$1]++ { print $2 }')
-    [[ $symbols ]] && nm --defined-only "$program" | sed 's/.* //' | grep -qxF -- "$symbols"
+    [[ $symbols ]] && nm --defined-only --extern-only "$program" | sed 's/.* //' | grep -qxF -- "$symbols"
 }
 
 # Objects of the product that are made from a file.
@@ -234,7 +245,7 @@ time_tests() {
     cut -f 1 "$work/faults" | sort -u | while read -r file; do
         tests_of "$file" >"$work/tests/${file//\//,}"
     done
-    sort -u "$work"/tests/* >"$work/all_tests"
+    sort -u "$work"/tests/* | grep -F -- "$tests" >"$work/all_tests"
     printf 'mutants: timing %d tests ...\n' "$(wc -l <"$work/all_tests")" >&2
     while read -r test; do
         began=${EPOCHREALTIME/./}
@@ -301,6 +312,7 @@ try_tests() { # TREE FILE
         ((status == 0)) && continue
         verdict=found
         witness=$test
+        ((status == 124)) && witness+=', out of time'
         break
     done <"$work/times"
 }
@@ -323,14 +335,16 @@ try_fault() { # TREE FILE LINE FUNCTION RULE OFFSET LENGTH TEXT
         cp -- "$tree.kept/$object" "$tree/$object"
     done
     printf '%s\t%s:%s\t%s\t%s\t%s\t%s\t%s\n' "$verdict" "$file" "$3" "$4" "$5" "$before" "$after" "$witness" >>"$tree.results"
-    printf '%-17s %s:%s %s: %s%s\n' "$verdict" "$file" "$3" "$4" "$5" "${witness:+ ($witness)}"
+    printf '%-17s %3d of %d  %s:%s %s: %s%s\n' "$verdict" "$place" "$total" "$file" "$3" "$4" "$5" "${witness:+ ($witness)}"
 }
 
 # One of the jobs: every so manieth fault.
 work_off() { # NUMBER
-    local file line function rule offset length text i=0
+    local file line function rule offset length text place=0 total
+    trap 'end_test; exit 143' TERM
+    total=$(wc -l <"$work/faults")
     while IFS=$'\t' read -r -u 3 file line function rule offset length text; do
-        ((i++ % jobs == $1)) && try_fault "$work/$1" "$file" "$line" "$function" "$rule" "$offset" "$length" "$text"
+        ((place++ % jobs == $1)) && try_fault "$work/$1" "$file" "$line" "$function" "$rule" "$offset" "$length" "$text"
     done 3<"$work/faults"
     return 0
 }
@@ -359,6 +373,7 @@ clean_up() {
     for pid in "${pids[@]}"; do
         kill -TERM "$pid" 2>/dev/null
     done
+    end_test
     wait 2>/dev/null
     [[ ! $work ]] || rm -rf -- "$work"
 }

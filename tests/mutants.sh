@@ -96,9 +96,11 @@ int main(void)
 }
 END
 
-# Notices another status at once, and another output only once.
+# Notices another status at once, and another output only once; and whether it runs as it would without the tool.
 cat >"$tiny/tests/consumer.sh" <<'END'
 . "${0%/*}/lib.sh"
+[ ! -e /proc/self/fd/3 ] || echo 'not ok - somebody else'"'"'s descriptor'
+[ "$(trap)" = '' ] || echo 'not ok - ignored signals'
 output=$("$SHMQ_BUILD_DIR/consumer") || echo 'not ok - status'
 [ "$output" = 1 ] || ! mkdir "$SHMQ_BUILD_DIR/noticed" 2>/dev/null || echo 'not ok - output'
 END
@@ -111,16 +113,16 @@ check_status 'the tool runs through' 0 env TMPDIR="$scratch/tmp" "$tiny/scripts/
 cp -- "$scratch/out" "$scratch/mutants.log"
 log=$scratch/mutants.log
 check_match 'a fault that a test notices is found' \
-    '^found +common/tiny\.c:11 tested: constant off by one \(build/tests/unit_tiny\)' "$log"
-check_match 'a return value changed is found' '^found +common/tiny\.c:11 tested: return value changed' "$log"
-check_match 'a fault that no test notices is not' '^not found +common/tiny\.c:16 forgotten: comparison turned$' "$log"
+    '^found +[0-9]+ of [0-9]+ +common/tiny\.c:11 tested: constant off by one \(build/tests/unit_tiny\)' "$log"
+check_match 'a return value changed is found' '^found +[0-9]+ of [0-9]+ +common/tiny\.c:11 tested: return value changed' "$log"
+check_match 'a fault that no test notices is not' '^not found +[0-9]+ of [0-9]+ +common/tiny\.c:16 forgotten: comparison turned$' "$log"
 check_match 'what it was is told' '^ +- +return number < 40; *$' "$log"
 check_match 'and what became of it' '^ +\+ +return number <= 40; *$' "$log"
-check_match 'a fault that hangs is found' '^found +common/tiny\.c:23 endless: store left out' "$log"
-check_match 'what is the same code is told apart' '^same code +common/tiny\.c:29 unseen: constant off by one' "$log"
-check_match 'so is what does not compile' '^does not compile +common/tiny\.c:36 twice: constant off by one' "$log"
+check_match 'a fault that hangs is found' '^found +[0-9]+ of [0-9]+ +common/tiny\.c:23 endless: store left out' "$log"
+check_match 'what is the same code is told apart' '^same code +[0-9]+ of [0-9]+ +common/tiny\.c:29 unseen: constant off by one' "$log"
+check_match 'so is what does not compile' '^does not compile +[0-9]+ of [0-9]+ +common/tiny\.c:36 twice: constant off by one' "$log"
 check_match 'the program is looked at by its shell test' \
-    '^found +consumer/main\.c:7 main: constant off by one \(tests/consumer\.sh\)' "$log"
+    '^found +[0-9]+ of [0-9]+ +consumer/main\.c:7 main: constant off by one \(tests/consumer\.sh\)' "$log"
 check_match 'a test that notices only once has not noticed' \
     'consumer/main\.c:5 main: .*tests/consumer\.sh failed once of twice' "$log"
 check_equal 'comments and directives are left alone' '' "$(grep -E 'tiny\.c:[12] ' "$log")"
@@ -132,6 +134,24 @@ check_equal 'the tree is what it was' "$before" "$(cd "$tiny" && find . -type f 
 check_equal 'no copy is left' '' "$(ls -A "$scratch/tmp")"
 check 'all that in less than 60 s' test $((SECONDS - began)) -lt 60
 
+# ------------------------------------------------------------------ ended under way
+
+cat >"$tiny/tests/consumer.sh" <<'END'
+. "${0%/*}/lib.sh"
+[ "$("$SHMQ_BUILD_DIR/consumer")" = 1 ] || { : >"$SHMQ_BUILD_DIR/hangs" && exec sleep 300; }
+END
+HANGING=$SHMQ_TEST_PREFIX TMPDIR="$scratch/tmp" "$tiny/scripts/mutants.sh" --rule constant consumer >"$scratch/mutants.log" 2>&1 &
+tool=$!
+hangs() { compgen -G "$scratch/tmp/*/0/build/hangs" >/dev/null; }
+check 'a test hangs' wait_until 30 hangs
+kill -TERM "$tool"
+wait "$tool"
+check_equal 'the tool can be ended' 143 $?
+none_is_left() {
+    [[ ! $(ls -A "$scratch/tmp") ]] && ! grep -qszxF "HANGING=$SHMQ_TEST_PREFIX" /proc/[0-9]*/environ
+}
+check 'it leaves no process and no copy' wait_until 10 none_is_left
+
 # ------------------------------------------------------------------ what is asked for
 
 list() { "$tiny/scripts/mutants.sh" --list "$@"; }
@@ -139,6 +159,9 @@ check_equal 'a function can be named' 'common/tiny.c:16 forgotten' "$(list forgo
 check_equal 'a line can be named' 'common/tiny.c:11' "$(list common/tiny.c:11 | cut -d' ' -f1 | sort -u)"
 check_equal 'so can a rule' 'common/tiny.c:23 endless: store left out' "$(list --rule store common/tiny.c)"
 check_equal 'a sample takes every third' "$(list common | awk 'NR % 3 == 1')" "$(list --every 3 common)"
+check_status 'only some tests are run' 0 env TMPDIR="$scratch/tmp" "$tiny/scripts/mutants.sh" --tests unit_ --rule constant tested
+check_match 'and timed' '^mutants: timing 1 tests' "$scratch/err"
+check_status 'no test is no success' 1 env TMPDIR="$scratch/tmp" "$tiny/scripts/mutants.sh" --tests none tested
 check_status 'a name that is none is refused' 2 list nonsense
 check_status 'so is a number that is none' 2 list --every 0
 
