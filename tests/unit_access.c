@@ -252,6 +252,16 @@ static int produce_for_bert(void *name)
     return shmq_close(producer) == 0 ? 0 : 4;
 }
 
+/* Whoever takes before it sleeps need not wake it. */
+static bool sleeps_for_room(struct shmq *handle)
+{
+    struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
+    const int64_t deadline = clock_deadline(5 * SECOND);
+    while (shmq_stat_lane(handle, 0, &lane) == 0 && !lane.blocked && clock_now_ns() < deadline)
+        clock_sleep_until(clock_now_ns() + SECOND / 1000);
+    return lane.blocked;
+}
+
 static int consume_from_anna(void *name)
 {
     struct shmq *consumer;
@@ -264,6 +274,8 @@ static int consume_from_anna(void *name)
         return 1;
     if (shmq_get(consumer, buffer, sizeof(buffer), &length, 5 * SECOND) != 0 || length != 5)
         return 2;
+    if (!sleeps_for_room(consumer))
+        return 4;
     int received = 0;
     while (shmq_get(consumer, buffer, sizeof(buffer), &length, 5 * SECOND) == 0)
         received++;
