@@ -13,6 +13,10 @@ PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
+MANDIR ?= $(PREFIX)/share/man
+BASH_COMPLETIONS ?= $(PREFIX)/share/bash-completion/completions
+ZSH_COMPLETIONS ?= $(PREFIX)/share/zsh/site-functions
+FISH_COMPLETIONS ?= $(PREFIX)/share/fish/vendor_completions.d
 # Installed, a program called "monitor" would be anybody's.
 PROGRAM_PREFIX ?= shmq-
 
@@ -60,9 +64,9 @@ bench_objects := $(call objects,bench/support/*.c)
 benches := $(patsubst bench/%.c,$(out)/bench/%,$(wildcard bench/*.c))
 optional_benches := boost libqb nng redis zeromq
 sources := $(library_sources) $(wildcard common/cli/*.c producer/*.c consumer/*.c monitor/*.c supervisor/*.c \
-    tests/*.c tests/support/*.c bench/*.c bench/support/*.c)
+    docs/generator/*.c tests/*.c tests/support/*.c bench/*.c bench/support/*.c)
 optional_sources := $(wildcard bench/optional/*.c)
-headers := $(wildcard common/*.h common/*/*.h producer/*.h consumer/*.h monitor/*.h supervisor/*.h \
+headers := $(wildcard common/*.h common/*/*.h producer/*.h consumer/*.h monitor/*.h supervisor/*.h docs/generator/*.h \
     tests/*.h tests/support/*.h bench/*.h bench/support/*.h bench/optional/*.h)
 shell_scripts := $(wildcard scripts/*.sh tests/*.sh bench/*.sh bench/support/*.sh) .ci/run
 
@@ -123,6 +127,48 @@ $(out)/monitor: $(call objects,monitor/*.c)
 $(out)/supervisor: $(call objects,supervisor/*.c producer/option_table.c consumer/option_table.c)
 $(out)/producer $(out)/consumer $(out)/monitor $(out)/supervisor: $(obj)/libcli.a $(out)/libshmq.a $(stamp) $(listed)
 	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libraries)
+
+# ------------------------------------------------------------------ manual pages and completion
+
+# All of it is made from the tables of options, under the names that the programs have when they are installed.
+tables := $(wildcard */option_table.c)
+generator := $(obj)/docs/generator/generator
+program_names := $(addprefix $(PROGRAM_PREFIX),producer consumer monitor run)
+man_pages := $(program_names:%=$(out)/man/%.1) $(out)/man/shmq.3 $(out)/man/shmq.7
+completions := $(foreach shell,bash zsh fish,$(program_names:%=$(out)/completion/$(shell)/%))
+# As mdoc wants it; SOURCE_DATE_EPOCH is what a reproducible build is told.
+man_date := $(shell LC_ALL=C date -u $(if $(SOURCE_DATE_EPOCH),-d @$(SOURCE_DATE_EPOCH),-r common/shmq.h) '+%B %-d, %Y')
+
+.PHONY: man completion
+man: $(man_pages) ## the manual pages, in build/man/
+completion: $(completions) ## completion for bash, zsh and fish, in build/completion/
+
+$(generator): $(call objects,docs/generator/*.c) $(tables:%.c=$(obj)/%.o) $(obj)/libcli.a $(out)/libshmq.a $(stamp) $(listed)
+	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libraries)
+
+$(out)/man/%.1: $(generator) common/shmq.h
+	@mkdir -p $(@D)
+	$(generator) manual $* '$(man_date)' > $@
+
+$(out)/man/shmq.3: docs/header_manual.awk common/shmq.h
+	@mkdir -p $(@D)
+	LC_ALL=C awk -v date='$(man_date)' -f $^ > $@
+
+$(out)/man/shmq.7: docs/shmq.7 common/shmq.h
+	@mkdir -p $(@D)
+	sed 's/@DATE@/$(man_date)/' $< > $@
+
+$(out)/completion/bash/%: $(generator)
+	@mkdir -p $(@D)
+	$(generator) completion $* bash > $@
+
+$(out)/completion/zsh/%: $(generator)
+	@mkdir -p $(@D)
+	$(generator) completion $* zsh > $@
+
+$(out)/completion/fish/%: $(generator)
+	@mkdir -p $(@D)
+	$(generator) completion $* fish > $@
 
 # ------------------------------------------------------------------ tests and benchmarks
 
@@ -327,7 +373,7 @@ lint-abi:
 
 clean: ## removes what was built, of every variant
 	@for top in $(BUILD) $(BUILD)/asan $(BUILD)/tsan $(BUILD)/clang; do \
-	    rm -rf $$top/obj $$top/tests $$top/bench $$top/libshmq.* $$top/shmq.pc \
+	    rm -rf $$top/obj $$top/tests $$top/bench $$top/man $$top/completion $$top/libshmq.* $$top/shmq.pc \
 	        $$top/producer $$top/consumer $$top/monitor $$top/supervisor; \
 	done
 	@rmdir $(BUILD)/asan $(BUILD)/tsan $(BUILD)/clang $(BUILD) 2>/dev/null || true

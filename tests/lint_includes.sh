@@ -5,7 +5,7 @@
 
 copy=$scratch/copy
 mkdir -p "$copy"
-(cd "$top" && cp -r --parents scripts common producer consumer monitor supervisor bench "$copy")
+(cd "$top" && cp -r --parents scripts common producer consumer monitor supervisor bench docs "$copy")
 
 check_status 'the sources as they are' 0 "$copy/scripts/lint_includes.sh"
 

@@ -284,7 +284,7 @@ void option_table_read(const struct option_table *table, void *into, option_take
     optind = 0; /* from the start, whatever was read before */
     while ((code = getopt_long(argc, argv, letters, names, NULL)) != -1) {
         const size_t number = number_of(&reader, code);
-        if (number == reader.count) /* getopt_long has said what is wrong */
+        if (number == reader.count || reader.slots[number].entry == NULL) /* getopt_long has said what is wrong */
             options_try_help();
         const struct slot *slot = &reader.slots[number];
         reader.given[number] = true;
