@@ -297,7 +297,11 @@ installed = $(foreach name,producer consumer monitor,755:$(out)/$(name):$(BINDIR
     755:$(out)/libshmq.so:$(LIBDIR)/libshmq.so.$(version) \
     link:libshmq.so.$(version):$(LIBDIR)/$(soname) \
     link:$(soname):$(LIBDIR)/libshmq.so \
-    644:$(out)/shmq.pc:$(LIBDIR)/pkgconfig/shmq.pc
+    644:$(out)/shmq.pc:$(LIBDIR)/pkgconfig/shmq.pc \
+    $(foreach page,$(man_pages),644:$(page):$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
+    $(foreach name,$(program_names),644:$(out)/completion/bash/$(name):$(BASH_COMPLETIONS)/$(name) \
+        644:$(out)/completion/zsh/$(name):$(ZSH_COMPLETIONS)/_$(name) \
+        644:$(out)/completion/fish/$(name):$(FISH_COMPLETIONS)/$(name).fish)
 
 $(out)/shmq.pc: FORCE
 	@mkdir -p $(@D)
@@ -306,17 +310,13 @@ $(out)/shmq.pc: FORCE
 	    'Version: $(version)' 'Libs: -L$${libdir} -lshmq' 'Libs.private: -pthread -lrt' \
 	    'Cflags: -I$${includedir}' > $@
 
-install: all $(out)/shmq.pc ## programs, library, header, pkg-config file, into $(DESTDIR)$(PREFIX)
-	@set -e; for entry in $(installed); do \
-	    mode=$${entry%%:*}; rest=$${entry#*:}; from=$${rest%%:*}; to="$(DESTDIR)$${rest#*:}"; \
-	    mkdir -p "$${to%/*}"; echo "$$to"; \
-	    if [ "$$mode" = link ]; then ln -sf "$$from" "$$to"; else install -m "$$mode" "$$from" "$$to"; fi; \
-	done
+install_record := $(PREFIX)/share/shmq/folders
 
-uninstall: ## takes away what install put there
-	@set -e; for entry in $(installed); do \
-	    rest=$${entry#*:}; to="$(DESTDIR)$${rest#*:}"; echo "removing $$to"; rm -f "$$to"; \
-	done
+install: all man completion $(out)/shmq.pc ## programs, library, manual pages, completion, into $(DESTDIR)$(PREFIX)
+	@DESTDIR='$(DESTDIR)' scripts/install.sh install $(install_record) $(installed)
+
+uninstall: ## takes away what install put there, and the folders that it made
+	@DESTDIR='$(DESTDIR)' scripts/install.sh uninstall $(install_record) $(installed)
 
 # ------------------------------------------------------------------ lint and clean
 

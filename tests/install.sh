@@ -125,5 +125,80 @@ rm -f "/dev/shm/shmq.$queue"
 check_status 'no such queue' 1 "$bin/shmq-monitor" check "$queue"
 check_match 'no such queue: the monitor has its name' "see 'shmq-monitor list'" "$scratch/err"
 
+# ------------------------------------------------------------------ manual pages and completion
+
+share=$root/opt/shmq/share
+for page in man1/shmq-{producer,consumer,monitor,run}.1 man3/shmq.3 man7/shmq.7; do
+    check "there is $page" test -s "$share/man/$page"
+    if command -v mandoc >/dev/null; then
+        # Whether the pages that it refers to are installed on this machine is not its fault.
+        check_equal "$page: mandoc has nothing to say" '' \
+            "$(mandoc -T lint "$share/man/$page" 2>&1 | grep -v 'referenced manual not found')"
+    else
+        skip "$page: mandoc has nothing to say" 'mandoc is missing (apt-get install mandoc)'
+    fi
+done
+check_equal 'each public function is in shmq.3' '' \
+    "$(sed -n 's/^ *\(shmq_[a-z0-9_]*\);.*/\1/p' "$top/common/shmq.map" | while read -r name; do
+        grep -q "^.Ss $name()" "$share/man/man3/shmq.3" || echo "$name"
+    done)"
+
+new_queue
+"$producer" -q -Q "$queue" -- a
+complete_bash() { # WORD...: what bash would offer for the last one
+    bash -c '
+        . "$1"
+        COMP_WORDS=("${@:2}") COMP_CWORD=$(($# - 2))
+        "$(complete -p "$2" | sed "s/.*-F \([^ ]*\).*/\1/")"
+        printf "%s\n" "${COMPREPLY[@]}"' bash "$share/bash-completion/completions/$1" "$@" 2>&1
+}
+: >"$scratch/a file"
+check_equal 'bash: names of options' '--on-full' "$(complete_bash shmq-producer --on)"
+check_equal 'bash: choices' $'block\nfail\ndrop' "$(complete_bash shmq-producer --on-full '')"
+check_equal 'bash: choices behind =' 'drop' "$(complete_bash shmq-producer --on-full = dr)"
+check_equal 'bash: queues' "$queue" "$(complete_bash shmq-consumer -Q "${queue:0:${#queue}-1}" | grep -xF "$queue")"
+check_equal 'bash: files' "$scratch/a file" "$(complete_bash shmq-run --input "$scratch/a ")"
+check_equal 'bash: verbs' $'show\nshutdown' "$(complete_bash shmq-monitor sh)"
+check_equal 'bash: the queue of a verb' "$queue" "$(complete_bash shmq-monitor show "$queue")"
+odd="/dev/shm/shmq.$queue.\$(touch planted)"
+: >"$odd"
+check_equal 'bash: what somebody else put beside the queues is neither offered nor run' '' \
+    "$(cd "$scratch" && complete_bash shmq-consumer -Q "$queue."; find "$scratch" -name planted)"
+rm -f -- "$odd"
+for name in producer consumer monitor run; do
+    check "bash takes the completion of $name" bash -n "$share/bash-completion/completions/shmq-$name"
+    if command -v zsh >/dev/null; then
+        check "zsh takes the completion of $name" zsh -n "$share/zsh/site-functions/_shmq-$name"
+    else
+        skip "zsh takes the completion of $name" 'zsh is missing'
+    fi
+    if command -v fish >/dev/null; then
+        check "fish takes the completion of $name" fish --no-execute "$share/fish/vendor_completions.d/shmq-$name.fish"
+    else
+        skip "fish takes the completion of $name" 'fish is missing'
+    fi
+done
+if command -v fish >/dev/null; then
+    complete_fish() { # PROGRAM LINE
+        HOME=$scratch fish --no-config -c "source $share/fish/vendor_completions.d/$1.fish; complete -C '$1 $2'" 2>&1 | cut -f 1
+    }
+    check_equal 'fish: choices' $'block\ndrop\nfail' "$(complete_fish shmq-producer '--on-full ' | sort)"
+    check_equal 'fish: verbs' $'show\nshutdown' "$(complete_fish shmq-monitor sh | sort)"
+fi
+
+# ------------------------------------------------------------------ uninstall
+
+check_status 'make install over an earlier one' 0 make_quietly install
+mkdir -p "$root/opt/shmq/share/doc" && : >"$root/opt/shmq/bin/another"
 check_status 'make uninstall' 0 make_quietly uninstall
-check_equal 'nothing is left' '' "$(find "$root" ! -type d)"
+check_equal 'what others put there is left, and nothing else' "opt opt/shmq opt/shmq/bin opt/shmq/bin/another opt/shmq/share opt/shmq/share/doc " \
+    "$(cd "$root" && find . -mindepth 1 -printf '%P\n' | sort | tr '\n' ' ')"
+rm -rf -- "$root"
+check_status 'make install, where there is nothing' 0 make_quietly install
+check_status 'make uninstall, once more' 0 make_quietly uninstall
+check 'nothing is left, not even a folder' test ! -e "$root"
+mkdir -p "$root/opt/shmq/include"
+check_status 'make install, beside an empty folder' 0 make_quietly install
+check_status 'make uninstall, beside an empty folder' 0 make_quietly uninstall
+check_equal 'an empty folder that was there before stays' 'opt opt/shmq opt/shmq/include ' \
+    "$(cd "$root" && find . -mindepth 1 -printf '%P\n' | sort | tr '\n' ' ')"
