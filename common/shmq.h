@@ -450,6 +450,20 @@ int shmq_hold(struct shmq *handle, struct shmq_message *message);
 int shmq_fail(struct shmq *handle, uint32_t *attempts);
 
 /*
+ * Gives the oldest message held back at once, and no attempt is counted. A batch is leased as a whole and comes in
+ * its order, so the rest of it goes along, handed out or not; what of it was acknowledged stays so. It comes again
+ * from this message on, to whichever consumer takes it first, which may be this one. Nothing is held afterwards:
+ * the addresses of its messages are no longer valid.
+ *
+ * Context: the handle's thread; does not block; wakes a consumer. It goes on in another seat, so one has to be
+ *          free, unless the messages were a dead consumer's.
+ * Crash:   dying inside leaves the messages to another consumer; an attempt may be counted.
+ * Return:  0; -EINVAL when none is held; -EUSERS when all seats are taken, and -EBUSY while this handle has a
+ *          write intent pending: they stay held; -ECHILD, what the system said.
+ */
+int shmq_release(struct shmq *handle);
+
+/*
  * Write intents: how a consumer that appends to a file takes back what a dead one left half-written there.
  *
  * Before it writes, a consumer notes in its seat which bytes of which file it is about to write, and for which

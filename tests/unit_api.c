@@ -423,6 +423,168 @@ START_TEST(failed_attempts_are_counted_with_their_message)
 }
 END_TEST
 
+/* ------------------------------------------------------------------ releasing */
+
+static void expect_number(struct shmq *handle, uint64_t number, bool redelivered, uint32_t attempts)
+{
+    const struct shmq_message message = lease(handle);
+    ck_assert_uint_eq(number_of(&message), number);
+    ck_assert_uint_eq(message.redelivered, redelivered);
+    ck_assert_uint_eq(message.attempts, attempts);
+}
+
+static void expect_checked(void)
+{
+    ck_assert_int_eq(shmq_check(consumer, NULL, NULL), 0);
+}
+
+/* What is released comes again in its order, to somebody else, before what this one had not yet been handed. */
+START_TEST(what_is_released_goes_to_another_at_once_and_in_its_order)
+{
+    for (uint64_t i = 1; i <= 4; i++)
+        put_number(producer, i);
+    expect_number(consumer, 1, false, 0);
+    expect_number(consumer, 2, false, 0);
+    acknowledge(consumer, 1);
+    expect_number(consumer, 3, false, 0);
+    ck_assert_int_eq(shmq_release(consumer), 0);
+    expect_checked();
+    ck_assert_int_eq(shmq_acknowledge(consumer, 1), -EINVAL);
+    ck_assert_int_eq(shmq_release(consumer), -EINVAL);
+    struct shmq *other = planted_open(name, SHMQ_CONSUMER, &small);
+    for (uint64_t i = 2; i <= 4; i++)
+        expect_number(other, i, true, 0);
+    expect_nothing(consumer);
+    acknowledge(other, 3);
+    ck_assert_int_eq(shmq_join(consumer, 0), 0);
+    put_number(producer, 5); /* it goes on in its new seat */
+    expect_number(consumer, 5, false, 0);
+    acknowledge(consumer, 1);
+    ck_assert_int_eq(shmq_close(other), 0);
+}
+END_TEST
+
+START_TEST(what_is_released_comes_again_to_who_released_it_if_nobody_else_takes_it)
+{
+    uint32_t attempts = 0;
+    put_number(producer, 1);
+    put_number(producer, 2);
+    expect_number(consumer, 1, false, 0);
+    ck_assert_int_eq(shmq_fail(consumer, &attempts), 0);
+    for (int i = 0; i < 20; i++) { /* from seat to seat */
+        ck_assert_int_eq(shmq_release(consumer), 0);
+        expect_checked();
+        expect_number(consumer, 1, true, 1); /* the one that failed, and no other */
+    }
+    acknowledge(consumer, 1);
+    expect_number(consumer, 2, true, 0);
+    acknowledge(consumer, 1);
+    expect_nothing(consumer);
+}
+END_TEST
+
+START_TEST(a_message_in_hand_can_be_released)
+{
+    put_number(producer, 1);
+    put_number(producer, 2);
+    expect_number(consumer, 1, false, 0);
+    acknowledge(consumer, 1);
+    struct shmq_message message = lease(consumer);
+    ck_assert_int_eq(shmq_hold(consumer, &message), 0);
+    put_number(producer, 3);
+    ck_assert_int_eq(shmq_release(consumer), 0);
+    expect_checked();
+    struct shmq *other = planted_open(name, SHMQ_CONSUMER, &small);
+    expect_number(other, 2, true, 0);
+    acknowledge(other, 1);
+    expect_number(other, 3, false, 0);
+    acknowledge(other, 1);
+    expect_nothing(consumer);
+    ck_assert_int_eq(shmq_close(other), 0);
+}
+END_TEST
+
+/* What a dead one had stays in its seat, and needs no other. */
+START_TEST(what_was_adopted_can_be_released)
+{
+    put_number(producer, 1);
+    struct shmq *other = planted_open(name, SHMQ_CONSUMER, &small);
+    expect_number(other, 1, false, 0);
+    shmq_abandon(other);
+    expect_number(consumer, 1, true, 0);
+    struct shmq *taken[3];
+    for (int i = 0; i < 2; i++)
+        taken[i] = planted_open(name, SHMQ_CONSUMER, &small);
+    ck_assert_int_eq(shmq_open(&taken[2], name, SHMQ_CONSUMER, NULL), -EUSERS);
+    ck_assert_int_eq(shmq_release(consumer), 0);
+    expect_checked();
+    expect_number(taken[0], 1, true, 0);
+    expect_nothing(consumer);
+    acknowledge(taken[0], 1);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(shmq_close(taken[i]), 0);
+}
+END_TEST
+
+START_TEST(without_a_free_seat_nothing_is_released)
+{
+    struct shmq *taken[3];
+    put_number(producer, 1);
+    expect_number(consumer, 1, false, 0);
+    for (int i = 0; i < 3; i++)
+        taken[i] = planted_open(name, SHMQ_CONSUMER, &small);
+    ck_assert_int_eq(shmq_release(consumer), -EUSERS);
+    expect_nothing(taken[0]);
+    ck_assert_int_eq(shmq_close(taken[1]), 0);
+    ck_assert_int_eq(shmq_release(consumer), 0);
+    expect_number(taken[0], 1, true, 0);
+    acknowledge(taken[0], 1);
+    ck_assert_int_eq(shmq_close(taken[0]), 0);
+    ck_assert_int_eq(shmq_close(taken[2]), 0);
+}
+END_TEST
+
+/* A seat in which a dead one left something is not sat down in: its lease would be overwritten. */
+START_TEST(who_releases_sits_down_only_where_nothing_was_left)
+{
+    put_number(producer, 1);
+    put_number(producer, 2);
+    put_number(producer, 3);
+    struct shmq_options single = small;
+    single.prefetch = 1;
+    struct shmq *first = planted_open(name, SHMQ_CONSUMER, &single);
+    struct shmq *second = planted_open(name, SHMQ_CONSUMER, &single);
+    expect_number(first, 1, false, 0);
+    expect_number(second, 2, false, 0);
+    shmq_abandon(first);
+    const uint32_t seat = second->consumer.seat;
+    ck_assert_int_eq(shmq_release(second), 0);
+    ck_assert_uint_ne(second->consumer.seat, seat);
+    ck_assert_uint_ne(second->consumer.seat, 1);
+    expect_number(second, 3, false, 0);
+    acknowledge(second, 1);
+    expect_number(second, 1, true, 0);
+    acknowledge(second, 1);
+    expect_number(second, 2, true, 0);
+    acknowledge(second, 1);
+    ck_assert_int_eq(shmq_close(second), 0);
+}
+END_TEST
+
+START_TEST(nothing_is_released_under_a_write_intent)
+{
+    const struct shmq_write_intent intent = {.device = 1, .inode = 2, .bytes = 8, .count = 1};
+    put_number(producer, 1);
+    expect_number(consumer, 1, false, 0);
+    ck_assert_int_eq(shmq_set_write_intent(consumer, &intent), 0);
+    ck_assert_int_eq(shmq_release(consumer), -EBUSY);
+    ck_assert_int_eq(shmq_set_write_intent(consumer, NULL), 0);
+    ck_assert_int_eq(shmq_release(consumer), 0);
+    expect_number(consumer, 1, true, 0);
+    acknowledge(consumer, 1);
+}
+END_TEST
+
 /* ------------------------------------------------------------------ streams and sources */
 
 START_TEST(stream_offsets_count_what_the_frames_add)
@@ -1051,6 +1213,13 @@ static void add_one_lane(Suite *suite)
 
     TCase *hands = add_case(suite, "hold and fail");
     tcase_add_test(hands, a_message_in_hand_is_out_of_the_ring);
+    tcase_add_test(hands, what_is_released_goes_to_another_at_once_and_in_its_order);
+    tcase_add_test(hands, what_is_released_comes_again_to_who_released_it_if_nobody_else_takes_it);
+    tcase_add_test(hands, a_message_in_hand_can_be_released);
+    tcase_add_test(hands, what_was_adopted_can_be_released);
+    tcase_add_test(hands, without_a_free_seat_nothing_is_released);
+    tcase_add_test(hands, who_releases_sits_down_only_where_nothing_was_left);
+    tcase_add_test(hands, nothing_is_released_under_a_write_intent);
     tcase_add_test(hands, a_message_in_hand_goes_to_the_next_with_all_that_belongs_to_it);
     tcase_add_test(hands, failed_attempts_are_counted_with_their_message);
 

@@ -753,7 +753,7 @@ static int producers_call(struct shmq *handle, int number)
     }
 }
 
-#define CONSUMERS_CALLS 9
+#define CONSUMERS_CALLS 10
 
 static int settle(void *context, const struct shmq_write_intent *intent, const struct shmq_message *messages,
                   size_t count)
@@ -787,6 +787,8 @@ static int consumers_call(struct shmq *handle, int number)
         return shmq_set_write_intent(handle, NULL);
     case 7:
         return shmq_visit_write_intents(handle, 0, 0, settle, NULL);
+    case 8:
+        return shmq_release(handle);
     default:
         return shmq_fail(handle, NULL);
     }
@@ -883,6 +885,7 @@ START_TEST(einval_for_arguments_of_consumers)
     expect(-EINVAL, shmq_lease_many(consumer, &message, 0, &length, 0));
     expect(-EINVAL, shmq_acknowledge(consumer, 1)); /* nothing held */
     expect(-EINVAL, shmq_fail(consumer, NULL));
+    expect(-EINVAL, shmq_release(consumer));
     expect(-EINVAL, shmq_hold(consumer, &message));
     expect(0, shmq_lease(consumer, &message, 0));
     expect(-EINVAL, shmq_hold(consumer, NULL));

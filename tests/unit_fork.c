@@ -79,6 +79,7 @@ static void use_consumer(void *context)
     process_require_equal(shmq_acknowledge(handle, 1), -ECHILD);
     process_require_equal(shmq_hold(handle, &message), -ECHILD);
     process_require_equal(shmq_fail(handle, &attempts), -ECHILD);
+    process_require_equal(shmq_release(handle), -ECHILD);
     const struct shmq_write_intent intent = {.bytes = 1, .count = 1};
     process_require_equal(shmq_set_write_intent(handle, &intent), -ECHILD);
     process_require_equal(shmq_set_write_intent(handle, NULL), -ECHILD);

@@ -1108,6 +1108,16 @@ static int count_failure(struct world *world)
     return shmq_fail(world->victim, NULL);
 }
 
+static int release(struct world *world)
+{
+    return shmq_release(world->victim);
+}
+
+static void count_released(struct world *world)
+{
+    world->leased_count = 0;
+}
+
 /* What was leased before the operation: its first one, and the others. */
 static void expect_batch(struct world *world, struct fate first, struct fate others)
 {
@@ -1737,6 +1747,12 @@ static const struct operation operations[] = {
     {"close, consumer with a held message", OF_CONSUMER, .prepare = prepare_held, .act = close_victim,
      .expect = expect_hand_given_back, .redelivers = true},
     {"close, consumer with an adopted lease", OF_CONSUMER, .prepare = prepare_adopted, .act = close_victim,
+     .expect = expect_adopted_given_back, .redelivers = true},
+    {"release, a lease", OF_CONSUMER, .prepare = prepare_lease, .act = release, .count = count_released,
+     .expect = expect_given_back, .redelivers = true},
+    {"release, a held message", OF_CONSUMER, .prepare = prepare_held, .act = release, .count = count_released,
+     .expect = expect_hand_given_back, .redelivers = true},
+    {"release, an adopted lease", OF_CONSUMER, .prepare = prepare_adopted, .act = release, .count = count_released,
      .expect = expect_adopted_given_back, .redelivers = true},
     {"set a write intent", OF_WRITER, .prepare = prepare_one_less, .act = set_intent, .settle = settle_set},
     {"replace a write intent", OF_WRITER, .prepare = prepare_intent, .act = set_another_intent,

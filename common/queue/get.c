@@ -405,6 +405,21 @@ int shmq_fail(struct shmq *handle, uint32_t *attempts)
     return 0;
 }
 
+int shmq_release(struct shmq *handle)
+{
+    const int error = handle_check(handle, SHMQ_CONSUMER);
+    if (error != 0)
+        return error;
+    const struct batch *b = &handle->consumer.batch;
+    if (b->handed == b->done)
+        return -EINVAL;
+    if (handle->consumer.write_turn != 0) /* it is in the seat */
+        return -EBUSY;
+    /* Others first: they are awake by the time it is looked for again. */
+    handle->consumer.orphans_ns = clock_coarse_ns() + tick_ns(handle);
+    return seat_give_back(handle);
+}
+
 /* ------------------------------------------------------------------ the hand */
 
 /* Copies the message at @position into the seat's buffer. Crash: until hand_valid it counts for nothing; after it,

@@ -94,7 +94,7 @@ struct producer_side {
 };
 
 struct consumer_side {
-    uint32_t seat;
+    _Atomic uint32_t seat; /* R: also who interrupts */
     struct batch batch;
     uint64_t *words;         /* [SHMQ_PREFETCH_MAX]: descriptors of the batch in hand, checked, ours alone */
     struct hand_view *hands; /* [seats] */

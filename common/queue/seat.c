@@ -244,6 +244,44 @@ static void give_back(struct shmq *handle)
                           memory_order_seq_cst);
 }
 
+/* Locks a seat in which nothing was left. Return: 0; -EUSERS; what the system said. */
+static int lock_empty_seat(struct shmq *handle, uint32_t *seat)
+{
+    for (uint32_t i = 0; i < seat_count(handle); i++) {
+        if (i == handle->consumer.seat) /* its byte is ours: locking it once more would succeed */
+            continue;
+        const int error = lock_seat(handle, i, false);
+        if (error == -EAGAIN)
+            continue;
+        if (error != 0)
+            return error;
+        *seat = i;
+        if (seat_load(handle, i) == SEAT_EMPTY)
+            return 0;
+        byte_lock_release(handle->object.fd, handle_seat_byte(handle, i));
+    }
+    return -EUSERS;
+}
+
+int seat_give_back(struct shmq *handle)
+{
+    struct consumer_side *c = &handle->consumer;
+    const uint32_t holder = c->batch.seat;
+    if (holder == c->seat) {
+        uint32_t other;
+        const int error = lock_empty_seat(handle, &other);
+        if (error != 0)
+            return error;
+        sit_down(handle, other);
+        c->batch.seat = holder; /* from now on as if it were adopted */
+    }
+    give_back(handle);
+    seat_release_adopted(handle);
+    announce_membership(handle);
+    waiting_wake_consumers_slowly(handle, 1);
+    return 0;
+}
+
 void seat_detach(struct shmq *handle)
 {
     struct consumer_side *c = &handle->consumer;

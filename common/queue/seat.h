@@ -31,6 +31,12 @@ void seat_detach(struct shmq *handle);
  * said.
  */
 int seat_adopt(struct shmq *handle);
+/*
+ * Gives back what is held, by leaving it in the seat that it is in, and going on in another one.
+ * Crash:  until it is marked as given back, it is a dead one's; then anybody's.
+ * Return: 0; -EUSERS when no seat is free, with nothing changed; what the system said.
+ */
+int seat_give_back(struct shmq *handle);
 /* Lets go of a dead consumer's seat, once its work is done or given back. */
 void seat_release_adopted(struct shmq *handle);
 

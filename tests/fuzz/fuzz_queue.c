@@ -541,6 +541,16 @@ static void get(const struct instruction *in)
         ledger_acknowledge(&world.ledger, buffer, length);
 }
 
+static void release(struct shmq *handle, struct held *held)
+{
+    begin();
+    const int code = judge(CALL_RELEASE, shmq_release(handle), handle);
+    fuzz_require((code == -EINVAL) == (held->count == 0), "release: %d with %u in hand", code,
+                 (unsigned)held->count);
+    if (code == 0)
+        held->count = 0;
+}
+
 static void fail_or_hold(const struct instruction *in)
 {
     uint32_t attempts = 0;
@@ -548,6 +558,10 @@ static void fail_or_hold(const struct instruction *in)
     struct shmq *handle = world.consumers[in->a % HANDLES];
     if (handle == NULL)
         return;
+    if (in->b % 8 == 6) {
+        release(handle, held);
+        return;
+    }
     if (in->b % 2 == 0) {
         begin();
         const int code = judge(CALL_FAIL, shmq_fail(handle, &attempts), handle);
