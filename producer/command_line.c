@@ -72,6 +72,30 @@ static void take_priority(struct options *options, const struct option_entry *en
     options->common.shmq.priority = (uint32_t)priority;
 }
 
+static bool take_framing_option(struct options *options, int code, const char *argument)
+{
+    switch (code) {
+    case PRODUCER_DELIMITER:
+        take_delimiter(options, argument);
+        return true;
+    case PRODUCER_NULL:
+        take_framing(options, FRAMING_DELIMITER, "--null");
+        options->delimiter = '\0';
+        return true;
+    case PRODUCER_LENGTH_PREFIXED:
+        take_framing(options, FRAMING_LENGTH32, "--length-prefixed");
+        return true;
+    case PRODUCER_BLOCK:
+        take_block(options, argument);
+        return true;
+    case PRODUCER_WHOLE:
+        take_framing(options, FRAMING_WHOLE, "--whole");
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void take(void *into, const struct option_group *group, const struct option_entry *entry,
                  const char *argument)
 {
@@ -88,22 +112,6 @@ static void take(void *into, const struct option_group *group, const struct opti
     case PRODUCER_SPLIT:
         take_split(options, argument);
         break;
-    case PRODUCER_DELIMITER:
-        take_delimiter(options, argument);
-        break;
-    case PRODUCER_NULL:
-        take_framing(options, FRAMING_DELIMITER, "--null");
-        options->delimiter = '\0';
-        break;
-    case PRODUCER_LENGTH_PREFIXED:
-        take_framing(options, FRAMING_LENGTH32, "--length-prefixed");
-        break;
-    case PRODUCER_BLOCK:
-        take_block(options, argument);
-        break;
-    case PRODUCER_WHOLE:
-        take_framing(options, FRAMING_WHOLE, "--whole");
-        break;
     case PRODUCER_SEED:
         take_seed(options, entry, argument);
         break;
@@ -114,7 +122,8 @@ static void take(void *into, const struct option_group *group, const struct opti
         take_priority(options, entry, argument);
         break;
     default:
-        option_common_take(&options->common, &producer_options, entry, argument);
+        if (!take_framing_option(options, entry->code, argument))
+            option_common_take(&options->common, &producer_options, entry, argument);
     }
 }
 
