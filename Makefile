@@ -63,10 +63,10 @@ test_tools := $(patsubst tests/%.c,$(out)/tests/%,$(wildcard tests/tool_*.c))
 bench_objects := $(call objects,bench/support/*.c)
 benches := $(patsubst bench/%.c,$(out)/bench/%,$(wildcard bench/*.c))
 optional_benches := boost libqb nng redis zeromq
-sources := $(library_sources) $(wildcard common/cli/*.c producer/*.c consumer/*.c monitor/*.c supervisor/*.c \
+sources := $(library_sources) $(wildcard common/cli/*.c producer/*.c consumer/*.c consumer/*/*.c monitor/*.c monitor/*/*.c supervisor/*.c \
     docs/generator/*.c tests/*.c tests/support/*.c bench/*.c bench/support/*.c)
 optional_sources := $(wildcard bench/optional/*.c)
-headers := $(wildcard common/*.h common/*/*.h producer/*.h consumer/*.h monitor/*.h supervisor/*.h docs/generator/*.h \
+headers := $(wildcard common/*.h common/*/*.h producer/*.h consumer/*.h consumer/*/*.h monitor/*.h monitor/*/*.h supervisor/*.h docs/generator/*.h \
     tests/*.h tests/support/*.h bench/*.h bench/support/*.h bench/optional/*.h)
 shell_scripts := $(wildcard scripts/*.sh tests/*.sh bench/*.sh bench/support/*.sh) .ci/run
 
@@ -122,8 +122,8 @@ $(out)/libshmq.so: $(library_objects) common/shmq.map $(stamp) $(listed)
 	@ln -sf libshmq.so $(out)/$(soname)
 
 $(out)/producer: $(call objects,producer/*.c)
-$(out)/consumer: $(call objects,consumer/*.c)
-$(out)/monitor: $(call objects,monitor/*.c)
+$(out)/consumer: $(call objects,consumer/*.c consumer/*/*.c)
+$(out)/monitor: $(call objects,monitor/*.c monitor/*/*.c)
 $(out)/supervisor: $(call objects,supervisor/*.c producer/option_table.c consumer/option_table.c)
 $(out)/producer $(out)/consumer $(out)/monitor $(out)/supervisor: $(obj)/libcli.a $(out)/libshmq.a $(stamp) $(listed)
 	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libraries)
@@ -264,7 +264,7 @@ $(out)/tests/fuzz_queue: $(hooked_library)
 $(out)/tests/fuzz_numbers: $(hooked_cli)
 $(out)/tests/fuzz_input: $(hooked_cli) $(call hooked,producer/*.c)
 $(out)/tests/fuzz_producer_options: $(hooked_cli) $(call hooked,producer/command_line.c producer/option_table.c)
-$(out)/tests/fuzz_consumer_options: $(hooked_cli) $(filter-out %/main.o,$(call hooked,consumer/*.c))
+$(out)/tests/fuzz_consumer_options: $(hooked_cli) $(filter-out %/main.o,$(call hooked,consumer/*.c consumer/*/*.c))
 $(out)/tests/fuzz_monitor_options: $(hooked_cli) $(call hooked,monitor/command_line.c monitor/option_table.c)
 $(fuzz_programs): $(out)/tests/fuzz_%: $(obj)/tests/fuzz/fuzz_%.o $(fuzz_main) $(obj)/libfuzz.a $(stamp) $(listed)
 	@mkdir -p $(@D)

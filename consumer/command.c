@@ -16,14 +16,15 @@
 #define STATUS_NOT_STARTED 126
 #define STATUS_NOT_FOUND 127
 
-static _Noreturn void become_shell(const char *text, int input, const struct guard *guard, pid_t parent)
+static _Noreturn void become_shell(const char *text, int input, const struct process_group_watch *guard,
+                                   pid_t parent)
 {
     setpgid(0, 0);
     if (guard) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent)
             _exit(STATUS_NOT_STARTED);
-        guard_tell(guard, getpid());
+        process_group_tell(guard, getpid());
     }
     if (dup2(input, STDIN_FILENO) < 0)
         _exit(STATUS_NOT_STARTED);
@@ -33,7 +34,7 @@ static _Noreturn void become_shell(const char *text, int input, const struct gua
     _exit(STATUS_NOT_FOUND);
 }
 
-int command_start(struct command *command, const char *text, const struct guard *guard)
+int command_start(struct command *command, const char *text, const struct process_group_watch *guard)
 {
     pid_t parent = getpid();
     int ends[2];

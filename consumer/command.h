@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "consumer/guard.h"
+#include "consumer/process_group.h"
 
 /* A shell command that runs in a process group of its own, with a pipe to its stdin. */
 
@@ -23,7 +23,7 @@ struct command {
  *
  * Return: 0 or a negative errno.
  */
-int command_start(struct command *command, const char *text, const struct guard *guard);
+int command_start(struct command *command, const char *text, const struct process_group_watch *guard);
 /* Closes its stdin. */
 void command_end_input(struct command *command);
 /* True once it has ended; it is not reaped, so that its group cannot become another's. */

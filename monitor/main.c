@@ -7,7 +7,7 @@
 #include "common/cli/stop.h"
 #include "monitor/command_line.h"
 #include "monitor/output.h"
-#include "monitor/verbs.h"
+#include "monitor/verbs/verbs.h"
 
 static int (*const verbs[VERBS])(const struct options *options) = {
     [VERB_LIST] = verb_list,     [VERB_SHOW] = verb_show,     [VERB_CHECK] = verb_check,

@@ -3,12 +3,13 @@
 
 enum { LARGE_BYTES = 64 * 1024 };
 
-bool block_fits(const struct outlet *outlet, const struct options *options)
+bool block_fits(const struct publisher *publisher, const struct options *options)
 {
-    return options->block_bytes >= LARGE_BYTES && outlet_takes_in_place(outlet);
+    return options->block_bytes >= LARGE_BYTES && publisher_takes_in_place(publisher);
 }
 
-enum flow block_run(struct outlet *outlet, struct input *input, const struct options *options, uint64_t *unused)
+enum flow block_run(struct publisher *publisher, struct input *input, const struct options *options,
+                    uint64_t *unused)
 {
     size_t size = (size_t)options->block_bytes;
     enum flow flow = FLOW_ON;
@@ -16,22 +17,22 @@ enum flow block_run(struct outlet *outlet, struct input *input, const struct opt
     *unused = input->offset;
     while (flow == FLOW_ON && !at_end) {
         void *payload;
-        flow = outlet_reserve(outlet, size, &payload);
+        flow = publisher_reserve(publisher, size, &payload);
         if (flow != FLOW_ON)
             break;
         size_t filled = 0;
         while (flow == FLOW_ON && filled < size && !at_end) {
             size_t got;
-            flow = input_read(input, outlet, (char *)payload + filled, size - filled, &got);
+            flow = input_read(input, publisher, (char *)payload + filled, size - filled, &got);
             filled += got;
             at_end = flow == FLOW_ON && got == 0;
         }
         /* What an end or an error cut short was read all the same: in a stream of bytes it is as good as any. */
-        if (filled == 0 || (flow != FLOW_ON && outlet->rereadable))
+        if (filled == 0 || (flow != FLOW_ON && publisher->rereadable))
             break;
-        enum flow committed = input_mark(input, outlet, input->offset, (char *)payload + filled, filled);
+        enum flow committed = input_mark(input, publisher, input->offset, (char *)payload + filled, filled);
         if (committed == FLOW_ON)
-            committed = outlet_commit(outlet, filled, SHMQ_FRAME_NONE);
+            committed = publisher_commit(publisher, filled, SHMQ_FRAME_NONE);
         if (committed == FLOW_FAILED || flow == FLOW_ON)
             flow = committed;
         if (committed != FLOW_FAILED)

@@ -5,8 +5,9 @@
 #include "producer/input.h"
 
 /* True if blocks are large enough to be worth a read each, and may be read straight into the queue. */
-bool block_fits(const struct outlet *outlet, const struct options *options);
+bool block_fits(const struct publisher *publisher, const struct options *options);
 /* Reads an input block by block straight into the queue. @unused as for stream_run. */
-enum flow block_run(struct outlet *outlet, struct input *input, const struct options *options, uint64_t *unused);
+enum flow block_run(struct publisher *publisher, struct input *input, const struct options *options,
+                    uint64_t *unused);
 
 #endif

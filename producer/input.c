@@ -19,9 +19,9 @@ const char *input_label(const char *path)
     return strcmp(path, "-") == 0 ? "standard input" : path;
 }
 
-static enum flow fail(struct input *input, struct outlet *outlet, const char *what, int error)
+static enum flow fail(struct input *input, struct publisher *publisher, const char *what, int error)
 {
-    return outlet_fail(outlet, EXIT_FAILED, "%s: %s: %s", input->label, what, strerrordesc_np(error));
+    return publisher_fail(publisher, EXIT_FAILED, "%s: %s: %s", input->label, what, strerrordesc_np(error));
 }
 
 static int open_path(const char *path)
@@ -36,32 +36,32 @@ static int open_path(const char *path)
     return fd;
 }
 
-static enum flow go_to(struct input *input, struct outlet *outlet, uint64_t begin)
+static enum flow go_to(struct input *input, struct publisher *publisher, uint64_t begin)
 {
     off_t at =
         input->fd == STDIN_FILENO ? lseek(input->fd, 0, SEEK_CUR) : lseek(input->fd, (off_t)begin, SEEK_SET);
     if (at < 0)
-        return fail(input, outlet, "cannot be positioned", errno);
+        return fail(input, publisher, "cannot be positioned", errno);
     input->begin = input->offset = (uint64_t)at;
     posix_fadvise(input->fd, at, 0, POSIX_FADV_SEQUENTIAL);
     return FLOW_ON;
 }
 
-enum flow input_open(struct input *input, struct outlet *outlet, const char *path, struct range range)
+enum flow input_open(struct input *input, struct publisher *publisher, const char *path, struct range range)
 {
     *input = (struct input){
         .path = path, .label = input_label(path), .end = range.end, .least = range.least, .base = range.base};
     input->fd = open_path(path);
     if (input->fd < 0)
-        return fail(input, outlet, "cannot be opened", errno);
+        return fail(input, publisher, "cannot be opened", errno);
     struct stat st;
     if (fstat(input->fd, &st) != 0)
-        return fail(input, outlet, "cannot be examined", errno);
+        return fail(input, publisher, "cannot be examined", errno);
     input->regular = S_ISREG(st.st_mode);
-    outlet->rereadable = input->regular;
+    publisher->rereadable = input->regular;
     if (input->regular) {
         input->size = (uint64_t)st.st_size;
-        return go_to(input, outlet, range.begin);
+        return go_to(input, publisher, range.begin);
     }
     /* Larger gulps; refused where the user's share of pipe memory is used up, which does no harm. */
     if (S_ISFIFO(st.st_mode))
@@ -69,43 +69,44 @@ enum flow input_open(struct input *input, struct outlet *outlet, const char *pat
     return FLOW_ON;
 }
 
-static enum flow await_readable(struct input *input, struct outlet *outlet)
+static enum flow await_readable(struct input *input, struct publisher *publisher)
 {
     for (;;) {
-        outlet_attend(outlet);
+        publisher_attend(publisher);
         if (stop_requested != 0)
             return FLOW_END;
-        int ready = stop_wait_fd(input->fd, POLLIN, outlet_attend_ns(outlet));
+        int ready = stop_wait_fd(input->fd, POLLIN, publisher_attend_ns(publisher));
         if (ready > 0)
             return FLOW_ON;
         if (ready < 0 && ready != -EINTR)
-            return fail(input, outlet, "cannot be waited for", -ready);
+            return fail(input, publisher, "cannot be waited for", -ready);
     }
 }
 
 /* Whoever resumes it, or has another part of it, relies on what was there. */
-static enum flow check_end(const struct input *input, struct outlet *outlet)
+static enum flow check_end(const struct input *input, struct publisher *publisher)
 {
     if (!input->regular || input->offset >= input->least)
         return FLOW_ON;
-    return outlet_fail(outlet, EXIT_FAILED,
-                       "%s: has become shorter while it was read: it ends at byte %" PRIu64 " instead of %" PRIu64
-                       " (what was read of it is in the queue)",
-                       input->label, input->offset, input->least);
+    return publisher_fail(publisher, EXIT_FAILED,
+                          "%s: has become shorter while it was read: it ends at byte %" PRIu64
+                          " instead of %" PRIu64 " (what was read of it is in the queue)",
+                          input->label, input->offset, input->least);
 }
 
-enum flow input_read(struct input *input, struct outlet *outlet, void *buffer, size_t size, size_t *got)
+enum flow input_read(struct input *input, struct publisher *publisher, void *buffer, size_t size, size_t *got)
 {
     *got = 0;
     if (size > input->end - input->offset)
         size = (size_t)(input->end - input->offset);
     if (size == 0)
         return FLOW_ON;
-    int error = echo_flush(&outlet->echo);
+    int error = echo_flush(&publisher->echo);
     if (error != 0)
-        return outlet_fail(outlet, EXIT_FAILED, "standard output: cannot be written: %s", strerrordesc_np(-error));
+        return publisher_fail(publisher, EXIT_FAILED, "standard output: cannot be written: %s",
+                              strerrordesc_np(-error));
     for (;;) {
-        enum flow flow = input->regular ? FLOW_ON : await_readable(input, outlet);
+        enum flow flow = input->regular ? FLOW_ON : await_readable(input, publisher);
         if (flow != FLOW_ON)
             return flow;
         if (stop_requested != 0)
@@ -114,14 +115,14 @@ enum flow input_read(struct input *input, struct outlet *outlet, void *buffer, s
         if (result >= 0) {
             input->offset += (uint64_t)result;
             *got = (size_t)result;
-            return result == 0 ? check_end(input, outlet) : FLOW_ON;
+            return result == 0 ? check_end(input, publisher) : FLOW_ON;
         }
         if (errno != EINTR && errno != EAGAIN)
-            return fail(input, outlet, "cannot be read", errno);
+            return fail(input, publisher, "cannot be read", errno);
     }
 }
 
-enum flow input_close(struct input *input, struct outlet *outlet, uint64_t unused, enum flow flow)
+enum flow input_close(struct input *input, struct publisher *publisher, uint64_t unused, enum flow flow)
 {
     const bool lost = !input->regular && input->fd >= 0 && unused < input->offset;
     if (input->fd != STDIN_FILENO) {
@@ -135,19 +136,20 @@ enum flow input_close(struct input *input, struct outlet *outlet, uint64_t unuse
         return flow;
     /* With --count this is as it is with head(1). */
     const uint64_t bytes = input->offset - unused;
-    if (stop_requested != 0 && outlet->status == EXIT_DONE)
-        return outlet_fail(outlet, EXIT_FAILED,
-                           "%s: %" PRIu64 " bytes had been read and could not be put before the signal (the queue "
-                           "was full; let consumers run first)",
-                           input->label, bytes);
+    if (stop_requested != 0 && publisher->status == EXIT_DONE)
+        return publisher_fail(publisher, EXIT_FAILED,
+                              "%s: %" PRIu64
+                              " bytes had been read and could not be put before the signal (the queue "
+                              "was full; let consumers run first)",
+                              input->label, bytes);
     say_detail("%s: %" PRIu64 " bytes were read ahead and not put", input->label, bytes);
     return flow;
 }
 
-enum flow input_mark(const struct input *input, struct outlet *outlet, uint64_t offset, const void *end,
+enum flow input_mark(const struct input *input, struct publisher *publisher, uint64_t offset, const void *end,
                      uint64_t size)
 {
-    return outlet_mark(outlet, input->base + (offset - input->begin), end, size);
+    return publisher_mark(publisher, input->base + (offset - input->begin), end, size);
 }
 
 uint64_t input_left(const struct input *input)

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "producer/outlet.h"
+#include "producer/publisher.h"
 
 /* Which part of a file is to be read. */
 struct range {
@@ -31,21 +31,21 @@ struct input {
 };
 
 /* Opens @path ("-" is stdin) and goes to where @range begins. A failure is reported. */
-enum flow input_open(struct input *input, struct outlet *outlet, const char *path, struct range range);
+enum flow input_open(struct input *input, struct publisher *publisher, const char *path, struct range range);
 /*
  * Reads what is there, at most @size bytes, waiting for some; 0 is the end. Statistics go on meanwhile.
  * FLOW_END when an end is asked for.
  */
-enum flow input_read(struct input *input, struct outlet *outlet, void *buffer, size_t size, size_t *got);
+enum flow input_read(struct input *input, struct publisher *publisher, void *buffer, size_t size, size_t *got);
 /*
  * Closes it. Bytes from @unused on were read but not put: stdin is wound back to them, if it can be,
  * so that the next program finds them; else they are gone, which after a signal is a failure: exit status 0 says
  * that everything that was read is in the queue. Returns @flow, or that failure.
  */
-enum flow input_close(struct input *input, struct outlet *outlet, uint64_t unused, enum flow flow);
+enum flow input_close(struct input *input, struct publisher *publisher, uint64_t unused, enum flow flow);
 
-/* What outlet_mark wants, for the bytes before @offset, of which the last @size end at @end. */
-enum flow input_mark(const struct input *input, struct outlet *outlet, uint64_t offset, const void *end,
+/* What publisher_mark wants, for the bytes before @offset, of which the last @size end at @end. */
+enum flow input_mark(const struct input *input, struct publisher *publisher, uint64_t offset, const void *end,
                      uint64_t size);
 /* Bytes left to be read of a regular file, as far as is known. */
 uint64_t input_left(const struct input *input);

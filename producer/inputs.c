@@ -46,9 +46,9 @@ static bool is_shared(const struct options *options)
     return options->resume || options->split_parts > 1;
 }
 
-static enum flow fail(struct outlet *outlet, const char *path, const char *what, int error)
+static enum flow fail(struct publisher *publisher, const char *path, const char *what, int error)
 {
-    return outlet_fail(outlet, EXIT_FAILED, "%s: %s: %s", input_label(path), what, strerrordesc_np(error));
+    return publisher_fail(publisher, EXIT_FAILED, "%s: %s: %s", input_label(path), what, strerrordesc_np(error));
 }
 
 static int open_file(const char *path)
@@ -58,57 +58,58 @@ static int open_file(const char *path)
 
 /* ------------------------------------------------------------------ looking at each */
 
-static enum flow check_regular(struct inputs *inputs, struct outlet *outlet, const struct options *options,
+static enum flow check_regular(struct inputs *inputs, struct publisher *publisher, const struct options *options,
                                size_t i)
 {
     const char *path = inputs->paths[i];
     int fd = open_file(path);
     if (fd < 0)
-        return fail(outlet, path, "cannot be opened", errno);
+        return fail(publisher, path, "cannot be opened", errno);
     inputs->sizeless[i] = is_shared(options) && file_is_sizeless(fd);
     close(fd);
     if (inputs->sizeless[i])
         inputs->sizes[i] = 0;
     if (options->resume && inputs->sizeless[i])
-        return outlet_fail(
-            outlet, EXIT_FAILED,
+        return publisher_fail(
+            publisher, EXIT_FAILED,
             "%s: does not know its size, so that nobody could go on in it (send it without --resume)", path);
     return FLOW_ON;
 }
 
-static enum flow check_stdin(struct outlet *outlet, struct stat *st)
+static enum flow check_stdin(struct publisher *publisher, struct stat *st)
 {
     int flags = fcntl(STDIN_FILENO, F_GETFL);
     if (flags < 0 || (flags & O_ACCMODE) == O_WRONLY)
-        return outlet_fail(outlet, EXIT_FAILED, "standard input: not open for reading (use --input FILE)");
-    return fstat(STDIN_FILENO, st) != 0 ? fail(outlet, "-", "cannot be examined", errno) : FLOW_ON;
+        return publisher_fail(publisher, EXIT_FAILED, "standard input: not open for reading (use --input FILE)");
+    return fstat(STDIN_FILENO, st) != 0 ? fail(publisher, "-", "cannot be examined", errno) : FLOW_ON;
 }
 
-static enum flow check_input(struct inputs *inputs, struct outlet *outlet, const struct options *options, size_t i)
+static enum flow check_input(struct inputs *inputs, struct publisher *publisher, const struct options *options,
+                             size_t i)
 {
     const char *path = inputs->paths[i];
     struct stat st = {0};
     bool is_stdin = strcmp(path, "-") == 0;
-    if (is_stdin && check_stdin(outlet, &st) != FLOW_ON)
+    if (is_stdin && check_stdin(publisher, &st) != FLOW_ON)
         return FLOW_FAILED;
     if (!is_stdin && stat(path, &st) != 0)
-        return fail(outlet, path, "cannot be opened", errno);
+        return fail(publisher, path, "cannot be opened", errno);
     if (S_ISDIR(st.st_mode))
-        return outlet_fail(outlet, EXIT_FAILED, "%s: cannot be read: is a directory (give the files in it)",
-                           input_label(path));
+        return publisher_fail(publisher, EXIT_FAILED, "%s: cannot be read: is a directory (give the files in it)",
+                              input_label(path));
     if (S_ISSOCK(st.st_mode) && !is_stdin)
-        return outlet_fail(outlet, EXIT_FAILED, "%s: cannot be read: is a socket", path);
+        return publisher_fail(publisher, EXIT_FAILED, "%s: cannot be read: is a socket", path);
     inputs->ranges[i] = (struct range){.end = UINT64_MAX};
     if (S_ISREG(st.st_mode)) {
         inputs->sizes[i] = (uint64_t)st.st_size;
         inputs->claim.group = mix(mix(inputs->claim.group, st.st_dev), st.st_ino);
-        return is_stdin ? FLOW_ON : check_regular(inputs, outlet, options, i);
+        return is_stdin ? FLOW_ON : check_regular(inputs, publisher, options, i);
     }
     if (options->split_given || options->resume)
-        return outlet_fail(outlet, EXIT_FAILED, "%s: not a regular file (which --%s needs)", path,
-                           options->resume ? "resume" : "split");
+        return publisher_fail(publisher, EXIT_FAILED, "%s: not a regular file (which --%s needs)", path,
+                              options->resume ? "resume" : "split");
     if (!is_stdin && faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) != 0)
-        return fail(outlet, path, "cannot be opened", errno);
+        return fail(publisher, path, "cannot be opened", errno);
     return FLOW_ON;
 }
 
@@ -120,7 +121,7 @@ static bool may_grow(const struct inputs *inputs, const struct options *options,
     return i + 1 == inputs->count && options->framing != FRAMING_WHOLE;
 }
 
-static enum flow sum_head(const struct inputs *inputs, struct outlet *outlet, size_t i, uint64_t size,
+static enum flow sum_head(const struct inputs *inputs, struct publisher *publisher, size_t i, uint64_t size,
                           uint64_t *sum)
 {
     unsigned char head[HEAD_BYTES];
@@ -128,7 +129,7 @@ static enum flow sum_head(const struct inputs *inputs, struct outlet *outlet, si
     const size_t wanted = size < HEAD_BYTES ? (size_t)size : HEAD_BYTES;
     const int fd = open_file(path);
     if (fd < 0)
-        return fail(outlet, path, "cannot be opened", errno);
+        return fail(publisher, path, "cannot be opened", errno);
     ssize_t got;
     do {
         got = pread(fd, head, wanted, 0);
@@ -136,17 +137,17 @@ static enum flow sum_head(const struct inputs *inputs, struct outlet *outlet, si
     const int error = errno;
     close(fd);
     if (got < 0)
-        return fail(outlet, path, "cannot be read", error);
+        return fail(publisher, path, "cannot be read", error);
     if ((size_t)got < wanted)
-        return outlet_fail(outlet, EXIT_FAILED,
-                           "%s: has become shorter while it was looked at: it has %zd bytes instead of %zu", path,
-                           got, wanted);
+        return publisher_fail(publisher, EXIT_FAILED,
+                              "%s: has become shorter while it was looked at: it has %zd bytes instead of %zu",
+                              path, got, wanted);
     *sum = mix(*sum, mark_sum(head, wanted));
     return FLOW_ON;
 }
 
 /* {sizes that may not change 32, first bytes of each file 32}. @last_size: of the last file, when it was begun. */
-static enum flow sum_up(const struct inputs *inputs, struct outlet *outlet, const struct options *options,
+static enum flow sum_up(const struct inputs *inputs, struct publisher *publisher, const struct options *options,
                         uint64_t last_size, uint64_t *check)
 {
     uint64_t sizes = MIX_START;
@@ -155,7 +156,7 @@ static enum flow sum_up(const struct inputs *inputs, struct outlet *outlet, cons
         if (!may_grow(inputs, options, i))
             sizes = mix(sizes, inputs->sizes[i]);
         const uint64_t size = i + 1 == inputs->count ? last_size : inputs->sizes[i];
-        const enum flow flow = sum_head(inputs, outlet, i, size, &heads);
+        const enum flow flow = sum_head(inputs, publisher, i, size, &heads);
         if (flow != FLOW_ON)
             return flow;
     }
@@ -163,7 +164,7 @@ static enum flow sum_up(const struct inputs *inputs, struct outlet *outlet, cons
     return FLOW_ON;
 }
 
-static enum flow set_claim(struct inputs *inputs, struct outlet *outlet, const struct options *options)
+static enum flow set_claim(struct inputs *inputs, struct publisher *publisher, const struct options *options)
 {
     struct claim *claim = &inputs->claim;
     claim->resumable = options->resume;
@@ -175,10 +176,10 @@ static enum flow set_claim(struct inputs *inputs, struct outlet *outlet, const s
         claim->group = 1;
     claim->part = options->split_part;
     claim->size = inputs->sizes[inputs->count - 1];
-    return sum_up(inputs, outlet, options, claim->size, &claim->check);
+    return sum_up(inputs, publisher, options, claim->size, &claim->check);
 }
 
-enum flow inputs_check(struct inputs *inputs, struct outlet *outlet, const struct options *options)
+enum flow inputs_check(struct inputs *inputs, struct publisher *publisher, const struct options *options)
 {
     inputs->paths = options->inputs;
     inputs->count = options->input_count;
@@ -186,19 +187,19 @@ enum flow inputs_check(struct inputs *inputs, struct outlet *outlet, const struc
     inputs->sizes = calloc(inputs->count + 1, sizeof(*inputs->sizes));
     inputs->sizeless = calloc(inputs->count + 1, sizeof(*inputs->sizeless));
     if (inputs->ranges == NULL || inputs->sizes == NULL || inputs->sizeless == NULL)
-        return outlet_fail(outlet, EXIT_FAILED, "out of memory");
+        return publisher_fail(publisher, EXIT_FAILED, "out of memory");
     inputs->claim.group = identity_of_options(options);
     for (size_t i = 0; i < inputs->count; i++) {
-        enum flow flow = check_input(inputs, outlet, options, i);
+        enum flow flow = check_input(inputs, publisher, options, i);
         if (flow != FLOW_ON)
             return flow;
     }
-    return set_claim(inputs, outlet, options);
+    return set_claim(inputs, publisher, options);
 }
 
 /* ------------------------------------------------------------------ going by what was begun */
 
-enum flow inputs_refuse(const struct inputs *inputs, struct outlet *outlet, const struct options *options,
+enum flow inputs_refuse(const struct inputs *inputs, struct publisher *publisher, const struct options *options,
                         size_t i, const char *why, ...)
 {
     char *text = NULL;
@@ -210,46 +211,47 @@ enum flow inputs_refuse(const struct inputs *inputs, struct outlet *outlet, cons
     const char *advice = options->split_parts > 1 ? "remove the queue to begin anew"
                                                   : "start it without --resume, or remove the queue";
     i = inputs->count == 1 ? 0 : i;
-    outlet->withdrawn = true;
+    publisher->withdrawn = true;
     const enum flow flow =
-        i < inputs->count ? outlet_fail(outlet, EXIT_FAILED, "%s: is not the file that was being sent: %s (%s)",
-                                        inputs->paths[i], length < 0 ? "out of memory" : text, advice)
-                          : outlet_fail(outlet, EXIT_FAILED,
-                                        "one of the %zu inputs is not the file that was being sent: %s (%s)",
-                                        inputs->count, length < 0 ? "out of memory" : text, advice);
+        i < inputs->count
+            ? publisher_fail(publisher, EXIT_FAILED, "%s: is not the file that was being sent: %s (%s)",
+                             inputs->paths[i], length < 0 ? "out of memory" : text, advice)
+            : publisher_fail(publisher, EXIT_FAILED,
+                             "one of the %zu inputs is not the file that was being sent: %s (%s)", inputs->count,
+                             length < 0 ? "out of memory" : text, advice);
     free(text);
     return flow;
 }
 
 /* It may have grown since it was first looked at, and others may have begun with that. */
-static enum flow look_again(struct inputs *inputs, struct outlet *outlet, size_t i)
+static enum flow look_again(struct inputs *inputs, struct publisher *publisher, size_t i)
 {
     struct stat st;
     if (stat(inputs->paths[i], &st) != 0)
-        return fail(outlet, inputs->paths[i], "cannot be examined", errno);
+        return fail(publisher, inputs->paths[i], "cannot be examined", errno);
     inputs->sizes[i] = inputs->sizeless[i] ? 0 : (uint64_t)st.st_size;
     return FLOW_ON;
 }
 
-static enum flow check_whole(struct inputs *inputs, struct outlet *outlet, const struct options *options,
+static enum flow check_whole(struct inputs *inputs, struct publisher *publisher, const struct options *options,
                              uint64_t size, uint64_t check)
 {
     const size_t last = inputs->count - 1;
     uint64_t now = 0;
-    enum flow flow = look_again(inputs, outlet, last);
+    enum flow flow = look_again(inputs, publisher, last);
     if (flow != FLOW_ON)
         return flow;
     if (inputs->sizes[last] < size)
-        return inputs_refuse(inputs, outlet, options, last,
+        return inputs_refuse(inputs, publisher, options, last,
                              "it has become shorter, %" PRIu64 " bytes instead of %" PRIu64, inputs->sizes[last],
                              size);
-    flow = sum_up(inputs, outlet, options, size, &now);
+    flow = sum_up(inputs, publisher, options, size, &now);
     if (flow != FLOW_ON)
         return flow;
     if (now >> 32 != check >> 32)
-        return inputs_refuse(inputs, outlet, options, inputs->count, "its size has changed");
+        return inputs_refuse(inputs, publisher, options, inputs->count, "its size has changed");
     if (now != check)
-        return inputs_refuse(inputs, outlet, options, inputs->count, "its first bytes have changed");
+        return inputs_refuse(inputs, publisher, options, inputs->count, "its first bytes have changed");
     return FLOW_ON;
 }
 
@@ -259,8 +261,8 @@ static void find_sizeless_range(const struct inputs *inputs, const struct option
     say_status("%s: does not know its size: part 1 reads all of it, the others nothing", inputs->paths[i]);
 }
 
-static enum flow find_range(const struct inputs *inputs, struct outlet *outlet, const struct options *options,
-                            size_t i)
+static enum flow find_range(const struct inputs *inputs, struct publisher *publisher,
+                            const struct options *options, size_t i)
 {
     struct range *range = &inputs->ranges[i];
     const uint64_t size = i + 1 == inputs->count ? inputs->claim.size : inputs->sizes[i];
@@ -273,27 +275,27 @@ static enum flow find_range(const struct inputs *inputs, struct outlet *outlet, 
     }
     const int fd = open_file(inputs->paths[i]);
     if (fd < 0)
-        return fail(outlet, inputs->paths[i], "cannot be opened", errno);
+        return fail(publisher, inputs->paths[i], "cannot be opened", errno);
     const int error = split_range(fd, size, options, range);
     close(fd);
     if (error == -EINTR)
         return FLOW_END;
-    return error != 0 ? fail(outlet, inputs->paths[i], "cannot be read", -error) : FLOW_ON;
+    return error != 0 ? fail(publisher, inputs->paths[i], "cannot be read", -error) : FLOW_ON;
 }
 
-enum flow inputs_agree(struct inputs *inputs, struct outlet *outlet, const struct options *options)
+enum flow inputs_agree(struct inputs *inputs, struct publisher *publisher, const struct options *options)
 {
     struct claim *claim = &inputs->claim;
     if (claim->group == 0)
         return FLOW_ON;
-    int error = shmq_source_whole(outlet->queue, &claim->size, &claim->check);
+    int error = shmq_source_whole(publisher->queue, &claim->size, &claim->check);
     if (error != 0)
-        return outlet_fail(outlet, (int)exit_status_of(error), "queue '%s': %s", outlet->name,
-                           shmq_strerror(error));
-    enum flow flow = check_whole(inputs, outlet, options, claim->size, claim->check);
+        return publisher_fail(publisher, (int)exit_status_of(error), "queue '%s': %s", publisher->name,
+                              shmq_strerror(error));
+    enum flow flow = check_whole(inputs, publisher, options, claim->size, claim->check);
     uint64_t base = 0;
     for (size_t i = 0; i < inputs->count && flow == FLOW_ON; i++) {
-        flow = find_range(inputs, outlet, options, i);
+        flow = find_range(inputs, publisher, options, i);
         inputs->ranges[i].base = base;
         base += inputs_range_bytes(inputs, i);
     }

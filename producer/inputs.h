@@ -4,7 +4,7 @@
 
 #include "producer/input.h"
 #include "producer/options.h"
-#include "producer/outlet.h"
+#include "producer/publisher.h"
 
 /* The list of inputs: looked at before the queue is made, so that a mistyped name leaves nothing behind. */
 struct inputs {
@@ -19,12 +19,12 @@ struct inputs {
 };
 
 /* Looks at each input, and sets the claim. A failure is reported. */
-enum flow inputs_check(struct inputs *inputs, struct outlet *outlet, const struct options *options);
+enum flow inputs_check(struct inputs *inputs, struct publisher *publisher, const struct options *options);
 /*
  * Finds what of each is to be read, by what the first of its parts, or the first run, has told the queue. What is
  * not the same any more is refused.
  */
-enum flow inputs_agree(struct inputs *inputs, struct outlet *outlet, const struct options *options);
+enum flow inputs_agree(struct inputs *inputs, struct publisher *publisher, const struct options *options);
 /* How much of it is to be read, as far as is known. */
 uint64_t inputs_range_bytes(const struct inputs *inputs, size_t i);
 /* Says how far a file has grown since its first part was begun, when the part that has the end has read it. */
@@ -35,7 +35,7 @@ void inputs_tell_growth(const struct inputs *inputs, const struct options *optio
  * @i    which it is, or inputs->count where that is not known
  * @why  what is wrong with it
  */
-enum flow inputs_refuse(const struct inputs *inputs, struct outlet *outlet, const struct options *options,
+enum flow inputs_refuse(const struct inputs *inputs, struct publisher *publisher, const struct options *options,
                         size_t i, const char *why, ...) __attribute__((format(printf, 5, 6)));
 void inputs_free(struct inputs *inputs);
 

@@ -9,53 +9,55 @@
 #include "common/cli/stop.h"
 #include "producer/command_line.h"
 #include "producer/inputs.h"
-#include "producer/outlet.h"
+#include "producer/publisher.h"
 #include "producer/resume.h"
 #include "producer/source.h"
 
-static enum flow check_output(struct outlet *outlet, const struct options *options)
+static enum flow check_output(struct publisher *publisher, const struct options *options)
 {
     int flags = fcntl(STDOUT_FILENO, F_GETFL);
     if (options->echo != NULL && (flags < 0 || (flags & O_ACCMODE) == O_RDONLY))
-        return outlet_fail(outlet, EXIT_FAILED, "standard output: not open for writing (which --echo needs)");
+        return publisher_fail(publisher, EXIT_FAILED,
+                              "standard output: not open for writing (which --echo needs)");
     return FLOW_ON;
 }
 
 /* A source that can be taken up again was not read to its end: its stream is not complete either. */
-static void leave_unfinished(struct outlet *outlet, const struct inputs *inputs)
+static void leave_unfinished(struct publisher *publisher, const struct inputs *inputs)
 {
     uint64_t done = 0;
     struct shmq_info info = SHMQ_INFO_INIT;
-    if (shmq_info(outlet->queue, &info) != 0 || info.removed || shmq_resume_offset(outlet->queue, &done) != 0)
+    if (shmq_info(publisher->queue, &info) != 0 || info.removed ||
+        shmq_resume_offset(publisher->queue, &done) != 0)
         return; /* whatever is wrong, finishing reports it */
-    outlet->unfinished = true;
+    publisher->unfinished = true;
     say_status("stopped by a signal after %" PRIu64 " of %" PRIu64
                " bytes (as long as the queue is kept, the same command goes on there)",
                done, inputs->bytes);
 }
 
-static enum flow produce(struct outlet *outlet, struct inputs *inputs, const struct options *options,
+static enum flow produce(struct publisher *publisher, struct inputs *inputs, const struct options *options,
                          uint64_t seed)
 {
-    enum flow flow = check_output(outlet, options);
+    enum flow flow = check_output(publisher, options);
     if (flow == FLOW_ON)
-        flow = inputs_check(inputs, outlet, options);
+        flow = inputs_check(inputs, publisher, options);
     if (flow == FLOW_ON)
-        flow = outlet_open(outlet, options, &inputs->claim);
+        flow = publisher_open(publisher, options, &inputs->claim);
     if (flow == FLOW_ON)
-        flow = inputs_agree(inputs, outlet, options);
+        flow = inputs_agree(inputs, publisher, options);
     if (flow == FLOW_ON && options->resume)
-        flow = resume_inputs(inputs, outlet, options);
+        flow = resume_inputs(inputs, publisher, options);
     if (flow == FLOW_ON)
-        flow = source_run(outlet, inputs, options, seed);
-    if (flow == FLOW_END && outlet->left > 0 && options->resume)
-        leave_unfinished(outlet, inputs);
+        flow = source_run(publisher, inputs, options, seed);
+    if (flow == FLOW_END && publisher->left > 0 && options->resume)
+        leave_unfinished(publisher, inputs);
     return flow;
 }
 
 int main(int argc, char **argv)
 {
-    static struct outlet outlet;
+    static struct publisher publisher;
     struct options options;
     struct inputs inputs = {0};
 
@@ -64,14 +66,14 @@ int main(int argc, char **argv)
     options_parse(&options, argc, argv);
     uint64_t seed = options.seed_given ? options.seed : generator_any_seed();
     /* The pauses draw from numbers of their own, so that they do not change those that are put. */
-    outlet_init(&outlet, &options, seed + 1);
+    publisher_init(&publisher, &options, seed + 1);
 
-    produce(&outlet, &inputs, &options, seed);
-    bool opened = outlet.queue != NULL;
-    int status = outlet_close(&outlet);
-    progress_end(&outlet.progress);
+    produce(&publisher, &inputs, &options, seed);
+    bool opened = publisher.queue != NULL;
+    int status = publisher_close(&publisher);
+    progress_end(&publisher.progress);
     if (opened || status == EXIT_DONE)
-        outlet_report(&outlet);
+        publisher_report(&publisher);
     inputs_free(&inputs);
     options_free(&options);
     return status;

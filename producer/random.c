@@ -7,14 +7,14 @@
 
 enum { LOWEST = 1, HIGHEST = 100, DIGITS = 4 };
 
-enum flow random_run(struct outlet *outlet, uint64_t seed)
+enum flow random_run(struct publisher *publisher, uint64_t seed)
 {
-    char texts[OUTLET_BATCH][DIGITS];
-    struct iovec batch[OUTLET_BATCH];
+    char texts[PUBLISHER_BATCH][DIGITS];
+    struct iovec batch[PUBLISHER_BATCH];
     struct generator generator;
     generator_init(&generator, seed);
     /* Where messages wait for their time, none is made before it. */
-    size_t count = pace_is_set(&outlet->pace) ? 1 : OUTLET_BATCH;
+    size_t count = pace_is_set(&publisher->pace) ? 1 : PUBLISHER_BATCH;
     enum flow flow = FLOW_ON;
     while (flow == FLOW_ON) {
         for (size_t i = 0; i < count; i++) {
@@ -23,7 +23,7 @@ enum flow random_run(struct outlet *outlet, uint64_t seed)
             batch[i] = (struct iovec){texts[i], (size_t)length};
         }
         size_t taken;
-        flow = outlet_put(outlet, batch, count, SHMQ_FRAME_DELIMITER, &taken);
+        flow = publisher_put(publisher, batch, count, SHMQ_FRAME_DELIMITER, &taken);
     }
     return flow;
 }

@@ -2,9 +2,9 @@
 #ifndef SHMQ_PRODUCER_RANDOM_H
 #define SHMQ_PRODUCER_RANDOM_H
 
-#include "producer/outlet.h"
+#include "producer/publisher.h"
 
 /* Puts integers from 1 to 100, as text, until something ends it. */
-enum flow random_run(struct outlet *outlet, uint64_t seed);
+enum flow random_run(struct publisher *publisher, uint64_t seed);
 
 #endif

@@ -47,28 +47,28 @@ static bool read_before(const struct inputs *inputs, const struct place *place, 
     return got >= 0 && (size_t)got == size;
 }
 
-static enum flow refuse_short(const struct inputs *inputs, struct outlet *outlet, const struct options *options,
-                              uint64_t offset)
+static enum flow refuse_short(const struct inputs *inputs, struct publisher *publisher,
+                              const struct options *options, uint64_t offset)
 {
-    return inputs_refuse(inputs, outlet, options, inputs->count,
+    return inputs_refuse(inputs, publisher, options, inputs->count,
                          "it has become shorter, %" PRIu64 " bytes instead of %" PRIu64 " at the least",
                          inputs->bytes, offset);
 }
 
-static enum flow check_mark(const struct inputs *inputs, struct outlet *outlet, const struct options *options,
-                            const struct mark *mark)
+static enum flow check_mark(const struct inputs *inputs, struct publisher *publisher,
+                            const struct options *options, const struct mark *mark)
 {
     unsigned char bytes[MARK_BYTES];
     struct place place;
     if (mark->offset == 0)
         return FLOW_ON;
     if (!find_place(inputs, mark->offset, &place))
-        return refuse_short(inputs, outlet, options, mark->offset);
+        return refuse_short(inputs, publisher, options, mark->offset);
     const bool fits = mark->bytes <= MARK_BYTES && mark->bytes <= place.offset &&
                       read_before(inputs, &place, bytes, (size_t)mark->bytes) &&
                       mark_sum(bytes, (size_t)mark->bytes) == mark->sum;
     if (!fits)
-        return inputs_refuse(inputs, outlet, options, place.input,
+        return inputs_refuse(inputs, publisher, options, place.input,
                              "its bytes before byte %" PRIu64 " have changed", place.offset);
     return FLOW_ON;
 }
@@ -87,34 +87,35 @@ static bool begins_message(const struct inputs *inputs, const struct options *op
 }
 
 /* From here on the place where we begin is what is recognised. */
-static enum flow begin_at(const struct inputs *inputs, struct outlet *outlet, const struct options *options,
+static enum flow begin_at(const struct inputs *inputs, struct publisher *publisher, const struct options *options,
                           uint64_t done)
 {
     unsigned char bytes[MARK_BYTES];
     struct place place;
-    outlet->marks = (struct marks){0};
+    publisher->marks = (struct marks){0};
     if (done == 0)
         return FLOW_ON;
     if (!find_place(inputs, done, &place))
-        return refuse_short(inputs, outlet, options, done);
+        return refuse_short(inputs, publisher, options, done);
     if (!begins_message(inputs, options, &place))
-        return inputs_refuse(inputs, outlet, options, place.input,
+        return inputs_refuse(inputs, publisher, options, place.input,
                              "no message begins at byte %" PRIu64
                              ", where an earlier run stopped (did the file end there then, in the middle of one?)",
                              place.offset);
     const size_t size = place.offset < MARK_BYTES ? (size_t)place.offset : MARK_BYTES;
     if (!read_before(inputs, &place, bytes, size))
-        return refuse_short(inputs, outlet, options, done);
-    outlet->marks.behind = mark_make(done, bytes + size, size);
+        return refuse_short(inputs, publisher, options, done);
+    publisher->marks.behind = mark_make(done, bytes + size, size);
     return FLOW_ON;
 }
 
-static void pass_over(struct inputs *inputs, struct outlet *outlet, const struct options *options, uint64_t done)
+static void pass_over(struct inputs *inputs, struct publisher *publisher, const struct options *options,
+                      uint64_t done)
 {
     say_detail("going on after %" PRIu64 " of %" PRIu64 " bytes", done, inputs->bytes);
     /* A number of messages can only be kept by counting those that are passed over. */
     if (options->count != 0) {
-        outlet->skip = done;
+        publisher->skip = done;
         return;
     }
     for (size_t i = 0; i < inputs->count && done > 0; i++) {
@@ -130,40 +131,40 @@ static void pass_over(struct inputs *inputs, struct outlet *outlet, const struct
     }
 }
 
-static enum flow fail_queue(struct outlet *outlet, int error)
+static enum flow fail_queue(struct publisher *publisher, int error)
 {
-    return outlet_fail(outlet, (int)exit_status_of(error), "queue '%s': --resume: %s", outlet->name,
-                       refusal_text(outlet->name, error));
+    return publisher_fail(publisher, (int)exit_status_of(error), "queue '%s': --resume: %s", publisher->name,
+                          refusal_text(publisher->name, error));
 }
 
 /* Without a note, none was set before anything was put. */
-static enum flow read_marks(struct outlet *outlet, struct marks *marks)
+static enum flow read_marks(struct publisher *publisher, struct marks *marks)
 {
     unsigned char note[SHMQ_NOTE_MAX];
     size_t length;
-    const int error = shmq_source_note(outlet->queue, note, &length);
+    const int error = shmq_source_note(publisher->queue, note, &length);
     *marks = (struct marks){0};
     if (error != 0 || (length != 0 && length != sizeof(*marks)))
-        return fail_queue(outlet, error != 0 ? error : -EBADMSG);
+        return fail_queue(publisher, error != 0 ? error : -EBADMSG);
     memcpy(marks, note, length);
     return FLOW_ON;
 }
 
-enum flow resume_inputs(struct inputs *inputs, struct outlet *outlet, const struct options *options)
+enum flow resume_inputs(struct inputs *inputs, struct publisher *publisher, const struct options *options)
 {
     uint64_t done = 0;
     struct marks marks;
-    const int error = shmq_resume_offset(outlet->queue, &done);
+    const int error = shmq_resume_offset(publisher->queue, &done);
     if (error != 0)
-        return fail_queue(outlet, error);
-    enum flow flow = read_marks(outlet, &marks);
+        return fail_queue(publisher, error);
+    enum flow flow = read_marks(publisher, &marks);
     if (flow == FLOW_ON)
-        flow = check_mark(inputs, outlet, options, &marks.before);
+        flow = check_mark(inputs, publisher, options, &marks.before);
     if (flow == FLOW_ON)
-        flow = check_mark(inputs, outlet, options, &marks.behind);
+        flow = check_mark(inputs, publisher, options, &marks.behind);
     if (flow == FLOW_ON)
-        flow = begin_at(inputs, outlet, options, done);
+        flow = begin_at(inputs, publisher, options, done);
     if (flow == FLOW_ON)
-        pass_over(inputs, outlet, options, done);
+        pass_over(inputs, publisher, options, done);
     return flow;
 }

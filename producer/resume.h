@@ -8,6 +8,6 @@
  * Passes over what earlier runs have put, once the files were found to be those that they read. What does not fit
  * is refused.
  */
-enum flow resume_inputs(struct inputs *inputs, struct outlet *outlet, const struct options *options);
+enum flow resume_inputs(struct inputs *inputs, struct publisher *publisher, const struct options *options);
 
 #endif

@@ -8,15 +8,15 @@
 
 #include "common/cli/stop.h"
 #include "common/cli/units.h"
-#include "producer/cut.h"
+#include "producer/framer.h"
 
 enum { FIRST_BYTES = 1024 * 1024, READ_BYTES = 128 * 1024 };
 
 struct stream {
-    struct outlet *outlet;
+    struct publisher *publisher;
     struct input *input;
     const struct options *options;
-    struct cutter cutter;
+    struct framer framer;
     unsigned char *buffer;
     size_t size;
     size_t begin; /* of what is not put yet */
@@ -24,7 +24,7 @@ struct stream {
     size_t cut; /* of what is not cut yet */
     bool at_end;
     uint64_t index; /* of the message at begin, from 0 */
-    struct iovec batch[OUTLET_BATCH];
+    struct iovec batch[PUBLISHER_BATCH];
     size_t batched;
     enum shmq_frame frame; /* of all in the batch */
 };
@@ -51,16 +51,16 @@ static char *describe(const struct input *input, const struct options *options, 
     return length < 0 ? NULL : text;
 }
 
-enum flow stream_fail_too_long(struct outlet *outlet, const struct input *input, const struct options *options,
-                               uint64_t offset, uint64_t index)
+enum flow stream_fail_too_long(struct publisher *publisher, const struct input *input,
+                               const struct options *options, uint64_t offset, uint64_t index)
 {
     char *what = describe(input, options, offset, index);
     char limit[UNITS_SIZE];
-    enum flow flow = outlet_fail(outlet, EXIT_FAILED,
-                                 "%s: %s is longer than the queue's longest message of %" PRIu64
-                                 " bytes, %s (make the queue with a larger --max-message)",
-                                 input->label, what != NULL ? what : "a message", outlet->max_message,
-                                 units_memory(limit, outlet->max_message));
+    enum flow flow = publisher_fail(publisher, EXIT_FAILED,
+                                    "%s: %s is longer than the queue's longest message of %" PRIu64
+                                    " bytes, %s (make the queue with a larger --max-message)",
+                                    input->label, what != NULL ? what : "a message", publisher->max_message,
+                                    units_memory(limit, publisher->max_message));
     free(what);
     return flow;
 }
@@ -69,9 +69,9 @@ static enum flow fail_truncated(const struct stream *stream)
 {
     char *what = describe(stream->input, stream->options, offset_of(stream, stream->begin), stream->index);
     enum flow flow =
-        outlet_fail(stream->outlet, EXIT_FAILED,
-                    "%s: %s is cut short: the input ends at byte %" PRIu64 " (is it length-prefixed?)",
-                    stream->input->label, what != NULL ? what : "the last record", stream->input->offset);
+        publisher_fail(stream->publisher, EXIT_FAILED,
+                       "%s: %s is cut short: the input ends at byte %" PRIu64 " (is it length-prefixed?)",
+                       stream->input->label, what != NULL ? what : "the last record", stream->input->offset);
     free(what);
     return flow;
 }
@@ -82,10 +82,10 @@ static enum flow put_batch(struct stream *stream)
         return FLOW_ON;
     size_t framing = stream->frame == SHMQ_FRAME_DELIMITER ? 1 : stream->frame == SHMQ_FRAME_LENGTH32 ? 4 : 0;
     size_t taken = 0;
-    enum flow flow = input_mark(stream->input, stream->outlet, offset_of(stream, stream->cut),
+    enum flow flow = input_mark(stream->input, stream->publisher, offset_of(stream, stream->cut),
                                 stream->buffer + stream->cut, stream->cut);
     if (flow == FLOW_ON)
-        flow = outlet_put(stream->outlet, stream->batch, stream->batched, stream->frame, &taken);
+        flow = publisher_put(stream->publisher, stream->batch, stream->batched, stream->frame, &taken);
     for (size_t i = 0; i < taken; i++)
         stream->begin += stream->batch[i].iov_len + framing;
     stream->index += taken;
@@ -95,7 +95,7 @@ static enum flow put_batch(struct stream *stream)
 
 static enum flow add_to_batch(struct stream *stream, const struct cut_message *message)
 {
-    if (stream->batched == OUTLET_BATCH || (stream->batched > 0 && stream->frame != message->frame)) {
+    if (stream->batched == PUBLISHER_BATCH || (stream->batched > 0 && stream->frame != message->frame)) {
         enum flow flow = put_batch(stream);
         if (flow != FLOW_ON)
             return flow;
@@ -112,7 +112,7 @@ static enum flow drain(struct stream *stream)
     enum cut cut = CUT_MORE;
     while (stream->cut < stream->end) {
         struct cut_message message;
-        cut = cutter_next(&stream->cutter, stream->buffer + stream->cut, stream->end - stream->cut, stream->at_end,
+        cut = framer_next(&stream->framer, stream->buffer + stream->cut, stream->end - stream->cut, stream->at_end,
                           &message);
         if (cut != CUT_MESSAGE)
             break;
@@ -124,7 +124,7 @@ static enum flow drain(struct stream *stream)
     if (flow != FLOW_ON)
         return flow;
     if (cut == CUT_TOO_LONG)
-        return stream_fail_too_long(stream->outlet, stream->input, stream->options,
+        return stream_fail_too_long(stream->publisher, stream->input, stream->options,
                                     offset_of(stream, stream->begin), stream->index);
     return cut == CUT_TRUNCATED ? fail_truncated(stream) : FLOW_ON;
 }
@@ -141,8 +141,8 @@ static enum flow make_room(struct stream *stream)
         return FLOW_ON;
     unsigned char *larger = realloc(stream->buffer, stream->size * 2);
     if (larger == NULL)
-        return outlet_fail(stream->outlet, EXIT_FAILED, "%s: no memory for a message of more than %zu bytes",
-                           stream->input->label, stream->size);
+        return publisher_fail(stream->publisher, EXIT_FAILED, "%s: no memory for a message of more than %zu bytes",
+                              stream->input->label, stream->size);
     stream->buffer = larger;
     stream->size *= 2;
     return FLOW_ON;
@@ -158,7 +158,7 @@ static enum flow fill(struct stream *stream)
     if (wanted > READ_BYTES && stream->end < READ_BYTES)
         wanted = READ_BYTES;
     size_t got;
-    flow = input_read(stream->input, stream->outlet, stream->buffer + stream->end, wanted, &got);
+    flow = input_read(stream->input, stream->publisher, stream->buffer + stream->end, wanted, &got);
     if (flow != FLOW_ON)
         return flow;
     stream->end += got;
@@ -182,26 +182,27 @@ static enum flow put_empty(struct stream *stream)
 {
     const struct iovec empty = {NULL, 0};
     size_t taken;
-    return outlet_put(stream->outlet, &empty, 1, SHMQ_FRAME_NONE, &taken);
+    return publisher_put(stream->publisher, &empty, 1, SHMQ_FRAME_NONE, &taken);
 }
 
-enum flow stream_run(struct outlet *outlet, struct input *input, const struct options *options, uint64_t *unused)
+enum flow stream_run(struct publisher *publisher, struct input *input, const struct options *options,
+                     uint64_t *unused)
 {
     struct stream *stream = calloc(1, sizeof(*stream));
     unsigned char *buffer = malloc(FIRST_BYTES);
     enum flow flow;
     *unused = input->offset;
     if (stream == NULL || buffer == NULL) {
-        flow = outlet_fail(outlet, EXIT_FAILED, "out of memory");
+        flow = publisher_fail(publisher, EXIT_FAILED, "out of memory");
         free(buffer);
         goto out;
     }
-    stream->outlet = outlet;
+    stream->publisher = publisher;
     stream->input = input;
     stream->options = options;
     stream->buffer = buffer;
     stream->size = FIRST_BYTES;
-    cutter_init(&stream->cutter, options, outlet->max_message);
+    framer_init(&stream->framer, options, publisher->max_message);
     flow = run(stream);
     if (flow == FLOW_ON && options->framing == FRAMING_WHOLE && input->offset == input->begin)
         flow = put_empty(stream);

@@ -9,10 +9,11 @@
  *
  * @unused  receives the offset of the first byte that is not in the queue
  */
-enum flow stream_run(struct outlet *outlet, struct input *input, const struct options *options, uint64_t *unused);
+enum flow stream_run(struct publisher *publisher, struct input *input, const struct options *options,
+                     uint64_t *unused);
 
 /* Reports the message at @offset as longer than the queue takes. */
-enum flow stream_fail_too_long(struct outlet *outlet, const struct input *input, const struct options *options,
-                               uint64_t offset, uint64_t index);
+enum flow stream_fail_too_long(struct publisher *publisher, const struct input *input,
+                               const struct options *options, uint64_t offset, uint64_t index);
 
 #endif

@@ -9,8 +9,8 @@
  * Reads at most @size bytes, its end included. @grown receives whether there is more: then the message is not
  * complete.
  */
-static enum flow read_all(struct outlet *outlet, struct input *input, void *payload, size_t size, size_t *filled,
-                          bool *grown)
+static enum flow read_all(struct publisher *publisher, struct input *input, void *payload, size_t size,
+                          size_t *filled, bool *grown)
 {
     *filled = 0;
     *grown = false;
@@ -18,8 +18,8 @@ static enum flow read_all(struct outlet *outlet, struct input *input, void *payl
         char beyond;
         size_t got;
         size_t left = size - *filled;
-        enum flow flow =
-            input_read(input, outlet, left > 0 ? (char *)payload + *filled : &beyond, left > 0 ? left : 1, &got);
+        enum flow flow = input_read(input, publisher, left > 0 ? (char *)payload + *filled : &beyond,
+                                    left > 0 ? left : 1, &got);
         if (flow != FLOW_ON || got == 0)
             return flow;
         if (left == 0) {
@@ -30,33 +30,34 @@ static enum flow read_all(struct outlet *outlet, struct input *input, void *payl
     }
 }
 
-enum flow whole_run(struct outlet *outlet, struct input *input, const struct options *options, uint64_t *unused)
+enum flow whole_run(struct publisher *publisher, struct input *input, const struct options *options,
+                    uint64_t *unused)
 {
     uint64_t size = input_left(input);
     uint64_t begin = input->offset;
     *unused = begin;
-    if (size > outlet->max_message)
-        return stream_fail_too_long(outlet, input, options, begin, 0);
+    if (size > publisher->max_message)
+        return stream_fail_too_long(publisher, input, options, begin, 0);
     /* Files of /proc say that they are empty. */
-    if (!input->regular || size == 0 || !outlet_takes_in_place(outlet))
-        return stream_run(outlet, input, options, unused);
+    if (!input->regular || size == 0 || !publisher_takes_in_place(publisher))
+        return stream_run(publisher, input, options, unused);
     void *payload;
     size_t filled;
     bool grown;
-    enum flow flow = outlet_reserve(outlet, (size_t)size, &payload);
+    enum flow flow = publisher_reserve(publisher, (size_t)size, &payload);
     if (flow == FLOW_ON)
-        flow = read_all(outlet, input, payload, (size_t)size, &filled, &grown);
+        flow = read_all(publisher, input, payload, (size_t)size, &filled, &grown);
     if (flow != FLOW_ON)
         return flow;
     if (grown) {
         if (lseek(input->fd, (off_t)begin, SEEK_SET) < 0)
-            return outlet_fail(outlet, EXIT_FAILED, "%s: cannot be positioned", input->label);
+            return publisher_fail(publisher, EXIT_FAILED, "%s: cannot be positioned", input->label);
         input->offset = begin;
-        return stream_run(outlet, input, options, unused);
+        return stream_run(publisher, input, options, unused);
     }
-    flow = input_mark(input, outlet, input->offset, (char *)payload + filled, filled);
+    flow = input_mark(input, publisher, input->offset, (char *)payload + filled, filled);
     if (flow == FLOW_ON)
-        flow = outlet_commit(outlet, filled, SHMQ_FRAME_NONE);
+        flow = publisher_commit(publisher, filled, SHMQ_FRAME_NONE);
     if (flow != FLOW_FAILED)
         *unused = input->offset;
     return flow;

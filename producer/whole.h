@@ -5,6 +5,7 @@
 #include "producer/input.h"
 
 /* Puts an input as one message; a file whose size is known is read straight into the queue. */
-enum flow whole_run(struct outlet *outlet, struct input *input, const struct options *options, uint64_t *unused);
+enum flow whole_run(struct publisher *publisher, struct input *input, const struct options *options,
+                    uint64_t *unused);
 
 #endif

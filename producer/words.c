@@ -4,18 +4,18 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum flow words_run(struct outlet *outlet, const struct options *options)
+enum flow words_run(struct publisher *publisher, const struct options *options)
 {
     enum flow flow = FLOW_ON;
     for (size_t i = 0; i < options->word_count && flow == FLOW_ON; i++) {
         const struct iovec word = {options->words[i], strlen(options->words[i])};
-        if (word.iov_len > outlet->max_message)
-            return outlet_fail(outlet, EXIT_FAILED,
-                               "word %zu: its %zu bytes are longer than the queue's longest message of %" PRIu64
-                               " bytes (make the queue with a larger --max-message)",
-                               i + 1, word.iov_len, outlet->max_message);
+        if (word.iov_len > publisher->max_message)
+            return publisher_fail(publisher, EXIT_FAILED,
+                                  "word %zu: its %zu bytes are longer than the queue's longest message of %" PRIu64
+                                  " bytes (make the queue with a larger --max-message)",
+                                  i + 1, word.iov_len, publisher->max_message);
         size_t taken;
-        flow = outlet_put(outlet, &word, 1, SHMQ_FRAME_DELIMITER, &taken);
+        flow = publisher_put(publisher, &word, 1, SHMQ_FRAME_DELIMITER, &taken);
     }
     return flow;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef SHMQ_PRODUCER_OUTLET_H
-#define SHMQ_PRODUCER_OUTLET_H
+#ifndef SHMQ_PRODUCER_PUBLISHER_H
+#define SHMQ_PRODUCER_PUBLISHER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,14 +15,14 @@
 #include "producer/options.h"
 #include "producer/pace.h"
 
-/* Whether to go on after a step. A failure has been reported, and its exit status noted in the outlet. */
+/* Whether to go on after a step. A failure has been reported, and its exit status noted in the publisher. */
 enum flow {
     FLOW_ON,
     FLOW_END, /* the count is reached, or an end was asked for */
     FLOW_FAILED,
 };
 
-enum { OUTLET_BATCH = 512 };
+enum { PUBLISHER_BATCH = 512 };
 
 /* What the queue is told of the inputs when it is opened. */
 struct claim {
@@ -34,7 +34,7 @@ struct claim {
 };
 
 /* The one way into the queue: pacing, full queue, count, echo and statistics are seen to here. */
-struct outlet {
+struct publisher {
     struct shmq *queue;
     const char *name;
     uint64_t max_message;
@@ -59,12 +59,12 @@ struct outlet {
     int status;
 };
 
-void outlet_init(struct outlet *outlet, const struct options *options, uint64_t seed);
+void publisher_init(struct publisher *publisher, const struct options *options, uint64_t seed);
 /*
  * Attaches to the queue, making it where it is missing.
  * Waits for a lane as --on-full and --timeout say. Returns FLOW_ON; FLOW_END if an end was asked for; FLOW_FAILED.
  */
-enum flow outlet_open(struct outlet *outlet, const struct options *options, const struct claim *claim);
+enum flow publisher_open(struct publisher *publisher, const struct options *options, const struct claim *claim);
 
 /*
  * To be called before messages are put that end at @offset of the source: keeps in the queue by what that place
@@ -72,35 +72,35 @@ enum flow outlet_open(struct outlet *outlet, const struct options *options, cons
  *
  * @end   where the last @size bytes of the source before @offset end
  */
-enum flow outlet_mark(struct outlet *outlet, uint64_t offset, const void *end, uint64_t size);
+enum flow publisher_mark(struct publisher *publisher, uint64_t offset, const void *end, uint64_t size);
 
 /*
  * Puts @count messages in the order given; all of one @frame.
  *
  * @taken  receives how many are in the queue, or were dropped or skipped as they should be
  */
-enum flow outlet_put(struct outlet *outlet, const struct iovec *messages, size_t count, enum shmq_frame frame,
-                     size_t *taken);
+enum flow publisher_put(struct publisher *publisher, const struct iovec *messages, size_t count,
+                        enum shmq_frame frame, size_t *taken);
 
 /* True if messages may be written straight into the queue with the next two. */
-bool outlet_takes_in_place(const struct outlet *outlet);
+bool publisher_takes_in_place(const struct publisher *publisher);
 /* Waits for the turn of a message of @size bytes, and for its room. */
-enum flow outlet_reserve(struct outlet *outlet, size_t size, void **payload);
+enum flow publisher_reserve(struct publisher *publisher, size_t size, void **payload);
 /* Puts the @length bytes that are in the reserved room. */
-enum flow outlet_commit(struct outlet *outlet, size_t length, enum shmq_frame frame);
+enum flow publisher_commit(struct publisher *publisher, size_t length, enum shmq_frame frame);
 
 /* What is due from time to time: the status line, SIGUSR1. */
-void outlet_attend(struct outlet *outlet);
-/* Until when a wait may last before outlet_attend is due; negative: for ever. */
-int64_t outlet_attend_ns(const struct outlet *outlet);
+void publisher_attend(struct publisher *publisher);
+/* Until when a wait may last before publisher_attend is due; negative: for ever. */
+int64_t publisher_attend_ns(const struct publisher *publisher);
 
 /* Reports and notes a failure. */
-enum flow outlet_fail(struct outlet *outlet, int status, const char *format, ...)
+enum flow publisher_fail(struct publisher *publisher, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Marks the stream complete, if all went well so far, or leaves it to be resumed. Returns the exit status. */
-int outlet_close(struct outlet *outlet);
+int publisher_close(struct publisher *publisher);
 /* The closing line. */
-void outlet_report(const struct outlet *outlet);
+void publisher_report(const struct publisher *publisher);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CONSUMER_GUARD_H
-#define CONSUMER_GUARD_H
+#ifndef CONSUMER_PROCESS_GROUP_H
+#define CONSUMER_PROCESS_GROUP_H
 
 #include <sys/types.h>
 
@@ -10,17 +10,17 @@
  * signal reaches the shell only, and not what the shell has started.)
  */
 
-struct guard {
+struct process_group_watch {
     pid_t pid;
     int fd; /* tells the guard which group to kill; its end tells that we have died */
 };
 
 /* Starts it; call it before the queue is opened, whose locks a child would share. Returns 0 or a negative errno.
  */
-int guard_start(struct guard *guard);
+int process_group_start_watch(struct process_group_watch *guard);
 /* Says which group to kill from now on; 0 is none. Safe between fork and exec. */
-void guard_tell(const struct guard *guard, pid_t group);
+void process_group_tell(const struct process_group_watch *guard, pid_t group);
 /* Ends it. */
-void guard_stop(struct guard *guard);
+void process_group_stop_watch(struct process_group_watch *guard);
 
 #endif

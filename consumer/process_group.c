@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "consumer/guard.h"
+#include "consumer/process_group.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,7 +48,7 @@ static _Noreturn void watch(int fd)
     _exit(0);
 }
 
-int guard_start(struct guard *guard)
+int process_group_start_watch(struct process_group_watch *guard)
 {
     int ends[2];
 
@@ -72,7 +72,7 @@ int guard_start(struct guard *guard)
     return 0;
 }
 
-void guard_tell(const struct guard *guard, pid_t group)
+void process_group_tell(const struct process_group_watch *guard, pid_t group)
 {
     ssize_t written;
 
@@ -82,7 +82,7 @@ void guard_tell(const struct guard *guard, pid_t group)
     } while (written < 0 && errno == EINTR);
 }
 
-void guard_stop(struct guard *guard)
+void process_group_stop_watch(struct process_group_watch *guard)
 {
     if (guard->pid < 0)
         return;

@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "monitor/fields.h"
+#include "monitor/formats/fields.h"
 #include "monitor/output.h"
 
 /* All samples of a metric must stand together, behind its HELP and TYPE: metrics outside, queues inside. */

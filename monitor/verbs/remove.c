@@ -4,7 +4,7 @@
 
 #include "common/cli/say.h"
 #include "monitor/snapshot.h"
-#include "monitor/verbs.h"
+#include "monitor/verbs/verbs.h"
 
 static int refuse_in_use(const struct options *options, const struct shmq_stat *stat)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "producer/cut.h"
+#include "producer/framer.h"
 
 #include <string.h>
 
 enum { LENGTH_BYTES = 4 };
 
-void cutter_init(struct cutter *cutter, const struct options *options, uint64_t max_message)
+void framer_init(struct framer *framer, const struct options *options, uint64_t max_message)
 {
-    *cutter = (struct cutter){
+    *framer = (struct framer){
         .framing = options->framing,
         .delimiter = options->delimiter,
         .block_bytes = (size_t)options->block_bytes,
@@ -22,28 +22,28 @@ static enum cut found(struct cut_message *message, const unsigned char *data, si
     return CUT_MESSAGE;
 }
 
-static enum cut next_delimited(struct cutter *cutter, const unsigned char *data, size_t size, bool at_end,
+static enum cut next_delimited(struct framer *framer, const unsigned char *data, size_t size, bool at_end,
                                struct cut_message *message)
 {
-    size_t limit = cutter->max_message + 1;
+    size_t limit = framer->max_message + 1;
     size_t until = size < limit ? size : limit;
-    const unsigned char *end = memchr(data + cutter->searched, cutter->delimiter, until - cutter->searched);
+    const unsigned char *end = memchr(data + framer->searched, framer->delimiter, until - framer->searched);
     if (end != NULL) {
-        cutter->searched = 0;
+        framer->searched = 0;
         size_t length = (size_t)(end - data);
         return found(message, data, length, length + 1, SHMQ_FRAME_DELIMITER);
     }
-    if (size > cutter->max_message)
+    if (size > framer->max_message)
         return CUT_TOO_LONG;
     if (at_end) {
-        cutter->searched = 0;
+        framer->searched = 0;
         return found(message, data, size, size, SHMQ_FRAME_NONE);
     }
-    cutter->searched = size;
+    framer->searched = size;
     return CUT_MORE;
 }
 
-static enum cut next_prefixed(const struct cutter *cutter, const unsigned char *data, size_t size, bool at_end,
+static enum cut next_prefixed(const struct framer *framer, const unsigned char *data, size_t size, bool at_end,
                               struct cut_message *message)
 {
     enum cut incomplete = at_end ? CUT_TRUNCATED : CUT_MORE;
@@ -51,36 +51,36 @@ static enum cut next_prefixed(const struct cutter *cutter, const unsigned char *
         return incomplete;
     size_t length = (size_t)data[0] << 24 | (size_t)data[1] << 16 | (size_t)data[2] << 8 | data[3];
     message->length = length;
-    if (length > cutter->max_message)
+    if (length > framer->max_message)
         return CUT_TOO_LONG;
     if (size - LENGTH_BYTES < length)
         return incomplete;
     return found(message, data + LENGTH_BYTES, length, LENGTH_BYTES + length, SHMQ_FRAME_LENGTH32);
 }
 
-static enum cut next_block(const struct cutter *cutter, const unsigned char *data, size_t size, bool at_end,
+static enum cut next_block(const struct framer *framer, const unsigned char *data, size_t size, bool at_end,
                            struct cut_message *message)
 {
-    if (size < cutter->block_bytes && !at_end)
+    if (size < framer->block_bytes && !at_end)
         return CUT_MORE;
-    size_t length = size < cutter->block_bytes ? size : cutter->block_bytes;
+    size_t length = size < framer->block_bytes ? size : framer->block_bytes;
     return found(message, data, length, length, SHMQ_FRAME_NONE);
 }
 
-enum cut cutter_next(struct cutter *cutter, const unsigned char *data, size_t size, bool at_end,
+enum cut framer_next(struct framer *framer, const unsigned char *data, size_t size, bool at_end,
                      struct cut_message *message)
 {
-    switch (cutter->framing) {
+    switch (framer->framing) {
     case FRAMING_DELIMITER:
-        return next_delimited(cutter, data, size, at_end, message);
+        return next_delimited(framer, data, size, at_end, message);
     case FRAMING_LENGTH32:
-        return next_prefixed(cutter, data, size, at_end, message);
+        return next_prefixed(framer, data, size, at_end, message);
     case FRAMING_BLOCK:
-        return next_block(cutter, data, size, at_end, message);
+        return next_block(framer, data, size, at_end, message);
     case FRAMING_WHOLE:
         break;
     }
-    if (size > cutter->max_message)
+    if (size > framer->max_message)
         return CUT_TOO_LONG;
     return at_end ? found(message, data, size, size, SHMQ_FRAME_NONE) : CUT_MORE;
 }

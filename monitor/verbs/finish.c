@@ -5,7 +5,7 @@
 
 #include "common/cli/say.h"
 #include "monitor/snapshot.h"
-#include "monitor/verbs.h"
+#include "monitor/verbs/verbs.h"
 
 static const char *plural(uint64_t count)
 {

@@ -3,7 +3,7 @@
 
 #include "common/cli/say.h"
 #include "monitor/snapshot.h"
-#include "monitor/verbs.h"
+#include "monitor/verbs/verbs.h"
 
 int verb_shutdown(const struct options *options)
 {

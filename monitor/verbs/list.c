@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/cli/say.h"
 #include "monitor/output.h"
-#include "monitor/verbs.h"
+#include "monitor/verbs/verbs.h"
 
 int verb_list(const struct options *options)
 {

@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "monitor/fields.h"
+#include "monitor/formats/fields.h"
 #include "monitor/output.h"
 
 /* Bytes above 127 go through: JSON is UTF-8, and names have none. Others could only come from a damaged queue. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "monitor/output.h"
-#include "monitor/verbs.h"
+#include "monitor/verbs/verbs.h"
 
 int verb_show(const struct options *options)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef SHMQ_PRODUCER_CUT_H
-#define SHMQ_PRODUCER_CUT_H
+#ifndef SHMQ_PRODUCER_FRAMER_H
+#define SHMQ_PRODUCER_FRAMER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@ enum cut {
     CUT_TRUNCATED, /* the input ends within a length-prefixed message */
 };
 
-struct cutter {
+struct framer {
     enum framing framing;
     unsigned char delimiter;
     size_t block_bytes;
@@ -33,13 +33,13 @@ struct cut_message {
     enum shmq_frame frame;
 };
 
-void cutter_init(struct cutter *cutter, const struct options *options, uint64_t max_message);
+void framer_init(struct framer *framer, const struct options *options, uint64_t max_message);
 /*
  * Looks at the @size bytes at @data, where a message begins; @size is not 0.
  *
  * @at_end  nothing follows them
  */
-enum cut cutter_next(struct cutter *cutter, const unsigned char *data, size_t size, bool at_end,
+enum cut framer_next(struct framer *framer, const unsigned char *data, size_t size, bool at_end,
                      struct cut_message *message);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "consumer/run.h"
+#include "consumer/engine.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "consumer/deadline.h"
 #include "consumer/end.h"
 #include "consumer/message_wait.h"
-#include "consumer/sink.h"
+#include "consumer/sinks/sink.h"
 #include "consumer/work.h"
 
 struct consumer {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "consumer/sink.h"
+#include "consumer/sinks/sink.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +33,7 @@ enum verdict {
 
 struct exec_sink {
     struct sink base;
-    struct guard guard;
+    struct process_group_watch guard;
     char id[SHMQ_ID_SIZE]; /* of the message in hand */
     uint32_t attempts;     /* at it that failed */
     bool run_before;       /* it may have been worked on */
@@ -142,7 +142,7 @@ static int run_command(struct exec_sink *sink, const struct shmq_message *messag
     if (run->timed_out)
         command_signal(&run->command, SIGKILL); /* what is left of its group, before the number is free again */
     *status = command_reap(&run->command);
-    guard_tell(&sink->guard, 0);
+    process_group_tell(&sink->guard, 0);
     return 0;
 }
 
@@ -272,7 +272,7 @@ static enum sink_result exec_close(struct sink *base)
 {
     struct exec_sink *sink = (struct exec_sink *)base;
 
-    guard_stop(&sink->guard);
+    process_group_stop_watch(&sink->guard);
     free(sink);
     return SINK_OK;
 }
@@ -285,7 +285,7 @@ static const struct sink_operations exec_operations = {
 struct sink *sink_exec_open(const struct consumer_options *options, struct tally *tally)
 {
     struct exec_sink *sink = calloc(1, sizeof(*sink));
-    int result = sink ? guard_start(&sink->guard) : -ENOMEM;
+    int result = sink ? process_group_start_watch(&sink->guard) : -ENOMEM;
 
     if (result < 0) {
         say_error("--exec: cannot prepare to start commands: %s", strerror(-result));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CONSUMER_RUN_H
-#define CONSUMER_RUN_H
+#ifndef CONSUMER_ENGINE_H
+#define CONSUMER_ENGINE_H
 
 #include "consumer/options.h"
 

@@ -4,7 +4,7 @@
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
 #include "common/cli/units.h"
-#include "monitor/verbs.h"
+#include "monitor/verbs/verbs.h"
 
 #define POLL_NS INT64_C(20000000)
 

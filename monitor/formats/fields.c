@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "monitor/fields.h"
+#include "monitor/formats/fields.h"
 
 #include <stdbool.h>
 #include <string.h>

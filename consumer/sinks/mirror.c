@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "consumer/sink.h"
+#include "consumer/sinks/sink.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "consumer/sink.h"
+#include "consumer/sinks/sink.h"
 
 struct sink *sink_open(const struct consumer_options *options, struct tally *tally)
 {

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "common/cli/say.h"
-#include "monitor/verbs.h"
+#include "monitor/verbs/verbs.h"
 
 struct report {
     const char *queue;

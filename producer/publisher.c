@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: MIT */
+#include "producer/publisher.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/cli/attached.h"
+#include "common/cli/open_error.h"
+#include "common/cli/say.h"
+#include "common/cli/stop.h"
+#include "common/cli/units.h"
+#include "producer/lane_wait.h"
+
+/* A wait for room is looked after so often. */
+#define SLICE_NS INT64_C(200000000)
+/* So long after the signal, what was read from a pipe may still wait for room. */
+#define LINGER_NS INT64_C(1000000000)
+#define NAP_NS 2000000L
+
+void publisher_init(struct publisher *publisher, const struct options *options, uint64_t seed)
+{
+    *publisher = (struct publisher){
+        .name = options->common.queue,
+        .left = options->count != 0 ? options->count : UINT64_MAX,
+        .on_full = options->on_full,
+        .timeout_ns = options->timeout_ns,
+        .frame = SHMQ_FRAME_NONE,
+        .delimiter = options->delimiter,
+        .reads_inputs = options->source == SOURCE_INPUTS,
+        .rereadable = options->source != SOURCE_INPUTS,
+    };
+    pace_init(&publisher->pace, options, seed);
+    echo_init(&publisher->echo, options->echo, pace_is_set(&publisher->pace));
+    wait_notice_init(&publisher->notice);
+    progress_init(&publisher->progress, "produced", options->progress);
+}
+
+enum flow publisher_fail(struct publisher *publisher, int status, const char *format, ...)
+{
+    char *text = NULL;
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vasprintf(&text, format, arguments);
+    va_end(arguments);
+    say_error("%s", length < 0 ? "out of memory" : text);
+    free(text);
+    publisher->status = status;
+    return FLOW_FAILED;
+}
+
+static enum flow fail_queue(struct publisher *publisher, const char *what, int error)
+{
+    return publisher_fail(publisher, (int)exit_status_of(error), "queue '%s': %s: %s", publisher->name, what,
+                          refusal_text(publisher->name, error));
+}
+
+static enum flow fail_open(struct publisher *publisher, const struct common_options *options, int error)
+{
+    options_explain(options, error);
+    const char *difference = error == -EEXIST ? refusal_difference(options) : NULL;
+    if (difference != NULL)
+        return publisher_fail(publisher, EXIT_QUEUE, "queue '%s': %s", publisher->name, difference);
+    return fail_queue(publisher, "cannot be opened", error);
+}
+
+static void attend(void *publisher)
+{
+    publisher_attend(publisher);
+}
+
+/* Return: as shmq_open; where no lane could be had, that is reported. */
+static int open_lane(struct publisher *publisher, struct shmq_options *how)
+{
+    const struct lane_wait wait = {.queue = publisher->name,
+                                   .on_full = publisher->on_full,
+                                   .timeout_ns = publisher->timeout_ns,
+                                   .attend = attend,
+                                   .context = publisher};
+    char text[LANE_WAIT_TEXT_BYTES];
+    const int error = lane_wait_open(&publisher->queue, &wait, how);
+    if (error == -EUSERS)
+        publisher_fail(publisher, EXIT_TIMEOUT, "queue '%s': %s", publisher->name, lane_wait_text(&wait, text));
+    return error;
+}
+
+/* A part that can be resumed has an identity of its own. */
+static void tell_claim(struct shmq_options *how, const struct claim *claim)
+{
+    how->source_group = claim->group;
+    how->source_part = claim->part;
+    how->source_size = claim->size;
+    how->source_check = claim->check;
+    how->source_id = claim->resumable ? claim->group ^ claim->part * UINT64_C(0x9e3779b97f4a7c15) : 0;
+    if (claim->resumable && how->source_id == 0)
+        how->source_id = 1;
+}
+
+enum flow publisher_open(struct publisher *publisher, const struct options *options, const struct claim *claim)
+{
+    struct shmq_options how = options->common.shmq;
+    how.create = true;
+    tell_claim(&how, claim);
+    publisher->resumable = claim->resumable;
+    how.stop = &stop_requested;
+    int error = open_lane(publisher, &how);
+    if (error == -EINTR)
+        return FLOW_END;
+    if (error == -EUSERS)
+        return FLOW_FAILED;
+    if (error != 0)
+        return fail_open(publisher, &options->common, error);
+    stop_interrupts(publisher->queue);
+    options_tell_rounding(&options->common);
+    struct shmq_info info = SHMQ_INFO_INIT;
+    error = shmq_info(publisher->queue, &info);
+    if (error != 0)
+        return fail_queue(publisher, "cannot be read", error);
+    publisher->max_message = info.max_message_bytes;
+    char capacity[UNITS_SIZE];
+    char longest[UNITS_SIZE];
+    say_detail("attached to queue '%s': %" PRIu32 " lanes of %s, messages up to %s", publisher->name, info.lanes,
+               units_memory(capacity, info.capacity_bytes), units_memory(longest, info.max_message_bytes));
+    return FLOW_ON;
+}
+
+enum flow publisher_mark(struct publisher *publisher, uint64_t offset, const void *end, uint64_t size)
+{
+    if (!publisher->resumable)
+        return FLOW_ON;
+    publisher->marks.before = publisher->marks.behind;
+    publisher->marks.behind = mark_make(offset, end, size);
+    int error = shmq_set_source_note(publisher->queue, &publisher->marks, sizeof(publisher->marks));
+    return error != 0 ? fail_queue(publisher, "cannot keep how far the source has come", error) : FLOW_ON;
+}
+
+void publisher_attend(struct publisher *publisher)
+{
+    progress_tick(&publisher->progress);
+    if (stop_statistics_wanted())
+        publisher_report(publisher);
+}
+
+int64_t publisher_attend_ns(const struct publisher *publisher)
+{
+    return publisher->progress.shown ? publisher->progress.next_ns : -1;
+}
+
+/* Lets up to @wanted messages go once it is their time; 0 of them when an end is asked for. */
+static size_t await_turn(struct publisher *publisher, size_t wanted)
+{
+    if (wanted > publisher->left)
+        wanted = (size_t)publisher->left;
+    if (!pace_is_set(&publisher->pace))
+        return stop_requested != 0 && publisher->rereadable ? 0 : wanted;
+    for (;;) {
+        if (stop_requested != 0)
+            return 0;
+        int64_t due;
+        size_t allowed = pace_allow(&publisher->pace, wanted, stop_now_ns(), &due);
+        if (allowed > 0)
+            return allowed;
+        int64_t attend = publisher_attend_ns(publisher);
+        stop_sleep_until(attend >= 0 && attend < due ? attend : due);
+        publisher_attend(publisher);
+    }
+}
+
+static enum flow account(struct publisher *publisher, const struct iovec *messages, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        publisher->progress.bytes += messages[i].iov_len;
+    publisher->progress.messages += count;
+    publisher->left -= count;
+    if (pace_is_set(&publisher->pace))
+        pace_sent(&publisher->pace, count, stop_now_ns());
+    publisher_attend(publisher);
+    int error = echo_messages(&publisher->echo, messages, count);
+    if (error != 0)
+        return publisher_fail(publisher, EXIT_FAILED, "standard output: cannot be written: %s",
+                              strerrordesc_np(-error));
+    return FLOW_ON;
+}
+
+/* An end was asked for while the queue is full: whatever cannot be read again gets a moment more. */
+static enum flow linger(struct publisher *publisher)
+{
+    int64_t now = stop_now_ns();
+    if (publisher->rereadable || pace_is_set(&publisher->pace))
+        return FLOW_END;
+    if (publisher->stopped_ns == 0)
+        publisher->stopped_ns = now;
+    if (now - publisher->stopped_ns >= LINGER_NS)
+        return FLOW_END;
+    const struct timespec nap = {0, NAP_NS};
+    nanosleep(&nap, NULL);
+    return FLOW_ON;
+}
+
+/*
+ * What to do about a put that found no room. FLOW_ON is to try again, or, with --on-full drop, to drop.
+ *
+ * @since_ns  since when there is no room
+ */
+static enum flow await_room(struct publisher *publisher, int error, int64_t since_ns)
+{
+    if (error != -EAGAIN && error != -ETIMEDOUT && error != -EINTR)
+        return fail_queue(publisher, "cannot put", error);
+    if (publisher->on_full == ON_FULL_DROP)
+        return FLOW_ON;
+    if (publisher->on_full == ON_FULL_FAIL)
+        return publisher_fail(publisher, EXIT_TIMEOUT,
+                              "queue '%s': full (consumers are slow or absent; --on-full block waits for them)",
+                              publisher->name);
+    publisher_attend(publisher);
+    if (stop_requested != 0)
+        return linger(publisher);
+    if (wait_notice_is_due(&publisher->notice, since_ns)) {
+        char who[ATTACHED_BYTES];
+        say_status("waiting for room: the lane is full and %s", attached_consumers(publisher->queue, who));
+    }
+    if (publisher->timeout_ns >= 0 && stop_now_ns() - since_ns >= publisher->timeout_ns) {
+        char text[UNITS_SIZE];
+        return publisher_fail(publisher, EXIT_TIMEOUT,
+                              "queue '%s': no room for %s (consumers are slow or absent; see --timeout)",
+                              publisher->name, units_duration(text, publisher->timeout_ns));
+    }
+    return FLOW_ON;
+}
+
+/* How long one try may wait. */
+static int64_t try_ns(const struct publisher *publisher, int64_t since_ns)
+{
+    if (publisher->on_full != ON_FULL_BLOCK)
+        return 0;
+    if (publisher->timeout_ns < 0)
+        return SLICE_NS;
+    /* Before the first try, the clock need not be read. */
+    int64_t left = since_ns == 0 ? publisher->timeout_ns : since_ns + publisher->timeout_ns - stop_now_ns();
+    return left < 0 ? 0 : left < SLICE_NS ? left : SLICE_NS;
+}
+
+static enum flow use_frame(struct publisher *publisher, enum shmq_frame frame)
+{
+    if (frame == publisher->frame)
+        return FLOW_ON;
+    int error = shmq_set_frame(publisher->queue, frame, publisher->delimiter);
+    if (error != 0)
+        return fail_queue(publisher, "cannot set the framing", error);
+    publisher->frame = frame;
+    return FLOW_ON;
+}
+
+/* Puts messages whose turn it is. */
+static enum flow put_all(struct publisher *publisher, const struct iovec *messages, size_t count, size_t *taken)
+{
+    int64_t since = 0;
+    size_t first = 0;
+    while (first < count) {
+        size_t done = 0;
+        int64_t wait = try_ns(publisher, since);
+        int64_t before = wait > 0 && since == 0 && publisher->timeout_ns > 0 ? stop_now_ns() : 0;
+        int error = shmq_put_many(publisher->queue, messages + first, count - first, &done, wait);
+        if (done > 0)
+            wait_notice_end(&publisher->notice);
+        enum flow flow = done > 0 ? account(publisher, messages + first, done) : FLOW_ON;
+        first += done;
+        *taken += done;
+        if (flow != FLOW_ON)
+            return flow;
+        if (error == 0)
+            break;
+        if (done > 0)
+            since = stop_now_ns();
+        else if (since == 0)
+            since = before != 0 ? before : stop_now_ns();
+        flow = await_room(publisher, error, since);
+        if (flow != FLOW_ON)
+            return flow;
+        if (publisher->on_full == ON_FULL_DROP) {
+            first++;
+            *taken += 1;
+            publisher->dropped++;
+            publisher->left--;
+            /* A message that is dropped has had its turn. */
+            if (pace_is_set(&publisher->pace))
+                pace_sent(&publisher->pace, 1, stop_now_ns());
+            publisher_attend(publisher);
+        }
+    }
+    return FLOW_ON;
+}
+
+static size_t framed_bytes(const struct iovec *message, enum shmq_frame frame)
+{
+    size_t framing = frame == SHMQ_FRAME_DELIMITER ? 1 : frame == SHMQ_FRAME_LENGTH32 ? 4 : 0;
+    return message->iov_len + framing;
+}
+
+/* Passes over what an earlier run has put; used where those messages have to be counted. */
+static enum flow skip_done(struct publisher *publisher, const struct iovec *messages, size_t count,
+                           enum shmq_frame frame, size_t *taken)
+{
+    while (*taken < count && publisher->skip > 0 && publisher->left > 0) {
+        size_t bytes = framed_bytes(&messages[*taken], frame);
+        if (bytes > publisher->skip)
+            return publisher_fail(
+                publisher, EXIT_FAILED,
+                "--resume: the input has changed since the earlier run (start it without --resume)");
+        publisher->skip -= bytes;
+        publisher->left--;
+        *taken += 1;
+    }
+    return publisher->left > 0 ? FLOW_ON : FLOW_END;
+}
+
+enum flow publisher_put(struct publisher *publisher, const struct iovec *messages, size_t count,
+                        enum shmq_frame frame, size_t *taken)
+{
+    *taken = 0;
+    enum flow flow = use_frame(publisher, frame);
+    if (flow == FLOW_ON)
+        flow = skip_done(publisher, messages, count, frame, taken);
+    while (flow == FLOW_ON && *taken < count) {
+        size_t allowed = await_turn(publisher, count - *taken);
+        if (allowed == 0)
+            return FLOW_END;
+        flow = put_all(publisher, messages + *taken, allowed, taken);
+        if (flow == FLOW_ON && publisher->left == 0)
+            flow = FLOW_END;
+    }
+    return flow;
+}
+
+bool publisher_takes_in_place(const struct publisher *publisher)
+{
+    return publisher->on_full == ON_FULL_BLOCK && publisher->echo.prefix == NULL && publisher->skip == 0;
+}
+
+enum flow publisher_reserve(struct publisher *publisher, size_t size, void **payload)
+{
+    if (await_turn(publisher, 1) == 0)
+        return FLOW_END;
+    int64_t since = 0;
+    for (;;) {
+        int64_t before = since == 0 && publisher->timeout_ns > 0 ? stop_now_ns() : since;
+        int error = shmq_reserve(publisher->queue, size, payload, try_ns(publisher, since));
+        if (error == 0) {
+            wait_notice_end(&publisher->notice);
+            return FLOW_ON;
+        }
+        since = before != 0 ? before : stop_now_ns();
+        enum flow flow = await_room(publisher, error, since);
+        if (flow != FLOW_ON)
+            return flow;
+    }
+}
+
+enum flow publisher_commit(struct publisher *publisher, size_t length, enum shmq_frame frame)
+{
+    enum flow flow = use_frame(publisher, frame);
+    if (flow != FLOW_ON)
+        return flow;
+    int error = shmq_commit(publisher->queue, length);
+    if (error != 0)
+        return fail_queue(publisher, "cannot put", error);
+    const struct iovec message = {NULL, length};
+    flow = account(publisher, &message, 1);
+    return flow == FLOW_ON && publisher->left == 0 ? FLOW_END : flow;
+}
+
+int publisher_close(struct publisher *publisher)
+{
+    int error = echo_flush(&publisher->echo);
+    if (error != 0 && publisher->status == EXIT_DONE)
+        publisher_fail(publisher, EXIT_FAILED, "standard output: cannot be written: %s", strerrordesc_np(-error));
+    if (publisher->queue == NULL)
+        return publisher->status;
+    stop_interrupts(NULL);
+    if (publisher->status == EXIT_DONE && !publisher->unfinished) {
+        error = shmq_finish(publisher->queue);
+        if (error != 0)
+            fail_queue(publisher, "cannot finish", error);
+    }
+    if (publisher->status == EXIT_DONE && !publisher->unfinished)
+        error = shmq_close(publisher->queue);
+    else if (publisher->withdrawn)
+        shmq_withdraw(publisher->queue);
+    else
+        shmq_abandon(publisher->queue);
+    if (error != 0 && publisher->status == EXIT_DONE)
+        fail_queue(publisher, "cannot detach", error);
+    publisher->queue = NULL;
+    return publisher->status;
+}
+
+void publisher_report(const struct publisher *publisher)
+{
+    char extra[64] = "";
+    const bool cut_short = publisher->reads_inputs && stop_requested != 0;
+    if (publisher->dropped > 0 || publisher->on_full == ON_FULL_DROP)
+        snprintf(extra, sizeof(extra), "%" PRIu64 " dropped%s", publisher->dropped,
+                 cut_short ? ", stopped by a signal" : "");
+    else if (cut_short)
+        snprintf(extra, sizeof(extra), "stopped by a signal");
+    if (publisher->dropped > 0 && say_get_level() == SAY_ERRORS)
+        say_error("%" PRIu64 " dropped: the queue was full", publisher->dropped);
+    progress_total(&publisher->progress, extra);
+}
