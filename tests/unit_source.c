@@ -105,6 +105,26 @@ START_TEST(a_note_is_not_another_source_s)
 }
 END_TEST
 
+/* What others have sent through the lane is not its own. */
+START_TEST(a_source_begins_at_0_in_a_lane_that_others_had)
+{
+    small.lanes = 1;
+    ck_assert_int_eq(shmq_close(observer), 0);
+    ck_assert_int_eq(shmq_remove(name, true), 0);
+    struct shmq *handle = open_source(1);
+    observer = planted_open(name, SHMQ_OBSERVER, NULL);
+    planted_put(handle, "1234");
+    ck_assert_int_eq(shmq_close(handle), 0);
+    handle = open_source(2);
+    ck_assert_uint_eq(resume_offset(handle), 0);
+    planted_put(handle, "12");
+    shmq_abandon(handle);
+    handle = open_source(2);
+    ck_assert_uint_eq(resume_offset(handle), 2);
+    ck_assert_int_eq(shmq_close(handle), 0);
+}
+END_TEST
+
 START_TEST(notes_that_make_no_sense)
 {
     char note[SHMQ_NOTE_MAX + 1] = "";
@@ -146,15 +166,20 @@ END_TEST
 /* ------------------------------------------------------------------ parts of a whole */
 
 /* @number: of the part; @resumed: it has an identity of its own. */
-static struct shmq *open_part(uint64_t number, bool resumed, uint64_t size)
+static struct shmq *open_part_of(uint64_t group, uint64_t number, bool resumed, uint64_t size)
 {
     struct shmq_options options = small;
     options.source_id = resumed ? 100 + number : 0;
-    options.source_group = GROUP;
+    options.source_group = group;
     options.source_part = number;
     options.source_size = size;
     options.source_check = size + 1;
     return planted_open(name, SHMQ_PRODUCER, &options);
+}
+
+static struct shmq *open_part(uint64_t number, bool resumed, uint64_t size)
+{
+    return open_part_of(GROUP, number, resumed, size);
 }
 
 static void expect_whole(struct shmq *handle, uint64_t size)
@@ -204,6 +229,45 @@ START_TEST(a_part_that_comes_again_begins_anew)
     run_part(1, false, 2100, 2000); /* it has not been in this round yet */
     run_part(1, false, 500, 500);
     run_part(2, false, 600, 500);
+}
+END_TEST
+
+/* Wherever the others' lanes are. */
+START_TEST(a_part_that_comes_again_is_known_in_every_lane)
+{
+    struct shmq *parts[] = {open_part(1, false, 1000), open_part(2, false, 1100), open_part(3, false, 1200)};
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(shmq_close(parts[i]), 0);
+    run_part((uint64_t)_i + 1, false, 2000, 2000);
+}
+END_TEST
+
+static void run_part_of(uint64_t group, uint64_t number, uint64_t size, uint64_t expected)
+{
+    struct shmq *handle = open_part_of(group, number, false, size);
+    expect_whole(handle, expected);
+    ck_assert_int_eq(shmq_close(handle), 0);
+}
+
+START_TEST(what_another_group_agreed_on_does_not_count)
+{
+    for (uint64_t size = 1000; size <= 3000; size += 1000)
+        run_part_of(GROUP, 1, size, size);
+    run_part_of(GROUP + 1, 1, 5000, 5000);
+    run_part_of(GROUP, 2, 4000, 3000);
+    run_part_of(GROUP + 1, 2, 6000, 5000);
+}
+END_TEST
+
+START_TEST(a_lane_is_taken_over_by_another_group)
+{
+    small.lanes = 1;
+    ck_assert_int_eq(shmq_close(observer), 0);
+    ck_assert_int_eq(shmq_remove(name, true), 0);
+    run_part_of(GROUP, 1, 1000, 1000);
+    observer = planted_open(name, SHMQ_OBSERVER, NULL);
+    run_part_of(GROUP + 1, 1, 5000, 5000);
+    run_part_of(GROUP + 1, 2, 6000, 5000);
 }
 END_TEST
 
@@ -367,6 +431,14 @@ START_TEST(who_withdraws_leaves_the_lane_its_priority)
 }
 END_TEST
 
+START_TEST(a_part_that_withdraws_has_not_been_there)
+{
+    run_part(2, false, 1000, 1000);
+    shmq_withdraw(open_part(1, false, 2000));
+    run_part(1, false, 3000, 1000);
+}
+END_TEST
+
 START_TEST(who_withdraws_from_a_new_lane_counts_as_nobody)
 {
     shmq_withdraw(open_source(1));
@@ -429,6 +501,9 @@ int main(void)
     tcase_add_loop_test(parts, all_parts_go_by_what_the_first_said, 0, 2);
     tcase_add_test(parts, parts_that_go_on_never_begin_anew);
     tcase_add_test(parts, a_part_that_comes_again_begins_anew);
+    tcase_add_loop_test(parts, a_part_that_comes_again_is_known_in_every_lane, 0, 3);
+    tcase_add_test(parts, what_another_group_agreed_on_does_not_count);
+    tcase_add_test(parts, a_lane_is_taken_over_by_another_group);
     tcase_add_test(parts, nobody_begins_anew_while_a_part_is_unfinished);
     tcase_add_test(parts, a_lane_is_shared_by_the_parts_that_follow);
     tcase_add_test(parts, what_a_group_agreed_on_is_kept_while_other_lanes_are_there);
@@ -439,6 +514,8 @@ int main(void)
     tcase_add_test(withdrawing, who_withdraws_leaves_a_finished_lane_finished);
     tcase_add_test(withdrawing, who_withdraws_leaves_an_unfinished_lane_unfinished);
     tcase_add_loop_test(withdrawing, who_withdraws_leaves_the_lane_its_priority, 0, 2);
+    tcase_add_test(withdrawing, a_part_that_withdraws_has_not_been_there);
+    tcase_add_test(notes, a_source_begins_at_0_in_a_lane_that_others_had);
     tcase_add_test(withdrawing, who_withdraws_from_a_new_lane_counts_as_nobody);
     tcase_add_test(withdrawing, the_stream_ends_when_the_last_one_withdraws);
     tcase_add_test(withdrawing, after_a_put_nobody_can_withdraw);
