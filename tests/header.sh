@@ -72,9 +72,8 @@ END
 
 # Every struct with a size gets a field more; the one of options has a default that is not 0.
 later=$scratch/later
-mkdir -p "$later/common"
-cp "$top/Makefile" "$later"
-cp "$top"/common/*.[ch] "$top/common/shmq.map" "$later/common"
+mkdir "$later"
+cp -R "$top/Makefile" "$top/common" "$later"
 structs=$(sed -n 's/^struct \(shmq_[a-z_]*\) {$/\1/p' "$top/common/shmq.h")
 sized=0
 for name in $structs; do
@@ -85,8 +84,8 @@ done
 check 'the structs with a size are found' test $sized -ge 6
 sed -i 's/\.group = SHMQ_GROUP_ANY, /&.appended = 9, /' "$later/common/shmq.h"
 sed -i 's/^    int error = take_options(&known, options);/&\n    if (error == 0 \&\& known.appended != 9)\n        return -EXDEV;/' \
-    "$later/common/open.c"
-sed -i '/offsetof(struct shmq_options, stop)/ s/stop/appended/' "$later/common/sized.c"
+    "$later/common/queue/open.c"
+sed -i '/offsetof(struct shmq_options, stop)/ s/stop/appended/' "$later/common/queue/sized.c"
 check_status 'a later version is built' 0 make -s -C "$later" BUILD="$later/build" CFLAGS=-O0 "$later/build/libshmq.so"
 
 mkdir "$scratch/present" "$scratch/first"
