@@ -808,6 +808,31 @@ int shmq_check(struct shmq *handle, void (*report)(void *context, const char *pr
  */
 int shmq_remove(const char *name, bool force);
 
+/* A queue, or whatever has a queue's name. */
+struct shmq_listed {
+    size_t size;      /* set by the library: later versions append fields, which are there if it says so */
+    const char *name; /* valid while the visitor looks at it */
+    uid_t owner;      /* of the object */
+    gid_t group;
+    uint32_t mode; /* permission bits */
+    int error;     /* 0: it can be opened by this process, as an observer; else why not */
+};
+
+/* Called for each queue. Context: may call everything. Return: 0 to go on; else the walk ends with this value. */
+typedef int shmq_list_visitor(void *context, const struct shmq_listed *queue);
+
+/*
+ * Visits all queues of this host that one may see, also those of others and damaged ones, in no order.
+ *
+ * @visit    called for each
+ * @context  passed on to @visit
+ *
+ * Context: any; opens each as an observer, and waits while another process is creating or removing it, 10 s at
+ *          most (.error is then -EBUSY). What comes or goes meanwhile may be visited or not.
+ * Return:  0; what a visitor returned; -EINVAL, -ENOSYS, -EACCES, -EMFILE, -ENOMEM, what the system said.
+ */
+int shmq_list(shmq_list_visitor *visit, void *context);
+
 /* Returns 0 if @name may be a queue's; -EINVAL, -ENAMETOOLONG. */
 int shmq_name_check(const char *name);
 

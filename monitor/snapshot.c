@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "monitor/snapshot.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "common/cli/open_error.h"
 #include "common/cli/say.h"
-
-static const char directory_path[] = "/dev/shm";
-static const char prefix[] = "shmq.";
 
 static int take_lanes(struct snapshot *snapshot, struct shmq *queue)
 {
@@ -82,31 +77,20 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct snapshot *)a)->name, ((const struct snapshot *)b)->name);
 }
 
-/* The type of a file of /dev/shm, as in st_mode; 0 if there is none. */
-static mode_t type_of(const char *file)
+static int add(void *context, const struct shmq_listed *queue)
 {
-    char path[sizeof(directory_path) + 256];
-    struct stat st;
-    snprintf(path, sizeof(path), "%s/%s", directory_path, file);
-    return lstat(path, &st) == 0 ? st.st_mode & S_IFMT : 0;
-}
-
-static int add(struct snapshots *snapshots, const char *file)
-{
-    const char *name = file + sizeof(prefix) - 1;
-    if (shmq_name_check(name) != 0)
-        return 0; /* not a name that any queue has */
+    struct snapshots *snapshots = context;
     struct snapshot *items = realloc(snapshots->items, (snapshots->count + 1) * sizeof(*items));
     if (items == NULL)
         return -ENOMEM;
     snapshots->items = items;
     struct snapshot *snapshot = &items[snapshots->count];
-    snapshot_take(snapshot, name, false);
-    mode_t type = snapshot->error != 0 ? type_of(file) : S_IFREG;
-    if (type == 0)
+    if (queue->error == 0 && snapshot_take(snapshot, queue->name, false) == -ENOENT)
         return 0; /* removed while we looked */
-    if (type != S_IFREG)
-        snapshot->error = -EBADMSG;
+    if (queue->error != 0) {
+        *snapshot = (struct snapshot){.error = queue->error};
+        snprintf(snapshot->name, sizeof(snapshot->name), "%s", queue->name);
+    }
     snapshots->count++;
     return 0;
 }
@@ -114,21 +98,7 @@ static int add(struct snapshots *snapshots, const char *file)
 int snapshots_take(struct snapshots *snapshots)
 {
     *snapshots = (struct snapshots){0};
-    DIR *directory = opendir(directory_path);
-    if (directory == NULL)
-        return errno == ENOENT ? -ENOSYS : -errno;
-    int error = 0;
-    while (error == 0) {
-        errno = 0;
-        const struct dirent *entry = readdir(directory);
-        if (entry == NULL) {
-            error = -errno;
-            break;
-        }
-        if (strncmp(entry->d_name, prefix, sizeof(prefix) - 1) == 0)
-            error = add(snapshots, entry->d_name);
-    }
-    closedir(directory);
+    const int error = shmq_list(add, snapshots);
     if (snapshots->count > 1)
         qsort(snapshots->items, snapshots->count, sizeof(*snapshots->items), by_name);
     return error;

@@ -2,10 +2,12 @@
 /* What the functions of shmq.h do when nothing goes wrong, seen from outside alone. */
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/queue/handle.h"
@@ -924,6 +926,74 @@ START_TEST(a_run_record_that_makes_no_sense_is_refused)
 }
 END_TEST
 
+/* ------------------------------------------------------------------ the list */
+
+struct listing {
+    const char *names[4];
+    int errors[4];
+    uint32_t modes[4];
+    int times[4];
+    int result;
+};
+
+static int note_listed(void *context, const struct shmq_listed *queue)
+{
+    struct listing *listing = context;
+    ck_assert_uint_eq(queue->size, sizeof(*queue));
+    for (int i = 0; i < 4; i++) {
+        if (listing->names[i] == NULL || strcmp(queue->name, listing->names[i]) != 0)
+            continue;
+        listing->times[i]++;
+        listing->errors[i] = queue->error;
+        listing->modes[i] = queue->mode;
+        ck_assert_uint_eq(queue->owner, geteuid());
+        ck_assert_uint_eq(queue->group, getegid());
+        return listing->result;
+    }
+    return 0; /* somebody else's */
+}
+
+START_TEST(all_queues_are_listed_with_what_becomes_of_who_opens_them)
+{
+    struct listing listing = {
+        .names = {name, planted_name("damaged"), planted_name("link"), planted_name("none")}};
+    char path[3][300];
+    for (int i = 0; i < 3; i++)
+        (void)snprintf(path[i], sizeof(path[i]), "/dev/shm/shmq.%s", listing.names[i]);
+    const mode_t before = umask(0);
+    const int damaged = open(path[1], O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0640);
+    (void)umask(before);
+    ck_assert_int_ge(damaged, 0);
+    ck_assert_int_eq(write(damaged, "no queue", 8), 8);
+    ck_assert_int_eq(close(damaged), 0);
+    ck_assert_int_eq(symlink(path[0], path[2]), 0);
+    const int result = shmq_list(note_listed, &listing);
+    ck_assert_int_eq(unlink(path[1]), 0);
+    ck_assert_int_eq(unlink(path[2]), 0);
+    ck_assert_int_eq(result, 0);
+    ck_assert_int_eq(listing.times[0], 1);
+    ck_assert_int_eq(listing.errors[0], 0);
+    ck_assert_uint_eq(listing.modes[0], 0600);
+    ck_assert_int_eq(listing.times[1], 1);
+    ck_assert_int_eq(listing.errors[1], -EBADMSG);
+    ck_assert_uint_eq(listing.modes[1], 0640);
+    ck_assert_int_eq(listing.times[2], 1);
+    ck_assert_int_eq(listing.errors[2], -EBADMSG);
+    ck_assert_int_eq(listing.times[3], 0);
+}
+END_TEST
+
+START_TEST(the_list_ends_where_its_visitor_says_so)
+{
+    struct listing listing = {.names = {name}, .result = 77};
+    ck_assert_int_eq(shmq_list(note_listed, &listing), 77);
+    listing.result = -EXDEV;
+    ck_assert_int_eq(shmq_list(note_listed, &listing), -EXDEV);
+    ck_assert_int_eq(listing.times[0], 2);
+    ck_assert_int_eq(shmq_list(NULL, &listing), -EINVAL);
+}
+END_TEST
+
 /* ------------------------------------------------------------------ statistics */
 
 static struct shmq_stat stat_of_queue(void)
@@ -1249,6 +1319,8 @@ static void add_several(Suite *suite)
     TCase *stats = add_case(suite, "statistics");
     tcase_add_test(stats, the_queue_s_numbers_are_right);
     tcase_add_test(stats, what_is_known_of_a_queue_needs_no_look_at_its_lanes);
+    tcase_add_test(stats, all_queues_are_listed_with_what_becomes_of_who_opens_them);
+    tcase_add_test(stats, the_list_ends_where_its_visitor_says_so);
     tcase_add_loop_test(stats, what_is_filled_in_is_written_no_further_than_asked_for, 0, 5);
     tcase_add_test(stats, options_are_read_no_further_than_they_go_and_nothing_unknown_is_ignored);
     tcase_add_test(stats, no_grace_is_none_and_the_urgent_priority_is_0);
