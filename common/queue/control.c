@@ -7,6 +7,7 @@
 #include "common/queue/end_of_stream.h"
 #include "common/queue/lane.h"
 #include "common/queue/mapping.h"
+#include "common/queue/observe.h"
 #include "common/queue/waiting.h"
 
 int shmq_shutdown(const char *name, enum shmq_shutdown_how how)
@@ -14,7 +15,7 @@ int shmq_shutdown(const char *name, enum shmq_shutdown_how how)
     struct shmq *handle;
     if (how != SHMQ_DRAIN && how != SHMQ_NOW)
         return -EINVAL;
-    const int error = handle_observe(&handle, name);
+    const int error = observe_open(&handle, name);
     if (error != 0)
         return error;
     atomic_fetch_or_explicit(&handle->header->flags, how == SHMQ_NOW ? FLAG_DRAIN | FLAG_NOW : FLAG_DRAIN,
@@ -28,7 +29,7 @@ int shmq_shutdown(const char *name, enum shmq_shutdown_how how)
 int shmq_finish_lane(const char *name, uint32_t lane)
 {
     struct shmq *handle;
-    int error = handle_observe(&handle, name);
+    int error = observe_open(&handle, name);
     if (error != 0)
         return error;
     error = lane_finish_dead(handle, lane);

@@ -201,8 +201,13 @@ static inline bool handle_lane_used(const struct shmq *handle, uint32_t lane)
             1) != 0;
 }
 
-/* shmq_open, as an observer that says something to the queue as a whole. */
-int handle_observe(struct shmq **handle, const char *name);
+/*
+ * A handle without anything mapped yet, which takes the object over. Its pages are wiped in a forked child, so
+ * that it is refused there whatever is done with it. Return: NULL when there is no memory.
+ */
+struct shmq *handle_allocate(const struct object *object, enum shmq_role role);
+/* Frees it, and closes the object, whose locks go with the descriptor. What was mapped is unmapped before. */
+void handle_free(struct shmq *handle);
 
 /* Whether the queue is gone: removed, or its name deleted. Context: one system call. */
 bool handle_is_stale(const struct shmq *handle);

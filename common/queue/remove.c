@@ -11,6 +11,7 @@
 #include "common/kernel/clock.h"
 #include "common/queue/end_of_stream.h"
 #include "common/queue/mapping.h"
+#include "common/queue/observe.h"
 #include "common/queue/waiting.h"
 
 /* Whether a file of /dev/shm is one of the queue's semaphores: "sem.shmq.NAME.items" or ".space.LANE". */
@@ -143,7 +144,7 @@ static int remove_by_force(const char *queue)
 static int try_remove(const char *name, bool force)
 {
     struct shmq *handle;
-    int error = handle_observe(&handle, name);
+    int error = observe_open(&handle, name);
     if (error == -ENOENT)
         return remove_leftovers(name);
     if (force && (error == -EBADMSG || error == -EPROTO))

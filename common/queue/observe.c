@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/queue/observe.h"
+
+#include "common/queue/mapping.h"
+#include "common/queue/waiting.h"
+
+#define PREFETCH_DEFAULT 256u
+
+static void configure(struct shmq *handle, enum shmq_role role, const struct shmq_options *o)
+{
+    handle->role = role;
+    handle->stop = o->stop;
+    interrupt_init(&handle->interrupt);
+    handle->access = (struct doorbell_access){
+        .owner = handle->object.owner, .group = handle->object.group, .mode = handle->object.mode};
+    name_of_items(handle->items.name, handle->object.queue);
+    spin_init(&handle->spin);
+    handle->consumer.prefetch = o->prefetch != 0 ? o->prefetch : PREFETCH_DEFAULT;
+    handle->consumer.producers = o->producers != 0 ? o->producers : 1;
+    handle->consumer.grace_ns = o->grace_ns;
+    handle->consumer.follow = o->follow;
+}
+
+int observe_begin(struct shmq **out, struct object *object, enum shmq_role role,
+                  const struct shmq_options *options)
+{
+    struct shmq *handle = handle_allocate(object, role);
+    if (handle == NULL) {
+        object_close(object);
+        return -ENOMEM;
+    }
+    configure(handle, role, options);
+    const int error = view_map_front(handle);
+    if (error != 0) {
+        observe_end(handle);
+        return error;
+    }
+    *out = handle;
+    return 0;
+}
+
+void observe_done(struct shmq *handle)
+{
+    object_opened(&handle->object);
+    handle->magic = HANDLE_MAGIC;
+}
+
+void observe_end(struct shmq *handle)
+{
+    handle->magic = ~HANDLE_MAGIC;
+    view_unmap_all(handle);
+    handle_free(handle);
+}
+
+int observe_open(struct shmq **handle, const char *name)
+{
+    const struct shmq_options options = SHMQ_OPTIONS_INIT;
+    struct object object;
+    *handle = NULL;
+    /* Cannot come: -EEXIST (no sizes are asked for), -ENOSPC, -EFBIG (it makes nothing). */
+    int error = object_open(&object, name, false, true, &options);
+    if (error == 0)
+        error = observe_begin(handle, &object, SHMQ_OBSERVER, &options);
+    if (error == 0)
+        observe_done(*handle);
+    return error;
+}
