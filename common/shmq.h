@@ -96,14 +96,14 @@ enum shmq_role {
 };
 
 /*
- * Structs that begin with .size: the caller initialises them with their macro (SHMQ_OPTIONS_INIT, SHMQ_INFO_INIT,
+ * Options of shmq_create and shmq_open. Initialise it with SHMQ_OPTIONS_INIT, then set what differs.
+ *
+ * This is so of all structs that begin with .size: the caller initialises them with their macro (SHMQ_INFO_INIT,
  * SHMQ_STAT_INIT, ...), which sets .size to what its header says. Later versions append fields, and nothing else:
  * the library neither reads nor writes beyond .size, so callers built with an earlier header keep working. A .size
  * that this library does not know is -EINVAL: less than the first version's, or more than its own; options may be
  * longer if what is behind is all zero.
  */
-
-/* Options of shmq_create and shmq_open. Initialise it with SHMQ_OPTIONS_INIT, then set what differs. */
 struct shmq_options {
     size_t size; /* set by SHMQ_OPTIONS_INIT */
 

@@ -155,6 +155,8 @@ BEGIN {
     print ".Sh " toupper(title)
     next
 }
+/^template/, /^#else/ { next } # for C++, the same in other words
+/^\/\* clang-format/ { next }
 /^\/\* SPDX/ || /^#(ifndef|ifdef|include|endif)/ || /^#define SHMQ_H$/ || /^extern "C"/ || /^}$/ { next }
 /^\/\*.*\*\/$/ {
     comment = $0
