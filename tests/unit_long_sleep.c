@@ -128,6 +128,18 @@ START_TEST(first_put_wakes_everybody)
 }
 END_TEST
 
+/* Nobody sleeps long beside a lane whose owner is dead, because its time of grace may end. */
+START_TEST(lane_that_has_an_owner_again_lets_everybody_sleep_long)
+{
+    begin("owner");
+    shmq_abandon(producer);
+    process_wait_until(nobody_sleeps_long, NULL, "all have seen that the owner is dead");
+    producer = test_queue_open(queue, SHMQ_PRODUCER, &options);
+    wait_for_long_sleep();
+    end();
+}
+END_TEST
+
 /* As if the producer had died before it rang: it sees nobody to ring for. */
 START_TEST(put_without_a_ring_is_found_by_the_watch)
 {
@@ -234,6 +246,7 @@ static Suite *make_suite(void)
     TCase *tcase = tcase_create("long sleep");
     tcase_set_timeout(tcase, 60);
     suite_add_tcase(suite, tcase);
+    tcase_add_test(tcase, lane_that_has_an_owner_again_lets_everybody_sleep_long);
     tcase_add_test(tcase, first_put_wakes_everybody);
     tcase_add_test(tcase, put_without_a_ring_is_found_by_the_watch);
     tcase_add_test(tcase, work_of_the_dead_is_taken_over_by_who_slept_long);
