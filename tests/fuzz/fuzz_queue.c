@@ -370,14 +370,17 @@ static void put_many(const struct instruction *in)
     }
 }
 
-/* Payload pointers stay inside the two mappings of an arena, or inside a seat's buffer. */
+/*
+ * Payload pointers stay inside the two mappings of an arena, or inside a seat's buffer. What follows in a batch on
+ * a message that goes over the end of the first mapping begins in the second.
+ */
 static bool is_inside(const struct shmq *handle, const void *payload, size_t length)
 {
     const struct geometry *g = &handle->object.geometry;
     const unsigned char *start = payload;
     for (uint32_t i = 0; i < g->parameters.lanes; i++) {
         const unsigned char *arena = handle->lanes[i].ring.arena;
-        if (handle->lanes[i].base != NULL && start >= arena && start < arena + g->parameters.capacity_bytes &&
+        if (handle->lanes[i].base != NULL && start >= arena && start < arena + 2 * g->parameters.capacity_bytes &&
             start + length <= arena + 2 * g->parameters.capacity_bytes)
             return true;
     }
