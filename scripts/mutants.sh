@@ -121,20 +121,23 @@ make_copies() {
 
 # ------------------------------------------------------------------ running one test
 
-# Without this, a fault could signal and remove what is not ours.
-can_isolate() {
-    isolate true >/dev/null 2>&1
-}
-
-isolate() { # COMMAND...
+# Sets runner to what a command is run by; it ends with all that it has started when it is killed.
+# Without that, a fault could signal and remove what is not ours.
+set_runner() { # FOLDER
     # shellcheck disable=SC2016 # the inner shell's
-    unshare --mount --pid --fork --kill-child=KILL --mount-proc bash -c '
+    runner=(unshare --mount --pid --fork --kill-child=KILL --mount-proc bash -c '
         mount -t tmpfs -o mode=1777 tmpfs /dev/shm && mount --bind /tmp /tmp && mount --bind "$1" "$1" &&
             mount -o remount,bind,ro / || exit 125
         cd "$2" || exit 125
         shift 2
         "$@"
-        exit $?' isolate "$work" "$PWD" "$@"
+        exit $?' isolate "$work" "$1")
+}
+
+can_isolate() {
+    local runner
+    set_runner /
+    "${runner[@]}" true >/dev/null 2>&1
 }
 
 # Ends and removes what a test left, where it was not isolated.
@@ -161,7 +164,7 @@ run_test() { # TREE TEST SECONDS
     local tree=$1 prefix=test.$BASHPID.mutant command=("./$2") status pid runner=()
     local scratch=$tree.scratch
     [[ $2 == *.sh ]] && command=(bash "./$2")
-    ((isolated)) && runner=(isolate)
+    ((isolated)) && set_runner "$tree"
     until rm -rf -- "$scratch" 2>/dev/null; do
         sleep 0.05 # what was killed is still ending
     done

@@ -136,21 +136,31 @@ check 'all that in less than 60 s' test $((SECONDS - began)) -lt 60
 
 # ------------------------------------------------------------------ ended under way
 
+# What is started by the tool is known by its environment.
+none_is_left() {
+    [[ ! $(ls -A "$scratch/tmp") ]] && ! grep -qszxF "TOOL=$SHMQ_TEST_PREFIX" /proc/[0-9]*/environ
+}
+run_tool() { TOOL=$SHMQ_TEST_PREFIX TMPDIR=$scratch/tmp exec "$tiny/scripts/mutants.sh" --rule constant consumer; }
+
 cat >"$tiny/tests/consumer.sh" <<'END'
 . "${0%/*}/lib.sh"
-[ "$("$SHMQ_BUILD_DIR/consumer")" = 1 ] || { : >"$SHMQ_BUILD_DIR/hangs" && exec sleep 300; }
+[ "$("$SHMQ_BUILD_DIR/consumer")" = 1 ] || { echo 'not ok - output' && sleep 300; }
 END
-HANGING=$SHMQ_TEST_PREFIX TMPDIR="$scratch/tmp" "$tiny/scripts/mutants.sh" --rule constant consumer >"$scratch/mutants.log" 2>&1 &
+(run_tool) >"$scratch/mutants.log" 2>&1
+check 'a test that has failed is ended' wait_until 5 none_is_left
+
+cat >"$tiny/tests/consumer.sh" <<'END'
+. "${0%/*}/lib.sh"
+[ "$("$SHMQ_BUILD_DIR/consumer")" = 1 ] || { : >"$SHMQ_BUILD_DIR/hangs" && sleep 300; }
+END
+run_tool >"$scratch/mutants.log" 2>&1 &
 tool=$!
 hangs() { compgen -G "$scratch/tmp/*/0/build/hangs" >/dev/null; }
 check 'a test hangs' wait_until 30 hangs
 kill -TERM "$tool"
 wait "$tool"
 check_equal 'the tool can be ended' 143 $?
-none_is_left() {
-    [[ ! $(ls -A "$scratch/tmp") ]] && ! grep -qszxF "HANGING=$SHMQ_TEST_PREFIX" /proc/[0-9]*/environ
-}
-check 'it leaves no process and no copy' wait_until 10 none_is_left
+check 'it leaves no process and no copy' wait_until 5 none_is_left
 
 # ------------------------------------------------------------------ what is asked for
 
