@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The table of failures in docs/DESIGN.md names the test that shows each: all of these are there.
+# The table of failures in docs/FAILURES.md names the test that shows each: all of these are there.
 . "$(dirname "$0")/lib.sh"
 
 # Whether "FILE: TEST" or "FILE" exists; a test of a shell script is a piece of what it says.
@@ -15,7 +15,7 @@ exists() { # REFERENCE
 }
 
 # The last column of each row.
-sed -n '/^## .*Failures$/,$p' "$top/docs/DESIGN.md" | grep '^|' | grep -v '^| Failure |\|^| ---' >"$scratch/rows"
+grep '^|' "$top/docs/FAILURES.md" | grep -v '^| Failure |\|^| ---' >"$scratch/rows"
 references=0 missing='' bare=''
 while IFS= read -r row; do
     shown=${row% |}
