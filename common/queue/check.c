@@ -82,7 +82,7 @@ static int check_lane(struct shmq *handle, uint32_t lane, struct findings *findi
 {
     struct lane_view *view;
     struct walk walk;
-    int error = view_lane(handle, lane, &view);
+    int error = mapping_lane(handle, lane, &view);
     if (error != 0)
         return error;
     const struct lane_control *control = view->ring.control;

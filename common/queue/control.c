@@ -20,7 +20,7 @@ int shmq_shutdown(const char *name, enum shmq_shutdown_how how)
         return error;
     atomic_fetch_or_explicit(&handle->header->flags, how == SHMQ_NOW ? FLAG_DRAIN | FLAG_NOW : FLAG_DRAIN,
                              memory_order_seq_cst);
-    view_used_lanes(handle);
+    mapping_used_lanes(handle);
     waiting_wake_everybody(handle);
     (void)shmq_close(handle);
     return 0;
@@ -55,7 +55,7 @@ int shmq_join(struct shmq *handle, int64_t timeout_ns)
         return error;
     const int64_t deadline = clock_deadline(timeout_ns);
     for (;;) {
-        const int drained = stream_is_drained(handle);
+        const int drained = end_of_stream_is_drained(handle);
         if (drained != 0)
             return drained == 1 ? 0 : drained;
         if (timeout_ns == 0)

@@ -70,13 +70,13 @@ static bool hands_are_empty(const struct shmq *handle)
     return true;
 }
 
-int stream_is_drained(struct shmq *handle)
+int end_of_stream_is_drained(struct shmq *handle)
 {
     for (uint32_t i = 0; i < handle_geometry(handle)->parameters.lanes; i++) {
         struct lane_view *view;
         if (!handle_lane_used(handle, i))
             continue;
-        int error = view_lane(handle, i, &view);
+        int error = mapping_lane(handle, i, &view);
         if (error == 0)
             error = lane_is_drained(handle, view);
         if (error != 1)
@@ -115,7 +115,7 @@ static int count_lanes(struct shmq *handle, struct tally *tally)
         struct lane_view *view;
         if (!handle_lane_used(handle, i))
             continue;
-        const int error = view_lane(handle, i, &view);
+        const int error = mapping_lane(handle, i, &view);
         if (error != 0)
             return error;
         const uint64_t life = atomic_load_explicit(&view->ring.control->life, memory_order_acquire);
@@ -132,7 +132,7 @@ static int count_lanes(struct shmq *handle, struct tally *tally)
     return 0;
 }
 
-int stream_state(struct shmq *handle)
+int end_of_stream_state(struct shmq *handle)
 {
     const bool draining = (handle_flags(handle) & FLAG_DRAIN) != 0;
     if (draining)
@@ -147,7 +147,7 @@ int stream_state(struct shmq *handle)
     const bool ended = !handle->consumer.follow && tally.open == 0 && (came || tally.abandoned > 0);
     if (!ended && !draining)
         return -EAGAIN;
-    const int drained = stream_is_drained(handle);
+    const int drained = end_of_stream_is_drained(handle);
     if (drained != 1)
         return drained == 0 ? -EAGAIN : drained;
     if (ended)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef SHMQ_STREAM_H
-#define SHMQ_STREAM_H
+#ifndef SHMQ_END_OF_STREAM_H
+#define SHMQ_END_OF_STREAM_H
 
 #include "common/queue/handle.h"
 
@@ -11,9 +11,9 @@
  * the same, but a producer died unfinished and its grace is over; -ESHUTDOWN drained after a shutdown; -EBADMSG;
  * -ENOMEM.
  */
-int stream_state(struct shmq *handle);
+int end_of_stream_state(struct shmq *handle);
 
 /* Whether every committed message is acknowledged. Return: 1, 0, or -EBADMSG, -ENOMEM. */
-int stream_is_drained(struct shmq *handle);
+int end_of_stream_is_drained(struct shmq *handle);
 
 #endif

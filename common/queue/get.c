@@ -23,7 +23,7 @@ static int attempt_now_and_then(struct shmq *handle, int64_t now)
     if (now < c->orphans_ns)
         return -EAGAIN;
     c->orphans_ns = now + tick_ns(handle);
-    rota_count_sharers(handle, now);
+    lane_schedule_count_sharers(handle, now);
     return seat_adopt(handle);
 }
 
@@ -33,17 +33,17 @@ static int attempt(struct shmq *handle, int64_t now)
     const uint32_t flags = handle_flags(handle);
     if (__builtin_expect((flags & (FLAG_REMOVED | FLAG_NOW)) != 0, 0))
         return (flags & FLAG_REMOVED) != 0 ? -ESTALE : -ESHUTDOWN;
-    int error = rota_look_at_membership(handle, now);
+    int error = lane_schedule_look_at_membership(handle, now);
     if (error != 0)
         return error;
     error = attempt_now_and_then(handle, now);
     if (error == -EAGAIN)
-        error = rota_lease(handle, now);
+        error = lane_schedule_lease(handle, now);
     if (error == -EAGAIN)
         error = seat_adopt(handle);
     if (error == 0)
         handle->consumer.busy_ns = now;
-    return error == -EAGAIN ? stream_state(handle) : error;
+    return error == -EAGAIN ? end_of_stream_state(handle) : error;
 }
 
 /* ------------------------------------------------------------------ waiting for a batch */
@@ -71,9 +71,9 @@ static int sleep_once(struct shmq *handle, int64_t deadline_ns)
 /* Return: whether an attempt looks worth it. */
 static bool spin(struct shmq *handle)
 {
-    if (!spin_until(&handle->spin, rota_looks_busy, handle))
+    if (!spin_until(&handle->spin, lane_schedule_looks_busy, handle))
         return false;
-    rota_let_grow(handle);
+    lane_schedule_let_grow(handle);
     return true;
 }
 
@@ -430,7 +430,7 @@ static int fill_hand(struct shmq *handle, uint64_t position, unsigned char **bas
     const struct ring *ring = &b->view->ring;
     const uint64_t word = handle->consumer.words[b->done];
     struct seat *s = &handle->seats[b->seat];
-    const int error = view_hand(handle, b->seat, (uint32_t)word, base);
+    const int error = mapping_hand(handle, b->seat, (uint32_t)word, base);
     if (error != 0)
         return error;
     if ((uint32_t)word > 0)

@@ -227,7 +227,7 @@ static int gather_from_hand(struct shmq *handle, const struct ring *ring, const 
     unsigned char *base;
     if (!record_makes_sense(ring, f->position, word))
         return -ENOENT;
-    const int error = view_hand(handle, f->seat, (uint32_t)word, &base);
+    const int error = mapping_hand(handle, f->seat, (uint32_t)word, &base);
     if (error != 0)
         return error;
     *message = message_of(f, f->position, word);
@@ -245,7 +245,7 @@ static int gather_from_hand(struct shmq *handle, const struct ring *ring, const 
 static int gather(struct shmq *handle, struct intent_found *f, struct shmq_message *messages)
 {
     struct lane_view *view;
-    int error = view_lane(handle, f->lane, &view);
+    int error = mapping_lane(handle, f->lane, &view);
     if (error != 0)
         return error;
     if (is_in_ring(handle, &view->ring, f) && gather_from_ring(handle, &view->ring, f, messages)) {

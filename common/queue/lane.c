@@ -11,73 +11,73 @@
 #define LANE_WAIT_NS INT64_C(1000000000)
 
 /* How well a lane suits a newcomer; the lowest is taken. */
-enum { SUITS_BEST, SUITS_OTHERS_WORK = 5, SUITS_WORST = SUITS_OTHERS_WORK, SUITS_NOT };
+enum { LANE_RANK_BEST, LANE_RANK_OTHERS_WORK = 5, LANE_RANK_WORST = LANE_RANK_OTHERS_WORK, LANE_RANK_NOT };
 
 /* What a newcomer without a source of its own prefers: lanes that somebody left unfinished, so that they get
  * finished. @known: something is kept in it of a source. */
-static int suits_anybody(enum lane_state state, uint64_t source_id, bool known)
+static int lane_rank_for_anybody(enum lane_state state, uint64_t source_id, bool known)
 {
     if (state == LANE_UNUSED)
         return 1;
     if (state == LANE_ACTIVE)
-        return source_id == 0 ? 0 : SUITS_NOT; /* waits for its own source to come back */
+        return source_id == 0 ? 0 : LANE_RANK_NOT; /* waits for its own source to come back */
     return known ? 2 : 1;
 }
 
 /* With a source, its checkpoint in the lane must live: own lane, then lanes in which nobody else's is lost. */
-static int suits_source(enum lane_state state, uint64_t source_id, bool known, uint64_t wanted_id)
+static int lane_rank_for_source(enum lane_state state, uint64_t source_id, bool known, uint64_t wanted_id)
 {
     if (state != LANE_UNUSED && source_id == wanted_id)
-        return SUITS_BEST;
+        return LANE_RANK_BEST;
     if (state == LANE_UNUSED)
         return 1;
     if (state == LANE_ACTIVE)
-        return source_id == 0 ? 4 : SUITS_NOT;
+        return source_id == 0 ? 4 : LANE_RANK_NOT;
     return known ? 3 : 2;
 }
 
 /* What a newcomer looks for. */
-struct wish {
+struct lane_request {
     uint64_t source_id; /* 0: none */
     uint32_t priority;
     bool used_only; /* there is no room for a lane that was never used */
 };
 
-static int suits(const struct shmq *handle, uint32_t lane, const struct wish *wish)
+static int lane_rank(const struct shmq *handle, uint32_t lane, const struct lane_request *request)
 {
     if (!handle_lane_used(handle, lane))
-        return wish->used_only ? SUITS_NOT : 1;
+        return request->used_only ? LANE_RANK_NOT : 1;
     union source_peek copy;
     if (!source_peek(handle, lane, &copy))
-        return SUITS_NOT;
+        return LANE_RANK_NOT;
     const enum lane_state state = lane_life_state(copy.control.life);
     const uint64_t source_id = copy.control.source_id;
     const bool known = source_id != 0 || copy.control.source_group != 0;
-    const int rank = wish->source_id == 0 ? suits_anybody(state, source_id, known)
-                                          : suits_source(state, source_id, known, wish->source_id);
+    const int rank = request->source_id == 0 ? lane_rank_for_anybody(state, source_id, known)
+                                             : lane_rank_for_source(state, source_id, known, request->source_id);
     /* Messages of another priority that are still in the lane would change theirs, and be in the way of ours. */
-    const bool mixes = copy.control.head != copy.control.tail && copy.control.priority != wish->priority;
-    const bool own = wish->source_id != 0 && rank == SUITS_BEST;
-    return mixes && !own && rank != SUITS_NOT ? SUITS_OTHERS_WORK : rank;
+    const bool mixes = copy.control.head != copy.control.tail && copy.control.priority != request->priority;
+    const bool own = request->source_id != 0 && rank == LANE_RANK_BEST;
+    return mixes && !own && rank != LANE_RANK_NOT ? LANE_RANK_OTHERS_WORK : rank;
 }
 
 /* Return: 0 with the byte of *@lane held; -EUSERS; -EBUSY; -EAGAIN to choose again. */
-static int choose_lane(const struct shmq *handle, const struct wish *wish, uint32_t *lane)
+static int choose_lane(const struct shmq *handle, const struct lane_request *request, uint32_t *lane)
 {
     unsigned char ranks[SHMQ_LANES_MAX];
     const uint32_t lanes = handle_geometry(handle)->parameters.lanes;
     for (uint32_t i = 0; i < lanes; i++)
-        ranks[i] = (unsigned char)suits(handle, i, wish);
-    for (int rank = SUITS_BEST; rank <= SUITS_WORST; rank++) {
+        ranks[i] = (unsigned char)lane_rank(handle, i, request);
+    for (int rank = LANE_RANK_BEST; rank <= LANE_RANK_WORST; rank++) {
         for (*lane = 0; *lane < lanes; ++*lane) {
             if (ranks[*lane] != rank)
                 continue;
             const int error = byte_lock_try(handle->object.fd, handle_lane_byte(handle, *lane));
-            if (error == -EAGAIN && wish->source_id != 0 && rank == SUITS_BEST)
+            if (error == -EAGAIN && request->source_id != 0 && rank == LANE_RANK_BEST)
                 return -EBUSY;
             if (error == -EAGAIN)
                 continue;
-            if (error != 0 || suits(handle, *lane, wish) == rank)
+            if (error != 0 || lane_rank(handle, *lane, request) == rank)
                 return error;
             byte_lock_release(handle->object.fd, handle_lane_byte(handle, *lane));
             return -EAGAIN;
@@ -90,7 +90,7 @@ static int choose_lane(const struct shmq *handle, const struct wish *wish, uint3
 static int prepare_lane(struct shmq *handle, uint32_t lane, struct lane_view **view)
 {
     const struct geometry *g = handle_geometry(handle);
-    int error = view_lane(handle, lane, view);
+    int error = mapping_lane(handle, lane, view);
     if (error != 0)
         return error;
     const struct lane_control *control = (*view)->ring.control;
@@ -134,7 +134,7 @@ static int take_up(struct shmq *handle, uint32_t lane, const struct shmq_options
     source_take_up(control, options, &p->whole, p->ring.stream_offset);
     p->resumable = options->source_id != 0;
     p->most_short = p->ring.ring.max_message_bytes < CELL_BYTES ? p->ring.ring.max_message_bytes : CELL_BYTES;
-    people_write(&control->pid, control->program);
+    owner_info_write(&control->pid, control->program);
     atomic_store_explicit(&control->priority, options->priority, memory_order_relaxed);
     atomic_store_explicit(&control->attached, atomic_load_explicit(&control->attached, memory_order_relaxed) + 1,
                           memory_order_relaxed);
@@ -147,17 +147,17 @@ static int take_up(struct shmq *handle, uint32_t lane, const struct shmq_options
 }
 
 /* Where there is no room for a lane that was never used, one that was has to do, if only a worse one is left. */
-static int choose_with_room(struct shmq *handle, struct wish *wish, const struct shmq_options *options)
+static int choose_with_room(struct shmq *handle, struct lane_request *request, const struct shmq_options *options)
 {
     uint32_t lane = 0;
-    int error = choose_lane(handle, wish, &lane);
+    int error = choose_lane(handle, request, &lane);
     if (error == 0)
         error = take_up(handle, lane, options);
-    if (error != -ENOSPC || wish->used_only)
+    if (error != -ENOSPC || request->used_only)
         return error;
     byte_lock_release(handle->object.fd, handle_lane_byte(handle, lane));
-    wish->used_only = true;
-    error = choose_with_room(handle, wish, options);
+    request->used_only = true;
+    error = choose_with_room(handle, request, options);
     return error == -EUSERS ? -ENOSPC : error;
 }
 
@@ -179,7 +179,7 @@ static int lock_byte(const struct shmq *handle, uint64_t byte, int64_t wait_ns)
 
 int lane_attach(struct shmq *handle, const struct shmq_options *options)
 {
-    struct wish wish = {.source_id = options->source_id, .priority = options->priority};
+    struct lane_request request = {.source_id = options->source_id, .priority = options->priority};
     /* Producers with a source, or a part of one, choose one after the other, so that the second of the same source
      * finds the first one's lane. Each reserves the room for its lane meanwhile, which may take long. */
     const bool alone = options->source_id != 0 || options->source_group != 0;
@@ -188,7 +188,7 @@ int lane_attach(struct shmq *handle, const struct shmq_options *options)
         int error = alone ? lock_byte(handle, OBJECT_SOURCE_BYTE, OBJECT_WAIT_NS) : 0;
         if (error != 0)
             return error;
-        error = choose_with_room(handle, &wish, options);
+        error = choose_with_room(handle, &request, options);
         if (alone)
             byte_lock_release(handle->object.fd, OBJECT_SOURCE_BYTE);
         if (error == -EUSERS && (handle_flags(handle) & (FLAG_DRAIN | FLAG_NOW)) != 0)
@@ -268,7 +268,7 @@ int lane_finish_dead(struct shmq *handle, uint32_t lane)
     /* Marked used only after it has a life: without the mark, nobody waits for its end. */
     if (!handle_lane_used(handle, lane))
         return -EALREADY;
-    int error = view_lane(handle, lane, &view);
+    int error = mapping_lane(handle, lane, &view);
     /* Cannot come: -EINTR (who only observes has no stop flag). */
     if (error == 0)
         error = check_unfinished(view->ring.control); /* an owner that has finished may still be attached */

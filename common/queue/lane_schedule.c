@@ -25,7 +25,7 @@ static int find_active_lanes(struct shmq *handle)
         struct lane_view *view;
         if (!handle_lane_used(handle, i))
             continue;
-        const int error = view_lane(handle, i, &view);
+        const int error = mapping_lane(handle, i, &view);
         if (error != 0)
             return error;
         const uint32_t priority = atomic_load_explicit(&view->ring.control->priority, memory_order_relaxed);
@@ -46,13 +46,13 @@ static void count_sharers(struct shmq *handle, int64_t now_ns)
             c->sharers++;
 }
 
-void rota_count_sharers(struct shmq *handle, int64_t now_ns)
+void lane_schedule_count_sharers(struct shmq *handle, int64_t now_ns)
 {
     if (now_ns - handle->consumer.sharers_ns >= SHARERS_LOOK_NS)
         count_sharers(handle, now_ns);
 }
 
-int rota_look_at_membership(struct shmq *handle, int64_t now_ns)
+int lane_schedule_look_at_membership(struct shmq *handle, int64_t now_ns)
 {
     struct consumer_side *c = &handle->consumer;
     const uint32_t membership = atomic_load_explicit(&handle->header->membership, memory_order_acquire);
@@ -148,7 +148,7 @@ static void find_busy_lanes(struct shmq *handle, int64_t now_ns)
     c->busy_found_ns = now_ns;
 }
 
-int rota_lease(struct shmq *handle, int64_t now_ns)
+int lane_schedule_lease(struct shmq *handle, int64_t now_ns)
 {
     struct consumer_side *c = &handle->consumer;
     if (!goes_by_busy_lanes(c))
@@ -176,7 +176,7 @@ static bool has_work(const struct shmq *handle, uint32_t lane)
     return true;
 }
 
-bool rota_looks_busy(struct shmq *handle)
+bool lane_schedule_looks_busy(struct shmq *handle)
 {
     struct consumer_side *c = &handle->consumer;
     if (atomic_load_explicit(&handle->header->membership, memory_order_relaxed) != c->membership)
@@ -226,7 +226,7 @@ static uint64_t wait_for_more(const struct ring *ring, uint64_t there, uint32_t 
     return quiet < QUIET_LOOKS && quiet < looks ? there : 0;
 }
 
-void rota_let_grow(struct shmq *handle)
+void lane_schedule_let_grow(struct shmq *handle)
 {
     struct consumer_side *c = &handle->consumer;
     if (c->last_plus1 == 0 || c->sharers != 1 || c->prefetch < PREFETCH_MIN || handle->spin.limit == 0)

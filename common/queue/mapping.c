@@ -20,7 +20,7 @@ static void *map_part(const struct shmq *handle, void *where, uint64_t offset, u
     return base;
 }
 
-int view_map_front(struct shmq *handle)
+int mapping_front(struct shmq *handle)
 {
     const struct geometry *g = handle_geometry(handle);
     void *base = map_part(handle, NULL, 0, g->hands_offset);
@@ -55,7 +55,7 @@ static unsigned char *map_lane(const struct shmq *handle, uint32_t lane)
     return base;
 }
 
-int view_lane(struct shmq *handle, uint32_t lane, struct lane_view **view)
+int mapping_lane(struct shmq *handle, uint32_t lane, struct lane_view **view)
 {
     const struct geometry *g = handle_geometry(handle);
     struct lane_view *v = &handle->lanes[lane];
@@ -84,16 +84,16 @@ int view_lane(struct shmq *handle, uint32_t lane, struct lane_view **view)
     return 0;
 }
 
-void view_used_lanes(struct shmq *handle)
+void mapping_used_lanes(struct shmq *handle)
 {
     for (uint32_t i = 0; i < handle_geometry(handle)->parameters.lanes; i++) {
         struct lane_view *view;
         if (handle_lane_used(handle, i))
-            (void)view_lane(handle, i, &view);
+            (void)mapping_lane(handle, i, &view);
     }
 }
 
-int view_hand(struct shmq *handle, uint32_t seat, uint64_t bytes, unsigned char **base)
+int mapping_hand(struct shmq *handle, uint32_t seat, uint64_t bytes, unsigned char **base)
 {
     const struct geometry *g = handle_geometry(handle);
     struct hand_view *hand = &handle->consumer.hands[seat];
@@ -114,7 +114,7 @@ int view_hand(struct shmq *handle, uint32_t seat, uint64_t bytes, unsigned char 
     return 0;
 }
 
-void view_unmap_all(struct shmq *handle)
+void mapping_unmap_all(struct shmq *handle)
 {
     const struct geometry *g = handle_geometry(handle);
     for (uint32_t i = 0; i < handle->lanes_end; i++) {

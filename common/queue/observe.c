@@ -30,7 +30,7 @@ int observe_begin(struct shmq **out, struct object *object, enum shmq_role role,
         return -ENOMEM;
     }
     configure(handle, role, options);
-    const int error = view_map_front(handle);
+    const int error = mapping_front(handle);
     if (error != 0) {
         observe_end(handle);
         return error;
@@ -48,7 +48,7 @@ void observe_done(struct shmq *handle)
 void observe_end(struct shmq *handle)
 {
     handle->magic = ~HANDLE_MAGIC;
-    view_unmap_all(handle);
+    mapping_unmap_all(handle);
     handle_free(handle);
 }
 

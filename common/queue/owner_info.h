@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef SHMQ_PEOPLE_H
-#define SHMQ_PEOPLE_H
+#ifndef SHMQ_OWNER_INFO_H
+#define SHMQ_OWNER_INFO_H
 
 #include <errno.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "common/core/layout.h"
 
 /* What is kept of an owner for people to read, never for a decision. */
-static inline void people_write(shared_u32 *pid, unsigned char program[PROGRAM_BYTES])
+static inline void owner_info_write(shared_u32 *pid, unsigned char program[PROGRAM_BYTES])
 {
     const char *name = program_invocation_short_name;
     for (size_t i = 0; i < PROGRAM_BYTES; i++) {
@@ -20,7 +20,7 @@ static inline void people_write(shared_u32 *pid, unsigned char program[PROGRAM_B
 }
 
 /* Copies a name out as printable text. */
-static inline void people_read(char text[PROGRAM_BYTES], const unsigned char program[PROGRAM_BYTES])
+static inline void owner_info_read(char text[PROGRAM_BYTES], const unsigned char program[PROGRAM_BYTES])
 {
     for (size_t i = 0; i < PROGRAM_BYTES; i++) {
         const unsigned char c = program[i];

@@ -75,7 +75,7 @@ static int check_unused(struct shmq *handle)
 {
     if (object_in_use(&handle->object))
         return -EBUSY;
-    const int drained = stream_is_drained(handle);
+    const int drained = end_of_stream_is_drained(handle);
     return drained == 1 ? 0 : drained == 0 ? -ENOTEMPTY : drained;
 }
 
@@ -83,7 +83,7 @@ static int check_unused(struct shmq *handle)
 static void open_doorbells(struct shmq *handle)
 {
     const uint32_t generation = atomic_load_explicit(&handle->header->bell_generation, memory_order_relaxed);
-    view_used_lanes(handle);
+    mapping_used_lanes(handle);
     if ((uint32_t)atomic_load_explicit(&handle->header->bell, memory_order_relaxed) != 0)
         (void)doorbell_open(&handle->items, &handle->access, generation);
     for (uint32_t i = 0; i < handle_geometry(handle)->parameters.lanes; i++) {

@@ -38,7 +38,7 @@ static void sit_down(struct shmq *handle, uint32_t i)
     handle->consumer.seat = i;
     handle->consumer.batch.seat = i;
     atomic_store_explicit(&seat->waiting, 0, memory_order_seq_cst);
-    people_write(&seat->pid, seat->program);
+    owner_info_write(&seat->pid, seat->program);
     announce_membership(handle);
 }
 
@@ -68,14 +68,14 @@ static int find_intent(struct shmq *handle, uint32_t seat, struct lane_view **vi
         return -ENOENT;
     if (lane > g->parameters.lanes || !handle_lane_used(handle, (uint32_t)lane - 1))
         return -EBADMSG;
-    const int error = view_lane(handle, (uint32_t)lane - 1, view);
+    const int error = mapping_lane(handle, (uint32_t)lane - 1, view);
     if (error != 0)
         return error;
     /* Its first half written, the second not: 0 of a fresh seat, or another lane's. No lease can be there. */
     return *position < g->cells || *position > g->max_position ? -ENOENT : 0;
 }
 
-int seat_load(struct shmq *handle, uint32_t seat)
+int seat_work(struct shmq *handle, uint32_t seat)
 {
     struct lane_view *view;
     uint64_t position;
@@ -165,9 +165,9 @@ static int adopt_hand(struct shmq *handle, uint32_t seat)
 
     struct lane_view *view;
     unsigned char *base;
-    int error = view_lane(handle, (uint32_t)lane, &view);
+    int error = mapping_lane(handle, (uint32_t)lane, &view);
     if (error == 0)
-        error = view_hand(handle, seat, head.length, &base);
+        error = mapping_hand(handle, seat, head.length, &base);
     if (error != 0)
         return error;
     const uint64_t attempts = count_attempt(atomic_load_explicit(&s->hand_attempts, memory_order_relaxed));
@@ -186,9 +186,9 @@ static int adopt_hand(struct shmq *handle, uint32_t seat)
     return 0;
 }
 
-static int adopt_loaded(struct shmq *handle, uint32_t seat)
+static int adopt_work(struct shmq *handle, uint32_t seat)
 {
-    const int load = seat_load(handle, seat);
+    const int load = seat_work(handle, seat);
     if (load == SEAT_LEASE)
         return adopt_lease(handle, seat);
     if (load == SEAT_HAND)
@@ -200,13 +200,13 @@ static int adopt_loaded(struct shmq *handle, uint32_t seat)
 static int adopt_from(struct shmq *handle, uint32_t seat)
 {
     if (seat == handle->consumer.seat)
-        return adopt_loaded(handle, seat);
-    if (seat_load(handle, seat) == SEAT_EMPTY)
+        return adopt_work(handle, seat);
+    if (seat_work(handle, seat) == SEAT_EMPTY)
         return -EAGAIN;
     int error = byte_lock_try(handle->object.fd, handle_seat_byte(handle, seat));
     if (error != 0)
         return error;
-    error = adopt_loaded(handle, seat);
+    error = adopt_work(handle, seat);
     if (error != 0)
         byte_lock_release(handle->object.fd, handle_seat_byte(handle, seat));
     return error;
@@ -256,7 +256,7 @@ static int lock_empty_seat(struct shmq *handle, uint32_t *seat)
         if (error != 0)
             return error;
         *seat = i;
-        if (seat_load(handle, i) == SEAT_EMPTY)
+        if (seat_work(handle, i) == SEAT_EMPTY)
             return 0;
         byte_lock_release(handle->object.fd, handle_seat_byte(handle, i));
     }

@@ -13,9 +13,9 @@
  */
 
 /* What a seat holds, as far as its entry and the lease word say. */
-enum seat_load { SEAT_EMPTY, SEAT_LEASE, SEAT_HAND };
-/* Return: enum seat_load; -EBADMSG; -ENOMEM. */
-int seat_load(struct shmq *handle, uint32_t seat);
+enum seat_work { SEAT_EMPTY, SEAT_LEASE, SEAT_HAND };
+/* Return: enum seat_work; -EBADMSG; -ENOMEM. */
+int seat_work(struct shmq *handle, uint32_t seat);
 
 /* Whether the message in a seat's buffer can be one. */
 bool seat_hand_makes_sense(const struct shmq *handle, uint32_t seat);

@@ -51,7 +51,7 @@ static int fill_lane(struct shmq *handle, uint32_t lane, struct shmq_lane_stat *
         return 0;
 
     struct lane_view *view;
-    int error = view_lane(handle, lane, &view);
+    int error = mapping_lane(handle, lane, &view);
     if (error != 0)
         return error;
     const struct lane_control *control = view->ring.control;
@@ -63,7 +63,7 @@ static int fill_lane(struct shmq *handle, uint32_t lane, struct shmq_lane_stat *
     stat->finishes = lane_life_finishes(life);
     stat->priority = atomic_load_explicit(&control->priority, memory_order_relaxed);
     stat->pid = (pid_t)atomic_load_explicit(&control->pid, memory_order_relaxed);
-    people_read(stat->program, control->program);
+    owner_info_read(stat->program, control->program);
     stat->attached = load(&control->attached);
     stat->source_id = load(&control->source_id);
     stat->head_position = walk.head;
@@ -101,20 +101,20 @@ static void stat_lease(const struct shmq *handle, uint32_t seat, const struct ri
     stat->attempts = progress_attempts(progress);
 }
 
-static int stat_load(struct shmq *handle, uint32_t seat, struct shmq_seat_stat *stat)
+static int stat_work(struct shmq *handle, uint32_t seat, struct shmq_seat_stat *stat)
 {
     const struct seat *s = &handle->seats[seat];
-    const int load_of_seat = seat_load(handle, seat);
-    if (load_of_seat < 0)
-        return load_of_seat;
-    if (load_of_seat == SEAT_LEASE) {
+    const int work_of_seat = seat_work(handle, seat);
+    if (work_of_seat < 0)
+        return work_of_seat;
+    if (work_of_seat == SEAT_LEASE) {
         const uint64_t lane = load(&s->intent_lane) - 1;
         stat->position = load(&s->intent_position);
         stat->lane = (uint32_t)lane;
         struct lane_view *view;
-        if (lane < handle_geometry(handle)->parameters.lanes && view_lane(handle, (uint32_t)lane, &view) == 0)
+        if (lane < handle_geometry(handle)->parameters.lanes && mapping_lane(handle, (uint32_t)lane, &view) == 0)
             stat_lease(handle, seat, &view->ring, stat->position, stat);
-    } else if (load_of_seat == SEAT_HAND) {
+    } else if (work_of_seat == SEAT_HAND) {
         if (!seat_hand_makes_sense(handle, seat))
             return -EBADMSG;
         stat->holding = true;
@@ -140,10 +140,10 @@ int shmq_stat_seat(struct shmq *handle, uint32_t seat, struct shmq_seat_stat *st
     all.taken = all.pid != 0;
     all.alive = seat_alive(handle, seat);
     all.waiting = all.alive && atomic_load_explicit(&s->waiting, memory_order_relaxed) != 0;
-    people_read(all.program, s->program);
+    owner_info_read(all.program, s->program);
     all.delivered = load(&s->delivered);
     all.delivered_bytes = load(&s->delivered_bytes);
-    error = stat_load(handle, seat, &all);
+    error = stat_work(handle, seat, &all);
     sized_give(stat, &all);
     return error;
 }
@@ -172,7 +172,7 @@ static void add_message_bytes(struct shmq *handle, struct shmq_stat *stat)
     for (uint32_t i = 0; i < stat->lanes; i++) {
         struct lane_view *view;
         struct walk walk;
-        if (handle_lane_used(handle, i) && view_lane(handle, i, &view) == 0 &&
+        if (handle_lane_used(handle, i) && mapping_lane(handle, i, &view) == 0 &&
             walk_lane(handle, &view->ring, &walk) == 0)
             stat->message_bytes += walk.bytes;
     }
@@ -184,7 +184,7 @@ static int add_seats(struct shmq *handle, struct shmq_stat *stat)
     for (uint32_t i = 0; i < stat->seats; i++) {
         const struct seat *s = &handle->seats[i];
         stat->consumers += seat_alive(handle, i);
-        if (load(&s->hand_valid) != 1 || seat_load(handle, i) != SEAT_HAND)
+        if (load(&s->hand_valid) != 1 || seat_work(handle, i) != SEAT_HAND)
             continue;
         if (!seat_hand_makes_sense(handle, i)) {
             result = -EBADMSG;

@@ -16,7 +16,7 @@
  *   put.c         publish, tell, tell_slowly (where the look before it is made again)
  *   lane.c        lane_finish
  *   seat.c        seat_detach, and what try_attach does to waiting
- *   stream.c      stream_state
+ *   end_of_stream.c      end_of_stream_state
  *   control.c     shmq_shutdown
  *
  * Not here: spinning, which only looks; clear_dead_sleepers; mend_doorbell, replace_doorbell; interrupts;
@@ -273,7 +273,7 @@ done:
 
 /* ------------------------------------------------------------------ consumers */
 
-/* shmq_lease's attempt, and stream_state. */
+/* shmq_lease's attempt, and end_of_stream_state. */
 inline look(found) {
     STEP(if
          :: there[0] > 0 -> there[0]--; working[0]++; lane = 1; found = 1; lost_ticks = 0

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lanes, leases, seats: what common/{ring,seat,rota,get,put,lane,stream}.c do to shared memory, one access a step, with a
+ * Lanes, leases, seats: what common/core/ring.c and common/queue/{seat,lane_schedule,get,put,lane,end_of_stream}.c do to shared memory, one access a step, with a
  * kill possible at every step. tests/model.sh runs it in several sizes, and with faults that have to be found.
  *
  * It follows, store by store, these functions (and has to be changed with them):
@@ -12,11 +12,11 @@
  *              shmq_put and shmq_commit are a case (the order of payload and descriptor, both before tail, is
  *              nobody's business)
  *   lane.c     what take_up and lane_finish do to a lane that is taken up again until it is finished
- *   rota.c     rota_lease with lease_from
+ *   lane_schedule.c     lane_schedule_lease with lease_from
  *   get.c      attempt, acknowledge, finish_batch, finish_in_ring, fill_hand, shmq_hold
- *   seat.c     try_attach, find_intent, seat_load, adopt_from, adopt_loaded, adopt_lease, adopt_hand,
+ *   seat.c     try_attach, find_intent, seat_work, adopt_from, adopt_work, adopt_lease, adopt_hand,
  *              seat_release_adopted, seat_detach
- *   stream.c   count_lanes and stream_is_drained with lane_is_drained and hands_are_empty, for the end of the stream;
+ *   stream.c   count_lanes and end_of_stream_is_drained with lane_is_drained and hands_are_empty, for the end of the stream;
  *              positions_are_sane and head_can_move (OBSERVER)
  *
  * Not here: sleeping and waking (bell.pml, room.pml), attempts and statistics, what damaged memory may hold, calls that

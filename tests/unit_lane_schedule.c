@@ -15,7 +15,7 @@
 
 #define SECOND INT64_C(1000000000)
 #define LANES 8u
-#define LEASES_BETWEEN_LOOKS 16 /* as rota.c has it */
+#define LEASES_BETWEEN_LOOKS 16 /* as lane_schedule.c has it */
 
 static const char *name;
 static struct shmq_options options;
@@ -38,7 +38,7 @@ static void begin(uint32_t normal, uint32_t prefetch)
     options.lanes = LANES;
     options.prefetch = prefetch;
     options.follow = true;
-    name = planted_name("rota");
+    name = planted_name("schedule");
     memset(producers, 0, sizeof(producers));
     for (uint32_t lane = 0; lane < normal; lane++)
         open_producer(lane, SHMQ_PRIORITY_DEFAULT);
@@ -65,8 +65,8 @@ static void put(uint32_t lane, uint32_t messages)
 static int serve(void)
 {
     struct batch *b = &consumer->consumer.batch;
-    ck_assert_int_eq(rota_look_at_membership(consumer, now_ns), 0);
-    const int error = rota_lease(consumer, now_ns);
+    ck_assert_int_eq(lane_schedule_look_at_membership(consumer, now_ns), 0);
+    const int error = lane_schedule_lease(consumer, now_ns);
     if (error != 0)
         return error;
     const int lane = (int)b->view->ring.lane;
@@ -214,7 +214,7 @@ END_TEST
 static uint32_t looks_until_busy(void)
 {
     for (uint32_t looks = 1; looks <= 2 * LANES; looks++)
-        if (rota_looks_busy(consumer))
+        if (lane_schedule_looks_busy(consumer))
             return looks;
     return 0;
 }
@@ -222,7 +222,7 @@ static uint32_t looks_until_busy(void)
 START_TEST(spinning_sees_every_lane_and_every_newcomer)
 {
     begin(6, 256);
-    ck_assert(rota_looks_busy(consumer)); /* it has not looked yet who is there */
+    ck_assert(lane_schedule_looks_busy(consumer)); /* it has not looked yet who is there */
     ck_assert_int_eq(serve(), -EAGAIN);
     ck_assert_uint_eq(looks_until_busy(), 0);
     for (uint32_t lane = 0; lane < 6; lane++) {
@@ -265,22 +265,22 @@ static void begin_growing(uint32_t prefetch, uint32_t patience)
 START_TEST(small_batch_is_let_grow_only_where_that_can_pay)
 {
     begin_growing(256, 32);
-    rota_let_grow(consumer); /* nothing is there */
+    lane_schedule_let_grow(consumer); /* nothing is there */
     put(0, 100);
-    rota_let_grow(consumer); /* plenty is there */
+    lane_schedule_let_grow(consumer); /* plenty is there */
     ck_assert_int_eq(serve(), 0);
     put(0, 1);
     consumer->spin.limit = 0; /* one processor */
-    rota_let_grow(consumer);
+    lane_schedule_let_grow(consumer);
     consumer->spin.limit = 256;
     consumer->consumer.sharers = 2; /* another would take it meanwhile */
-    rota_let_grow(consumer);
+    lane_schedule_let_grow(consumer);
     consumer->consumer.sharers = 1;
     consumer->consumer.prefetch = 1; /* one at a time */
-    rota_let_grow(consumer);
+    lane_schedule_let_grow(consumer);
     consumer->consumer.prefetch = 256;
     ck_assert_uint_eq(consumer->consumer.patience, 32); /* it never waited */
-    rota_let_grow(consumer);
+    lane_schedule_let_grow(consumer);
     ck_assert_uint_lt(consumer->consumer.patience, 32); /* now it did */
     end();
 }
@@ -292,10 +292,10 @@ START_TEST(batch_that_did_not_grow_is_left_alone_for_a_while)
     put(0, 1);
     for (int trial = 0; trial < 2; trial++) {
         for (uint32_t batches = 1; batches < 64; batches++) {
-            rota_let_grow(consumer);
+            lane_schedule_let_grow(consumer);
             ck_assert_uint_eq(consumer->consumer.small_batches, batches);
         }
-        rota_let_grow(consumer); /* tries, in vain */
+        lane_schedule_let_grow(consumer); /* tries, in vain */
         ck_assert_uint_eq(consumer->consumer.small_batches, 0);
         ck_assert_uint_eq(consumer->consumer.patience, 0);
     }
@@ -345,7 +345,7 @@ START_TEST(growing_ends_when_nothing_comes_any_more)
         put(0, 1);
         consumer->consumer.patience = 32;
         atomic_store(&putter.messages, 1);
-        rota_let_grow(consumer);
+        lane_schedule_let_grow(consumer);
         ck_assert_uint_eq(consumer->consumer.patience, 0);
         while (atomic_load(&putter.messages) > 0)
             ;
@@ -367,7 +367,7 @@ START_TEST(batch_that_grows_is_given_more_time)
         put(0, 1);
         consumer->consumer.patience = 16;
         atomic_store(&putter.messages, 255);
-        rota_let_grow(consumer);
+        lane_schedule_let_grow(consumer);
         while (atomic_load(&putter.messages) > 0)
             ;
         while (serve() == 0)
@@ -473,7 +473,7 @@ static TCase *add_case(Suite *suite, const char *what)
 
 static Suite *make_suite(void)
 {
-    Suite *suite = suite_create("rota");
+    Suite *suite = suite_create("lane_schedule");
     TCase *turns = add_case(suite, "turns");
     tcase_add_test(turns, lanes_take_turns_however_many_are_busy);
     tcase_add_loop_test(turns, urgent_messages_leave_the_turns_of_others_alone, 0, 2);
