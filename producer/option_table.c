@@ -30,7 +30,8 @@ static const struct option_entry source[] = {
      .help =
          "give it to the first run as well: go on after the last message that an earlier run with --resume, "
          "the same inputs and framing put into this queue before it was killed or stopped. The last input may "
-         "have grown; else an input that is not what it was is refused, with 1. One that a signal stops "
+         "have grown; else an input that is not what it was is refused, with 1; a file that has taken the place "
+         "of another (a new inode) is a new source. One that a signal stops "
          "before the end of its inputs exits 0, too, but leaves its stream unfinished, as if it had been killed. "
          "A source that was sent is known until its lane is needed for another one (see --lanes)"},
     {.name = NULL},

@@ -81,7 +81,7 @@ int summary_finish(struct supervisor *supervisor)
     else if (messages > 0)
         say_error("failed: stopped before all had arrived: %" PRIu64 " messages are left in queue %s", messages,
                   supervisor->work.queue);
-    work_end(&supervisor->work, messages, supervisor->failure == 0 && !unread);
+    work_end(&supervisor->work, messages, supervisor->failure == 0 && !unread, supervisor->failure != 0);
     if (supervisor->failure != 0)
         return supervisor->failure;
     return messages > 0 ? EXIT_FAILED : EXIT_DONE;

@@ -186,6 +186,21 @@ static void check_differences(struct work *work)
     (void)shmq_close(observer);
 }
 
+/* A producer of another command was killed; what it had put has gone through. */
+static bool waits_for_source(const struct shmq_stat *stat)
+{
+    return stat->unfinished > 0 && stat->put_messages > 0;
+}
+
+_Noreturn static void refuse_unfinished(const struct work *work)
+{
+    say_error("queue %s: another command that was ended has sent a part of its input there (run that again to "
+              "complete it, delete the queue with '%smonitor remove %s', give --take-over to go on beside it, or "
+              "use another -Q NAME)",
+              work->queue, say_prefix(), work->queue);
+    exit(EXIT_FAILED);
+}
+
 /* What is in the queue is another command's, or would come twice. */
 static void check_take_over(const struct work *work, const struct look *look)
 {
@@ -193,8 +208,10 @@ static void check_take_over(const struct work *work, const struct look *look)
     if (look->found == FOUND_NOTHING)
         return;
     if (!look->own) {
-        if (stat->messages == 0 || work->options->take_over)
+        if (work->options->take_over || (stat->messages == 0 && !waits_for_source(stat)))
             return;
+        if (stat->messages == 0)
+            refuse_unfinished(work);
         say_error(
             "queue %s: holds %" PRIu64 " messages that this command has not put there (take them with "
             "'%sconsumer -Q %s', delete them with '%smonitor remove --force %s', give --take-over to have them "
@@ -330,13 +347,25 @@ static void keep_with_messages(const struct work *work, uint64_t messages)
                   work->queue, messages, say_prefix(), work->queue);
 }
 
-void work_end(struct work *work, uint64_t messages, bool complete)
+/* Whether the queue alone knows how far the input was sent, so that what failed can go on there. */
+static bool is_needed_to_go_on(const struct work *work, const struct shmq_stat *stat)
+{
+    return work->options->resumable && stat->unfinished > 0 && stat->put_messages > 0 && !stat->lost;
+}
+
+void work_end(struct work *work, uint64_t messages, bool complete, bool failed)
 {
     struct shmq_stat stat = SHMQ_STAT_INIT;
     if (work_stat(work, &stat) != 0)
         return; /* why has been said */
     if (messages > 0) {
         keep_with_messages(work, messages);
+        return;
+    }
+    if (failed && is_needed_to_go_on(work, &stat)) {
+        say_error("queue %s is kept, as it knows how much of the input was sent (the same command goes on there; "
+                  "'%smonitor remove %s' to start anew)",
+                  work->queue, say_prefix(), work->queue);
         return;
     }
     if (work->options->keep) {

@@ -41,7 +41,8 @@ bool work_has_ended(struct work *work);
  *
  * @messages  how many are left in it
  * @complete  nothing has failed, and nothing is left to be read
+ * @failed    something has: the queue is kept where the same command can go on there
  */
-void work_end(struct work *work, uint64_t messages, bool complete);
+void work_end(struct work *work, uint64_t messages, bool complete, bool failed);
 
 #endif

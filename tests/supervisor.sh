@@ -88,6 +88,24 @@ check_status 'words, killed, repeated with --take-over' 0 try --take-over --outp
 check_match 'words, killed, repeated with --take-over: is told' 'they are sent again' "$scratch/err"
 check_equal 'words, killed, repeated with --take-over: all is there' "$(seq 16)" "$(sort -nu "$scratch/words")"
 
+# A producer that is not started again: the queue alone knows how far it came.
+seq 2000 >"$scratch/source"
+slow_files() { # COMMAND...: with the arguments of one command
+    "$@" -q --restart never --rate 2000 --consumer-args '--grace 0' --input "$scratch/source" --pipe "cat >>'$scratch/piped'"
+}
+new_queue
+slow_files start
+wait_until 10 got_lines "$scratch/piped" 100
+kill -KILL "$(children producer)"
+end_status 'a producer is killed for good: its status' 137
+check_match 'a producer is killed for good: the queue is kept, and why' \
+    "queue $queue is kept, as it knows how much of the input was sent" "$scratch/run.log"
+check_status 'another command: what is unfinished is not its own' 1 try -q --input "$scratch/source" --discard
+check_match 'another command: what to do' 'another command that was ended has sent a part .* --take-over' "$scratch/err"
+check_status 'the same command goes on there' 0 slow_files try
+check_equal 'the same command goes on there: all of it, once' "$(seq 2000)" "$(sort -n "$scratch/piped")"
+check 'the same command goes on there: then the queue is removed' test ! -e "/dev/shm/shmq.$queue"
+
 # The same for stdin.
 new_queue
 setsid "$supervisor" -Q "$queue" --input - --discard --rate 20 >"$scratch/out.log" 2>"$scratch/run.log" < <(seq 1000) &
