@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "common/cli/random.h"
 #include "consumer/tally.h"
 
 /* Simulated processing (--work). */
@@ -11,7 +12,7 @@
 struct work {
     int64_t min_ns;
     int64_t max_ns;
-    uint64_t random;
+    struct generator random;
 };
 
 void work_init(struct work *work, int64_t min_ns, int64_t max_ns);

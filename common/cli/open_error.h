@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef SHMQ_CLI_REFUSAL_H
-#define SHMQ_CLI_REFUSAL_H
+#ifndef SHMQ_CLI_OPEN_ERROR_H
+#define SHMQ_CLI_OPEN_ERROR_H
 
 #include "common/cli/options.h"
 

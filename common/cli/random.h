@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef SHMQ_PRODUCER_GENERATOR_H
-#define SHMQ_PRODUCER_GENERATOR_H
+#ifndef SHMQ_CLI_RANDOM_H
+#define SHMQ_CLI_RANDOM_H
 
 #include <stdint.h>
 
