@@ -38,7 +38,7 @@
  *  -ENOSPC      /dev/shm has no room
  *  -EUSERS      all lanes, or all seats, are taken
  *  -EEXIST      the queue exists with other sizes than asked for
- *  -EBUSY       in use by others, supervised by another, or messages are still in this handle's hands
+ *  -EBUSY       in use by others, supervised by another, or this handle still has messages leased
  *  -ENOTEMPTY   not removed: messages are in it
  *  -EALREADY    nothing to finish: the lane was never used, or is finished
  *  -EOVERFLOW   the lane's positions are used up (after 2^57 cells, at the default sizes)
@@ -727,7 +727,7 @@ struct shmq_lane_stat {
     uint64_t tail_position;
     uint64_t used_bytes; /* of the capacity */
     uint64_t messages;   /* committed and not acknowledged */
-    uint64_t leased;     /* of these, in a consumer's hands */
+    uint64_t leased;     /* of these, leased or held by a consumer */
     uint64_t put_messages;
     uint64_t put_bytes;
     bool blocked; /* its producer waits for room */

@@ -105,7 +105,7 @@ holds 'lane: every access apart, 1 consumer, any number of kills: in order' lane
 holds 'lane: a ring of 4 cells, a kill' lane.pml -DCELLS=4 -DSIZES=6 -DKILLS=1
 holds 'lane: a seat more than consumers' lane.pml -DMESSAGES=3 -DKILL_PRODUCERS=0 -DSEATS=3
 holds 'lane: killed consumers that nobody replaces' lane.pml -DMESSAGES=3 -DKILL_PRODUCERS=0 -DGONE
-holds 'lane: messages held in the hand, 2 kills' lane.pml -DMESSAGES=3 -DPORTION=1 -DHOLD -DKILLS=2
+holds 'lane: messages held in a seat buffer, 2 kills' lane.pml -DMESSAGES=3 -DPORTION=1 -DHOLD -DKILLS=2
 holds 'lane: consumers that give back what they hold' lane.pml -DMESSAGES=3 -DHOLD -DCLOSE -DKILLS=0
 holds 'lane: a sound lane is not called damaged' lane.pml -DMESSAGES=3 -DPORTION=1 -DOBSERVER -DFINE_SEAT -DKILLS=0
 holds 'lane: 2 producers, 2 consumers, a kill' lane.pml -DLANES=2 -DMESSAGES=2 -DSIZES=1 -DKILLS=1
@@ -122,8 +122,8 @@ finds 'reclaiming does not compare the lap' lane.pml -DMESSAGES=3 -DFAULT_RECLAI
 finds 'head passes claim' lane.pml -DMESSAGES=3 -DFAULT_RECLAIM_WITHOUT_CLAIM
 finds 'a producer that finds the lane full does not reclaim' lane.pml -DMESSAGES=3 -DFAULT_FULL_WITHOUT_RECLAIM
 finds 'tail is stored before the checkpoint' lane.pml -DMESSAGES=3 -DFAULT_TAIL_BEFORE_CHECKPOINT
-finds 'a full hand counts although the word says leased' lane.pml -DMESSAGES=3 -DHOLD -DFAULT_HAND_BEFORE_WORD
-finds 'hands are looked at before lanes at the end' lane.pml -DMESSAGES=3 -DHOLD -DFAULT_HANDS_BEFORE_LANES
+finds 'a held message counts although the word says leased' lane.pml -DMESSAGES=3 -DHOLD -DFAULT_BUFFER_BEFORE_WORD
+finds 'seat buffers are looked at before lanes at the end' lane.pml -DMESSAGES=3 -DHOLD -DFAULT_BUFFERS_BEFORE_LANES
 
 # ------------------------------------------------------------------ consumers asleep
 
@@ -170,7 +170,7 @@ if [[ ${SHMQ_MODEL:-} == deep ]]; then
     holds 'deep: every access apart, any number of kills' lane.pml -DMESSAGES=3 "${fine[@]}" -DKILL_PRODUCERS=0
     holds 'deep: every access apart, a kill' lane.pml "${fine[@]}" -DKILLS=1
     holds 'deep: sizes as the producer likes' lane.pml -DSIZES=-1 -DKILL_PRODUCERS=0
-    holds 'deep: hands, any number of kills' lane.pml -DMESSAGES=3 -DHOLD
+    holds 'deep: held messages, any number of kills' lane.pml -DMESSAGES=3 -DHOLD
     holds 'deep: 2 producers, 2 consumers, every access apart' lane.pml -DLANES=2 -DMESSAGES=2 -DSIZES=3 -DKILLS=0 "${fine[@]}"
     holds 'deep: bell: 1 producer, 3 consumers' bell.pml -DMESSAGES=2 -DCONSUMERS=3
 fi

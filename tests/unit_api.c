@@ -338,7 +338,7 @@ END_TEST
 
 /* ------------------------------------------------------------------ holding and failing */
 
-START_TEST(a_message_in_hand_is_out_of_the_ring)
+START_TEST(a_held_message_is_out_of_the_ring)
 {
     ck_assert_int_eq(shmq_close(consumer), 0);
     small.prefetch = 1;
@@ -367,7 +367,7 @@ START_TEST(a_message_in_hand_is_out_of_the_ring)
 }
 END_TEST
 
-START_TEST(a_message_in_hand_goes_to_the_next_with_all_that_belongs_to_it)
+START_TEST(a_held_message_goes_to_the_next_with_all_that_belongs_to_it)
 {
     ck_assert_int_eq(shmq_set_frame(producer, SHMQ_FRAME_DELIMITER, ';'), 0);
     planted_put(producer, "before");
@@ -485,7 +485,7 @@ START_TEST(what_is_released_comes_again_to_who_released_it_if_nobody_else_takes_
 }
 END_TEST
 
-START_TEST(a_message_in_hand_can_be_released)
+START_TEST(a_held_message_can_be_released)
 {
     put_number(producer, 1);
     put_number(producer, 2);
@@ -1281,17 +1281,17 @@ static void add_one_lane(Suite *suite)
     tcase_add_test(many, many_are_leased_and_acknowledged_in_parts);
     tcase_add_test(many, a_batch_is_no_larger_than_prefetch);
 
-    TCase *hands = add_case(suite, "hold and fail");
-    tcase_add_test(hands, a_message_in_hand_is_out_of_the_ring);
-    tcase_add_test(hands, what_is_released_goes_to_another_at_once_and_in_its_order);
-    tcase_add_test(hands, what_is_released_comes_again_to_who_released_it_if_nobody_else_takes_it);
-    tcase_add_test(hands, a_message_in_hand_can_be_released);
-    tcase_add_test(hands, what_was_adopted_can_be_released);
-    tcase_add_test(hands, without_a_free_seat_nothing_is_released);
-    tcase_add_test(hands, who_releases_sits_down_only_where_nothing_was_left);
-    tcase_add_test(hands, nothing_is_released_under_a_write_intent);
-    tcase_add_test(hands, a_message_in_hand_goes_to_the_next_with_all_that_belongs_to_it);
-    tcase_add_test(hands, failed_attempts_are_counted_with_their_message);
+    TCase *held = add_case(suite, "hold and fail");
+    tcase_add_test(held, a_held_message_is_out_of_the_ring);
+    tcase_add_test(held, what_is_released_goes_to_another_at_once_and_in_its_order);
+    tcase_add_test(held, what_is_released_comes_again_to_who_released_it_if_nobody_else_takes_it);
+    tcase_add_test(held, a_held_message_can_be_released);
+    tcase_add_test(held, what_was_adopted_can_be_released);
+    tcase_add_test(held, without_a_free_seat_nothing_is_released);
+    tcase_add_test(held, who_releases_sits_down_only_where_nothing_was_left);
+    tcase_add_test(held, nothing_is_released_under_a_write_intent);
+    tcase_add_test(held, a_held_message_goes_to_the_next_with_all_that_belongs_to_it);
+    tcase_add_test(held, failed_attempts_are_counted_with_their_message);
 
     TCase *streams = add_case(suite, "streams and sources");
     tcase_add_test(streams, stream_offsets_count_what_the_frames_add);

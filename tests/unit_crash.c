@@ -915,15 +915,15 @@ START_TEST(consumers_killed_while_messages_flow)
 }
 END_TEST
 
-/* ------------------------------------------------------------------ messages taken into the hand */
+/* ------------------------------------------------------------------ messages moved into the seat buffer */
 
-START_TEST(message_in_a_dead_hand_is_delivered_again)
+START_TEST(message_held_by_a_dead_consumer_is_delivered_again)
 {
     struct process victim;
     struct taker taker = {.prefetch = 1, .hold = true};
     const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 4096,
                                          .prefetch = 1,         .follow = true, .tick_ns = 5000000};
-    use_queue("hand");
+    use_queue("held");
     struct shmq *producer = test_queue_open(queue, SHMQ_PRODUCER, &options);
     put_numbers(producer, 5, 1);
     for (uint64_t deaths = 0; deaths < 5; deaths++) {
@@ -1326,7 +1326,7 @@ static Suite *make_suite(void)
     tcase_add_test(consumers, three_hundred_consumers_killed);
     tcase_add_test(consumers, undertakers_die_over_the_same_batch);
     tcase_add_test(consumers, one_of_several_undertakers_gets_it);
-    tcase_add_test(consumers, message_in_a_dead_hand_is_delivered_again);
+    tcase_add_test(consumers, message_held_by_a_dead_consumer_is_delivered_again);
     tcase_add_test(consumers, what_a_leaving_consumer_held_goes_to_another_at_once);
     tcase_add_test(consumers, undertaker_may_leave_what_it_took_over);
     tcase_add_test(consumers, consumer_killed_at_each_system_call);

@@ -590,7 +590,7 @@ START_TEST(ebusy_while_somebody_puts_the_same_source)
 }
 END_TEST
 
-START_TEST(ebusy_while_messages_are_in_hand)
+START_TEST(ebusy_while_messages_are_leased)
 {
     struct shmq_message message;
     size_t count;
@@ -1183,7 +1183,7 @@ static void take_all_room(void)
     (void)close(fd);
 }
 
-/* Neither a second lane nor a hand has room; what is in the ring is not touched by that. */
+/* There is room neither for a second lane nor for a seat buffer; what is in the ring is not touched by that. */
 static void expect_a_queue_to_work_on_without_room(void)
 {
     struct shmq *handle;
@@ -1308,7 +1308,7 @@ static void add_arguments(Suite *suite)
     tcase_add_test(content, eusers_when_all_lanes_or_seats_are_taken);
     tcase_add_test(content, ebusy_while_others_are_attached);
     tcase_add_test(content, ebusy_while_somebody_puts_the_same_source);
-    tcase_add_test(content, ebusy_while_messages_are_in_hand);
+    tcase_add_test(content, ebusy_while_messages_are_leased);
     tcase_add_test(content, enotempty_while_messages_are_in_it);
 
     TCase *arguments = add_case(suite, "names, arguments, roles");

@@ -267,7 +267,7 @@ START_TEST(adopted_held_message_is_found)
 {
     struct process undertaker;
     const struct plan plan = {.lease = 1, .inode = INODE, .count = 1};
-    make_queue("adopted-hand");
+    make_queue("adopted-held");
     process_start(&undertaker, adopt_and_die, (void *)(uintptr_t)&plan);
     (void)process_hear(&undertaker);
     die_with((struct plan){.lease = 3, .acknowledge = 2, .hold = true, .inode = OTHER_INODE, .count = 1});

@@ -159,7 +159,7 @@ struct operation {
     void (*go_on)(struct world *world);                 /* in the child, when it was only stopped */
     void (*on_sleep)(struct world *world, uint32_t earlier); /* survivors, when it sleeps; NULL: it does not */
     int code;                                                /* what it returns */
-    bool redelivers; /* another one died before with messages in hand, or this one gives some back */
+    bool redelivers; /* another one died before with messages leased, or this one gives some back */
     bool takes;      /* needs a message to end */
 };
 
@@ -1183,7 +1183,7 @@ static void expect_given_back(struct world *world, bool returned)
     expect_batch(world, returned ? again_after(0, 0) : again_after(0, 1), again);
 }
 
-static void expect_hand_given_back(struct world *world, bool returned)
+static void expect_held_given_back(struct world *world, bool returned)
 {
     expect_last(world, returned ? again_after(0, 0) : again_after(0, 1));
 }
@@ -1264,7 +1264,7 @@ static void prepare_undertaker(struct world *world)
     let_die(world, die_with_lease);
 }
 
-static void prepare_undertaker_of_hand(struct world *world)
+static void prepare_undertaker_of_held(struct world *world)
 {
     prepare_consumer(world);
     let_die(world, prepare_held);
@@ -1277,9 +1277,9 @@ static void prepare_last_of_adopted(struct world *world)
     victim_acknowledges(world, world->leased_count - 1);
 }
 
-static void prepare_adopted_hand(struct world *world)
+static void prepare_adopted_held(struct world *world)
 {
-    prepare_undertaker_of_hand(world);
+    prepare_undertaker_of_held(world);
     process_require_equal(lease_one(world), 0);
 }
 
@@ -1295,7 +1295,7 @@ static void expect_adopted(struct world *world, bool returned)
     set_fates(world, SURVIVORS + 1, 1, returned ? again_after(2, 2) : again_after(1, 2));
 }
 
-static void expect_adopted_hand(struct world *world, bool returned)
+static void expect_adopted_held(struct world *world, bool returned)
 {
     expect_last(world, returned ? again_after(2, 2) : again_after(1, 2));
 }
@@ -1311,7 +1311,7 @@ static void expect_last_of_adopted(struct world *world, bool returned)
     expect_last(world, returned ? never : maybe_again);
 }
 
-static void expect_acknowledged_hand(struct world *world, bool returned)
+static void expect_acknowledged_held(struct world *world, bool returned)
 {
     expect_last(world, returned ? never : (struct fate){0, 1, 1, 2, 2});
 }
@@ -1735,23 +1735,23 @@ static const struct operation operations[] = {
      .expect = expect_adopted, .redelivers = true, .takes = true},
     {"adopt a lease", OF_CONSUMER, .prepare = prepare_undertaker, .act = lease_one, .expect = expect_adopted,
      .redelivers = true, .takes = true},
-    {"adopt a held message", OF_CONSUMER, .prepare = prepare_undertaker_of_hand, .act = lease_one,
-     .expect = expect_adopted_hand, .redelivers = true, .takes = true},
+    {"adopt a held message", OF_CONSUMER, .prepare = prepare_undertaker_of_held, .act = lease_one,
+     .expect = expect_adopted_held, .redelivers = true, .takes = true},
     {"acknowledge, last of an adopted lease", OF_CONSUMER, .prepare = prepare_last_of_adopted,
      .act = acknowledge_one, .count = count_acknowledged, .expect = expect_last_of_adopted, .redelivers = true},
-    {"acknowledge, an adopted held message", OF_CONSUMER, .prepare = prepare_adopted_hand, .act = acknowledge_one,
-     .count = count_acknowledged, .expect = expect_acknowledged_hand, .redelivers = true},
+    {"acknowledge, an adopted held message", OF_CONSUMER, .prepare = prepare_adopted_held, .act = acknowledge_one,
+     .count = count_acknowledged, .expect = expect_acknowledged_held, .redelivers = true},
     {"close, consumer", OF_CONSUMER, .prepare = prepare_consumer, .act = close_victim, .expect = expect_survivors},
     {"close, consumer with a lease", OF_CONSUMER, .prepare = prepare_lease, .act = close_victim,
      .expect = expect_given_back, .redelivers = true},
     {"close, consumer with a held message", OF_CONSUMER, .prepare = prepare_held, .act = close_victim,
-     .expect = expect_hand_given_back, .redelivers = true},
+     .expect = expect_held_given_back, .redelivers = true},
     {"close, consumer with an adopted lease", OF_CONSUMER, .prepare = prepare_adopted, .act = close_victim,
      .expect = expect_adopted_given_back, .redelivers = true},
     {"release, a lease", OF_CONSUMER, .prepare = prepare_lease, .act = release, .count = count_released,
      .expect = expect_given_back, .redelivers = true},
     {"release, a held message", OF_CONSUMER, .prepare = prepare_held, .act = release, .count = count_released,
-     .expect = expect_hand_given_back, .redelivers = true},
+     .expect = expect_held_given_back, .redelivers = true},
     {"release, an adopted lease", OF_CONSUMER, .prepare = prepare_adopted, .act = release, .count = count_released,
      .expect = expect_adopted_given_back, .redelivers = true},
     {"set a write intent", OF_WRITER, .prepare = prepare_one_less, .act = set_intent, .settle = settle_set},

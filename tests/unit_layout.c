@@ -133,14 +133,14 @@ static void check_offsets(const struct parameters *p)
     ck_assert_uint_eq(g.cells * CELL_BYTES, p->capacity_bytes);
     ck_assert_uint_eq(UINT64_C(1) << g.cells_log2, g.cells);
     ck_assert_uint_ge(g.seats_offset, sizeof(struct header));
-    ck_assert_uint_ge(g.hands_offset, g.seats_offset + p->seats * sizeof(struct seat));
-    ck_assert_uint_ge(g.hand_bytes, p->max_message_bytes);
-    ck_assert_uint_eq(geometry_hand_offset(&g, 0), g.hands_offset);
-    ck_assert_uint_ge(g.lanes_offset, geometry_hand_offset(&g, p->seats - 1) + g.hand_bytes);
+    ck_assert_uint_ge(g.buffers_offset, g.seats_offset + p->seats * sizeof(struct seat));
+    ck_assert_uint_ge(g.buffer_bytes, p->max_message_bytes);
+    ck_assert_uint_eq(geometry_buffer_offset(&g, 0), g.buffers_offset);
+    ck_assert_uint_ge(g.lanes_offset, geometry_buffer_offset(&g, p->seats - 1) + g.buffer_bytes);
     ck_assert_uint_eq(geometry_lane_offset(&g, 0), g.lanes_offset);
     ck_assert_uint_eq(g.object_bytes, geometry_lane_offset(&g, p->lanes - 1) + g.lane_bytes);
     ck_assert_uint_lt(g.object_bytes, UINT64_C(1) << 48);
-    const uint64_t aligned[] = {g.seats_offset, g.hands_offset, g.hand_bytes, g.lanes_offset, g.object_bytes};
+    const uint64_t aligned[] = {g.seats_offset, g.buffers_offset, g.buffer_bytes, g.lanes_offset, g.object_bytes};
     for (size_t i = 0; i < sizeof(aligned) / sizeof(aligned[0]); i++)
         ck_assert_uint_eq(aligned[i] % p->page_bytes, 0);
     check_lane(&g, p->page_bytes);

@@ -260,37 +260,37 @@ START_TEST(done_batches_that_nobody_reclaimed_are_reclaimed)
 }
 END_TEST
 
-/* ------------------------------------------------------------------ a dead seat's hand */
+/* ------------------------------------------------------------------ a dead seat's buffer */
 
 /* Message @position stands in the seat's buffer, as "h". */
-static void plant_hand(uint32_t seat, uint64_t position)
+static void plant_held(uint32_t seat, uint64_t position)
 {
     struct seat *s = &queue.seats[seat];
-    *planted_hand(&queue, seat) = 'h';
-    atomic_store(&s->hand_lane, 0);
-    atomic_store(&s->hand_position, position);
-    atomic_store(&s->hand_record[0], atomic_load(&planted_record(&queue, 0, position)->word));
-    atomic_store(&s->hand_record[1], 4);
-    atomic_store(&s->hand_attempts, progress_pack(3, 0));
-    atomic_store(&s->hand_valid, 1);
+    *planted_buffer(&queue, seat) = 'h';
+    atomic_store(&s->held_lane, 0);
+    atomic_store(&s->held_position, position);
+    atomic_store(&s->held_record[0], atomic_load(&planted_record(&queue, 0, position)->word));
+    atomic_store(&s->held_record[1], 4);
+    atomic_store(&s->held_attempts, progress_pack(3, 0));
+    atomic_store(&s->held_valid, 1);
 }
 
-START_TEST(a_full_hand_does_not_count_while_the_word_is_leased)
+START_TEST(a_held_message_does_not_count_while_the_word_is_leased)
 {
     plant_lease((uint32_t)_i, START, 5, progress_pack(0, 4));
-    plant_hand((uint32_t)_i, START + 4);
+    plant_held((uint32_t)_i, START + 4);
     struct shmq *consumer = open_as(SHMQ_CONSUMER, 0);
     expect_message(consumer, (struct delivery){'4', 1, true});
-    ck_assert_uint_eq(atomic_load(&queue.seats[_i].hand_valid), 0);
+    ck_assert_uint_eq(atomic_load(&queue.seats[_i].held_valid), 0);
     expect_empty(consumer);
     ck_assert_int_eq(shmq_close(consumer), 0);
 }
 END_TEST
 
-START_TEST(a_full_hand_counts_once_the_word_is_done)
+START_TEST(a_held_message_counts_once_the_word_is_done)
 {
     plant_lease((uint32_t)_i, START, 5, progress_pack(0, 4));
-    plant_hand((uint32_t)_i, START + 4);
+    plant_held((uint32_t)_i, START + 4);
     atomic_fetch_or(planted_lease(&queue, 0, START), LEASE_DONE);
     expect_problem(NULL);
     struct shmq *consumer = open_as(SHMQ_CONSUMER, 0);
@@ -305,32 +305,32 @@ START_TEST(a_full_hand_counts_once_the_word_is_done)
     ck_assert_uint_eq(message.attempts, 4);
     ck_assert(message.redelivered);
     ck_assert_int_eq(shmq_acknowledge(consumer, 1), 0);
-    ck_assert_uint_eq(atomic_load(&queue.seats[_i].hand_valid), 0);
+    ck_assert_uint_eq(atomic_load(&queue.seats[_i].held_valid), 0);
     expect_empty(consumer);
     ck_assert_int_eq(shmq_close(consumer), 0);
 }
 END_TEST
 
-START_TEST(a_hand_that_makes_no_sense_is_refused)
+START_TEST(a_held_message_that_makes_no_sense_is_refused)
 {
     struct seat *s = &queue.seats[1];
     for (int i = 0; i < 5; i++) {
-        plant_hand(1, START);
+        plant_held(1, START);
         if (i == 0)
-            atomic_store(&s->hand_lane, 2);
+            atomic_store(&s->held_lane, 2);
         if (i == 1)
-            atomic_store(&s->hand_record[0], 1025);
+            atomic_store(&s->held_record[0], 1025);
         if (i == 2)
-            atomic_store(&s->hand_record[0], UINT32_MAX);
+            atomic_store(&s->held_record[0], UINT32_MAX);
         if (i == 3)
-            atomic_store(&s->hand_position, 0);
+            atomic_store(&s->held_position, 0);
         if (i == 4)
-            atomic_store(&s->hand_position, UINT64_MAX);
-        expect_problem("seat 1: the message in its hand makes no sense");
+            atomic_store(&s->held_position, UINT64_MAX);
+        expect_problem("seat 1: the message in its buffer makes no sense");
         expect_consumer(-EBADMSG);
     }
-    atomic_store(&s->hand_valid, 7);
-    expect_problem("seat 1: its hand is neither empty nor full");
+    atomic_store(&s->held_valid, 7);
+    expect_problem("seat 1: its buffer is neither empty nor full");
 }
 END_TEST
 
@@ -834,28 +834,28 @@ START_TEST(an_intent_whose_messages_make_no_sense_has_none)
 }
 END_TEST
 
-START_TEST(an_intent_for_a_hand_that_makes_no_sense_has_no_message)
+START_TEST(an_intent_for_a_held_message_that_makes_no_sense_has_no_message)
 {
     struct write_note *note = plant_intent(1);
     struct seat *s = &queue.seats[1];
-    plant_hand(1, START + 1);
+    plant_held(1, START + 1);
     atomic_store(&note->count, 1);
     atomic_fetch_or(planted_lease(&queue, 0, START), LEASE_DONE);
     expect_visit(-EAGAIN, 1);
-    const uint64_t bad[] = {0, UINT64_MAX, atomic_load(&s->hand_record[0]) + 1024};
+    const uint64_t bad[] = {0, UINT64_MAX, atomic_load(&s->held_record[0]) + 1024};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        plant_hand(1, START + 1);
-        atomic_store(&s->hand_record[0], bad[i]);
+        plant_held(1, START + 1);
+        atomic_store(&s->held_record[0], bad[i]);
         expect_visit(-EAGAIN, 0);
     }
-    plant_hand(1, START + 1);
-    atomic_store(&s->hand_position, START + 2);
+    plant_held(1, START + 1);
+    atomic_store(&s->held_position, START + 2);
     expect_visit(-EAGAIN, 0);
-    plant_hand(1, START + 1);
-    atomic_store(&s->hand_lane, 1);
+    plant_held(1, START + 1);
+    atomic_store(&s->held_lane, 1);
     expect_visit(-EAGAIN, 0);
-    plant_hand(1, START + 1);
-    atomic_store(&s->hand_valid, 0);
+    plant_held(1, START + 1);
+    atomic_store(&s->held_valid, 0);
     expect_visit(-EAGAIN, 0);
 }
 END_TEST
@@ -1023,14 +1023,14 @@ static void add_the_dead(Suite *suite)
     tcase_add_loop_test(dead, an_intent_without_its_word_means_nothing, 0, INTENTS);
     tcase_add_test(dead, a_lease_of_another_seat_is_not_taken_by_who_only_meant_to);
     tcase_add_test(dead, done_batches_that_nobody_reclaimed_are_reclaimed);
-    tcase_add_loop_test(dead, a_full_hand_does_not_count_while_the_word_is_leased, 0, 3);
-    tcase_add_loop_test(dead, a_full_hand_counts_once_the_word_is_done, 0, 3);
+    tcase_add_loop_test(dead, a_held_message_does_not_count_while_the_word_is_leased, 0, 3);
+    tcase_add_loop_test(dead, a_held_message_counts_once_the_word_is_done, 0, 3);
 }
 
 static void add_damage(Suite *suite)
 {
     TCase *damaged = add_case(suite, "damage is named", 5);
-    tcase_add_test(damaged, a_hand_that_makes_no_sense_is_refused);
+    tcase_add_test(damaged, a_held_message_that_makes_no_sense_is_refused);
     tcase_add_test(damaged, a_good_queue_has_no_problems);
     tcase_add_test(damaged, a_seat_that_acknowledged_more_than_it_had);
     tcase_add_test(damaged, a_lease_that_changes_under_its_holder);
@@ -1061,7 +1061,7 @@ static void add_damage(Suite *suite)
     tcase_add_loop_test(damaged, an_intent_is_found_in_any_seat_and_tells_of_another_s_lease, 0, 3);
     tcase_add_test(damaged, an_intent_that_makes_no_sense_is_named_and_refused);
     tcase_add_test(damaged, an_intent_whose_messages_make_no_sense_has_none);
-    tcase_add_test(damaged, an_intent_for_a_hand_that_makes_no_sense_has_no_message);
+    tcase_add_test(damaged, an_intent_for_a_held_message_that_makes_no_sense_has_no_message);
 }
 
 static Suite *make_suite(void)

@@ -44,9 +44,9 @@ int geometry_compute(const struct parameters *parameters, struct geometry *geome
     g.max_position = (UINT64_C(1) << (63 - g.seat_bits)) - g.cells;
 
     g.seats_offset = round_up(sizeof(struct header), page);
-    g.hands_offset = round_up(g.seats_offset + sizeof(struct seat) * parameters->seats, page);
-    g.hand_bytes = round_up(parameters->max_message_bytes, page);
-    g.lanes_offset = g.hands_offset + g.hand_bytes * parameters->seats;
+    g.buffers_offset = round_up(g.seats_offset + sizeof(struct seat) * parameters->seats, page);
+    g.buffer_bytes = round_up(parameters->max_message_bytes, page);
+    g.lanes_offset = g.buffers_offset + g.buffer_bytes * parameters->seats;
 
     g.lease_offset = round_up(sizeof(struct lane_control), page);
     g.record_offset = round_up(g.lease_offset + g.cells * sizeof(shared_u64), page);

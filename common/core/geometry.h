@@ -33,8 +33,8 @@ struct geometry {
     uint64_t max_position; /* no message may end beyond it: the lap would not fit its lease word */
 
     uint64_t seats_offset;
-    uint64_t hands_offset; /* seat buffers, hand_bytes each */
-    uint64_t hand_bytes;
+    uint64_t buffers_offset; /* seat buffers, buffer_bytes each */
+    uint64_t buffer_bytes;
     uint64_t lanes_offset;
     uint64_t lane_bytes;
     uint64_t lease_offset;  /* inside a lane: lease words */
@@ -51,9 +51,9 @@ static inline uint64_t geometry_lane_offset(const struct geometry *geometry, uin
     return geometry->lanes_offset + geometry->lane_bytes * lane;
 }
 
-static inline uint64_t geometry_hand_offset(const struct geometry *geometry, uint32_t seat)
+static inline uint64_t geometry_buffer_offset(const struct geometry *geometry, uint32_t seat)
 {
-    return geometry->hands_offset + geometry->hand_bytes * seat;
+    return geometry->buffers_offset + geometry->buffer_bytes * seat;
 }
 
 /* A message of no bytes takes a cell too, so that every message has a position of its own. */

@@ -7,7 +7,7 @@
  *
  *   0                 struct header                     one page or more
  *   seats_offset      struct seat [seats]
- *   hands_offset      seat buffers [seats], hand_bytes each; reserved only when used
+ *   buffers_offset      seat buffers [seats], buffer_bytes each; reserved only when used
  *   lanes_offset      lanes [lanes], lane_bytes each; reserved only when used:
  *                       struct lane_control             one page or more
  *                       lease words [cells]             8 bytes a cell
@@ -130,7 +130,7 @@ struct write_note {
     shared_u64 start;    /* of their batch, in cells */
     shared_u64 position; /* of the first one of them */
     shared_u32 lane;
-    shared_u32 seat;  /* whose lease or hand they are: this one, or a dead one's that it was finishing */
+    shared_u32 seat;  /* whose lease or held message it is: this seat's, or that of a dead seat it finishes */
     shared_u32 first; /* records of the batch before them */
     shared_u32 count;
 };
@@ -154,13 +154,13 @@ struct seat {
     LINE_ALIGNED shared_u32 pid;
     unsigned char program[PROGRAM_BYTES];
 
-    /* The hand: a message moved out of the ring. Counts if hand_valid is 1 and the lease word named by the intent
-     * is not LEASED by this seat. W: owner. R: whoever locks the byte next. */
-    LINE_ALIGNED shared_u64 hand_valid;
-    shared_u64 hand_lane;
-    shared_u64 hand_position;
-    shared_u64 hand_record[2]; /* its descriptor */
-    shared_u64 hand_attempts;  /* as progress, acknowledged records always 0 */
+    /* The seat buffer holds a message moved out of the ring. It counts if held_valid is 1 and the lease word named
+     * by the intent is not LEASED by this seat. W: owner. R: whoever locks the byte next. */
+    LINE_ALIGNED shared_u64 held_valid;
+    shared_u64 held_lane;
+    shared_u64 held_position;
+    shared_u64 held_record[2]; /* its descriptor */
+    shared_u64 held_attempts;  /* as progress, acknowledged records always 0 */
 
     LINE_ALIGNED struct write_note write;
 };
@@ -250,7 +250,7 @@ static inline uint32_t layout_fingerprint(void)
     hash = LAYOUT_MIX(hash, offsetof(struct header, state));
     hash = LAYOUT_MIX(hash, offsetof(struct header, bell));
     hash = LAYOUT_MIX(hash, sizeof(struct seat));
-    hash = LAYOUT_MIX(hash, offsetof(struct seat, hand_valid));
+    hash = LAYOUT_MIX(hash, offsetof(struct seat, held_valid));
     hash = LAYOUT_MIX(hash, sizeof(struct write_note));
     hash = LAYOUT_MIX(hash, offsetof(struct seat, write));
     hash = LAYOUT_MIX(hash, sizeof(struct lane_control));

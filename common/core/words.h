@@ -22,7 +22,7 @@ static inline uint64_t lane_life_finishes(uint64_t life)
 }
 
 /*
- * seat.progress and seat.hand_attempts: {returned 1, attempts 31, acknowledged records 32}.
+ * seat.progress and seat.held_attempts: {returned 1, attempts 31, acknowledged records 32}.
  *   returned   it was given back in order: the next delivery is no sign that it kills consumers
  *   attempts   failed ones at the first unacknowledged record
  */

@@ -325,7 +325,7 @@ static int initialise(struct object *object, const struct shmq_options *options)
         (ftruncate(object->fd, 0) != 0 || ftruncate(object->fd, (off_t)object->geometry.object_bytes) != 0))
         error = -errno;
     if (error == 0)
-        error = object_reserve(object, 0, object->geometry.hands_offset);
+        error = object_reserve(object, 0, object->geometry.buffers_offset);
     if (error == 0)
         error = set_access(object, options);
     return error != 0 ? error : write_header(object);

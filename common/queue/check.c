@@ -150,11 +150,11 @@ static void check_seat(struct shmq *handle, uint32_t seat, struct findings *find
         find(findings, "seat %u: names lane %llu, which is not in use", seat, (unsigned long long)lane - 1);
     else if (lane != 0)
         check_lease_of(handle, seat, lane - 1, findings);
-    const uint64_t valid = load(&s->hand_valid);
+    const uint64_t valid = load(&s->held_valid);
     if (valid > 1)
-        find(findings, "seat %u: its hand is neither empty nor full", seat);
-    if (valid == 1 && !seat_hand_makes_sense(handle, seat))
-        find(findings, "seat %u: the message in its hand makes no sense", seat);
+        find(findings, "seat %u: its buffer is neither empty nor full", seat);
+    if (valid == 1 && !seat_held_makes_sense(handle, seat))
+        find(findings, "seat %u: the message in its buffer makes no sense", seat);
     if (!intent_makes_sense(handle, seat))
         find(findings, "seat %u: its write intent makes no sense", seat);
 }

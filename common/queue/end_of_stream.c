@@ -62,10 +62,10 @@ static int lane_is_drained(struct shmq *handle, struct lane_view *view)
 }
 
 /* A message in a seat's buffer has left the ring, but is not acknowledged. */
-static bool hands_are_empty(const struct shmq *handle)
+static bool buffers_are_empty(const struct shmq *handle)
 {
     for (uint32_t i = 0; i < handle_geometry(handle)->parameters.seats; i++)
-        if (atomic_load_explicit(&handle->seats[i].hand_valid, memory_order_acquire) == 1)
+        if (atomic_load_explicit(&handle->seats[i].held_valid, memory_order_acquire) == 1)
             return false;
     return true;
 }
@@ -82,7 +82,7 @@ int end_of_stream_is_drained(struct shmq *handle)
         if (error != 1)
             return error;
     }
-    return hands_are_empty(handle);
+    return buffers_are_empty(handle);
 }
 
 /* Whether nobody has owned an unfinished lane for the time of grace. */

@@ -27,7 +27,7 @@ static int attempt_now_and_then(struct shmq *handle, int64_t now)
     return seat_adopt(handle);
 }
 
-/* Return: 0 with a batch in hand; -EAGAIN; or why there will be none. */
+/* Return: 0 with a batch leased; -EAGAIN; or why there will be none. */
 static int attempt(struct shmq *handle, int64_t now)
 {
     const uint32_t flags = handle_flags(handle);
@@ -108,7 +108,7 @@ static inline uint64_t next_stream_offset(const struct shmq *handle)
 {
     const struct batch *b = &handle->consumer.batch;
     const shared_u64 *offset =
-        b->in_hand ? &handle->seats[b->seat].hand_record[1] : &ring_record(&b->view->ring, b->next)->stream_offset;
+        b->held ? &handle->seats[b->seat].held_record[1] : &ring_record(&b->view->ring, b->next)->stream_offset;
     return atomic_load_explicit(offset, memory_order_relaxed);
 }
 
@@ -142,7 +142,7 @@ static inline struct shmq_message message_of(const struct batch *b, const void *
     struct shmq_message message = alike_of(b, word);
     message.data = data;
     message.length = (uint32_t)word;
-    message.position = b->in_hand ? b->start : b->next;
+    message.position = b->held ? b->start : b->next;
     message.stream_offset = stream_offset;
     message.attempts = b->handed == b->done ? b->attempts : 0;
     return message;
@@ -171,7 +171,7 @@ static inline struct common common_of(const struct batch *b, uint64_t word)
 }
 
 /*
- * Hands out messages of a batch in the ring from next on, as long as they are framed as the first.
+ * Delivers messages of a batch in the ring from next on, as long as they are framed as the first.
  *
  * @words  descriptors, of @most messages
  *
@@ -210,7 +210,7 @@ static inline size_t hand_out_alike(struct batch *b, const uint64_t *words, stru
     return i;
 }
 
-/* Hands out up to @max messages of a batch in the ring. Return: how many. */
+/* Delivers up to @max messages of a batch in the ring. Return: how many. */
 static size_t hand_out_many(struct shmq *handle, struct shmq_message *messages, size_t max)
 {
     struct batch *b = &handle->consumer.batch;
@@ -225,7 +225,7 @@ static size_t hand_out_many(struct shmq *handle, struct shmq_message *messages, 
     return many;
 }
 
-/* Makes sure that there is a message to hand out. */
+/* Makes sure that there is a message to deliver. */
 static int next_message(struct shmq *handle, int64_t timeout_ns)
 {
     const struct batch *b = &handle->consumer.batch;
@@ -259,7 +259,7 @@ int shmq_lease_many(struct shmq *handle, struct shmq_message *messages, size_t m
 
     const struct batch *b = &handle->consumer.batch;
     *count = 1;
-    if (b->in_hand)
+    if (b->held)
         hand_out(handle, messages);
     else
         *count = hand_out_many(handle, messages, max);
@@ -284,7 +284,7 @@ static void tell_if_drained(struct shmq *handle, const struct lane_view *view)
         waiting_wake_consumers(handle, UINT32_MAX);
 }
 
-/* Marks the batch in hand done, in the ring. */
+/* Marks the batch leased done, in the ring. */
 static int finish_in_ring(struct shmq *handle)
 {
     const struct batch *b = &handle->consumer.batch;
@@ -299,8 +299,8 @@ static int finish_batch(struct shmq *handle)
 {
     const struct batch *b = &handle->consumer.batch;
     const struct lane_view *view = b->view;
-    if (b->in_hand) {
-        atomic_store_explicit(&handle->seats[b->seat].hand_valid, 0, memory_order_seq_cst);
+    if (b->held) {
+        atomic_store_explicit(&handle->seats[b->seat].held_valid, 0, memory_order_seq_cst);
     } else {
         const int error = finish_in_ring(handle);
         if (error != 0)
@@ -343,7 +343,7 @@ static __attribute__((noinline)) int take_any(struct shmq *handle, void *buffer,
     return acknowledge(handle, 1);
 }
 
-/* Takes the next message of the batch in hand. On the way of a short one there is no call, as in shmq_put. */
+/* Takes the next message of the batch leased. On the way of a short one there is no call, as in shmq_put. */
 static inline int take(struct shmq *handle, void *buffer, size_t size, size_t *length)
 {
     struct batch *b = &handle->consumer.batch;
@@ -398,8 +398,8 @@ int shmq_fail(struct shmq *handle, uint32_t *attempts)
     if (b->attempts < ATTEMPTS_MAX)
         b->attempts++;
     struct seat *s = &handle->seats[b->seat];
-    atomic_store_explicit(b->in_hand ? &s->hand_attempts : &s->progress,
-                          progress_pack(b->attempts, b->in_hand ? 0 : b->done), memory_order_release);
+    atomic_store_explicit(b->held ? &s->held_attempts : &s->progress,
+                          progress_pack(b->attempts, b->held ? 0 : b->done), memory_order_release);
     if (attempts != NULL)
         *attempts = b->attempts;
     return 0;
@@ -420,29 +420,29 @@ int shmq_release(struct shmq *handle)
     return seat_give_back(handle);
 }
 
-/* ------------------------------------------------------------------ the hand */
+/* ------------------------------------------------------------------ the seat buffer */
 
-/* Copies the message at @position into the seat's buffer. Crash: until hand_valid it counts for nothing; after it,
+/* Copies the message at @position into the seat's buffer. Crash: until held_valid it counts for nothing; after it,
  * see seat.c. */
-static int fill_hand(struct shmq *handle, uint64_t position, unsigned char **base)
+static int fill_buffer(struct shmq *handle, uint64_t position, unsigned char **base)
 {
     const struct batch *b = &handle->consumer.batch;
     const struct ring *ring = &b->view->ring;
     const uint64_t word = handle->consumer.words[b->done];
     struct seat *s = &handle->seats[b->seat];
-    const int error = mapping_hand(handle, b->seat, (uint32_t)word, base);
+    const int error = mapping_seat_buffer(handle, b->seat, (uint32_t)word, base);
     if (error != 0)
         return error;
     if ((uint32_t)word > 0)
         memcpy(*base, ring_payload(ring, position), (uint32_t)word);
     const uint64_t offset =
         atomic_load_explicit(&ring_record(ring, position)->stream_offset, memory_order_relaxed);
-    atomic_store_explicit(&s->hand_lane, ring->lane, memory_order_relaxed);
-    atomic_store_explicit(&s->hand_position, position, memory_order_relaxed);
-    atomic_store_explicit(&s->hand_record[0], word, memory_order_relaxed);
-    atomic_store_explicit(&s->hand_record[1], offset, memory_order_relaxed);
-    atomic_store_explicit(&s->hand_attempts, progress_pack(b->attempts, 0), memory_order_relaxed);
-    atomic_store_explicit(&s->hand_valid, 1, memory_order_release);
+    atomic_store_explicit(&s->held_lane, ring->lane, memory_order_relaxed);
+    atomic_store_explicit(&s->held_position, position, memory_order_relaxed);
+    atomic_store_explicit(&s->held_record[0], word, memory_order_relaxed);
+    atomic_store_explicit(&s->held_record[1], offset, memory_order_relaxed);
+    atomic_store_explicit(&s->held_attempts, progress_pack(b->attempts, 0), memory_order_relaxed);
+    atomic_store_explicit(&s->held_valid, 1, memory_order_release);
     return 0;
 }
 
@@ -454,7 +454,7 @@ int shmq_hold(struct shmq *handle, struct shmq_message *message)
     struct batch *b = &handle->consumer.batch;
     if (message == NULL || b->handed == b->done)
         return -EINVAL;
-    if (b->in_hand)
+    if (b->held)
         return 0;
     if (b->handed != b->count || b->done + 1 != b->count)
         return -EBUSY;
@@ -462,7 +462,7 @@ int shmq_hold(struct shmq *handle, struct shmq_message *message)
     unsigned char *base;
     const uint32_t length = (uint32_t)handle->consumer.words[b->done];
     const uint64_t position = b->next - cells_for(length); /* the last one handed out */
-    error = fill_hand(handle, position, &base);
+    error = fill_buffer(handle, position, &base);
     if (error == 0)
         error = finish_in_ring(handle);
     if (error != 0)
@@ -470,7 +470,7 @@ int shmq_hold(struct shmq *handle, struct shmq_message *message)
     count_delivered(handle, b->done, b->bytes - length);
     handle->consumer.words[0] = handle->consumer.words[b->done];
     message->data = base;
-    b->in_hand = true;
+    b->held = true;
     b->start = position;
     b->bytes = length;
     b->count = 1;

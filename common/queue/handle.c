@@ -12,8 +12,8 @@ struct shmq *handle_allocate(const struct object *object, enum shmq_role role)
 {
     const struct geometry *g = &object->geometry;
     const uint64_t lanes_at = (sizeof(struct shmq) + 63) & ~UINT64_C(63);
-    const uint64_t hands_at = lanes_at + g->parameters.lanes * sizeof(struct lane_view);
-    const uint64_t active_at = hands_at + g->parameters.seats * sizeof(struct hand_view);
+    const uint64_t buffers_at = lanes_at + g->parameters.lanes * sizeof(struct lane_view);
+    const uint64_t active_at = buffers_at + g->parameters.seats * sizeof(struct buffer_view);
     const uint64_t busy_at = active_at + g->parameters.lanes * sizeof(uint32_t);
     const uint64_t words_at = (busy_at + g->parameters.lanes * sizeof(uint32_t) + 63) & ~UINT64_C(63);
     const uint64_t bytes = words_at + (role == SHMQ_CONSUMER ? SHMQ_PREFETCH_MAX * sizeof(uint64_t) : 0);
@@ -25,7 +25,7 @@ struct shmq *handle_allocate(const struct object *object, enum shmq_role role)
     handle->object = *object;
     handle->handle_bytes = bytes;
     handle->lanes = (struct lane_view *)(base + lanes_at);
-    handle->consumer.hands = (struct hand_view *)(base + hands_at);
+    handle->consumer.buffers = (struct buffer_view *)(base + buffers_at);
     handle->consumer.active.lanes = (uint32_t *)(base + active_at);
     handle->consumer.busy.lanes = (uint32_t *)(base + busy_at);
     handle->consumer.words = (uint64_t *)(base + words_at);

@@ -29,7 +29,7 @@ struct lane_view {
 };
 
 /* A seat's buffer as this process has it mapped. */
-struct hand_view {
+struct buffer_view {
     unsigned char *base;
     uint64_t reserved_bytes;
 };
@@ -44,7 +44,7 @@ struct lane_list {
     uint32_t count;
 };
 
-/* What a consumer has in hand. */
+/* What a consumer has leased or holds. */
 struct batch {
     const struct lane_view *view; /* NULL: nothing */
     uint64_t start;
@@ -57,8 +57,8 @@ struct batch {
     uint32_t seat;                /* that holds it: our own, or a dead one's whose byte we hold */
     uint32_t attempts;            /* of the message at done */
     uint32_t done;                /* acknowledged so far */
-    bool redelivered;             /* all of it was in somebody's hands before */
-    bool in_hand;                 /* in the seat's buffer, no longer in the ring */
+    bool redelivered;             /* every message of it was leased before */
+    bool held;                    /* in the seat's buffer, no longer in the ring */
     uint64_t bytes;               /* handed out, payload */
 };
 
@@ -96,12 +96,12 @@ struct producer_side {
 struct consumer_side {
     _Atomic uint32_t seat; /* R: also who interrupts */
     struct batch batch;
-    uint64_t *words;         /* [SHMQ_PREFETCH_MAX]: descriptors of the batch in hand, checked, ours alone */
-    struct hand_view *hands; /* [seats] */
-    struct lane_list active; /* lanes in use, by priority */
-    struct lane_list busy;   /* of these, the ones that had something when all were looked at */
-    uint32_t busy_leases;    /* left until all are looked at again */
-    int64_t busy_found_ns;   /* by the coarse clock */
+    uint64_t *words;             /* [SHMQ_PREFETCH_MAX]: descriptors of the batch leased, checked, ours alone */
+    struct buffer_view *buffers; /* [seats] */
+    struct lane_list active;     /* lanes in use, by priority */
+    struct lane_list busy;       /* of these, the ones that had something when all were looked at */
+    uint32_t busy_leases;        /* left until all are looked at again */
+    int64_t busy_found_ns;       /* by the coarse clock */
     uint32_t turns[SHMQ_PRIORITIES]; /* of each priority, lanes from this number on are next */
     uint32_t last_plus1;             /* the lane that was served last, plus 1; 0: none yet */
     uint32_t glance;                 /* where in active it was looked last, while spinning */

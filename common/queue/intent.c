@@ -9,7 +9,7 @@
 enum intent_place {
     PLACE_NONE, /* acknowledged, or damaged */
     PLACE_RING,
-    PLACE_HAND,
+    PLACE_BUFFER,
 };
 
 /* A private copy of a struct write_note, and where it led. */
@@ -120,7 +120,7 @@ static uint64_t oldest_position(const struct shmq *handle)
 {
     const struct batch *b = &handle->consumer.batch;
     uint64_t cells = 0;
-    if (b->in_hand)
+    if (b->held)
         return b->start;
     for (uint32_t i = b->done; i < b->handed; i++)
         cells += cells_for((uint32_t)handle->consumer.words[i]);
@@ -173,15 +173,15 @@ static bool is_in_ring(const struct shmq *handle, const struct ring *ring, const
 static bool is_in_hand(const struct shmq *handle, const struct intent_found *f)
 {
     const struct seat *s = &handle->seats[f->seat];
-    return f->intent.count == 1 && atomic_load_explicit(&s->hand_valid, memory_order_acquire) == 1 &&
-           load(&s->hand_lane) == f->lane && load(&s->hand_position) == f->position;
+    return f->intent.count == 1 && atomic_load_explicit(&s->held_valid, memory_order_acquire) == 1 &&
+           load(&s->held_lane) == f->lane && load(&s->held_position) == f->position;
 }
 
 static bool is_in_place(const struct shmq *handle, const struct intent_found *f)
 {
-    return f->place == PLACE_RING   ? is_in_ring(handle, &handle->lanes[f->lane].ring, f)
-           : f->place == PLACE_HAND ? is_in_hand(handle, f)
-                                    : false;
+    return f->place == PLACE_RING     ? is_in_ring(handle, &handle->lanes[f->lane].ring, f)
+           : f->place == PLACE_BUFFER ? is_in_hand(handle, f)
+                                      : false;
 }
 
 static struct shmq_message message_of(const struct intent_found *f, uint64_t position, uint64_t word)
@@ -219,21 +219,21 @@ static bool gather_from_ring(const struct shmq *handle, const struct ring *ring,
 }
 
 /* Return: 0; -ENOENT if the message is no good; -ENOSPC; -ENOMEM. */
-static int gather_from_hand(struct shmq *handle, const struct ring *ring, const struct intent_found *f,
-                            struct shmq_message *message)
+static int gather_from_buffer(struct shmq *handle, const struct ring *ring, const struct intent_found *f,
+                              struct shmq_message *message)
 {
     const struct seat *s = &handle->seats[f->seat];
-    const uint64_t word = load(&s->hand_record[0]);
+    const uint64_t word = load(&s->held_record[0]);
     unsigned char *base;
     if (!record_makes_sense(ring, f->position, word))
         return -ENOENT;
-    const int error = mapping_hand(handle, f->seat, (uint32_t)word, &base);
+    const int error = mapping_seat_buffer(handle, f->seat, (uint32_t)word, &base);
     if (error != 0)
         return error;
     *message = message_of(f, f->position, word);
     message->data = base;
-    message->stream_offset = load(&s->hand_record[1]);
-    message->attempts = progress_attempts(load(&s->hand_attempts));
+    message->stream_offset = load(&s->held_record[1]);
+    message->attempts = progress_attempts(load(&s->held_attempts));
     return 0;
 }
 
@@ -257,10 +257,10 @@ static int gather(struct shmq *handle, struct intent_found *f, struct shmq_messa
     }
     if (!is_in_hand(handle, f))
         return 0;
-    error = gather_from_hand(handle, &view->ring, f, messages);
+    error = gather_from_buffer(handle, &view->ring, f, messages);
     atomic_thread_fence(memory_order_acquire);
     if (error == 0 && is_in_hand(handle, f))
-        f->place = PLACE_HAND;
+        f->place = PLACE_BUFFER;
     return error == -ENOENT ? 0 : error;
 }
 

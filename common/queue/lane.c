@@ -61,7 +61,7 @@ static int lane_rank(const struct shmq *handle, uint32_t lane, const struct lane
     return mixes && !own && rank != LANE_RANK_NOT ? LANE_RANK_OTHERS_WORK : rank;
 }
 
-/* Return: 0 with the byte of *@lane held; -EUSERS; -EBUSY; -EAGAIN to choose again. */
+/* Return: 0 with the byte of *@lane locked; -EUSERS; -EBUSY; -EAGAIN to choose again. */
 static int choose_lane(const struct shmq *handle, const struct lane_request *request, uint32_t *lane)
 {
     unsigned char ranks[SHMQ_LANES_MAX];

@@ -15,7 +15,7 @@ int lane_schedule_look_at_membership(struct shmq *handle, int64_t now_ns);
 /* Counts, now and then, among how many consumers the work is shared. */
 void lane_schedule_count_sharers(struct shmq *handle, int64_t now_ns);
 
-/* Leases a batch. Return: 0 with the batch in hand; -EAGAIN when no lane has anything; -EBADMSG. */
+/* Leases a batch. Return: 0 with the batch leased; -EAGAIN when no lane has anything; -EBADMSG. */
 int lane_schedule_lease(struct shmq *handle, int64_t now_ns);
 
 /*

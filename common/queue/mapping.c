@@ -23,12 +23,12 @@ static void *map_part(const struct shmq *handle, void *where, uint64_t offset, u
 int mapping_front(struct shmq *handle)
 {
     const struct geometry *g = handle_geometry(handle);
-    void *base = map_part(handle, NULL, 0, g->hands_offset);
+    void *base = map_part(handle, NULL, 0, g->buffers_offset);
     if (base == MAP_FAILED)
         return -ENOMEM; /* EAGAIN of what would have to be locked, too */
     handle->header = base;
     handle->seats = (struct seat *)((unsigned char *)base + g->seats_offset);
-    handle->front_bytes = g->hands_offset;
+    handle->front_bytes = g->buffers_offset;
     return 0;
 }
 
@@ -93,24 +93,24 @@ void mapping_used_lanes(struct shmq *handle)
     }
 }
 
-int mapping_hand(struct shmq *handle, uint32_t seat, uint64_t bytes, unsigned char **base)
+int mapping_seat_buffer(struct shmq *handle, uint32_t seat, uint64_t bytes, unsigned char **base)
 {
     const struct geometry *g = handle_geometry(handle);
-    struct hand_view *hand = &handle->consumer.hands[seat];
-    const uint64_t offset = geometry_hand_offset(g, seat);
-    if (bytes > hand->reserved_bytes) {
+    struct buffer_view *buffer = &handle->consumer.buffers[seat];
+    const uint64_t offset = geometry_buffer_offset(g, seat);
+    if (bytes > buffer->reserved_bytes) {
         const int error = object_reserve(&handle->object, offset, bytes);
         if (error != 0)
             return error;
-        hand->reserved_bytes = bytes;
+        buffer->reserved_bytes = bytes;
     }
-    if (hand->base == NULL) {
-        void *fresh = map_part(handle, NULL, offset, g->hand_bytes);
+    if (buffer->base == NULL) {
+        void *fresh = map_part(handle, NULL, offset, g->buffer_bytes);
         if (fresh == MAP_FAILED)
             return -ENOMEM;
-        hand->base = fresh;
+        buffer->base = fresh;
     }
-    *base = hand->base;
+    *base = buffer->base;
     return 0;
 }
 
@@ -123,9 +123,9 @@ void mapping_unmap_all(struct shmq *handle)
         if (v->base != NULL)
             (void)munmap(v->base, lane_view_bytes(g));
     }
-    for (uint32_t i = 0; handle->consumer.hands != NULL && i < g->parameters.seats; i++)
-        if (handle->consumer.hands[i].base != NULL)
-            (void)munmap(handle->consumer.hands[i].base, g->hand_bytes);
+    for (uint32_t i = 0; handle->consumer.buffers != NULL && i < g->parameters.seats; i++)
+        if (handle->consumer.buffers[i].base != NULL)
+            (void)munmap(handle->consumer.buffers[i].base, g->buffer_bytes);
     if (handle->header != NULL)
         (void)munmap(handle->header, handle->front_bytes);
 }

@@ -84,7 +84,7 @@ int seat_work(struct shmq *handle, uint32_t seat)
         return error;
     if (error == 0 && ring_is_leased(&view->ring, position, seat))
         return SEAT_LEASE;
-    return atomic_load_explicit(&handle->seats[seat].hand_valid, memory_order_acquire) == 1 ? SEAT_HAND
+    return atomic_load_explicit(&handle->seats[seat].held_valid, memory_order_acquire) == 1 ? SEAT_HELD
                                                                                             : SEAT_EMPTY;
 }
 
@@ -118,8 +118,8 @@ static int adopt_lease(struct shmq *handle, uint32_t seat)
     for (uint32_t i = 0; i < done; i++)
         next += cells_for((uint32_t)words[i]);
 
-    /* A hand that was filled but not yet acknowledged in the ring does not count. */
-    atomic_store_explicit(&s->hand_valid, 0, memory_order_relaxed);
+    /* A buffer that was filled before the message was acknowledged in the ring does not count. */
+    atomic_store_explicit(&s->held_valid, 0, memory_order_relaxed);
     atomic_store_explicit(&s->progress, progress, memory_order_relaxed);
     handle->consumer.batch = (struct batch){
         .view = view,
@@ -138,40 +138,40 @@ static int adopt_lease(struct shmq *handle, uint32_t seat)
     return 0;
 }
 
-static bool hand_makes_sense(const struct shmq *handle, uint64_t lane, uint64_t position, struct record_head head)
+static bool held_makes_sense(const struct shmq *handle, uint64_t lane, uint64_t position, struct record_head head)
 {
     const struct geometry *g = handle_geometry(handle);
     return lane < g->parameters.lanes && position >= g->cells && position <= g->max_position &&
            head.length <= g->parameters.max_message_bytes && head.frame <= SHMQ_FRAME_LENGTH32;
 }
 
-bool seat_hand_makes_sense(const struct shmq *handle, uint32_t seat)
+bool seat_held_makes_sense(const struct shmq *handle, uint32_t seat)
 {
     const struct seat *s = &handle->seats[seat];
-    return hand_makes_sense(handle, atomic_load_explicit(&s->hand_lane, memory_order_relaxed),
-                            atomic_load_explicit(&s->hand_position, memory_order_relaxed),
-                            record_unpack(atomic_load_explicit(&s->hand_record[0], memory_order_relaxed)));
+    return held_makes_sense(handle, atomic_load_explicit(&s->held_lane, memory_order_relaxed),
+                            atomic_load_explicit(&s->held_position, memory_order_relaxed),
+                            record_unpack(atomic_load_explicit(&s->held_record[0], memory_order_relaxed)));
 }
 
-static int adopt_hand(struct shmq *handle, uint32_t seat)
+static int adopt_held(struct shmq *handle, uint32_t seat)
 {
     struct seat *s = &handle->seats[seat];
-    const uint64_t lane = atomic_load_explicit(&s->hand_lane, memory_order_relaxed);
-    const uint64_t word = atomic_load_explicit(&s->hand_record[0], memory_order_relaxed);
-    const uint64_t position = atomic_load_explicit(&s->hand_position, memory_order_relaxed);
+    const uint64_t lane = atomic_load_explicit(&s->held_lane, memory_order_relaxed);
+    const uint64_t word = atomic_load_explicit(&s->held_record[0], memory_order_relaxed);
+    const uint64_t position = atomic_load_explicit(&s->held_position, memory_order_relaxed);
     const struct record_head head = record_unpack(word);
-    if (!hand_makes_sense(handle, lane, position, head))
+    if (!held_makes_sense(handle, lane, position, head))
         return -EBADMSG;
 
     struct lane_view *view;
     unsigned char *base;
     int error = mapping_lane(handle, (uint32_t)lane, &view);
     if (error == 0)
-        error = mapping_hand(handle, seat, head.length, &base);
+        error = mapping_seat_buffer(handle, seat, head.length, &base);
     if (error != 0)
         return error;
-    const uint64_t attempts = count_attempt(atomic_load_explicit(&s->hand_attempts, memory_order_relaxed));
-    atomic_store_explicit(&s->hand_attempts, attempts, memory_order_relaxed);
+    const uint64_t attempts = count_attempt(atomic_load_explicit(&s->held_attempts, memory_order_relaxed));
+    atomic_store_explicit(&s->held_attempts, attempts, memory_order_relaxed);
     handle->consumer.words[0] = word;
     handle->consumer.batch = (struct batch){
         .view = view,
@@ -181,7 +181,7 @@ static int adopt_hand(struct shmq *handle, uint32_t seat)
         .seat = seat,
         .attempts = progress_attempts(attempts),
         .redelivered = true,
-        .in_hand = true,
+        .held = true,
     };
     return 0;
 }
@@ -191,8 +191,8 @@ static int adopt_work(struct shmq *handle, uint32_t seat)
     const int load = seat_work(handle, seat);
     if (load == SEAT_LEASE)
         return adopt_lease(handle, seat);
-    if (load == SEAT_HAND)
-        return adopt_hand(handle, seat);
+    if (load == SEAT_HELD)
+        return adopt_held(handle, seat);
     return load == SEAT_EMPTY ? -EAGAIN : load;
 }
 
@@ -239,7 +239,7 @@ static void give_back(struct shmq *handle)
 {
     const struct batch *b = &handle->consumer.batch;
     struct seat *s = &handle->seats[b->seat];
-    shared_u64 *word = b->in_hand ? &s->hand_attempts : &s->progress;
+    shared_u64 *word = b->held ? &s->held_attempts : &s->progress;
     atomic_store_explicit(word, atomic_load_explicit(word, memory_order_relaxed) | PROGRESS_RETURNED,
                           memory_order_seq_cst);
 }

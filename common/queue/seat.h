@@ -13,12 +13,12 @@
  */
 
 /* What a seat holds, as far as its entry and the lease word say. */
-enum seat_work { SEAT_EMPTY, SEAT_LEASE, SEAT_HAND };
+enum seat_work { SEAT_EMPTY, SEAT_LEASE, SEAT_HELD };
 /* Return: enum seat_work; -EBADMSG; -ENOMEM. */
 int seat_work(struct shmq *handle, uint32_t seat);
 
 /* Whether the message in a seat's buffer can be one. */
-bool seat_hand_makes_sense(const struct shmq *handle, uint32_t seat);
+bool seat_held_makes_sense(const struct shmq *handle, uint32_t seat);
 
 /* Takes a free seat. Crash: leaves the seat free. Return: 0; -EUSERS; what the system said. */
 int seat_attach(struct shmq *handle);
@@ -27,7 +27,7 @@ void seat_detach(struct shmq *handle);
 
 /*
  * Takes over what a dead consumer, or this seat's last one, held.
- * Return: 0 with the batch in hand; -EAGAIN when there is nothing; -EBADMSG; -ENOSPC; -ENOMEM; what the system
+ * Return: 0 with the batch leased; -EAGAIN when there is nothing; -EBADMSG; -ENOSPC; -ENOMEM; what the system
  * said.
  */
 int seat_adopt(struct shmq *handle);

@@ -114,14 +114,14 @@ static int stat_work(struct shmq *handle, uint32_t seat, struct shmq_seat_stat *
         struct lane_view *view;
         if (lane < handle_geometry(handle)->parameters.lanes && mapping_lane(handle, (uint32_t)lane, &view) == 0)
             stat_lease(handle, seat, &view->ring, stat->position, stat);
-    } else if (work_of_seat == SEAT_HAND) {
-        if (!seat_hand_makes_sense(handle, seat))
+    } else if (work_of_seat == SEAT_HELD) {
+        if (!seat_held_makes_sense(handle, seat))
             return -EBADMSG;
         stat->holding = true;
-        stat->lane = (uint32_t)load(&s->hand_lane);
-        stat->position = load(&s->hand_position);
+        stat->lane = (uint32_t)load(&s->held_lane);
+        stat->position = load(&s->held_position);
         stat->leased = 1;
-        stat->attempts = progress_attempts(load(&s->hand_attempts));
+        stat->attempts = progress_attempts(load(&s->held_attempts));
     }
     return 0;
 }
@@ -184,14 +184,14 @@ static int add_seats(struct shmq *handle, struct shmq_stat *stat)
     for (uint32_t i = 0; i < stat->seats; i++) {
         const struct seat *s = &handle->seats[i];
         stat->consumers += seat_alive(handle, i);
-        if (load(&s->hand_valid) != 1 || seat_work(handle, i) != SEAT_HAND)
+        if (load(&s->held_valid) != 1 || seat_work(handle, i) != SEAT_HELD)
             continue;
-        if (!seat_hand_makes_sense(handle, i)) {
+        if (!seat_held_makes_sense(handle, i)) {
             result = -EBADMSG;
             continue;
         }
         stat->messages++;
-        stat->message_bytes += record_unpack(load(&s->hand_record[0])).length;
+        stat->message_bytes += record_unpack(load(&s->held_record[0])).length;
     }
     return result;
 }

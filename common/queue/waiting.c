@@ -134,7 +134,7 @@ static bool is_quiet(const struct shmq *handle)
             return false;
     }
     for (uint32_t i = 0; i < handle_geometry(handle)->parameters.seats; i++)
-        if (atomic_load_explicit(&handle->seats[i].hand_valid, memory_order_relaxed) == 1)
+        if (atomic_load_explicit(&handle->seats[i].held_valid, memory_order_relaxed) == 1)
             return false;
     return true;
 }

@@ -385,8 +385,8 @@ static bool is_inside(const struct shmq *handle, const void *payload, size_t len
             return true;
     }
     for (uint32_t i = 0; handle->role == SHMQ_CONSUMER && i < g->parameters.seats; i++) {
-        const unsigned char *hand = handle->consumer.hands[i].base;
-        if (hand != NULL && start == hand && length <= g->hand_bytes)
+        const unsigned char *buffer = handle->consumer.buffers[i].base;
+        if (buffer != NULL && start == buffer && length <= g->buffer_bytes)
             return true;
     }
     return false;

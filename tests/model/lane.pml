@@ -13,10 +13,10 @@
  *              nobody's business)
  *   lane.c     what take_up and lane_finish do to a lane that is taken up again until it is finished
  *   lane_schedule.c     lane_schedule_lease with lease_from
- *   get.c      attempt, acknowledge, finish_batch, finish_in_ring, fill_hand, shmq_hold
- *   seat.c     try_attach, find_intent, seat_work, adopt_from, adopt_work, adopt_lease, adopt_hand,
+ *   get.c      attempt, acknowledge, finish_batch, finish_in_ring, fill_buffer, shmq_hold
+ *   seat.c     try_attach, find_intent, seat_work, adopt_from, adopt_work, adopt_lease, adopt_held,
  *              seat_release_adopted, seat_detach
- *   stream.c   count_lanes and end_of_stream_is_drained with lane_is_drained and hands_are_empty, for the end of the stream;
+ *   stream.c   count_lanes and end_of_stream_is_drained with lane_is_drained and buffers_are_empty, for the end of the stream;
  *              positions_are_sane and head_can_move (OBSERVER)
  *
  * Not here: sleeping and waking (bell.pml, room.pml), attempts and statistics, what damaged memory may hold, calls that
@@ -29,7 +29,7 @@
  *   SIZES                    bit n: message n takes two cells, not one; -1: the producer chooses
  *   KILLS                    how many at the most; -1: any number
  *   KILL_PRODUCERS, KILL_CONSUMERS   0: these are spared
- *   HOLD                     consumers may move the last message of a batch into their seat's hand
+ *   HOLD                     consumers may move the last message of a batch into their seat's buffer
  *   CLOSE                    consumers may leave with what they hold
  *   GONE                     a killed consumer need not be replaced while another is alive
  *   OBSERVER                 somebody looks once, at any moment, whether a lane is drained, and finds no damage
@@ -107,8 +107,8 @@ typedef Seat {
     byte intent_position;   /* 0: none ever */
     byte progress;
 #ifdef HOLD
-    bit hand_valid;
-    byte hand;              /* the message in it: its bit */
+    bit held_valid;
+    byte buffer;            /* the message in it: its bit */
 #endif
 };
 Seat seat[SEATS];
@@ -118,7 +118,7 @@ Seat seat[SEATS];
 #define EVERYTHING ((1 << (LANES * MESSAGES)) - 1)
 byte acknowledged;
 byte leased;              /* ever */
-byte moved;               /* out of the ring into a hand */
+byte moved;               /* out of the ring into a seat buffer */
 byte held[CONSUMERS];     /* by a living consumer */
 byte alive = CONSUMERS;
 
@@ -326,20 +326,20 @@ publish:
     (seat[s].intent_position != 0 && WORD_LAP(WORD_OF(s)) == LAP(seat[s].intent_position) && !WORD_DONE(WORD_OF(s)) && \
      WORD_SEAT(WORD_OF(s)) == (s))
 #ifdef HOLD
-#define HOLDS_HAND(s) seat[s].hand_valid
+#define HOLDS_MESSAGE(s) seat[s].held_valid
 #else
-#define HOLDS_HAND(s) 0
+#define HOLDS_MESSAGE(s) 0
 #endif
-#define LOADED(s) (HOLDS_LEASE(s) || HOLDS_HAND(s))
+#define LOADED(s) (HOLDS_LEASE(s) || HOLDS_MESSAGE(s))
 #define LOOKS_ORPHANED(s) ((s) < SEATS && (s) != own && seat[(s) % SEATS].holder == 0 && LOADED((s) % SEATS))
 
 #define NOTHING_TO_LEASE (lane[0].claim == lane[0].tail && lane[LANES - 1].claim == lane[LANES - 1].tail)
 #define ALL_FINISHED (lane[0].finished && lane[LANES - 1].finished)
 #define LOOKS_ENDED(l) (lane[l].head == lane[l].tail || DONE_AT_HEAD(l))
-#define HANDS_EMPTY (!HOLDS_HAND(0) && !HOLDS_HAND(SEATS - 1) && !HOLDS_HAND(SEATS / 2))
+#define BUFFERS_EMPTY (!HOLDS_MESSAGE(0) && !HOLDS_MESSAGE(SEATS - 1) && !HOLDS_MESSAGE(SEATS / 2))
 
 /* What a consumer holds from here on; from the descriptors of a batch of one or two records. */
-inline take_in_hand(set) {
+inline take_held(set) {
     held[me] = set;
     assert(held[me] != 0);
     assert((held[me] & acknowledged) == 0);
@@ -350,15 +350,15 @@ inline take_in_hand(set) {
 inline take_batch() {
     assert(RECORD_AT(l, start, end) && MESSAGE_AT(l, start) >= 0 && MESSAGE_AT(l, start) < lane[l].committed);
     if
-    :: start + SIZE_AT(l, start) == end -> assert(done == 0); take_in_hand(BIT(l, MESSAGE_AT(l, start)))
+    :: start + SIZE_AT(l, start) == end -> assert(done == 0); take_held(BIT(l, MESSAGE_AT(l, start)))
     :: else ->
        assert(RECORD_AT(l, start + SIZE_AT(l, start), end));
        assert(start + SIZE_AT(l, start) + SIZE_AT(l, start + SIZE_AT(l, start)) == end);
        assert(MESSAGE_AT(l, start) + 1 < lane[l].committed);
        assert(done < 2);
        if
-       :: done == 0 -> take_in_hand(BIT(l, MESSAGE_AT(l, start)) | BIT(l, MESSAGE_AT(l, start) + 1))
-       :: else -> take_in_hand(BIT(l, MESSAGE_AT(l, start) + 1))
+       :: done == 0 -> take_held(BIT(l, MESSAGE_AT(l, start)) | BIT(l, MESSAGE_AT(l, start) + 1))
+       :: else -> take_held(BIT(l, MESSAGE_AT(l, start) + 1))
        fi
     fi
 }
@@ -394,7 +394,7 @@ inline forget() {
     word = 0;
     head = 0;
     i = 0;
-    in_hand = 0
+    in_buffer = 0
 }
 
 #ifdef FINE_SEAT
@@ -420,7 +420,7 @@ inline store_done() {
 inline take_leased() {
     done = 0;
     word = 0;
-    assert(!HOLDS_HAND(own));
+    assert(!HOLDS_MESSAGE(own));
     take_batch();
     assert((leased & held[me]) == 0);
     leased = leased | held[me]
@@ -445,7 +445,7 @@ proctype Consumer(byte me)
     byte start, end, done; /* the batch */
     byte tail, word, head;
     byte i;
-    bit looked, in_hand;
+    bit looked, in_buffer;
 
     goto attach;
 killed:
@@ -496,7 +496,7 @@ idle:
     :: atomic { LOOKS_ORPHANED(2) -> from = 2; goto lock_orphan }
     :: atomic {
            NOTHING_TO_LEASE && ALL_FINISHED &&
-               (!looked || (LOOKS_ENDED(0) && LOOKS_ENDED(LANES - 1) && HANDS_EMPTY)) -> l = 0; looked = 1; goto end_of_stream
+               (!looked || (LOOKS_ENDED(0) && LOOKS_ENDED(LANES - 1) && BUFFERS_EMPTY)) -> l = 0; looked = 1; goto end_of_stream
        }
     fi;
 
@@ -570,7 +570,7 @@ work:
     od;
 #ifdef HOLD
     if
-    :: in_hand -> goto finish_hand
+    :: in_buffer -> goto finish_held
     :: else
     fi;
 #endif
@@ -580,9 +580,9 @@ work:
     :: goto close
 #endif
 #ifdef HOLD
-    :: STEP(seat[from].hand = held[me]);
-       STEP(seat[from].hand_valid = 1);
-       STEP(store_done(); moved = moved | held[me]; in_hand = 1);
+    :: STEP(seat[from].buffer = held[me]);
+       STEP(seat[from].held_valid = 1);
+       STEP(store_done(); moved = moved | held[me]; in_buffer = 1);
        goto finished
 #endif
     fi;
@@ -598,15 +598,15 @@ finished:
     reclaim(KILL_CONSUMERS);
 #ifdef HOLD
     if
-    :: in_hand ->
-finish_hand:
+    :: in_buffer ->
+finish_held:
 #ifdef CLOSE
        if
        :: true
        :: goto close
        fi;
 #endif
-       STEP(seat[from].hand_valid = 0; seat[from].hand = 0; acknowledge_next(); in_hand = 0)
+       STEP(seat[from].held_valid = 0; seat[from].buffer = 0; acknowledge_next(); in_buffer = 0)
     :: else
     fi;
 #endif
@@ -636,8 +636,8 @@ lock_orphan:
 #endif
 adopt:
     STEP(if
-#ifdef FAULT_HAND_BEFORE_WORD
-         :: HOLDS_LEASE(from) && !HOLDS_HAND(from) ->
+#ifdef FAULT_BUFFER_BEFORE_WORD
+         :: HOLDS_LEASE(from) && !HOLDS_MESSAGE(from) ->
 #else
          :: HOLDS_LEASE(from) ->
 #endif
@@ -649,13 +649,13 @@ adopt:
             take_batch();
             looked = 0
 #ifdef HOLD
-#ifdef FAULT_HAND_BEFORE_WORD
-         :: HOLDS_HAND(from) ->
+#ifdef FAULT_BUFFER_BEFORE_WORD
+         :: HOLDS_MESSAGE(from) ->
 #else
-         :: !HOLDS_LEASE(from) && HOLDS_HAND(from) ->
+         :: !HOLDS_LEASE(from) && HOLDS_MESSAGE(from) ->
 #endif
-            take_in_hand(seat[from].hand);
-            in_hand = 1;
+            take_held(seat[from].buffer);
+            in_buffer = 1;
             looked = 0
 #endif
          :: !LOADED(from) -> 
@@ -668,7 +668,7 @@ adopt:
          fi);
 #ifdef HOLD
     if
-    :: !in_hand -> STEP(seat[from].hand_valid = 0; seat[from].hand = 0)
+    :: !in_buffer -> STEP(seat[from].held_valid = 0; seat[from].buffer = 0)
     :: else
     fi;
 #endif
@@ -676,9 +676,9 @@ adopt:
 
     /* ---------------------------------------------------------------- the end, stream.c; all lanes were seen finished */
 end_of_stream:
-#ifdef FAULT_HANDS_BEFORE_LANES
+#ifdef FAULT_BUFFERS_BEFORE_LANES
     STEP(if
-         :: HANDS_EMPTY
+         :: BUFFERS_EMPTY
          :: else -> forget(); goto idle
          fi);
 #endif
@@ -698,11 +698,11 @@ end_of_stream:
     :: else -> break
     od;
     i = 0;
-#if defined(HOLD) && !defined(FAULT_HANDS_BEFORE_LANES)
+#if defined(HOLD) && !defined(FAULT_BUFFERS_BEFORE_LANES)
     do
     :: i < SEATS ->
        STEP(if
-            :: HOLDS_HAND(i) -> forget(); goto idle
+            :: HOLDS_MESSAGE(i) -> forget(); goto idle
             :: else -> i++
             fi)
     :: else -> break
@@ -718,7 +718,7 @@ end_of_stream:
 
     /* ---------------------------------------------------------------- seat_detach: the mark it leaves is for people */
 close:
-    atomic { held[me] = 0; start = 0; end = 0; done = 0; in_hand = 0 }
+    atomic { held[me] = 0; start = 0; end = 0; done = 0; in_buffer = 0 }
     if
     :: from != own -> STEP(release(from))
     :: else

@@ -178,9 +178,9 @@ struct record *planted_record(const struct planted *planted, uint32_t lane, uint
     return (struct record *)(void *)(lane_base(planted, lane) + g->record_offset) + (position & (g->cells - 1));
 }
 
-unsigned char *planted_hand(const struct planted *planted, uint32_t seat)
+unsigned char *planted_buffer(const struct planted *planted, uint32_t seat)
 {
-    return planted->base + geometry_hand_offset(&planted->geometry, seat);
+    return planted->base + geometry_buffer_offset(&planted->geometry, seat);
 }
 
 struct lease_format planted_format(const struct planted *planted)

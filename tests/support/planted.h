@@ -43,7 +43,7 @@ void planted_unmap(struct planted *planted);
 struct lane_control *planted_lane(const struct planted *planted, uint32_t lane);
 shared_u64 *planted_lease(const struct planted *planted, uint32_t lane, uint64_t position);
 struct record *planted_record(const struct planted *planted, uint32_t lane, uint64_t position);
-unsigned char *planted_hand(const struct planted *planted, uint32_t seat);
+unsigned char *planted_buffer(const struct planted *planted, uint32_t seat);
 struct lease_format planted_format(const struct planted *planted);
 
 /* Puts one text, or opens, or fails the test. */

@@ -130,8 +130,8 @@ static void *word_of_seat(const struct seat *seat, uint8_t index)
     const void *const words[] = {
         &seat->intent_lane,     &seat->intent_position, &seat->progress,      &seat->delivered,
         &seat->delivered_bytes, &seat->waiting,         &seat->pid,           &seat->program,
-        &seat->hand_valid,      &seat->hand_lane,       &seat->hand_position, &seat->hand_record[0],
-        &seat->hand_record[1],  &seat->hand_attempts,
+        &seat->held_valid,      &seat->held_lane,       &seat->held_position, &seat->held_record[0],
+        &seat->held_record[1],  &seat->held_attempts,
     };
     if (index >= WRITE_WORDS)
         return (void *)(uintptr_t)write_words[index % (sizeof(write_words) / sizeof(write_words[0]))];
