@@ -43,7 +43,7 @@
  *  -EALREADY    nothing to finish: the lane was never used, or is finished
  *  -EOVERFLOW   the lane's positions are used up (after 2^57 cells, at the default sizes)
  *  -ENOENT      no queue of that name
- *  -EPERM       the object belongs to somebody else, anybody may write it, or it is no plain file
+ *  -EPERM       the object belongs to somebody else, anybody may write it, or it is not a plain file
  *  -EACCES      permission denied
  *  -EROFS       /dev/shm is mounted read-only
  *  -EINVAL      an argument makes no sense, or the role does not allow the call

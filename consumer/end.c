@@ -43,9 +43,9 @@ static void say_idle(const struct consumer_options *options, const struct tally 
 /* Why the queue cannot be used, or used any more. */
 static const char *reason(const struct common_options *options, int error)
 {
-    const char *difference = error == -EEXIST ? refusal_difference(options) : NULL;
+    const char *difference = error == -EEXIST ? open_error_difference(options) : NULL;
 
-    return difference ? difference : refusal_text(options->queue, error);
+    return difference ? difference : open_error_text(options->queue, error);
 }
 
 static void say_error_of_queue(const struct consumer_options *options, const struct tally *tally, int error)

@@ -186,7 +186,7 @@ static int consume(struct consumer *consumer)
         return END_IDLE;
     if (end < 0)
         return end;
-    options_tell_rounding(&options->common);
+    options_say_rounding(&options->common);
     consumer->sink->handle = consumer->handle;
     stop_interrupts(consumer->handle);
     wait_notice_init(&consumer->notice);

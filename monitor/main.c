@@ -20,7 +20,7 @@ int verb_fail(const struct options *options, const char *what, int error)
     if (error == -ENOENT)
         say_error("queue '%s': %s: no such queue (see '%smonitor list')", options->queue, what, say_prefix());
     else
-        say_error("queue '%s': %s: %s", options->queue, what, refusal_text(options->queue, error));
+        say_error("queue '%s': %s: %s", options->queue, what, open_error_text(options->queue, error));
     return (int)exit_status_of(error);
 }
 

@@ -56,13 +56,13 @@ enum flow publisher_fail(struct publisher *publisher, int status, const char *fo
 static enum flow fail_queue(struct publisher *publisher, const char *what, int error)
 {
     return publisher_fail(publisher, (int)exit_status_of(error), "queue '%s': %s: %s", publisher->name, what,
-                          refusal_text(publisher->name, error));
+                          open_error_text(publisher->name, error));
 }
 
 static enum flow fail_open(struct publisher *publisher, const struct common_options *options, int error)
 {
     options_explain(options, error);
-    const char *difference = error == -EEXIST ? refusal_difference(options) : NULL;
+    const char *difference = error == -EEXIST ? open_error_difference(options) : NULL;
     if (difference != NULL)
         return publisher_fail(publisher, EXIT_QUEUE, "queue '%s': %s", publisher->name, difference);
     return fail_queue(publisher, "cannot be opened", error);
@@ -115,7 +115,7 @@ enum flow publisher_open(struct publisher *publisher, const struct options *opti
     if (error != 0)
         return fail_open(publisher, &options->common, error);
     stop_interrupts(publisher->queue);
-    options_tell_rounding(&options->common);
+    options_say_rounding(&options->common);
     struct shmq_info info = SHMQ_INFO_INIT;
     error = shmq_info(publisher->queue, &info);
     if (error != 0)

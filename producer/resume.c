@@ -134,7 +134,7 @@ static void pass_over(struct inputs *inputs, struct publisher *publisher, const 
 static enum flow fail_queue(struct publisher *publisher, int error)
 {
     return publisher_fail(publisher, (int)exit_status_of(error), "queue '%s': --resume: %s", publisher->name,
-                          refusal_text(publisher->name, error));
+                          open_error_text(publisher->name, error));
 }
 
 /* Without a note, none was set before anything was put. */

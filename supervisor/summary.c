@@ -18,7 +18,7 @@ static uint64_t tell_counts(struct supervisor *supervisor, bool *consumed)
     int error = work_stat(work, &stat);
     if (error != 0) {
         say_status("nothing can be counted (%s), after %.2f s, %" PRIu64 " restarts",
-                   refusal_text(work->queue, error), seconds, supervisor->restarts);
+                   open_error_text(work->queue, error), seconds, supervisor->restarts);
         return 0;
     }
     uint64_t put = stat.put_messages - work->put_then;

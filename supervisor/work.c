@@ -36,10 +36,10 @@ struct look {
 _Noreturn static void refuse(struct work *work, int error)
 {
     const struct common_options *common = &work->options->common;
-    const char *difference = error == -EEXIST ? refusal_difference(common) : NULL;
+    const char *difference = error == -EEXIST ? open_error_difference(common) : NULL;
     options_explain(common, error);
     say_error("queue %s: cannot be used: %s", work->queue,
-              difference != NULL ? difference : refusal_text(work->queue, error));
+              difference != NULL ? difference : open_error_text(work->queue, error));
     exit((int)exit_status_of(error));
 }
 

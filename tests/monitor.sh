@@ -556,9 +556,9 @@ check_cause() { # NAME REGEX: $queue is such an object
 }
 next_queue
 mkfifo "/dev/shm/shmq.$queue"
-check_cause 'no plain file' 'no plain file \('
+check_cause 'not a plain file' 'not a plain file \('
 look show "$queue" 2>"$scratch/err"
-check_match 'no plain file: show names it' "^monitor: queue '$queue': cannot be read: it is no plain file" "$scratch/err"
+check_match 'not a plain file: show names it' "^monitor: queue '$queue': cannot be read: it is not a plain file" "$scratch/err"
 next_queue
 put -- a
 chmod 0666 "/dev/shm/shmq.$queue"

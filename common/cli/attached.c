@@ -12,8 +12,8 @@ struct attached {
 };
 
 /*
- * Whether the process is stopped, by /proc; a number that means another process here (in a container, or because
- * it was given away again) is told by its program's name.
+ * Whether /proc reports the process as stopped. The program's name has to match, because the pid may belong to
+ * another process here: in a container, or after the pid was reused.
  */
 static bool is_stopped(pid_t pid, const char *program)
 {
@@ -41,17 +41,17 @@ static void count(struct attached *attached, bool alive, pid_t pid, const char *
     attached->stopped += is_stopped(pid, program);
 }
 
-static char *describe(const struct attached *attached, const char *who, char *text)
+static char *describe(const struct attached *attached, const char *role, char *text)
 {
     const char *stopped = attached->count == 0 || attached->stopped < attached->count ? ""
                           : attached->count == 1                                      ? ", but stopped"
                                                                                       : ", all stopped";
     if (attached->count == 0)
-        snprintf(text, ATTACHED_BYTES, "no %s is attached", who);
+        snprintf(text, ATTACHED_BYTES, "no %s is attached", role);
     else if (attached->count == 1)
-        snprintf(text, ATTACHED_BYTES, "1 %s is attached%s", who, stopped);
+        snprintf(text, ATTACHED_BYTES, "1 %s is attached%s", role, stopped);
     else
-        snprintf(text, ATTACHED_BYTES, "%u %ss are attached%s", attached->count, who, stopped);
+        snprintf(text, ATTACHED_BYTES, "%u %ss are attached%s", attached->count, role, stopped);
     return text;
 }
 
@@ -63,7 +63,7 @@ char *attached_consumers(struct shmq *queue, char text[static ATTACHED_BYTES])
         info.seats = 0;
     for (uint32_t i = 0; i < info.seats; i++) {
         struct shmq_seat_stat seat = SHMQ_SEAT_STAT_INIT;
-        (void)shmq_stat_seat(queue, i, &seat); /* what is damaged in it does not matter here */
+        (void)shmq_stat_seat(queue, i, &seat); /* damage does not matter here */
         count(&attached, seat.alive, seat.pid, seat.program);
     }
     return describe(&attached, "consumer", text);

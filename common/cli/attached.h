@@ -6,13 +6,13 @@
 
 #include "common/shmq.h"
 
-/* Who is attached to a queue, in words; looks at every lane or seat. */
+/* Describes in words how many processes are attached to a queue. Reads every lane or seat. */
 
 enum { ATTACHED_BYTES = 80 };
 
 /* "no consumer is attached", "1 consumer is attached", "2 consumers are attached, all stopped". Returns @text. */
 char *attached_consumers(struct shmq *queue, char text[static ATTACHED_BYTES]);
-/* The same of producers. */
+/* The same for producers. */
 char *attached_producers(struct shmq *queue, char text[static ATTACHED_BYTES]);
 
 #endif

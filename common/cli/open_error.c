@@ -13,10 +13,10 @@
 #include "common/cli/units.h"
 #include "common/shmq.h"
 
-static const char *text_of_file(const struct stat *st)
+static const char *explain_file(const struct stat *st)
 {
     if (!S_ISREG(st->st_mode))
-        return "it is no plain file (see 'ls -l /dev/shm'; remove it, or use another name)";
+        return "it is not a plain file (see 'ls -l /dev/shm'; remove it, or use another name)";
     if ((st->st_mode & S_IWOTH) != 0)
         return "anybody may write it (see 'ls -l /dev/shm'; remove it, or use another name)";
     if (st->st_uid != geteuid())
@@ -24,7 +24,7 @@ static const char *text_of_file(const struct stat *st)
     return NULL;
 }
 
-static const char *damaged_text(void)
+static const char *explain_damage(void)
 {
     static char text[256];
     snprintf(text, sizeof(text),
@@ -33,20 +33,21 @@ static const char *damaged_text(void)
     return text;
 }
 
-const char *refusal_text(const char *queue, int error)
+const char *open_error_text(const char *queue, int error)
 {
     char path[sizeof("/dev/shm/shmq.") + SHMQ_NAME_MAX];
     struct stat st;
     const char *text = NULL;
     if (error == -EBADMSG)
-        return damaged_text();
+        return explain_damage();
     snprintf(path, sizeof(path), "/dev/shm/shmq.%s", queue);
     if (error == -EPERM && lstat(path, &st) == 0)
-        text = text_of_file(&st);
+        text = explain_file(&st);
     return text != NULL ? text : shmq_strerror(error);
 }
 
-/* A list under way: "capacity 8M, not 16M; lanes 16, not 4", and the options in it: "--capacity and --lanes". */
+/* Lists that grow: "capacity 8M, not 16M; lanes 16, not 4", and the options concerned: "--capacity and --lanes".
+ */
 struct difference {
     char text[512];
     char options[128];
@@ -71,7 +72,7 @@ static void add(struct difference *difference, const char *option, const char *p
     append(difference->options, sizeof(difference->options), "%s--%s", first ? "" : " and ", option);
 }
 
-/* @wanted is 0 where the option was not given. */
+/* @wanted is 0 if the option was not given. */
 static void compare_size(struct difference *difference, const char *option, uint64_t present, uint64_t wanted)
 {
     char texts[2][UNITS_SIZE];
@@ -79,7 +80,7 @@ static void compare_size(struct difference *difference, const char *option, uint
         add(difference, option, units_size(texts[0], present), units_size(texts[1], wanted));
 }
 
-/* What was given, and what that comes to, where it is rounded. */
+/* If @given was rounded up, the message shows both values. */
 static void compare_capacity(struct difference *difference, uint64_t present, uint64_t given)
 {
     char texts[3][UNITS_SIZE];
@@ -140,7 +141,7 @@ static void compare(struct difference *difference, const struct shmq_options *wa
     }
 }
 
-const char *refusal_difference(const struct common_options *options)
+const char *open_error_difference(const struct common_options *options)
 {
     static char text[sizeof(struct difference) + 128];
     struct difference difference = {.text = ""};

@@ -5,15 +5,16 @@
 #include "common/cli/options.h"
 
 /*
- * Why @queue cannot be used, and what to do: shmq_strerror of @error. That of -EPERM names three causes; here it
- * is the one that it has. That of -EBADMSG names the monitor, as it is called here. Valid until the next call.
+ * Explains why @queue cannot be used and what to do: shmq_strerror(@error), except for two codes. -EPERM has three
+ * possible causes; this text names the actual one. The text for -EBADMSG names the monitor program as it is
+ * installed. Valid until the next call.
  */
-const char *refusal_text(const char *queue, int error);
+const char *open_error_text(const char *queue, int error);
 
 /*
- * In what the queue is different from the creating options, after -EEXIST: each with what it is, what was asked
- * for, and what to do. NULL where that cannot be found out any more. Valid until the next call.
+ * After -EEXIST: lists each option in which the existing queue differs, with the actual and the requested value,
+ * and says what to do. NULL if the queue cannot be inspected or no longer differs. Valid until the next call.
  */
-const char *refusal_difference(const struct common_options *options);
+const char *open_error_difference(const struct common_options *options);
 
 #endif

@@ -14,7 +14,7 @@
 #define SIZE_MAX_BYTES (UINT64_C(64) << 30)
 #define AT(member) .at = offsetof(struct common_options, member)
 
-/* Programs number their own from 0. */
+/* Programs number their own codes from 0. */
 enum { CODE_VERBOSE = 10000, CODE_QUIET, CODE_HELP, CODE_VERSION, CODE_MODE, CODE_GROUP, CODE_TICK };
 
 static const struct option_entry common[] = {
@@ -24,9 +24,9 @@ static const struct option_entry common[] = {
      AT(queue),
      .argument = "NAME",
      .help = "the queue ($SHMQ_QUEUE, else \"default\")"},
-    {.name = "verbose", .letter = 'v', .code = CODE_VERBOSE, .help = "say more"},
-    {.name = "quiet", .letter = 'q', .code = CODE_QUIET, .help = "say nothing but errors"},
-    {.name = "help", .letter = 'h', .code = CODE_HELP, .help = "print this text"},
+    {.name = "verbose", .letter = 'v', .code = CODE_VERBOSE, .help = "print more messages"},
+    {.name = "quiet", .letter = 'q', .code = CODE_QUIET, .help = "print errors only"},
+    {.name = "help", .letter = 'h', .code = CODE_HELP, .help = "print this help"},
     {.name = "version", .letter = 'V', .code = CODE_VERSION, .help = "print the version"},
     {.name = NULL},
 };
@@ -40,36 +40,36 @@ static const struct option_entry creating[] = {
      .max = SIZE_MAX_BYTES,
      AT(shmq.capacity_bytes),
      .argument = "SIZE",
-     .help = "room of a lane (8M)"},
+     .help = "capacity of a lane (8M)"},
     {.name = "max-message",
      .kind = OPTION_IS_SIZE,
      .min = 1,
      .max = SIZE_MAX_BYTES,
      AT(shmq.max_message_bytes),
      .argument = "SIZE",
-     .help = "longest message (a quarter of the capacity)"},
+     .help = "largest message (a quarter of the capacity)"},
     {.name = "lanes",
      .kind = OPTION_IS_COUNT32,
      .min = 1,
      .max = SHMQ_LANES_MAX,
      AT(shmq.lanes),
      .argument = "N",
-     .help = "how many producers at once (64)"},
+     .help = "most producers at the same time (64)"},
     {.name = "seats",
      .kind = OPTION_IS_COUNT32,
      .min = 1,
      .max = SHMQ_SEATS_MAX,
      AT(shmq.seats),
      .argument = "N",
-     .help = "how many consumers at once (64)"},
+     .help = "most consumers at the same time (64)"},
     {.name = "mode", .code = CODE_MODE, .argument = "OCTAL", .help = "permissions (0600)"},
-    {.name = "group", .code = CODE_GROUP, .argument = "NAME", .help = "group it belongs to"},
-    {.name = "tick", .code = CODE_TICK, .argument = "DURATION", .help = "longest sleep between two looks (50ms)"},
+    {.name = "group", .code = CODE_GROUP, .argument = "NAME", .help = "group that owns it"},
+    {.name = "tick", .code = CODE_TICK, .argument = "DURATION", .help = "longest sleep between checks (50ms)"},
     {.name = NULL},
 };
 
 const struct option_section option_creating_section = {
-    .title = "Queue, heeded by whoever creates it; an error if it exists and is different:",
+    .title = "Queue creation; an error if the queue exists and differs:",
     .entries = creating,
     .after = "\nSizes take K, M, G (binary); durations us, ms, s, m, h (a bare number is seconds).",
 };
@@ -101,7 +101,7 @@ static uint32_t read_mode(const struct option_entry *entry, const char *argument
             option_entry_bad(entry, argument, "not a mode (octal, 0600 to 0664)");
     }
     if ((mode & 0600) != 0600)
-        option_entry_bad(entry, argument, "would shut out its owner (read and write, 0600, are needed)");
+        option_entry_bad(entry, argument, "would lock out its owner (read and write, 0600, are required)");
     if ((mode & 0002) != 0)
         option_entry_bad(entry, argument, "would let anybody damage it (no write for others; use --group)");
     if ((mode & ~0664U) != 0)
@@ -154,7 +154,7 @@ void option_common_take(struct common_options *options, const struct option_tabl
     case CODE_TICK:
         options->shmq.tick_ns = read_tick(entry, argument);
         break;
-    default: /* a code in a table that nobody takes */
+    default: /* a code that no program handles */
         option_entry_bad(entry, argument != NULL ? argument : "", "is not known here");
     }
 }

@@ -9,11 +9,11 @@
 #include "common/cli/options.h"
 #include "common/cli/say.h"
 
-/* --help, from a table. Nothing of it is wider than a terminal of 80 columns. */
+/* Prints --help from an option table, at most 80 columns wide. */
 
 enum { WIDTH = 80, HELP_COLUMN = 26, LEFT_BYTES = 128 };
 
-/* Characters, not bytes: a help text may hold others than ASCII. */
+/* Counts characters, not bytes: a help text may contain non-ASCII characters. */
 static size_t columns(const char *text, size_t bytes)
 {
     size_t count = 0;
@@ -22,7 +22,7 @@ static size_t columns(const char *text, size_t bytes)
     return count;
 }
 
-/* Prints @text from @column on, breaking it at blanks; continued lines begin at @indent. Newlines are kept. */
+/* Prints @text from @column on, wrapped at blanks. Continuation lines start at @indent. Newlines are kept. */
 static void print_wrapped(const char *text, size_t column, size_t indent)
 {
     bool begun = false;
@@ -56,12 +56,12 @@ static void print_paragraph(const char *text)
 {
     if (text == NULL)
         return;
-    char *named = option_text_named(text);
-    print_wrapped(named, 0, 0);
-    free(named);
+    char *expanded = option_text_expand(text);
+    print_wrapped(expanded, 0, 0);
+    free(expanded);
 }
 
-/* @left, then @help beside it, or below where there is no room. */
+/* Prints @help beside @left, or below it if @left is too wide. */
 static void print_beside(const char *left, const char *help)
 {
     size_t width = columns(left, strlen(left));
@@ -80,7 +80,7 @@ static void print_verbs(const struct option_table *table)
     printf("\nVerbs:\n");
     for (const struct option_verb *verb = table->verbs; verb->name != NULL; verb++) {
         char left[LEFT_BYTES];
-        char *help = option_text_named(verb->help);
+        char *help = option_text_expand(verb->help);
         snprintf(left, sizeof(left), "  %s%s%s", verb->name, verb->argument != NULL ? " " : "",
                  verb->argument != NULL ? verb->argument : "");
         print_beside(left, help);
@@ -101,7 +101,7 @@ static void print_entry(const struct option_table *table, const struct option_en
     free(help);
 }
 
-/* What is handed on is only named: the child's own help describes it. */
+/* Options that are passed on are only listed: the child's own help describes them. */
 struct names {
     size_t column; /* 0: none yet */
 };
@@ -139,7 +139,7 @@ static void end_group(struct printer *printer)
     print_paragraph(printer->group->section->after);
 }
 
-/* Those that are handed on have one title for each child. */
+/* Options that are passed on have one title for each child. */
 static void print_title(struct printer *printer, const struct option_group *group)
 {
     const struct option_group *before = printer->group;
@@ -147,7 +147,7 @@ static void print_title(struct printer *printer, const struct option_group *grou
         printf("\n%s\n", group->section->title);
         print_paragraph(group->section->text);
     } else if (before == NULL || before->owner == NULL || strcmp(before->owner, group->owner) != 0) {
-        printf("\nHanded on to each %s, whose --help describes them:\n", group->owner);
+        printf("\nPassed on to each %s, whose --help describes them:\n", group->owner);
     }
 }
 
@@ -172,8 +172,8 @@ static void print_examples(const struct option_table *table)
     printf("\nExamples:\n");
     for (size_t i = 0; i < OPTION_EXAMPLES && table->examples[i].command != NULL; i++) {
         const struct option_example *example = &table->examples[i];
-        char *command = option_text_named(example->command);
-        char *what = option_text_named(example->what);
+        char *command = option_text_expand(example->command);
+        char *what = option_text_expand(example->what);
         printf("  %s\n      ", command);
         print_wrapped(what, 6, 6);
         free(what);

@@ -11,15 +11,15 @@
 #include "common/cli/parse.h"
 #include "common/cli/units.h"
 
-/* getopt_long returns this plus an option's number for one without a letter. */
-enum { FIRST_NUMBER = 256 };
+/* For an option's long name, getopt_long returns this plus the option's index. */
+enum { FIRST_INDEX = 256 };
 
 struct slot {
     const struct option_group *group;
     const struct option_entry *entry;
 };
 
-/* More than any program has; a table that is longer is refused whatever the command line. */
+/* More than any program has. A longer table is refused, whatever the command line. */
 enum { OPTIONS_MAX = 160 };
 
 struct reader {
@@ -34,8 +34,8 @@ void option_entry_bad(const struct option_entry *entry, const char *value, const
     options_bad(entry->name, value[0] != '\0' ? value : "''", why);
 }
 
-/* Whether an earlier group, or an earlier entry of this one, has the name already. */
-static bool is_known(const struct option_table *table, const struct option_entry *entry)
+/* Whether an earlier entry has the same name. */
+static bool is_shadowed(const struct option_table *table, const struct option_entry *entry)
 {
     for (const struct option_group *group = table->groups; group->section != NULL; group++) {
         for (const struct option_entry *other = group->section->entries; other->name != NULL; other++) {
@@ -55,7 +55,7 @@ void option_table_walk(const struct option_table *table,
 {
     for (const struct option_group *group = table->groups; group->section != NULL; group++) {
         for (const struct option_entry *entry = group->section->entries; entry->name != NULL; entry++) {
-            if (!(group->owner != NULL && entry->alone) && !is_known(table, entry))
+            if (!(group->owner != NULL && entry->alone) && !is_shadowed(table, entry))
                 visit(context, group, entry);
         }
     }
@@ -93,16 +93,16 @@ static bool letter_is_taken(const struct reader *reader, size_t before, char let
     return false;
 }
 
-/* getopt_long's two descriptions of the options. */
+/* Builds getopt_long's two descriptions of the options. */
 static void describe(const struct reader *reader, struct option *names, char *letters)
 {
     if (reader->table->verbs == NULL)
-        *letters++ = '+'; /* the first word that is no option ends them */
+        *letters++ = '+'; /* options end at the first word that is not an option */
     for (size_t i = 0; i < reader->count; i++) {
         const struct option_entry *entry = reader->slots[i].entry;
         names[i] = (struct option){.name = entry->name,
                                    .has_arg = entry->argument != NULL ? required_argument : no_argument,
-                                   .val = FIRST_NUMBER + (int)i};
+                                   .val = FIRST_INDEX + (int)i};
         if (entry->letter == '\0' || letter_is_taken(reader, i, entry->letter))
             continue;
         *letters++ = entry->letter;
@@ -113,11 +113,11 @@ static void describe(const struct reader *reader, struct option *names, char *le
     *letters = '\0';
 }
 
-/* The number of the option that getopt_long has found; .count: none. */
-static size_t number_of(const struct reader *reader, int code)
+/* Index of the option that getopt_long found; .count if none. */
+static size_t index_of(const struct reader *reader, int code)
 {
-    if (code >= FIRST_NUMBER && (size_t)(code - FIRST_NUMBER) < reader->count)
-        return (size_t)(code - FIRST_NUMBER);
+    if (code >= FIRST_INDEX && (size_t)(code - FIRST_INDEX) < reader->count)
+        return (size_t)(code - FIRST_INDEX);
     size_t i = 0;
     while (i < reader->count && reader->slots[i].entry->letter != code)
         i++;
@@ -173,7 +173,7 @@ static unsigned read_choice(const struct option_entry *entry, const char *argume
     option_entry_bad(entry, argument, why);
 }
 
-/* Of those that need only to be read; false: of another kind. */
+/* Stores a duration, a range or a rate. Returns false for any other kind. */
 static bool store_time(void *value, const struct option_entry *entry, const char *argument)
 {
     int64_t *range = value;
@@ -188,7 +188,7 @@ static bool store_time(void *value, const struct option_entry *entry, const char
         return true;
     case OPTION_IS_RATE:
         if (parse_rate(argument, value) != 0)
-            option_entry_bad(entry, argument, "not a rate (a number a second, above 0, at most 1000000000)");
+            option_entry_bad(entry, argument, "not a rate (a number per second, above 0, at most 1000000000)");
         return true;
     default:
         return false;
@@ -198,7 +198,7 @@ static bool store_time(void *value, const struct option_entry *entry, const char
 static void store(void *value, const struct option_entry *entry, const char *argument)
 {
     if (argument == NULL)
-        argument = ""; /* of kinds that take none */
+        argument = ""; /* for kinds without an argument */
     if (store_time(value, entry, argument))
         return;
     switch (entry->kind) {
@@ -207,7 +207,7 @@ static void store(void *value, const struct option_entry *entry, const char *arg
         break;
     case OPTION_IS_TEXT:
         if (argument[0] == '\0')
-            option_entry_bad(entry, argument, "is empty (give something)");
+            option_entry_bad(entry, argument, "is empty (give a value)");
         *(const char **)value = argument;
         break;
     case OPTION_IS_CHOICE:
@@ -238,7 +238,7 @@ void option_table_take(const struct option_group *group, const struct option_ent
         store((char *)into + group->at + entry->at, entry, argument);
 }
 
-/* getopt_long steps over "--" without telling: then its index has moved, and nothing was returned. */
+/* getopt_long skips "--" silently. It did so if optind has moved beyond the last option that it returned. */
 static void find_words(struct option_words *words, int before, int argc, char **argv)
 {
     *words = (struct option_words){
@@ -266,7 +266,7 @@ static void take_verb(const struct reader *reader, struct option_words *words)
     words->count--;
     for (size_t i = 0; i < reader->count; i++) {
         const struct option_entry *entry = reader->slots[i].entry;
-        if (reader->given[i] && !option_goes_with(entry, words->verb->code))
+        if (reader->given[i] && !option_applies_to(entry, words->verb->code))
             options_usage("%s: takes no --%s", words->verb->name, entry->name);
     }
 }
@@ -281,13 +281,13 @@ void option_table_read(const struct option_table *table, void *into, option_take
     describe(&reader, names, letters);
     int before = 1;
     int code;
-    optind = 0; /* from the start, whatever was read before */
+    optind = 0; /* makes getopt_long start anew */
     while ((code = getopt_long(argc, argv, letters, names, NULL)) != -1) {
-        const size_t number = number_of(&reader, code);
-        if (number == reader.count || reader.slots[number].entry == NULL) /* getopt_long has said what is wrong */
+        const size_t index = index_of(&reader, code);
+        if (index == reader.count || reader.slots[index].entry == NULL) /* getopt_long has reported the error */
             options_try_help();
-        const struct slot *slot = &reader.slots[number];
-        reader.given[number] = true;
+        const struct slot *slot = &reader.slots[index];
+        reader.given[index] = true;
         option_table_take(slot->group, slot->entry, into, take, slot->entry->argument != NULL ? optarg : NULL);
         before = optind;
     }

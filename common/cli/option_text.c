@@ -15,7 +15,7 @@ _Noreturn static void out_of_memory(void)
     exit(EXIT_FAILED);
 }
 
-/* What stands for the name, or the prefix, at the start of @text, and how long that is; NULL: neither does. */
+/* If @text starts with a placeholder, returns its replacement and the placeholder's @length; otherwise NULL. */
 static const char *find_placeholder(const char *text, size_t *length)
 {
     static const char self[] = "{self}";
@@ -27,7 +27,7 @@ static const char *find_placeholder(const char *text, size_t *length)
     return is_self ? say_program() : say_prefix();
 }
 
-static void write_named(FILE *file, const char *text)
+static void write_expanded(FILE *file, const char *text)
 {
     for (size_t length; *text != '\0'; text += length) {
         const char *name = find_placeholder(text, &length);
@@ -44,7 +44,7 @@ static void write_verbs(FILE *file, const struct option_table *table, const stru
 {
     const char *separator = "";
     for (const struct option_verb *verb = table->verbs; verb != NULL && verb->name != NULL; verb++) {
-        if (entry->verbs == 0 || !option_goes_with(entry, verb->code))
+        if (entry->verbs == 0 || !option_applies_to(entry, verb->code))
             continue;
         fprintf(file, "%s%s", separator, verb->name);
         separator = ", ";
@@ -61,13 +61,13 @@ static char *compose(const struct option_table *table, const struct option_entry
         out_of_memory();
     if (entry != NULL)
         write_verbs(file, table, entry);
-    write_named(file, text);
+    write_expanded(file, text);
     if (fclose(file) != 0)
         out_of_memory();
     return composed;
 }
 
-char *option_text_named(const char *text)
+char *option_text_expand(const char *text)
 {
     return compose(NULL, NULL, text);
 }

@@ -5,13 +5,13 @@
 #include "common/cli/option_table.h"
 
 /*
- * The texts of a table as they are read: with the names of programs in them. Each is the caller's to free; without
- * memory, the program ends with EXIT_FAILED.
+ * Texts of an option table with the placeholders for program names expanded. The caller frees each result. Without
+ * memory, the program exits with EXIT_FAILED.
  */
 
-/* {self} is say_program(), {prefix} say_prefix(). */
-char *option_text_named(const char *text);
-/* An option's help, after the verbs that it goes with, if there are any. */
+/* Replaces {self} by say_program() and {prefix} by say_prefix(). */
+char *option_text_expand(const char *text);
+/* An option's help. If the option applies to some verbs only, their names come first. */
 char *option_text_help(const struct option_table *table, const struct option_entry *entry);
 
 #endif

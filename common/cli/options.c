@@ -12,7 +12,7 @@
 #include "common/cli/say.h"
 #include "common/cli/units.h"
 
-#define DEFAULT_CAPACITY_BYTES (UINT64_C(8) << 20) /* as the library's */
+#define DEFAULT_CAPACITY_BYTES (UINT64_C(8) << 20) /* the library's default */
 
 void options_try_help(void)
 {
@@ -23,7 +23,7 @@ void options_try_help(void)
 void options_bad(const char *name, const char *value, const char *allowed)
 {
     const char *dashes = name[0] == '-' ? "" : strlen(name) == 1 ? "-" : "--";
-    /* Some callers give a reason and what is allowed, some only the latter. */
+    /* Some callers give a reason and the allowed values, some only the latter. */
     bool reason = allowed[0] != '\0' && allowed[strlen(allowed) - 1] == ')';
     say_error("%s%s %s: %s%s%s", dashes, name, value, reason ? "" : "not valid (", allowed, reason ? "" : ")");
     options_try_help();
@@ -58,17 +58,17 @@ uint64_t options_round_capacity(uint64_t capacity)
     return rounded;
 }
 
-void options_tell_rounding(const struct common_options *options)
+void options_say_rounding(const struct common_options *options)
 {
     char given[UNITS_SIZE];
     char used[UNITS_SIZE];
     const uint64_t capacity = options->shmq.capacity_bytes;
     if (capacity != 0 && options_round_capacity(capacity) != capacity)
-        say_detail("--capacity %s: rounded up to %s (a lane's is a power of two, and whole pages)",
+        say_detail("--capacity %s: rounded up to %s (a power of two, at least a page)",
                    units_size(given, capacity), units_size(used, options_round_capacity(capacity)));
 }
 
-/* A message has to fit into a lane. */
+/* A message must fit into a lane. */
 static void check_sizes(const struct shmq_options *options, uint64_t capacity)
 {
     const uint64_t rounded = options_round_capacity(capacity);
@@ -91,9 +91,9 @@ void options_finish(struct common_options *options)
     case 0:
         break;
     case -ENAMETOOLONG:
-        options_bad("queue", options->queue, "too long for a queue's name (at most 200 characters)");
+        options_bad("queue", options->queue, "too long for a queue name (at most 200 characters)");
     default:
-        options_bad("queue", options->queue, "not a queue's name (letters, digits, '.', '_', '-')");
+        options_bad("queue", options->queue, "not a queue name (letters, digits, '.', '_', '-')");
     }
 }
 

@@ -6,43 +6,44 @@
 
 #include "common/shmq.h"
 
-/* What the options of all programs end in; those that they share are in option_common.h. */
+/* Values, errors and exit statuses that all programs share. Their common options are defined in option_common.h.
+ */
 
 enum exit_status {
     EXIT_DONE = 0,
     EXIT_FAILED = 1,
     EXIT_USAGE = 2,
-    EXIT_ENDED = 3,   /* queue shut down, its producers died, or its stream ended, before this program was done */
-    EXIT_TIMEOUT = 4, /* timed out or full; a consumer: --idle passed before it was done or had anything */
-    EXIT_QUEUE = 5,   /* queue damaged, removed, of another version or with other sizes */
+    EXIT_ENDED = 3, /* before the program was done, the queue was shut down, its producers died or all finished */
+    EXIT_TIMEOUT = 4, /* timed out or full; in a consumer: --idle passed before it was done or received anything */
+    EXIT_QUEUE = 5,   /* the queue is damaged, was removed, or has another version or other sizes */
 };
 
 struct common_options {
     const char *queue;        /* -Q, else $SHMQ_QUEUE, else "default" */
-    struct shmq_options shmq; /* creating options as given */
+    struct shmq_options shmq; /* creation options as given */
 };
 
-/* Sets the defaults, from the environment where it has a say; checks nothing yet. */
+/* Sets the defaults, some of them from the environment. Checks nothing. */
 void options_init(struct common_options *options);
 
-/* Checks what can be checked once all are read (the queue's name); ends with EXIT_USAGE if it is bad. */
+/* Checks the options once all are read: sizes and the queue's name. Exits with EXIT_USAGE if one is invalid. */
 void options_finish(struct common_options *options);
 
-/* What the library makes of a --capacity; 0 stays 0. */
+/* Rounds a --capacity up as the library does; 0 stays 0. */
 uint64_t options_round_capacity(uint64_t bytes);
 
-/* Says, with -v, that --capacity was rounded up; for those who use the queue, once they do. */
-void options_tell_rounding(const struct common_options *options);
+/* With -v, says that --capacity was rounded up. For programs that put or get, once they have opened the queue. */
+void options_say_rounding(const struct common_options *options);
 
-/* Ends with EXIT_USAGE if the library's @error comes from options that only make no sense for a new queue. */
+/* Exits with EXIT_USAGE if the library's @error is due to options that are invalid for a new queue only. */
 void options_explain(const struct common_options *options, int error);
 
-/* Reports "--NAME VALUE: why (what is allowed)" and "Try 'PROGRAM --help'."; ends with EXIT_USAGE. */
+/* Reports "--NAME VALUE: why (what is allowed)" and "Try 'PROGRAM --help'."; exits with EXIT_USAGE. */
 _Noreturn void options_bad(const char *name, const char *value, const char *allowed);
 /* Reports any other usage error in the same way. */
 _Noreturn void options_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Says "Try 'PROGRAM --help'."; ends with EXIT_USAGE. */
+/* Prints "Try 'PROGRAM --help'."; exits with EXIT_USAGE. */
 _Noreturn void options_try_help(void);
 
 /* The exit status for a negative errno of the library. */

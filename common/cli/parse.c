@@ -9,7 +9,7 @@
 #define NS_PER_MS INT64_C(1000000)
 #define NS_PER_SECOND INT64_C(1000000000)
 
-/* strtoull and strtod would also take signs, blanks, hexadecimal and what the locale allows. */
+/* strtoull and strtod would also accept signs, blanks, hexadecimal and locale-dependent forms. */
 static int parse_digits(const char **text, uint64_t *value)
 {
     const char *at = *text;
@@ -25,7 +25,7 @@ static int parse_digits(const char **text, uint64_t *value)
     return 0;
 }
 
-/* ".25" and what follows; digits beyond the ninth are below what is counted here. */
+/* Parses a fraction such as ".25", if there is one. */
 static double parse_fraction(const char **text)
 {
     double value = 0;
@@ -99,7 +99,7 @@ static int parse_duration_until(const char *text, const char *end, int64_t *valu
     uint64_t ns;
     if (__builtin_mul_overflow(whole, (uint64_t)unit, &ns) ||
         __builtin_add_overflow(ns, (uint64_t)(fraction * (double)unit + 0.5), &ns) ||
-        ns > INT64_MAX / 4) /* room to add it to any clock */
+        ns > INT64_MAX / 4) /* so that it can be added to any clock value */
         return -ERANGE;
     *value_ns = (int64_t)ns;
     return 0;

@@ -6,8 +6,9 @@
 #include <stdint.h>
 
 /*
- * The status line of --progress: messages, bytes, their rates, elapsed time. On a terminal one line that is
- * rewritten four times a second; elsewhere a whole line every 5 s. The totals, for SIGUSR1 and the end, too.
+ * The status line of --progress: messages, bytes, their rates, elapsed time. On a terminal, one line that is
+ * redrawn four times a second; elsewhere, a new line every 5 s. Also the totals that are printed on SIGUSR1 and at
+ * the end.
  */
 
 struct progress {
@@ -24,11 +25,11 @@ struct progress {
 };
 
 void progress_init(struct progress *progress, const char *verb, bool shown);
-/* Draws if it is time to; cheap enough to be called for every batch (one clock reading). */
+/* Draws the line if it is due. Costs one clock reading, so it may be called for every batch. */
 void progress_tick(struct progress *progress);
-/* Ends the line, if one is open, so that other output starts on its own line. */
+/* Ends the live line, if there is one, so that other output starts on a new line. */
 void progress_end(struct progress *progress);
-/* Writes "PROGRAM: produced 12 messages, 3.4 MB in 1.2 s (…/s)" and @extra, if not empty, as a status line. */
+/* Prints the status "PROGRAM: produced 12 messages, 3.4 MB in 1.2 s (…/s)", followed by @extra if not empty. */
 void progress_total(const struct progress *progress, const char *extra);
 
 #endif

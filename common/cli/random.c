@@ -33,7 +33,7 @@ uint64_t generator_between(struct generator *generator, uint64_t min, uint64_t m
     uint64_t range = max - min + 1;
     if (range == 0)
         return next(generator);
-    /* What is above the last whole multiple of the range would favour small numbers. */
+    /* Reject numbers above the last whole multiple of the range: they would favour small results. */
     uint64_t limit = UINT64_MAX - (UINT64_MAX % range + 1) % range;
     uint64_t number;
     do {

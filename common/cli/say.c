@@ -20,8 +20,8 @@ static bool live_line_open;
 static void (*line_writer)(const char *text, size_t bytes);
 
 /*
- * A descriptor 0, 1 or 2 that was closed when the program started would be given to the next file opened, the
- * queue perhaps. Its place is taken by /dev/null, opened the wrong way round: using it is still an error.
+ * If descriptor 0, 1 or 2 is closed at program start, the next file that is opened gets it, perhaps the queue. So
+ * open /dev/null in its place, for the opposite direction: using the descriptor is still an error.
  */
 static void occupy_standard_descriptors(void)
 {
@@ -33,7 +33,7 @@ static void occupy_standard_descriptors(void)
     }
 }
 
-/* The last part of @path, cut to NAME_BYTES; what would not be seen on a terminal, or do harm there, is a '?'. */
+/* Copies the last component of @path, truncated to NAME_BYTES. Control characters become '?'. */
 static void copy_name(char *name, const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -54,7 +54,7 @@ static bool cut_to_prefix(char *name, const char *program)
     return true;
 }
 
-/* Called through a link of any name, it is the file's own name that tells how the others are called. */
+/* If the program was called through a link with another name, its executable's own name gives the prefix. */
 static void find_prefix(const char *program)
 {
     char path[PATH_MAX];
@@ -76,7 +76,7 @@ void say_init(const char *program, int argc, char **argv)
         copy_name(program_name, program);
     find_prefix(program);
     if (argc > 0)
-        argv[0] = program_name; /* for what getopt_long says */
+        argv[0] = program_name; /* for getopt_long's messages */
 }
 
 void say_set_level(enum say_level level)
@@ -104,7 +104,7 @@ const char *say_prefix(void)
     return sibling_prefix;
 }
 
-/* Nobody can be told that stderr is broken. */
+/* Ignores errors: there is nowhere to report that stderr is broken. */
 static void write_all(const char *text, size_t length)
 {
     if (line_writer != NULL) {

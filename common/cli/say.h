@@ -4,34 +4,34 @@
 
 #include <stddef.h>
 
-/* What a program tells its user: always on stderr, one line at a time, in one write. */
+/* Messages to the user: always on stderr, a whole line in a single write. */
 
 enum say_level { SAY_ERRORS, SAY_STATUS, SAY_DETAILS };
 
 /*
- * Names the program after argv[0], by which it was called, and sets argv[0] to that name; call it first.
- * Descriptors 0, 1 and 2 that are closed are filled, so that no file opened later becomes one of them.
+ * Takes the program's name from argv[0], without folders, and sets argv[0] to it. Call this first.
+ * Opens descriptors 0, 1 and 2 if they are closed, so that no file opened later becomes one of them.
  *
- * @program  its name in build/, which is used where it was called by none
+ * @program  its name in build/, used if argv[0] is missing or empty
  */
 void say_init(const char *program, int argc, char **argv);
-/* The name that it was called by, without folders. */
+/* The name that the program was called by, without folders. */
 const char *say_program(void);
-/* What stands before the names in build/ where the programs are installed ("shmq-"): "see '%smonitor list'". */
+/* The prefix of the installed programs' names ("shmq-"; "" in build/), for messages: "see '%smonitor list'". */
 const char *say_prefix(void);
 void say_set_level(enum say_level level);
 enum say_level say_get_level(void);
 
-/* Has what is said written by @writer instead, which gets whole lines; NULL: on stderr, as ever. */
+/* Passes all messages to @writer, as whole lines, instead of stderr. NULL: back to stderr. */
 void say_set_writer(void (*writer)(const char *text, size_t bytes));
 
 /* "producer: what failed: why (what to do)"; always shown. */
 void say_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* What a user wants to know at the end; hidden by -q. */
+/* Results and other news for the user; hidden by -q. */
 void say_status(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* What helps to see what goes on; shown by -v. */
+/* Details of what the program does; shown by -v. */
 void say_detail(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Rewrites the one line that stays open on a terminal; hidden by -q. Whatever is said next ends it first. */
+/* Redraws the live line on a terminal; hidden by -q. Any other message ends the live line first. */
 void say_live(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void say_live_end(void);
 

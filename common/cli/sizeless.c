@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* One that is just being written, or cut short, has another size at the second look. */
+/* The second fstat excludes a file that is being written or truncated at this moment: its size changes. */
 bool file_is_sizeless(int fd)
 {
     char byte;

@@ -5,9 +5,9 @@
 #include <stdbool.h>
 
 /*
- * True for a regular file whose size says nothing about what can be read of it: a file of /proc says that it is
- * empty, and is not; one of /sys claims a page, and has less. How far it was read cannot be known, nor can it be
- * cut into parts.
+ * True for a regular file whose size does not tell how much can be read from it: files in /proc report size 0 but
+ * have content, files in /sys report a whole page but hold less. A read position in such a file cannot be resumed,
+ * and the file cannot be split into parts.
  */
 bool file_is_sizeless(int fd);
 

@@ -18,7 +18,7 @@
 
 volatile int stop_requested;
 
-static struct shmq *volatile queue_in_use; /* as the flag: stored and loaded in one piece */
+static struct shmq *volatile queue_in_use; /* like the flag, stored and loaded in one piece */
 static atomic_bool statistics_wanted;
 static char bus_message[384];
 static size_t bus_message_length;
@@ -27,10 +27,10 @@ static const int handled[] = {SIGINT, SIGTERM, SIGUSR1, SIGPIPE, SIGXFSZ, SIGBUS
 
 enum { HANDLED = sizeof(handled) / sizeof(handled[0]) };
 
-/* What was set when the program started, for its children. */
+/* The actions that were set at program start; child processes get them back. */
 static struct sigaction before_start[HANDLED];
 
-static void end_signals(sigset_t *set)
+static void fill_waking_signals(sigset_t *set)
 {
     sigemptyset(set);
     sigaddset(set, SIGINT);
@@ -42,10 +42,10 @@ static void on_stop(int number)
 {
     if (stop_requested == 0) {
         stop_requested = number;
-        (void)shmq_interrupt(queue_in_use); /* none is an error, and nothing else */
+        (void)shmq_interrupt(queue_in_use); /* without a queue this only returns an error */
         return;
     }
-    /* Delivered, deadly, as soon as this handler returns. */
+    /* The signal is delivered, and kills the process, as soon as this handler returns. */
     signal(number, SIG_DFL);
     raise(number);
 }
@@ -84,7 +84,7 @@ static void handle(int number, void (*handler)(int))
 {
     struct sigaction action;
     memset(&action, 0, sizeof(action));
-    end_signals(&action.sa_mask);
+    fill_waking_signals(&action.sa_mask);
     action.sa_handler = handler;
     sigaction(number, &action, NULL);
 }
@@ -99,10 +99,10 @@ static void handle_bus_error(void)
     sigaction(SIGBUS, &action, NULL);
 }
 
-static void unblock_end_signals(void)
+static void unblock_waking_signals(void)
 {
     sigset_t signals;
-    end_signals(&signals);
+    fill_waking_signals(&signals);
     sigprocmask(SIG_UNBLOCK, &signals, NULL);
 }
 
@@ -120,9 +120,9 @@ void stop_init(void)
             handle(number, on_stop);
         else if (number == SIGUSR1 && !ignored)
             handle(number, on_statistics);
-        /* An ignored SIGINT belongs to a job in the background: SIGTERM alone ends it. */
+        /* In a background job SIGINT is ignored at the start: it stays ignored, and only SIGTERM stops the job. */
     }
-    unblock_end_signals();
+    unblock_waking_signals();
 }
 
 void stop_restore_for_child(void)
@@ -140,7 +140,7 @@ void stop_interrupts(struct shmq *queue)
 
 bool stop_statistics_wanted(void)
 {
-    /* The plain load keeps a locked exchange off the path of every batch. */
+    /* Without the plain load, every batch would pay for a locked exchange. */
     return atomic_load(&statistics_wanted) && atomic_exchange(&statistics_wanted, false);
 }
 
@@ -152,14 +152,14 @@ int64_t stop_now_ns(void)
 }
 
 /*
- * Looking at the flags and going to sleep must be one step, or a signal in between would be slept through:
- * the signals are blocked while looking, and ppoll lets them in.
+ * Checking the flags and going to sleep must be one step: otherwise a signal in between would be slept through.
+ * So the signals are blocked during the check, and ppoll unblocks them.
  */
 static int wait_once(struct pollfd *fds, nfds_t count, int64_t deadline_ns)
 {
     sigset_t blocked;
     sigset_t before;
-    end_signals(&blocked);
+    fill_waking_signals(&blocked);
     sigprocmask(SIG_BLOCK, &blocked, &before);
     int result = -EINTR;
     if (stop_requested == 0 && !atomic_load(&statistics_wanted)) {

@@ -10,7 +10,7 @@ static const char prefixes[] = " kMGTPE";
 static size_t scale(double *value, double base)
 {
     size_t power = 0;
-    /* What would be rounded to four digits goes to the next unit. */
+    /* A value that would be rounded to four digits moves to the next unit. */
     while (*value >= base * 0.9995 && power < sizeof(prefixes) - 2) {
         *value /= base;
         power++;

@@ -14,17 +14,17 @@ void wait_notice_init(struct wait_notice *notice)
 
 bool wait_notice_is_due(struct wait_notice *notice, int64_t since_ns)
 {
-    if (notice->told || say_get_level() < SAY_STATUS || stop_now_ns() - since_ns < notice->after_ns)
+    if (notice->reported || say_get_level() < SAY_STATUS || stop_now_ns() - since_ns < notice->after_ns)
         return false;
     notice->since_ns = since_ns;
-    notice->told = true;
+    notice->reported = true;
     return true;
 }
 
 void wait_notice_finish(struct wait_notice *notice)
 {
     int64_t waited_ns = stop_now_ns() - notice->since_ns;
-    notice->told = false;
+    notice->reported = false;
     notice->after_ns = 2 * waited_ns > WAIT_NOTICE_LONG_NS ? 2 * waited_ns : WAIT_NOTICE_LONG_NS;
     wait_notice_say_end(waited_ns);
 }

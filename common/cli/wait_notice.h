@@ -6,45 +6,46 @@
 #include <stdint.h>
 
 /*
- * When a program says that it waits: once for each wait, after a second; and, if the wait took more than ten, that
- * it goes on. After a wait that was told of, only one at least twice as long (and more than ten seconds) is news:
- * a slow trickle says it once, and what says it again and again does so ever more rarely.
+ * Decides when a program reports that it waits: once for each wait, after a second; and, if the wait takes more
+ * than ten seconds, that it goes on. After a reported wait, the next one is reported only if it takes at least
+ * twice as long, and more than ten seconds. So a slow trickle is reported once, and repeated reports become ever
+ * rarer.
  */
 
 #define WAIT_NOTICE_AFTER_NS INT64_C(1000000000)
 #define WAIT_NOTICE_LONG_NS INT64_C(10000000000)
 
 struct wait_notice {
-    int64_t after_ns; /* how long a wait lasts before it is told of */
-    int64_t since_ns; /* when the wait that was told of began */
-    bool told;        /* of the present wait */
+    int64_t after_ns; /* how long a wait lasts before it is reported */
+    int64_t since_ns; /* when the reported wait began */
+    bool reported;    /* the present wait was reported */
 };
 
 void wait_notice_init(struct wait_notice *notice);
 
 /*
- * True if it is time to say what the program waits for, once for each wait; never with -q.
+ * Returns true once for each wait, when it is time to report it; never with -q.
  *
  * @since_ns  when the wait began, on the clock of stop_now_ns
  */
 bool wait_notice_is_due(struct wait_notice *notice, int64_t since_ns);
 
-/* How long until it is time; 0 or less where nothing is to be said any more, or at once. */
+/* Time until the report is due; 0 or less if it is due now or was made already. */
 static inline int64_t wait_notice_left(const struct wait_notice *notice, int64_t since_ns, int64_t now_ns)
 {
-    return notice->told ? 0 : since_ns + notice->after_ns - now_ns;
+    return notice->reported ? 0 : since_ns + notice->after_ns - now_ns;
 }
 
-/* The wait is over. */
+/* Ends a reported wait. */
 void wait_notice_finish(struct wait_notice *notice);
-/* Cheap enough for every message. */
+/* Call this whenever a wait may have ended; it is cheap enough for every message. */
 static inline void wait_notice_end(struct wait_notice *notice)
 {
-    if (notice->told)
+    if (notice->reported)
         wait_notice_finish(notice);
 }
 
-/* Says "going on after 12 s", if that is long. */
+/* Prints "going on after 12 s" if the wait was long. */
 void wait_notice_say_end(int64_t waited_ns);
 
 #endif

@@ -32,7 +32,7 @@ static const struct {
     {ENOTEMPTY, "there are messages in it"},
     {EOVERFLOW, "the lane's positions are used up (remove the queue and make it anew)"},
     {ENOENT, "no such queue"},
-    {EPERM, "it belongs to another user, anybody may write it, or it is no plain file (see 'ls -l /dev/shm'; "
+    {EPERM, "it belongs to another user, anybody may write it, or it is not a plain file (see 'ls -l /dev/shm'; "
             "remove it, or use another name)"},
     {EACCES, "permission denied (another user's queue? make it with --mode and --group to share it; or /dev/shm "
              "itself: see 'ls -ld /dev/shm')"},

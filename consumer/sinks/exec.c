@@ -225,7 +225,7 @@ static enum sink_result try_once(struct exec_sink *sink, const struct shmq_messa
         result = shmq_fail(sink->base.handle, &sink->attempts);
         if (result < 0) {
             say_error("queue: cannot count a failed attempt: %s",
-                      refusal_text(sink->base.options->common.queue, result));
+                      open_error_text(sink->base.options->common.queue, result));
             return SINK_FAILED;
         }
     }

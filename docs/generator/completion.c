@@ -39,7 +39,7 @@ static void print_function(void)
 /* The first clause of a help text, with @escape before each of @special; what is quoted may hold no quote. */
 static void print_clause(const char *text, const char *special, const char *escape)
 {
-    char *named = option_text_named(text);
+    char *named = option_text_expand(text);
     size_t end = strlen(named);
     static const char *const stops[] = {"; ", ". ", " ("};
     for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++) {

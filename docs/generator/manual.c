@@ -68,7 +68,7 @@ static void print_text(const char *text)
 {
     if (text == NULL)
         return;
-    char *named = option_text_named(text + strspn(text, "\n"));
+    char *named = option_text_expand(text + strspn(text, "\n"));
     for (const char *at = named; *at != '\0';) {
         at = print_paragraph(at);
         if (*at != '\0')
@@ -138,7 +138,7 @@ static void begin_group(const struct option_group *group)
     const char *title = group->section->title;
     printf(".Ss ");
     if (group->owner != NULL)
-        printf("Handed on to each %s: ", group->owner);
+        printf("Passed on to each %s: ", group->owner);
     print_escaped(title, strcspn(title, ":"));
     printf("\\&\n"); /* not the end of a sentence, whatever it ends with */
     if (group->owner == NULL)
@@ -169,7 +169,7 @@ static void print_option(void *context, const struct option_group *group, const 
 /* The paragraphs of the ending: those of the exit status have a section of their own. */
 static void print_ending(const char *ending, bool status)
 {
-    char *named = option_text_named(ending);
+    char *named = option_text_expand(ending);
     bool begun = false;
     for (char *at = named, *next; at != NULL; at = next) {
         next = strstr(at, "\n\n");
@@ -191,7 +191,7 @@ static void print_examples(const struct option_table *table)
 {
     printf(".Sh EXAMPLES\n");
     for (size_t i = 0; i < OPTION_EXAMPLES && table->examples[i].command != NULL; i++) {
-        char *command = option_text_named(table->examples[i].command);
+        char *command = option_text_expand(table->examples[i].command);
         printf("%s", i > 0 ? ".Pp\n" : "");
         print_text(table->examples[i].what);
         printf(".Bd -literal -offset indent\n");
