@@ -1,0 +1,702 @@
+/* SPDX-License-Identifier: MIT */
+/* The parts of a sleep, call by call: who is counted, who is rung for, and what is learnt from it. */
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/kernel/byte_lock.h"
+#include "common/kernel/clock.h"
+#include "common/queue/waiting.h"
+#include "tests/support/process.h"
+#include "tests/support/test_queue.h"
+
+#define MS INT64_C(1000000)
+#define TICK_NS INT64_C(10000000000) /* ends no sleep of a test */
+#define SEATS 4u
+#define OF_OTHER 1u /* its seat */
+#define OF_NOBODY 2u
+
+static char queue[SHMQ_NAME_MAX + 1];
+static struct shmq *producer;
+static struct shmq *consumer; /* seat 0 */
+static struct shmq *other;    /* seat 1, another consumer */
+
+static const struct shmq_options options = {
+    SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 4096, .max_message_bytes = 4096, .lanes = 3,
+    .seats = SEATS,        .prefetch = 1,  .follow = true,         .tick_ns = TICK_NS};
+
+static void begin(const char *test)
+{
+    (void)snprintf(queue, sizeof(queue), "%s", test_queue_name(test));
+    producer = test_queue_open(queue, SHMQ_PRODUCER, &options);
+    consumer = test_queue_open(queue, SHMQ_CONSUMER, &options);
+    other = test_queue_open(queue, SHMQ_CONSUMER, &options);
+    ck_assert_uint_eq(consumer->consumer.seat, 0);
+    ck_assert_uint_eq(other->consumer.seat, OF_OTHER);
+}
+
+static void end(void)
+{
+    ck_assert_int_eq(shmq_close(other), 0);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+    ck_assert_int_eq(shmq_close(producer), 0);
+    test_queue_remove(queue);
+}
+
+static int value(const struct doorbell *bell)
+{
+    int value = -1;
+    ck_assert_ptr_nonnull(bell->semaphore);
+    ck_assert_int_eq(sem_getvalue(bell->semaphore, &value), 0);
+    return value;
+}
+
+static void post(const struct doorbell *bell, int times)
+{
+    while (times-- > 0)
+        ck_assert_int_eq(sem_post(bell->semaphore), 0);
+}
+
+static void silence(const struct doorbell *bell)
+{
+    while (sem_trywait(bell->semaphore) == 0)
+        ;
+}
+
+static void open_items(void)
+{
+    ck_assert(doorbell_open(&consumer->items, &consumer->access, atomic_load(&consumer->header->bell_generation)));
+}
+
+static uint32_t sleepers(void)
+{
+    return bell_count(atomic_load(&consumer->header->bell));
+}
+
+static void set_sleepers(uint32_t count)
+{
+    atomic_store(&consumer->header->bell, bell_with(atomic_load(&consumer->header->bell), count));
+}
+
+static void set_waiting(uint32_t seat, enum waiting_state state)
+{
+    atomic_store(&consumer->seats[seat].waiting, state);
+}
+
+static uint32_t waiting_of(uint32_t seat)
+{
+    return atomic_load(&consumer->seats[seat].waiting);
+}
+
+static ino_t inode_of(const struct doorbell *bell)
+{
+    char path[SEMAPHORE_PATH_BYTES];
+    struct stat st = {0};
+    name_of_semaphore_file(path, bell->name);
+    return stat(path, &st) == 0 ? st.st_ino : 0;
+}
+
+/* ------------------------------------------------------------------ counting sleepers, and ringing for them */
+
+START_TEST(who_arms_is_counted_until_it_wakes_by_itself)
+{
+    begin("arm");
+    atomic_store(&consumer->seats[0].interrupted, 1);
+    waiting_arm_consumer(consumer);
+    ck_assert_uint_eq(sleepers(), 1);
+    ck_assert_uint_eq(waiting_of(0), WAITING_TICK);
+    ck_assert_uint_eq(atomic_load(&consumer->seats[0].interrupted), 0);
+    ck_assert_uint_eq(atomic_load(&consumer->interrupt.place), SLEEP_ON_BELL);
+    waiting_arm_consumer(other);
+    ck_assert_uint_eq(sleepers(), 2);
+
+    atomic_store(&consumer->seats[0].interrupted, 1);
+    waiting_disarm_consumer(consumer, false);
+    ck_assert_uint_eq(sleepers(), 1);
+    ck_assert_uint_eq(waiting_of(0), WAITING_NOT);
+    ck_assert_uint_eq(atomic_load(&consumer->seats[0].interrupted), 0);
+    ck_assert_uint_eq(atomic_load(&consumer->interrupt.place), SLEEP_NOT);
+    waiting_disarm_consumer(other, true); /* whoever rang has taken it off */
+    ck_assert_uint_eq(sleepers(), 1);
+    set_sleepers(0);
+    waiting_disarm_consumer(other, false); /* has been taken off meanwhile */
+    ck_assert_uint_eq(sleepers(), 0);
+    end();
+}
+END_TEST
+
+START_TEST(a_waker_takes_off_as_many_as_it_rings_for)
+{
+    begin("wake");
+    open_items();
+    set_sleepers(3);
+    const uint64_t before = atomic_load(&consumer->header->bell);
+    waiting_wake_consumers_slowly(producer, 0);
+    ck_assert_uint_eq(atomic_load(&consumer->header->bell), before);
+    waiting_wake_consumers_slowly(producer, 2);
+    ck_assert_uint_eq(sleepers(), 1);
+    ck_assert_int_eq(value(&consumer->items), 2);
+    ck_assert_uint_ne(atomic_load(&consumer->header->bell) >> 32, before >> 32);
+    waiting_wake_consumers_slowly(producer, 2);
+    ck_assert_uint_eq(sleepers(), 0);
+    ck_assert_int_eq(value(&consumer->items), 3);
+    waiting_wake_consumers_slowly(producer, UINT32_MAX);
+    ck_assert_int_eq(value(&consumer->items), 3);
+    end();
+}
+END_TEST
+
+START_TEST(nobody_rings_more_often_than_there_are_seats)
+{
+    begin("seats");
+    open_items();
+    set_sleepers(1000);
+    waiting_wake_consumers_slowly(producer, 999);
+    ck_assert_uint_eq(sleepers(), 1);
+    ck_assert_int_eq(value(&consumer->items), SEATS);
+    end();
+}
+END_TEST
+
+START_TEST(where_some_sleep_long_all_are_rung_for)
+{
+    begin("long");
+    open_items();
+    set_sleepers(3);
+    waiting_hand_over_watch(consumer);
+    ck_assert_uint_eq(sleepers(), 3);
+    atomic_store(&consumer->header->long_sleepers, 1);
+    waiting_wake_consumers_slowly(producer, 1);
+    ck_assert_uint_eq(sleepers(), 0);
+    ck_assert_uint_eq(atomic_load(&consumer->header->long_sleepers), 0);
+    ck_assert_int_eq(value(&consumer->items), 3);
+    silence(&consumer->items);
+
+    set_sleepers(2);
+    atomic_store(&consumer->header->long_sleepers, 1);
+    waiting_hand_over_watch(consumer);
+    ck_assert_uint_eq(sleepers(), 0);
+    ck_assert_int_eq(value(&consumer->items), 2);
+    end();
+}
+END_TEST
+
+/* Whoever sleeps long although there is something to do has missed its ring. */
+START_TEST(who_falls_asleep_beside_work_wakes_the_long_sleepers)
+{
+    begin("beside");
+    open_items();
+    set_sleepers(1);
+    set_waiting(OF_OTHER, WAITING_LONG);
+    waiting_arm_consumer(consumer); /* nothing to do */
+    ck_assert_int_eq(value(&consumer->items), 0);
+    waiting_disarm_consumer(consumer, false);
+
+    set_waiting(OF_OTHER, WAITING_TICK);
+    atomic_store(&consumer->seats[SEATS - 1].held_valid, 1);
+    waiting_arm_consumer(consumer); /* nobody sleeps long */
+    ck_assert_int_eq(value(&consumer->items), 0);
+    waiting_disarm_consumer(consumer, false);
+    set_waiting(OF_NOBODY, WAITING_LONG);
+    waiting_arm_consumer(consumer); /* a dead one does */
+    ck_assert_int_eq(value(&consumer->items), 0);
+    waiting_disarm_consumer(consumer, false);
+
+    set_waiting(OF_OTHER, WAITING_LONG);
+    waiting_arm_consumer(consumer);
+    ck_assert_int_eq(value(&consumer->items), 1);
+    ck_assert_uint_eq(sleepers(), 1); /* itself */
+    atomic_store(&consumer->seats[SEATS - 1].held_valid, 0);
+    end();
+}
+END_TEST
+
+/* ------------------------------------------------------------------ the producer's bell */
+
+static struct doorbell *space(void)
+{
+    return &producer->producer.view->space;
+}
+
+static shared_u64 *wanted_head(void)
+{
+    return &producer->producer.view->ring.control->wanted_head;
+}
+
+START_TEST(a_producer_is_rung_for_once_head_is_where_it_wants_it)
+{
+    begin("head");
+    struct lane_view *view = producer->producer.view;
+    const uint64_t head = atomic_load(&view->ring.control->head);
+    waiting_arm_producer(producer, head + 1);
+    ck_assert_uint_eq(atomic_load(wanted_head()), head + 1);
+    ck_assert_uint_eq(atomic_load(&producer->interrupt.place), SLEEP_ON_BELL);
+    waiting_wake_producer_slowly(producer, view, head + 1);
+    ck_assert_int_eq(value(space()), 0);
+    waiting_wake_producer_slowly(producer, view, head); /* it has said another one since */
+    ck_assert_int_eq(value(space()), 0);
+    ck_assert_uint_eq(atomic_load(wanted_head()), head + 1);
+    atomic_store(wanted_head(), head);
+    waiting_wake_producer_slowly(producer, view, head);
+    ck_assert_int_eq(value(space()), 1);
+    ck_assert_uint_eq(atomic_load(wanted_head()), 0);
+
+    waiting_arm_producer(producer, head + 1);
+    waiting_disarm_producer(producer);
+    ck_assert_uint_eq(atomic_load(wanted_head()), 0);
+    ck_assert_uint_eq(atomic_load(&producer->interrupt.place), SLEEP_NOT);
+    end();
+}
+END_TEST
+
+/* Also who waits in a lane for more room than there is now. */
+START_TEST(everybody_is_rung_for_who_sleeps)
+{
+    begin("everybody");
+    struct shmq *second = test_queue_open(queue, SHMQ_PRODUCER, &options);
+    const struct doorbell *awake = &second->producer.view->space;
+    waiting_arm_producer(second, 1);
+    waiting_disarm_producer(second);
+    waiting_arm_producer(producer, UINT64_MAX);
+    waiting_arm_consumer(consumer);
+    waiting_arm_consumer(other);
+    ck_assert_int_eq(shmq_shutdown(queue, SHMQ_DRAIN), 0);
+    ck_assert_int_eq(value(space()), 1);
+    ck_assert_int_eq(value(awake), 0);
+    ck_assert_int_eq(value(&consumer->items), 2);
+    ck_assert_uint_eq(sleepers(), 0);
+    ck_assert_int_eq(shmq_close(second), 0);
+    end();
+}
+END_TEST
+
+/* ------------------------------------------------------------------ what a sleep teaches */
+
+START_TEST(a_ring_for_nothing_sets_the_count_right)
+{
+    begin("count");
+    open_items();
+    set_sleepers(5);
+    set_waiting(OF_OTHER, WAITING_TICK);
+    set_waiting(SEATS - 1, WAITING_LONG);
+    waiting_learn_consumer(consumer, true, true);
+    waiting_learn_consumer(consumer, false, false);
+    ck_assert_uint_eq(sleepers(), 5);
+    waiting_learn_consumer(consumer, true, false);
+    ck_assert_uint_eq(sleepers(), 2);
+    set_sleepers(1);
+    const uint64_t before = atomic_load(&consumer->header->bell);
+    waiting_learn_consumer(consumer, true, false);
+    ck_assert_uint_eq(atomic_load(&consumer->header->bell), before);
+    end();
+}
+END_TEST
+
+START_TEST(a_ring_for_nothing_takes_out_rings_that_nobody_needs)
+{
+    begin("rings");
+    open_items();
+    post(&consumer->items, SEATS + 2);
+    waiting_learn_consumer(consumer, true, true);
+    waiting_learn_consumer(consumer, false, false);
+    ck_assert_int_eq(value(&consumer->items), SEATS + 2);
+    waiting_learn_consumer(consumer, true, false);
+    ck_assert_int_eq(value(&consumer->items), SEATS);
+
+    waiting_arm_producer(producer, UINT64_MAX);
+    post(space(), 3);
+    waiting_learn_producer(producer, true, true);
+    waiting_learn_producer(producer, false, false);
+    ck_assert_int_eq(value(space()), 3);
+    waiting_learn_producer(producer, true, false);
+    ck_assert_int_eq(value(space()), 1);
+    end();
+}
+END_TEST
+
+/* Not every time, because each asks the system about each seat. */
+START_TEST(the_dead_are_no_longer_said_to_sleep_after_some_rings_for_nothing)
+{
+    begin("dead");
+    open_items();
+    set_waiting(0, WAITING_TICK);
+    set_waiting(OF_OTHER, WAITING_TICK);
+    for (int round = 0; round < 2; round++) {
+        set_waiting(OF_NOBODY, WAITING_TICK);
+        set_waiting(SEATS - 1, WAITING_LONG);
+        for (int i = 0; i < 7; i++)
+            waiting_learn_consumer(consumer, true, false);
+        ck_assert_uint_eq(waiting_of(OF_NOBODY), WAITING_TICK);
+        waiting_learn_consumer(consumer, true, false);
+        ck_assert_uint_eq(waiting_of(OF_NOBODY), WAITING_NOT);
+        ck_assert_uint_eq(waiting_of(SEATS - 1), WAITING_NOT);
+        ck_assert_uint_eq(waiting_of(OF_OTHER), WAITING_TICK);
+        ck_assert_uint_eq(waiting_of(0), WAITING_TICK);
+    }
+    for (uint32_t i = OF_NOBODY; i < SEATS; i++)
+        ck_assert(!byte_lock_held(consumer->object.fd, handle_seat_byte(consumer, i)));
+    end();
+}
+END_TEST
+
+/* Its byte would be let go with it. */
+START_TEST(a_dead_one_whose_work_is_in_hand_stays_ours)
+{
+    uint64_t number;
+    struct shmq_message message;
+    begin("adopted");
+    ck_assert_int_eq(test_queue_put(producer, 1, 0), 0);
+    ck_assert_int_eq(test_queue_lease(other, &number, &message, 0), 0);
+    shmq_abandon(other);
+    other = test_queue_open(queue, SHMQ_CONSUMER, &options);
+    ck_assert_uint_eq(other->consumer.seat, OF_OTHER);
+    shmq_abandon(other); /* without having looked what is in its seat */
+    ck_assert_int_eq(test_queue_lease(consumer, &number, &message, SHMQ_FOREVER), 0);
+    open_items();
+    set_waiting(OF_OTHER, WAITING_TICK);
+    for (int i = 0; i < 8; i++)
+        waiting_learn_consumer(consumer, true, false);
+    ck_assert_uint_eq(waiting_of(OF_OTHER), WAITING_TICK);
+    other = test_queue_open(queue, SHMQ_CONSUMER, &options);
+    ck_assert_uint_ne(other->consumer.seat, OF_OTHER);
+    ck_assert_int_eq(shmq_acknowledge(consumer, 1), 0);
+    ck_assert_uint_eq(waiting_of(OF_OTHER), WAITING_NOT);
+    end();
+}
+END_TEST
+
+static void miss(bool puts)
+{
+    if (puts)
+        waiting_learn_producer(producer, false, true);
+    else
+        waiting_learn_consumer(consumer, false, true);
+}
+
+static void be_rung(bool puts)
+{
+    if (puts)
+        waiting_learn_producer(producer, true, true);
+    else
+        waiting_learn_consumer(consumer, true, true);
+}
+
+/* Three times all open it again; the fourth time in a row there is another one. */
+START_TEST(a_bell_that_misses_wake_ups_is_opened_again_and_then_replaced)
+{
+    const bool puts = _i != 0;
+    begin("missed");
+    open_items();
+    waiting_arm_producer(producer, UINT64_MAX);
+    waiting_disarm_producer(producer);
+    const struct doorbell *bell = puts ? space() : &consumer->items;
+    const ino_t first = inode_of(bell);
+    const shared_u32 *generation = &consumer->header->bell_generation;
+    for (uint32_t i = 1; i <= 3; i++) {
+        miss(puts);
+        ck_assert_uint_eq(atomic_load(generation), i);
+        ck_assert_uint_eq(bell->generation, i);
+        ck_assert_uint_eq(bell->missed, i);
+    }
+    be_rung(puts);
+    ck_assert_uint_eq(bell->missed, 0);
+    for (uint32_t i = 1; i <= 3; i++)
+        miss(puts);
+    ck_assert_uint_eq(inode_of(bell), first);
+    miss(puts);
+    ck_assert_uint_ne(inode_of(bell), first);
+    ck_assert_uint_eq(bell->inode, inode_of(bell));
+    ck_assert_uint_eq(atomic_load(generation), 7);
+    ck_assert_uint_eq(bell->missed, 0);
+    ck_assert(!bell->noisy);
+    ck_assert(!byte_lock_held(other->object.fd, OBJECT_BELL_BYTE));
+    end();
+}
+END_TEST
+
+START_TEST(where_nobody_listened_nothing_is_missed)
+{
+    begin("aside");
+    open_items();
+    consumer->consumer.aside = true;
+    waiting_learn_consumer(consumer, false, true);
+    ck_assert_uint_eq(atomic_load(&consumer->header->bell_generation), 0);
+    consumer->consumer.aside = false;
+    consumer->items.noisy = true;
+    waiting_learn_consumer(consumer, false, true);
+    ck_assert_uint_eq(atomic_load(&consumer->header->bell_generation), 0);
+    ck_assert_uint_eq(consumer->items.missed, 0);
+    end();
+}
+END_TEST
+
+/* ------------------------------------------------------------------ replacing a bell */
+
+/* So that it has to be replaced. */
+static void spoil(const struct doorbell *bell)
+{
+    const uint64_t rubbish = UINT64_MAX;
+    char path[SEMAPHORE_PATH_BYTES];
+    name_of_semaphore_file(path, bell->name);
+    const int fd = open(path, O_WRONLY | O_CLOEXEC);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(pwrite(fd, &rubbish, sizeof(rubbish), sizeof(uint64_t)), sizeof(rubbish));
+    ck_assert_int_eq(close(fd), 0);
+}
+
+START_TEST(who_finds_it_replaced_by_another_opens_that)
+{
+    begin("by-another");
+    open_items();
+    const ino_t first = inode_of(&consumer->items);
+    spoil(&consumer->items);
+    ck_assert(doorbell_replace(&consumer->items, &consumer->access));
+    const ino_t second = inode_of(&consumer->items);
+    atomic_fetch_add(&consumer->header->bell_generation, 1);
+    ck_assert_uint_ne(second, first);
+    ck_assert(!waiting_sleep_consumer(consumer, clock_now_ns() + MS));
+    ck_assert_uint_eq(inode_of(&consumer->items), second);
+    ck_assert_uint_eq(consumer->items.inode, second);
+    ck_assert_uint_eq(atomic_load(&consumer->header->bell_generation), 1);
+    ck_assert(!consumer->items.noisy);
+    end();
+}
+END_TEST
+
+/* Whoever is at it does not get on, or the queue is being removed: it is done without. */
+START_TEST(what_cannot_be_replaced_is_done_without)
+{
+    begin("without");
+    open_items();
+    const ino_t first = inode_of(&consumer->items);
+    spoil(&consumer->items);
+    if (_i == 0)
+        ck_assert_int_eq(byte_lock_try(other->object.fd, OBJECT_BELL_BYTE), 0);
+    else
+        atomic_fetch_or(&consumer->header->flags, FLAG_REMOVED);
+    const int64_t deadline = clock_now_ns() + 10 * MS;
+    ck_assert(!waiting_sleep_consumer(consumer, deadline));
+    ck_assert_int_ge(clock_now_ns(), deadline);
+    ck_assert_uint_eq(inode_of(&consumer->items), first);
+    if (_i == 0)
+        byte_lock_release(other->object.fd, OBJECT_BELL_BYTE);
+    else
+        atomic_fetch_and(&consumer->header->flags, ~(uint32_t)FLAG_REMOVED);
+    end();
+}
+END_TEST
+
+/* ------------------------------------------------------------------ others that are interrupted */
+
+static shared_u32 *interrupts(void)
+{
+    return &consumer->header->interrupts;
+}
+
+/* As if another sleeper had been interrupted, and had not noticed yet. */
+static void interrupt_other(void)
+{
+    set_waiting(OF_OTHER, WAITING_TICK);
+    waiting_arm_consumer(other);
+    waiting_interrupt(other);
+    silence(&consumer->items);
+}
+
+START_TEST(who_interrupts_rings_for_all_that_sleep)
+{
+    begin("interrupt");
+    open_items();
+    waiting_interrupt(other); /* it does not sleep: nobody has to know */
+    ck_assert_uint_eq(atomic_load(interrupts()), 0);
+    ck_assert(interrupt_take(&other->interrupt));
+    waiting_arm_consumer(other);
+    set_waiting(OF_OTHER, WAITING_NOT);
+    waiting_interrupt(other); /* at least once */
+    ck_assert_int_eq(value(&consumer->items), 1);
+    silence(&consumer->items);
+    set_waiting(OF_OTHER, WAITING_TICK);
+    set_waiting(OF_NOBODY, WAITING_LONG);
+    set_waiting(SEATS - 1, WAITING_TICK);
+    waiting_interrupt(other);
+    ck_assert_int_eq(value(&consumer->items), 3);
+    ck_assert_uint_eq(atomic_load(interrupts()), 2 * 2 | 1);
+    ck_assert_uint_eq(atomic_load(&consumer->seats[OF_OTHER].interrupted), 1);
+    ck_assert_uint_eq(atomic_load(&consumer->seats[0].interrupted), 0);
+
+    waiting_arm_producer(producer, UINT64_MAX);
+    waiting_interrupt(producer);
+    ck_assert_int_eq(value(space()), 1);
+    end();
+}
+END_TEST
+
+/* Twice as long each time, up to 16 ms: 1, 2, 4, 8, and four times 16. */
+#define ASIDES 8
+#define ALL_ASIDES_NS ((1 + 2 + 4 + 8 + 4 * 16) * MS)
+
+START_TEST(the_ring_of_who_is_interrupted_is_left_to_it_for_a_while)
+{
+    begin("left");
+    open_items();
+    interrupt_other();
+    post(&consumer->items, 1);
+    const int64_t began = clock_now_ns();
+    for (uint32_t i = 1; i <= ASIDES; i++) {
+        ck_assert(!waiting_sleep_consumer(consumer, INT64_MAX));
+        ck_assert(consumer->consumer.aside);
+        ck_assert_uint_eq(consumer->consumer.asides, i);
+        ck_assert_int_eq(value(&consumer->items), 1);
+    }
+    const int64_t took = clock_now_ns() - began;
+    ck_assert_int_ge(took, ALL_ASIDES_NS);
+    ck_assert_int_lt(took, process_stretched_ms(1000) * MS);
+    ck_assert(waiting_sleep_consumer(consumer, INT64_MAX)); /* as ever, and has had a ring that stays gone */
+    ck_assert(!consumer->consumer.aside);
+    ck_assert_int_eq(value(&consumer->items), 0);
+    ck_assert(!waiting_sleep_consumer(consumer, clock_now_ns() + MS)); /* at each tick, one more for it */
+    ck_assert_int_eq(value(&consumer->items), 1);
+
+    silence(&consumer->items);
+    waiting_interrupt(other); /* once more: the same anew */
+    ck_assert(!waiting_sleep_consumer(consumer, INT64_MAX));
+    ck_assert(consumer->consumer.aside);
+    ck_assert_uint_eq(consumer->consumer.asides, 1);
+    const int64_t deadline = clock_now_ns();
+    ck_assert(!waiting_sleep_consumer(consumer, deadline));
+    end();
+}
+END_TEST
+
+/* The ring that ended a sleep may have been meant for another. */
+START_TEST(who_had_a_ring_of_who_was_interrupted_rings_once_more)
+{
+    begin("once-more");
+    open_items();
+    interrupt_other();
+    atomic_store(&consumer->seats[OF_OTHER].interrupted, 0);
+    post(&consumer->items, 1);
+    ck_assert(waiting_sleep_consumer(consumer, INT64_MAX));
+    ck_assert(!consumer->consumer.aside);
+    ck_assert_int_eq(value(&consumer->items), 0);
+    end();
+}
+END_TEST
+
+/* Once nobody is interrupted any more, nobody looks at all seats again. */
+START_TEST(interrupts_that_all_have_noticed_are_no_longer_pending)
+{
+    begin("noticed");
+    open_items();
+    interrupt_other();
+    const uint32_t pending = atomic_load(interrupts());
+    ck_assert_uint_eq(pending & 1, 1);
+    set_waiting(OF_OTHER, WAITING_NOT); /* it has woken */
+    atomic_store(&consumer->seats[0].interrupted, 1);
+    ck_assert(!waiting_sleep_consumer(consumer, clock_now_ns() + MS));
+    ck_assert_uint_eq(atomic_load(interrupts()), pending); /* the others have to know of us */
+    atomic_store(&consumer->seats[0].interrupted, 0);
+    ck_assert(!waiting_sleep_consumer(consumer, clock_now_ns() + MS));
+    ck_assert(!consumer->consumer.aside);
+    ck_assert_uint_eq(atomic_load(interrupts()), pending & ~1u);
+
+    atomic_store(interrupts(), pending);
+    atomic_store(&consumer->seats[OF_NOBODY].interrupted, 1); /* is dead */
+    set_waiting(OF_NOBODY, WAITING_TICK);
+    ck_assert(!waiting_sleep_consumer(consumer, clock_now_ns() + MS));
+    ck_assert(!consumer->consumer.aside);
+    ck_assert_uint_eq(atomic_load(interrupts()), pending & ~1u);
+    end();
+}
+END_TEST
+
+/* ------------------------------------------------------------------ spinning */
+
+static uint32_t looks;
+static uint32_t ready_at;
+
+static bool is_ready(struct shmq *handle)
+{
+    (void)handle;
+    return ++looks == ready_at;
+}
+
+START_TEST(who_spins_looks_as_often_as_its_patience_says)
+{
+    const struct spin spin = {.limit = 5};
+    looks = ready_at = 0;
+    ck_assert(!spin_until(&spin, is_ready, NULL));
+    ck_assert_uint_eq(looks, 5);
+    looks = 0;
+    ready_at = 3;
+    ck_assert(spin_until(&spin, is_ready, NULL));
+    ck_assert_uint_eq(looks, 3);
+}
+END_TEST
+
+START_TEST(patience_grows_with_short_sleeps_and_shrinks_with_long_ones)
+{
+    struct spin spin = {.limit = 0};
+    spin_learn(&spin, 0);
+    ck_assert_uint_eq(spin.limit, 0); /* one processor */
+    spin.limit = 256;
+    for (uint32_t limit = 512; limit <= 2048; limit *= 2) {
+        spin_learn(&spin, SPIN_WORTH_NS - 1);
+        ck_assert_uint_eq(spin.limit, limit);
+    }
+    spin_learn(&spin, 0);
+    ck_assert_uint_eq(spin.limit, 2048);
+    for (uint32_t limit = 1024; limit >= 16; limit /= 2) {
+        spin_learn(&spin, SPIN_WORTH_NS);
+        ck_assert_uint_eq(spin.limit, limit);
+    }
+    spin_learn(&spin, SPIN_WORTH_NS);
+    ck_assert_uint_eq(spin.limit, 16);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("wake-ups");
+    TCase *tcase = tcase_create("wake-ups");
+    suite_add_tcase(suite, tcase);
+    tcase_set_timeout(tcase, 30);
+    tcase_add_test(tcase, who_arms_is_counted_until_it_wakes_by_itself);
+    tcase_add_test(tcase, a_waker_takes_off_as_many_as_it_rings_for);
+    tcase_add_test(tcase, nobody_rings_more_often_than_there_are_seats);
+    tcase_add_test(tcase, where_some_sleep_long_all_are_rung_for);
+    tcase_add_test(tcase, who_falls_asleep_beside_work_wakes_the_long_sleepers);
+    tcase_add_test(tcase, a_producer_is_rung_for_once_head_is_where_it_wants_it);
+    tcase_add_test(tcase, everybody_is_rung_for_who_sleeps);
+    tcase_add_test(tcase, a_ring_for_nothing_sets_the_count_right);
+    tcase_add_test(tcase, a_ring_for_nothing_takes_out_rings_that_nobody_needs);
+    tcase_add_test(tcase, the_dead_are_no_longer_said_to_sleep_after_some_rings_for_nothing);
+    tcase_add_test(tcase, a_dead_one_whose_work_is_in_hand_stays_ours);
+    tcase_add_loop_test(tcase, a_bell_that_misses_wake_ups_is_opened_again_and_then_replaced, 0, 2);
+    tcase_add_test(tcase, where_nobody_listened_nothing_is_missed);
+    tcase_add_test(tcase, who_finds_it_replaced_by_another_opens_that);
+    tcase_add_loop_test(tcase, what_cannot_be_replaced_is_done_without, 0, 2);
+    tcase_add_test(tcase, who_interrupts_rings_for_all_that_sleep);
+    tcase_add_test(tcase, the_ring_of_who_is_interrupted_is_left_to_it_for_a_while);
+    tcase_add_test(tcase, who_had_a_ring_of_who_was_interrupted_rings_once_more);
+    tcase_add_test(tcase, interrupts_that_all_have_noticed_are_no_longer_pending);
+    tcase_add_test(tcase, who_spins_looks_as_often_as_its_patience_says);
+    tcase_add_test(tcase, patience_grows_with_short_sleeps_and_shrinks_with_long_ones);
+    return suite;
+}
+
+int main(void)
+{
+    test_queue_begin();
+    SRunner *runner = srunner_create(make_suite());
+    srunner_run_all(runner, CK_ENV);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    test_queue_end();
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
