@@ -11,7 +11,7 @@
 #define FIRST_PAUSE_NS INT64_C(1000000)
 #define LONGEST_PAUSE_NS INT64_C(50000000)
 
-int attach(const struct consumer_options *options, struct tally *tally, struct shmq **handle)
+int attach(const struct consumer_options *options, struct totals *totals, struct shmq **handle)
 {
     int64_t end = options->idle_ns < 0 ? INT64_MAX : deadline_after(options->idle_ns);
     int64_t pause_ns = FIRST_PAUSE_NS;
@@ -35,7 +35,7 @@ int attach(const struct consumer_options *options, struct tally *tally, struct s
         if (stop_now_ns() >= end)
             return -ETIMEDOUT;
         stop_sleep_until(next < end ? next : end);
-        tally_attend(tally);
+        totals_tick(totals);
         pause_ns = pause_ns * 2 < LONGEST_PAUSE_NS ? pause_ns * 2 : LONGEST_PAUSE_NS;
     }
 }

@@ -16,15 +16,15 @@
 #define STATUS_NOT_STARTED 126
 #define STATUS_NOT_FOUND 127
 
-static _Noreturn void become_shell(const char *text, int input, const struct process_group_watch *guard,
+static _Noreturn void become_shell(const char *text, int input, const struct process_group_watch *watch,
                                    pid_t parent)
 {
     setpgid(0, 0);
-    if (guard) {
+    if (watch) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent)
             _exit(STATUS_NOT_STARTED);
-        process_group_tell(guard, getpid());
+        process_group_watch_set(watch, getpid());
     }
     if (dup2(input, STDIN_FILENO) < 0)
         _exit(STATUS_NOT_STARTED);
@@ -34,7 +34,7 @@ static _Noreturn void become_shell(const char *text, int input, const struct pro
     _exit(STATUS_NOT_FOUND);
 }
 
-int command_start(struct command *command, const char *text, const struct process_group_watch *guard)
+int command_start(struct command *command, const char *text, const struct process_group_watch *watch)
 {
     pid_t parent = getpid();
     int ends[2];
@@ -45,7 +45,7 @@ int command_start(struct command *command, const char *text, const struct proces
     command->pid = fork();
     error = errno;
     if (command->pid == 0)
-        become_shell(text, ends[0], guard, parent);
+        become_shell(text, ends[0], watch, parent);
     close(ends[0]);
     if (command->pid < 0) {
         close(ends[1]);
@@ -54,7 +54,7 @@ int command_start(struct command *command, const char *text, const struct proces
     /* Also here: a signal to the group may be sent before the child has come so far. */
     setpgid(command->pid, command->pid);
     command->input = ends[1];
-    command->watch = (int)syscall(SYS_pidfd_open, command->pid, 0);
+    command->pidfd = (int)syscall(SYS_pidfd_open, command->pid, 0);
     return 0;
 }
 
@@ -86,9 +86,9 @@ int command_reap(struct command *command)
     command_end_input(command);
     while (waitpid(command->pid, &status, 0) < 0 && errno == EINTR) {
     }
-    if (command->watch >= 0)
-        close(command->watch);
-    command->watch = -1;
+    if (command->pidfd >= 0)
+        close(command->pidfd);
+    command->pidfd = -1;
     command->pid = -1;
     return status;
 }

@@ -12,18 +12,18 @@
 
 struct command {
     pid_t pid;
-    int watch; /* becomes readable when it ends; -1 where the kernel has no such thing */
+    int pidfd; /* becomes readable when it ends; -1 where the kernel has no such thing */
     int input; /* the writing end of its stdin; -1 once closed */
 };
 
 /*
  * Starts '/bin/sh -c @text'.
  *
- * @guard  kills it if we die; NULL lets it live, and see the end of its stdin
+ * @watch  kills it if we die; NULL lets it live, and see the end of its stdin
  *
  * Return: 0 or a negative errno.
  */
-int command_start(struct command *command, const char *text, const struct process_group_watch *guard);
+int command_start(struct command *command, const char *text, const struct process_group_watch *watch);
 /* Closes its stdin. */
 void command_end_input(struct command *command);
 /* True once it has ended; it is not reaped, so that its group cannot become another's. */

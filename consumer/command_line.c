@@ -5,7 +5,7 @@
 
 #include "common/cli/option_common.h"
 #include "common/cli/parse.h"
-#include "consumer/command_word.h"
+#include "consumer/command_lookup.h"
 #include "consumer/option_table.h"
 #include "consumer/pattern.h"
 
@@ -213,13 +213,13 @@ static void check_command(const struct consumer_options *options, const struct g
 
     if (options->sink != SINK_EXEC && options->sink != SINK_PIPE)
         return;
-    switch (command_word_find(options->target, &word, &length)) {
-    case COMMAND_WORD_MISSING:
+    switch (command_lookup(options->target, &word, &length)) {
+    case COMMAND_MISSING:
         options_usage("%s: %.*s: command not found (check its name, and PATH)", given->sink, (int)length, word);
-    case COMMAND_WORD_NOT_EXECUTABLE:
+    case COMMAND_NOT_EXECUTABLE:
         options_usage("%s: %.*s: cannot be executed (check that it is a program, and its mode)", given->sink,
                       (int)length, word);
-    case COMMAND_WORD_FOUND:
+    case COMMAND_FOUND:
         break;
     }
 }

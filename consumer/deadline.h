@@ -7,12 +7,12 @@
 #include "common/cli/stop.h"
 
 /* How long anything waits before it looks after the status line, and at whether it still makes sense. */
-#define LOOK_NS INT64_C(250000000)
-#define LOOK_MS 250
+#define POLL_NS INT64_C(250000000)
+#define POLL_MS 250
 /* As long as nothing comes. */
-#define LOOK_LONGEST_NS (16 * LOOK_NS)
+#define POLL_MAX_NS (16 * POLL_NS)
 /* The same where nothing wakes us when a child ends. */
-#define LOOK_BLIND_MS 5
+#define POLL_WITHOUT_PIDFD_MS 5
 
 /* The moment @ns from now; the end of time where that is beyond it. */
 static inline int64_t deadline_after(int64_t ns)

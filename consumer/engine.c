@@ -9,18 +9,18 @@
 #include "common/cli/wait_notice.h"
 #include "consumer/attach.h"
 #include "consumer/deadline.h"
-#include "consumer/end.h"
+#include "consumer/end_reason.h"
 #include "consumer/message_wait.h"
+#include "consumer/simulated_work.h"
 #include "consumer/sinks/sink.h"
-#include "consumer/work.h"
 
 struct consumer {
     const struct consumer_options *options;
-    struct tally tally;
+    struct totals totals;
     struct sink *sink;
     struct shmq *handle;
     struct shmq_message *messages; /* options.prefetch of them */
-    struct work work;
+    struct simulated_work work;
     int64_t idle_end_ns;
     struct wait_notice notice;
     int64_t waiting_since_ns; /* since when nothing has come; 0: something was there at the last look */
@@ -73,7 +73,7 @@ static int deliver(struct consumer *consumer, const struct shmq_message *message
 
     say_redelivered(consumer, messages, count);
     if (consumer->options->work_ns[0] >= 0)
-        work_do(&consumer->work, &consumer->tally);
+        simulated_work_run(&consumer->work, &consumer->totals);
     result = operations->deliver(consumer->sink, messages, count, &done);
     if (done > 0)
         end = shmq_acknowledge(consumer->handle, done);
@@ -81,7 +81,7 @@ static int deliver(struct consumer *consumer, const struct shmq_message *message
         operations->acknowledged(consumer->sink);
     if (end < 0)
         return end;
-    tally_count(&consumer->tally, messages, done);
+    totals_add(&consumer->totals, messages, done);
     return end_of(result);
 }
 
@@ -97,7 +97,7 @@ static int deliver_all(struct consumer *consumer, size_t count)
         if (first > 0 && stop_requested)
             return -EINTR;
         end = deliver(consumer, consumer->messages + first, step);
-        tally_attend(&consumer->tally);
+        totals_tick(&consumer->totals);
     }
     return end;
 }
@@ -107,14 +107,14 @@ static int look_around(struct consumer *consumer, int64_t waited_ns)
 {
     const struct sink_operations *operations = consumer->sink->operations;
 
-    tally_attend(&consumer->tally);
+    totals_tick(&consumer->totals);
     if (consumer->waiting_since_ns == 0)
         consumer->waiting_since_ns = stop_now_ns() - waited_ns;
     if (wait_notice_is_due(&consumer->notice, consumer->waiting_since_ns))
-        message_wait_tell(consumer->handle, consumer->options);
+        message_wait_say(consumer->handle, consumer->options);
     if (stop_now_ns() >= consumer->idle_end_ns)
         return END_IDLE;
-    if (!consumer->options->progress && consumer->look_ns < LOOK_LONGEST_NS)
+    if (!consumer->options->progress && consumer->look_ns < POLL_MAX_NS)
         consumer->look_ns *= 2;
     return operations->check ? end_of(operations->check(consumer->sink)) : END_NOT_YET;
 }
@@ -147,7 +147,7 @@ static int step(struct consumer *consumer)
     if (stop_requested)
         return -EINTR;
     if (options->count > 0) {
-        uint64_t left = options->count - consumer->tally.progress.messages;
+        uint64_t left = options->count - consumer->totals.progress.messages;
 
         if (left == 0)
             return END_COUNT;
@@ -161,7 +161,7 @@ static int step(struct consumer *consumer)
         return end;
     wait_notice_end(&consumer->notice);
     consumer->waiting_since_ns = 0;
-    consumer->look_ns = LOOK_NS;
+    consumer->look_ns = POLL_NS;
     end = deliver_all(consumer, count);
     if (options->idle_ns >= 0)
         consumer->idle_end_ns = deadline_after(options->idle_ns);
@@ -180,7 +180,7 @@ static int complete(struct consumer *consumer)
 static int consume(struct consumer *consumer)
 {
     const struct consumer_options *options = consumer->options;
-    int end = attach(options, &consumer->tally, &consumer->handle);
+    int end = attach(options, &consumer->totals, &consumer->handle);
 
     if (end == -ETIMEDOUT)
         return END_IDLE;
@@ -190,7 +190,7 @@ static int consume(struct consumer *consumer)
     consumer->sink->handle = consumer->handle;
     stop_interrupts(consumer->handle);
     wait_notice_init(&consumer->notice);
-    consumer->look_ns = LOOK_NS;
+    consumer->look_ns = POLL_NS;
     consumer->idle_end_ns = options->idle_ns < 0 ? INT64_MAX : deadline_after(options->idle_ns);
     while (end == END_NOT_YET)
         end = step(consumer);
@@ -214,14 +214,14 @@ enum exit_status run(const struct consumer_options *options)
     enum exit_status status = EXIT_FAILED;
     int end;
 
-    tally_init(&consumer.tally, options->progress);
-    work_init(&consumer.work, options->work_ns[0], options->work_ns[1]);
+    totals_init(&consumer.totals, options->progress);
+    simulated_work_init(&consumer.work, options->work_ns[0], options->work_ns[1]);
     consumer.messages = calloc(options->common.shmq.prefetch, sizeof(*consumer.messages));
     if (!consumer.messages) {
         say_error("memory: %s", strerror(ENOMEM));
         return EXIT_FAILED;
     }
-    consumer.sink = sink_open(options, &consumer.tally);
+    consumer.sink = sink_open(options, &consumer.totals);
     if (!consumer.sink) {
         status = stop_requested ? EXIT_DONE : EXIT_FAILED;
         goto free_messages;
@@ -232,7 +232,7 @@ enum exit_status run(const struct consumer_options *options)
     (void)shmq_close(consumer.handle); /* what was acknowledged is no loss when the queue has gone */
     if (consumer.sink->operations->close(consumer.sink) != SINK_OK)
         end = END_FAILED;
-    status = end_report(options, &consumer.tally, end);
+    status = end_reason_report(options, &consumer.totals, end);
 free_messages:
     free(consumer.messages);
     return status;

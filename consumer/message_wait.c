@@ -30,7 +30,7 @@ static void describe_end(const struct consumer_options *options, const struct sh
                  stat->finished == 1 ? "s" : "ve");
 }
 
-void message_wait_tell(struct shmq *handle, const struct consumer_options *options)
+void message_wait_say(struct shmq *handle, const struct consumer_options *options)
 {
     char who[ATTACHED_BYTES];
     char why[WHY_BYTES] = "";

@@ -5,6 +5,6 @@
 #include "consumer/options.h"
 
 /* Says what the consumer waits for, as a status line. */
-void message_wait_tell(struct shmq *handle, const struct consumer_options *options);
+void message_wait_say(struct shmq *handle, const struct consumer_options *options);
 
 #endif

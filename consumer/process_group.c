@@ -27,7 +27,7 @@ static void keep_only(int fd)
         close(other);
 }
 
-static _Noreturn void watch(int fd)
+static _Noreturn void run_watcher(int fd)
 {
     pid_t group = 0;
     pid_t told;
@@ -35,7 +35,7 @@ static _Noreturn void watch(int fd)
 
     ignore_signals();
     setpgid(0, 0);
-    prctl(PR_SET_NAME, "consumer-guard");
+    prctl(PR_SET_NAME, "consumer-watch");
     keep_only(fd);
     while ((got = read(0, &told, sizeof(told))) != 0) {
         if (got == (ssize_t)sizeof(told))
@@ -48,47 +48,47 @@ static _Noreturn void watch(int fd)
     _exit(0);
 }
 
-int process_group_start_watch(struct process_group_watch *guard)
+int process_group_watch_start(struct process_group_watch *watch)
 {
     int ends[2];
 
-    guard->pid = -1;
-    guard->fd = -1;
+    watch->pid = -1;
+    watch->fd = -1;
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -errno;
-    guard->pid = fork();
-    if (guard->pid == 0) {
+    watch->pid = fork();
+    if (watch->pid == 0) {
         close(ends[1]);
-        watch(ends[0]);
+        run_watcher(ends[0]);
     }
     close(ends[0]);
-    if (guard->pid < 0) {
+    if (watch->pid < 0) {
         int error = errno;
 
         close(ends[1]);
         return -error;
     }
-    guard->fd = ends[1];
+    watch->fd = ends[1];
     return 0;
 }
 
-void process_group_tell(const struct process_group_watch *guard, pid_t group)
+void process_group_watch_set(const struct process_group_watch *watch, pid_t group)
 {
     ssize_t written;
 
-    /* A guard that is gone leaves the parent-death signal, which is enough for plain commands. */
+    /* A watch that is gone leaves the parent-death signal, which is enough for plain commands. */
     do {
-        written = write(guard->fd, &group, sizeof(group));
+        written = write(watch->fd, &group, sizeof(group));
     } while (written < 0 && errno == EINTR);
 }
 
-void process_group_stop_watch(struct process_group_watch *guard)
+void process_group_watch_stop(struct process_group_watch *watch)
 {
-    if (guard->pid < 0)
+    if (watch->pid < 0)
         return;
-    close(guard->fd);
-    while (waitpid(guard->pid, NULL, 0) < 0 && errno == EINTR) {
+    close(watch->fd);
+    while (waitpid(watch->pid, NULL, 0) < 0 && errno == EINTR) {
     }
-    guard->pid = -1;
-    guard->fd = -1;
+    watch->pid = -1;
+    watch->fd = -1;
 }

@@ -36,7 +36,7 @@ process numbers and shared memory of its own, and can write to /tmp only.
 Examples:
   scripts/mutants.sh --every 10 common
   scripts/mutants.sh shmq_put
-  make mutants MUTANTS='consumer/tail.c:40 message_of' EVERY=2
+  make mutants MUTANTS='consumer/file_end.c:40 message_of' EVERY=2
 END
 }
 

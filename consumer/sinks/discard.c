@@ -27,7 +27,7 @@ static const struct sink_operations discard_operations = {
     .close = discard_close,
 };
 
-struct sink *sink_discard_open(const struct consumer_options *options, struct tally *tally)
+struct sink *sink_discard_open(const struct consumer_options *options, struct totals *totals)
 {
     struct sink *sink = calloc(1, sizeof(*sink));
 
@@ -37,6 +37,6 @@ struct sink *sink_discard_open(const struct consumer_options *options, struct ta
     }
     sink->operations = &discard_operations;
     sink->options = options;
-    sink->tally = tally;
+    sink->totals = totals;
     return sink;
 }

@@ -22,7 +22,7 @@
 #define STATUS_GIVE_UP 65 /* EX_DATAERR */
 #define STATUS_PUT_OFF 75 /* EX_TEMPFAIL */
 /* Between SIGTERM and SIGKILL. */
-#define INSIST_NS INT64_C(1000000000)
+#define KILL_DELAY_NS INT64_C(1000000000)
 
 enum verdict {
     VERDICT_DONE,
@@ -33,7 +33,7 @@ enum verdict {
 
 struct exec_sink {
     struct sink base;
-    struct process_group_watch guard;
+    struct process_group_watch watch;
     char id[SHMQ_ID_SIZE]; /* of the message in hand */
     uint32_t attempts;     /* at it that failed */
     bool run_before;       /* it may have been worked on */
@@ -87,7 +87,7 @@ static void feed(struct run *run)
 static int milliseconds_to_wait(const struct run *run)
 {
     int64_t left = run->deadline_ns - stop_now_ns();
-    int longest = run->command.watch >= 0 ? LOOK_MS : LOOK_BLIND_MS;
+    int longest = run->command.pidfd >= 0 ? POLL_MS : POLL_WITHOUT_PIDFD_MS;
 
     if (left <= 0)
         return 0;
@@ -96,29 +96,29 @@ static int milliseconds_to_wait(const struct run *run)
 }
 
 /* Sends SIGTERM at the deadline, and SIGKILL if that has not helped. */
-static void insist(struct run *run)
+static void escalate(struct run *run)
 {
     if (run->next_signal == 0 || stop_now_ns() < run->deadline_ns)
         return;
     run->timed_out = true;
     command_signal(&run->command, run->next_signal);
     run->next_signal = run->next_signal == SIGTERM ? SIGKILL : 0;
-    run->deadline_ns = run->next_signal == 0 ? INT64_MAX : deadline_after(INSIST_NS);
+    run->deadline_ns = run->next_signal == 0 ? INT64_MAX : deadline_after(KILL_DELAY_NS);
 }
 
 static void attend_to(struct exec_sink *sink, struct run *run)
 {
     do {
         struct pollfd events[] = {
-            {.fd = run->command.watch, .events = POLLIN},
+            {.fd = run->command.pidfd, .events = POLLIN},
             {.fd = run->command.input, .events = POLLOUT},
         };
 
         feed(run);
         events[1].fd = run->command.input;
         poll(events, 2, milliseconds_to_wait(run));
-        insist(run);
-        tally_attend(sink->base.tally);
+        escalate(run);
+        totals_tick(sink->base.totals);
     } while (!command_has_ended(&run->command));
 }
 
@@ -132,7 +132,7 @@ static int run_command(struct exec_sink *sink, const struct shmq_message *messag
     run->deadline_ns = timeout_ns > 0 ? deadline_after(timeout_ns) : INT64_MAX;
     run->next_signal = timeout_ns > 0 ? SIGTERM : 0;
     if (result == 0)
-        result = command_start(&run->command, sink->base.options->target, &sink->guard);
+        result = command_start(&run->command, sink->base.options->target, &sink->watch);
     if (result < 0)
         return result;
     /* So that a command that does not read its stdin does not keep us from noticing its end. */
@@ -142,7 +142,7 @@ static int run_command(struct exec_sink *sink, const struct shmq_message *messag
     if (run->timed_out)
         command_signal(&run->command, SIGKILL); /* what is left of its group, before the number is free again */
     *status = command_reap(&run->command);
-    process_group_tell(&sink->guard, 0);
+    process_group_watch_set(&sink->watch, 0);
     return 0;
 }
 
@@ -181,10 +181,10 @@ static enum sink_result pause_for(struct exec_sink *sink, int64_t pause_ns)
     int64_t deadline = deadline_after(pause_ns);
 
     while (stop_now_ns() < deadline && !stop_requested) {
-        int64_t look = deadline_after(LOOK_NS);
+        int64_t look = deadline_after(POLL_NS);
 
         stop_sleep_until(look < deadline ? look : deadline);
-        tally_attend(sink->base.tally);
+        totals_tick(sink->base.totals);
     }
     return stop_requested ? SINK_STOPPED : SINK_OK;
 }
@@ -272,7 +272,7 @@ static enum sink_result exec_close(struct sink *base)
 {
     struct exec_sink *sink = (struct exec_sink *)base;
 
-    process_group_stop_watch(&sink->guard);
+    process_group_watch_stop(&sink->watch);
     free(sink);
     return SINK_OK;
 }
@@ -282,16 +282,16 @@ static const struct sink_operations exec_operations = {
     .close = exec_close,
 };
 
-struct sink *sink_exec_open(const struct consumer_options *options, struct tally *tally)
+struct sink *sink_exec_open(const struct consumer_options *options, struct totals *totals)
 {
     struct exec_sink *sink = calloc(1, sizeof(*sink));
-    int result = sink ? process_group_start_watch(&sink->guard) : -ENOMEM;
+    int result = sink ? process_group_watch_start(&sink->watch) : -ENOMEM;
 
     if (result < 0) {
         say_error("--exec: cannot prepare to start commands: %s", strerror(-result));
         free(sink);
         return NULL;
     }
-    sink->base = (struct sink){.operations = &exec_operations, .options = options, .tally = tally};
+    sink->base = (struct sink){.operations = &exec_operations, .options = options, .totals = totals};
     return &sink->base;
 }

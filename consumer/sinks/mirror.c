@@ -417,7 +417,7 @@ static int check_first(const char *pattern, char *path, size_t size)
     return lane_file_check(path);
 }
 
-struct sink *sink_mirror_open(const struct consumer_options *options, struct tally *tally)
+struct sink *sink_mirror_open(const struct consumer_options *options, struct totals *totals)
 {
     struct mirror_sink *sink = calloc(1, sizeof(*sink));
     char path[PATH_MAX];
@@ -429,7 +429,7 @@ struct sink *sink_mirror_open(const struct consumer_options *options, struct tal
         return NULL;
     }
     if (sink) {
-        sink->base = (struct sink){.operations = &mirror_operations, .options = options, .tally = tally};
+        sink->base = (struct sink){.operations = &mirror_operations, .options = options, .totals = totals};
         sink->writer = batch_writer_create(-1, &source_framing);
         if (sink->writer)
             return &sink->base;

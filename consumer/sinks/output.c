@@ -35,7 +35,7 @@
 static const struct record_range all_turns = {0, PRESENCE_START};
 static const struct record_range all_presences = {PRESENCE_START, 0};
 
-struct stream_sink {
+struct output_sink {
     struct sink base;
     const char *name;
     int fd;
@@ -46,7 +46,7 @@ struct stream_sink {
     struct batch_writer *writer;
 };
 
-static enum sink_result report(const struct stream_sink *stream, int error, const struct shmq_message *message)
+static enum sink_result report(const struct output_sink *output, int error, const struct shmq_message *message)
 {
     char id[SHMQ_ID_SIZE];
 
@@ -54,21 +54,21 @@ static enum sink_result report(const struct stream_sink *stream, int error, cons
     case -EINTR:
         return SINK_STOPPED;
     case -EPIPE:
-        say_error("%s: its reader has ended (what was not written stays in the queue)", stream->name);
+        say_error("%s: its reader has ended (what was not written stays in the queue)", output->name);
         return SINK_FAILED;
     case -EMSGSIZE:
-        shmq_message_id(stream->base.handle, message, id);
+        shmq_message_id(output->base.handle, message, id);
         say_error("%s: message %s of %zu bytes does not fit into --length-prefixed (it stays in the queue)",
-                  stream->name, id, message->length);
+                  output->name, id, message->length);
         return SINK_FAILED;
     default:
-        say_error("%s: cannot be written: %s (what was not written stays in the queue)", stream->name,
+        say_error("%s: cannot be written: %s (what was not written stays in the queue)", output->name,
                   strerror(-error));
         return SINK_FAILED;
     }
 }
 
-static enum sink_result result_of(const struct stream_sink *stream, enum append_result result,
+static enum sink_result result_of(const struct output_sink *output, enum append_result result,
                                   const struct shmq_message *next)
 {
     switch (result) {
@@ -77,7 +77,7 @@ static enum sink_result result_of(const struct stream_sink *stream, enum append_
     case APPEND_FAILED:
         return SINK_FAILED;
     case APPEND_TOO_LONG:
-        return report(stream, -EMSGSIZE, next);
+        return report(output, -EMSGSIZE, next);
     case APPEND_DAMAGED:
         return SINK_DAMAGED;
     case APPEND_OK:
@@ -86,169 +86,169 @@ static enum sink_result result_of(const struct stream_sink *stream, enum append_
     return SINK_OK;
 }
 
-static bool are_short(const struct stream_sink *stream, const struct shmq_message *messages, size_t count)
+static bool are_short(const struct output_sink *output, const struct shmq_message *messages, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (framing_size(&stream->base.options->framing, &messages[i]) > PIPE_BUF)
+        if (framing_size(&output->base.options->framing, &messages[i]) > PIPE_BUF)
             return false;
     }
     return true;
 }
 
-static int write_pipe(const struct stream_sink *stream, const struct shmq_message *messages, size_t count,
+static int write_pipe(const struct output_sink *output, const struct shmq_message *messages, size_t count,
                       size_t *done)
 {
-    const bool pieces = record_lock_is_held(stream->fd, all_presences) && are_short(stream, messages, count);
+    const bool pieces = record_lock_is_held(output->fd, all_presences) && are_short(output, messages, count);
     const struct record_range range = pieces ? (struct record_range){getpid(), 1} : all_turns;
-    const int locked = record_lock_take(stream->fd, range);
+    const int locked = record_lock_take(output->fd, range);
     int result;
 
     *done = 0;
     if (locked == -EINTR)
         return locked;
-    batch_writer_limit(stream->writer, pieces ? PIPE_BUF : 0);
-    result = batch_write(stream->writer, messages, count, done);
+    batch_writer_limit(output->writer, pieces ? PIPE_BUF : 0);
+    result = batch_write(output->writer, messages, count, done);
     if (locked == 0)
-        record_lock_drop(stream->fd, range);
+        record_lock_drop(output->fd, range);
     return result;
 }
 
-static enum sink_result stream_deliver(struct sink *sink, const struct shmq_message *messages, size_t count,
+static enum sink_result output_deliver(struct sink *sink, const struct shmq_message *messages, size_t count,
                                        size_t *done)
 {
-    struct stream_sink *stream = (struct stream_sink *)sink;
+    struct output_sink *output = (struct output_sink *)sink;
     int result;
 
-    if (stream->is_file) {
-        stream->file.handle = sink->handle;
-        return result_of(stream, append_file_write(&stream->file, messages, count, done), messages + *done);
+    if (output->is_file) {
+        output->file.handle = sink->handle;
+        return result_of(output, append_file_write(&output->file, messages, count, done), messages + *done);
     }
-    if (stream->is_pipe)
-        result = write_pipe(stream, messages, count, done);
+    if (output->is_pipe)
+        result = write_pipe(output, messages, count, done);
     else
-        result = batch_write(stream->writer, messages, count, done);
+        result = batch_write(output->writer, messages, count, done);
     if (result == 0)
         return SINK_OK;
     /* What a pipe held when its reader went was read by nobody. */
     if (result == -EPIPE)
         *done = 0;
-    return report(stream, result, *done < count ? &messages[*done] : messages);
+    return report(output, result, *done < count ? &messages[*done] : messages);
 }
 
-static void stream_acknowledged(struct sink *sink)
+static void output_acknowledged(struct sink *sink)
 {
-    struct stream_sink *stream = (struct stream_sink *)sink;
+    struct output_sink *output = (struct output_sink *)sink;
 
-    if (stream->is_file)
-        append_file_end_turn(&stream->file);
+    if (output->is_file)
+        append_file_end_turn(&output->file);
 }
 
-static enum sink_result stream_verify(struct sink *sink)
+static enum sink_result output_verify(struct sink *sink)
 {
-    struct stream_sink *stream = (struct stream_sink *)sink;
+    struct output_sink *output = (struct output_sink *)sink;
 
-    if (!stream->is_file)
+    if (!output->is_file)
         return SINK_OK;
-    stream->file.handle = sink->handle;
-    return append_file_verify(&stream->file) == APPEND_OK ? SINK_OK : SINK_FAILED;
+    output->file.handle = sink->handle;
+    return append_file_verify(&output->file) == APPEND_OK ? SINK_OK : SINK_FAILED;
 }
 
-static enum sink_result stream_check(struct sink *sink)
+static enum sink_result output_check(struct sink *sink)
 {
-    struct stream_sink *stream = (struct stream_sink *)sink;
-    struct pollfd state = {.fd = stream->fd};
+    struct output_sink *output = (struct output_sink *)sink;
+    struct pollfd state = {.fd = output->fd};
 
-    if (stream->hangs_up && poll(&state, 1, 0) == 1 && (state.revents & (POLLERR | POLLHUP)))
-        return report(stream, -EPIPE, NULL);
-    return stream_verify(sink);
+    if (output->hangs_up && poll(&state, 1, 0) == 1 && (state.revents & (POLLERR | POLLHUP)))
+        return report(output, -EPIPE, NULL);
+    return output_verify(sink);
 }
 
-static enum sink_result stream_close(struct sink *sink)
+static enum sink_result output_close(struct sink *sink)
 {
-    struct stream_sink *stream = (struct stream_sink *)sink;
+    struct output_sink *output = (struct output_sink *)sink;
     enum sink_result result = SINK_OK;
 
-    if (stream->is_file)
-        append_file_close(&stream->file);
+    if (output->is_file)
+        append_file_close(&output->file);
     /* Some file systems tell only now that there is no room. */
-    if (stream->fd >= 0 && close(stream->fd) < 0 && errno != EINTR) {
-        say_error("%s: cannot be completed: %s (the last messages may be missing in it)", stream->name,
+    if (output->fd >= 0 && close(output->fd) < 0 && errno != EINTR) {
+        say_error("%s: cannot be completed: %s (the last messages may be missing in it)", output->name,
                   strerror(errno));
         result = SINK_FAILED;
     }
-    batch_writer_destroy(stream->writer);
-    free(stream);
+    batch_writer_destroy(output->writer);
+    free(output);
     return result;
 }
 
-static const struct sink_operations stream_operations = {
-    .deliver = stream_deliver,
-    .acknowledged = stream_acknowledged,
-    .check = stream_check,
-    .verify = stream_verify,
-    .close = stream_close,
+static const struct sink_operations output_operations = {
+    .deliver = output_deliver,
+    .acknowledged = output_acknowledged,
+    .check = output_check,
+    .verify = output_verify,
+    .close = output_close,
 };
 
-static int open_file(struct stream_sink *stream, const char *path)
+static int open_file(struct output_sink *output, const char *path)
 {
     do {
-        stream->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
-    } while (stream->fd < 0 && errno == EINTR && !stop_requested);
-    return stream->fd < 0 ? -errno : 0;
+        output->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+    } while (output->fd < 0 && errno == EINTR && !stop_requested);
+    return output->fd < 0 ? -errno : 0;
 }
 
 /* A stdout that was closed is not reported by the system until the queue has its number. */
-static int use_stdout(struct stream_sink *stream)
+static int use_stdout(struct output_sink *output)
 {
     int flags = fcntl(STDOUT_FILENO, F_GETFL);
 
     if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
         return -EBADF;
-    stream->fd = STDOUT_FILENO;
+    output->fd = STDOUT_FILENO;
     return 0;
 }
 
-static int open_stream(struct stream_sink *stream)
+static int open_output(struct output_sink *output)
 {
-    const struct consumer_options *options = stream->base.options;
+    const struct consumer_options *options = output->base.options;
     bool file = options->sink == SINK_OUTPUT;
     struct stat status;
-    int result = file ? open_file(stream, options->target) : use_stdout(stream);
+    int result = file ? open_file(output, options->target) : use_stdout(output);
 
     if (result < 0)
         return result;
-    if (fstat(stream->fd, &status) < 0)
+    if (fstat(output->fd, &status) < 0)
         return -errno;
-    stream->is_file = S_ISREG(status.st_mode);
-    stream->is_pipe = S_ISFIFO(status.st_mode);
-    stream->hangs_up = S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode);
-    if (stream->is_pipe)
-        record_lock_try(stream->fd, (struct record_range){PRESENCE_START + getpid(), 1});
-    stream->writer = batch_writer_create(stream->fd, &options->framing);
-    if (!stream->writer)
+    output->is_file = S_ISREG(status.st_mode);
+    output->is_pipe = S_ISFIFO(status.st_mode);
+    output->hangs_up = S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode);
+    if (output->is_pipe)
+        record_lock_try(output->fd, (struct record_range){PRESENCE_START + getpid(), 1});
+    output->writer = batch_writer_create(output->fd, &options->framing);
+    if (!output->writer)
         return -ENOMEM;
-    if (stream->is_file)
-        append_file_init(&stream->file, stream->fd, file ? options->target : NULL, &status, stream->writer);
+    if (output->is_file)
+        append_file_init(&output->file, output->fd, file ? options->target : NULL, &status, output->writer);
     return 0;
 }
 
-struct sink *sink_stream_open(const struct consumer_options *options, struct tally *tally)
+struct sink *sink_output_open(const struct consumer_options *options, struct totals *totals)
 {
-    struct stream_sink *stream = calloc(1, sizeof(*stream));
+    struct output_sink *output = calloc(1, sizeof(*output));
     int result;
 
-    if (!stream) {
+    if (!output) {
         say_error("memory: %s", strerror(ENOMEM));
         return NULL;
     }
-    stream->base = (struct sink){.operations = &stream_operations, .options = options, .tally = tally};
-    stream->name = options->sink == SINK_OUTPUT ? options->target : "stdout";
-    stream->fd = -1;
-    result = open_stream(stream);
+    output->base = (struct sink){.operations = &output_operations, .options = options, .totals = totals};
+    output->name = options->sink == SINK_OUTPUT ? options->target : "stdout";
+    output->fd = -1;
+    result = open_output(output);
     if (result == 0)
-        return &stream->base;
+        return &output->base;
     if (result != -EINTR)
-        say_error("%s: cannot be opened for writing: %s", stream->name, strerror(-result));
-    stream_close(&stream->base);
+        say_error("%s: cannot be opened for writing: %s", output->name, strerror(-result));
+    output_close(&output->base);
     return NULL;
 }

@@ -32,12 +32,12 @@ struct pipe_sink {
 static bool wait_for_end(struct pipe_sink *sink, int64_t deadline_ns)
 {
     while (!command_has_ended(&sink->command)) {
-        struct pollfd watch = {.fd = sink->command.watch, .events = POLLIN};
+        struct pollfd watch = {.fd = sink->command.pidfd, .events = POLLIN};
 
         if (stop_now_ns() >= deadline_ns)
             return false;
-        poll(&watch, 1, sink->command.watch >= 0 ? LOOK_MS : LOOK_BLIND_MS);
-        tally_attend(sink->base.tally);
+        poll(&watch, 1, sink->command.pidfd >= 0 ? POLL_MS : POLL_WITHOUT_PIDFD_MS);
+        totals_tick(sink->base.totals);
     }
     return true;
 }
@@ -74,7 +74,7 @@ static bool is_untouched(const struct pipe_sink *sink)
 static enum sink_result await_first_read(struct pipe_sink *sink)
 {
     struct pollfd events[] = {
-        {.fd = sink->command.watch, .events = POLLIN},
+        {.fd = sink->command.pidfd, .events = POLLIN},
         {.fd = sink->command.input}, /* POLLERR: nobody has the other end */
     };
     int pause_ms = 1;
@@ -90,7 +90,7 @@ static enum sink_result await_first_read(struct pipe_sink *sink)
             return report_end(sink);
         poll(events, 2, pause_ms);
         pause_ms = pause_ms < FIRST_READ_MS / 2 ? pause_ms * 2 : FIRST_READ_MS;
-        tally_attend(sink->base.tally);
+        totals_tick(sink->base.totals);
     }
     return SINK_OK;
 }
@@ -182,13 +182,13 @@ static int start(struct pipe_sink *sink)
     return sink->writer ? 0 : -ENOMEM;
 }
 
-struct sink *sink_pipe_open(const struct consumer_options *options, struct tally *tally)
+struct sink *sink_pipe_open(const struct consumer_options *options, struct totals *totals)
 {
     struct pipe_sink *sink = calloc(1, sizeof(*sink));
     int result = -ENOMEM;
 
     if (sink) {
-        sink->base = (struct sink){.operations = &pipe_operations, .options = options, .tally = tally};
+        sink->base = (struct sink){.operations = &pipe_operations, .options = options, .totals = totals};
         result = start(sink);
         if (result == 0)
             return &sink->base;

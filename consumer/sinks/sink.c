@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "consumer/sinks/sink.h"
 
-struct sink *sink_open(const struct consumer_options *options, struct tally *tally)
+struct sink *sink_open(const struct consumer_options *options, struct totals *totals)
 {
     switch (options->sink) {
     case SINK_EXEC:
-        return sink_exec_open(options, tally);
+        return sink_exec_open(options, totals);
     case SINK_PIPE:
-        return sink_pipe_open(options, tally);
+        return sink_pipe_open(options, totals);
     case SINK_MIRROR:
-        return sink_mirror_open(options, tally);
+        return sink_mirror_open(options, totals);
     case SINK_DISCARD:
-        return sink_discard_open(options, tally);
+        return sink_discard_open(options, totals);
     case SINK_STDOUT:
     case SINK_OUTPUT:
         break;
     }
-    return sink_stream_open(options, tally);
+    return sink_output_open(options, totals);
 }

@@ -4,7 +4,7 @@
 
 #include "common/shmq.h"
 #include "consumer/options.h"
-#include "consumer/tally.h"
+#include "consumer/totals.h"
 
 /* Where messages go. One file a sink; each embeds struct sink as its first member. */
 
@@ -43,18 +43,18 @@ struct sink_operations {
 struct sink {
     const struct sink_operations *operations;
     const struct consumer_options *options;
-    struct tally *tally;
+    struct totals *totals;
     struct shmq *handle; /* NULL until the queue is attached */
 };
 
 /* Each opens its sink before the queue is attached; NULL if that failed, and the user was told why. */
-struct sink *sink_stream_open(const struct consumer_options *options, struct tally *tally);
-struct sink *sink_mirror_open(const struct consumer_options *options, struct tally *tally);
-struct sink *sink_discard_open(const struct consumer_options *options, struct tally *tally);
-struct sink *sink_pipe_open(const struct consumer_options *options, struct tally *tally);
-struct sink *sink_exec_open(const struct consumer_options *options, struct tally *tally);
+struct sink *sink_output_open(const struct consumer_options *options, struct totals *totals);
+struct sink *sink_mirror_open(const struct consumer_options *options, struct totals *totals);
+struct sink *sink_discard_open(const struct consumer_options *options, struct totals *totals);
+struct sink *sink_pipe_open(const struct consumer_options *options, struct totals *totals);
+struct sink *sink_exec_open(const struct consumer_options *options, struct totals *totals);
 
 /* The one that the options ask for. */
-struct sink *sink_open(const struct consumer_options *options, struct tally *tally);
+struct sink *sink_open(const struct consumer_options *options, struct totals *totals);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "consumer/end.h"
+#include "consumer/end_reason.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,9 +11,9 @@
 enum { AMOUNT_BYTES = 80 };
 
 /* "3 messages", "3 of 5 messages" where --count wants as many. */
-static char *amount(char *text, const struct consumer_options *options, const struct tally *tally)
+static char *amount(char *text, const struct consumer_options *options, const struct totals *totals)
 {
-    unsigned long long delivered = tally->progress.messages;
+    unsigned long long delivered = totals->progress.messages;
 
     if (options->count > 0)
         snprintf(text, AMOUNT_BYTES, "%llu of %llu messages", delivered, (unsigned long long)options->count);
@@ -22,12 +22,12 @@ static char *amount(char *text, const struct consumer_options *options, const st
     return text;
 }
 
-static bool is_short(const struct consumer_options *options, const struct tally *tally)
+static bool is_short(const struct consumer_options *options, const struct totals *totals)
 {
-    return tally->progress.messages < options->count;
+    return totals->progress.messages < options->count;
 }
 
-static void say_idle(const struct consumer_options *options, const struct tally *tally)
+static void say_idle(const struct consumer_options *options, const struct totals *totals)
 {
     char text[AMOUNT_BYTES];
     char duration[UNITS_SIZE];
@@ -35,7 +35,7 @@ static void say_idle(const struct consumer_options *options, const struct tally 
     units_duration(duration, options->idle_ns);
     if (options->count > 0)
         say_error("queue '%s': nothing came for %s; %s delivered (see --idle and --count)", options->common.queue,
-                  duration, amount(text, options, tally));
+                  duration, amount(text, options, totals));
     else
         say_error("queue '%s': nothing came for %s (see --idle)", options->common.queue, duration);
 }
@@ -48,12 +48,12 @@ static const char *reason(const struct common_options *options, int error)
     return difference ? difference : open_error_text(options->queue, error);
 }
 
-static void say_error_of_queue(const struct consumer_options *options, const struct tally *tally, int error)
+static void say_error_of_queue(const struct consumer_options *options, const struct totals *totals, int error)
 {
     const char *queue = options->common.queue;
     char text[AMOUNT_BYTES];
 
-    amount(text, options, tally);
+    amount(text, options, totals);
     switch (error) {
     case -ENODATA:
         say_error("queue '%s': all producers have finished; %s delivered (see --count)", queue, text);
@@ -77,7 +77,7 @@ static void say_error_of_queue(const struct consumer_options *options, const str
 }
 
 /* The exit status; says why, where that is not 0. */
-static enum exit_status judge(const struct consumer_options *options, const struct tally *tally, int end)
+static enum exit_status judge(const struct consumer_options *options, const struct totals *totals, int end)
 {
     switch (end) {
     case END_COUNT:
@@ -86,26 +86,26 @@ static enum exit_status judge(const struct consumer_options *options, const stru
     case END_FAILED:
         return EXIT_FAILED;
     case END_IDLE:
-        if (tally->progress.messages > 0 && !is_short(options, tally))
+        if (totals->progress.messages > 0 && !is_short(options, totals))
             return EXIT_DONE;
-        say_idle(options, tally);
+        say_idle(options, totals);
         return EXIT_TIMEOUT;
     case -ENODATA:
-        if (!is_short(options, tally))
+        if (!is_short(options, totals))
             return EXIT_DONE;
-        say_error_of_queue(options, tally, end);
+        say_error_of_queue(options, totals, end);
         return EXIT_ENDED;
     default:
-        say_error_of_queue(options, tally, end);
+        say_error_of_queue(options, totals, end);
         return end == -EUSERS ? EXIT_FAILED : exit_status_of(end);
     }
 }
 
-enum exit_status end_report(const struct consumer_options *options, struct tally *tally, int end)
+enum exit_status end_reason_report(const struct consumer_options *options, struct totals *totals, int end)
 {
     const char *why = end == -EINTR ? "stopped by a signal" : end == END_IDLE ? "idle" : NULL;
-    enum exit_status status = judge(options, tally, end);
+    enum exit_status status = judge(options, totals, end);
 
-    tally_total(tally, why);
+    totals_print(totals, why);
     return status;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CONSUMER_COMMAND_WORD_H
-#define CONSUMER_COMMAND_WORD_H
+#ifndef CONSUMER_COMMAND_LOOKUP_H
+#define CONSUMER_COMMAND_LOOKUP_H
 
 #include <stddef.h>
 
@@ -9,10 +9,10 @@
  * taken. Only a plain name or path can be looked up; whatever a shell has to expand or to parse is left to it.
  */
 
-enum command_word {
-    COMMAND_WORD_FOUND, /* or nothing is known about it */
-    COMMAND_WORD_MISSING,
-    COMMAND_WORD_NOT_EXECUTABLE,
+enum command_lookup {
+    COMMAND_FOUND, /* or nothing is known about it */
+    COMMAND_MISSING,
+    COMMAND_NOT_EXECUTABLE,
 };
 
 /*
@@ -20,6 +20,6 @@ enum command_word {
  *
  * @word  receives where it begins; @length how long it is
  */
-enum command_word command_word_find(const char *text, const char **word, size_t *length);
+enum command_lookup command_lookup(const char *text, const char **word, size_t *length);
 
 #endif

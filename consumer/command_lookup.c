@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "consumer/command_word.h"
+#include "consumer/command_lookup.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -62,7 +62,7 @@ static int ask_shell(char *name)
     return status >= 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-enum command_word command_word_find(const char *text, const char **word, size_t *length)
+enum command_lookup command_lookup(const char *text, const char **word, size_t *length)
 {
     char *name;
     int status;
@@ -70,13 +70,13 @@ enum command_word command_word_find(const char *text, const char **word, size_t 
     *word = text + strspn(text, blanks);
     *length = strspn(*word, plain);
     if (!is_name(*word, *length))
-        return COMMAND_WORD_FOUND;
+        return COMMAND_FOUND;
     name = strndup(*word, *length);
     if (!name)
-        return COMMAND_WORD_FOUND;
+        return COMMAND_FOUND;
     status = ask_shell(name);
     free(name);
-    return status == STATUS_MISSING          ? COMMAND_WORD_MISSING
-           : status == STATUS_NOT_EXECUTABLE ? COMMAND_WORD_NOT_EXECUTABLE
-                                             : COMMAND_WORD_FOUND;
+    return status == STATUS_MISSING          ? COMMAND_MISSING
+           : status == STATUS_NOT_EXECUTABLE ? COMMAND_NOT_EXECUTABLE
+                                             : COMMAND_FOUND;
 }

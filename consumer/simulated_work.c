@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "consumer/work.h"
+#include "consumer/simulated_work.h"
 
 #include <time.h>
 
@@ -7,23 +7,23 @@
 
 #define NS_PER_SECOND INT64_C(1000000000)
 
-void work_init(struct work *work, int64_t min_ns, int64_t max_ns)
+void simulated_work_init(struct simulated_work *work, int64_t min_ns, int64_t max_ns)
 {
     work->min_ns = min_ns;
     work->max_ns = max_ns;
     generator_init(&work->random, generator_any_seed());
 }
 
-void work_do(struct work *work, struct tally *tally)
+void simulated_work_run(struct simulated_work *work, struct totals *totals)
 {
     uint64_t length_ns = generator_between(&work->random, (uint64_t)work->min_ns, (uint64_t)work->max_ns);
     int64_t deadline = deadline_after((int64_t)length_ns);
 
     for (int64_t now = stop_now_ns(); now < deadline; now = stop_now_ns()) {
-        int64_t until = deadline - now < LOOK_NS ? deadline : now + LOOK_NS;
+        int64_t until = deadline - now < POLL_NS ? deadline : now + POLL_NS;
         struct timespec time = {.tv_sec = until / NS_PER_SECOND, .tv_nsec = until % NS_PER_SECOND};
 
         clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL);
-        tally_attend(tally);
+        totals_tick(totals);
     }
 }
