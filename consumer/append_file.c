@@ -32,15 +32,15 @@ void append_file_close(struct append_file *file)
     file->read_fd = -1;
 }
 
-/* ------------------------------------------------------------------ is it still there */
+/* ------------------------------------------------------------------ checking the file */
 
 static enum append_result report_system(const struct append_file *file, const char *what, int error)
 {
-    say_error("%s: %s: %s (what was not written stays in the queue)", file->name, what, strerror(error));
+    say_error("%s: %s: %s (messages not written stay in the queue)", file->name, what, strerror(error));
     return APPEND_FAILED;
 }
 
-/* Whether a message of the queue may have been written to the file, by us or by those before us. */
+/* Whether this consumer or an earlier one may have written a message of the queue to the file. */
 static bool was_used(const struct append_file *file)
 {
     struct shmq_stat stat = SHMQ_STAT_INIT;
@@ -56,27 +56,27 @@ static enum append_result report_lost(const struct append_file *file, const char
     }
     (void)shmq_report_loss(file->handle);
     say_error(
-        "%s: %s while messages were written to it: those that were acknowledged do not come again (put it back, "
-        "or start anew with a new queue)",
+        "%s: %s while in use: messages already acknowledged are not redelivered (restore the file, or start over "
+        "with a new queue)",
         file->name, what);
     return APPEND_FAILED;
 }
 
-/* Whether the name means the file still, with the first @end bytes in it; sets size. */
-static enum append_result look(struct append_file *file, off_t end)
+/* Checks that the path still names the file and that it has at least @end bytes; updates file->size. */
+static enum append_result check_file(struct append_file *file, off_t end)
 {
     struct stat status;
 
     if (file->path) {
         if (stat(file->path, &status) < 0)
             return errno == ENOENT || errno == ENOTDIR ? report_lost(file, "was removed or renamed")
-                                                       : report_system(file, "cannot be looked at", errno);
+                                                       : report_system(file, "cannot be examined", errno);
         if (status.st_dev != file->device || status.st_ino != file->inode)
             return report_lost(file, "was replaced by another file");
     }
     if (fstat(file->fd, &status) < 0)
         return errno == ESTALE ? report_lost(file, "was removed")
-                               : report_system(file, "cannot be looked at", errno);
+                               : report_system(file, "cannot be examined", errno);
     if (file->named && status.st_nlink == 0)
         return report_lost(file, "was removed");
     if (status.st_size < end)
@@ -87,17 +87,16 @@ static enum append_result look(struct append_file *file, off_t end)
 
 enum append_result append_file_verify(struct append_file *file)
 {
-    return file->handle ? look(file, file->end) : APPEND_OK;
+    return file->handle ? check_file(file, file->end) : APPEND_OK;
 }
 
 /* ------------------------------------------------------------------ what a dead consumer left */
 
-static void tell_left(const struct append_file *file, uint64_t offset)
+static void report_left(const struct append_file *file, uint64_t offset)
 {
-    say_error(
-        "%s: a consumer that died may have left part of a message at byte %llu; it could not be told from what "
-        "others wrote, and stays",
-        file->name, (unsigned long long)offset);
+    say_error("%s: a dead consumer may have left part of a message at byte %llu; it is kept, because it cannot be "
+              "told from what others wrote",
+              file->name, (unsigned long long)offset);
 }
 
 static bool can_read(struct append_file *file)
@@ -107,9 +106,9 @@ static bool can_read(struct append_file *file)
     return file->read_fd >= 0;
 }
 
-/* Whether what stands behind the intent's offset is what its writer wrote, and nothing else. */
-static bool is_known(struct append_file *file, const struct shmq_write_intent *intent,
-                     const struct shmq_message *messages, size_t count)
+/* Whether the bytes from the intent's offset on are exactly what its writer wrote. */
+static bool matches_intent(struct append_file *file, const struct shmq_write_intent *intent,
+                           const struct shmq_message *messages, size_t count)
 {
     const uint64_t length = (uint64_t)file->size - intent->offset;
     struct framing framing;
@@ -125,20 +124,20 @@ static int settle(void *context, const struct shmq_write_intent *intent, const s
 {
     struct append_file *file = context;
     const off_t begin = (off_t)intent->offset;
-    bool known;
+    bool matches;
 
     if (file->size <= begin)
         return 0;
-    /* What is acknowledged was written whole. */
+    /* The messages are acknowledged, so they were written completely. */
     if (count == 0 && (uint64_t)(file->size - begin) >= intent->bytes)
         return 0;
-    known = is_known(file, intent, messages, count);
+    matches = matches_intent(file, intent, messages, count);
     if (count > 0 && !shmq_intent_holds(file->handle))
-        return -EAGAIN; /* they changed while they were compared */
-    if (known && file_end_cut(file->fd, file->size, begin) == 0)
+        return -EAGAIN; /* the messages changed during the comparison */
+    if (matches && file_end_cut(file->fd, file->size, begin) == 0)
         file->size = begin;
     else
-        tell_left(file, intent->offset);
+        report_left(file, intent->offset);
     return 0;
 }
 
@@ -151,7 +150,7 @@ static enum append_result settle_all(struct append_file *file)
     } while (error == -EAGAIN);
     if (error == -EBADMSG)
         return APPEND_DAMAGED;
-    return error < 0 ? report_system(file, "what a dead consumer left in it cannot be looked at", -error)
+    return error < 0 ? report_system(file, "what a dead consumer left in it cannot be examined", -error)
                      : APPEND_OK;
 }
 
@@ -165,7 +164,7 @@ static enum append_result begin_turn(struct append_file *file)
         return APPEND_STOPPED;
     file->locked = file->lockable && error == 0;
     if (error < 0) {
-        say_detail("%s: has no record locks (%s): each message is a write of its own, and nothing is taken back",
+        say_detail("%s: no record locks (%s): each message is one write, and partial messages are not removed",
                    file->name, strerror(-error));
         file->lockable = false;
         batch_writer_limit(file->writer, 1);
@@ -175,15 +174,15 @@ static enum append_result begin_turn(struct append_file *file)
 
 void append_file_end_turn(struct append_file *file)
 {
-    if (file->noted)
+    if (file->intent_set)
         (void)shmq_set_write_intent(file->handle, NULL);
-    file->noted = false;
+    file->intent_set = false;
     if (file->locked)
         record_lock_drop(file->fd, record_lock_all);
     file->locked = false;
 }
 
-static enum append_result note(struct append_file *file, const struct shmq_message *messages, size_t count)
+static enum append_result set_intent(struct append_file *file, const struct shmq_message *messages, size_t count)
 {
     const struct shmq_write_intent intent = {
         .device = file->device,
@@ -195,17 +194,17 @@ static enum append_result note(struct append_file *file, const struct shmq_messa
     };
     int error = intent.bytes > 0 ? shmq_set_write_intent(file->handle, &intent) : 0;
 
-    file->noted = error == 0 && intent.bytes > 0;
+    file->intent_set = error == 0 && intent.bytes > 0;
     if (error == -EBADMSG)
         return APPEND_DAMAGED;
-    return error < 0 ? report_system(file, "what is to be written cannot be noted", -error) : APPEND_OK;
+    return error < 0 ? report_system(file, "the next write cannot be recorded in the queue", -error) : APPEND_OK;
 }
 
 /*
- * Takes back the part of a message that our own failed write left, if it is the last in the file: nobody can have
- * written in between if there are as many bytes as we wrote, and our last write ended where the file ends.
+ * Removes the part of a message that our own failed write left, if it is at the end of the file. Nobody else has
+ * written in between if the file has grown by as many bytes as we wrote and our last write ended at its end.
  */
-static void take_back_own(const struct append_file *file, uint64_t whole)
+static void remove_own_partial(const struct append_file *file, uint64_t whole)
 {
     const uint64_t written = batch_written(file->writer);
     const off_t end = lseek(file->fd, 0, SEEK_CUR);
@@ -213,10 +212,10 @@ static void take_back_own(const struct append_file *file, uint64_t whole)
 
     if (written == whole)
         return;
-    if (file->noted && fstat(file->fd, &status) == 0 && end == status.st_size &&
+    if (file->intent_set && fstat(file->fd, &status) == 0 && end == status.st_size &&
         end == file->size + (off_t)written && file_end_cut(file->fd, end, file->size + (off_t)whole) == 0)
         return;
-    say_error("%s: the first bytes of a message that could not be completed stay at byte %lld", file->name,
+    say_error("%s: an incomplete message remains at byte %lld", file->name,
               (long long)(end - (off_t)(written - whole)));
 }
 
@@ -234,7 +233,7 @@ static enum append_result result_of(const struct append_file *file, int error)
     }
 }
 
-/* Writes where the file's end is, or where its description stands. */
+/* Writes at the end of the file, or at the offset of its description. */
 static enum append_result append(struct append_file *file, const struct shmq_message *messages, size_t count,
                                  size_t *done)
 {
@@ -243,11 +242,11 @@ static enum append_result append(struct append_file *file, const struct shmq_mes
     int error = batch_write(file->writer, messages, count, done);
 
     if (error < 0)
-        take_back_own(file, batch_size(file->writer, messages, *done));
+        remove_own_partial(file, batch_size(file->writer, messages, *done));
     end = lseek(file->fd, 0, SEEK_CUR);
     if (end < file->end)
         end = file->end;
-    result = look(file, end);
+    result = check_file(file, end);
     if (result != APPEND_OK) {
         *done = 0;
         return result;
@@ -256,15 +255,15 @@ static enum append_result append(struct append_file *file, const struct shmq_mes
     return result_of(file, error);
 }
 
-/* Gets the end of the file ready for us, if we write there. */
+/* If the write will go to the end of the file: removes what dead consumers left there and sets the intent. */
 static enum append_result prepare(struct append_file *file, const struct shmq_message *messages, size_t count)
 {
-    enum append_result result = look(file, file->end);
+    enum append_result result = check_file(file, file->end);
 
     if (result != APPEND_OK || !file->locked || !file_end_is_next(file->fd, file->size))
         return result;
     result = settle_all(file);
-    return result == APPEND_OK ? note(file, messages, count) : result;
+    return result == APPEND_OK ? set_intent(file, messages, count) : result;
 }
 
 enum append_result append_file_write(struct append_file *file, const struct shmq_message *messages, size_t count,

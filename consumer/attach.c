@@ -7,7 +7,7 @@
 #include "common/cli/wait_notice.h"
 #include "consumer/deadline.h"
 
-/* Names of shared memory cannot be waited for. */
+/* There is no notification for a new shared-memory name, so poll. */
 #define FIRST_PAUSE_NS INT64_C(1000000)
 #define LONGEST_PAUSE_NS INT64_C(50000000)
 
@@ -26,7 +26,7 @@ int attach(const struct consumer_options *options, struct totals *totals, struct
             wait_notice_say_end(stop_now_ns() - since);
         if (result != -ENOENT)
             return result;
-        if (!told && pause_ns == LONGEST_PAUSE_NS) { /* it is not just about to be made */
+        if (!told && pause_ns == LONGEST_PAUSE_NS) { /* not only a race with the producer's start */
             say_status("waiting for queue '%s' to appear", options->common.queue);
             told = true;
         }

@@ -6,9 +6,9 @@
 #include "consumer/totals.h"
 
 /*
- * Attaches to the queue as a consumer, waiting for it to appear if there is none.
+ * Attaches to the queue as a consumer. If the queue does not exist, waits for it to appear.
  *
- * Return: 0; -EINTR when an end was asked for, -ETIMEDOUT after --idle, and as shmq_open.
+ * Return: 0; -EINTR when a stop was requested; -ETIMEDOUT after --idle; otherwise as shmq_open.
  */
 int attach(const struct consumer_options *options, struct totals *totals, struct shmq **handle);
 

@@ -10,10 +10,10 @@
 #include "common/cli/stop.h"
 
 #define BUFFER_BYTES ((size_t)256 * 1024)
-/* From here on a copy costs more than a vector of its own. */
+/* At this size, copying a message costs more than giving it an iovec of its own. */
 #define LARGE_BYTES ((size_t)16 * 1024)
-/* Before it, the payload, after it. */
-#define VECTORS_A_MESSAGE 3
+/* Framing before the payload, payload, framing after it. */
+#define VECTORS_PER_MESSAGE 3
 
 struct batch_writer *batch_writer_create(int fd, const struct framing *framing)
 {
@@ -42,7 +42,7 @@ void batch_writer_destroy(struct batch_writer *writer)
 
 void batch_writer_limit(struct batch_writer *writer, size_t bytes)
 {
-    writer->piece = bytes;
+    writer->write_limit = bytes;
 }
 
 uint64_t batch_size(const struct batch_writer *writer, const struct shmq_message *messages, size_t count)
@@ -71,23 +71,23 @@ static bool has_room(const struct batch_writer *writer, const struct shmq_messag
 {
     size_t copied = message->length < LARGE_BYTES ? message->length : 0;
 
-    if (writer->piece > 0 && writer->pending > 0 &&
-        writer->pending + framing_size(&writer->framing, message) > writer->piece)
+    if (writer->write_limit > 0 && writer->pending > 0 &&
+        writer->pending + framing_size(&writer->framing, message) > writer->write_limit)
         return false;
     return writer->used + copied + FRAMING_OVERHEAD_MAX <= BUFFER_BYTES &&
-           writer->vectors_used + VECTORS_A_MESSAGE <= BATCH_VECTORS;
+           writer->vectors_used + VECTORS_PER_MESSAGE <= BATCH_VECTORS;
 }
 
 static void add_vector(struct batch_writer *writer, const void *data, size_t length)
 {
     struct iovec *vector = &writer->vectors[writer->vectors_used++];
 
-    /* writev does not write through it. */
+    /* writev only reads from it, so casting away const is safe. */
     vector->iov_base = (void *)(uintptr_t)data;
     vector->iov_len = length;
 }
 
-/* Puts the last @length bytes of the buffer into the vectors, as part of the last one where they follow it. */
+/* Adds the next @length bytes of the buffer to the vectors; extends the last vector where they are contiguous. */
 static void add_buffered(struct batch_writer *writer, size_t length)
 {
     unsigned char *from = writer->buffer + writer->used;
@@ -111,7 +111,7 @@ static void add_message(struct batch_writer *writer, const struct shmq_message *
     unsigned char *to = writer->buffer + writer->used;
     size_t length = framing_before(&writer->framing, message, to);
 
-    if (writer->piece > 0)
+    if (writer->write_limit > 0)
         writer->pending += framing_size(&writer->framing, message);
     if (message->length >= LARGE_BYTES) {
         add_buffered(writer, length);
@@ -125,7 +125,8 @@ static void add_message(struct batch_writer *writer, const struct shmq_message *
     add_buffered(writer, length);
 }
 
-/* Messages that are written whole, and the first boundary between messages at or after what is written. */
+/* Counts the messages written completely; @boundary receives the first message boundary at or after
+ * writer->written. */
 static size_t whole_messages(const struct batch_writer *writer, uint64_t *boundary)
 {
     uint64_t end = 0;
@@ -145,7 +146,7 @@ static size_t whole_messages(const struct batch_writer *writer, uint64_t *bounda
     return whole;
 }
 
-/* Cuts the vectors from @first on down to @bytes. */
+/* Truncates the vectors from @first on to @bytes in total. */
 static void cut_vectors(struct batch_writer *writer, size_t first, uint64_t bytes)
 {
     size_t i = first;
@@ -158,7 +159,7 @@ static void cut_vectors(struct batch_writer *writer, size_t first, uint64_t byte
     writer->vectors_used = i;
 }
 
-/* Takes @bytes off the vectors; returns the first that has something left. */
+/* Removes @bytes from the front of the vectors; returns the index of the first that is not empty. */
 static size_t skip_written(struct batch_writer *writer, size_t first, size_t bytes)
 {
     writer->written += bytes;
@@ -171,7 +172,7 @@ static size_t skip_written(struct batch_writer *writer, size_t first, size_t byt
     return first;
 }
 
-/* A descriptor that others have made non-blocking: waits until it takes something. */
+/* Another process may have made the shared description non-blocking. */
 static int wait_writable(int fd)
 {
     struct pollfd wait = {.fd = fd, .events = POLLOUT};

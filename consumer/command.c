@@ -51,7 +51,7 @@ int command_start(struct command *command, const char *text, const struct proces
         close(ends[1]);
         return -error;
     }
-    /* Also here: a signal to the group may be sent before the child has come so far. */
+    /* Also in the parent: a signal to the group may be sent before the child has called setpgid. */
     setpgid(command->pid, command->pid);
     command->input = ends[1];
     command->pidfd = (int)syscall(SYS_pidfd_open, command->pid, 0);

@@ -12,27 +12,26 @@
 
 struct command {
     pid_t pid;
-    int pidfd; /* becomes readable when it ends; -1 where the kernel has no such thing */
-    int input; /* the writing end of its stdin; -1 once closed */
+    int pidfd; /* readable once it has ended; -1 if the kernel has no pidfds */
+    int input; /* write end of its stdin pipe; -1 once closed */
 };
 
 /*
  * Starts '/bin/sh -c @text'.
  *
- * @watch  kills it if we die; NULL lets it live, and see the end of its stdin
+ * @watch  kills it if this process dies; NULL: it survives and sees end-of-file on its stdin
  *
  * Return: 0 or a negative errno.
  */
 int command_start(struct command *command, const char *text, const struct process_group_watch *watch);
-/* Closes its stdin. */
 void command_end_input(struct command *command);
-/* True once it has ended; it is not reaped, so that its group cannot become another's. */
+/* True once it has ended. Does not reap it, so that its process group number is not reused. */
 bool command_has_ended(const struct command *command);
-/* Sends a signal to its group. */
+/* Sends a signal to its process group. */
 void command_signal(const struct command *command, int number);
-/* Waits for its end and returns its wait status. */
+/* Waits until it ends; returns its wait status. */
 int command_reap(struct command *command);
-/* Writes what a wait status means. */
+/* Describes a wait status in words. */
 void command_describe(int status, char *text, size_t size);
 
 #endif

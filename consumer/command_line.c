@@ -14,8 +14,8 @@
 #define RETRIES_MAX 1000000
 
 /*
- * What the table fills, which it expects to come first, and what was given, to find what does not go together:
- * each is the option's name, or NULL.
+ * The options, which the table fills and therefore expects first, and the names of the options that were given, to
+ * detect conflicts; NULL: not given.
  */
 struct given {
     struct consumer_options options;
@@ -23,7 +23,7 @@ struct given {
     const char *framing;
     const char *prefix;
     const char *exec_only;
-    bool version; /* wanted, and nothing else */
+    bool version;
 };
 
 static void take_sink(struct given *given, enum sink_kind sink, const char *name, const char *argument)
@@ -171,7 +171,7 @@ static void take(void *into, const struct option_group *group, const struct opti
 {
     struct given *given = into;
     (void)group;
-    if (option_is_version(entry)) /* after the other options, so that it also tells whether they are right */
+    if (option_is_version(entry)) /* handled last, so that errors in other options are reported */
         given->version = true;
     else if (!take_sink_option(given, entry->code, argument) &&
              !take_framing_option(given, entry->code, argument) && !take_exec_option(given, entry, argument))
@@ -193,19 +193,19 @@ static void set_defaults(struct consumer_options *options)
 
 static void check_together(const struct consumer_options *options, const struct given *given)
 {
-    bool stream = options->sink == SINK_STDOUT || options->sink == SINK_OUTPUT || options->sink == SINK_PIPE;
+    bool framed = options->sink == SINK_STDOUT || options->sink == SINK_OUTPUT || options->sink == SINK_PIPE;
 
-    if (!stream && given->framing)
-        options_usage("%s has no meaning with %s", given->framing, given->sink);
-    if (!stream && given->prefix)
-        options_usage("--prefix has no meaning with %s", given->sink);
+    if (!framed && given->framing)
+        options_usage("%s cannot be combined with %s", given->framing, given->sink);
+    if (!framed && given->prefix)
+        options_usage("--prefix cannot be combined with %s", given->sink);
     if (given->prefix && options->framing.kind == FRAMING_LENGTH32)
         options_usage("--prefix would break the frames of --length-prefixed");
     if (given->exec_only && options->sink != SINK_EXEC)
         options_usage("%s needs --exec", given->exec_only);
 }
 
-/* A mistyped name is found before a message is taken for it. */
+/* Detects a mistyped command before any message is leased. */
 static void check_command(const struct consumer_options *options, const struct given *given)
 {
     const char *word;
@@ -224,7 +224,7 @@ static void check_command(const struct consumer_options *options, const struct g
     }
 }
 
-/* No more is leased than will be used: what is left of a lease comes to others as redelivered. */
+/* Leases no more than --count allows: the rest of a lease would reach other consumers as redelivered. */
 static void choose_prefetch(struct consumer_options *options)
 {
     uint32_t *prefetch = &options->common.shmq.prefetch;
@@ -244,7 +244,7 @@ void consumer_options_read(struct consumer_options *options, int argc, char **ar
     option_table_read(&consumer_options, &given, take, argc, argv, &words);
     *options = given.options;
     if (words.count > 0)
-        options_usage("%s: unexpected argument (a sink is given by an option)", words.words[0]);
+        options_usage("%s: unexpected argument (use an option to choose the sink)", words.words[0]);
     options_finish(&options->common);
     check_together(options, &given);
     check_command(options, &given);

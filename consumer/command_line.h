@@ -4,7 +4,7 @@
 
 #include "consumer/options.h"
 
-/* Reads the command line; ends the program with EXIT_USAGE where it makes no sense. */
+/* Parses the command line; exits with EXIT_USAGE on an error. */
 void consumer_options_read(struct consumer_options *options, int argc, char **argv);
 
 #endif

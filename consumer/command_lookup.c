@@ -18,22 +18,22 @@ static const char blanks[] = " \t\n";
 static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._/+-";
 static const char digits[] = "0123456789";
 
-/* The shell itself knows its builtins, keywords, functions and PATH, whichever shell it is. */
+/* Ask the shell: it knows its own builtins, keywords, functions and PATH. */
 static const char question[] = "case $1 in */*) at=$1 ;; *) at=$(command -v -- \"$1\") || exit 127 ;; esac\n"
                                "case $at in */*) [ -e \"$at\" ] || exit 127\n"
                                "[ -f \"$at\" ] && [ -x \"$at\" ] || exit 126 ;; esac";
 
-/* True if the word stands where a command's name does, and is not the start of something else. */
+/* True if the word is a command's name and not the start of another construct. */
 static bool is_name(const char *word, size_t length)
 {
     const char *end = word + length;
 
     if (length == 0)
         return false;
-    /* "2>file command": a descriptor. */
+    /* "2>file command": a descriptor number. */
     if ((*end == '<' || *end == '>') && strspn(word, digits) == length)
         return false;
-    /* "name () { ...": a function. */
+    /* "name () { ...": a function definition. */
     if (end[strspn(end, blanks)] == '(')
         return false;
     return *end == '\0' || strchr(" \t\n;|&<>", *end) != NULL;

@@ -5,20 +5,21 @@
 #include <stddef.h>
 
 /*
- * Whether a shell would find what a command begins with, so that a mistyped name is noticed before a message is
- * taken. Only a plain name or path can be looked up; whatever a shell has to expand or to parse is left to it.
+ * Checks whether the shell would find the command, so that a mistyped name is noticed before any message is
+ * leased. Only a plain name or path is looked up; anything that the shell has to expand or parse counts as found.
  */
 
 enum command_lookup {
-    COMMAND_FOUND, /* or nothing is known about it */
+    COMMAND_FOUND, /* or not checked */
     COMMAND_MISSING,
     COMMAND_NOT_EXECUTABLE,
 };
 
 /*
- * Looks up the first word of @text, as '/bin/sh -c @text' would in this folder and environment.
+ * Looks up the first word of @text as '/bin/sh -c @text' would in this directory and environment.
  *
- * @word  receives where it begins; @length how long it is
+ * @word    receives its start in @text
+ * @length  receives its length in bytes
  */
 enum command_lookup command_lookup(const char *text, const char **word, size_t *length);
 

@@ -6,15 +6,15 @@
 
 #include "common/cli/stop.h"
 
-/* How long anything waits before it looks after the status line, and at whether it still makes sense. */
+/* Longest wait before the status line is updated and the sink is checked. */
 #define POLL_NS INT64_C(250000000)
 #define POLL_MS 250
-/* As long as nothing comes. */
+/* Upper limit to which the wait grows while no message arrives. */
 #define POLL_MAX_NS (16 * POLL_NS)
-/* The same where nothing wakes us when a child ends. */
+/* Interval for noticing a child's end where the kernel has no pidfds. */
 #define POLL_WITHOUT_PIDFD_MS 5
 
-/* The moment @ns from now; the end of time where that is beyond it. */
+/* The time @ns from now, capped at INT64_MAX. */
 static inline int64_t deadline_after(int64_t ns)
 {
     int64_t now = stop_now_ns();

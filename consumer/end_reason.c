@@ -10,7 +10,7 @@
 
 enum { AMOUNT_BYTES = 80 };
 
-/* "3 messages", "3 of 5 messages" where --count wants as many. */
+/* "3 messages"; with --count 5, "3 of 5 messages". */
 static char *amount(char *text, const struct consumer_options *options, const struct totals *totals)
 {
     unsigned long long delivered = totals->progress.messages;
@@ -40,7 +40,7 @@ static void say_idle(const struct consumer_options *options, const struct totals
         say_error("queue '%s': nothing came for %s (see --idle)", options->common.queue, duration);
 }
 
-/* Why the queue cannot be used, or used any more. */
+/* Why the queue cannot be used. */
 static const char *reason(const struct common_options *options, int error)
 {
     const char *difference = error == -EEXIST ? open_error_difference(options) : NULL;
@@ -76,7 +76,7 @@ static void say_error_of_queue(const struct consumer_options *options, const str
     }
 }
 
-/* The exit status; says why, where that is not 0. */
+/* Returns the exit status; reports the reason unless it is 0. */
 static enum exit_status judge(const struct consumer_options *options, const struct totals *totals, int end)
 {
     switch (end) {

@@ -5,15 +5,15 @@
 #include "consumer/options.h"
 #include "consumer/totals.h"
 
-/* Why the consumer ended; else it is a negative errno of the library, where -EINTR says that it was asked for. */
+/* Why the consumer ends. A negative value is an errno of the library; -EINTR: a signal requested it. */
 enum end_reason {
     END_NOT_YET = 0,
-    END_COUNT,  /* --count is reached */
-    END_IDLE,   /* --idle is over */
-    END_FAILED, /* the sink failed, and has said why */
+    END_COUNT,  /* --count messages were delivered */
+    END_IDLE,   /* no message arrived for --idle */
+    END_FAILED, /* the sink failed and has reported why */
 };
 
-/* Tells the user why it ended, and the totals; returns what that is as an exit status. */
+/* Reports why the consumer ended and prints the totals; returns the exit status. */
 enum exit_status end_reason_report(const struct consumer_options *options, struct totals *totals, int end);
 
 #endif

@@ -23,8 +23,8 @@ struct consumer {
     struct simulated_work work;
     int64_t idle_end_ns;
     struct wait_notice notice;
-    int64_t waiting_since_ns; /* since when nothing has come; 0: something was there at the last look */
-    int64_t look_ns;          /* how long to wait before looking around; longer each time that nothing has come */
+    int64_t waiting_since_ns; /* when the queue was first found empty; 0: the last lease got a message */
+    int64_t poll_ns;          /* longest wait of the next lease; grows while the queue stays empty */
 };
 
 static void say_redelivered(const struct consumer *consumer, const struct shmq_message *messages, size_t count)
@@ -41,7 +41,7 @@ static void say_redelivered(const struct consumer *consumer, const struct shmq_m
     }
 }
 
-/* Slow work must not keep the ring from moving on; where the message cannot be moved, it is worked on in place. */
+/* Moves the message out of the ring, so that slow work does not block it. If that fails, works on it in place. */
 static int hold(struct consumer *consumer)
 {
     int result = shmq_hold(consumer->handle, consumer->messages);
@@ -49,7 +49,7 @@ static int hold(struct consumer *consumer)
     return result == -ENOSPC || result == -EBUSY ? 0 : result;
 }
 
-static int end_of(enum sink_result result)
+static int end_reason_of(enum sink_result result)
 {
     switch (result) {
     case SINK_STOPPED:
@@ -82,10 +82,10 @@ static int deliver(struct consumer *consumer, const struct shmq_message *message
     if (end < 0)
         return end;
     totals_add(&consumer->totals, messages, done);
-    return end_of(result);
+    return end_reason_of(result);
 }
 
-/* Delivers what was leased: as one batch, or message by message. */
+/* Delivers the leased messages as one batch or one by one. */
 static int deliver_all(struct consumer *consumer, size_t count)
 {
     size_t step = options_one_by_one(consumer->options) ? 1 : count;
@@ -102,8 +102,8 @@ static int deliver_all(struct consumer *consumer, size_t count)
     return end;
 }
 
-/* Nothing has come for @waited_ns. */
-static int look_around(struct consumer *consumer, int64_t waited_ns)
+/* The queue was empty for @waited_ns. */
+static int on_empty(struct consumer *consumer, int64_t waited_ns)
 {
     const struct sink_operations *operations = consumer->sink->operations;
 
@@ -114,26 +114,26 @@ static int look_around(struct consumer *consumer, int64_t waited_ns)
         message_wait_say(consumer->handle, consumer->options);
     if (stop_now_ns() >= consumer->idle_end_ns)
         return END_IDLE;
-    if (!consumer->options->progress && consumer->look_ns < POLL_MAX_NS)
-        consumer->look_ns *= 2;
-    return operations->check ? end_of(operations->check(consumer->sink)) : END_NOT_YET;
+    if (!consumer->options->progress && consumer->poll_ns < POLL_MAX_NS)
+        consumer->poll_ns *= 2;
+    return operations->check ? end_reason_of(operations->check(consumer->sink)) : END_NOT_YET;
 }
 
 static int64_t time_to_wait(const struct consumer *consumer)
 {
     int64_t now_ns = stop_now_ns();
     int64_t left = consumer->idle_end_ns - now_ns;
-    int64_t look = consumer->look_ns;
+    int64_t wait = consumer->poll_ns;
 
     if (consumer->waiting_since_ns != 0) {
         int64_t notice = wait_notice_left(&consumer->notice, consumer->waiting_since_ns, now_ns);
 
-        if (notice > 0 && notice < look)
-            look = notice;
+        if (notice > 0 && notice < wait)
+            wait = notice;
     }
     if (left < 0)
         return 0;
-    return left < look ? left : look;
+    return left < wait ? left : wait;
 }
 
 static int step(struct consumer *consumer)
@@ -156,23 +156,22 @@ static int step(struct consumer *consumer)
     wait_ns = time_to_wait(consumer);
     end = shmq_lease_many(consumer->handle, consumer->messages, max, &count, wait_ns);
     if (end == -ETIMEDOUT || end == -EAGAIN)
-        return look_around(consumer, wait_ns);
+        return on_empty(consumer, wait_ns);
     if (end < 0)
         return end;
     wait_notice_end(&consumer->notice);
     consumer->waiting_since_ns = 0;
-    consumer->look_ns = POLL_NS;
+    consumer->poll_ns = POLL_NS;
     end = deliver_all(consumer, count);
     if (options->idle_ns >= 0)
         consumer->idle_end_ns = deadline_after(options->idle_ns);
     return end;
 }
 
-/* The stream has ended. */
 static int complete(struct consumer *consumer)
 {
     const struct sink_operations *operations = consumer->sink->operations;
-    int end = operations->complete ? end_of(operations->complete(consumer->sink)) : END_NOT_YET;
+    int end = operations->complete ? end_reason_of(operations->complete(consumer->sink)) : END_NOT_YET;
 
     return end == END_NOT_YET ? -ENODATA : end;
 }
@@ -190,21 +189,21 @@ static int consume(struct consumer *consumer)
     consumer->sink->handle = consumer->handle;
     stop_interrupts(consumer->handle);
     wait_notice_init(&consumer->notice);
-    consumer->look_ns = POLL_NS;
+    consumer->poll_ns = POLL_NS;
     consumer->idle_end_ns = options->idle_ns < 0 ? INT64_MAX : deadline_after(options->idle_ns);
     while (end == END_NOT_YET)
         end = step(consumer);
     return end == -ENODATA ? complete(consumer) : end;
 }
 
-/* Nobody looks at it after us. */
+/* The last chance to notice that delivered data is gone. */
 static int verify(struct consumer *consumer, int end)
 {
     const struct sink_operations *operations = consumer->sink->operations;
     int found = END_NOT_YET;
 
     if (consumer->handle && end != END_FAILED && operations->verify)
-        found = end_of(operations->verify(consumer->sink));
+        found = end_reason_of(operations->verify(consumer->sink));
     return found == END_NOT_YET ? end : found;
 }
 
@@ -228,8 +227,8 @@ enum exit_status run(const struct consumer_options *options)
     }
     end = verify(&consumer, consume(&consumer));
     stop_interrupts(NULL);
-    /* First, since completing the sink may take long, and others can have what is left. */
-    (void)shmq_close(consumer.handle); /* what was acknowledged is no loss when the queue has gone */
+    /* Before the sink, whose close may take long: other consumers get the remaining messages at once. */
+    (void)shmq_close(consumer.handle); /* an error loses nothing: everything delivered is acknowledged */
     if (consumer.sink->operations->close(consumer.sink) != SINK_OK)
         end = END_FAILED;
     status = end_reason_report(options, &consumer.totals, end);

@@ -4,7 +4,7 @@
 
 #include "consumer/options.h"
 
-/* Moves messages from the queue to the sink until the end; returns the program's exit status. */
+/* Delivers messages from the queue to the sink until the consumer ends; returns the program's exit status. */
 enum exit_status run(const struct consumer_options *options);
 
 #endif

@@ -8,16 +8,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PIECE_BYTES ((size_t)64 * 1024)
+#define CHUNK_BYTES ((size_t)64 * 1024)
 
-/* What is left to be compared of the file, read piece by piece. */
+/* The rest of the file's end, read in chunks. */
 struct rest {
     int fd;
-    off_t offset;  /* behind the piece */
-    uint64_t left; /* behind the piece */
-    size_t used;   /* of the piece */
-    size_t length;
-    unsigned char piece[PIECE_BYTES];
+    off_t offset;  /* of the first byte after the chunk */
+    uint64_t left; /* bytes after the chunk */
+    size_t used;   /* bytes of the chunk already compared */
+    size_t length; /* bytes in the chunk */
+    unsigned char chunk[CHUNK_BYTES];
 };
 
 static bool is_same_file(int fd, int other)
@@ -51,10 +51,10 @@ bool file_end_is_next(int fd, off_t size)
     return (fcntl(fd, F_GETFL) & O_APPEND) != 0 || lseek(fd, 0, SEEK_CUR) == size;
 }
 
-static bool read_piece(struct rest *rest)
+static bool read_chunk(struct rest *rest)
 {
-    const size_t wanted = rest->left < PIECE_BYTES ? (size_t)rest->left : PIECE_BYTES;
-    const ssize_t got = pread(rest->fd, rest->piece, wanted, rest->offset);
+    const size_t wanted = rest->left < CHUNK_BYTES ? (size_t)rest->left : CHUNK_BYTES;
+    const ssize_t got = pread(rest->fd, rest->chunk, wanted, rest->offset);
 
     if (got <= 0)
         return false;
@@ -65,23 +65,23 @@ static bool read_piece(struct rest *rest)
     return true;
 }
 
-static bool is_over(const struct rest *rest)
+static bool is_at_end(const struct rest *rest)
 {
     return rest->left == 0 && rest->used == rest->length;
 }
 
-/* Whether the file goes on with @data, or ends within it. */
-static bool goes_on_with(struct rest *rest, const void *data, size_t length)
+/* Whether the file continues with @data or ends within it. */
+static bool continues_with(struct rest *rest, const void *data, size_t length)
 {
     const unsigned char *expected = data;
 
-    while (length > 0 && !is_over(rest)) {
+    while (length > 0 && !is_at_end(rest)) {
         size_t step;
 
-        if (rest->used == rest->length && !read_piece(rest))
+        if (rest->used == rest->length && !read_chunk(rest))
             return false;
         step = rest->length - rest->used < length ? rest->length - rest->used : length;
-        if (memcmp(rest->piece + rest->used, expected, step) != 0)
+        if (memcmp(rest->chunk + rest->used, expected, step) != 0)
             return false;
         rest->used += step;
         expected += step;
@@ -96,13 +96,13 @@ bool file_end_matches(int read_fd, off_t offset, uint64_t length, const struct f
     struct rest rest = {.fd = read_fd, .offset = offset, .left = length};
     unsigned char added[FRAMING_OVERHEAD_MAX];
 
-    for (size_t i = 0; i < count && !is_over(&rest); i++) {
-        if (!goes_on_with(&rest, added, framing_before(framing, &messages[i], added)) ||
-            !goes_on_with(&rest, messages[i].data, messages[i].length) ||
-            !goes_on_with(&rest, added, framing_after(framing, &messages[i], added)))
+    for (size_t i = 0; i < count && !is_at_end(&rest); i++) {
+        if (!continues_with(&rest, added, framing_before(framing, &messages[i], added)) ||
+            !continues_with(&rest, messages[i].data, messages[i].length) ||
+            !continues_with(&rest, added, framing_after(framing, &messages[i], added)))
             return false;
     }
-    return is_over(&rest);
+    return is_at_end(&rest);
 }
 
 int file_end_cut(int fd, off_t size, off_t end)

@@ -7,23 +7,23 @@
 
 #include "consumer/framing.h"
 
-/* The end of a file that messages are appended to, and taking bytes off it. */
+/* Comparing and truncating the end of a file that messages are appended to. */
 
-/* A descriptor that reads what @fd writes, or else @path if it is that file; -1 where it may not be read. */
+/* Opens the file behind @fd for reading, by way of /proc or @path; returns -1 if that is not permitted. */
 int file_end_open(int fd, const char *path);
 
-/* Whether what is written to the file now stands at its end, which is at @size. */
+/* Whether the next write to @fd goes to the end of the file, which is at @size. */
 bool file_end_is_next(int fd, off_t size);
 
-/* Whether the @length bytes from @offset on are what the messages, framed, begin with. */
+/* Whether the @length bytes from @offset on equal the beginning of the framed messages. */
 bool file_end_matches(int read_fd, off_t offset, uint64_t length, const struct framing *framing,
                       const struct shmq_message *messages, size_t count);
 
 /*
- * Cuts the file from @size to @end, unless it has grown meanwhile; what is written next stands there, also by
- * others that share the description.
+ * Truncates the file from @size to @end, unless its size has changed, and sets the offset of its description
+ * there.
  *
- * Return: 0; -EAGAIN if it has grown; what the system said.
+ * Return: 0; -EAGAIN if its size is not @size; the error of the system call.
  */
 int file_end_cut(int fd, off_t size, off_t end);
 

@@ -51,7 +51,7 @@ size_t framing_after(const struct framing *framing, const struct shmq_message *m
     return 1;
 }
 
-/* Kind and delimiter, and above them the hash of the prefix, 0 for none. */
+/* From the lowest bit: kind, delimiter, hash of the prefix (0: none). */
 #define CODE_DELIMITER_SHIFT 8
 #define CODE_PREFIX_SHIFT 16
 

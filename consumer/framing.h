@@ -9,19 +9,19 @@
 #include "common/shmq.h"
 
 /*
- * How messages are told apart in a byte stream: PREFIX message DELIMITER, or length message, or the message alone;
- * or each as it was in the source.
+ * How messages are delimited in the output: PREFIX message DELIMITER, length message, the message alone, or each
+ * as it was framed in its source.
  */
 
 enum framing_kind {
     FRAMING_DELIMITER,
-    FRAMING_LENGTH32, /* a 32-bit big-endian length before it */
+    FRAMING_LENGTH32, /* preceded by a 32-bit big-endian length */
     FRAMING_RAW,
-    FRAMING_SOURCE, /* as the message says */
+    FRAMING_SOURCE, /* as the message's frame field says */
 };
 
 #define FRAMING_PREFIX_MAX 4096
-/* Bytes that a framing adds to a message, at the most. */
+/* Maximum number of bytes that a framing adds to a message. */
 #define FRAMING_OVERHEAD_MAX (FRAMING_PREFIX_MAX + sizeof(uint32_t) + 1)
 
 struct framing {
@@ -31,16 +31,16 @@ struct framing {
     size_t prefix_length;
 };
 
-/* Bytes of the framed message. */
+/* Size of the framed message in bytes. */
 uint64_t framing_size(const struct framing *framing, const struct shmq_message *message);
-/* Writes what stands before the payload to @to, at most FRAMING_OVERHEAD_MAX bytes; returns how many. */
+/* Writes the framing before the payload to @to, at most FRAMING_OVERHEAD_MAX bytes; returns how many. */
 size_t framing_before(const struct framing *framing, const struct shmq_message *message, unsigned char *to);
-/* Writes what stands after it; returns how many bytes. */
+/* Writes the framing after the payload to @to; returns how many bytes. */
 size_t framing_after(const struct framing *framing, const struct shmq_message *message, unsigned char *to);
 
-/* A number that stands for the framing; of a prefix, only a hash. */
+/* Encodes the framing as a number, which holds only a hash of the prefix. */
 uint64_t framing_code(const struct framing *framing);
-/* Fills in the framing that @code stands for; false if its prefix is neither empty nor that of @known. */
+/* Decodes @code into @framing; returns false if its prefix is neither empty nor that of @known. */
 bool framing_of_code(uint64_t code, const struct framing *known, struct framing *framing);
 
 #endif

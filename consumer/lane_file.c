@@ -13,7 +13,7 @@
 #define TURN_BYTE ((off_t)1 << 62)
 #define FIRST_STREAM_BYTE (TURN_BYTE + 1)
 #define STREAM_BYTES (((uint64_t)1 << 62) - 2)
-/* Consumers of a queue that was removed need a moment to notice. */
+/* How long to wait for another stream's consumers: those of a removed queue need a moment to notice. */
 #define CLAIM_NS INT64_C(1000000000)
 #define CLAIM_PAUSE_NS INT64_C(5000000)
 
@@ -29,7 +29,7 @@ static int access_error(const char *path, int mode)
     return faccessat(AT_FDCWD, path, mode, AT_EACCESS) < 0 ? -errno : 0;
 }
 
-/* Whether a file could be made in the directory that @path names. */
+/* Whether a file can be created in the directory of @path. */
 static int directory_error(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -52,7 +52,8 @@ int lane_file_check(const char *path)
     return errno == ENOENT ? directory_error(path) : -errno;
 }
 
-/* Looked at before it is opened: the other end of a FIFO would notice. For shared locks it has to be readable. */
+/* Calls stat before open, because opening a FIFO affects its other end. Shared locks need a readable descriptor.
+ */
 static int open_regular(struct lane_file *file, const char *path)
 {
     struct stat status;
@@ -77,7 +78,7 @@ static int set_lock(int fd, int command, short type, off_t start, off_t length)
     return fcntl(fd, command, &lock) < 0 ? -errno : 0;
 }
 
-/* A @length of 0 is to the end. */
+/* @length 0: to the end of the range of offsets. */
 static bool is_locked(int fd, off_t start, off_t length)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
@@ -86,8 +87,8 @@ static bool is_locked(int fd, off_t start, off_t length)
 }
 
 /*
- * Says that @stream is written to the file, unless another one is. Said first and looked at second: of two streams
- * that come at once, at least one sees the other.
+ * Claims the file for @stream, unless another stream has claimed it. It locks first and checks second, so that of
+ * two streams that do so at once at least one sees the other.
  */
 static int claim_once(struct lane_file *file, uint64_t stream)
 {

@@ -7,13 +7,13 @@
 #include <sys/types.h>
 
 /*
- * The file that mirrors a lane: each byte of the lane's stream stands in it at the offset that it has there. Any
- * number of consumers write it at once, since none writes what another has in hand.
+ * The file that mirrors a lane: it holds each byte of the lane's stream at that byte's offset in the stream. Any
+ * number of consumers write it at once, since no two of them lease the same message.
  *
- * Locks (open file description locks, far behind all content, which die with whoever holds them):
- *   the turn             shared by those that write, alone for whoever cuts the file to the stream's length
- *   a byte for a stream  shared by all that have the file open for this stream; any other such byte that is locked
- *                        belongs to somebody who writes another stream into the file
+ * Locks (open file description locks on bytes far beyond the content; the kernel drops them when the holder dies):
+ *   turn byte    shared while writing, exclusive while truncating the file to the length of the stream
+ *   stream byte  one for each stream, shared by all that have the file open for it; another locked stream byte
+ *                means that somebody writes a different stream to the file
  */
 
 struct lane_file {
@@ -22,41 +22,41 @@ struct lane_file {
     bool lockable; /* false on a file system without locks */
     dev_t device;
     ino_t inode;
-    uint64_t end; /* of what was written to it by us, as far as that was found there; 0: nothing */
+    uint64_t end; /* end of our last verified write; 0: none */
 };
 
 enum lane_file_turn {
-    TURN_WRITE, /* waits for its turn */
-    TURN_CUT,   /* -EAGAIN if somebody writes */
+    TURN_WRITE, /* waits until it can write */
+    TURN_CUT,   /* -EAGAIN if somebody is writing */
 };
 
 /*
- * Says early whether lane_file_open could work. Changes nothing.
+ * Checks whether lane_file_open can succeed, without changing anything.
  *
  * Return: as lane_file_open.
  */
 int lane_file_check(const char *path);
 /*
- * Opens @path, making it where it is missing.
+ * Opens @path; creates it if it is missing.
  *
- * @stream  which stream is to be written; any number that other streams do not have
+ * @stream  number of the stream to be written, different for each stream
  *
- * Return: 0; -ESPIPE if it is no regular file; -EBUSY if another stream is written to it; -EINTR when an orderly
- * end was asked for; what the system said.
+ * Return: 0; -ESPIPE or -EISDIR if it is not a regular file; -EBUSY if another stream is being written to it;
+ * -EINTR when a stop was requested; the error of a system call.
  */
 int lane_file_open(struct lane_file *file, const char *path, uint64_t stream);
-/* Return: 0; -EINTR when an orderly end was asked for; -EAGAIN. */
+/* Return: 0; -EINTR when a stop was requested; -EAGAIN (TURN_CUT only). */
 int lane_file_begin_turn(const struct lane_file *file, enum lane_file_turn turn);
 void lane_file_end_turn(const struct lane_file *file);
 /*
- * Whether what was written is where its reader will look for it.
+ * Checks that the written data is still where its reader expects it.
  *
- * @end  where what was written last ends; 0: nothing new
+ * @end  end of the last write; 0: nothing new was written
  *
- * Return: 0; -ESTALE if its name now means another file or none, or it was cut short; what the system said.
+ * Return: 0; -ESTALE if the path names another file or none, or the file is shorter; the error of a system call.
  */
 int lane_file_verify(struct lane_file *file, uint64_t end);
-/* Return: 0; what the system said, which on some file systems is only now that something was not written. */
+/* Return: 0; the error of close, by which some file systems report a failed write. */
 int lane_file_close(struct lane_file *file);
 
 #endif

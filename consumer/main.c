@@ -11,7 +11,7 @@ int main(int argc, char **argv)
     struct consumer_options options;
 
     say_init("consumer", argc, argv);
-    signal(SIGCHLD, SIG_DFL); /* ignored by our parent, it would cost us the commands' exit statuses */
+    signal(SIGCHLD, SIG_DFL); /* if inherited as ignored, waitpid would not return the commands' exit statuses */
     consumer_options_read(&options, argc, argv);
     stop_init();
     signal(SIGXFSZ, SIG_IGN); /* EFBIG is reported instead */

@@ -9,8 +9,9 @@
 
 enum { WHY_BYTES = 120 };
 
-/* Why it has not ended although nobody is there who could put anything; empty where that is not the question. */
-static void describe_end(const struct consumer_options *options, const struct shmq_stat *stat, char *why)
+/* Describes why the consumer does not end although no producer is attached; leaves @why empty if nothing applies.
+ */
+static void describe_wait(const struct consumer_options *options, const struct shmq_stat *stat, char *why)
 {
     const struct shmq_options *shmq = &options->common.shmq;
     uint32_t producers = shmq->producers > 0 ? shmq->producers : 1;
@@ -18,12 +19,12 @@ static void describe_end(const struct consumer_options *options, const struct sh
 
     why[0] = '\0';
     if (stat->unfinished > 0 && shmq->follow)
-        snprintf(why, WHY_BYTES, "; %u died before it had finished", stat->unfinished);
+        snprintf(why, WHY_BYTES, "; %u died before finishing", stat->unfinished);
     else if (stat->unfinished > 0)
-        snprintf(why, WHY_BYTES, "; %u died before it had finished, and may be resumed within --grace %s",
+        snprintf(why, WHY_BYTES, "; %u died before finishing and can be resumed within --grace %s",
                  stat->unfinished, units_time(grace, shmq->grace_ns));
     else if (stat->messages > 0)
-        snprintf(why, WHY_BYTES, "; other consumers have %llu message%s in hand",
+        snprintf(why, WHY_BYTES, "; other consumers have %llu message%s in flight",
                  (unsigned long long)stat->messages, stat->messages == 1 ? "" : "s");
     else if (stat->finished > 0 && stat->finished < producers)
         snprintf(why, WHY_BYTES, "; %llu of %u ha%s finished", (unsigned long long)stat->finished, producers,
@@ -38,6 +39,6 @@ void message_wait_say(struct shmq *handle, const struct consumer_options *option
 
     attached_producers(handle, who);
     if (shmq_stat(handle, &stat) == 0 && stat.producers == 0)
-        describe_end(options, &stat, why);
+        describe_wait(options, &stat, why);
     say_status("waiting for messages: %s%s", who, why);
 }

@@ -4,7 +4,7 @@
 
 #include "consumer/options.h"
 
-/* Says what the consumer waits for, as a status line. */
+/* Prints, as a status message, what the consumer is waiting for. */
 void message_wait_say(struct shmq *handle, const struct consumer_options *options);
 
 #endif

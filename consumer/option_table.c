@@ -10,43 +10,46 @@ static const struct option_entry sink[] = {
     {.name = "output",
      .code = CONSUMER_OUTPUT,
      .argument = "FILE",
-     .help = "append to FILE; \"-\" is stdout. Consumers that share it do not mix within a message, but they "
-             "change the order of messages, also of one producer's (and so the bytes of --block or --raw): use "
-             "one consumer, or --mirror, where that matters. What a killed consumer left unfinished, the next one "
-             "takes back; a FILE that is removed, replaced or cut short is a failure"},
+     .help =
+         "append to FILE; \"-\" is stdout. Several consumers that share FILE write whole messages, but reorder "
+         "them, even those of one producer (and so the bytes of --block or --raw); use one consumer or --mirror "
+         "to keep the order. The next consumer removes what a killed one left unfinished. Fails if FILE is "
+         "removed, replaced or truncated"},
     {.name = "mirror",
      .code = CONSUMER_MIRROR,
      .argument = "PATTERN",
-     .help = "a file for each lane, that is for each producer: byte for byte what it has put, in order and once, "
-             "whichever consumer is killed (and, with its --resume, the producer); overwrites what was there. %l "
-             "in PATTERN is the lane's number, %% a percent sign"},
+     .help =
+         "write one file per lane, that is, per producer: byte for byte what it put, in order and exactly once, "
+         "even if consumers are killed (and the producer, if it uses --resume). Overwrites existing files. In "
+         "PATTERN, %l is the lane number and %% a percent sign"},
     {.name = "exec",
      .code = CONSUMER_EXEC,
      .argument = "COMMAND",
-     .help = "one '/bin/sh -c COMMAND' a message, with the message on its stdin"},
+     .help = "run '/bin/sh -c COMMAND' for each message, with the message on its stdin"},
     {.name = "pipe",
      .code = CONSUMER_PIPE,
      .argument = "COMMAND",
-     .help = "one '/bin/sh -c COMMAND' for all messages; once it has begun to read, a message is acknowledged "
-             "when it is written to the pipe, which is before the command has worked on it"},
-    {.name = "discard", .code = CONSUMER_DISCARD, .help = "acknowledge only"},
+     .help = "run '/bin/sh -c COMMAND' once and write all messages to its stdin. Once it has begun to read, a "
+             "message is acknowledged when it is written to the pipe, before the command has processed it"},
+    {.name = "discard", .code = CONSUMER_DISCARD, .help = "acknowledge messages without writing them"},
     {.name = NULL},
 };
 
-const struct option_section consumer_sink_section = {.title = "Sink (one of; stdout):", .entries = sink};
+const struct option_section consumer_sink_section = {.title = "Sink (at most one; default stdout):",
+                                                     .entries = sink};
 
 static const struct option_entry framing[] = {
     {.name = "delimiter",
      .letter = 'D',
      .code = CONSUMER_DELIMITER,
      .argument = "CHAR",
-     .help = "what ends a message: a character or \\n \\t \\r \\0 \\\\ \\xHH (newline); a message that contains "
-             "it is written as it is"},
-    {.name = "null", .letter = '0', .code = CONSUMER_NULL, .help = "the same as -D '\\0'"},
+     .help = "write CHAR after each message: a character or \\n \\t \\r \\0 \\\\ \\xHH (newline); CHAR within a "
+             "message is not escaped"},
+    {.name = "null", .letter = '0', .code = CONSUMER_NULL, .help = "same as -D '\\0'"},
     {.name = "length-prefixed",
      .code = CONSUMER_LENGTH_PREFIXED,
-     .help = "32-bit big-endian length, then the message"},
-    {.name = "raw", .code = CONSUMER_RAW, .help = "the messages alone"},
+     .help = "write a 32-bit big-endian length before each message"},
+    {.name = "raw", .code = CONSUMER_RAW, .help = "write the messages without any framing"},
     {.name = "prefix", .code = CONSUMER_PREFIX, .argument = "TEXT", .help = "write TEXT before each message"},
     {.name = NULL},
 };
@@ -60,24 +63,26 @@ static const struct option_entry command[] = {
     {.name = "retries",
      .code = CONSUMER_RETRIES,
      .argument = "N",
-     .help = "after a failed first attempt, try again up to N times (3)"},
+     .help = "retry up to N times after a failed first attempt (3)"},
     {.name = "backoff",
      .code = CONSUMER_BACKOFF,
      .argument = "MIN[:MAX]",
-     .help = "pause before trying again; doubles from MIN to MAX (100ms:30s)"},
+     .help = "pause before a retry; doubles from MIN to MAX (100ms:30s)"},
     {.name = "exec-timeout",
      .code = CONSUMER_EXEC_TIMEOUT,
      .argument = "DURATION",
-     .help = "end a command that takes longer: SIGTERM, after 1 s SIGKILL (none)"},
+     .help = "end a command that takes longer: SIGTERM, then SIGKILL after 1 s (none)"},
     {.name = NULL},
 };
 
 const struct option_section consumer_command_section = {
     .title = "Commands (--exec):",
-    .text = "Exit status 0 acknowledges, 75 puts off without counting an attempt, 65 gives up at once; any other, "
-            "a signal or the timeout is a failed attempt. When it gives up, the consumer stops with 1 and the "
-            "message stays in the queue. The command's environment has SHMQ_QUEUE, SHMQ_ID (the same at each "
-            "delivery), SHMQ_ATTEMPT (1 is the first), SHMQ_REDELIVERED (1: was handed out before) and SHMQ_LANE.",
+    .text =
+        "The command's exit status 0 acknowledges the message, 75 retries it later without counting an attempt, "
+        "65 gives up at once. Any other status, a signal or the timeout is a failed attempt. When it gives up, "
+        "the consumer exits 1 and the message stays in the queue. The command's environment has SHMQ_QUEUE, "
+        "SHMQ_ID (the same at each delivery), SHMQ_ATTEMPT (1 is the first), SHMQ_REDELIVERED (1: delivered "
+        "before) and SHMQ_LANE.",
     .entries = command,
 };
 
@@ -86,21 +91,20 @@ static const struct option_entry flow[] = {
      .kind = OPTION_IS_RANGE,
      AT(work_ns),
      .argument = "DURATION[:MAX]",
-     .help = "simulated work of so long, at random up to MAX, on each message"},
+     .help = "simulate work on each message for DURATION, or for a random time up to MAX"},
     {.name = "count",
      .kind = OPTION_IS_COUNT,
      AT(count),
      .alone = true,
      .argument = "N",
-     .help =
-         "end after N messages (0: no limit); with 3 if the stream ended before, with 4 if --idle passed before"},
+     .help = "end after N messages (0: no limit); exit 3 if the stream ends first, 4 if --idle expires first"},
     {.name = "prefetch",
      .kind = OPTION_IS_COUNT32,
      .min = 1,
      .max = SHMQ_PREFETCH_MAX,
      AT(common.shmq.prefetch),
      .argument = "N",
-     .help = "take up to N messages at a time (1 with --exec and --work, else 1024)"},
+     .help = "lease up to N messages at a time (1 with --exec or --work, else 1024)"},
     {.name = "follow",
      .kind = OPTION_IS_FLAG,
      AT(common.shmq.follow),
@@ -109,13 +113,13 @@ static const struct option_entry flow[] = {
      .kind = OPTION_IS_DURATION,
      AT(idle_ns),
      .argument = "DURATION",
-     .help = "end after so long without a message; with 4 if none came"},
+     .help = "end after DURATION without a message; exit 4 if none arrived at all"},
     {.name = "grace",
      .kind = OPTION_IS_DURATION,
      AT(common.shmq.grace_ns),
      .alone = true,
      .argument = "DURATION",
-     .help = "how long a dead producer's stream may be taken up again before the end (5s)"},
+     .help = "wait DURATION for a dead producer to be resumed before ending (5s)"},
     {.name = "producers",
      .kind = OPTION_IS_COUNT32,
      .min = 1,
@@ -123,7 +127,7 @@ static const struct option_entry flow[] = {
      .alone = true,
      .argument = "N",
      .help = "do not end before N producers have finished (1)"},
-    {.name = "progress", .kind = OPTION_IS_FLAG, AT(progress), .help = "status line on stderr"},
+    {.name = "progress", .kind = OPTION_IS_FLAG, AT(progress), .help = "show a status line on stderr"},
     {.name = NULL},
 };
 
@@ -141,21 +145,22 @@ static const struct option_group groups[] = {
 
 const struct option_table consumer_options = {
     .usage = "[OPTION...]",
-    .purpose = "take messages from a queue and hand each to a sink",
+    .purpose = "deliver the messages of a queue to a sink",
     .summary =
-        "Takes messages from a queue and hands each to its sink: by default, one a line on stdout. A message is "
-        "acknowledged once the sink has it; one whose consumer dies before is delivered again. Waits for the "
-        "queue if there is none yet; ends when all producers have finished and all is acknowledged.",
+        "Delivers the messages of a queue to a sink: by default, one per line to stdout. Acknowledges a message "
+        "once the sink has it; if the consumer dies before that, the message is delivered again. Waits for the "
+        "queue to appear. Ends when all producers have finished and all messages are acknowledged.",
     .groups = groups,
     .ending =
-        "A wait for messages of more than a second is told of, and its end if it took more than ten; after that, "
-        "only a wait twice as long. -q hides it.\n\n"
+        "Reports a wait for messages after one second, and its end if it took more than ten; after that, reports "
+        "only waits at least twice as long. -q hides these messages.\n\n"
         "Exit status: 0 done, also after a first SIGINT or SIGTERM; 1 failed; 2 usage; 3 the queue was shut down, "
-        "a producer died before it had finished, or the stream ended before --count (a dead producer's --resume, "
-        "or '{prefix}monitor finish NAME', completes its stream); 4 --idle passed and nothing, or less than "
-        "--count, had come; 5 queue damaged, removed, or of another version or size; 128+N ended by a second "
-        "signal N. SIGUSR1 prints the statistics.",
-    .examples = {{"{self} -Q log --output all.log", "all lines into one file"},
-                 {"{self} -Q jobs --exec 'gzip -k \"$(cat)\"' --retries 5", "one command a message"},
-                 {"{self} -Q jobs --follow | jq .", "whatever comes, until Ctrl-C"}},
+        "a producer died before finishing, or the stream ended before --count (restart the producer with "
+        "--resume, "
+        "or run '{prefix}monitor finish NAME', to complete its stream); 4 --idle expired before any message, or "
+        "before --count; 5 queue damaged, removed, or of another version or size; 128+N ended by a second "
+        "signal N. SIGUSR1 prints statistics.",
+    .examples = {{"{self} -Q log --output all.log", "append all messages to one file"},
+                 {"{self} -Q jobs --exec 'gzip -k \"$(cat)\"' --retries 5", "run one command per message"},
+                 {"{self} -Q jobs --follow | jq .", "print messages until Ctrl-C"}},
 };

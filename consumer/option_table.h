@@ -4,7 +4,7 @@
 
 #include "common/cli/option_table.h"
 
-/* The consumer's options; a supervisor hands on those of these sections. */
+/* The consumer's options; the supervisor passes on those of these sections. */
 extern const struct option_section consumer_sink_section;
 extern const struct option_section consumer_framing_section;
 extern const struct option_section consumer_command_section;
@@ -12,7 +12,7 @@ extern const struct option_section consumer_flow_section;
 
 extern const struct option_table consumer_options;
 
-/* Of the options that options.c takes by itself. */
+/* Codes of the options that command_line.c handles itself. */
 enum consumer_option_code {
     CONSUMER_OUTPUT,
     CONSUMER_MIRROR,

@@ -20,13 +20,13 @@ enum sink_kind {
 struct consumer_options {
     struct common_options common;
     enum sink_kind sink;
-    const char *target; /* of the sink: file, pattern or command */
+    const char *target; /* the sink's file, pattern or command */
     struct framing framing;
     uint64_t count;  /* 0: no limit */
-    int64_t idle_ns; /* negative: for ever */
+    int64_t idle_ns; /* negative: no limit */
     bool progress;
 
-    int64_t work_ns[2]; /* from, to; negative: none */
+    int64_t work_ns[2]; /* minimum, maximum; negative: none */
 
     uint32_t retries;
     int64_t backoff_min_ns;
@@ -34,7 +34,7 @@ struct consumer_options {
     int64_t exec_timeout_ns; /* 0: none */
 };
 
-/* True where each message is worked on, and acknowledged, by itself. */
+/* True if messages are processed and acknowledged one by one. */
 static inline bool options_one_by_one(const struct consumer_options *options)
 {
     return options->work_ns[0] >= 0 || options->sink == SINK_EXEC;

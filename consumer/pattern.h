@@ -6,13 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Names of files, one for each lane: "%l" stands for the lane's number, "%%" for a percent sign. */
+/* Patterns for file names, one per lane: "%l" stands for the lane number, "%%" for a percent sign. */
 
-/* False where it holds any other "%". */
+/* False if it contains any other "%". */
 bool pattern_is_valid(const char *pattern);
-/* True if it is another name for each lane. */
+/* True if it contains "%l", so that each lane has a file of its own. */
 bool pattern_has_lane(const char *pattern);
-/* Writes the name for @lane to @name. Returns 0, or -ENAMETOOLONG if @size bytes are too few. */
+/* Writes the file name of @lane to @name. Returns 0, or -ENAMETOOLONG if it does not fit into @size bytes. */
 int pattern_expand(const char *pattern, uint32_t lane, char *name, size_t size);
 
 #endif

@@ -16,7 +16,7 @@ static void ignore_signals(void)
         signal(signals[i], SIG_IGN);
 }
 
-/* Keeps nothing of the consumer's open but the one end: somebody may wait for the end of its stdout. */
+/* Closes all descriptors but the pipe: a reader of the consumer's stdout may be waiting for end-of-file. */
 static void keep_only(int fd)
 {
     if (fd != 0)
@@ -76,7 +76,7 @@ void process_group_watch_set(const struct process_group_watch *watch, pid_t grou
 {
     ssize_t written;
 
-    /* A watch that is gone leaves the parent-death signal, which is enough for plain commands. */
+    /* If the watcher is gone, the parent-death signal still reaches the shell. */
     do {
         written = write(watch->fd, &group, sizeof(group));
     } while (written < 0 && errno == EINTR);

@@ -16,7 +16,7 @@ struct simulated_work {
 };
 
 void simulated_work_init(struct simulated_work *work, int64_t min_ns, int64_t max_ns);
-/* Takes its time over one message; an end that is asked for meanwhile does not cut it short. */
+/* Sleeps for the time of one message; a stop request does not cut it short. */
 void simulated_work_run(struct simulated_work *work, struct totals *totals);
 
 #endif

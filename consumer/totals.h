@@ -5,7 +5,7 @@
 #include "common/cli/progress.h"
 #include "common/shmq.h"
 
-/* What was consumed so far, and telling it to the user. */
+/* Counts of the messages consumed so far, the status line and the closing summary. */
 
 struct totals {
     struct progress progress;
@@ -13,11 +13,11 @@ struct totals {
 };
 
 void totals_init(struct totals *totals, bool progress);
-/* Counts messages that were acknowledged. */
+/* Adds acknowledged messages. */
 void totals_add(struct totals *totals, const struct shmq_message *messages, size_t count);
-/* Draws the status line and prints the statistics, if it is time to or was asked for. */
+/* Updates the status line if it is due; prints the totals after SIGUSR1. */
 void totals_tick(struct totals *totals);
-/* Prints the totals; @why is why it ended, or NULL. */
+/* Prints the totals; @why is the reason of the end, or NULL. */
 void totals_print(struct totals *totals, const char *why);
 
 #endif

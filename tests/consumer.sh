@@ -391,7 +391,7 @@ put -- a
 check_status '--exec: 75 puts off' 0 take --retries 0 --backoff 1ms:2ms \
     --exec "$record"'; [ "$(wc -l <"$SCRATCH/runs")" -gt 5 ] || exit 75'
 check_equal '--exec: without counting an attempt' '1 1 1 1 1 1' "$(runs 1)"
-check_match '--exec: and says so' '^consumer: --exec: .*put off' "$scratch/err"
+check_match '--exec: and says so' '^consumer: --exec: .*deferred' "$scratch/err"
 put -- a
 check_status '--exec: killed by a signal is a failed attempt' 1 take --retries 1 --backoff 1ms --exec 'kill -9 $$'
 check_match '--exec: the signal is named' '^consumer: --exec: .*failed 2 times.*signal 9' "$scratch/err"

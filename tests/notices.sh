@@ -111,13 +111,13 @@ kill_now "$writer"
 wait_until 10 is_attached "$two" unfinished
 start unfinished "$consumer" -Q "$two" --grace 60s
 check_notice unfinished consumer \
-    'waiting for messages: no producer is attached; 1 died before it had finished, and may be resumed within --grace 60s'
+    'waiting for messages: no producer is attached; 1 died before finishing and can be resumed within --grace 60s'
 held=$SHMQ_TEST_PREFIX.held
 "$producer" -q -Q "$held" -- a
 start keeper "$consumer" -q -Q "$held" --work 60s
 wait_until 10 is_held "$held"
 start held "$consumer" -Q "$held"
-check_notice held consumer 'waiting for messages: no producer is attached; other consumers have 1 message in hand'
+check_notice held consumer 'waiting for messages: no producer is attached; other consumers have 1 message in flight'
 "$producer" -q -Q "$held.not" --
 start several "$consumer" -Q "$held.not" --producers 3
 check_notice several consumer 'waiting for messages: no producer is attached; 1 of 3 has finished'

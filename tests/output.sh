@@ -270,7 +270,7 @@ done
 three
 OUTPUT_COMMAND="printf mine >>$file" faulty 1:8:full --output "$file"
 check_equal 'no room, and others have written behind it: stays' $'oldfirst\nsemine' "$(cat "$file")"
-check_match 'no room, and others have written behind it: is said' "^consumer: $file: .*stay at byte 9\$" "$scratch/faulty.err"
+check_match 'no room, and others have written behind it: is said' "^consumer: $file: .*incomplete message remains at byte 9\$" "$scratch/faulty.err"
 rest --output "$file"
 check_equal 'no room, and others have written behind it: the next one goes on' $'oldfirst\nseminesecond\nthird' "$(cat "$file")"
 
@@ -357,7 +357,7 @@ for how in --output '>>'; do
         damage "$what" "$file"
         put -- second
         end_status "$how: $what under way: exit 1" 1
-        check_match "$how: $what under way: is said" "^consumer: ($file|stdout): was .* acknowledged do not come again" \
+        check_match "$how: $what under way: is said" "^consumer: ($file|stdout): was .* acknowledged are not redelivered" \
             "$scratch/run.log"
         check "$how: $what under way: nothing more is acknowledged" holds 1
         check "$how: $what under way: the queue keeps it in mind" is_lost

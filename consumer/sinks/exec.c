@@ -16,36 +16,35 @@
 #include "consumer/command.h"
 #include "consumer/deadline.h"
 
-/* --exec: one command a message. */
+/* --exec: runs a command for each message. */
 
 #define STATUS_DONE 0
 #define STATUS_GIVE_UP 65 /* EX_DATAERR */
-#define STATUS_PUT_OFF 75 /* EX_TEMPFAIL */
-/* Between SIGTERM and SIGKILL. */
+#define STATUS_DEFER 75   /* EX_TEMPFAIL */
+/* From SIGTERM to SIGKILL. */
 #define KILL_DELAY_NS INT64_C(1000000000)
 
 enum verdict {
     VERDICT_DONE,
     VERDICT_FAILED,
-    VERDICT_PUT_OFF,
+    VERDICT_DEFERRED,
     VERDICT_GIVE_UP,
 };
 
 struct exec_sink {
     struct sink base;
     struct process_group_watch watch;
-    char id[SHMQ_ID_SIZE]; /* of the message in hand */
-    uint32_t attempts;     /* at it that failed */
-    bool run_before;       /* it may have been worked on */
+    char id[SHMQ_ID_SIZE]; /* of the current message */
+    uint32_t attempts;     /* failed attempts at it */
+    bool run_before;       /* a command may have processed it already */
 };
 
-/* One run of the command. */
 struct run {
     struct command command;
-    const unsigned char *input; /* what its stdin has not been given yet */
+    const unsigned char *input; /* what is not yet written to its stdin */
     size_t input_length;
-    int64_t deadline_ns; /* when to signal it next */
-    int next_signal;     /* 0: none any more */
+    int64_t deadline_ns; /* when to send next_signal */
+    int next_signal;     /* 0: none */
     bool timed_out;
 };
 
@@ -66,7 +65,7 @@ static int set_environment(const struct exec_sink *sink, const struct shmq_messa
     return 0;
 }
 
-/* Gives the command what its pipe takes; a command may well not want all of it. */
+/* Writes as much as the pipe takes. A command may end or close its stdin before it has read everything. */
 static void feed(struct run *run)
 {
     while (run->command.input >= 0 && run->input_length > 0) {
@@ -95,7 +94,7 @@ static int milliseconds_to_wait(const struct run *run)
     return left < longest ? (int)left : longest;
 }
 
-/* Sends SIGTERM at the deadline, and SIGKILL if that has not helped. */
+/* Sends SIGTERM at the deadline and SIGKILL KILL_DELAY_NS later. */
 static void escalate(struct run *run)
 {
     if (run->next_signal == 0 || stop_now_ns() < run->deadline_ns)
@@ -106,7 +105,7 @@ static void escalate(struct run *run)
     run->deadline_ns = run->next_signal == 0 ? INT64_MAX : deadline_after(KILL_DELAY_NS);
 }
 
-static void attend_to(struct exec_sink *sink, struct run *run)
+static void feed_until_end(struct exec_sink *sink, struct run *run)
 {
     do {
         struct pollfd events[] = {
@@ -122,7 +121,7 @@ static void attend_to(struct exec_sink *sink, struct run *run)
     } while (!command_has_ended(&run->command));
 }
 
-/* Runs the command once; returns 0 and its wait status, or a negative errno when it could not be started. */
+/* Runs the command once. Returns 0 and its wait status, or a negative errno if it could not be started. */
 static int run_command(struct exec_sink *sink, const struct shmq_message *message, struct run *run, int *status)
 {
     int64_t timeout_ns = sink->base.options->exec_timeout_ns;
@@ -135,12 +134,12 @@ static int run_command(struct exec_sink *sink, const struct shmq_message *messag
         result = command_start(&run->command, sink->base.options->target, &sink->watch);
     if (result < 0)
         return result;
-    /* So that a command that does not read its stdin does not keep us from noticing its end. */
+    /* A write that blocks on a command that does not read would hide the command's end. */
     if (fcntl(run->command.input, F_SETFL, O_NONBLOCK) < 0)
         command_end_input(&run->command);
-    attend_to(sink, run);
+    feed_until_end(sink, run);
     if (run->timed_out)
-        command_signal(&run->command, SIGKILL); /* what is left of its group, before the number is free again */
+        command_signal(&run->command, SIGKILL); /* the rest of its group, before the group number can be reused */
     *status = command_reap(&run->command);
     process_group_watch_set(&sink->watch, 0);
     return 0;
@@ -155,8 +154,8 @@ static enum verdict judge(int status, bool timed_out)
         return VERDICT_DONE;
     case STATUS_GIVE_UP:
         return VERDICT_GIVE_UP;
-    case STATUS_PUT_OFF:
-        return VERDICT_PUT_OFF;
+    case STATUS_DEFER:
+        return VERDICT_DEFERRED;
     default:
         return VERDICT_FAILED;
     }
@@ -167,7 +166,6 @@ static const char *times(uint32_t number)
     return number == 1 ? "time" : "times";
 }
 
-/* The message cannot be done: it stays for whoever can. */
 static enum sink_result give_up(const struct exec_sink *sink, const char *why)
 {
     say_error("--exec: message %s failed %u %s: %s (it stays in the queue, and the consumer stops)", sink->id,
@@ -175,15 +173,14 @@ static enum sink_result give_up(const struct exec_sink *sink, const char *why)
     return SINK_FAILED;
 }
 
-/* Waits before another attempt. */
 static enum sink_result pause_for(struct exec_sink *sink, int64_t pause_ns)
 {
     int64_t deadline = deadline_after(pause_ns);
 
     while (stop_now_ns() < deadline && !stop_requested) {
-        int64_t look = deadline_after(POLL_NS);
+        int64_t poll = deadline_after(POLL_NS);
 
-        stop_sleep_until(look < deadline ? look : deadline);
+        stop_sleep_until(poll < deadline ? poll : deadline);
         totals_tick(sink->base.totals);
     }
     return stop_requested ? SINK_STOPPED : SINK_OK;
@@ -202,7 +199,7 @@ static void describe(const struct run *run, int status, char *text, size_t size)
         command_describe(status, text, size);
 }
 
-/* Runs the command once and counts a failure; SINK_OK where that leaves the message to be tried again or done. */
+/* Runs the command once and counts a failed attempt. Returns SINK_OK if the message is done or can be retried. */
 static enum sink_result try_once(struct exec_sink *sink, const struct shmq_message *message, bool *finished)
 {
     char why[80];
@@ -221,7 +218,7 @@ static enum sink_result try_once(struct exec_sink *sink, const struct shmq_messa
     if (verdict == VERDICT_DONE)
         return SINK_OK;
     describe(&run, status, why, sizeof(why));
-    if (verdict != VERDICT_PUT_OFF) {
+    if (verdict != VERDICT_DEFERRED) {
         result = shmq_fail(sink->base.handle, &sink->attempts);
         if (result < 0) {
             say_error("queue: cannot count a failed attempt: %s",
@@ -231,7 +228,7 @@ static enum sink_result try_once(struct exec_sink *sink, const struct shmq_messa
     }
     if (verdict == VERDICT_GIVE_UP || (verdict == VERDICT_FAILED && sink->attempts > sink->base.options->retries))
         return give_up(sink, why);
-    say_status("--exec: message %s: %s: %s", sink->id, verdict == VERDICT_PUT_OFF ? "put off" : "failed", why);
+    say_status("--exec: message %s: %s: %s", sink->id, verdict == VERDICT_DEFERRED ? "deferred" : "failed", why);
     return SINK_OK;
 }
 

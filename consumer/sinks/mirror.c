@@ -15,20 +15,20 @@
 #include "consumer/pattern.h"
 
 /*
- * --mirror: a file for each lane, in which each message stands at its offset in the lane's stream, framed as it
- * was in its source. A message that is delivered again writes the same bytes in the same place.
+ * --mirror: one file per lane. Each message is written at its offset in the lane's stream, framed as it was in its
+ * source. A redelivered message writes the same bytes to the same place.
  */
 
 #define FILES_OPEN_MAX 64
-/* Bytes of a stream in a cell of 64 of the lane at the most: a length stands before the payload. */
+/* Maximum number of stream bytes for each 64-byte cell of the lane: the payload and a length before it. */
 #define CELL_STREAM_MAX (64 + sizeof(uint32_t))
 
 struct mirror {
     struct lane_file file;
     uint32_t lane;
-    uint64_t position; /* of what was written last, in the lane, and in its stream */
-    uint64_t offset;
-    uint64_t last_use; /* in deliveries; 0: not open */
+    uint64_t position; /* of the last written batch in the lane */
+    uint64_t offset;   /* and in the lane's stream */
+    uint64_t last_use; /* value of deliveries at the last use; 0: not open */
 };
 
 struct mirror_sink {
@@ -40,7 +40,7 @@ struct mirror_sink {
 
 static const struct framing source_framing = {.kind = FRAMING_SOURCE, .prefix = ""};
 
-/* ------------------------------------------------------------------ what goes wrong */
+/* ------------------------------------------------------------------ errors */
 
 static enum sink_result report(const char *path, const char *what, int error)
 {
@@ -51,28 +51,29 @@ static enum sink_result report(const char *path, const char *what, int error)
         say_error("%s: cannot be a mirror: not a regular file (use --output for pipes and devices)", path);
         break;
     case -EBUSY:
-        say_error("%s: cannot be a mirror: consumers of another queue, or of one that was removed, or of another "
-                  "lane are writing to it (end them, or give another PATTERN)",
-                  path);
+        say_error(
+            "%s: cannot be a mirror: consumers of another lane, another queue or a removed queue are writing "
+            "to it (end them or choose another PATTERN)",
+            path);
         break;
     case -EMFILE:
         say_error("%s: %s: %s (raise 'ulimit -n'; each lane needs one)", path, what, strerror(EMFILE));
         break;
     default:
-        say_error("%s: %s: %s (what was not written stays in the queue)", path, what, strerror(-error));
+        say_error("%s: %s: %s (messages not written stay in the queue)", path, what, strerror(-error));
         break;
     }
     return SINK_FAILED;
 }
 
-/* What was written cannot be found again. */
+/* Written data is no longer where its reader expects it. */
 static enum sink_result report_missing(const struct sink *sink, const char *path, int error)
 {
     if (error != -ESTALE)
-        return report(path, "cannot be looked at", error);
+        return report(path, "cannot be examined", error);
     (void)shmq_report_loss(sink->handle);
-    say_error("%s: was removed, replaced or cut short while it was written: what was acknowledged before does not "
-              "come again (put it back, or start anew with a new queue)",
+    say_error("%s: was removed, replaced or cut short while in use: messages already acknowledged are not "
+              "redelivered (restore the file, or start over with a new queue)",
               path);
     return SINK_FAILED;
 }
@@ -83,22 +84,22 @@ static enum sink_result report_offset(const struct sink *sink, const char *path,
     char id[SHMQ_ID_SIZE];
 
     shmq_message_id(sink->handle, message, id);
-    say_error("%s: message %s, or one behind it, says that it stands where it cannot be, from byte %llu on", path,
+    say_error("%s: message %s, or a later one of its batch, has an offset that cannot be right: byte %llu", path,
               id, (unsigned long long)message->stream_offset);
     return SINK_DAMAGED;
 }
 
 static enum sink_result report_lanes(const struct sink *sink, uint32_t lane)
 {
-    say_error("--mirror: messages of lane %u and of others would go to %s: without %%l, PATTERN is for one lane "
-              "(they stay in the queue)",
+    say_error("--mirror: lane %u and other lanes cannot share %s: PATTERN has no %%l (the messages stay in the "
+              "queue)",
               lane, sink->options->target);
     return SINK_FAILED;
 }
 
-/* ------------------------------------------------------------------ what the queue knows of a lane */
+/* ------------------------------------------------------------------ streams */
 
-/* A number that no other lane's stream has, in this queue or another. */
+/* A number that is different for each stream, in this queue and others. */
 static uint64_t stream_number(const struct sink *sink, uint32_t lane)
 {
     const struct shmq_message first = {.lane = lane};
@@ -112,8 +113,9 @@ static uint64_t stream_number(const struct sink *sink, uint32_t lane)
 }
 
 /*
- * How many lanes anything was ever put into, and the last of them, or else the first that was used. Consumers of
- * two such lanes look after each has something from its own: so at least one of them sees both.
+ * Counts the lanes that ever received a message; @lane receives the last of them, or else the first that was used.
+ * Two consumers of different lanes each call this after they have leased a message, so at least one of them sees
+ * both lanes.
  */
 static int count_streams(const struct sink *sink, uint32_t *count, uint32_t *lane)
 {
@@ -148,8 +150,8 @@ static enum sink_result close_mirror(struct mirror *mirror)
     mirror->last_use = 0;
     if (error == 0)
         return SINK_OK;
-    /* Some file systems tell only now that there is no room. */
-    say_error("%s: cannot be completed: %s (the last messages may be missing in it)", path, strerror(-error));
+    /* Some file systems report a full disk only at close. */
+    say_error("%s: cannot be closed: %s (the last messages may be missing in it)", path, strerror(-error));
     return SINK_FAILED;
 }
 
@@ -170,7 +172,7 @@ static enum sink_result open_mirror(struct mirror_sink *sink, struct mirror *mir
     return SINK_OK;
 }
 
-/* The mirror of @lane, or else a place for it: a free one, or the one that was not used for longest. */
+/* Returns the mirror of @lane, or else an entry for it: a free one or the least recently used one. */
 static struct mirror *find_mirror(struct mirror_sink *sink, uint32_t lane)
 {
     struct mirror *place = sink->mirrors;
@@ -184,8 +186,8 @@ static struct mirror *find_mirror(struct mirror_sink *sink, uint32_t lane)
     return place;
 }
 
-/* A name that is the same for all lanes is for one. */
-static enum sink_result check_only(const struct sink *sink, uint32_t lane)
+/* Without %l, only one lane may have messages. */
+static enum sink_result check_single_lane(const struct sink *sink, uint32_t lane)
 {
     uint32_t count;
     uint32_t only;
@@ -197,7 +199,7 @@ static enum sink_result check_only(const struct sink *sink, uint32_t lane)
     return count > 1 ? report_lanes(sink, lane) : SINK_OK;
 }
 
-/* Finds the mirror of @lane, which is opened where it has to be. */
+/* Finds the mirror of @lane and opens it if necessary. */
 static enum sink_result take_mirror(struct mirror_sink *sink, uint32_t lane, struct mirror **found)
 {
     struct mirror *mirror = find_mirror(sink, lane);
@@ -208,7 +210,7 @@ static enum sink_result take_mirror(struct mirror_sink *sink, uint32_t lane, str
         mirror->last_use = ++sink->deliveries;
         return SINK_OK;
     }
-    result = check_only(&sink->base, lane);
+    result = check_single_lane(&sink->base, lane);
     if (result == SINK_OK)
         result = close_mirror(mirror);
     return result == SINK_OK ? open_mirror(sink, mirror, lane) : result;
@@ -216,19 +218,19 @@ static enum sink_result take_mirror(struct mirror_sink *sink, uint32_t lane, str
 
 /* ------------------------------------------------------------------ delivering */
 
-/* Whether the stream can be at @offset where the lane is at @position, going by where it was before. */
+/* Whether stream offset @offset is possible at lane position @position, given those of the last written batch. */
 static bool is_plausible(const struct mirror *mirror, uint64_t position, uint64_t offset)
 {
     bool later = position >= mirror->position;
     uint64_t cells = later ? position - mirror->position : mirror->position - position;
-    uint64_t bytes = later ? offset - mirror->offset : mirror->offset - offset; /* huge if on the wrong side */
+    uint64_t bytes = later ? offset - mirror->offset : mirror->offset - offset; /* huge in the wrong direction */
 
     return bytes <= cells * CELL_STREAM_MAX && offset <= INT64_MAX;
 }
 
 /*
- * Whether the messages are one piece of the stream, at a place that goes with where they are in the lane: a
- * damaged offset must not make a file of any size, or overwrite what others wrote.
+ * Whether the messages are contiguous in the stream, at an offset that agrees with their position in the lane: a
+ * damaged offset must neither create a huge file nor overwrite what others wrote.
  */
 static bool offsets_are_sane(const struct mirror *mirror, const struct shmq_message *messages, size_t count)
 {
@@ -290,10 +292,9 @@ static enum sink_result mirror_deliver(struct sink *base, const struct shmq_mess
     return error < 0 ? report(mirror->file.path, "cannot be written", error) : SINK_OK;
 }
 
-/* ------------------------------------------------------------------ the end */
+/* ------------------------------------------------------------------ completing */
 
-/* Takes from the file what an earlier one had behind the end of the stream. Whoever is writing comes here later.
- */
+/* Truncates the file to the length of the stream. If others are still writing, the last of them will do it. */
 static int cut_mirror(const struct mirror_sink *sink, const struct mirror *mirror)
 {
     struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
@@ -312,7 +313,7 @@ static int cut_mirror(const struct mirror_sink *sink, const struct mirror *mirro
     return error;
 }
 
-/* The file of a lane with an empty stream is written by nobody; that of another may be longer than the stream. */
+/* Whether the file has to be created, because the lane's stream is empty, or is longer than the stream. */
 static bool needs_completion(const struct mirror_sink *sink, const struct shmq_lane_stat *lane)
 {
     char path[PATH_MAX];
@@ -349,7 +350,7 @@ static enum sink_result mirror_complete(struct sink *base)
     uint32_t only;
 
     if (!pattern_has_lane(base->options->target)) {
-        /* More than one: somebody has said so, and nothing of the others is there. */
+        /* More than one lane: the consumer that noticed has reported it. */
         if (count_streams(base, &count, &only) < 0 || count > 1 || shmq_stat_lane(base->handle, only, &lane) < 0)
             return SINK_OK;
         return complete_lane(sink, &lane);
@@ -395,7 +396,7 @@ static const struct sink_operations mirror_operations = {
     .close = mirror_close,
 };
 
-/* ------------------------------------------------------------------ the beginning */
+/* ------------------------------------------------------------------ opening */
 
 static bool has_directories_for_lanes(const char *pattern)
 {
@@ -407,12 +408,12 @@ static bool has_directories_for_lanes(const char *pattern)
     return has;
 }
 
-/* A name that cannot work is told before there is a queue to wait for. */
-static int check_first(const char *pattern, char *path, size_t size)
+/* Reports a bad file name before the consumer waits for the queue. */
+static int check_path(const char *pattern, char *path, size_t size)
 {
     int error = pattern_expand(pattern, 0, path, size);
 
-    if (error < 0 || has_directories_for_lanes(pattern)) /* lane 0 may not be in use, and have none */
+    if (error < 0 || has_directories_for_lanes(pattern)) /* lane 0 may be unused and have no directory */
         return error;
     return lane_file_check(path);
 }
@@ -421,7 +422,7 @@ struct sink *sink_mirror_open(const struct consumer_options *options, struct tot
 {
     struct mirror_sink *sink = calloc(1, sizeof(*sink));
     char path[PATH_MAX];
-    int error = check_first(options->target, path, sizeof(path));
+    int error = check_path(options->target, path, sizeof(path));
 
     if (error < 0) {
         report(error == -ENAMETOOLONG ? options->target : path, "cannot be opened", error);

@@ -17,17 +17,17 @@
 #include "consumer/record_lock.h"
 
 /*
- * stdout and --output. Consumers that share a file or a pipe take turns; append_file.c has what is particular to
- * files.
+ * stdout and --output. Consumers that share a file or a pipe take turns; append_file.c handles regular files.
  *
- * In a pipe, writes of up to PIPE_BUF bytes are atomic. So, where others have the pipe, too, messages that are no
- * longer are written in pieces of so many bytes at the most, under a lock of a byte of the writer's own, which
- * keeps out only those that write a longer message and lock all turns. Who is stopped in such a write holds up
- * nobody else who writes short messages. Larger pieces cost less: who is alone writes those.
+ * Writes of up to PIPE_BUF bytes to a pipe are atomic. So if other consumers write to the pipe too, messages that
+ * fit are written in pieces of at most PIPE_BUF bytes under a lock on the writer's own byte. That lock excludes
+ * only writers of longer messages, which lock all turn bytes. A consumer stopped in such a write therefore does
+ * not block others that write short messages. A consumer that has the pipe to itself uses larger writes, which
+ * cost less.
  *
  * Locks of a pipe:
- *   a turn      a byte for each process, or all
- *   a presence  a byte for each process that has the pipe to write to, as long as it has it
+ *   turn      one byte for each process, or all of them
+ *   presence  one byte for each process, held as long as it has the pipe open for writing
  */
 
 #define PRESENCE_START ((off_t)1 << 62)
@@ -39,9 +39,9 @@ struct output_sink {
     struct sink base;
     const char *name;
     int fd;
-    bool is_file; /* a regular one */
+    bool is_file; /* a regular file */
     bool is_pipe;
-    bool hangs_up; /* tells when its reader has gone */
+    bool hangs_up; /* poll reports when its reader has closed it */
     struct append_file file;
     struct batch_writer *writer;
 };
@@ -54,7 +54,7 @@ static enum sink_result report(const struct output_sink *output, int error, cons
     case -EINTR:
         return SINK_STOPPED;
     case -EPIPE:
-        say_error("%s: its reader has ended (what was not written stays in the queue)", output->name);
+        say_error("%s: its reader has ended (messages not written stay in the queue)", output->name);
         return SINK_FAILED;
     case -EMSGSIZE:
         shmq_message_id(output->base.handle, message, id);
@@ -62,7 +62,7 @@ static enum sink_result report(const struct output_sink *output, int error, cons
                   output->name, id, message->length);
         return SINK_FAILED;
     default:
-        say_error("%s: cannot be written: %s (what was not written stays in the queue)", output->name,
+        say_error("%s: cannot be written: %s (messages not written stay in the queue)", output->name,
                   strerror(-error));
         return SINK_FAILED;
     }
@@ -129,7 +129,7 @@ static enum sink_result output_deliver(struct sink *sink, const struct shmq_mess
         result = batch_write(output->writer, messages, count, done);
     if (result == 0)
         return SINK_OK;
-    /* What a pipe held when its reader went was read by nobody. */
+    /* Nobody read what was in the pipe when its reader closed it. */
     if (result == -EPIPE)
         *done = 0;
     return report(output, result, *done < count ? &messages[*done] : messages);
@@ -170,9 +170,9 @@ static enum sink_result output_close(struct sink *sink)
 
     if (output->is_file)
         append_file_close(&output->file);
-    /* Some file systems tell only now that there is no room. */
+    /* Some file systems report a full disk only at close. */
     if (output->fd >= 0 && close(output->fd) < 0 && errno != EINTR) {
-        say_error("%s: cannot be completed: %s (the last messages may be missing in it)", output->name,
+        say_error("%s: cannot be closed: %s (the last messages may be missing in it)", output->name,
                   strerror(errno));
         result = SINK_FAILED;
     }
@@ -197,7 +197,7 @@ static int open_file(struct output_sink *output, const char *path)
     return output->fd < 0 ? -errno : 0;
 }
 
-/* A stdout that was closed is not reported by the system until the queue has its number. */
+/* say_init replaces a closed stdout with a read-only descriptor. */
 static int use_stdout(struct output_sink *output)
 {
     int flags = fcntl(STDOUT_FILENO, F_GETFL);

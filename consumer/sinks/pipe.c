@@ -12,23 +12,23 @@
 #include "consumer/command.h"
 #include "consumer/deadline.h"
 
-/* --pipe: one command that reads all messages. If we die it sees the end of its stdin. */
+/* --pipe: one command that reads all messages. If the consumer dies, the command sees end-of-file on its stdin. */
 
-/* Between the end of a command's stdin and that of the command. */
-#define GOING_NS INT64_C(1000000000)
-/* How often to look whether it has begun to read, in the end. */
+/* How long a command that has closed its stdin may take to exit, so that its status can be reported. */
+#define EXIT_WAIT_NS INT64_C(1000000000)
+/* Longest pause between checks whether it has begun to read. */
 #define FIRST_READ_MS 32
 
 struct pipe_sink {
     struct sink base;
     struct command command;
     bool running;
-    bool taken;       /* the command has read something */
-    uint64_t written; /* bytes that it was given before that is known */
+    bool has_read;    /* the command has read something */
+    uint64_t written; /* bytes written to the pipe before has_read is set */
     struct batch_writer *writer;
 };
 
-/* Waits for the command's end, which may take long: it may be sorting. False if it had not come by then. */
+/* Waits for the command to end, which may take long (it may be sorting). False if the deadline passes first. */
 static bool wait_for_end(struct pipe_sink *sink, int64_t deadline_ns)
 {
     while (!command_has_ended(&sink->command)) {
@@ -42,23 +42,23 @@ static bool wait_for_end(struct pipe_sink *sink, int64_t deadline_ns)
     return true;
 }
 
-/* The command has gone, is going, or will not read on. */
+/* The command has ended, is ending, or has closed its stdin. */
 static enum sink_result report_end(struct pipe_sink *sink)
 {
     char status[80] = "it has closed its stdin";
 
     sink->running = false;
     command_end_input(&sink->command);
-    if (wait_for_end(sink, deadline_after(GOING_NS)))
+    if (wait_for_end(sink, deadline_after(EXIT_WAIT_NS)))
         command_describe(command_reap(&sink->command), status, sizeof(status));
-    if (sink->taken)
-        say_error("--pipe: the command takes no more: %s (what was not written stays in the queue)", status);
+    if (sink->has_read)
+        say_error("--pipe: the command stopped reading: %s (messages not written stay in the queue)", status);
     else
         say_error("--pipe: the command has read nothing: %s (all messages stay in the queue)", status);
     return SINK_FAILED;
 }
 
-/* All that was written is still in the pipe. */
+/* Everything that was written is still in the pipe. */
 static bool is_untouched(const struct pipe_sink *sink)
 {
     int unread = 0;
@@ -67,24 +67,24 @@ static bool is_untouched(const struct pipe_sink *sink)
 }
 
 /*
- * Until the command has read something, it may be one that never will ("exec awkk"), and messages that are in the
- * pipe only are acknowledged for nothing. An end that is asked for meanwhile leaves the choice to the command,
- * too: that it reads them later must not make them come twice.
+ * Until the command has read something, it may be one that never will ("exec awkk"); messages that are only in the
+ * pipe would then be acknowledged and lost. A stop request does not end this wait: the command might read the
+ * messages later, and they would be delivered twice.
  */
 static enum sink_result await_first_read(struct pipe_sink *sink)
 {
     struct pollfd events[] = {
         {.fd = sink->command.pidfd, .events = POLLIN},
-        {.fd = sink->command.input}, /* POLLERR: nobody has the other end */
+        {.fd = sink->command.input}, /* POLLERR: the pipe has no reader */
     };
     int pause_ms = 1;
 
-    while (sink->written > 0 && !sink->taken) {
-        /* Before we look, so that what it has read is seen. */
+    while (sink->written > 0 && !sink->has_read) {
+        /* Checked before is_untouched, so that what it read before it ended is seen. */
         bool ended = (events[1].revents & POLLERR) != 0 || command_has_ended(&sink->command);
 
-        sink->taken = !is_untouched(sink);
-        if (sink->taken)
+        sink->has_read = !is_untouched(sink);
+        if (sink->has_read)
             break;
         if (ended)
             return report_end(sink);
@@ -95,7 +95,7 @@ static enum sink_result await_first_read(struct pipe_sink *sink)
     return SINK_OK;
 }
 
-/* Called while it is not known that the command has read anything. */
+/* Called until the command is known to have read something. */
 static enum sink_result count_written(struct pipe_sink *sink, const struct shmq_message *messages, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -110,7 +110,7 @@ static enum sink_result pipe_deliver(struct sink *base, const struct shmq_messag
     int result = batch_write(sink->writer, messages, count, done);
     bool written = result == 0 || result == -EINTR || result == -EMSGSIZE;
 
-    if (!sink->taken && written && count_written(sink, messages, *done) != SINK_OK) {
+    if (!sink->has_read && written && count_written(sink, messages, *done) != SINK_OK) {
         *done = 0;
         return SINK_FAILED;
     }
@@ -123,11 +123,11 @@ static enum sink_result pipe_deliver(struct sink *base, const struct shmq_messag
                   messages[*done].length);
         return SINK_FAILED;
     }
-    /* What the pipe held when its reader went was read by nobody. */
+    /* Nobody read what was in the pipe when its reader closed it. */
     *done = 0;
     if (result == -EPIPE)
         return report_end(sink);
-    say_error("--pipe: cannot write to the command: %s (what was not written stays in the queue)",
+    say_error("--pipe: cannot write to the command: %s (messages not written stay in the queue)",
               strerror(-result));
     return SINK_FAILED;
 }
@@ -152,7 +152,7 @@ static enum sink_result pipe_close(struct sink *base)
         status = command_reap(&sink->command);
         if (status != 0) {
             command_describe(status, text, sizeof(text));
-            say_error("--pipe: the command failed: %s (it was given all messages that are acknowledged)", text);
+            say_error("--pipe: the command failed: %s (it was given all acknowledged messages)", text);
             result = SINK_FAILED;
         }
     }
