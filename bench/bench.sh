@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Runs the contenders in turn, round after round, and compares them; `bench/bench.sh --help` says how.
 set -u
+# Numbers have a point, in results and for awk, whatever the caller's are written with.
+export LC_ALL=C
 
 bench=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd) || exit 1
 top=${bench%/*}

@@ -81,7 +81,7 @@ wait_for_others() {
 }
 
 milliseconds_since() { # EPOCHREALTIME
-    printf '%d' $(((${EPOCHREALTIME/./} - ${1/./}) / 1000))
+    printf '%d' $(((${EPOCHREALTIME//[!0-9]/} - ${1//[!0-9]/}) / 1000))
 }
 
 # Some messages are in both where a consumer died: only then.

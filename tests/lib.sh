@@ -102,10 +102,10 @@ check_match() { # NAME EXTENDED-REGEX FILE
 
 # Waits for a condition: a command that will succeed. Returns 1 if it did not within so many seconds.
 wait_until() { # SECONDS COMMAND...
-    local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))
+    local deadline=$((${EPOCHREALTIME//[!0-9]/} + $1 * 1000000))
     shift
     until "$@"; do
-        ((${EPOCHREALTIME/./} < deadline)) || return 1
+        ((${EPOCHREALTIME//[!0-9]/} < deadline)) || return 1
         sleep 0.02
     done
 }

@@ -39,7 +39,7 @@ objects() { # of the queue, in /dev/shm
 }
 
 milliseconds_since() { # EPOCHREALTIME
-    printf '%d' $(((${EPOCHREALTIME/./} - ${1/./}) / 1000))
+    printf '%d' $(((${EPOCHREALTIME//[!0-9]/} - ${1//[!0-9]/}) / 1000))
 }
 
 # What claims to be JSON is read at the end, all at once: starting the reader takes long.

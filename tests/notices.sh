@@ -4,9 +4,9 @@
 # its time: waits of more than a second are told of, the end of one of more than ten.
 . "$(dirname "$0")/lib.sh"
 
-started=${EPOCHREALTIME/./}
+started=${EPOCHREALTIME//[!0-9]/}
 later_than() { # SECONDS: since the start
-    ((${EPOCHREALTIME/./} - started > $1 * 1000000))
+    ((${EPOCHREALTIME//[!0-9]/} - started > $1 * 1000000))
 }
 
 is_attached() { # QUEUE ROLE [COUNT]

@@ -66,7 +66,7 @@ wait_for_others() {
 }
 
 milliseconds_since() { # EPOCHREALTIME
-    printf '%d' $(((${EPOCHREALTIME/./} - ${1/./}) / 1000))
+    printf '%d' $(((${EPOCHREALTIME//[!0-9]/} - ${1//[!0-9]/}) / 1000))
 }
 
 seq 1000 >"$scratch/thousand"
@@ -779,10 +779,10 @@ check_match 'all lanes taken: after a second, says what it waits for' \
 kill -USR1 "$pid"
 check 'waiting for a lane: SIGUSR1 is answered' wait_until 10 grep -q 'produced 0 messages' "$scratch/run.log"
 kill -KILL "$owner"
-freed=${EPOCHREALTIME/./}
+freed=${EPOCHREALTIME//[!0-9]/}
 wait "$owner" 2>/dev/null
 end_status 'the lane of a producer that dies is taken by one that waits' 0
-took=$(((${EPOCHREALTIME/./} - freed) / 1000))
+took=$(((${EPOCHREALTIME//[!0-9]/} - freed) / 1000))
 check 'soon' test "$took" -lt 1000
 check_equal 'and it is said once what is waited for' 1 "$(grep -c waiting "$scratch/run.log")"
 take --raw >"$scratch/out"

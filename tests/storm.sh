@@ -8,7 +8,7 @@
 #   SHMQ_STORM_SEED=N     the same choices again (their timing is not)
 . "$(dirname "$0")/lib.sh"
 
-seed=${SHMQ_STORM_SEED:-$((${EPOCHREALTIME/./} % 32768))}
+seed=${SHMQ_STORM_SEED:-$((${EPOCHREALTIME//[!0-9]/} % 32768))}
 RANDOM=$seed
 kills=0 stops=0 supervisor_kills=0 storms=0 repeated=0 all_cut=0
 mkfifo "$scratch/never" && exec {never}<>"$scratch/never"
@@ -24,7 +24,7 @@ parse_duration() {
 }
 
 now_ms() {
-    now=$((${EPOCHREALTIME/./} / 1000))
+    now=$((${EPOCHREALTIME//[!0-9]/} / 1000))
 }
 
 pause_ms() { # MILLISECONDS

@@ -43,7 +43,7 @@ attached() { # PRODUCERS CONSUMERS
 }
 
 milliseconds() {
-    echo $((${EPOCHREALTIME/./} / 1000))
+    echo $((${EPOCHREALTIME//[!0-9]/} / 1000))
 }
 
 got_lines() { # FILE COUNT

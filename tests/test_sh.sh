@@ -27,7 +27,7 @@ for tool in gcc g++ pkg-config clang spin strace ps; do
 done
 
 run_tests() { # ARGUMENT...
-    env -u SHMQ_BUILD_DIR PATH="$scratch/bin:$PATH" SHMQ_NO_INSTALL=1 "$tree/scripts/test.sh" "$@"
+    env -u SHMQ_BUILD_DIR PATH="$scratch/bin:$PATH" SHMQ_NO_INSTALL=1 SHMQ_TEST_LOCALE="${locale:-C}" "$tree/scripts/test.sh" "$@"
 }
 
 # What ran, without how long it took.
@@ -64,6 +64,19 @@ echo 'echo "not ok - quick"' >"$tree/tests/quick.sh"
 check_status 'one fails: exit 1' 1 run_tests --inner quick
 check_match 'one fails: n of N' '^FAILED +1 of 1 +quick +0 passed, 1 failed' "$scratch/out"
 check_equal 'one fails: the last line' '0 passed, 1 failed' "$(tail -n 1 "$scratch/out")"
+
+# shellcheck disable=SC2016 # it is a script
+printf '%s\n' 'echo "ok - quick # SKIP ${LC_ALL-nothing} is set"' >"$tree/tests/quick.sh"
+locale=xx_YY.UTF-8 LC_ALL=C check_status 'no such locale: the tests run all the same' 0 run_tests --inner quick
+check_match 'no such locale: in that of the caller; what is skipped is said' 'skipped: quick: C is set$' "$scratch/out"
+check_equal 'what is skipped has passed' '1 passed, 0 failed' "$(tail -n 1 "$scratch/out")"
+localedef -i de_DE -f UTF-8 "$scratch/de_DE.UTF-8" 2>/dev/null
+if [[ -f $scratch/de_DE.UTF-8/LC_NUMERIC ]]; then
+    locale=de_DE.UTF-8 check_status 'another locale' 0 run_tests --inner quick
+    check_match 'another locale: the shell tests have it' 'skipped: quick: de_DE.UTF-8 is set$' "$scratch/out"
+else
+    skip 'another locale' 'it cannot be made (install locales)'
+fi
 
 mkdir -p "$scratch/elsewhere/tests"
 printf '#!/bin/sh\necho "ok - a"\necho "ok - b"\n' >"$scratch/elsewhere/tests/unit_one"

@@ -248,7 +248,7 @@ time_supervised_death() {
     if await_file "$file.first" && read -r consumer command_pid <"$file.first"; then
         # The other consumer has found nothing and sleeps; when in its tick it is killed is left to chance.
         sleep "0.2$((RANDOM % 100))"
-        killed_us=${EPOCHREALTIME/./}
+        killed_us=${EPOCHREALTIME//[!0-9]/}
         kill -KILL "$consumer"
         if await_file "$file.again"; then
             again_ns=$(<"$file.again")

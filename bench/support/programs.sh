@@ -6,10 +6,10 @@ queue_count=0
 
 # Sets `elapsed` to what a command takes, in seconds. Returns its status.
 time_of() { # COMMAND...
-    local start=${EPOCHREALTIME/./} status
+    local start=${EPOCHREALTIME//[!0-9]/} status
     "$@"
     status=$?
-    elapsed=$(awk -v us=$((${EPOCHREALTIME/./} - start)) 'BEGIN { printf "%.6f", us / 1e6 }')
+    elapsed=$(awk -v us=$((${EPOCHREALTIME//[!0-9]/} - start)) 'BEGIN { printf "%.6f", us / 1e6 }')
     return "$status"
 }
 
