@@ -53,9 +53,9 @@
  *  -EMFILE      this process has too many files open
  *  -EFBIG       the queue would be larger than a file may be (RLIMIT_FSIZE)
  *  -ENOSYS      there is no /dev/shm
- *  others       what the system said
+ *  others       an error of a system call, passed on
  *
- * The Return list of each function is complete; "what the system said" in it stands for these others.
+ * The Return list of each function is complete; "other system errors" in it stands for these others.
  *
  * Timeouts are in nanoseconds on the monotonic clock; negative waits for ever, 0 does not wait.
  */
@@ -173,7 +173,7 @@ struct shmq_message {
  * Context: any; waits while another process is creating or removing it, 10 s at most (then -EBUSY).
  * Crash:   dying inside leaves an object that is not ready; the next opener that wants one completes it.
  * Return:  0; -EEXIST, -EINVAL, -ENAMETOOLONG, -ENOSPC, -EPERM, -EACCES, -EROFS, -EBADMSG, -EPROTO, -EBUSY,
- *          -ENOMEM, -EMFILE, -EFBIG, -ENOSYS, what the system said.
+ *          -ENOMEM, -EMFILE, -EFBIG, -ENOSYS, other system errors.
  */
 int shmq_create(const char *name, const struct shmq_options *options);
 
@@ -194,7 +194,7 @@ int shmq_create(const char *name, const struct shmq_options *options);
  *          was set meanwhile; -ESHUTDOWN when all lanes are taken and the queue is shut down; -EBUSY when a
  *          supervisor is there already, when somebody alive puts the same source, and after 10 s; -EEXIST,
  *          -EINVAL, -ENAMETOOLONG, -ENOSPC, -EPERM, -EACCES, -EROFS, -EBADMSG, -EPROTO, -ENOMEM, -EMFILE,
- *          -EFBIG, -ENOSYS, what the system said.
+ *          -EFBIG, -ENOSYS, other system errors.
  */
 int shmq_open(struct shmq **handle, const char *name, enum shmq_role role, const struct shmq_options *options);
 
@@ -376,7 +376,7 @@ int shmq_finish(struct shmq *handle);
  *           and shmq_acknowledge once the message is dealt with.
  * Return:   0; -EAGAIN, -ETIMEDOUT, -EINTR, -ENODATA, -EOWNERDEAD, -ESHUTDOWN, -ESTALE, -EBADMSG, -ENOBUFS,
  *           -EBUSY when leased messages are not acknowledged, -EINVAL, -ECHILD; when it takes over what a dead
- *           consumer held, also -ENOMEM, -ENOSPC, what the system said.
+ *           consumer held, also -ENOMEM, -ENOSPC, other system errors.
  */
 int shmq_get(struct shmq *handle, void *buffer, size_t size, size_t *length, int64_t timeout_ns);
 
@@ -391,7 +391,7 @@ int shmq_get(struct shmq *handle, void *buffer, size_t size, size_t *length, int
  * Crash:    dying while it is held leaves it to another consumer, from the first unacknowledged one.
  * Return:   0; -EAGAIN, -ETIMEDOUT, -EINTR, -ENODATA, -EOWNERDEAD, -ESHUTDOWN, -ESTALE, -EBADMSG, -EBUSY when
  *           the batch is handed out and has to be acknowledged first, -EINVAL, -ECHILD; when it takes over what
- *           a dead consumer held, also -ENOMEM, -ENOSPC, what the system said.
+ *           a dead consumer held, also -ENOMEM, -ENOSPC, other system errors.
  */
 int shmq_lease(struct shmq *handle, struct shmq_message *message, int64_t timeout_ns);
 
@@ -407,7 +407,7 @@ int shmq_lease(struct shmq *handle, struct shmq_message *message, int64_t timeou
  * Crash:    dying while they are held leaves them to another consumer, from the first unacknowledged one.
  * Return:   0; -EAGAIN, -ETIMEDOUT, -EINTR, -ENODATA, -EOWNERDEAD, -ESHUTDOWN, -ESTALE, -EBADMSG, -EBUSY when
  *           the batch is handed out and has to be acknowledged first, -EINVAL, -ECHILD; when it takes over what
- *           a dead consumer held, also -ENOMEM, -ENOSPC, what the system said.
+ *           a dead consumer held, also -ENOMEM, -ENOSPC, other system errors.
  */
 int shmq_lease_many(struct shmq *handle, struct shmq_message *messages, size_t max, size_t *count,
                     int64_t timeout_ns);
@@ -433,7 +433,7 @@ int shmq_acknowledge(struct shmq *handle, size_t count);
  * Context: the handle's thread; the message must be the last of its batch; does not block.
  * Crash:   the message is in exactly one place for whoever takes over.
  * Return:  0, also when it is there already; -EBUSY when it is not the only one held or more of its batch are
- *          to come; -EINVAL when none is held; -ENOSPC, -ENOMEM, -EBADMSG, what the system said, with the
+ *          to come; -EINVAL when none is held; -ENOSPC, -ENOMEM, -EBADMSG, other system errors, with the
  *          message where it was; -ECHILD.
  */
 int shmq_hold(struct shmq *handle, struct shmq_message *message);
@@ -459,7 +459,7 @@ int shmq_fail(struct shmq *handle, uint32_t *attempts);
  *          free, unless the messages were a dead consumer's.
  * Crash:   dying inside leaves the messages to another consumer; an attempt may be counted.
  * Return:  0; -EINVAL when none is held; -EUSERS when all seats are taken, and -EBUSY while this handle has a
- *          write intent pending: they stay held; -ECHILD, what the system said.
+ *          write intent pending: they stay held; -ECHILD, other system errors.
  */
 int shmq_release(struct shmq *handle);
 
@@ -521,7 +521,7 @@ typedef int shmq_intent_visitor(void *context, const struct shmq_write_intent *i
  *          where nothing is pending for it.
  * Crash:   an intent stays until its visitor has returned 0.
  * Return:  0; what a visitor returned; -EBADMSG for an intent that makes no sense; -EINVAL in another role and
- *          from inside a visitor; -ENOMEM, -ENOSPC, -ECHILD, what the system said.
+ *          from inside a visitor; -ENOMEM, -ENOSPC, -ECHILD, other system errors.
  */
 int shmq_visit_write_intents(struct shmq *handle, uint64_t device, uint64_t inode, shmq_intent_visitor *visit,
                              void *context);
@@ -553,7 +553,7 @@ enum shmq_shutdown_how {
  *          (then -EBUSY).
  * Crash:   dying inside leaves the queue open or shut; who waits notices within a tick.
  * Return:  0; -ENOENT, -EINVAL, -ENAMETOOLONG, -EPERM, -EACCES, -EROFS, -EBADMSG, -EPROTO, -EBUSY, -ENOMEM,
- *          -EMFILE, -ENOSYS, what the system said.
+ *          -EMFILE, -ENOSYS, other system errors.
  */
 int shmq_shutdown(const char *name, enum shmq_shutdown_how how);
 
@@ -571,7 +571,7 @@ int shmq_shutdown(const char *name, enum shmq_shutdown_how how);
  * Crash:   dying inside leaves the lane either finished, and counted once, or unfinished.
  * Return:  0; -EALREADY when the lane is finished or was never used; -EBUSY when its producer lives; -EINVAL
  *          when there is no such lane; -ENOENT, -ENAMETOOLONG, -ESTALE, -EPERM, -EACCES, -EROFS, -EBADMSG,
- *          -EPROTO, -ENOMEM, -EMFILE, -ENOSYS, what the system said.
+ *          -EPROTO, -ENOMEM, -EMFILE, -ENOSYS, other system errors.
  */
 int shmq_finish_lane(const char *name, uint32_t lane);
 
@@ -804,7 +804,7 @@ int shmq_check(struct shmq *handle, void (*report)(void *context, const char *pr
  * Context: any; waits while another process is creating or removing it, 10 s at most (then -EBUSY).
  * Crash:   dying inside leaves either the queue, working, or nothing.
  * Return:  0; -ENOENT, -EBUSY when others are attached, -ENOTEMPTY when messages are in it, -EBADMSG, -EPROTO,
- *          -EPERM, -EACCES, -EROFS, -EINVAL, -ENAMETOOLONG, -ENOMEM, -EMFILE, -ENOSYS, what the system said.
+ *          -EPERM, -EACCES, -EROFS, -EINVAL, -ENAMETOOLONG, -ENOMEM, -EMFILE, -ENOSYS, other system errors.
  */
 int shmq_remove(const char *name, bool force);
 
@@ -829,7 +829,7 @@ typedef int shmq_list_visitor(void *context, const struct shmq_listed *queue);
  *
  * Context: any; opens each as an observer, and waits while another process is creating or removing it, 10 s at
  *          most (.error is then -EBUSY). What comes or goes meanwhile may be visited or not.
- * Return:  0; what a visitor returned; -EINVAL, -ENOSYS, -EACCES, -EMFILE, -ENOMEM, what the system said.
+ * Return:  0; what a visitor returned; -EINVAL, -ENOSYS, -EACCES, -EMFILE, -ENOMEM, other system errors.
  */
 int shmq_list(shmq_list_visitor *visit, void *context);
 

@@ -11,15 +11,15 @@
 #
 # Elements of a set:
 #   EINVAL   the negative code          +EINVAL  the positive one
-#   SYS      -errno: what the system said
+#   SYS      -errno: other system errors
 #   0        success                    P        any other value that is no error
 #   LIBC     the result of a function that is not ours; possibly a positive errno
 #   @1       the first parameter
 #
-# Comments inside a function may hold two kinds of remarks on what the code does not tell. A remark that is not needed is
+# Comments inside a function may hold two kinds of remarks about facts that the code does not show. A superfluous remark is
 # reported.
-#   The system says: -EMFILE, -EACCES    values of errno at this place that Return lists should name
-#   Cannot come: -EUSERS (an observer takes no seat)    does not leave this function, and why
+#   System errors: -EMFILE, -EACCES    values of errno at this place that Return lists should name
+#   Cannot occur: -EUSERS (an observer takes no seat)    does not leave this function, and why
 #
 # Approximations: a code stored in a field may be read from any field of that name. A code stored through a pointer may
 # be read from any variable whose address is passed. A call through a pointer may reach every function whose address is
@@ -239,10 +239,10 @@ function read_remarks(f,    i, text)
         if (comment_at[i] < function_body[f] || comment_at[i] >= M[function_body[f]])
             continue
         text = comment_text[i]
-        if (match(text, /[Ss]ystem says:/))
-            system_says[f] = union(system_says[f], codes_in(substr(text, RSTART)))
-        if (match(text, /[Cc]annot come:/))
-            cannot_come[f] = union(cannot_come[f], codes_in(substr(text, RSTART)))
+        if (match(text, /[Ss]ystem errors:/))
+            system_errors[f] = union(system_errors[f], codes_in(substr(text, RSTART)))
+        if (match(text, /[Cc]annot occur:/))
+            cannot_occur[f] = union(cannot_occur[f], codes_in(substr(text, RSTART)))
     }
 }
 
@@ -549,7 +549,7 @@ function negate(set,    i, n, part, result)
         if (part[i] ~ /^[+]/)
             result = union(result, " " substr(part[i], 2) " ")
         else if (part[i] == "LIBC")
-            result = union(result, " SYS " substr(system_says[current], 2))
+            result = union(result, " SYS " substr(system_errors[current], 2))
         else if (is_code(part[i]))
             result = union(result, " +" part[i] " ")
         else
@@ -562,7 +562,7 @@ function eval_minus(a, b, s)
 {
     if (a == b && T[a] == "errno") {
         said = 1
-        return " SYS " substr(system_says[current], 2)
+        return " SYS " substr(system_errors[current], 2)
     }
     if (has(eval(a, b, s), "LIBC"))
         said = 1
@@ -1016,10 +1016,10 @@ function interpret(f,    k, s)
             set_variable(s, parameter_name[f, k], " @" k " ")
         run(function_body[f], s)
     } while (again)
-    if (system_says[f] != "" && !said)
-        unsaid[f] = 1
+    if (system_errors[f] != "" && !said)
+        unused_remark[f] = 1
     arrives[f] = result
-    k = split(cannot_come[f], one_code, " ")
+    k = split(cannot_occur[f], one_code, " ")
     for (; k > 0; k--)
         result = filter(result, "^" one_code[k] "$", 1)
     return result
@@ -1041,11 +1041,11 @@ function interpret_all(    f, set)
 
 function check_remarks(f,    k, code)
 {
-    if (unsaid[f])
-        complain(function_file[f] ": " function_name[f] ": 'The system says', but no errno is returned")
-    for (k = split(cannot_come[f], code, " "); k > 0; k--)
+    if (unused_remark[f])
+        complain(function_file[f] ": " function_name[f] ": 'System errors', but no errno is returned")
+    for (k = split(cannot_occur[f], code, " "); k > 0; k--)
         if (!has(arrives[f], code[k]))
-            complain(function_file[f] ": " function_name[f] ": 'Cannot come: -" code[k] "', but it could not anyway")
+            complain(function_file[f] ": " function_name[f] ": 'Cannot occur: -" code[k] "', but it could not anyway")
 }
 
 # ------------------------------------------------------------------ what the comments say
@@ -1078,7 +1078,7 @@ function check_texts(explained,    i, n, part, texts)
 function shown(element)
 {
     if (element == "SYS")
-        return "'what the system said'"
+        return "'other system errors'"
     if (element == "LIBC")
         return "'what ... returned'"
     return element ~ /^[+]/ ? substr(element, 2) " (positive)" : "-" element
@@ -1089,11 +1089,11 @@ function compare(where, can, listed,    i, n, part)
     n = split(can, part, " ")
     for (i = 1; i <= n; i++)
         if (!has(listed, part[i]))
-            complain(where ": " shown(part[i]) " can come, but is not in its Return list")
+            complain(where ": " shown(part[i]) " can occur, but is not in its Return list")
     n = split(listed, part, " ")
     for (i = 1; i <= n; i++)
         if (!has(can, part[i]))
-            complain(where ": " shown(part[i]) " is in its Return list, but cannot come")
+            complain(where ": " shown(part[i]) " is in its Return list, but cannot occur")
 }
 
 # Parameters, Context, Ordering, Crash, Return: each may be missing, none may come after a later one.
@@ -1141,7 +1141,7 @@ function check_declaration(i, explained,    f, k, n, part, text, can, listed, wh
         complain(where ": its Return list refers to another function's")
     gsub(/[ *]+/, " ", text)
     listed = codes_in(text)
-    if (text ~ /what the system said/)
+    if (text ~ /other system errors/)
         listed = union(listed, " SYS ")
     if (text ~ /what [a-z ]+ returned/)
         listed = union(listed, " LIBC ")
@@ -1150,7 +1150,7 @@ function check_declaration(i, explained,    f, k, n, part, text, can, listed, wh
     n = is_public ? split(can, part, " ") : 0
     for (k = 1; k <= n; k++)
         if (part[k] ~ /^E/ && !has(explained, part[k]))
-            complain(where ": -" part[k] " can come, but the head of the header does not explain it")
+            complain(where ": -" part[k] " can occur, but the head of the header does not explain it")
 }
 
 function show_lists(    i, n, part, k, text)

@@ -5,7 +5,7 @@
 #
 #   lint_errors.sh [--list] [DIR]
 #
-#   --list   print what can leave each public function (SYS: what the system said)
+#   --list   print what can leave each public function (SYS: other system errors)
 #   DIR      sources of the library, which hold shmq.h; common/ of this checkout if left out
 #
 # Exit status: 0 all lists are right; 1 not.

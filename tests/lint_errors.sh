@@ -30,35 +30,35 @@ expect_complaint() { # NAME FILE SED-SCRIPT EXTENDED-REGEX
 in_body='/^{/ s|$|'
 expect_complaint 'a new code deep in a helper' ring.c \
     "/^int ring_finish(/,/^{/ { $in_body if (seat == 77) return -EXDEV;| }" \
-    'shmq_acknowledge: -EXDEV can come, but is not in its Return list'
-check_match 'it is found at another function that calls the helper' 'shmq_hold: -EXDEV can come' "$scratch/err"
+    'shmq_acknowledge: -EXDEV can occur, but is not in its Return list'
+check_match 'it is found at another function that calls the helper' 'shmq_hold: -EXDEV can occur' "$scratch/err"
 check_match 'a code that the head does not explain is found' 'shmq_hold: -EXDEV .* head of the header does not' "$scratch/err"
 expect_complaint 'a new code in a variable' lane.c \
     "/^int lane_finish(/,/^{/ { $in_body int bad = 0; if (handle == NULL) bad = -EXDEV; if (bad != 0) return bad;| }" \
-    'shmq_finish: -EXDEV can come'
+    'shmq_finish: -EXDEV can occur'
 expect_complaint 'a code that is missing in a comment' shmq.h \
-    's/-ENOTEMPTY when messages are in it, //' 'shmq_remove: -ENOTEMPTY can come, but is not in its Return list'
-expect_complaint 'a code in a comment that cannot come' shmq.h \
-    's/-EINVAL without a reservation/-EUSERS, &/' 'shmq_commit: -EUSERS is in its Return list, but cannot come'
+    's/-ENOTEMPTY when messages are in it, //' 'shmq_remove: -ENOTEMPTY can occur, but is not in its Return list'
+expect_complaint 'a code in a comment that cannot occur' shmq.h \
+    's/-EINVAL without a reservation/-EUSERS, &/' 'shmq_commit: -EUSERS is in its Return list, but cannot occur'
 expect_complaint 'a code that is no longer translated' lane.c \
-    's/error != -EAGAIN && error != -EBUSY/error != -EBUSY/' 'shmq_open: -EAGAIN can come'
+    's/error != -EAGAIN && error != -EBUSY/error != -EBUSY/' 'shmq_open: -EAGAIN can occur'
 expect_complaint 'a code that is no longer ours to take' ring.c \
-    '/^static int reclaim(/,/^}/ s/error == -EAGAIN ? 0 : error/error/' 'shmq_acknowledge: -EAGAIN can come'
-expect_complaint 'what the system said, where nobody expects it' lane.c \
-    "/^int lane_finish(/,/^{/ { $in_body if (errno == 77) return -errno;| }" "shmq_finish: 'what the system said' can come"
+    '/^static int reclaim(/,/^}/ s/error == -EAGAIN ? 0 : error/error/' 'shmq_acknowledge: -EAGAIN can occur'
+expect_complaint 'other system errors, where nobody expects it' lane.c \
+    "/^int lane_finish(/,/^{/ { $in_body if (errno == 77) return -errno;| }" "shmq_finish: 'other system errors' can occur"
 expect_complaint 'a reference to the list of another function' shmq.h \
     's/-EINVAL without a reservation/as shmq_put; &/' 'shmq_commit: its Return list refers'
 expect_complaint 'a comment that says nothing of what is returned' shmq.h \
     's/Return:   0; -EINVAL without/0; -EINVAL without/' 'shmq_commit: no comment of its own'
 expect_complaint 'a positive code' ring.c \
-    "/^int ring_finish(/,/^{/ { $in_body if (seat == 77) return EXDEV;| }" 'shmq_acknowledge: EXDEV \(positive\) can come'
+    "/^int ring_finish(/,/^{/ { $in_body if (seat == 77) return EXDEV;| }" 'shmq_acknowledge: EXDEV \(positive\) can occur'
 expect_complaint 'a code in a macro' handle.h '/^#define HANDLE_MAGIC/ s/$/\n#define REFUSED (-EXDEV)/' 'handle.h:.*macro'
-expect_complaint 'a remark that something cannot come, which could not anyway' lane.c \
-    "/^int lane_finish(/,/^{/ { $in_body /* Cannot come: -EXDEV (for fun). */| }" 'lane_finish: .*EXDEV.* could not anyway'
+expect_complaint 'a remark that something cannot occur, which could not anyway' lane.c \
+    "/^int lane_finish(/,/^{/ { $in_body /* Cannot occur: -EXDEV (for fun). */| }" 'lane_finish: .*EXDEV.* could not anyway'
 
 expect_complaint 'the list of a function that is not public' ring.h \
     's/Return: 0; -EAGAIN when the lane is full; -EOVERFLOW;/Return: 0; -EAGAIN when the lane is full;/' \
-    'ring.h: ring_make_room: -EOVERFLOW can come'
+    'ring.h: ring_make_room: -EOVERFLOW can occur'
 expect_complaint 'parts of a comment in another order' shmq.h \
     's/^ [*] Return:  0; -EINVAL when none is held; -ECHILD./&\n * Context: any./' 'shmq_fail: .* not in the order'
 
@@ -106,10 +106,10 @@ expect_list 'through a pointer' 'EBUSY EPERM' 'int e = 0; k(&e); return e;' "$g 
 expect_list 'through a pointer to a function' 'EBUSY EPERM' 'return k(g);' \
     "$g static int k(int (*call)(struct shmq *)) { return call(0); }"
 expect_list 'a parameter' 'EXDEV' 'return k(1, -EXDEV);' 'static int k(int a, int error) { return a ? error : 0; }'
-expect_list 'what the system said' 'SYS' 'if (x()) return -errno; return 0;'
+expect_list 'other system errors' 'SYS' 'if (x()) return -errno; return 0;'
 expect_list 'what a library returned, negated' 'EINTR SYS' 'int e = EINTR; if (handle) e = x(); return -e;'
-expect_list 'what the system said, by name' 'EMFILE SYS' 'return -errno; /* The system says: -EMFILE. */'
-expect_list 'what cannot come, by a remark' 'EPERM' 'return g(handle); /* Cannot come: -EBUSY (why). */' "$g"
+expect_list 'other system errors, by name' 'EMFILE SYS' 'return -errno; /* System errors: -EMFILE. */'
+expect_list 'what cannot occur, by a remark' 'EPERM' 'return g(handle); /* Cannot occur: -EBUSY (why). */' "$g"
 expect_list 'words in comments and texts are none' '' '/* return -EIO; */ say("-EIO"); // -EIO
 return 0;'
 expect_list 'one of the same name in another file is another one' 'EIO' 'return local();' 'static int local(void) { return -EIO; }'

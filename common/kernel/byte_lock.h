@@ -12,7 +12,7 @@
  * None of these blocks. Locks belong to the file description: the same @fd always gets what it holds already.
  */
 
-/* Return: 0 held now; -EAGAIN somebody else holds it; what the system said. @fd is open for writing. */
+/* Return: 0 held now; -EAGAIN somebody else holds it; other system errors. @fd is open for writing. */
 int byte_lock_try(int fd, uint64_t offset);
 /* The same, shared with others that do the same. */
 int byte_lock_try_shared(int fd, uint64_t offset);

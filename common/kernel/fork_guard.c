@@ -53,7 +53,7 @@ static int make_room(void)
 static int above_standard(int fd)
 {
     if (fd < 0)
-        return -errno; /* The system says: -ENOENT, -EACCES, -EROFS, -EMFILE. */
+        return -errno; /* System errors: -ENOENT, -EACCES, -EROFS, -EMFILE. */
     if (fd > STDERR_FILENO)
         return fd;
     const int higher = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);

@@ -14,7 +14,7 @@
  * program prints that was started without these must not go into a queue.
  *
  * Context: any thread.
- * Return:  the descriptor; -ENOMEM; -ENOENT, -EACCES, -EROFS, -EMFILE, what the system said.
+ * Return:  the descriptor; -ENOMEM; -ENOENT, -EACCES, -EROFS, -EMFILE, other system errors.
  */
 int fork_guard_open(const char *name, int flags, mode_t mode);
 /* Closes it likewise. */

@@ -237,7 +237,7 @@ int object_reserve(const struct object *object, uint64_t offset, uint64_t bytes)
         error = posix_fallocate(object->fd, (off_t)offset, (off_t)bytes);
     if (error == EINTR)
         error = reserve_undisturbed(object->fd, (off_t)offset, (off_t)bytes);
-    return -error; /* The system says: -ENOSPC. */
+    return -error; /* System errors: -ENOSPC. */
 }
 
 uint64_t object_reserved_bytes(const struct object *object)
@@ -331,7 +331,7 @@ static int initialise(struct object *object, const struct shmq_options *options)
     return error != 0 ? error : write_header(object);
 }
 
-/* Return: RETRY once it is gone; what the system says. */
+/* Return: RETRY once it is gone; other system errors. */
 static int unlink_name(const struct object *object)
 {
     char name[OBJECT_NAME_BYTES];
@@ -430,7 +430,7 @@ void object_close(struct object *object)
     object->fd = -1;
 }
 
-/* Return: RETRY; -EAGAIN others are at it; what the system says; 0 unlinked. */
+/* Return: RETRY; -EAGAIN others are at it; other system errors; 0 unlinked. */
 static int unlink_unusable(struct object *object)
 {
     int error = read_identity(object);

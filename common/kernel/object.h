@@ -49,7 +49,7 @@ struct object {
  * Context: waits for creations and removals under way, OBJECT_WAIT_NS at most (then -EBUSY).
  * Crash:   leaves at most an object that is not ready and has nobody who holds its creation byte.
  * Return:  0; -ENOENT, -EEXIST, -EPERM, -EACCES, -EROFS, -EBADMSG, -EPROTO, -ENOSPC, -EFBIG, -EINVAL,
- *          -ENAMETOOLONG, -EBUSY, -ENOMEM, -EMFILE, -ENOSYS, what the system said.
+ *          -ENAMETOOLONG, -EBUSY, -ENOMEM, -EMFILE, -ENOSYS, other system errors.
  */
 int object_open(struct object *object, const char *queue, bool create, bool writable,
                 const struct shmq_options *options);
@@ -59,7 +59,7 @@ void object_close(struct object *object);
 /*
  * Unlinks an object that its maker or remover left unfinished, or that is damaged, unless somebody is at it or it
  * is a queue after all.
- * Return: 0; -ENOENT; -EPERM; -EAGAIN to look again; -EACCES, -EROFS, -EMFILE, -ENOMEM, what the system said.
+ * Return: 0; -ENOENT; -EPERM; -EAGAIN to look again; -EACCES, -EROFS, -EMFILE, -ENOMEM, other system errors.
  */
 int object_remove_unusable(const char *queue);
 
@@ -67,7 +67,7 @@ int object_remove_unusable(const char *queue);
 bool object_is_current(const struct object *object);
 /* Memory that the object occupies, in bytes. */
 uint64_t object_reserved_bytes(const struct object *object);
-/* Reserves space, so that touching it can never fail. Return: 0; -ENOSPC, what the system said. */
+/* Reserves space, so that touching it can never fail. Return: 0; -ENOSPC, other system errors. */
 int object_reserve(const struct object *object, uint64_t offset, uint64_t bytes);
 /* Whether somebody else holds the byte of any lane or seat. */
 bool object_in_use(const struct object *object);

@@ -161,7 +161,7 @@ static int choose_with_room(struct shmq *handle, struct lane_request *request, c
     return error == -EUSERS ? -ENOSPC : error;
 }
 
-/* A byte that its holder is about to let go. Return: 0; -EBUSY after @wait_ns; -EINTR; what the system said. */
+/* A byte that its holder is about to let go. Return: 0; -EBUSY after @wait_ns; -EINTR; other system errors. */
 static int lock_byte(const struct shmq *handle, uint64_t byte, int64_t wait_ns)
 {
     const int64_t deadline = clock_deadline(wait_ns);
@@ -269,7 +269,7 @@ int lane_finish_dead(struct shmq *handle, uint32_t lane)
     if (!handle_lane_used(handle, lane))
         return -EALREADY;
     int error = mapping_lane(handle, lane, &view);
-    /* Cannot come: -EINTR (who only observes has no stop flag). */
+    /* Cannot occur: -EINTR (who only observes has no stop flag). */
     if (error == 0)
         error = check_unfinished(view->ring.control); /* an owner that has finished may still be attached */
     if (error == 0)

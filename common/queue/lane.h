@@ -13,8 +13,8 @@
  * Context: waits while others with a source choose theirs, OBJECT_WAIT_NS at most, and then for a holder of the
  * same source that is about to die, LANE_WAIT_NS at most. Crash:   leaves the lane as if its owner had died.
  * Return:  0; -EUSERS all are taken now; -ESHUTDOWN they are, and the queue is shut down; -EBUSY when somebody
- *          alive puts the same source, or after OBJECT_WAIT_NS; -EINTR; -ENOSPC; -ENOMEM; -EBADMSG; what the
- * system said.
+ *          alive puts the same source, or after OBJECT_WAIT_NS; -EINTR; -ENOSPC; -ENOMEM; -EBADMSG; other system
+ * errors.
  */
 int lane_attach(struct shmq *handle, const struct shmq_options *options);
 /* Marks the lane finished; it stays owned. Return: 0; -ESTALE. */
@@ -28,8 +28,8 @@ void lane_restore(struct shmq *handle);
  * Marks the lane of a dead owner finished, in its name; nothing else of the lane changes.
  * Context: @handle is an observer that may write; waits for a lock that is about to go, LANE_LOCK_WAIT_NS at most.
  * Crash:   leaves the lane either finished or unfinished; consumers see it at their next tick.
- * Return:  0; -EBUSY its owner lives; -EALREADY; -EINVAL no such lane; -ENOMEM; -EBADMSG; -ESTALE; what
- *          the system said.
+ * Return:  0; -EBUSY its owner lives; -EALREADY; -EINVAL no such lane; -ENOMEM; -EBADMSG; -ESTALE;
+ *          other system errors.
  */
 int lane_finish_dead(struct shmq *handle, uint32_t lane);
 

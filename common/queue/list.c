@@ -50,7 +50,7 @@ int shmq_list(shmq_list_visitor *visit, void *context)
         return -EINVAL;
     DIR *directory = opendir("/dev/shm");
     if (directory == NULL)
-        return errno == ENOENT ? -ENOSYS : -errno; /* The system says: -EACCES, -EMFILE, -ENOMEM. */
+        return errno == ENOENT ? -ENOSYS : -errno; /* System errors: -EACCES, -EMFILE, -ENOMEM. */
     int result = 0;
     while (result == 0) {
         errno = 0;

@@ -13,7 +13,7 @@ int mapping_front(struct shmq *handle);
 int mapping_lane(struct shmq *handle, uint32_t lane, struct lane_view **view);
 /* Maps all lanes that were ever used, but for those for which there is no memory: to wake their producers. */
 void mapping_used_lanes(struct shmq *handle);
-/* Maps a seat's buffer and reserves @bytes of it. Return: 0; -ENOSPC; -ENOMEM; what the system said. */
+/* Maps a seat's buffer and reserves @bytes of it. Return: 0; -ENOSPC; -ENOMEM; other system errors. */
 int mapping_seat_buffer(struct shmq *handle, uint32_t seat, uint64_t bytes, unsigned char **base);
 void mapping_unmap_all(struct shmq *handle);
 

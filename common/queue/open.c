@@ -117,7 +117,7 @@ int shmq_create(const char *name, const struct shmq_options *options)
         error = object_open(&object, name, true, true, &known);
     if (error == 0)
         object_close(&object);
-    return error; /* Cannot come: -ENOENT (what is missing is made). */
+    return error; /* Cannot occur: -ENOENT (what is missing is made). */
 }
 
 static void detach(struct shmq *handle)

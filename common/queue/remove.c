@@ -53,7 +53,7 @@ static int unlink_object(const char *queue)
 {
     char name[OBJECT_NAME_BYTES];
     name_of_object(name, queue);
-    return shm_unlink(name) == 0 || errno == ENOENT ? 0 : -errno; /* The system says: -EACCES, -EROFS. */
+    return shm_unlink(name) == 0 || errno == ENOENT ? 0 : -errno; /* System errors: -EACCES, -EROFS. */
 }
 
 /* The creation byte for writing, from the reading that object_open left. */

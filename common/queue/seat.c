@@ -244,7 +244,7 @@ static void give_back(struct shmq *handle)
                           memory_order_seq_cst);
 }
 
-/* Locks a seat in which nothing was left. Return: 0; -EUSERS; what the system said. */
+/* Locks a seat in which nothing was left. Return: 0; -EUSERS; other system errors. */
 static int lock_empty_seat(struct shmq *handle, uint32_t *seat)
 {
     for (uint32_t i = 0; i < seat_count(handle); i++) {
