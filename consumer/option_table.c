@@ -159,7 +159,7 @@ const struct option_table consumer_options = {
         "--resume, "
         "or run '{prefix}monitor finish NAME', to complete its stream); 4 --idle expired before any message, or "
         "before --count; 5 queue damaged, removed, or of another version or size; 128+N ended by a second "
-        "signal N. SIGUSR1 prints statistics.",
+        "signal N (the same signal again within 100 ms counts once). SIGUSR1 prints statistics.",
     .examples = {{"{self} -Q log --output all.log", "append all messages to one file"},
                  {"{self} -Q jobs --exec 'gzip -k \"$(cat)\"' --retries 5", "run one command per message"},
                  {"{self} -Q jobs --follow | jq .", "print messages until Ctrl-C"}},

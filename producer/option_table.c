@@ -130,8 +130,8 @@ const struct option_table producer_options = {
         "completes it if it has --resume and had it before; else '{prefix}monitor finish NAME' does.\n\n"
         "Exit status: 0 done, also after a first SIGINT or SIGTERM; 1 failed; 2 usage; 3 the queue was shut down; "
         "4 the queue was full, or no lane was free; 5 queue damaged, removed, or of another version or size; "
-        "128+N ended by a second signal N. SIGUSR1 prints the statistics. On a failure all messages before it are "
-        "in the queue, and its stream is left unfinished.",
+        "128+N ended by a second signal N (the same signal again within 100 ms counts once). SIGUSR1 prints the "
+        "statistics. On a failure all messages before it are in the queue, and its stream is left unfinished.",
     .examples = {{"{self} -Q jobs -- a.txt b.txt", "two messages"},
                  {"tail -F app.log | {self} -Q log --on-full drop", "each line, or none while nobody keeps up"},
                  {"{self} -Q big --input big.csv --split 1/2 --resume",

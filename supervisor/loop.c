@@ -133,9 +133,9 @@ static void suspend(struct supervisor *supervisor)
 
 static void handle_signals(struct supervisor *supervisor)
 {
-    int number;
-    while ((number = signals_take_stop()) != 0)
-        stopping_signal(supervisor, number);
+    struct stop_signal stop;
+    while (signals_take_stop(&stop))
+        stopping_signal(supervisor, &stop);
     if (signals_take(SIGUSR1))
         signal_children(supervisor, SIGUSR1);
     if (signals_take(SIGTSTP))

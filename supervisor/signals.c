@@ -13,12 +13,14 @@ static const int handled[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGTSTP, SIGCONT
 enum { HANDLED = sizeof(handled) / sizeof(handled[0]) };
 
 static volatile sig_atomic_t pending[64];
-static volatile sig_atomic_t stops[2]; /* the first two that ask for an end */
+static volatile struct stop_signal stops[2]; /* the first two that ask for an end */
 static sigset_t before_start;
 
 static void on_stop(int number)
 {
-    stops[stops[0] != 0] = number;
+    volatile struct stop_signal *stop = &stops[stops[0].number != 0];
+    stop->number = number;
+    stop->at_ns = stop_now_ns();
 }
 
 static void on_signal(int number)
@@ -71,12 +73,12 @@ int signals_poll(struct pollfd *fds, nfds_t count, int64_t deadline_ns)
     return ppoll(fds, count, deadline_ns < 0 ? NULL : &timeout, &before_start);
 }
 
-int signals_take_stop(void)
+bool signals_take_stop(struct stop_signal *stop)
 {
-    int number = (int)stops[0];
+    *stop = stops[0];
     stops[0] = stops[1];
-    stops[1] = 0;
-    return number;
+    stops[1].number = 0;
+    return stop->number != 0;
 }
 
 bool signals_take(int number)

@@ -17,8 +17,14 @@ void signals_init(void);
 /* Sleeps until something happens or @deadline_ns has come (negative: for ever). Return: as ppoll. */
 int signals_poll(struct pollfd *fds, nfds_t count, int64_t deadline_ns);
 
-/* The next signal that asks for an end (SIGINT, SIGTERM, SIGHUP) and was not told yet; 0: none. */
-int signals_take_stop(void);
+/* A signal that asks for an end: SIGINT, SIGTERM, SIGHUP. */
+struct stop_signal {
+    int number;    /* 0: none */
+    int64_t at_ns; /* when it came */
+};
+
+/* The next of them that was not told yet; false: there is none. */
+bool signals_take_stop(struct stop_signal *stop);
 /* True once for each SIGUSR1, SIGTSTP, SIGCONT. */
 bool signals_take(int number);
 

@@ -177,8 +177,9 @@ static enum child_state give_up_or_restart(struct supervisor *supervisor, struct
 
 static enum child_state failed(struct supervisor *supervisor, struct child *child)
 {
-    bool by_our_term = supervisor->phase != PHASE_WORKING && child->end.status == 128 + SIGTERM;
-    if (by_our_term)
+    bool by_our_signal = (supervisor->phase != PHASE_WORKING && child->end.status == 128 + SIGTERM) ||
+                         (supervisor->phase >= PHASE_INSISTING && child->end.status == 128 + SIGINT);
+    if (by_our_signal)
         return done(supervisor, child);
     if (supervisor->phase >= PHASE_INSISTING)
         return cut_short(supervisor, child);
@@ -204,6 +205,14 @@ static enum child_state tell_producer(struct supervisor *supervisor, struct chil
 static enum child_state tell_consumer(struct supervisor *supervisor, struct child *child)
 {
     return child->role == ROLE_CONSUMER ? tell(supervisor, child) : child->state;
+}
+
+/* It has been told already, perhaps just now: the same signal might be taken for that one. */
+static enum child_state insist(struct supervisor *supervisor, struct child *child)
+{
+    (void)supervisor;
+    child_signal(child, SIGINT);
+    return CHILD_STOPPING;
 }
 
 static enum child_state kill_it(struct supervisor *supervisor, struct child *child)
@@ -236,11 +245,11 @@ static enum child_state drop_consumer(struct supervisor *supervisor, struct chil
 /* NULL: nothing happens, the state stays. */
 static action *const table[CHILD_STATES][EVENTS] = {
     /* clang-format off */
-    /*                     TIMER        SUCCESS FAILURE  STOP           DRAINED        INSIST KILL */
-    [CHILD_STARTING]    = {start,       NULL,   NULL,    drop_producer, drop_consumer, drop,  drop},
-    [CHILD_RUNNING]     = {NULL,        done,   failed,  tell_producer, tell_consumer, tell,  kill_it},
-    [CHILD_STOPPING]    = {NULL,        done,   failed,  NULL,          tell_consumer, tell,  kill_it},
-    [CHILD_BACKING_OFF] = {start_again, NULL,   NULL,    drop_producer, drop_consumer, drop,  drop},
+    /*                     TIMER        SUCCESS FAILURE  STOP           DRAINED        INSIST  KILL */
+    [CHILD_STARTING]    = {start,       NULL,   NULL,    drop_producer, drop_consumer, drop,   drop},
+    [CHILD_RUNNING]     = {NULL,        done,   failed,  tell_producer, tell_consumer, tell,   kill_it},
+    [CHILD_STOPPING]    = {NULL,        done,   failed,  NULL,          tell_consumer, insist, kill_it},
+    [CHILD_BACKING_OFF] = {start_again, NULL,   NULL,    drop_producer, drop_consumer, drop,   drop},
     [CHILD_DONE]        = {NULL},
     [CHILD_FAILED]      = {NULL},
     /* clang-format on */

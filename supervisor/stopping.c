@@ -10,7 +10,6 @@
 
 #define NS_PER_MS INT64_C(1000000)
 #define KILL_AFTER_NS (2000 * NS_PER_MS)
-#define BOUNCE_NS (200 * NS_PER_MS) /* one Ctrl-C or one timeout(1) that reached us twice */
 #define LOOK_NS (10 * NS_PER_MS)
 
 enum { LOOK_COST = 20 }; /* a look takes no more than this part of the time */
@@ -18,7 +17,6 @@ enum { LOOK_COST = 20 }; /* a look takes no more than this part of the time */
 static void begin(struct supervisor *supervisor)
 {
     supervisor->phase = PHASE_DRAINING;
-    supervisor->stop_ns = supervisor->now_ns;
     supervisor->deadline_ns = supervisor->now_ns + supervisor->options->grace_ns;
     states_handle_all(supervisor, EVENT_STOP);
 }
@@ -30,17 +28,25 @@ static void kill_all(struct supervisor *supervisor)
     states_handle_all(supervisor, EVENT_KILL);
 }
 
-void stopping_signal(struct supervisor *supervisor, int number)
+/* One request that reached us twice. A session that ends sends HUP beside whatever else it sends. */
+static bool is_repeated(const struct stop_signal *first, const struct stop_signal *stop)
+{
+    const bool same = first->number == stop->number || first->number == SIGHUP || stop->number == SIGHUP;
+    return first->number != 0 && same && stop->at_ns - first->at_ns < STOP_REPEAT_NS;
+}
+
+void stopping_signal(struct supervisor *supervisor, const struct stop_signal *stop)
 {
     if (supervisor->phase == PHASE_WORKING) {
-        say_status("SIG%s: stopping the producers, then draining (again: stop at once)", sigabbrev_np(number));
+        say_status("SIG%s: stopping the producers, then draining (again: stop at once)",
+                   sigabbrev_np(stop->number));
+        supervisor->stop = *stop;
         begin(supervisor);
         return;
     }
-    if (supervisor->cut_short == 0 && supervisor->now_ns - supervisor->stop_ns < BOUNCE_NS &&
-        supervisor->failure == 0)
+    if (supervisor->cut_short == 0 && is_repeated(&supervisor->stop, stop))
         return;
-    supervisor->cut_short = number;
+    supervisor->cut_short = stop->number;
     kill_all(supervisor);
 }
 

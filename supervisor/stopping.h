@@ -2,6 +2,7 @@
 #ifndef SUPERVISOR_STOPPING_H
 #define SUPERVISOR_STOPPING_H
 
+#include "supervisor/signals.h"
 #include "supervisor/supervisor.h"
 
 /*
@@ -10,7 +11,7 @@
  */
 
 /* A signal asks for an end. */
-void stopping_signal(struct supervisor *supervisor, int number);
+void stopping_signal(struct supervisor *supervisor, const struct stop_signal *stop);
 /* Takes the next step if its time has come. */
 void stopping_advance(struct supervisor *supervisor);
 

@@ -6,6 +6,7 @@
 #include "supervisor/command.h"
 #include "supervisor/options.h"
 #include "supervisor/relay.h"
+#include "supervisor/signals.h"
 #include "supervisor/work.h"
 
 enum phase {
@@ -28,14 +29,14 @@ struct supervisor {
     enum phase phase;
     int64_t now_ns;
     int64_t started_ns;
-    int64_t stop_ns;     /* when it began to stop */
-    int64_t deadline_ns; /* when the next, harsher step is due */
-    int64_t look_ns;     /* when to look next whether the queue is drained; 0: not now */
-    bool consumers_told; /* to end, as there is nothing left for them */
-    bool suspended;      /* by SIGTSTP, and the children with it */
-    bool idle_in_vain;   /* a consumer waited for its --idle, and nothing had come */
-    int cut_short;       /* the second signal */
-    int failure;         /* status of the first failure for good */
+    struct stop_signal stop; /* that asked for the end; .number 0: none has */
+    int64_t deadline_ns;     /* when the next, harsher step is due */
+    int64_t look_ns;         /* when to look next whether the queue is drained; 0: not now */
+    bool consumers_told;     /* to end, as there is nothing left for them */
+    bool suspended;          /* by SIGTSTP, and the children with it */
+    bool idle_in_vain;       /* a consumer waited for its --idle, and nothing had come */
+    int cut_short;           /* the second signal */
+    int failure;             /* status of the first failure for good */
     char failure_text[160];
     uint64_t restarts;
 };

@@ -117,6 +117,23 @@ has_ended() { # PID
     [[ -z $state || $state == Z ]]
 }
 
+no_signal_pending() { # PID: what was sent to it has reached it
+    local key mask
+    while read -r key mask _; do
+        [[ $key != @(ShdPnd|SigPnd): || $mask == *([0]) ]] || return 1
+    done <"/proc/$1/status"
+} 2>/dev/null
+
+# Sends a signal, and once it has come a second one, as fast as timeout(1) does. Returns 1 if that took so long on a busy
+# machine that it may count as two requests.
+signal_twice() { # SIGNAL PID
+    local begun=${EPOCHREALTIME/./}
+    kill -"$1" "$2"
+    until no_signal_pending "$2" || ((${EPOCHREALTIME/./} - begun > 80000)); do :; done
+    kill -"$1" "$2"
+    ((${EPOCHREALTIME/./} - begun < 80000))
+} 2>/dev/null
+
 # Sets queue to a name that nobody has used.
 new_queue() {
     queues=$((queues + 1))

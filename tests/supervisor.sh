@@ -222,6 +222,39 @@ kill -HUP "$pid"
 end_status 'SIGHUP: drains and says 0' 0
 check_match 'SIGHUP: is said' 'SIGHUP: stopping' "$scratch/run.log"
 
+# One request that came twice, and two of them.
+for _ in {1..20}; do
+    new_queue
+    start --count 0 --delay 1ms --work 1ms
+    wait_until 20 got_lines "$scratch/out.log" 5
+    signal_twice TERM "$pid" && break
+    kill_supervisor
+done
+end_status 'SIGTERM twice within microseconds: is one request' 0
+new_queue
+start --count 0 --delay 1ms --work 60s
+wait_until 20 attached 1 1
+kill -TERM "$pid"
+wait_until 10 grep -q 'SIGTERM: stopping' "$scratch/run.log"
+sleep 0.15 # less is taken for one request that came twice
+kill -TERM "$pid"
+end_status 'SIGTERM again after 150 ms: now' 143
+# A producer that waits for room goes on doing so for a second after the first signal.
+new_queue
+seq 100000 >"$scratch/many"
+start --input <(cat "$scratch/many") --capacity 4K --work 60s --grace 10ms
+is_full() {
+    "$monitor" show -- "$queue" | grep -qE '^ *0 full'
+} 2>/dev/null
+wait_until 20 is_full
+blocked=$(children producer)
+before=$(milliseconds)
+kill -TERM "$pid"
+wait_until 5 has_ended "$blocked"
+took=$(($(milliseconds) - before))
+check "a --grace shorter than that: insisting is no repetition ($took ms)" test "$took" -lt 900
+wait "$pid"
+
 # ------------------------------------------------------------------ stopped and continued
 
 new_queue

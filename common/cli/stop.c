@@ -18,6 +18,8 @@
 
 volatile int stop_requested;
 
+static volatile int64_t requested_ns; /* when; written and read by the handler alone */
+
 static struct shmq *volatile queue_in_use; /* like the flag, stored and loaded in one piece */
 static atomic_bool statistics_wanted;
 static char bus_message[384];
@@ -42,9 +44,12 @@ static void on_stop(int number)
 {
     if (stop_requested == 0) {
         stop_requested = number;
+        requested_ns = stop_now_ns();
         (void)shmq_interrupt(queue_in_use); /* without a queue this only returns an error */
         return;
     }
+    if (number == stop_requested && stop_now_ns() - requested_ns < STOP_REPEAT_NS)
+        return;
     /* The signal is delivered, and kills the process, as soon as this handler returns. */
     signal(number, SIG_DFL);
     raise(number);

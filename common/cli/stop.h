@@ -7,10 +7,13 @@
 
 /*
  * Signal handling, the same in all programs. The first SIGINT or SIGTERM requests an orderly shutdown, the second
- * kills the program at once (128+n). SIGUSR1 requests statistics. SIGPIPE and SIGXFSZ are ignored (EPIPE and EFBIG
- * are reported instead). SIGBUS means that somebody truncated the queue: the program says so and exits with
- * EXIT_QUEUE.
+ * kills the program at once (128+n). The same signal again within STOP_REPEAT_NS is still the first request:
+ * timeout(1) signals its child and then the child's whole group. SIGUSR1 requests statistics. SIGPIPE and SIGXFSZ
+ * are ignored (EPIPE and EFBIG are reported instead). SIGBUS means that somebody truncated the queue: the program
+ * says so and exits with EXIT_QUEUE.
  */
+
+#define STOP_REPEAT_NS INT64_C(100000000)
 
 /* Installs the handlers, without SA_RESTART. */
 void stop_init(void);
