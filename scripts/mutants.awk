@@ -10,7 +10,7 @@
 #   file  line  function  rule  offset  length  text
 #
 # The text goes where those bytes of the file stand; a byte 1 in it stands for a newline. Directives, comments, strings and
-# what is outside of functions are left alone.
+# what is outside of functions are left alone; so are hints to the compiler and the processor, which change no result.
 
 # ------------------------------------------------------------------ code without comments and strings
 
@@ -95,6 +95,45 @@ function ending(k) {
     return k
 }
 
+# ------------------------------------------------------------------ hints
+
+# The parenthesis that opens the one at a token.
+function opening(k,    depth) {
+    for (; k > 0; k--) {
+        if (T[k] ~ /^[)}\]]$/)
+            depth++
+        else if (T[k] ~ /^[({[]$/ && --depth == 0)
+            return k
+    }
+    return 1
+}
+
+# What may come soon is asked for, or a moment is let pass: statements, with what they depend on alone.
+function is_hint(word) {
+    return word ~ /^(__builtin_prefetch|prefetch_for_writing|ring_ask_for_room|ring_ask_for_work|cpu_relax)$/
+}
+
+# What is expected of a condition: the last argument, which may be a number.
+function mark_expected(k,    last) {
+    last = closing(k + 1) - 1
+    for (k = last; T[k] != "," && k > 0; k--)
+        hint[k] = 1
+}
+
+function mark_hints(    k, i, from) {
+    split("", hint)
+    for (k = 1; k <= tokens; k++) {
+        if (T[k] == "__builtin_expect")
+            mark_expected(k)
+        if (!is_hint(T[k]) || T[k + 1] != "(")
+            continue
+        for (from = k; T[from - 1] == ")" && T[opening(from - 1) - 1] ~ /^(if|for|while)$/;)
+            from = opening(from - 1) - 1
+        for (i = from; i <= ending(k); i++)
+            hint[i] = 1
+    }
+}
+
 # ------------------------------------------------------------------ planting
 
 function source_text(first, last,    i, out) {
@@ -171,6 +210,8 @@ function turned(operator) {
 
 function plant_tokens(    k) {
     for (k = 1; k <= tokens; k++) {
+        if (k in hint)
+            continue
         if (T[k] ~ /^(<|<=|>|>=|==|!=)$/)
             plant("comparison turned", k, k, turned(T[k]))
         else if (T[k] ~ /^(&&|\|\|)$/)
@@ -194,7 +235,7 @@ function plant_statements(    k) {
         } else if (T[k] ~ /^[{};:]$/ || T[k] ~ /^(else|do)$/ || (T[k] ~ /^[A-Za-z_]/ && T[k + 1] == ":"))
             continue
         else {
-            if (T[k] !~ /^(return|break|continue|goto|default)$/)
+            if (T[k] !~ /^(return|break|continue|goto|default)$/ && !(k in hint))
                 plant_statement(k)
             if (T[k] != "default")
                 k = ending(k)
@@ -225,8 +266,11 @@ function end_file(    i, from) {
         else if (code[i] ~ /^\}/ && from) {
             learn_head(from)
             tokenize(from + 1, i - 1)
-            plant_tokens()
-            plant_statements()
+            mark_hints()
+            if (!is_hint(name)) {
+                plant_tokens()
+                plant_statements()
+            }
             from = 0
         }
     }

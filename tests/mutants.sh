@@ -65,6 +65,14 @@ int twice(int number)
     }
     return number;
 }
+
+int hinted(const int *number);
+int hinted(const int *number)
+{
+    if (*number > 3)
+        __builtin_prefetch(number + 16);
+    return __builtin_expect(*number, 0);
+}
 END
 
 cat >"$tiny/tests/unit_tiny.c" <<'END'
@@ -168,6 +176,7 @@ list() { "$tiny/scripts/mutants.sh" --list "$@"; }
 check_equal 'a function can be named' 'common/tiny.c:16 forgotten' "$(list forgotten | cut -d: -f1,2 | sort -u)"
 check_equal 'a line can be named' 'common/tiny.c:11' "$(list common/tiny.c:11 | cut -d' ' -f1 | sort -u)"
 check_equal 'so can a rule' 'common/tiny.c:23 endless: store left out' "$(list --rule store common/tiny.c)"
+check_equal 'hints are left alone' 'common/tiny.c:49 hinted: return value changed' "$(list hinted)"
 check_equal 'a sample takes every third' "$(list common | awk 'NR % 3 == 1')" "$(list --every 3 common)"
 check_status 'only some tests are run' 0 env TMPDIR="$scratch/tmp" "$tiny/scripts/mutants.sh" --tests unit_ --rule constant tested
 check_match 'and timed' '^mutants: timing 1 tests' "$scratch/err"
