@@ -15,6 +15,8 @@
 #define MESSAGES 5u
 #define START 64u /* position of the first message: the lane's first lap begins there */
 #define SECOND INT64_C(1000000000)
+#define DEVICE 5 /* of the file that write intents name */
+#define INODE 7
 
 /* A queue of three seats with five messages, "0" to "4", of a cell each, whose producer left unfinished. */
 static struct planted queue;
@@ -29,6 +31,23 @@ static struct shmq_options options_of(uint32_t prefetch)
     return options;
 }
 
+/* What stands behind the last seat is nobody's, whatever it says. */
+static void plant_ghost(void)
+{
+    struct seat *ghost = &queue.seats[queue.geometry.parameters.seats];
+    ck_assert((unsigned char *)(ghost + 1) <= queue.base + queue.geometry.buffers_offset);
+    atomic_store(&ghost->intent_lane, UINT64_MAX);
+    atomic_store(&ghost->intent_position, START);
+    atomic_store(&ghost->progress, UINT64_MAX);
+    atomic_store(&ghost->held_valid, 1);
+    atomic_store(&ghost->held_lane, UINT64_MAX);
+    atomic_store(&ghost->waiting, WAITING_TICK);
+    atomic_store(&ghost->pid, 1);
+    atomic_store(&ghost->write.turn, 1);
+    atomic_store(&ghost->write.device, DEVICE);
+    atomic_store(&ghost->write.inode, INODE);
+}
+
 static void set_up(void)
 {
     const struct shmq_options options = options_of(0);
@@ -40,6 +59,7 @@ static void set_up(void)
     }
     shmq_abandon(producer);
     planted_map(&queue, name);
+    plant_ghost();
 }
 
 static void tear_down(void)
@@ -334,6 +354,107 @@ START_TEST(a_held_message_that_makes_no_sense_is_refused)
 }
 END_TEST
 
+/* Where the lane's positions begin and end, and of the greatest length. */
+START_TEST(a_held_message_at_its_limits_is_delivered)
+{
+    struct seat *s = &queue.seats[1];
+    const uint64_t first = queue.geometry.cells;
+    const uint64_t last = queue.geometry.max_position;
+    const uint64_t longest = record_frame(SHMQ_FRAME_LENGTH32, 0) | 1024;
+    const struct {
+        uint64_t position;
+        uint64_t word;
+        int code;
+    } cases[] = {
+        {first, longest, 0},
+        {first - 1, longest, -EBADMSG},
+        {last, longest, 0},
+        {last + 1, longest, -EBADMSG},
+        {first, longest + 1, -EBADMSG},
+        {first, record_frame(SHMQ_FRAME_LENGTH32 + 1, 0) | 1, -EBADMSG},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        plant_held(1, START);
+        atomic_store(&s->held_position, cases[i].position);
+        atomic_store(&s->held_record[0], cases[i].word);
+        expect_problem(cases[i].code == 0 ? NULL : "seat 1: the message in its buffer makes no sense");
+        expect_consumer(cases[i].code);
+    }
+}
+END_TEST
+
+/* ------------------------------------------------------------------ positions, and the end */
+
+static void plant_positions(uint64_t head, uint64_t claim, uint64_t tail)
+{
+    atomic_store(&lane()->head, head);
+    atomic_store(&lane()->claim, claim);
+    atomic_store(&lane()->tail, tail);
+}
+
+/* What whoever waits for the end is told, with and without the right to write. */
+static void expect_join(int code)
+{
+    struct shmq *observer = planted_open(name, SHMQ_OBSERVER, NULL);
+    int error = shmq_join(observer, 0);
+    ck_assert_msg(error == code, "an observer: %d instead of %d", error, code);
+    ck_assert_int_eq(shmq_close(observer), 0);
+    struct shmq *consumer = open_as(SHMQ_CONSUMER, 0);
+    error = shmq_join(consumer, 0);
+    ck_assert_msg(error == code, "a consumer: %d instead of %d", error, code);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+}
+
+START_TEST(positions_at_their_limits_are_believed_and_no_others)
+{
+    const uint64_t cells = queue.geometry.cells;
+    const uint64_t last = queue.geometry.max_position;
+    const struct {
+        uint64_t head;
+        uint64_t claim;
+        uint64_t tail;
+        int code;
+    } cases[] = {
+        {cells, cells, cells, 0},
+        {cells - 1, cells - 1, cells - 1, -EBADMSG},
+        {cells - 1, cells, cells, -EBADMSG},
+        {START, START, START + cells, -EAGAIN},
+        {START, START, START + cells + 1, -EBADMSG},
+        {last, last, last, 0},
+        {last - 1, last - 1, last, -EAGAIN},
+        {last + 1, last + 1, last + 1, -EBADMSG},
+        {START + 1, START, START + 1, -EBADMSG},
+        {START, START + 2, START + 1, -EBADMSG},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        plant_positions(cases[i].head, cases[i].claim, cases[i].tail);
+        expect_join(cases[i].code);
+    }
+}
+END_TEST
+
+/* Anything else would be waited for for ever. */
+START_TEST(the_end_waits_for_a_batch_that_its_seat_knows)
+{
+    const struct lease_format format = planted_format(&queue);
+    plant_lease(1, START, 2, 0);
+    expect_join(-EAGAIN);
+    atomic_store(&queue.seats[1].intent_lane, 2);
+    expect_join(-EBADMSG);
+    plant_lease(1, START, 2, 0);
+    atomic_store(&queue.seats[1].intent_position, START + 1);
+    expect_join(-EBADMSG);
+    plant_lease(1, START, 2, 0);
+    atomic_store(planted_lease(&queue, 0, START), lease_word(format, START + 64, 2, 1, LEASE_TAKEN));
+    expect_join(-EBADMSG);
+    /* One beyond the last seat, although what stands behind that says so, too. */
+    plant_lease(3, START, 2, 0);
+    expect_join(-EBADMSG);
+    atomic_store(planted_lease(&queue, 0, START), lease_word(format, START, 2, 3, LEASE_DONE));
+    expect_join(-EAGAIN); /* it will move, and three more are to come */
+}
+END_TEST
+
 /* ------------------------------------------------------------------ damage, and what names it */
 
 START_TEST(a_good_queue_has_no_problems)
@@ -432,6 +553,34 @@ START_TEST(a_batch_of_more_messages_than_any_lease_has)
     struct shmq *consumer = planted_open(large, SHMQ_CONSUMER, &options);
     ck_assert_int_eq(shmq_lease(consumer, &message, 3 * SECOND), -EBADMSG);
     ck_assert_int_eq(shmq_close(consumer), 0);
+    ck_assert_int_eq(shmq_close(producer), 0);
+    planted_unmap(&planted);
+    ck_assert_int_eq(shmq_remove(large, true), 0);
+}
+END_TEST
+
+/* As many as a lease can have at the most. */
+START_TEST(a_batch_of_as_many_messages_as_any_lease_has)
+{
+    const char *large = planted_name("most");
+    struct shmq_options options = options_of(0);
+    struct shmq_message message;
+    options.capacity_bytes = 1 << 20;
+    struct shmq *producer = planted_open(large, SHMQ_PRODUCER, &options);
+    struct planted planted;
+    for (uint32_t i = 0; i < SHMQ_PREFETCH_MAX + 1; i++)
+        planted_put(producer, "x");
+    planted_map(&planted, large);
+    const uint64_t start = atomic_load(&planted_lane(&planted, 0)->head);
+    for (uint32_t more = 1; more != UINT32_MAX; more--) {
+        atomic_store(&planted.seats[1].intent_lane, 1);
+        atomic_store(&planted.seats[1].intent_position, start);
+        atomic_store(planted_lease(&planted, 0, start),
+                     lease_word(planted_format(&planted), start, SHMQ_PREFETCH_MAX + more, 1, LEASE_TAKEN));
+        struct shmq *consumer = planted_open(large, SHMQ_CONSUMER, &options);
+        ck_assert_int_eq(shmq_lease(consumer, &message, 0), more == 0 ? 0 : -EBADMSG);
+        ck_assert_int_eq(shmq_close(consumer), 0);
+    }
     ck_assert_int_eq(shmq_close(producer), 0);
     planted_unmap(&planted);
     ck_assert_int_eq(shmq_remove(large, true), 0);
@@ -549,8 +698,17 @@ START_TEST(a_lane_marked_used_that_does_not_exist)
 {
     atomic_fetch_or(&queue.header->lanes_used[15], UINT64_C(1) << 63);
     expect_problem("header: lane 1023 is marked used but does not exist");
+    atomic_fetch_or(&queue.header->lanes_used[0], UINT64_C(1) << 2); /* the first that does not */
+    expect_problem("header: lane 2 is marked used but does not exist");
+    struct shmq *observer = planted_open(name, SHMQ_OBSERVER, NULL);
+    struct shmq_stat stat = SHMQ_STAT_INIT;
+    ck_assert_int_eq(shmq_stat(observer, &stat), 0);
+    ck_assert_uint_eq(stat.lanes_used, 1);
+    ck_assert_int_eq(shmq_join(observer, 0), -EAGAIN);
+    ck_assert_int_eq(shmq_close(observer), 0);
     expect_consumer(0);
     expect_producer(0);
+    ck_assert_int_eq(shmq_shutdown(name, SHMQ_NOW), 0);
 }
 END_TEST
 
@@ -690,9 +848,6 @@ END_TEST
 
 /* ------------------------------------------------------------------ write intents */
 
-#define DEVICE 5
-#define INODE 7
-
 /* A dead seat's, of two messages from the second one of five on. */
 static struct write_note *plant_intent(uint32_t seat)
 {
@@ -802,6 +957,49 @@ START_TEST(an_intent_that_makes_no_sense_is_named_and_refused)
         expect_problem(NULL);
         expect_visit(0, -1);
     }
+}
+END_TEST
+
+START_TEST(an_intent_at_its_limits_makes_sense)
+{
+    struct write_note *note = plant_intent(1);
+    const uint64_t last = queue.geometry.max_position;
+    const struct {
+        uint64_t offset;
+        uint64_t bytes;
+        uint64_t start;
+        uint64_t position;
+        uint32_t first;
+        uint32_t count;
+        bool sensible;
+    } cases[] = {
+        {INT64_MAX - 50, 50, START, START, 0, 1, true},
+        {INT64_MAX - 50, 51, START, START, 0, 1, false},
+        {INT64_MAX - 1, 1, START, START, 0, 1, true},
+        {0, INT64_MAX, START, START, 0, 1, true},
+        {0, 1, last, last, 0, 1, true},
+        {0, 1, last + 1, last + 1, 0, 1, false},
+        {0, 1, START, START + 63, 0, 1, true},
+        {0, 1, START, START + 64, 0, 1, false},
+        {0, 1, START, START, 0, SHMQ_PREFETCH_MAX, true},
+        {0, 1, START, START, 1, SHMQ_PREFETCH_MAX, false},
+        {0, 1, START, START, SHMQ_PREFETCH_MAX - 1, 1, true},
+        {0, 1, START, START, SHMQ_PREFETCH_MAX, 1, false},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        (void)plant_intent(1);
+        atomic_store(&note->offset, cases[i].offset);
+        atomic_store(&note->bytes, cases[i].bytes);
+        atomic_store(&note->start, cases[i].start);
+        atomic_store(&note->position, cases[i].position);
+        atomic_store(&note->first, cases[i].first);
+        atomic_store(&note->count, cases[i].count);
+        expect_problem(cases[i].sensible ? NULL : "seat 1: its write intent makes no sense");
+        expect_visit(cases[i].sensible ? -EAGAIN : -EBADMSG, cases[i].sensible ? 0 : -1);
+    }
+    (void)plant_intent(1);
+    atomic_store(&note->seat, 2); /* the last one */
+    expect_problem(NULL);
 }
 END_TEST
 
@@ -1031,6 +1229,9 @@ static void add_damage(Suite *suite)
 {
     TCase *damaged = add_case(suite, "damage is named", 5);
     tcase_add_test(damaged, a_held_message_that_makes_no_sense_is_refused);
+    tcase_add_test(damaged, a_held_message_at_its_limits_is_delivered);
+    tcase_add_test(damaged, positions_at_their_limits_are_believed_and_no_others);
+    tcase_add_test(damaged, the_end_waits_for_a_batch_that_its_seat_knows);
     tcase_add_test(damaged, a_good_queue_has_no_problems);
     tcase_add_test(damaged, a_seat_that_acknowledged_more_than_it_had);
     tcase_add_test(damaged, a_lease_that_changes_under_its_holder);
@@ -1039,6 +1240,7 @@ static void add_damage(Suite *suite)
     tcase_add_test(damaged, a_length_beyond_the_largest_message);
     tcase_add_test(damaged, a_descriptor_that_changes_while_its_message_is_leased);
     tcase_add_test(damaged, a_batch_of_more_messages_than_any_lease_has);
+    tcase_add_test(damaged, a_batch_of_as_many_messages_as_any_lease_has);
     tcase_add_test(damaged, a_head_beyond_claim_and_tail);
     tcase_add_test(damaged, the_end_does_not_wait_for_a_head_beyond_tail);
     tcase_add_test(damaged, a_claim_beyond_tail);
@@ -1060,6 +1262,7 @@ static void add_damage(Suite *suite)
     tcase_add_test(damaged, a_header_that_lies_later_misleads_nobody);
     tcase_add_loop_test(damaged, an_intent_is_found_in_any_seat_and_tells_of_another_s_lease, 0, 3);
     tcase_add_test(damaged, an_intent_that_makes_no_sense_is_named_and_refused);
+    tcase_add_test(damaged, an_intent_at_its_limits_makes_sense);
     tcase_add_test(damaged, an_intent_whose_messages_make_no_sense_has_none);
     tcase_add_test(damaged, an_intent_for_a_held_message_that_makes_no_sense_has_no_message);
 }

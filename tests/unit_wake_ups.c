@@ -31,6 +31,17 @@ static const struct shmq_options options = {
     SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 4096, .max_message_bytes = 4096, .lanes = 3,
     .seats = SEATS,        .prefetch = 1,  .follow = true,         .tick_ns = TICK_NS};
 
+/* What stands behind the last seat, and seems to live, is nobody's. */
+static void plant_ghost(void)
+{
+    struct seat *ghost = &consumer->seats[SEATS];
+    atomic_store(&ghost->held_valid, 1);
+    atomic_store(&ghost->waiting, WAITING_LONG);
+    atomic_store(&ghost->interrupted, 1);
+    atomic_store(&ghost->pid, 1);
+    ck_assert_int_eq(byte_lock_try(producer->object.fd, handle_seat_byte(producer, SEATS)), 0);
+}
+
 static void begin(const char *test)
 {
     (void)snprintf(queue, sizeof(queue), "%s", test_queue_name(test));
@@ -39,6 +50,7 @@ static void begin(const char *test)
     other = test_queue_open(queue, SHMQ_CONSUMER, &options);
     ck_assert_uint_eq(consumer->consumer.seat, 0);
     ck_assert_uint_eq(other->consumer.seat, OF_OTHER);
+    plant_ghost();
 }
 
 static void end(void)
@@ -470,24 +482,54 @@ START_TEST(who_finds_it_replaced_by_another_opens_that)
 END_TEST
 
 /* Whoever is at it does not get on, or the queue is being removed: it is done without. */
+static void forbid_replacing(int way)
+{
+    if (way == 0)
+        ck_assert_int_eq(byte_lock_try(other->object.fd, OBJECT_BELL_BYTE), 0);
+    else
+        atomic_fetch_or(&consumer->header->flags, FLAG_REMOVED);
+}
+
+static void permit_replacing(int way)
+{
+    if (way == 0)
+        byte_lock_release(other->object.fd, OBJECT_BELL_BYTE);
+    else
+        atomic_fetch_and(&consumer->header->flags, ~(uint32_t)FLAG_REMOVED);
+}
+
 START_TEST(what_cannot_be_replaced_is_done_without)
 {
     begin("without");
     open_items();
     const ino_t first = inode_of(&consumer->items);
     spoil(&consumer->items);
-    if (_i == 0)
-        ck_assert_int_eq(byte_lock_try(other->object.fd, OBJECT_BELL_BYTE), 0);
-    else
-        atomic_fetch_or(&consumer->header->flags, FLAG_REMOVED);
+    forbid_replacing(_i);
     const int64_t deadline = clock_now_ns() + 10 * MS;
     ck_assert(!waiting_sleep_consumer(consumer, deadline));
     ck_assert_int_ge(clock_now_ns(), deadline);
     ck_assert_uint_eq(inode_of(&consumer->items), first);
-    if (_i == 0)
-        byte_lock_release(other->object.fd, OBJECT_BELL_BYTE);
-    else
-        atomic_fetch_and(&consumer->header->flags, ~(uint32_t)FLAG_REMOVED);
+    permit_replacing(_i);
+    end();
+}
+END_TEST
+
+/* Of more rings than a mistake of ours can leave, each would end a sleep. */
+START_TEST(what_rings_all_the_time_is_replaced_or_not_listened_to)
+{
+    begin("absurd");
+    open_items();
+    const ino_t first = inode_of(&consumer->items);
+    post(&consumer->items, SEATS + 4096 + 1);
+    forbid_replacing(_i);
+    waiting_learn_consumer(consumer, true, false);
+    ck_assert(consumer->items.noisy);
+    ck_assert_uint_eq(inode_of(&consumer->items), first);
+    permit_replacing(_i);
+    waiting_learn_consumer(consumer, true, false);
+    ck_assert(!consumer->items.noisy);
+    ck_assert_uint_ne(inode_of(&consumer->items), first);
+    ck_assert_int_eq(value(&consumer->items), 0);
     end();
 }
 END_TEST
@@ -639,6 +681,17 @@ START_TEST(who_spins_looks_as_often_as_its_patience_says)
 }
 END_TEST
 
+/* On one processor, it only keeps the other side from running. */
+START_TEST(who_spins_has_several_processors)
+{
+    for (int i = 0; i < 2; i++) {
+        struct spin spin = {.limit = 1};
+        spin_init(&spin);
+        ck_assert_uint_eq(spin.limit, sysconf(_SC_NPROCESSORS_ONLN) > 1 ? SPIN_START : 0);
+    }
+}
+END_TEST
+
 START_TEST(patience_grows_with_short_sleeps_and_shrinks_with_long_ones)
 {
     struct spin spin = {.limit = 0};
@@ -681,11 +734,13 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, where_nobody_listened_nothing_is_missed);
     tcase_add_test(tcase, who_finds_it_replaced_by_another_opens_that);
     tcase_add_loop_test(tcase, what_cannot_be_replaced_is_done_without, 0, 2);
+    tcase_add_loop_test(tcase, what_rings_all_the_time_is_replaced_or_not_listened_to, 0, 2);
     tcase_add_test(tcase, who_interrupts_rings_for_all_that_sleep);
     tcase_add_test(tcase, the_ring_of_who_is_interrupted_is_left_to_it_for_a_while);
     tcase_add_test(tcase, who_had_a_ring_of_who_was_interrupted_rings_once_more);
     tcase_add_test(tcase, interrupts_that_all_have_noticed_are_no_longer_pending);
     tcase_add_test(tcase, who_spins_looks_as_often_as_its_patience_says);
+    tcase_add_test(tcase, who_spins_has_several_processors);
     tcase_add_test(tcase, patience_grows_with_short_sleeps_and_shrinks_with_long_ones);
     return suite;
 }
