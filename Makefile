@@ -184,10 +184,14 @@ check-present:
 	    echo "make: the unit tests need the Check library: run scripts/test.sh, or apt-get update && apt-get install check pkg-config" >&2; \
 	    echo "make: the programs do not: 'make all'" >&2; exit 1; }
 
+$(filter $(out)/tests/unit_consumer_%,$(unit_tests)): $(filter-out %/main.o,$(call objects,consumer/*.c consumer/*/*.c))
+$(out)/tests/unit_consumer_engine: private wrap = $(wrapped:%=-Wl,--wrap=%)
+$(out)/tests/unit_consumer_engine: private wrapped = clock_nanosleep shmq_acknowledge shmq_hold shmq_lease_many shmq_open sink_open \
+    stop_now_ns stop_sleep_until
 $(out)/tests/unit_option_table: $(call objects,producer/option_table.c consumer/option_table.c)
 $(out)/tests/unit_%: $(obj)/tests/unit_%.o $(obj)/libtest.a $(obj)/libcli.a $(out)/libshmq.a $(stamp)
 	@mkdir -p $(@D)
-	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(check_libraries) $(libraries)
+	$(link) $(wrap) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(check_libraries) $(libraries)
 
 mutants: ## plants small faults, and lists those that no test notices; MUTANTS= names files or functions
 	@scripts/mutants.sh --every $(or $(EVERY),1) --jobs $(or $(JOBS),1) --longest $(or $(LONGEST),20) \

@@ -50,7 +50,7 @@ uint64_t batch_size(const struct batch_writer *writer, const struct shmq_message
     uint64_t bytes = 0;
 
     if (writer->framing.kind != FRAMING_SOURCE) {
-        const struct shmq_message empty = {0};
+        static const struct shmq_message empty;
 
         bytes = count * framing_size(&writer->framing, &empty);
         for (size_t i = 0; i < count; i++)
@@ -208,7 +208,7 @@ static int flush(struct batch_writer *writer)
         if (result < 0)
             break;
         if (first < writer->vectors_used && stop_requested && !cut) {
-            uint64_t boundary;
+            uint64_t boundary = 0;
 
             whole_messages(writer, &boundary);
             cut_vectors(writer, first, boundary - writer->written);
