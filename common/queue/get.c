@@ -15,9 +15,8 @@ static int64_t tick_ns(const struct shmq *handle)
     return handle_geometry(handle)->parameters.tick_ns;
 }
 
-/* What has to be looked at now and then even while there is plenty to do. Return: 0 with a batch; -EAGAIN; errors.
- */
-static int attempt_now_and_then(struct shmq *handle, int64_t now)
+/* Checks that are due once a tick, however busy the queue is. Return: 0 with a batch; -EAGAIN; errors. */
+static int check_once_a_tick(struct shmq *handle, int64_t now)
 {
     struct consumer_side *c = &handle->consumer;
     if (now < c->orphans_ns)
@@ -27,7 +26,7 @@ static int attempt_now_and_then(struct shmq *handle, int64_t now)
     return seat_adopt(handle);
 }
 
-/* Return: 0 with a batch leased; -EAGAIN; or why there will be none. */
+/* Return: 0 with a batch leased; -EAGAIN; the reason why none will come. */
 static int attempt(struct shmq *handle, int64_t now)
 {
     const uint32_t flags = handle_flags(handle);
@@ -36,7 +35,7 @@ static int attempt(struct shmq *handle, int64_t now)
     int error = lane_schedule_look_at_membership(handle, now);
     if (error != 0)
         return error;
-    error = attempt_now_and_then(handle, now);
+    error = check_once_a_tick(handle, now);
     if (error == -EAGAIN)
         error = lane_schedule_lease(handle, now);
     if (error == -EAGAIN)
@@ -48,7 +47,7 @@ static int attempt(struct shmq *handle, int64_t now)
 
 /* ------------------------------------------------------------------ waiting for a batch */
 
-/* One sleep. Return: what the attempt after it brought. */
+/* Sleeps once. Return: the result of the attempt that follows. */
 static int sleep_once(struct shmq *handle, int64_t deadline_ns)
 {
     bool rung = false;
@@ -68,7 +67,7 @@ static int sleep_once(struct shmq *handle, int64_t deadline_ns)
     return error;
 }
 
-/* Return: whether an attempt looks worth it. */
+/* Return: whether an attempt looks worthwhile. */
 static bool spin(struct shmq *handle)
 {
     if (!spin_until(&handle->spin, lane_schedule_looks_busy, handle))
@@ -79,9 +78,9 @@ static bool spin(struct shmq *handle)
 
 static int wait_for_batch(struct shmq *handle, int64_t timeout_ns)
 {
-    /* Most often something is there, or comes soon: looking for the dead and for the end, which takes longer, can
-     * wait for that. */
-    const int64_t now = clock_coarse_ns(); /* before spinning: after it, every moment counts */
+    /* Usually a message is there or comes soon. The checks for dead consumers and for the end of the stream take
+     * longer, so spin first. */
+    const int64_t now = clock_coarse_ns(); /* read before spinning, because afterwards latency matters */
     if (timeout_ns != 0)
         (void)spin(handle);
     int error = attempt(handle, now);
@@ -97,7 +96,7 @@ static int wait_for_batch(struct shmq *handle, int64_t timeout_ns)
         if (error == -EAGAIN && spin(handle))
             error = attempt(handle, clock_coarse_ns());
     } while (error == -EAGAIN);
-    if (error != 0 && error != -ETIMEDOUT) /* after which most come back at once */
+    if (error != 0 && error != -ETIMEDOUT) /* after a timeout, most callers come back at once */
         waiting_hand_over_watch(handle);
     return error;
 }
@@ -112,8 +111,8 @@ static inline uint64_t next_stream_offset(const struct shmq *handle)
     return atomic_load_explicit(offset, memory_order_relaxed);
 }
 
-/* Steps over the next message, which is now handed out. */
-static inline void step_over_cells(struct batch *b, uint64_t length, uint64_t cells)
+/* Advances past the next message, which is now handed out. */
+static inline void advance_cells(struct batch *b, uint64_t length, uint64_t cells)
 {
     b->next += cells;
     b->payload += cells << CELL_SHIFT;
@@ -121,13 +120,13 @@ static inline void step_over_cells(struct batch *b, uint64_t length, uint64_t ce
     b->handed++;
 }
 
-static inline void step_over(struct batch *b, uint32_t length)
+static inline void advance(struct batch *b, uint32_t length)
 {
-    step_over_cells(b, length, cells_for(length));
+    advance_cells(b, length, cells_for(length));
 }
 
-/* What a message of the batch has in common with all that are framed as @word says. */
-static inline struct shmq_message alike_of(const struct batch *b, uint64_t word)
+/* A message with only those fields set that all messages of the batch with the framing of @word share. */
+static inline struct shmq_message common_fields(const struct batch *b, uint64_t word)
 {
     const struct record_head head = record_unpack(word);
     return (struct shmq_message){.lane = b->view->ring.lane,
@@ -139,7 +138,7 @@ static inline struct shmq_message alike_of(const struct batch *b, uint64_t word)
 static inline struct shmq_message message_of(const struct batch *b, const void *data, uint64_t word,
                                              uint64_t stream_offset)
 {
-    struct shmq_message message = alike_of(b, word);
+    struct shmq_message message = common_fields(b, word);
     message.data = data;
     message.length = (uint32_t)word;
     message.position = b->held ? b->start : b->next;
@@ -153,10 +152,10 @@ static inline void hand_out(struct shmq *handle, struct shmq_message *message)
     struct batch *b = &handle->consumer.batch;
     const uint64_t word = handle->consumer.words[b->handed];
     *message = message_of(b, b->payload, word, next_stream_offset(handle));
-    step_over(b, (uint32_t)word);
+    advance(b, (uint32_t)word);
 }
 
-/* What messages have in common that are framed alike: from here to the end of the struct. */
+/* The fields that messages with the same framing share: from this offset to the end of the struct. */
 #define COMMON_OFFSET offsetof(struct shmq_message, lane)
 struct common {
     unsigned char bytes[sizeof(struct shmq_message) - COMMON_OFFSET];
@@ -164,21 +163,21 @@ struct common {
 
 static inline struct common common_of(const struct batch *b, uint64_t word)
 {
-    const struct shmq_message like = alike_of(b, word);
+    const struct shmq_message fields = common_fields(b, word);
     struct common common;
-    memcpy(common.bytes, (const unsigned char *)&like + COMMON_OFFSET, sizeof(common));
+    memcpy(common.bytes, (const unsigned char *)&fields + COMMON_OFFSET, sizeof(common));
     return common;
 }
 
 /*
- * Delivers messages of a batch in the ring from next on, as long as they are framed as the first.
+ * Delivers messages of a batch in the ring, from next on, as long as they have the same framing as the first.
  *
- * @words  descriptors, of @most messages
+ * @words  descriptors of @most messages
  *
  * Return: how many.
  */
-static inline size_t hand_out_alike(struct batch *b, const uint64_t *words, struct shmq_message *messages,
-                                    size_t most)
+static inline size_t hand_out_run(struct batch *b, const uint64_t *words, struct shmq_message *messages,
+                                  size_t most)
 {
     const struct common common = common_of(b, words[0]);
     const struct record *const records = b->view->ring.records;
@@ -191,7 +190,7 @@ static inline size_t hand_out_alike(struct batch *b, const uint64_t *words, stru
         const uint64_t word = words[i];
         const uint64_t length = (uint32_t)word;
         const uint64_t cells = cells_for(length);
-        do { /* most often, many are of the same length */
+        do { /* usually many messages have the same length */
             const struct record *record = &records[position & mask];
             messages[i].data = payload;
             messages[i].length = length;
@@ -218,14 +217,14 @@ static size_t hand_out_many(struct shmq *handle, struct shmq_message *messages, 
     const size_t there = b->count - b->handed;
     const size_t many = max < there ? max : there;
     for (size_t i = 0; i < many;)
-        i += hand_out_alike(b, words + i, messages + i, many - i);
+        i += hand_out_run(b, words + i, messages + i, many - i);
     if (b->handed == b->done)
         messages[0].attempts = b->attempts;
     b->handed += (uint32_t)many;
     return many;
 }
 
-/* Makes sure that there is a message to deliver. */
+/* Waits until there is a message to deliver. */
 static int next_message(struct shmq *handle, int64_t timeout_ns)
 {
     const struct batch *b = &handle->consumer.batch;
@@ -275,8 +274,8 @@ static void count_delivered(struct shmq *handle, uint64_t messages, uint64_t byt
     atomic_store_explicit(&s->delivered_bytes, bytes_before + bytes, memory_order_relaxed);
 }
 
-/* Whoever waits for the end must learn that this was the last. */
-static void tell_if_drained(struct shmq *handle, const struct lane_view *view)
+/* Consumers that wait for the end of the stream must learn that this was the last message. */
+static void wake_if_drained(struct shmq *handle, const struct lane_view *view)
 {
     const uint64_t life = atomic_load_explicit(&view->ring.control->life, memory_order_relaxed);
     const bool ending = lane_life_state(life) == LANE_FINISHED || (handle_flags(handle) & FLAG_DRAIN) != 0;
@@ -284,7 +283,7 @@ static void tell_if_drained(struct shmq *handle, const struct lane_view *view)
         waiting_wake_consumers(handle, UINT32_MAX);
 }
 
-/* Marks the batch leased done, in the ring. */
+/* Marks the leased batch as done in the ring. */
 static int finish_in_ring(struct shmq *handle)
 {
     const struct batch *b = &handle->consumer.batch;
@@ -308,7 +307,7 @@ static int finish_batch(struct shmq *handle)
     }
     count_delivered(handle, b->count, b->bytes);
     seat_release_adopted(handle);
-    tell_if_drained(handle, view);
+    wake_if_drained(handle, view);
     return 0;
 }
 
@@ -339,11 +338,12 @@ static __attribute__((noinline)) int take_any(struct shmq *handle, void *buffer,
 {
     struct batch *b = &handle->consumer.batch;
     copy_out(buffer, b->payload, length);
-    step_over(b, length);
+    advance(b, length);
     return acknowledge(handle, 1);
 }
 
-/* Takes the next message of the batch leased. On the way of a short one there is no call, as in shmq_put. */
+/* Takes the next message of the leased batch. The path of a short message makes no calls, like that of shmq_put.
+ */
 static inline int take(struct shmq *handle, void *buffer, size_t size, size_t *length)
 {
     struct batch *b = &handle->consumer.batch;
@@ -354,12 +354,12 @@ static inline int take(struct shmq *handle, void *buffer, size_t size, size_t *l
     if (bytes - 1 >= CELL_BYTES)
         return take_any(handle, buffer, (uint32_t)bytes);
     copy_short(buffer, b->payload, bytes);
-    step_over_cells(b, bytes, 1);
+    advance_cells(b, bytes, 1);
     return acknowledge(handle, 1);
 }
 
-static __attribute__((noinline)) int get_slowly(struct shmq *handle, void *buffer, size_t size, size_t *length,
-                                                int64_t timeout_ns)
+static __attribute__((noinline)) int get_slow(struct shmq *handle, void *buffer, size_t size, size_t *length,
+                                              int64_t timeout_ns)
 {
     int error = handle_check(handle, SHMQ_CONSUMER);
     if (error == 0 && ((buffer == NULL && size > 0) || length == NULL))
@@ -371,20 +371,20 @@ static __attribute__((noinline)) int get_slowly(struct shmq *handle, void *buffe
         return -EBUSY;
     if (b->view == NULL)
         error = wait_for_batch(handle, timeout_ns);
-    else if (b->done == b->count) /* acknowledged, but it could not be finished */
+    else if (b->done == b->count) /* all acknowledged, but finishing the batch failed */
         error = -EBADMSG;
     return error != 0 ? error : take(handle, buffer, size, length);
 }
 
 int shmq_get(struct shmq *handle, void *buffer, size_t size, size_t *length, int64_t timeout_ns)
 {
-    /* In a handle of another role, there is never a batch. */
+    /* A handle of another role never has a batch. */
     if (handle != NULL && handle->magic == HANDLE_MAGIC && buffer != NULL && length != NULL) {
         const struct batch *b = &handle->consumer.batch;
         if (b->handed == b->done && b->done < b->count)
             return take(handle, buffer, size, length);
     }
-    return get_slowly(handle, buffer, size, length, timeout_ns);
+    return get_slow(handle, buffer, size, length, timeout_ns);
 }
 
 int shmq_fail(struct shmq *handle, uint32_t *attempts)
@@ -413,17 +413,17 @@ int shmq_release(struct shmq *handle)
     const struct batch *b = &handle->consumer.batch;
     if (b->handed == b->done)
         return -EINVAL;
-    if (handle->consumer.write_turn != 0) /* it is in the seat */
+    if (handle->consumer.write_turn != 0) /* the pending write intent would stay behind in the seat */
         return -EBUSY;
-    /* Others first: they are awake by the time it is looked for again. */
+    /* Postpone our own search for abandoned work by a tick, so that other consumers, now awake, come first. */
     handle->consumer.orphans_ns = clock_coarse_ns() + tick_ns(handle);
     return seat_give_back(handle);
 }
 
 /* ------------------------------------------------------------------ the seat buffer */
 
-/* Copies the message at @position into the seat's buffer. Crash: until held_valid it counts for nothing; after it,
- * see seat.c. */
+/* Copies the message at @position into the seat's buffer. Crash: before the store of held_valid the copy does not
+ * count; after it, adopt_lease in seat.c decides. */
 static int fill_buffer(struct shmq *handle, uint64_t position, unsigned char **base)
 {
     const struct batch *b = &handle->consumer.batch;
@@ -461,7 +461,7 @@ int shmq_hold(struct shmq *handle, struct shmq_message *message)
 
     unsigned char *base;
     const uint32_t length = (uint32_t)handle->consumer.words[b->done];
-    const uint64_t position = b->next - cells_for(length); /* the last one handed out */
+    const uint64_t position = b->next - cells_for(length); /* of the message handed out last */
     error = fill_buffer(handle, position, &base);
     if (error == 0)
         error = finish_in_ring(handle);

@@ -18,23 +18,23 @@
 
 #define HANDLE_MAGIC 0x73686d71u
 
-/* A lane as this process has it mapped. */
+/* This process's mapping of a lane. */
 struct lane_view {
     struct ring ring;
     unsigned char *base; /* NULL: not mapped yet */
     struct doorbell space;
-    int64_t dead_since_ns;  /* consumers: when its owner was first seen dead; 0: alive or not looked */
-    uint64_t dead_attached; /* which of its owners that was: attached, as then */
-    uint32_t priority;      /* as of the last look at the membership */
+    int64_t dead_since_ns;  /* consumers: when its owner was first seen dead; 0: alive, or not checked yet */
+    uint64_t dead_attached; /* which owner that was: the lane's attached at that time */
+    uint32_t priority;      /* as of the last membership check */
 };
 
-/* A seat's buffer as this process has it mapped. */
+/* This process's mapping of a seat's buffer. */
 struct buffer_view {
     unsigned char *base;
     uint64_t reserved_bytes;
 };
 
-/* How long it pays to spin before sleeping, learnt from what came of it. */
+/* How long to spin before sleeping; adapts to the length of past sleeps. */
 struct spin {
     uint32_t limit;
 };
@@ -44,33 +44,33 @@ struct lane_list {
     uint32_t count;
 };
 
-/* What a consumer has leased or holds. */
+/* The batch that a consumer has leased, or the message that it holds. */
 struct batch {
     const struct lane_view *view; /* NULL: nothing */
     uint64_t start;
     uint64_t end;
     uint64_t next;                /* position of the next message to hand out */
     const unsigned char *payload; /* of that message */
-    shared_u64 *progress;         /* of the seat that holds it; not of what is in its buffer */
+    shared_u64 *progress;         /* of the seat that holds it; not used for a message in the buffer */
     uint32_t count;               /* messages */
-    uint32_t handed;              /* handed out so far */
-    uint32_t seat;                /* that holds it: our own, or a dead one's whose byte we hold */
-    uint32_t attempts;            /* of the message at done */
-    uint32_t done;                /* acknowledged so far */
+    uint32_t handed;              /* messages handed out so far */
+    uint32_t seat;                /* the seat that holds it: our own, or a dead consumer's whose byte we hold */
+    uint32_t attempts;            /* of the first message that is not acknowledged */
+    uint32_t done;                /* messages acknowledged so far */
     bool redelivered;             /* every message of it was leased before */
     bool held;                    /* in the seat's buffer, no longer in the ring */
-    uint64_t bytes;               /* handed out, payload */
+    uint64_t bytes;               /* payload handed out so far */
 };
 
-/* What the parts of a source have agreed on: one round of it. */
+/* What the parts of a source have agreed on, for one round. */
 struct source_whole {
-    uint64_t group; /* 0: it is no part of anything */
+    uint64_t group; /* 0: the source is not part of a whole */
     uint64_t round; /* from 1 */
     uint64_t size;
     uint64_t check;
 };
 
-/* The lane as it was found, for an owner that leaves it so. */
+/* The state in which an owner found its lane, so that it can leave it like that. */
 struct lane_found {
     uint64_t life;
     uint64_t next;
@@ -81,47 +81,47 @@ struct lane_found {
 struct producer_side {
     struct ring_producer ring;
     struct lane_view *view;
-    uint64_t reserved_at; /* the ring's next, as long as what was reserved may be committed */
+    uint64_t reserved_at; /* equals the ring's next while a reservation may be committed */
     uint64_t reserved_bytes;
-    uint64_t most_short;   /* a cell, or the largest message where that is less */
-    uint64_t frame;        /* of the next messages, as in their descriptors */
-    uint64_t framing;      /* what that adds to a message's bytes in the stream */
+    uint64_t most_short;   /* longest short message: a cell, or the largest message if that is less */
+    uint64_t frame;        /* framing of the next messages, as in their descriptors */
+    uint64_t framing;      /* bytes that the framing adds to a message in the stream */
     uint64_t needed_cells; /* of the message that waits for room */
-    bool finished;         /* then, the ring's limit is 0, too */
+    bool finished;         /* the ring's limit is then 0 */
     bool resumable;
     struct source_whole whole;
     struct lane_found found;
 };
 
 struct consumer_side {
-    _Atomic uint32_t seat; /* R: also who interrupts */
+    _Atomic uint32_t seat; /* R: also threads that interrupt */
     struct batch batch;
-    uint64_t *words;             /* [SHMQ_PREFETCH_MAX]: descriptors of the batch leased, checked, ours alone */
-    struct buffer_view *buffers; /* [seats] */
-    struct lane_list active;     /* lanes in use, by priority */
-    struct lane_list busy;       /* of these, the ones that had something when all were looked at */
-    uint32_t busy_leases;        /* left until all are looked at again */
-    int64_t busy_found_ns;       /* by the coarse clock */
-    uint32_t turns[SHMQ_PRIORITIES]; /* of each priority, lanes from this number on are next */
+    uint64_t *words; /* [SHMQ_PREFETCH_MAX]: private, checked copies of the leased batch's descriptors */
+    struct buffer_view *buffers;     /* [seats] */
+    struct lane_list active;         /* lanes in use, by priority */
+    struct lane_list busy;           /* the active lanes that had messages when all were last checked */
+    uint32_t busy_leases;            /* leases left until all lanes are checked again */
+    int64_t busy_found_ns;           /* when they were checked, on the coarse clock */
+    uint32_t turns[SHMQ_PRIORITIES]; /* for each priority: the lane number from which to search next */
     uint32_t last_plus1;             /* the lane that was served last, plus 1; 0: none yet */
-    uint32_t glance;                 /* where in active it was looked last, while spinning */
-    uint32_t membership;             /* as of active */
-    uint32_t sharers;                /* consumers alive, a guess */
+    uint32_t glance;                 /* index in active of the lane checked last while spinning */
+    uint32_t membership;             /* header.membership when active was built */
+    uint32_t sharers;                /* estimated number of live consumers */
     int64_t sharers_ns;              /* when they were counted */
-    int64_t orphans_ns;              /* when to look for dead consumers' leases again */
+    int64_t orphans_ns;              /* when to look for dead consumers' work again */
     uint32_t prefetch;
     uint32_t producers;
     int64_t grace_ns;
     bool follow;
-    uint32_t patience;                  /* looks that a small batch is let grow; 0: not now */
-    uint32_t small_batches;             /* since it was found not to grow */
-    uint32_t false_rings;               /* in a row */
-    uint32_t interrupts;                /* header.interrupts as of the last look */
-    uint32_t asides;                    /* sleeps aside since that changed, for others that are interrupted */
-    bool aside;                         /* whether the last sleep was one */
-    int64_t busy_ns;                    /* when there was last a batch, or a ring */
-    uint64_t write_turn;                /* of the write intent that this handle has pending; 0: none */
-    const struct intent_found *visited; /* while a visitor looks at one */
+    uint32_t patience;      /* how many checks to let a small batch grow; 0: do not wait */
+    uint32_t small_batches; /* small batches since the last one that did not grow */
+    uint32_t false_rings;   /* spurious wake-ups so far */
+    uint32_t interrupts;    /* header.interrupts when last read */
+    uint32_t asides;        /* sleeps aside since that changed, to leave rings to interrupted consumers */
+    bool aside;             /* whether the last sleep was aside */
+    int64_t busy_ns;        /* when the last batch or ring came */
+    uint64_t write_turn;    /* turn of this handle's pending write intent; 0: none */
+    const struct intent_found *visited; /* the write intent that a visitor is called for, or NULL */
 };
 
 struct shmq {
@@ -138,7 +138,7 @@ struct shmq {
     const volatile int *stop;
     struct interrupt interrupt;
     struct lane_view *lanes; /* [lanes], behind this struct */
-    uint32_t lanes_end;      /* no lane from here on is mapped: those need not be looked at */
+    uint32_t lanes_end;      /* no lane from this number on is mapped */
     struct producer_side producer;
     struct consumer_side consumer;
 };
@@ -153,7 +153,7 @@ static inline uint32_t handle_flags(const struct shmq *handle)
     return atomic_load_explicit(&handle->header->flags, memory_order_relaxed);
 }
 
-/* First thing in every public function. */
+/* Every public function calls this, or handle_check_any, first. */
 static inline int handle_check(const struct shmq *handle, enum shmq_role role)
 {
     if (__builtin_expect(handle == NULL, 0))
@@ -173,13 +173,13 @@ static inline bool handle_stop_is_set(const struct shmq *handle)
     return handle->stop != NULL && *handle->stop != 0;
 }
 
-/* Whether a wait may not go on; asked after saying where it is going to sleep. */
+/* Whether a wait has to end. Called after I0, which announces where the caller is going to sleep. */
 static inline bool handle_stopped(const struct shmq *handle)
 {
     return interrupt_is_pending(&handle->interrupt) || handle_stop_is_set(handle);
 }
 
-/* The same for a wait that then ends: an interrupt ends no other. */
+/* The same for a wait that ends then: consumes the interrupt, so that it ends no other wait. */
 static inline bool handle_ends_wait(struct shmq *handle)
 {
     return interrupt_take(&handle->interrupt) || handle_stop_is_set(handle);
@@ -202,11 +202,11 @@ static inline bool handle_lane_used(const struct shmq *handle, uint32_t lane)
 }
 
 /*
- * A handle without anything mapped yet, which takes the object over. Its pages are wiped in a forked child, so
- * that it is refused there whatever is done with it. Return: NULL when there is no memory.
+ * Allocates a handle, which then owns the object; nothing is mapped yet. Its pages are wiped in a forked child, so
+ * that every call there refuses it. Return: NULL without memory.
  */
 struct shmq *handle_allocate(const struct object *object, enum shmq_role role);
-/* Frees it, and closes the object, whose locks go with the descriptor. What was mapped is unmapped before. */
+/* Frees the handle and closes the object; its locks go with the descriptor. The caller has unmapped everything. */
 void handle_free(struct shmq *handle);
 
 /* Whether the queue is gone: removed, or its name deleted. Context: one system call. */

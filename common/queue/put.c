@@ -4,20 +4,20 @@
 #include "common/queue/lane.h"
 #include "common/queue/waiting.h"
 
-/* After so many messages a producer looks whether the queue still has its name. */
-#define MESSAGES_BETWEEN_LOOKS 4096u
-/* A batch is published in portions, so that consumers work on one while the next is written. */
+/* A producer checks once in so many messages that the queue still has its name. */
+#define MESSAGES_BETWEEN_CHECKS 4096u
+/* A batch is published in portions, so that consumers can work on one portion while the next is written. */
 #define PORTION_MESSAGES 64u
 #define PORTION_BYTES 32768u
-#define PATIENT_NS INT64_C(2000000) /* how long a producer sleeps for more room than it needs */
+#define PATIENT_NS INT64_C(2000000) /* how long a producer waits for more room than it needs */
 
-/* Whether nobody may put any more. */
+/* Whether the queue accepts no more messages. */
 static inline bool is_shut(const struct shmq *handle)
 {
     return (handle_flags(handle) & (FLAG_REMOVED | FLAG_DRAIN | FLAG_NOW)) != 0;
 }
 
-/* Why there will be no more puts. Return: 0; -ESTALE; -ESHUTDOWN. */
+/* Return: 0; -ESTALE; -ESHUTDOWN. */
 __attribute__((always_inline)) static inline int check_open(const struct shmq *handle)
 {
     if (__builtin_expect(!is_shut(handle) && !handle->producer.finished, 1))
@@ -37,7 +37,7 @@ __attribute__((always_inline)) static inline int check_put(const struct shmq *ha
 
 /* ------------------------------------------------------------------ waiting for room */
 
-static bool looks_worth_an_attempt(struct shmq *handle)
+static bool attempt_looks_worthwhile(struct shmq *handle)
 {
     const struct ring_producer *p = &handle->producer.ring;
     const uint64_t head = atomic_load_explicit(&p->ring.control->head, memory_order_relaxed);
@@ -50,14 +50,14 @@ static int attempt(struct shmq *handle, uint64_t need_cells)
     return error != 0 ? error : ring_make_room(&handle->producer.ring, need_cells);
 }
 
-/* The head that makes room for @cells more; never beyond what is published, which is all that can come. */
+/* The head position at which @cells more fit; never beyond what is published, because head cannot pass that. */
 static uint64_t head_for(const struct ring_producer *p, uint64_t cells)
 {
     const uint64_t head = p->next + cells - p->ring.cells;
     return head < p->next ? head : p->next;
 }
 
-/* One sleep, until there is room for @cells. Return: what the attempt at @need_cells after it brought. */
+/* Sleeps once, until there is room for @cells. Return: the result of the attempt at @need_cells that follows. */
 static int sleep_once(struct shmq *handle, uint64_t need_cells, uint64_t cells, int64_t deadline_ns)
 {
     bool rung = false;
@@ -73,15 +73,15 @@ static int sleep_once(struct shmq *handle, uint64_t need_cells, uint64_t cells, 
     if (!slept)
         return error;
     error = attempt(handle, need_cells);
-    if (cells == need_cells) /* else nobody need have rung, although there is room */
+    if (cells == need_cells) /* otherwise there may be room without a wake-up having been due */
         waiting_learn_producer(handle, rung, error == 0);
     return error;
 }
 
 /*
- * The first, short sleep is for room worth waking up for: consumers at full speed would else wake us for each
- * message that they finish. If that does not come soon they are slow, and we sleep until there is just the room
- * that we need.
+ * The first, short sleep waits for a larger amount of room: otherwise fast consumers would wake us for each
+ * message that they finish. If that room does not come soon, the consumers are slow, and the second sleep waits
+ * for just the room that is needed.
  */
 static int sleep_for_room(struct shmq *handle, uint64_t need_cells, int64_t deadline_ns)
 {
@@ -98,9 +98,9 @@ static int sleep_for_room(struct shmq *handle, uint64_t need_cells, int64_t dead
 static int wait_for_room(struct shmq *handle, uint64_t need_cells, int64_t timeout_ns)
 {
     handle->producer.needed_cells = need_cells;
-    /* Most often consumers are at work, and make room soon: reclaiming would only take their lines from them. */
+    /* Usually consumers are busy and make room soon: reclaiming now would only steal their cache lines. */
     if (timeout_ns != 0)
-        (void)spin_until(&handle->spin, looks_worth_an_attempt, handle);
+        (void)spin_until(&handle->spin, attempt_looks_worthwhile, handle);
     int error = attempt(handle, need_cells);
     if (error != -EAGAIN || timeout_ns == 0)
         return error;
@@ -111,7 +111,7 @@ static int wait_for_room(struct shmq *handle, uint64_t need_cells, int64_t timeo
             error = -ESTALE;
         if (error == -EAGAIN && clock_now_ns() >= deadline)
             error = -ETIMEDOUT;
-        if (error == -EAGAIN && spin_until(&handle->spin, looks_worth_an_attempt, handle))
+        if (error == -EAGAIN && spin_until(&handle->spin, attempt_looks_worthwhile, handle))
             error = attempt(handle, need_cells);
     } while (error == -EAGAIN);
     return error;
@@ -126,67 +126,67 @@ static inline int make_room(struct shmq *handle, uint64_t need_cells, int64_t ti
 
 /* ------------------------------------------------------------------ putting */
 
-/* A deleted name is noticed now and then: nobody who comes later will find what is put into the object. */
-static inline bool looks_at_name(uint64_t messages, uint32_t published)
+/* Checks the name now and then: if it is deleted, a process that attaches later cannot find what is put here. */
+static inline bool name_check_is_due(uint64_t messages, uint32_t published)
 {
-    return messages % MESSAGES_BETWEEN_LOOKS < published;
+    return messages % MESSAGES_BETWEEN_CHECKS < published;
 }
 
-static __attribute__((noinline)) int tell_slowly(struct shmq *handle, uint32_t published)
+static __attribute__((noinline)) int after_publish_slow(struct shmq *handle, uint32_t published)
 {
     waiting_wake_consumers(handle, published);
     /* After B2: consumers that found everything drained after their B1 either saw P1, or we see the flag. */
     if ((handle_flags(handle) & FLAG_DRAIN) != 0)
         return -ESHUTDOWN;
-    return looks_at_name(handle->producer.ring.messages, published) && handle_is_stale(handle) ? -ESTALE : 0;
+    return name_check_is_due(handle->producer.ring.messages, published) && handle_is_stale(handle) ? -ESTALE : 0;
 }
 
-/* What is to do after a publication: seldom anything. @messages: of the lane so far. */
-static inline int tell(struct shmq *handle, uint64_t messages, uint32_t published)
+/* What follows a publication: usually nothing. @messages: put into the lane so far. */
+static inline int after_publish(struct shmq *handle, uint64_t messages, uint32_t published)
 {
     const bool wake = waiting_consumers_sleep(handle);
     const bool drain = (handle_flags(handle) & FLAG_DRAIN) != 0;
-    if (__builtin_expect(!wake && !drain && !looks_at_name(messages, published), 1))
+    if (__builtin_expect(!wake && !drain && !name_check_is_due(messages, published), 1))
         return 0;
-    return tell_slowly(handle, published);
+    return after_publish_slow(handle, published);
 }
 
-/* Publishes what was appended, and wakes. */
+/* Publishes what was appended, and wakes consumers. */
 static inline int publish(struct shmq *handle, uint32_t messages)
 {
     struct ring_producer *p = &handle->producer.ring;
     ring_publish(p);
-    return tell(handle, p->messages, messages);
+    return after_publish(handle, p->messages, messages);
 }
 
-/* Whether a message has a content, takes no more than a cell, and may be put. */
+/* Whether a message is not empty, fits into one cell, and is not longer than the largest message. */
 static inline bool is_short(const struct producer_side *side, size_t length)
 {
     return length - 1 < side->most_short;
 }
 
-/* Writes the payload of the message to be appended next. */
+/* Writes the payload of the next message to append. */
 static inline void write_payload(const struct ring_producer *p, const void *data, size_t length)
 {
     if (length > 0)
         memcpy(ring_payload(&p->ring, p->next), data, length);
-    if (length > CELL_BYTES) /* for less, it costs more than it brings */
+    if (length > CELL_BYTES) /* for less, prefetching costs more than it saves */
         ring_ask_for_room(&p->ring, p->next, p->limit, cells_for(length));
 }
 
 /*
- * Whether there is room for @cells, as far as known, and nothing in the way: in a handle of another role, and
- * after shmq_finish, there is no room.
+ * Whether the fast path applies: a valid handle, room for @cells without reading shared memory, and no shutdown.
+ * A handle of another role, and one after shmq_finish, never has room.
  */
-static inline bool has_way(const struct shmq *handle, uint64_t cells)
+static inline bool fast_path_applies(const struct shmq *handle, uint64_t cells)
 {
     return __builtin_expect(handle != NULL && handle->magic == HANDLE_MAGIC &&
                                 ring_has_room(&handle->producer.ring, cells) && !is_shut(handle),
                             1);
 }
 
-static __attribute__((noinline)) int put_slowly(struct shmq *handle, const void *data, size_t length,
-                                                int64_t timeout_ns)
+static __attribute__((noinline)) int put_slow(struct shmq *handle, const void *data, size_t length,
+                                              int64_t timeout_ns)
 {
     int error = check_put(handle, length);
     if (error == 0 && data == NULL && length > 0)
@@ -202,13 +202,13 @@ static __attribute__((noinline)) int put_slowly(struct shmq *handle, const void 
 }
 
 /*
- * On the way of a short message there is no call, and so nothing to save, and what is needed again is not read
- * again: together, that would be half of the time.
+ * The path of a short message makes no calls, so no registers are spilled, and it reads nothing twice. Together,
+ * that halves its time.
  */
 int shmq_put(struct shmq *handle, const void *data, size_t length, int64_t timeout_ns)
 {
-    if (data == NULL || !has_way(handle, 1) || !is_short(&handle->producer, length))
-        return put_slowly(handle, data, length, timeout_ns);
+    if (data == NULL || !fast_path_applies(handle, 1) || !is_short(&handle->producer, length))
+        return put_slow(handle, data, length, timeout_ns);
     const struct producer_side *side = &handle->producer;
     const struct ring *ring = &side->ring.ring;
     const uint64_t next = side->ring.next;
@@ -217,7 +217,7 @@ int shmq_put(struct shmq *handle, const void *data, size_t length, int64_t timeo
     const uint64_t messages = side->ring.messages + 1;
     ring_write_record(ring_record(ring, next), record_tag(ring, next), side->frame | length, offset);
     ring_publish_at(&handle->producer.ring, next + 1, offset + side->framing + length, messages);
-    return tell(handle, messages, 1);
+    return after_publish(handle, messages, 1);
 }
 
 static inline void reserve(struct producer_side *p, size_t length, void **payload)
@@ -227,8 +227,8 @@ static inline void reserve(struct producer_side *p, size_t length, void **payloa
     *payload = ring_payload(&p->ring.ring, p->ring.next);
 }
 
-static __attribute__((noinline)) int reserve_slowly(struct shmq *handle, size_t length, void **payload,
-                                                    int64_t timeout_ns)
+static __attribute__((noinline)) int reserve_slow(struct shmq *handle, size_t length, void **payload,
+                                                  int64_t timeout_ns)
 {
     int error = check_put(handle, length);
     if (error == 0 && payload == NULL)
@@ -242,9 +242,9 @@ static __attribute__((noinline)) int reserve_slowly(struct shmq *handle, size_t 
 
 int shmq_reserve(struct shmq *handle, size_t length, void **payload, int64_t timeout_ns)
 {
-    if (payload == NULL || !has_way(handle, cells_for(length)) ||
+    if (payload == NULL || !fast_path_applies(handle, cells_for(length)) ||
         length > handle->producer.ring.ring.max_message_bytes)
-        return reserve_slowly(handle, length, payload, timeout_ns);
+        return reserve_slow(handle, length, payload, timeout_ns);
     reserve(&handle->producer, length, payload);
     return 0;
 }
@@ -264,18 +264,18 @@ int shmq_commit(struct shmq *handle, size_t length)
     return publish(handle, 1);
 }
 
-static bool may_be_put(const struct ring *ring, const struct iovec *message)
+static bool is_valid(const struct ring *ring, const struct iovec *message)
 {
     return message->iov_len <= ring->max_message_bytes && (message->iov_base != NULL || message->iov_len == 0);
 }
 
 /*
- * Appends messages from the first on that are not short, as far as @bytes (which become less) and the room known
- * of go, and no further than the first that cannot be put. Return: how many.
+ * Appends leading messages that are not short. Stops at a short or invalid one, after @most messages, when @bytes
+ * (which it decreases) are used up, or when the known room is. Return: how many.
  */
 static size_t append_others(struct producer_side *side, const struct iovec *messages, size_t most, size_t *bytes)
 {
-    struct ring_producer p = side->ring; /* in registers */
+    struct ring_producer p = side->ring; /* a copy, to be kept in registers */
     const uint64_t frame = side->frame;
     const uint64_t framing = side->framing;
     size_t left = *bytes;
@@ -283,7 +283,7 @@ static size_t append_others(struct producer_side *side, const struct iovec *mess
     for (; i < most && left > 0; i++) {
         const size_t length = messages[i].iov_len;
         const uint64_t cells = cells_for(length);
-        if (is_short(side, length) || !may_be_put(&p.ring, &messages[i]) || !ring_has_room(&p, cells))
+        if (is_short(side, length) || !is_valid(&p.ring, &messages[i]) || !ring_has_room(&p, cells))
             break;
         write_payload(&p, messages[i].iov_base, length);
         ring_append_cells(&p, frame | length, cells, framing + length);
@@ -295,8 +295,8 @@ static size_t append_others(struct producer_side *side, const struct iovec *mess
 }
 
 /*
- * Appends messages from the first on that are short, up to @most, as far as there is room and up to the end
- * of the lap, so that cells and descriptors follow upon each other. Return: how many.
+ * Appends leading messages that are short: at most @most, no more than there is known room for, and none beyond
+ * the end of the lap, so that their cells and descriptors are contiguous. Return: how many.
  */
 static size_t append_short(struct producer_side *side, const struct iovec *messages, size_t most)
 {
@@ -330,13 +330,13 @@ static size_t append_short(struct producer_side *side, const struct iovec *messa
 }
 
 /*
- * Appends messages from the first on, as far as a portion and the room known of go, and no further than the first
- * that cannot be put. Return: how many.
+ * Appends leading messages: at most a portion, no more than there is known room for, and none from the first
+ * invalid one on. Return: how many.
  */
 static size_t append_portion(struct producer_side *side, const struct iovec *messages, size_t count)
 {
     const size_t most = count < PORTION_MESSAGES ? count : PORTION_MESSAGES;
-    size_t bytes = PORTION_BYTES; /* the short ones do not count: a portion of them is far less */
+    size_t bytes = PORTION_BYTES; /* short messages do not count: a portion of them takes far less */
     size_t i = 0;
     size_t before;
     do {
@@ -347,12 +347,12 @@ static size_t append_portion(struct producer_side *side, const struct iovec *mes
     return i;
 }
 
-/* One portion, whose first message there is room for. Return: how many in @put; as shmq_put. */
+/* Puts one portion, after waiting for room for its first message. Adds to @put. Return: like shmq_put. */
 static int put_portion(struct shmq *handle, const struct iovec *messages, size_t count, size_t *put,
                        int64_t timeout_ns)
 {
     int error = check_put(handle, messages->iov_len);
-    if (error == 0 && !may_be_put(&handle->producer.ring.ring, messages))
+    if (error == 0 && !is_valid(&handle->producer.ring.ring, messages))
         error = -EINVAL;
     if (error == 0)
         error = make_room(handle, cells_for(messages->iov_len), timeout_ns);

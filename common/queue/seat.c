@@ -18,7 +18,8 @@ static void announce_membership(struct shmq *handle)
     atomic_fetch_add_explicit(&handle->header->membership, 1, memory_order_seq_cst);
 }
 
-/* Locks a seat's byte; without @with_intent only if no write intent is pending there. Return: 0; -EAGAIN; errors.
+/* Locks a seat's byte. Without @with_intent, refuses a seat with a pending write intent. Return: 0; -EAGAIN;
+ * errors.
  */
 static int lock_seat(const struct shmq *handle, uint32_t seat, bool with_intent)
 {
@@ -32,7 +33,7 @@ static int lock_seat(const struct shmq *handle, uint32_t seat, bool with_intent)
     return -EAGAIN;
 }
 
-static void sit_down(struct shmq *handle, uint32_t i)
+static void take_seat(struct shmq *handle, uint32_t i)
 {
     struct seat *seat = &handle->seats[i];
     handle->consumer.seat = i;
@@ -42,14 +43,14 @@ static void sit_down(struct shmq *handle, uint32_t i)
     announce_membership(handle);
 }
 
-/* A pending write intent is replaced by its seat's next one; so such a seat is taken only if there is no other. */
+/* The next write intent of a seat overwrites a pending one, so such a seat is only taken if there is no other. */
 int seat_attach(struct shmq *handle)
 {
     for (int with_intent = 0; with_intent <= 1; with_intent++) {
         for (uint32_t i = 0; i < seat_count(handle); i++) {
             const int error = lock_seat(handle, i, with_intent != 0);
             if (error == 0)
-                sit_down(handle, i);
+                take_seat(handle, i);
             if (error != -EAGAIN)
                 return error;
         }
@@ -57,7 +58,8 @@ int seat_attach(struct shmq *handle)
     return -EUSERS;
 }
 
-/* Where the seat's intent points. Return: 0 with view and position; -ENOENT: nowhere; -EBADMSG; -ENOMEM. */
+/* Follows the seat's lease intent. Return: 0 with view and position; -ENOENT if there is none; -EBADMSG; -ENOMEM.
+ */
 static int find_intent(struct shmq *handle, uint32_t seat, struct lane_view **view, uint64_t *position)
 {
     const struct geometry *g = handle_geometry(handle);
@@ -71,7 +73,9 @@ static int find_intent(struct shmq *handle, uint32_t seat, struct lane_view **vi
     const int error = mapping_lane(handle, (uint32_t)lane - 1, view);
     if (error != 0)
         return error;
-    /* Its first half written, the second not: 0 of a fresh seat, or another lane's. No lease can be there. */
+    /*
+     * Only the lane is written yet: the position is still 0, or belongs to another lane. No lease can be there.
+     */
     return *position < g->cells || *position > g->max_position ? -ENOENT : 0;
 }
 
@@ -88,7 +92,7 @@ int seat_work(struct shmq *handle, uint32_t seat)
                                                                                             : SEAT_EMPTY;
 }
 
-/* Each delivery after a death counts as an attempt; after an orderly return it does not. */
+/* A delivery after a death counts as an attempt; one after an orderly return does not. */
 static uint64_t count_attempt(uint64_t progress)
 {
     if ((progress & PROGRESS_RETURNED) != 0)
@@ -118,7 +122,8 @@ static int adopt_lease(struct shmq *handle, uint32_t seat)
     for (uint32_t i = 0; i < done; i++)
         next += cells_for((uint32_t)words[i]);
 
-    /* A buffer that was filled before the message was acknowledged in the ring does not count. */
+    /* A buffer counts only after the message is acknowledged in the ring; if its owner died before that, void it.
+     */
     atomic_store_explicit(&s->held_valid, 0, memory_order_relaxed);
     atomic_store_explicit(&s->progress, progress, memory_order_relaxed);
     handle->consumer.batch = (struct batch){
@@ -188,15 +193,16 @@ static int adopt_held(struct shmq *handle, uint32_t seat)
 
 static int adopt_work(struct shmq *handle, uint32_t seat)
 {
-    const int load = seat_work(handle, seat);
-    if (load == SEAT_LEASE)
+    const int work = seat_work(handle, seat);
+    if (work == SEAT_LEASE)
         return adopt_lease(handle, seat);
-    if (load == SEAT_HELD)
+    if (work == SEAT_HELD)
         return adopt_held(handle, seat);
-    return load == SEAT_EMPTY ? -EAGAIN : load;
+    return work == SEAT_EMPTY ? -EAGAIN : work;
 }
 
-/* What a live consumer holds may look damaged while it changes; so damage counts only under the seat's byte. */
+/* A live consumer's seat may look damaged while it changes, so damage is only reported with the seat's byte
+ * locked. */
 static int adopt_from(struct shmq *handle, uint32_t seat)
 {
     if (seat == handle->consumer.seat)
@@ -214,7 +220,7 @@ static int adopt_from(struct shmq *handle, uint32_t seat)
 
 int seat_adopt(struct shmq *handle)
 {
-    /* Our own first: a lease taken before would overwrite what this seat's last owner left. */
+    /* Our own seat first: a new lease would overwrite the work that its previous owner left. */
     int error = adopt_from(handle, handle->consumer.seat);
     for (uint32_t i = 0; error == -EAGAIN && i < seat_count(handle); i++)
         if (i != handle->consumer.seat)
@@ -234,8 +240,8 @@ void seat_release_adopted(struct shmq *handle)
     c->batch = (struct batch){.seat = c->seat};
 }
 
-/* Marks what is still held as given back. */
-static void give_back(struct shmq *handle)
+/* Marks what is still held as returned. */
+static void mark_returned(struct shmq *handle)
 {
     const struct batch *b = &handle->consumer.batch;
     struct seat *s = &handle->seats[b->seat];
@@ -244,11 +250,11 @@ static void give_back(struct shmq *handle)
                           memory_order_seq_cst);
 }
 
-/* Locks a seat in which nothing was left. Return: 0; -EUSERS; other system errors. */
+/* Locks a free seat that holds no work. Return: 0; -EUSERS; other system errors. */
 static int lock_empty_seat(struct shmq *handle, uint32_t *seat)
 {
     for (uint32_t i = 0; i < seat_count(handle); i++) {
-        if (i == handle->consumer.seat) /* its byte is ours: locking it once more would succeed */
+        if (i == handle->consumer.seat) /* we hold its byte, so locking it again would succeed */
             continue;
         const int error = lock_seat(handle, i, false);
         if (error == -EAGAIN)
@@ -272,10 +278,10 @@ int seat_give_back(struct shmq *handle)
         const int error = lock_empty_seat(handle, &other);
         if (error != 0)
             return error;
-        sit_down(handle, other);
-        c->batch.seat = holder; /* from now on as if it were adopted */
+        take_seat(handle, other);
+        c->batch.seat = holder; /* from now on it is handled like an adopted seat */
     }
-    give_back(handle);
+    mark_returned(handle);
     seat_release_adopted(handle);
     announce_membership(handle);
     waiting_wake_consumers_slowly(handle, 1);
@@ -287,7 +293,7 @@ void seat_detach(struct shmq *handle)
     struct consumer_side *c = &handle->consumer;
     const bool held = c->batch.view != NULL;
     if (held)
-        give_back(handle);
+        mark_returned(handle);
     seat_release_adopted(handle);
     atomic_store_explicit(&handle->seats[c->seat].pid, 0, memory_order_relaxed);
     byte_lock_release(handle->object.fd, handle_seat_byte(handle, c->seat));

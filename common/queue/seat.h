@@ -5,39 +5,40 @@
 #include "common/queue/handle.h"
 
 /*
- * A consumer's seat, what it holds, and what becomes of it when the consumer dies.
+ * A consumer's seat, what it holds, and how that work is recovered when the consumer dies.
  *
- * Whoever holds the seat's byte acts for the seat: the consumer that sits there, or after its death another one
- * that finishes what it held, in the dead one's name. Nothing is moved or marked in taking over, so there is no
- * step at which dying could lose or double it: the undertaker's death leaves the same seat, as its own death did.
+ * The process that holds the seat's byte acts for the seat. That is its owner or, after the owner's death, another
+ * consumer that finishes the work in place, on behalf of the dead owner. Taking over moves and marks nothing, so
+ * no step of it can lose or duplicate a message: if the consumer that took over dies too, the seat is left as it
+ * was after the first death.
  */
 
-/* What a seat holds, as far as its entry and the lease word say. */
+/* What a seat holds, according to its entry and the lease word. */
 enum seat_work { SEAT_EMPTY, SEAT_LEASE, SEAT_HELD };
 /* Return: enum seat_work; -EBADMSG; -ENOMEM. */
 int seat_work(struct shmq *handle, uint32_t seat);
 
-/* Whether the message in a seat's buffer can be one. */
+/* Whether the fields that describe the message in a seat's buffer are plausible. */
 bool seat_held_makes_sense(const struct shmq *handle, uint32_t seat);
 
 /* Takes a free seat. Crash: leaves the seat free. Return: 0; -EUSERS; other system errors. */
 int seat_attach(struct shmq *handle);
-/* Leaves the seat, and gives back what is held. */
+/* Gives back what is held, then leaves the seat. */
 void seat_detach(struct shmq *handle);
 
 /*
- * Takes over what a dead consumer, or this seat's last one, held.
- * Return: 0 with the batch leased; -EAGAIN when there is nothing; -EBADMSG; -ENOSPC; -ENOMEM; other system
- * errors.
+ * Takes over what a dead consumer, or this seat's previous owner, held.
+ * Return: 0 with the batch leased; -EAGAIN if there is nothing; -EBADMSG; -ENOSPC; -ENOMEM; other system errors.
  */
 int seat_adopt(struct shmq *handle);
 /*
- * Gives back what is held, by leaving it in the seat that it is in, and going on in another one.
- * Crash:  until it is marked as given back, it is a dead one's; then anybody's.
- * Return: 0; -EUSERS when no seat is free, with nothing changed; other system errors.
+ * Gives back what is held: leaves it in the seat that holds it, and moves this consumer to another seat.
+ * Crash:  before the work is marked as given back, it counts as a dead consumer's; afterwards any consumer may
+ *         take it.
+ * Return: 0; -EUSERS if no seat is free (nothing changes then); other system errors.
  */
 int seat_give_back(struct shmq *handle);
-/* Lets go of a dead consumer's seat, once its work is done or given back. */
+/* Releases a dead consumer's seat once its work is done or given back. */
 void seat_release_adopted(struct shmq *handle);
 
 #endif

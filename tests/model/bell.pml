@@ -13,7 +13,7 @@
  *   doorbell.c    doorbell_ring, doorbell_sleep, doorbell_drain, of a semaphore that nobody deletes or sets
  *   barrier.h     barrier_light, barrier_heavy
  *   get.c         sleep_once, wait_for_batch, finish_batch, tell_if_drained
- *   put.c         publish, tell, tell_slowly (where the look before it is made again)
+ *   put.c         publish, tell, after_publish_slow (where the look before it is made again)
  *   lane.c        lane_finish
  *   seat.c        seat_detach, and what try_attach does to waiting
  *   end_of_stream.c      end_of_stream_state
