@@ -58,18 +58,23 @@ library_sources := $(wildcard common/core/*.c common/kernel/*.c common/queue/*.c
 library_objects := $(library_sources:%.c=$(obj)/%.o)
 cli_objects := $(call objects,common/cli/*.c)
 programs := $(foreach name,producer consumer monitor supervisor,$(if $(wildcard $(name)/*.c),$(out)/$(name)))
-test_objects := $(call objects,tests/helpers*.c tests/support/*.c)
-unit_tests := $(patsubst tests/%.c,$(out)/tests/%,$(wildcard tests/unit_*.c))
-test_tools := $(patsubst tests/%.c,$(out)/tests/%,$(wildcard tests/tool_*.c))
+# A test has no folder in its program's name, so names are unique across the folders of tests/.
+stray_tests := $(wildcard tests/*.c tests/*.h tests/*.sh)
+$(if $(stray_tests),$(error $(stray_tests): in no folder of tests/, so nothing would run it (CONTRIBUTING.md says which is right)))
+unit_sources := $(wildcard tests/*/unit_*.c)
+tool_sources := $(wildcard tests/support/tool_*.c)
+test_objects := $(filter-out $(obj)/tests/support/tool_% $(obj)/tests/support/preload_%,$(call objects,tests/support/*.c))
+unit_tests := $(patsubst %.c,$(out)/tests/%,$(notdir $(unit_sources)))
+test_tools := $(patsubst %.c,$(out)/tests/%,$(notdir $(tool_sources)))
 bench_objects := $(call objects,bench/support/*.c)
 benches := $(patsubst bench/%.c,$(out)/bench/%,$(wildcard bench/*.c))
 optional_benches := boost libqb nng redis zeromq
 sources := $(library_sources) $(wildcard common/cli/*.c producer/*.c consumer/*.c consumer/*/*.c monitor/*.c monitor/*/*.c supervisor/*.c \
-    docs/generator/*.c tests/*.c tests/support/*.c bench/*.c bench/support/*.c)
+    docs/generator/*.c tests/*/unit_*.c tests/support/*.c bench/*.c bench/support/*.c)
 optional_sources := $(wildcard bench/optional/*.c)
 headers := $(wildcard common/*.h common/*/*.h producer/*.h consumer/*.h consumer/*/*.h monitor/*.h monitor/*/*.h supervisor/*.h docs/generator/*.h \
-    tests/*.h tests/support/*.h bench/*.h bench/support/*.h bench/optional/*.h)
-shell_scripts := $(wildcard scripts/*.sh tests/*.sh bench/*.sh bench/support/*.sh) .ci/run
+    tests/*/*.h bench/*.h bench/support/*.h bench/optional/*.h)
+shell_scripts := $(wildcard scripts/*.sh tests/*/*.sh bench/*.sh bench/support/*.sh) .ci/run
 
 check_flags = $(shell pkg-config --cflags check 2>/dev/null)
 check_libraries = $(shell pkg-config --libs check 2>/dev/null)
@@ -99,7 +104,7 @@ $(stamp) $(listed): FORCE
 
 # Tests override defaults in the same initialiser.
 $(obj)/tests/%.o: extra = $(check_flags) -Wno-override-init
-$(call objects,tests/unit_*.c) $(test_objects): | check-present
+$(unit_sources:%.c=$(obj)/%.o) $(test_objects): | check-present
 
 $(obj)/%.o: %.c $(stamp)
 	@mkdir -p $(@D)
@@ -189,7 +194,8 @@ $(out)/tests/unit_consumer_engine: private wrap = $(wrapped:%=-Wl,--wrap=%)
 $(out)/tests/unit_consumer_engine: private wrapped = clock_nanosleep shmq_acknowledge shmq_hold shmq_lease_many shmq_open sink_open \
     stop_now_ns stop_sleep_until
 $(out)/tests/unit_option_table: $(call objects,producer/option_table.c consumer/option_table.c)
-$(out)/tests/unit_%: $(obj)/tests/unit_%.o $(obj)/libtest.a $(obj)/libcli.a $(out)/libshmq.a $(stamp)
+$(foreach source,$(unit_sources) $(tool_sources),$(eval $(out)/tests/$(notdir $(source:.c=)): $(obj)/$(source:.c=.o)))
+$(unit_tests): $(obj)/libtest.a $(obj)/libcli.a $(out)/libshmq.a $(stamp)
 	@mkdir -p $(@D)
 	$(link) $(wrap) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(check_libraries) $(libraries)
 
@@ -200,7 +206,7 @@ mutants: ## plants small faults, and lists those that no test notices; MUTANTS= 
 kill-steps: $(out)/tests/unit_kill_steps ## kill and stop the library after every instruction, and say where
 	$<
 
-$(out)/tests/tool_%: $(obj)/tests/tool_%.o $(obj)/libtest.a $(obj)/libcli.a $(out)/libshmq.a $(stamp)
+$(test_tools): $(obj)/libtest.a $(obj)/libcli.a $(out)/libshmq.a $(stamp)
 	@mkdir -p $(@D)
 	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libraries)
 
@@ -251,7 +257,6 @@ fuzz_main := $(if $(LIBFUZZER),,$(obj)/tests/fuzz/support/replay.o)
 fuzz_sources := $(wildcard tests/fuzz/*.c tests/fuzz/support/*.c)
 sources += $(fuzz_sources)
 headers += $(wildcard tests/fuzz/support/*.h)
-shell_scripts += $(wildcard tests/fuzz/*.sh)
 hooked = $(patsubst %.c,$(obj)/hooked/%.o,$(wildcard $(1)))
 hooked_library := $(library_sources:%.c=$(obj)/hooked/%.o)
 hooked_cli := $(hooked_library) $(call hooked,common/cli/*.c)
@@ -279,11 +284,11 @@ $(obj)/libfuzz.a: $(fuzz_support) $(stamp) $(listed)
 	@rm -f $@
 	$(AR) rcs $@ $(filter %.o,$^)
 
-fuzz: ## the fuzzers with libFuzzer (clang); tests/fuzz/run.sh runs them
+fuzz: ## the fuzzers with libFuzzer (clang); scripts/fuzz.sh runs them
 	@echo 'int LLVMFuzzerTestOneInput(const char *data, long size) { return !data && size; }' | \
 	    $(FUZZ_CC) -fsanitize=fuzzer,address -x c -o /dev/null - 2>/dev/null || { \
 	    echo "make: $(FUZZ_CC) has no libFuzzer: apt-get install clang libclang-rt-dev, or name one with FUZZ_CC=" >&2; \
-	    echo "make: the tests replay the corpus without it: tests/fuzz.sh" >&2; exit 1; }
+	    echo "make: the tests replay the corpus without it: tests/fuzz/fuzz.sh" >&2; exit 1; }
 	@$(MAKE) --no-print-directory CC=$(FUZZ_CC) BUILD=$(BUILD)/fuzz SANITIZE=address LIBFUZZER=1 \
 	    CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' fuzzers
 

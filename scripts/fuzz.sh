@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Looks for inputs that break something; `tests/fuzz/run.sh --help` says how.
+# Looks for inputs that break something; `scripts/fuzz.sh --help` says how.
 set -u
 
-top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd) || exit 1
+top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
 all=(queue input numbers producer_options consumer_options monitor_options)
 seconds=600
 build=$top/build
@@ -12,7 +12,7 @@ fuzzers=()
 
 print_help() {
     cat <<END
-Usage: tests/fuzz/run.sh [-t SECONDS] [-b DIR] [--minimise] [FUZZER...]
+Usage: scripts/fuzz.sh [-t SECONDS] [-b DIR] [--minimise] [FUZZER...]
 Builds the fuzzers with libFuzzer (make fuzz) and runs one after the other, beginning with tests/fuzz/corpus. What they
 find goes to DIR/fuzz/found: inputs that reach something new, and crash-*, timeout-*, leak-* for whatever is wrong.
 
@@ -26,7 +26,7 @@ END
 }
 
 fail() {
-    printf "run.sh: %s\nTry 'tests/fuzz/run.sh --help'.\n" "$1" >&2
+    printf "fuzz.sh: %s\nTry 'scripts/fuzz.sh --help'.\n" "$1" >&2
     exit 2
 }
 
@@ -49,10 +49,10 @@ read_options() {
 run_fuzzer() { # FUZZER
     local program=$build/fuzz/asan/tests/fuzz_$1 found=$build/fuzz/found/$1 corpus=$top/tests/fuzz/corpus/$1
     mkdir -p -- "$found/inputs" || return 1
-    printf 'run.sh: %s for %s s; see %s\n' "$1" "$seconds" "$found/log"
+    printf 'fuzz.sh: %s for %s s; see %s\n' "$1" "$seconds" "$found/log"
     if ! "$program" -artifact_prefix="$found/" -max_total_time="$seconds" -timeout=60 -max_len=514 -len_control=0 \
         "$found/inputs" "$corpus" >"$found/log" 2>&1; then
-        printf 'run.sh: %s: something is wrong:\n' "$1" >&2
+        printf 'fuzz.sh: %s: something is wrong:\n' "$1" >&2
         tail -n 40 -- "$found/log" >&2
         return 1
     fi

@@ -34,7 +34,8 @@ The last line is "N passed, M failed"; the exit status 0 if all passed. Everythi
 
 Shell tests run under a locale with a decimal comma, $SHMQ_TEST_LOCALE or de_DE.UTF-8, which is made in a temporary folder.
 
-  NAME...          only those files in tests/ whose name contains one of these, with gcc
+  NAME...          only those tests whose file has one of these in its name, with
+                   gcc; a NAME that ends in / is a folder of tests/
   --inner          nothing is installed or built, and no sanitizer: what `make test` runs
   --build-dir DIR  where the programs are, or are built ($SHMQ_BUILD_DIR, else build)
 END
@@ -53,23 +54,35 @@ read_options() {
     done
 }
 
-# Whether a test file is asked for.
+# Whether a test file is asked for, by a piece of its name or by its folder.
 wanted() { # FILE
     local pattern
     ((${#patterns[@]})) || return 0
     for pattern in "${patterns[@]}"; do
-        [[ ${1##*/} == *"${pattern##*/}"* ]] && return
+        if [[ $pattern == */ ]]; then
+            [[ $1 == tests/"${pattern#tests/}"* ]] && return
+        elif [[ ${1##*/} == *"${pattern##*/}"* ]]; then
+            return
+        fi
     done
     return 1
+}
+
+# Sets the lists of test files, sorted by name across folders. last_test runs after all others: it looks for what they left.
+find_tests() {
+    last_test=tests/programs/leftovers.sh
+    mapfile -t unit_tests < <(printf '%s\n' tests/*/unit_*.c | LC_ALL=C sort -t / -k 3)
+    mapfile -t shell_tests < <(printf '%s\n' tests/*/*.sh | grep -vFx -e "$last_test" -e tests/support/lib.sh |
+        LC_ALL=C sort -t / -k 3)
 }
 
 # A mistyped name must not look like success.
 check_names() {
     local file
-    for file in tests/unit_*.c tests/*.sh; do
-        [[ $file != tests/lib.sh ]] && wanted "$file" && return
+    for file in "${unit_tests[@]}" "${shell_tests[@]}" "$last_test"; do
+        wanted "$file" && return
     done
-    printf "test.sh: %s: no file in tests/ has such a name (see 'ls tests')\n" "${patterns[*]}" >&2
+    printf "test.sh: %s: no file in tests/ has such a name (see 'ls tests/*')\n" "${patterns[*]}" >&2
     exit 2
 }
 
@@ -238,7 +251,7 @@ run_make() { # LABEL ARGUMENT...
 run_unit_tests() { # WORD FILE-PATTERN TIME-FACTOR DIRECTORY [WRAPPER...]
     local word=$1 pattern=$2 factor=$3 directory=$4 file name
     shift 4
-    for file in tests/unit_*.c; do
+    for file in "${unit_tests[@]}"; do
         name=$(basename "$file" .c)
         # shellcheck disable=SC2053 # it is a pattern
         [[ $name == $pattern ]] || continue
@@ -260,9 +273,8 @@ choose_locale() {
 
 run_shell_tests() {
     local file name in_locale
-    for file in tests/*.sh; do
+    for file in "${shell_tests[@]}"; do
         name=$(basename "$file" .sh)
-        [[ $name != lib && $name != zz_leftovers ]] || continue
         wanted "$file" || continue
         choose_locale
         run_file "$name" "$(time_limit "$file")" "${in_locale[@]}" bash "$file"
@@ -303,7 +315,7 @@ run_everything() {
         run_sanitizers
         run_make 'build with clang' CC=clang BUILD="${build#"$top"/}/clang" tests benches
     fi
-    wanted zz_leftovers && run_file zz_leftovers 60 bash tests/zz_leftovers.sh
+    wanted "$last_test" && run_file leftovers 60 bash "$last_test"
 }
 
 test_pid=''
@@ -314,6 +326,7 @@ clean_up() {
 
 main() {
     read_options "$@"
+    find_tests
     check_names
     ((inner)) || can_build_in "$build" test.sh scripts/test.sh || exit 1
     announce

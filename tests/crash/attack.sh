@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The programs while somebody, or the system, works against them: the queue cut short or deleted under them, limits, a
 # /dev/shm that is small, closed or not there. Each ends in time, with its exit status and a reason.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../support/lib.sh"
 ulimit -c 0
 
 started=''

@@ -6,7 +6,7 @@
 #
 #   SHMQ_STORM=1h         how long (s, m, h; 2m)
 #   SHMQ_STORM_SEED=N     the same choices again (their timing is not)
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../support/lib.sh"
 
 seed=${SHMQ_STORM_SEED:-$((${EPOCHREALTIME//[!0-9]/} % 32768))}
 RANDOM=$seed

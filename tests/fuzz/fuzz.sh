@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Replays the corpus of each fuzzer, then a fixed number of inputs made of it by chance: plainly, and under
-# AddressSanitizer and UBSan. That needs no libFuzzer; tests/fuzz/run.sh looks for new inputs with it.
+# AddressSanitizer and UBSan. That needs no libFuzzer; scripts/fuzz.sh looks for new inputs with it.
 # time limit: 900 s
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../support/lib.sh"
 
 seed=1
 

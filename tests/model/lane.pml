@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Lanes, leases, seats: what common/core/ring.c and common/queue/{seat,lane_schedule,get,put,lane,end_of_stream}.c do to shared memory, one access a step, with a
- * kill possible at every step. tests/model.sh runs it in several sizes, and with faults that have to be found.
+ * kill possible at every step. tests/model/model.sh runs it in several sizes, and with faults that have to be found.
  *
  * It follows, store by store, these functions (and has to be changed with them):
  *

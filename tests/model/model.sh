@@ -3,8 +3,8 @@
 # time limit: 900 s
 # The models in tests/model: every state of each is looked at, and faults planted in them have to be found.
 # It takes little more than a minute on two processors; the limits are for busy and for slower ones. SHMQ_MODEL=deep,
-# for `bash tests/model.sh` alone, adds runs that take many minutes and more memory.
-. "$(dirname "$0")/lib.sh"
+# for `bash tests/model/model.sh` alone, adds runs that take many minutes and more memory.
+. "$(dirname "$0")/../support/lib.sh"
 
 models=$top/tests/model
 memory_mb=1500 # of one run; two run at a time

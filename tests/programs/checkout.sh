@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # time limit: 600 s
 # A fresh checkout: one that may not be written, and one on a machine where something is missing.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../support/lib.sh"
 
 # The files of this checkout, without what was built.
 tree=$scratch/tree

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The consumer: every sink, framing and option, what becomes of the messages when something fails, and its signals.
 # shellcheck disable=SC2016 # what is in single quotes is for the shells of --exec and --pipe
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../support/lib.sh"
 
 put() { # OPTION...
     timeout 30 "$producer" -q -Q "$queue" "$@"

@@ -1,17 +1,23 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # The table of failures in docs/FAILURES.md names the test that shows each: all of these are there.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../support/lib.sh"
 
 # Whether "FILE: TEST" or "FILE" exists; a test of a shell script is a piece of what it says.
 exists() { # REFERENCE
-    local file=${1%%: *} name=''
+    local file=${1%%: *} name='' path
     [[ $1 == *': '* ]] && name=${1#*: }
-    if [[ -f $top/tests/$file.c ]]; then
-        [[ ! $name ]] || grep -qF -e "START_TEST($name)" -e "\"$name\"" "$top/tests/$file.c"
-    else
-        [[ -f $top/tests/$file ]] && { [[ ! $name ]] || grep -qF -e "$name" "$top/tests/$file"; }
-    fi
+    for path in "$top"/tests/*/"$file.c" "$top"/tests/*/"$file" "$top/tests/$file"; do
+        [[ -f $path ]] || continue
+        [[ ! $name ]] && return
+        if [[ $path == *.c ]]; then
+            grep -qF -e "START_TEST($name)" -e "\"$name\"" "$path"
+        else
+            grep -qF -e "$name" "$path"
+        fi
+        return
+    done
+    return 1
 }
 
 # The last column of each row.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Callers and library of different versions: the public structs begin with their size, and fields are only appended.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../support/lib.sh"
 
 # What each version of a caller sees. With LATER, it also gives the field that only the later header has.
 cat >"$scratch/caller.c" <<'END'

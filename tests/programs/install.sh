@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Another project's view: what `make install` puts somewhere is enough to compile and run against, in C and in C++.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../support/lib.sh"
 
 cat >"$scratch/user.c" <<'END'
 #include <shmq.h>

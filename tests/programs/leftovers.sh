@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Runs last: whatever the tests made in shared memory, and whatever they started, is gone.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../support/lib.sh"
 
 # What was there before the tests, as written by scripts/test.sh.
 before=${SHMQ_TEST_BEFORE:-/dev/null}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # The lint that compares what callers have compiled in with what is written down: what it finds.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../support/lib.sh"
 
 lint=$top/scripts/lint_abi.sh
 copy=$scratch/common

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The lint that compares the codes that can leave each public function with its Return list: what it takes for right, and
 # what it finds.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../support/lib.sh"
 
 lint=$top/scripts/lint_errors.sh
 copy=$scratch/common

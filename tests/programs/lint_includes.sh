@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # `make lint` sees includes that run back, and circles: some are planted in a copy of the sources.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../support/lib.sh"
 
 copy=$scratch/copy
 mkdir -p "$copy"

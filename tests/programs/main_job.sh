@@ -3,8 +3,8 @@
 # time limit: 400 s
 # The main job: a big file of real text through scripts/run.sh, and every framing, complete to the byte.
 set -u
-# shellcheck source=tests/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/support/lib.sh
+. "$(dirname "$0")/../support/lib.sh"
 
 # Real text of at least 50 MB and a million lines: package descriptions where there are any, else documentation.
 make_text() {

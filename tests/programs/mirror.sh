@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # consumer --mirror: each lane's file is byte for byte what was put into the lane, whoever is killed; and what cannot be.
 # time limit: 600 s
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../support/lib.sh"
 
 put() { # OPTION...
     timeout 60 "$producer" -q -Q "$queue" "$@"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # The monitor: every verb, on queues that are at rest, in use, left by the dead, damaged, half-made, or no queues at all.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../support/lib.sh"
 
 put() { # OPTION...
     timeout 30 "$producer" -q -Q "$queue" "$@"

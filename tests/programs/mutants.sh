@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # The tool that plants faults, on a tiny tree with a gap in its tests; and which faults it finds to plant in the library.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../support/lib.sh"
 
 tiny=$scratch/tiny
-mkdir -p "$tiny/scripts" "$tiny/common" "$tiny/consumer" "$tiny/tests"
+mkdir -p "$tiny/scripts" "$tiny/common" "$tiny/consumer" "$tiny/tests"/{unit,programs,support}
 cp -- "$top"/scripts/mutants.* "$tiny/scripts/"
 
 cat >"$tiny/Makefile" <<'END'
@@ -17,7 +17,7 @@ build/libshmq.a: build/obj/common/tiny.o
 	$(AR) rcs $@ $^
 build/consumer: build/obj/consumer/main.o build/libshmq.a
 	$(CC) -o $@ $^
-build/tests/unit_tiny: build/obj/tests/unit_tiny.o build/libshmq.a
+build/tests/unit_tiny: build/obj/tests/unit/unit_tiny.o build/libshmq.a
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^
 END
@@ -75,7 +75,7 @@ int hinted(const int *number)
 }
 END
 
-cat >"$tiny/tests/unit_tiny.c" <<'END'
+cat >"$tiny/tests/unit/unit_tiny.c" <<'END'
 int tested(int number);
 int forgotten(int number);
 int endless(int number);
@@ -105,14 +105,14 @@ int main(void)
 END
 
 # Notices another status at once, and another output only once; and whether it runs as it would without the tool.
-cat >"$tiny/tests/consumer.sh" <<'END'
-. "${0%/*}/lib.sh"
+cat >"$tiny/tests/programs/consumer.sh" <<'END'
+. "${0%/*}/../support/lib.sh"
 [ ! -e /proc/self/fd/3 ] || echo 'not ok - somebody else'"'"'s descriptor'
 [ "$(trap)" = '' ] || echo 'not ok - ignored signals'
 output=$("$SHMQ_BUILD_DIR/consumer") || echo 'not ok - status'
 [ "$output" = 1 ] || ! mkdir "$SHMQ_BUILD_DIR/noticed" 2>/dev/null || echo 'not ok - output'
 END
-: >"$tiny/tests/lib.sh"
+: >"$tiny/tests/support/lib.sh"
 
 before=$(cd "$tiny" && find . -type f -exec cksum {} + | sort)
 mkdir "$scratch/tmp"
@@ -130,9 +130,9 @@ check_match 'a fault that hangs is found' '^found +[0-9]+ of [0-9]+ +common/tiny
 check_match 'what is the same code is told apart' '^same code +[0-9]+ of [0-9]+ +common/tiny\.c:29 unseen: constant off by one' "$log"
 check_match 'so is what does not compile' '^does not compile +[0-9]+ of [0-9]+ +common/tiny\.c:36 twice: constant off by one' "$log"
 check_match 'the program is looked at by its shell test' \
-    '^found +[0-9]+ of [0-9]+ +consumer/main\.c:7 main: constant off by one \(tests/consumer\.sh\)' "$log"
+    '^found +[0-9]+ of [0-9]+ +consumer/main\.c:7 main: constant off by one \(tests/programs/consumer\.sh\)' "$log"
 check_match 'a test that notices only once has not noticed' \
-    'consumer/main\.c:5 main: .*tests/consumer\.sh failed once of twice' "$log"
+    'consumer/main\.c:5 main: .*tests/programs/consumer\.sh failed once of twice' "$log"
 check_equal 'comments and directives are left alone' '' "$(grep -E 'tiny\.c:[12] ' "$log")"
 
 found=$(grep -c '^found       ' "$log") missed=$(grep -c '^not found     ' "$log") # without the list at the end
@@ -150,15 +150,15 @@ none_is_left() {
 }
 run_tool() { TOOL=$SHMQ_TEST_PREFIX TMPDIR=$scratch/tmp exec "$tiny/scripts/mutants.sh" --rule constant consumer; }
 
-cat >"$tiny/tests/consumer.sh" <<'END'
-. "${0%/*}/lib.sh"
+cat >"$tiny/tests/programs/consumer.sh" <<'END'
+. "${0%/*}/../support/lib.sh"
 [ "$("$SHMQ_BUILD_DIR/consumer")" = 1 ] || { echo 'not ok - output' && sleep 300; }
 END
 (run_tool) >"$scratch/mutants.log" 2>&1
 check 'a test that has failed is ended' wait_until 5 none_is_left
 
-cat >"$tiny/tests/consumer.sh" <<'END'
-. "${0%/*}/lib.sh"
+cat >"$tiny/tests/programs/consumer.sh" <<'END'
+. "${0%/*}/../support/lib.sh"
 [ "$("$SHMQ_BUILD_DIR/consumer")" = 1 ] || { : >"$SHMQ_BUILD_DIR/hangs" && sleep 300; }
 END
 run_tool >"$scratch/mutants.log" 2>&1 &

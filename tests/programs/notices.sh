@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What producers and consumers say while they wait, and when they go on. All of it happens at the same time, since it takes
 # its time: waits of more than a second are told of, the end of one of more than ten.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../support/lib.sh"
 
 started=${EPOCHREALTIME//[!0-9]/}
 later_than() { # SECONDS: since the start

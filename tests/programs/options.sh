@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # The programs' tables of options, and what is made of them: --help, and what a program with verbs takes and refuses.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../support/lib.sh"
 
 for name in producer consumer monitor supervisor; do
     check_status "$name --help" 0 "$build/$name" --help

@@ -4,7 +4,7 @@
 # Files and pipes that several consumers write: what a killed one leaves is taken back, what is anybody else's stays, and
 # what was acknowledged and has gone is told.
 # shellcheck disable=SC2016 # what is in single quotes is for eval
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../support/lib.sh"
 export XDG_RUNTIME_DIR=$scratch
 
 records=$build/tests/tool_records
@@ -81,7 +81,7 @@ check_records() { # NAME FILE FRAMING COUNT MIN MAX
 }
 
 read -ra compiler <<<"${CC:-cc}"
-check 'the faults can be built' "${compiler[@]}" -shared -fPIC -D_GNU_SOURCE -o "$preload" "$top/tests/preload_output.c" -ldl
+check 'the faults can be built' "${compiler[@]}" -shared -fPIC -D_GNU_SOURCE -o "$preload" "$top/tests/support/preload_output.c" -ldl
 
 # ------------------------------------------------------------------ what others wrote stays
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # The producer: every source, framing and option, what it says when something is wrong, and its signals.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../support/lib.sh"
 
 put() { # OPTION...
     timeout 30 "$producer" -Q "$queue" "$@"

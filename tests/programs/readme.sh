@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Every block of commands in README.md, run as a user would paste it, except that queues and files get names of this test.
 set -u
-# shellcheck source=tests/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/support/lib.sh
+. "$(dirname "$0")/../support/lib.sh"
 cd "$top" || exit 1
 
 export SHMQ_QUEUE=$SHMQ_TEST_PREFIX.default

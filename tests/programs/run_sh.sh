@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # time limit: 600 s
 # scripts/run.sh: what it starts, restarts, stops and leaves behind.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../support/lib.sh"
 export XDG_RUNTIME_DIR=$scratch/runtime
 mkdir "$XDG_RUNTIME_DIR"
 

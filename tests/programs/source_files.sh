@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Files that producers read, and that are not what they were: changed, grown, cut short, or without a size.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../support/lib.sh"
 
 put() { # OPTION...
     timeout 30 "$producer" -Q "$queue" "$@"

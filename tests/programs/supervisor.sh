@@ -3,7 +3,7 @@
 # time limit: 300 s
 # build/supervisor: what it takes over and what it refuses, what becomes of its children's words, signals, and systems that
 # lack this and that. What a pipeline does from the outside is in run_sh.sh.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../support/lib.sh"
 supervisor=$build/supervisor
 
 start() { # ARGUMENT...: in the background, in a process group of its own; sets pid

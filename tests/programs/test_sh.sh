@@ -1,23 +1,23 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # scripts/test.sh itself, in a small tree with tests of its own.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../support/lib.sh"
 
 tree=$scratch/tree
-mkdir -p "$tree/scripts" "$tree/tests" "$tree/build"/{,asan/,tsan/}tests
+mkdir -p "$tree/scripts" "$tree/tests"/{unit,crash,programs,support} "$tree/build"/{,asan/,tsan/}tests
 cp "$top/scripts/test.sh" "$top/scripts/packages.sh" "$tree/scripts/"
-: >"$tree/tests/lib.sh"
+: >"$tree/tests/support/lib.sh"
 printf 'tests:\nbenches:\n' >"$tree/Makefile"
-: >"$tree/tests/unit_one.c"
-: >"$tree/tests/unit_threads.c"
+: >"$tree/tests/unit/unit_one.c"
+: >"$tree/tests/crash/unit_threads.c"
 for program in "$tree"/build/{,asan/,tsan/}tests/unit_{one,threads}; do
     printf '#!/bin/sh\necho "ok - %s"\n' "${program##*/}" >"$program"
     chmod +x "$program"
 done
-echo 'echo "ok - quick"' >"$tree/tests/quick.sh"
+echo 'echo "ok - quick"' >"$tree/tests/programs/quick.sh"
 # shellcheck disable=SC2016 # it is a script
-echo 'for i in 1 2 3 4 5 6 7 8 9; do echo "ok - $i"; sleep 0.3; done' >"$tree/tests/slow.sh"
-echo 'echo "ok - clean"' >"$tree/tests/zz_leftovers.sh"
+echo 'for i in 1 2 3 4 5 6 7 8 9; do echo "ok - $i"; sleep 0.3; done' >"$tree/tests/crash/slow.sh"
+echo 'echo "ok - clean"' >"$tree/tests/programs/leftovers.sh"
 
 # None of what a full run would install is needed here.
 mkdir "$scratch/bin"
@@ -43,6 +43,13 @@ check_equal 'some files: the last line' '3 passed, 0 failed' "$(tail -n 1 "$scra
 check_equal 'some files: nothing is said of the whole' '' "$(grep minutes "$scratch/out" "$scratch/err")"
 check_equal 'not on a terminal: whole lines only' '' "$(tr -dc '\r\033' <"$scratch/out")"
 
+check_status 'a folder: exit 0' 0 run_tests --inner crash/
+check_equal 'a folder: what is in it' 'ok 1 of 2 unit_threads: 1 passed
+ok 2 of 2 slow: 9 passed' "$(summary)"
+check_status 'a name that is none: exit 2' 2 run_tests --inner nonsense
+check_status 'a folder that is none: exit 2' 2 run_tests --inner cra/
+check_status 'what support/ has is no test: exit 2' 2 run_tests --inner support/
+
 # All that a full run does, without what it would install.
 check_status 'everything: exit 0' 0 run_tests
 check_match 'everything: says first how long it takes, and what room' '^.*minutes.*GB' <(head -n 1 "$scratch/out")
@@ -57,16 +64,16 @@ ok 8 of 12 unit_threads (address): 1 passed
 ok 9 of 12 build with ThreadSanitizer: 1 passed
 ok 10 of 12 unit_threads (thread): 1 passed
 ok 11 of 12 build with clang: 1 passed
-ok 12 of 12 zz_leftovers: 1 passed' "$(summary)"
+ok 12 of 12 leftovers: 1 passed' "$(summary)"
 check_equal 'everything: the last line' '20 passed, 0 failed' "$(tail -n 1 "$scratch/out")"
 
-echo 'echo "not ok - quick"' >"$tree/tests/quick.sh"
+echo 'echo "not ok - quick"' >"$tree/tests/programs/quick.sh"
 check_status 'one fails: exit 1' 1 run_tests --inner quick
 check_match 'one fails: n of N' '^FAILED +1 of 1 +quick +0 passed, 1 failed' "$scratch/out"
 check_equal 'one fails: the last line' '0 passed, 1 failed' "$(tail -n 1 "$scratch/out")"
 
 # shellcheck disable=SC2016 # it is a script
-printf '%s\n' 'echo "ok - quick # SKIP ${LC_ALL-nothing} is set"' >"$tree/tests/quick.sh"
+printf '%s\n' 'echo "ok - quick # SKIP ${LC_ALL-nothing} is set"' >"$tree/tests/programs/quick.sh"
 locale=xx_YY.UTF-8 LC_ALL=C check_status 'no such locale: the tests run all the same' 0 run_tests --inner quick
 check_match 'no such locale: in that of the caller; what is skipped is said' 'skipped: quick: C is set$' "$scratch/out"
 check_equal 'what is skipped has passed' '1 passed, 0 failed' "$(tail -n 1 "$scratch/out")"

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034 # used by those who source it
 #
-# Sourced first by every tests/*.sh. A test says `ok NAME` or `not_ok NAME` for each thing it looked at; what it starts and
+# Sourced first by every shell test. A test says `ok NAME` or `not_ok NAME` for each thing it looked at; what it starts and
 # makes is ended and removed when it exits, however that comes. Whole files have 300 s, or what a line such as
 # "# time limit: 600 s" in them says.
 #
-#   . "$(dirname "$0")/lib.sh"
+#   . "$(dirname "$0")/../support/lib.sh"
 #   new_queue
 #   check 'what goes in comes out' eval 'echo a | "$producer" -Q "$queue" && [ "$("$consumer" -Q "$queue")" = a ]'
 
 set -u
 
-top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
+top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd) || exit 1
 build=${SHMQ_BUILD_DIR:-$top/build}
 producer=$build/producer
 consumer=$build/consumer

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Scripts and programs under locales that write 1,5 for 1.5, sort a before B, and where the small I is not i.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../support/lib.sh"
 
 for name in de_DE tr_TR; do
     localedef -i "$name" -f UTF-8 "$scratch/$name.UTF-8" 2>/dev/null
@@ -20,20 +20,20 @@ under() { # SETTING COMMAND...
 cd "$top" || exit 1
 seq 100 >"$scratch/numbers"
 tree=$scratch/tree
-mkdir -p "$tree"/{scripts,tests,build/tests}
+mkdir -p "$tree"/{scripts,tests/{unit,programs,support},build/tests}
 cp "$top/scripts/test.sh" "$top/scripts/packages.sh" "$tree/scripts/"
-: >"$tree/tests/lib.sh"
-: >"$tree/tests/unit_one.c"
+: >"$tree/tests/support/lib.sh"
+: >"$tree/tests/unit/unit_one.c"
 printf '#!/bin/sh\necho "ok - one"\n' >"$tree/build/tests/unit_one"
 chmod +x "$tree/build/tests/unit_one"
 # shellcheck disable=SC2016 # it is a script
-echo '[ "$(printf %.1f 1,5)" = 1,5 ] && sleep 0.1 && echo "ok - quick"' >"$tree/tests/quick.sh"
-echo 'echo "ok - clean"' >"$tree/tests/zz_leftovers.sh"
+echo '[ "$(printf %.1f 1,5)" = 1,5 ] && sleep 0.1 && echo "ok - quick"' >"$tree/tests/programs/quick.sh"
+echo 'echo "ok - clean"' >"$tree/tests/programs/leftovers.sh"
 
 helps() { # SETTING
     local program
     for program in "$producer" "$consumer" "$monitor" "$run_sh" "$top/scripts/test.sh" "$top/scripts/mutants.sh" \
-        "$top/tests/fuzz/run.sh" "$top/bench/bench.sh"; do
+        "$top/scripts/fuzz.sh" "$top/bench/bench.sh"; do
         under "$1" "$program" --help 2>&1 || echo "exit status $?: $program"
     done
 }
