@@ -177,6 +177,83 @@ START_TEST(positions_that_make_no_sense_are_refused)
 }
 END_TEST
 
+START_TEST(a_lane_begins_with_nothing_whatever_stood_there)
+{
+    struct plain_ring plain;
+    plain_make(&plain, PLAIN_SMALL, PLAIN_SMALL);
+    struct lane_control *control = plain.ring.control;
+    const uint64_t start = 3 * plain.ring.cells;
+    memset((void *)control->checkpoints, 0xff, sizeof(control->checkpoints));
+    atomic_store(&control->checkpoints[1].tail, start); /* the dead one's */
+    ring_format(&plain.ring, start);
+    plain_expect(&plain, start, start, start);
+    const struct ring_producer producer = plain_producer(&plain);
+    ck_assert_uint_eq(producer.next, start);
+    ck_assert_uint_eq(producer.stream_offset, 0);
+    ck_assert_uint_eq(producer.messages, 0);
+    ck_assert_uint_eq(producer.turn, 1);
+    ck_assert_uint_eq(atomic_load(&control->checkpoints[1].tail), 0);
+    plain_free(&plain);
+}
+END_TEST
+
+/* Whoever takes it over would think that a part of the batch is acknowledged. */
+START_TEST(a_lease_forgets_what_the_seat_had_before)
+{
+    struct plain_ring plain;
+    plain_make(&plain, PLAIN_SMALL, PLAIN_SMALL);
+    struct seat *seat = &plain.seats[2];
+    struct ring_producer producer = plain_producer(&plain);
+    plain_must_put(&producer, 64, 0);
+    atomic_store(&seat->progress, UINT64_MAX);
+    atomic_store(&seat->intent_lane, UINT64_MAX);
+    atomic_store(&seat->intent_position, UINT64_MAX);
+    const struct ring_batch batch = plain_lease(&plain, 2, 1);
+    ck_assert_uint_eq(atomic_load(&seat->progress), 0);
+    ck_assert_uint_eq(atomic_load(&seat->intent_lane), plain.ring.lane + 1u);
+    ck_assert_uint_eq(atomic_load(&seat->intent_position), batch.start);
+    plain_free(&plain);
+}
+END_TEST
+
+/* With checkpoints that agree: only the positions count. */
+START_TEST(positions_at_their_limits_are_taken_and_no_others)
+{
+    struct plain_ring plain;
+    struct ring_producer producer;
+    plain_make(&plain, PLAIN_SMALL, PLAIN_SMALL);
+    struct lane_control *control = plain.ring.control;
+    const uint64_t cells = plain.ring.cells;
+    const uint64_t last = plain.ring.max_position;
+    const struct {
+        uint64_t head;
+        uint64_t tail;
+        int code;
+    } cases[] = {
+        {cells, cells, 0},
+        {cells - 1, cells - 1, -EBADMSG},
+        {cells, 2 * cells, 0},
+        {cells, 2 * cells + 1, -EBADMSG},
+        {cells + 1, cells, -EBADMSG},
+        {last, last, 0},
+        {last + 1, last + 1, -EBADMSG},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        plain_start(&plain, cells);
+        atomic_store(&control->head, cases[i].head);
+        atomic_store(&control->tail, cases[i].tail);
+        atomic_store(&control->checkpoints[1].tail, cases[i].tail);
+        ck_assert_int_eq(ring_producer_init(&producer, &plain.ring), cases[i].code);
+    }
+    /* What stands behind the checkpoints is none of them. */
+    plain_start(&plain, cells);
+    atomic_store(&control->checkpoints[0].tail, 0);
+    atomic_store(&control->source_id, cells);
+    ck_assert_int_eq(ring_producer_init(&producer, &plain.ring), -EBADMSG);
+    plain_free(&plain);
+}
+END_TEST
+
 START_TEST(a_lease_refuses_claims_and_words_that_make_no_sense)
 {
     struct plain_ring plain;
@@ -220,6 +297,10 @@ START_TEST(a_producer_refuses_a_head_that_goes_back_or_runs_ahead)
     ck_assert_int_eq(ring_make_room(&producer, 1), -EBADMSG);
     atomic_store(&plain.ring.control->head, start);
     ck_assert_int_eq(ring_make_room(&producer, 1), -EAGAIN);
+    const struct ring *ring = &plain.ring; /* nor does it go by a word that reaches beyond what it has put */
+    atomic_store(&ring->control->tail, start + ring->cells - 1);
+    atomic_store(&ring->leases[start & ring->mask], lease_word(ring->format, start, ring->cells, 1, LEASE_DONE));
+    ck_assert_int_eq(ring_make_room(&producer, 1), -EBADMSG);
     plain_free(&plain);
 }
 END_TEST
@@ -354,6 +435,9 @@ static Suite *make_suite(void)
     tcase_add_loop_test(damaged, damage_among_short_messages_is_found_at_every_place, 0, PLAIN_STARTS);
     tcase_add_loop_test(damaged, a_descriptor_of_the_lap_before_is_no_message, 0, PLAIN_STARTS);
     tcase_add_loop_test(damaged, positions_that_make_no_sense_are_refused, 0, PLAIN_STARTS);
+    tcase_add_test(damaged, a_lane_begins_with_nothing_whatever_stood_there);
+    tcase_add_test(damaged, a_lease_forgets_what_the_seat_had_before);
+    tcase_add_test(damaged, positions_at_their_limits_are_taken_and_no_others);
     tcase_add_loop_test(damaged, a_lease_refuses_claims_and_words_that_make_no_sense, 0, PLAIN_STARTS);
     tcase_add_loop_test(damaged, a_producer_refuses_a_head_that_goes_back_or_runs_ahead, 0, PLAIN_STARTS);
     tcase_add_test(damaged, finishing_and_reclaiming_refuse_words_that_make_no_sense);

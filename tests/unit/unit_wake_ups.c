@@ -27,7 +27,7 @@ static struct shmq *producer;
 static struct shmq *consumer; /* seat 0 */
 static struct shmq *other;    /* seat 1, another consumer */
 
-static const struct shmq_options options = {
+static struct shmq_options options = {
     SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 4096, .max_message_bytes = 4096, .lanes = 3,
     .seats = SEATS,        .prefetch = 1,  .follow = true,         .tick_ns = TICK_NS};
 
@@ -229,6 +229,122 @@ START_TEST(who_falls_asleep_beside_work_wakes_the_long_sleepers)
 }
 END_TEST
 
+/* In a lane with a message, or one whose owner is dead. */
+START_TEST(there_is_something_to_do_in_a_lane)
+{
+    uint64_t number;
+    begin("lane");
+    open_items();
+    ck_assert_int_eq(test_queue_get(consumer, &number, 0), -EAGAIN); /* knows the lanes now */
+    struct lane_view *view = &consumer->lanes[producer->producer.view->ring.lane];
+    for (int i = 0; i < 3; i++) {
+        if (i == 1)
+            view->dead_since_ns = 1;
+        if (i == 2)
+            ck_assert_int_eq(test_queue_put(producer, 1, 0), 0);
+        set_sleepers(1);
+        set_waiting(OF_OTHER, WAITING_LONG);
+        waiting_arm_consumer(consumer);
+        ck_assert_int_eq(value(&consumer->items), i > 0);
+        waiting_disarm_consumer(consumer, false);
+        silence(&consumer->items);
+        view->dead_since_ns = 0;
+    }
+    end();
+}
+END_TEST
+
+/* ------------------------------------------------------------------ sleeping long */
+
+static void begin_with_tick(const char *test, int64_t tick_ns)
+{
+    options.tick_ns = tick_ns;
+    begin(test);
+    options.tick_ns = TICK_NS;
+    set_waiting(0, WAITING_TICK); /* watches */
+}
+
+/* Whether the other would sleep long. */
+static bool sleeps_long(void)
+{
+    atomic_store(&other->header->long_sleepers, 0);
+    waiting_arm_consumer(other);
+    ck_assert(!waiting_sleep_consumer(other, clock_now_ns()));
+    const bool says_so = waiting_of(OF_OTHER) == WAITING_LONG;
+    ck_assert_int_eq(atomic_load(&other->header->long_sleepers), says_so);
+    waiting_disarm_consumer(other, false);
+    return says_so;
+}
+
+START_TEST(who_may_sleep_long_does_and_nobody_else)
+{
+    begin_with_tick("long-or-not", 60 * MS);
+    ck_assert(sleeps_long());
+    set_waiting(0, WAITING_LONG); /* nobody watches */
+    ck_assert(!sleeps_long());
+    set_waiting(0, WAITING_NOT);
+    set_waiting(SEATS - 1, WAITING_TICK);
+    ck_assert(!sleeps_long());
+    set_waiting(0, WAITING_TICK);
+    ck_assert(sleeps_long());
+    other->items.noisy = true;
+    ck_assert(!sleeps_long());
+    other->items.noisy = false;
+    other->consumer.busy_ns = clock_now_ns();
+    ck_assert(!sleeps_long());
+    other->consumer.busy_ns = clock_now_ns() - 41 * 60 * MS;
+    ck_assert(sleeps_long());
+    atomic_store(&consumer->seats[SEATS - 1].held_valid, 1); /* something to do */
+    atomic_store(&other->header->long_sleepers, 0);
+    waiting_arm_consumer(other);
+    ck_assert(!waiting_sleep_consumer(other, clock_now_ns()));
+    ck_assert_uint_eq(waiting_of(OF_OTHER), WAITING_TICK);
+    waiting_disarm_consumer(other, false);
+    atomic_store(&consumer->seats[SEATS - 1].held_valid, 0);
+    end();
+}
+END_TEST
+
+/* Where the tick is as long as the longest sleep, there is no longer one. */
+START_TEST(no_long_sleep_is_as_short_as_a_tick)
+{
+    begin_with_tick("long-tick", _i == 0 ? 4000 * MS : 3999 * MS);
+    ck_assert_int_eq(sleeps_long(), _i != 0);
+    end();
+}
+END_TEST
+
+/* A ring says that something goes on, whoever gets it. */
+START_TEST(who_was_rung_for_does_not_sleep_long)
+{
+    begin_with_tick("rung-for", 60 * MS);
+    ck_assert(sleeps_long());
+    waiting_arm_consumer(other);
+    doorbell_ring(&other->items, 1);
+    ck_assert(waiting_sleep_consumer(other, INT64_MAX));
+    waiting_disarm_consumer(other, true);
+    ck_assert(!sleeps_long());
+    end();
+}
+END_TEST
+
+/* Otherwise nobody would sleep long beside it. */
+START_TEST(a_lane_that_another_has_finished_is_no_longer_one_of_the_dead)
+{
+    uint64_t number;
+    begin("finished");
+    const uint32_t lane = producer->producer.view->ring.lane;
+    shmq_abandon(producer);
+    ck_assert_int_eq(test_queue_get(consumer, &number, 0), -EAGAIN);
+    ck_assert_int_ne(consumer->lanes[lane].dead_since_ns, 0);
+    ck_assert_int_eq(shmq_finish_lane(queue, lane), 0);
+    ck_assert_int_eq(test_queue_get(consumer, &number, 0), -EAGAIN);
+    ck_assert_int_eq(consumer->lanes[lane].dead_since_ns, 0);
+    producer = test_queue_open(queue, SHMQ_PRODUCER, &options);
+    end();
+}
+END_TEST
+
 /* ------------------------------------------------------------------ the producer's bell */
 
 static struct doorbell *space(void)
@@ -296,16 +412,19 @@ START_TEST(a_ring_for_nothing_sets_the_count_right)
     open_items();
     set_sleepers(5);
     set_waiting(OF_OTHER, WAITING_TICK);
+    set_waiting(OF_NOBODY, WAITING_TICK);
     set_waiting(SEATS - 1, WAITING_LONG);
     waiting_learn_consumer(consumer, true, true);
     waiting_learn_consumer(consumer, false, false);
     ck_assert_uint_eq(sleepers(), 5);
     waiting_learn_consumer(consumer, true, false);
-    ck_assert_uint_eq(sleepers(), 2);
-    set_sleepers(1);
-    const uint64_t before = atomic_load(&consumer->header->bell);
-    waiting_learn_consumer(consumer, true, false);
-    ck_assert_uint_eq(atomic_load(&consumer->header->bell), before);
+    ck_assert_uint_eq(sleepers(), 3);
+    for (uint32_t count = 2; count <= 3; count++) { /* has it right, or somebody has just been rung for */
+        set_sleepers(count);
+        const uint64_t before = atomic_load(&consumer->header->bell);
+        waiting_learn_consumer(consumer, true, false);
+        ck_assert_uint_eq(atomic_load(&consumer->header->bell), before);
+    }
     end();
 }
 END_TEST
@@ -641,6 +760,7 @@ START_TEST(interrupts_that_all_have_noticed_are_no_longer_pending)
     set_waiting(OF_OTHER, WAITING_NOT); /* it has woken */
     atomic_store(&consumer->seats[0].interrupted, 1);
     ck_assert(!waiting_sleep_consumer(consumer, clock_now_ns() + MS));
+    ck_assert(!consumer->consumer.aside);
     ck_assert_uint_eq(atomic_load(interrupts()), pending); /* the others have to know of us */
     atomic_store(&consumer->seats[0].interrupted, 0);
     ck_assert(!waiting_sleep_consumer(consumer, clock_now_ns() + MS));
@@ -724,6 +844,11 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, nobody_rings_more_often_than_there_are_seats);
     tcase_add_test(tcase, where_some_sleep_long_all_are_rung_for);
     tcase_add_test(tcase, who_falls_asleep_beside_work_wakes_the_long_sleepers);
+    tcase_add_test(tcase, there_is_something_to_do_in_a_lane);
+    tcase_add_test(tcase, who_may_sleep_long_does_and_nobody_else);
+    tcase_add_loop_test(tcase, no_long_sleep_is_as_short_as_a_tick, 0, 2);
+    tcase_add_test(tcase, who_was_rung_for_does_not_sleep_long);
+    tcase_add_test(tcase, a_lane_that_another_has_finished_is_no_longer_one_of_the_dead);
     tcase_add_test(tcase, a_producer_is_rung_for_once_head_is_where_it_wants_it);
     tcase_add_test(tcase, everybody_is_rung_for_who_sleeps);
     tcase_add_test(tcase, a_ring_for_nothing_sets_the_count_right);
