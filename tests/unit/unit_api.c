@@ -319,6 +319,98 @@ START_TEST(many_are_leased_and_acknowledged_in_parts)
 }
 END_TEST
 
+/* Framed alike in rows of different lengths, so that some are handed out together and some are not. */
+static const struct {
+    uint32_t length;
+    enum shmq_frame frame;
+    uint8_t delimiter;
+} mixture[] = {
+    {8, SHMQ_FRAME_DELIMITER, '\n'}, {8, SHMQ_FRAME_DELIMITER, '\n'},   {8, SHMQ_FRAME_DELIMITER, '\n'},
+    {1, SHMQ_FRAME_DELIMITER, '\n'}, {64, SHMQ_FRAME_DELIMITER, '\n'},  {65, SHMQ_FRAME_DELIMITER, '\n'},
+    {0, SHMQ_FRAME_DELIMITER, '\n'}, {300, SHMQ_FRAME_DELIMITER, '\n'}, {8, SHMQ_FRAME_DELIMITER, 0},
+    {8, SHMQ_FRAME_DELIMITER, 0},    {8, SHMQ_FRAME_LENGTH32, 0},       {129, SHMQ_FRAME_LENGTH32, 0},
+    {129, SHMQ_FRAME_LENGTH32, 0},   {8, SHMQ_FRAME_NONE, 0},           {8, SHMQ_FRAME_NONE, 0},
+    {0, SHMQ_FRAME_NONE, 0},         {128, SHMQ_FRAME_DELIMITER, 'x'},  {8, SHMQ_FRAME_DELIMITER, 'x'},
+};
+#define MIXTURE (sizeof(mixture) / sizeof(mixture[0]))
+
+static void put_mixture(struct shmq *handle)
+{
+    unsigned char bytes[300];
+    for (size_t i = 0; i < MIXTURE; i++) {
+        fill(bytes, mixture[i].length, i);
+        ck_assert_int_eq(shmq_set_frame(handle, mixture[i].frame, mixture[i].delimiter), 0);
+        ck_assert_int_eq(shmq_put(handle, bytes, mixture[i].length, 0), 0);
+    }
+}
+
+/* Position and stream offset go on by what the message before took. */
+static void expect_of_mixture(const struct shmq_message *message, size_t i, uint64_t *position, uint64_t *offset)
+{
+    static const uint64_t framing[] = {
+        [SHMQ_FRAME_NONE] = 0, [SHMQ_FRAME_DELIMITER] = 1, [SHMQ_FRAME_LENGTH32] = 4};
+    unsigned char bytes[300];
+    const uint64_t length = mixture[i].length;
+    fill(bytes, length, i);
+    ck_assert_uint_eq(message->length, length);
+    ck_assert(length == 0 || memcmp(message->data, bytes, length) == 0);
+    ck_assert_uint_eq(message->position, *position);
+    ck_assert_uint_eq(message->stream_offset, *offset);
+    ck_assert_uint_eq(message->frame, mixture[i].frame);
+    ck_assert_uint_eq(message->delimiter, mixture[i].delimiter);
+    ck_assert_uint_eq(message->lane, 1);
+    ck_assert_uint_eq(message->attempts, 0);
+    *position += length == 0 ? 1 : (length + 63) / 64;
+    *offset += length + framing[mixture[i].frame];
+}
+
+START_TEST(many_are_leased_with_all_that_belongs_to_each)
+{
+    struct shmq_message messages[MIXTURE];
+    struct shmq_seat_stat seat = SHMQ_SEAT_STAT_INIT;
+    const char *mixed = planted_name("mixed");
+    struct shmq_options options = small;
+    options.capacity_bytes = 65536;
+    options.prefetch = MIXTURE;
+    struct shmq *first = planted_open(mixed, SHMQ_PRODUCER, &options);
+    struct shmq *from = planted_open(mixed, SHMQ_PRODUCER, &options); /* lane 1 */
+    struct shmq *to = planted_open(mixed, SHMQ_CONSUMER, &options);
+    put_mixture(from);
+    for (size_t most = 0; most <= MIXTURE; most++) { /* 0: each by itself */
+        uint64_t position = 1024;
+        uint64_t offset = 0;
+        for (size_t i = 0, count = 1; i < MIXTURE; i += count) {
+            const int error =
+                most == 0 ? shmq_lease(to, messages, 0) : shmq_lease_many(to, messages, most, &count, 0);
+            ck_assert_int_eq(error, 0);
+            ck_assert_uint_eq(count, most < 2 ? 1 : most < MIXTURE - i ? most : MIXTURE - i);
+            for (size_t j = 0; j < count; j++) {
+                expect_of_mixture(&messages[j], i + j, &position, &offset);
+                ck_assert_int_eq(messages[j].redelivered, most > 0);
+            }
+        }
+        ck_assert_int_eq(shmq_lease(to, messages, 0), -EBUSY);
+        if (most < MIXTURE)
+            ck_assert_int_eq(shmq_release(to), 0);
+    }
+    acknowledge(to, MIXTURE);
+    ck_assert_int_eq(shmq_close(to), 0);
+    uint64_t delivered = 0, bytes = 0, expected = 0;
+    for (uint32_t i = 0; i < options.seats; i++) {
+        ck_assert_int_eq(shmq_stat_seat(from, i, &seat), 0);
+        delivered += seat.delivered;
+        bytes += seat.delivered_bytes;
+    }
+    for (size_t i = 0; i < MIXTURE; i++)
+        expected += mixture[i].length;
+    ck_assert_uint_eq(delivered, MIXTURE);
+    ck_assert_uint_eq(bytes, expected);
+    ck_assert_int_eq(shmq_close(first), 0);
+    ck_assert_int_eq(shmq_close(from), 0);
+    ck_assert_int_eq(shmq_remove(mixed, true), 0);
+}
+END_TEST
+
 START_TEST(a_batch_is_no_larger_than_prefetch)
 {
     struct shmq_message messages[64];
@@ -1279,6 +1371,7 @@ static void add_one_lane(Suite *suite)
     tcase_add_test(many, many_stop_before_the_one_that_is_too_long);
     tcase_add_test(many, many_wait_for_room_as_one_would);
     tcase_add_test(many, many_are_leased_and_acknowledged_in_parts);
+    tcase_add_test(many, many_are_leased_with_all_that_belongs_to_each);
     tcase_add_test(many, a_batch_is_no_larger_than_prefetch);
 
     TCase *held = add_case(suite, "hold and fail");
