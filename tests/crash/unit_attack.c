@@ -7,8 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -16,10 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -219,21 +215,6 @@ END_TEST
 
 /* ------------------------------------------------------------------ a kernel that refuses membarrier */
 
-/* Return: whether it now does. */
-static bool refuse_membarrier(void)
-{
-    struct sock_filter filter[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    const struct sock_fprog program = {.len = sizeof(filter) / sizeof(filter[0]), .filter = filter};
-    return barrier_register() != 0 ||
-           (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0 && barrier_register() != 0);
-}
-
 /* Two queues, one for each direction; whoever is not rung for sleeps for ten seconds. */
 struct table {
     char there[SHMQ_NAME_MAX + 1];
@@ -276,7 +257,7 @@ static void return_balls(const struct table *table)
 
 static void return_balls_without_membarrier(void *table)
 {
-    if (!refuse_membarrier())
+    if (!process_refuse_membarrier())
         _exit(NOT_PERMITTED);
     return_balls(table);
 }
@@ -334,7 +315,7 @@ static int create_without_membarrier(void)
 {
     struct table table;
     lay(&table);
-    if (!refuse_membarrier())
+    if (!process_refuse_membarrier())
         return NOT_PERMITTED;
     ck_assert(play(return_balls_with_membarrier, &table)); /* it inherits the filter */
     return 0;

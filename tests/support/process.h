@@ -63,6 +63,10 @@ int process_gate_make(void);
 void process_gate_pass(int gate);
 void process_gate_open(int gate, size_t children);
 
+/* From now on, in this process and its children, there is no membarrier. Return: false where that cannot be had.
+ */
+bool process_refuse_membarrier(void);
+
 /* ------------------------------------------------------------------ in the child */
 
 void process_report(uint64_t number);

@@ -53,6 +53,14 @@ static void begin(const char *test)
     plant_ghost();
 }
 
+static void begin_with_tick(const char *test, int64_t tick_ns)
+{
+    options.tick_ns = tick_ns;
+    begin(test);
+    options.tick_ns = TICK_NS;
+    atomic_store(&consumer->seats[0].waiting, WAITING_TICK); /* watches */
+}
+
 static void end(void)
 {
     ck_assert_int_eq(shmq_close(other), 0);
@@ -139,6 +147,39 @@ START_TEST(who_arms_is_counted_until_it_wakes_by_itself)
     set_sleepers(0);
     waiting_disarm_consumer(other, false); /* has been taken off meanwhile */
     ck_assert_uint_eq(sleepers(), 0);
+    end();
+}
+END_TEST
+
+static bool fences_were_asked_for(void)
+{
+    const uint32_t before = atomic_fetch_and(&consumer->header->flags, ~(uint32_t)FLAG_FULL_FENCES);
+    return (before & FLAG_FULL_FENCES) != 0;
+}
+
+/* Without the barrier, which all these need, others have to fence. */
+START_TEST(who_may_not_use_the_barrier_asks_everybody_for_fences)
+{
+    uint64_t number;
+    begin_with_tick("fences", 60 * MS);
+    if (!process_refuse_membarrier()) {
+        end();
+        return;
+    }
+    ck_assert(!fences_were_asked_for());
+    waiting_arm_consumer(other);
+    ck_assert(fences_were_asked_for());
+    ck_assert(!waiting_sleep_consumer(other, clock_now_ns()));
+    ck_assert_uint_eq(waiting_of(OF_OTHER), WAITING_LONG);
+    ck_assert(fences_were_asked_for());
+    waiting_disarm_consumer(other, false);
+    waiting_arm_producer(producer, UINT64_MAX);
+    ck_assert(fences_were_asked_for());
+    ck_assert_int_eq(test_queue_get(consumer, &number, 0), -EAGAIN);
+    ck_assert(!fences_were_asked_for());
+    ck_assert_int_eq(shmq_shutdown(queue, SHMQ_DRAIN), 0);
+    ck_assert_int_eq(test_queue_get(consumer, &number, 0), -ESHUTDOWN); /* no put is under way */
+    ck_assert(fences_were_asked_for());
     end();
 }
 END_TEST
@@ -256,14 +297,6 @@ END_TEST
 
 /* ------------------------------------------------------------------ sleeping long */
 
-static void begin_with_tick(const char *test, int64_t tick_ns)
-{
-    options.tick_ns = tick_ns;
-    begin(test);
-    options.tick_ns = TICK_NS;
-    set_waiting(0, WAITING_TICK); /* watches */
-}
-
 /* Whether the other would sleep long. */
 static bool sleeps_long(void)
 {
@@ -324,6 +357,19 @@ START_TEST(who_was_rung_for_does_not_sleep_long)
     ck_assert(waiting_sleep_consumer(other, INT64_MAX));
     waiting_disarm_consumer(other, true);
     ck_assert(!sleeps_long());
+    end();
+}
+END_TEST
+
+/* Even while there is plenty to do, and no more often than needed. */
+START_TEST(the_dead_are_looked_for_at_each_tick)
+{
+    uint64_t number;
+    begin("orphans");
+    const int64_t before = clock_coarse_ns();
+    ck_assert_int_eq(test_queue_get(consumer, &number, 0), -EAGAIN);
+    ck_assert_int_ge(consumer->consumer.orphans_ns, before + TICK_NS);
+    ck_assert_int_le(consumer->consumer.orphans_ns, clock_coarse_ns() + TICK_NS);
     end();
 }
 END_TEST
@@ -840,6 +886,7 @@ static Suite *make_suite(void)
     suite_add_tcase(suite, tcase);
     tcase_set_timeout(tcase, 30);
     tcase_add_test(tcase, who_arms_is_counted_until_it_wakes_by_itself);
+    tcase_add_test(tcase, who_may_not_use_the_barrier_asks_everybody_for_fences);
     tcase_add_test(tcase, a_waker_takes_off_as_many_as_it_rings_for);
     tcase_add_test(tcase, nobody_rings_more_often_than_there_are_seats);
     tcase_add_test(tcase, where_some_sleep_long_all_are_rung_for);
@@ -848,6 +895,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, who_may_sleep_long_does_and_nobody_else);
     tcase_add_loop_test(tcase, no_long_sleep_is_as_short_as_a_tick, 0, 2);
     tcase_add_test(tcase, who_was_rung_for_does_not_sleep_long);
+    tcase_add_test(tcase, the_dead_are_looked_for_at_each_tick);
     tcase_add_test(tcase, a_lane_that_another_has_finished_is_no_longer_one_of_the_dead);
     tcase_add_test(tcase, a_producer_is_rung_for_once_head_is_where_it_wants_it);
     tcase_add_test(tcase, everybody_is_rung_for_who_sleeps);
