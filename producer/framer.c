@@ -15,15 +15,15 @@ void framer_init(struct framer *framer, const struct options *options, uint64_t 
     };
 }
 
-static enum cut found(struct cut_message *message, const unsigned char *data, size_t length, size_t framed,
-                      enum shmq_frame frame)
+static enum framer_result found(struct framed_message *message, const unsigned char *data, size_t length,
+                                size_t framed, enum shmq_frame frame)
 {
-    *message = (struct cut_message){data, length, framed, frame};
-    return CUT_MESSAGE;
+    *message = (struct framed_message){data, length, framed, frame};
+    return FRAMER_MESSAGE;
 }
 
-static enum cut next_delimited(struct framer *framer, const unsigned char *data, size_t size, bool at_end,
-                               struct cut_message *message)
+static enum framer_result next_delimited(struct framer *framer, const unsigned char *data, size_t size,
+                                         bool at_end, struct framed_message *message)
 {
     size_t limit = framer->max_message + 1;
     size_t until = size < limit ? size : limit;
@@ -34,41 +34,41 @@ static enum cut next_delimited(struct framer *framer, const unsigned char *data,
         return found(message, data, length, length + 1, SHMQ_FRAME_DELIMITER);
     }
     if (size > framer->max_message)
-        return CUT_TOO_LONG;
+        return FRAMER_TOO_LONG;
     if (at_end) {
         framer->searched = 0;
         return found(message, data, size, size, SHMQ_FRAME_NONE);
     }
     framer->searched = size;
-    return CUT_MORE;
+    return FRAMER_MORE;
 }
 
-static enum cut next_prefixed(const struct framer *framer, const unsigned char *data, size_t size, bool at_end,
-                              struct cut_message *message)
+static enum framer_result next_prefixed(const struct framer *framer, const unsigned char *data, size_t size,
+                                        bool at_end, struct framed_message *message)
 {
-    enum cut incomplete = at_end ? CUT_TRUNCATED : CUT_MORE;
+    enum framer_result incomplete = at_end ? FRAMER_TRUNCATED : FRAMER_MORE;
     if (size < LENGTH_BYTES)
         return incomplete;
     size_t length = (size_t)data[0] << 24 | (size_t)data[1] << 16 | (size_t)data[2] << 8 | data[3];
     message->length = length;
     if (length > framer->max_message)
-        return CUT_TOO_LONG;
+        return FRAMER_TOO_LONG;
     if (size - LENGTH_BYTES < length)
         return incomplete;
     return found(message, data + LENGTH_BYTES, length, LENGTH_BYTES + length, SHMQ_FRAME_LENGTH32);
 }
 
-static enum cut next_block(const struct framer *framer, const unsigned char *data, size_t size, bool at_end,
-                           struct cut_message *message)
+static enum framer_result next_block(const struct framer *framer, const unsigned char *data, size_t size,
+                                     bool at_end, struct framed_message *message)
 {
     if (size < framer->block_bytes && !at_end)
-        return CUT_MORE;
+        return FRAMER_MORE;
     size_t length = size < framer->block_bytes ? size : framer->block_bytes;
     return found(message, data, length, length, SHMQ_FRAME_NONE);
 }
 
-enum cut framer_next(struct framer *framer, const unsigned char *data, size_t size, bool at_end,
-                     struct cut_message *message)
+enum framer_result framer_next(struct framer *framer, const unsigned char *data, size_t size, bool at_end,
+                               struct framed_message *message)
 {
     switch (framer->framing) {
     case FRAMING_DELIMITER:
@@ -81,6 +81,6 @@ enum cut framer_next(struct framer *framer, const unsigned char *data, size_t si
         break;
     }
     if (size > framer->max_message)
-        return CUT_TOO_LONG;
-    return at_end ? found(message, data, size, size, SHMQ_FRAME_NONE) : CUT_MORE;
+        return FRAMER_TOO_LONG;
+    return at_end ? found(message, data, size, size, SHMQ_FRAME_NONE) : FRAMER_MORE;
 }

@@ -11,11 +11,11 @@
 
 /* Finds the messages in a buffer. */
 
-enum cut {
-    CUT_MESSAGE,
-    CUT_MORE,      /* more bytes are needed */
-    CUT_TOO_LONG,  /* longer than the queue takes; told as early as it can be known */
-    CUT_TRUNCATED, /* the input ends within a length-prefixed message */
+enum framer_result {
+    FRAMER_MESSAGE,
+    FRAMER_MORE,      /* more bytes are needed */
+    FRAMER_TOO_LONG,  /* longer than the queue takes; told as early as it can be known */
+    FRAMER_TRUNCATED, /* the input ends within a length-prefixed message */
 };
 
 struct framer {
@@ -26,7 +26,7 @@ struct framer {
     size_t searched; /* bytes at the beginning of the message that hold no delimiter */
 };
 
-struct cut_message {
+struct framed_message {
     const unsigned char *data;
     size_t length;
     size_t framed; /* bytes of the input that it took */
@@ -39,7 +39,7 @@ void framer_init(struct framer *framer, const struct options *options, uint64_t 
  *
  * @at_end  nothing follows them
  */
-enum cut framer_next(struct framer *framer, const unsigned char *data, size_t size, bool at_end,
-                     struct cut_message *message);
+enum framer_result framer_next(struct framer *framer, const unsigned char *data, size_t size, bool at_end,
+                               struct framed_message *message);
 
 #endif

@@ -44,7 +44,7 @@ static enum flow go_to(struct input *input, struct publisher *publisher, uint64_
         return fail(input, publisher, "cannot be positioned", errno);
     input->begin = input->offset = (uint64_t)at;
     posix_fadvise(input->fd, at, 0, POSIX_FADV_SEQUENTIAL);
-    return FLOW_ON;
+    return FLOW_CONTINUE;
 }
 
 enum flow input_open(struct input *input, struct publisher *publisher, const char *path, struct range range)
@@ -66,18 +66,18 @@ enum flow input_open(struct input *input, struct publisher *publisher, const cha
     /* Larger gulps; refused where the user's share of pipe memory is used up, which does no harm. */
     if (S_ISFIFO(st.st_mode))
         fcntl(input->fd, F_SETPIPE_SZ, PIPE_BYTES);
-    return FLOW_ON;
+    return FLOW_CONTINUE;
 }
 
 static enum flow await_readable(struct input *input, struct publisher *publisher)
 {
     for (;;) {
-        publisher_attend(publisher);
+        publisher_tick(publisher);
         if (stop_requested != 0)
             return FLOW_END;
-        int ready = stop_wait_fd(input->fd, POLLIN, publisher_attend_ns(publisher));
+        int ready = stop_wait_fd(input->fd, POLLIN, publisher_next_tick_ns(publisher));
         if (ready > 0)
-            return FLOW_ON;
+            return FLOW_CONTINUE;
         if (ready < 0 && ready != -EINTR)
             return fail(input, publisher, "cannot be waited for", -ready);
     }
@@ -87,7 +87,7 @@ static enum flow await_readable(struct input *input, struct publisher *publisher
 static enum flow check_end(const struct input *input, struct publisher *publisher)
 {
     if (!input->regular || input->offset >= input->least)
-        return FLOW_ON;
+        return FLOW_CONTINUE;
     return publisher_fail(publisher, EXIT_FAILED,
                           "%s: has become shorter while it was read: it ends at byte %" PRIu64
                           " instead of %" PRIu64 " (what was read of it is in the queue)",
@@ -100,14 +100,14 @@ enum flow input_read(struct input *input, struct publisher *publisher, void *buf
     if (size > input->end - input->offset)
         size = (size_t)(input->end - input->offset);
     if (size == 0)
-        return FLOW_ON;
+        return FLOW_CONTINUE;
     int error = echo_flush(&publisher->echo);
     if (error != 0)
         return publisher_fail(publisher, EXIT_FAILED, "standard output: cannot be written: %s",
                               strerrordesc_np(-error));
     for (;;) {
-        enum flow flow = input->regular ? FLOW_ON : await_readable(input, publisher);
-        if (flow != FLOW_ON)
+        enum flow flow = input->regular ? FLOW_CONTINUE : await_readable(input, publisher);
+        if (flow != FLOW_CONTINUE)
             return flow;
         if (stop_requested != 0)
             return FLOW_END;
@@ -115,7 +115,7 @@ enum flow input_read(struct input *input, struct publisher *publisher, void *buf
         if (result >= 0) {
             input->offset += (uint64_t)result;
             *got = (size_t)result;
-            return result == 0 ? check_end(input, publisher) : FLOW_ON;
+            return result == 0 ? check_end(input, publisher) : FLOW_CONTINUE;
         }
         if (errno != EINTR && errno != EAGAIN)
             return fail(input, publisher, "cannot be read", errno);
@@ -146,10 +146,10 @@ enum flow input_close(struct input *input, struct publisher *publisher, uint64_t
     return flow;
 }
 
-enum flow input_mark(const struct input *input, struct publisher *publisher, uint64_t offset, const void *end,
-                     uint64_t size)
+enum flow input_set_mark(const struct input *input, struct publisher *publisher, uint64_t offset, const void *end,
+                         uint64_t size)
 {
-    return publisher_mark(publisher, input->base + (offset - input->begin), end, size);
+    return publisher_set_mark(publisher, input->base + (offset - input->begin), end, size);
 }
 
 uint64_t input_left(const struct input *input)

@@ -44,9 +44,9 @@ enum flow input_read(struct input *input, struct publisher *publisher, void *buf
  */
 enum flow input_close(struct input *input, struct publisher *publisher, uint64_t unused, enum flow flow);
 
-/* What publisher_mark wants, for the bytes before @offset, of which the last @size end at @end. */
-enum flow input_mark(const struct input *input, struct publisher *publisher, uint64_t offset, const void *end,
-                     uint64_t size);
+/* What publisher_set_mark wants, for the bytes before @offset, of which the last @size end at @end. */
+enum flow input_set_mark(const struct input *input, struct publisher *publisher, uint64_t offset, const void *end,
+                         uint64_t size);
 /* Bytes left to be read of a regular file, as far as is known. */
 uint64_t input_left(const struct input *input);
 /* How many messages end before @offset; counted in the file, if it can be. False if that is not

@@ -11,10 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/cli/pseudo_file.h"
 #include "common/cli/say.h"
-#include "common/cli/sizeless.h"
 #include "common/cli/stop.h"
-#include "producer/mark.h"
+#include "producer/source_mark.h"
 #include "producer/split.h"
 
 enum { HEAD_BYTES = 4096 };
@@ -65,15 +65,15 @@ static enum flow check_regular(struct inputs *inputs, struct publisher *publishe
     int fd = open_file(path);
     if (fd < 0)
         return fail(publisher, path, "cannot be opened", errno);
-    inputs->sizeless[i] = is_shared(options) && file_is_sizeless(fd);
+    inputs->is_pseudo_file[i] = is_shared(options) && file_is_pseudo(fd);
     close(fd);
-    if (inputs->sizeless[i])
+    if (inputs->is_pseudo_file[i])
         inputs->sizes[i] = 0;
-    if (options->resume && inputs->sizeless[i])
+    if (options->resume && inputs->is_pseudo_file[i])
         return publisher_fail(
             publisher, EXIT_FAILED,
             "%s: does not know its size, so that nobody could go on in it (send it without --resume)", path);
-    return FLOW_ON;
+    return FLOW_CONTINUE;
 }
 
 static enum flow check_stdin(struct publisher *publisher, struct stat *st)
@@ -81,7 +81,7 @@ static enum flow check_stdin(struct publisher *publisher, struct stat *st)
     int flags = fcntl(STDIN_FILENO, F_GETFL);
     if (flags < 0 || (flags & O_ACCMODE) == O_WRONLY)
         return publisher_fail(publisher, EXIT_FAILED, "standard input: not open for reading (use --input FILE)");
-    return fstat(STDIN_FILENO, st) != 0 ? fail(publisher, "-", "cannot be examined", errno) : FLOW_ON;
+    return fstat(STDIN_FILENO, st) != 0 ? fail(publisher, "-", "cannot be examined", errno) : FLOW_CONTINUE;
 }
 
 static enum flow check_input(struct inputs *inputs, struct publisher *publisher, const struct options *options,
@@ -90,7 +90,7 @@ static enum flow check_input(struct inputs *inputs, struct publisher *publisher,
     const char *path = inputs->paths[i];
     struct stat st = {0};
     bool is_stdin = strcmp(path, "-") == 0;
-    if (is_stdin && check_stdin(publisher, &st) != FLOW_ON)
+    if (is_stdin && check_stdin(publisher, &st) != FLOW_CONTINUE)
         return FLOW_FAILED;
     if (!is_stdin && stat(path, &st) != 0)
         return fail(publisher, path, "cannot be opened", errno);
@@ -102,15 +102,15 @@ static enum flow check_input(struct inputs *inputs, struct publisher *publisher,
     inputs->ranges[i] = (struct range){.end = UINT64_MAX};
     if (S_ISREG(st.st_mode)) {
         inputs->sizes[i] = (uint64_t)st.st_size;
-        inputs->claim.group = mix(mix(inputs->claim.group, st.st_dev), st.st_ino);
-        return is_stdin ? FLOW_ON : check_regular(inputs, publisher, options, i);
+        inputs->identity.group = mix(mix(inputs->identity.group, st.st_dev), st.st_ino);
+        return is_stdin ? FLOW_CONTINUE : check_regular(inputs, publisher, options, i);
     }
     if (options->split_given || options->resume)
         return publisher_fail(publisher, EXIT_FAILED, "%s: not a regular file (which --%s needs)", path,
                               options->resume ? "resume" : "split");
     if (!is_stdin && faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) != 0)
         return fail(publisher, path, "cannot be opened", errno);
-    return FLOW_ON;
+    return FLOW_CONTINUE;
 }
 
 /* ------------------------------------------------------------------ what may not change */
@@ -142,8 +142,8 @@ static enum flow sum_head(const struct inputs *inputs, struct publisher *publish
         return publisher_fail(publisher, EXIT_FAILED,
                               "%s: has become shorter while it was looked at: it has %zd bytes instead of %zu",
                               path, got, wanted);
-    *sum = mix(*sum, mark_sum(head, wanted));
-    return FLOW_ON;
+    *sum = mix(*sum, source_mark_sum(head, wanted));
+    return FLOW_CONTINUE;
 }
 
 /* {sizes that may not change 32, first bytes of each file 32}. @last_size: of the last file, when it was begun. */
@@ -157,26 +157,26 @@ static enum flow sum_up(const struct inputs *inputs, struct publisher *publisher
             sizes = mix(sizes, inputs->sizes[i]);
         const uint64_t size = i + 1 == inputs->count ? last_size : inputs->sizes[i];
         const enum flow flow = sum_head(inputs, publisher, i, size, &heads);
-        if (flow != FLOW_ON)
+        if (flow != FLOW_CONTINUE)
             return flow;
     }
     *check = (sizes ^ sizes >> 32) << 32 | ((heads ^ heads >> 32) & UINT32_MAX);
-    return FLOW_ON;
+    return FLOW_CONTINUE;
 }
 
-static enum flow set_claim(struct inputs *inputs, struct publisher *publisher, const struct options *options)
+static enum flow set_identity(struct inputs *inputs, struct publisher *publisher, const struct options *options)
 {
-    struct claim *claim = &inputs->claim;
-    claim->resumable = options->resume;
+    struct source_identity *identity = &inputs->identity;
+    identity->resumable = options->resume;
     if (!is_shared(options) || options->source != SOURCE_INPUTS) {
-        claim->group = 0;
-        return FLOW_ON;
+        identity->group = 0;
+        return FLOW_CONTINUE;
     }
-    if (claim->group == 0)
-        claim->group = 1;
-    claim->part = options->split_part;
-    claim->size = inputs->sizes[inputs->count - 1];
-    return sum_up(inputs, publisher, options, claim->size, &claim->check);
+    if (identity->group == 0)
+        identity->group = 1;
+    identity->part = options->split_part;
+    identity->size = inputs->sizes[inputs->count - 1];
+    return sum_up(inputs, publisher, options, identity->size, &identity->check);
 }
 
 enum flow inputs_check(struct inputs *inputs, struct publisher *publisher, const struct options *options)
@@ -185,22 +185,22 @@ enum flow inputs_check(struct inputs *inputs, struct publisher *publisher, const
     inputs->count = options->input_count;
     inputs->ranges = calloc(inputs->count + 1, sizeof(*inputs->ranges));
     inputs->sizes = calloc(inputs->count + 1, sizeof(*inputs->sizes));
-    inputs->sizeless = calloc(inputs->count + 1, sizeof(*inputs->sizeless));
-    if (inputs->ranges == NULL || inputs->sizes == NULL || inputs->sizeless == NULL)
+    inputs->is_pseudo_file = calloc(inputs->count + 1, sizeof(*inputs->is_pseudo_file));
+    if (inputs->ranges == NULL || inputs->sizes == NULL || inputs->is_pseudo_file == NULL)
         return publisher_fail(publisher, EXIT_FAILED, "out of memory");
-    inputs->claim.group = identity_of_options(options);
+    inputs->identity.group = identity_of_options(options);
     for (size_t i = 0; i < inputs->count; i++) {
         enum flow flow = check_input(inputs, publisher, options, i);
-        if (flow != FLOW_ON)
+        if (flow != FLOW_CONTINUE)
             return flow;
     }
-    return set_claim(inputs, publisher, options);
+    return set_identity(inputs, publisher, options);
 }
 
 /* ------------------------------------------------------------------ going by what was begun */
 
-enum flow inputs_refuse(const struct inputs *inputs, struct publisher *publisher, const struct options *options,
-                        size_t i, const char *why, ...)
+enum flow inputs_fail_changed(const struct inputs *inputs, struct publisher *publisher,
+                              const struct options *options, size_t i, const char *why, ...)
 {
     char *text = NULL;
     va_list arguments;
@@ -229,33 +229,33 @@ static enum flow look_again(struct inputs *inputs, struct publisher *publisher, 
     struct stat st;
     if (stat(inputs->paths[i], &st) != 0)
         return fail(publisher, inputs->paths[i], "cannot be examined", errno);
-    inputs->sizes[i] = inputs->sizeless[i] ? 0 : (uint64_t)st.st_size;
-    return FLOW_ON;
+    inputs->sizes[i] = inputs->is_pseudo_file[i] ? 0 : (uint64_t)st.st_size;
+    return FLOW_CONTINUE;
 }
 
-static enum flow check_whole(struct inputs *inputs, struct publisher *publisher, const struct options *options,
-                             uint64_t size, uint64_t check)
+static enum flow check_unchanged(struct inputs *inputs, struct publisher *publisher, const struct options *options,
+                                 uint64_t size, uint64_t check)
 {
     const size_t last = inputs->count - 1;
     uint64_t now = 0;
     enum flow flow = look_again(inputs, publisher, last);
-    if (flow != FLOW_ON)
+    if (flow != FLOW_CONTINUE)
         return flow;
     if (inputs->sizes[last] < size)
-        return inputs_refuse(inputs, publisher, options, last,
-                             "it has become shorter, %" PRIu64 " bytes instead of %" PRIu64, inputs->sizes[last],
-                             size);
+        return inputs_fail_changed(inputs, publisher, options, last,
+                                   "it has become shorter, %" PRIu64 " bytes instead of %" PRIu64,
+                                   inputs->sizes[last], size);
     flow = sum_up(inputs, publisher, options, size, &now);
-    if (flow != FLOW_ON)
+    if (flow != FLOW_CONTINUE)
         return flow;
     if (now >> 32 != check >> 32)
-        return inputs_refuse(inputs, publisher, options, inputs->count, "its size has changed");
+        return inputs_fail_changed(inputs, publisher, options, inputs->count, "its size has changed");
     if (now != check)
-        return inputs_refuse(inputs, publisher, options, inputs->count, "its first bytes have changed");
-    return FLOW_ON;
+        return inputs_fail_changed(inputs, publisher, options, inputs->count, "its first bytes have changed");
+    return FLOW_CONTINUE;
 }
 
-static void find_sizeless_range(const struct inputs *inputs, const struct options *options, size_t i)
+static void find_pseudo_file_range(const struct inputs *inputs, const struct options *options, size_t i)
 {
     inputs->ranges[i].end = options->split_part == 1 ? UINT64_MAX : 0;
     say_status("%s: does not know its size: part 1 reads all of it, the others nothing", inputs->paths[i]);
@@ -265,13 +265,13 @@ static enum flow find_range(const struct inputs *inputs, struct publisher *publi
                             const struct options *options, size_t i)
 {
     struct range *range = &inputs->ranges[i];
-    const uint64_t size = i + 1 == inputs->count ? inputs->claim.size : inputs->sizes[i];
+    const uint64_t size = i + 1 == inputs->count ? inputs->identity.size : inputs->sizes[i];
     *range = (struct range){.end = UINT64_MAX, .least = inputs->sizes[i]};
     if (options->split_parts == 1)
-        return FLOW_ON;
-    if (inputs->sizeless[i]) {
-        find_sizeless_range(inputs, options, i);
-        return FLOW_ON;
+        return FLOW_CONTINUE;
+    if (inputs->is_pseudo_file[i]) {
+        find_pseudo_file_range(inputs, options, i);
+        return FLOW_CONTINUE;
     }
     const int fd = open_file(inputs->paths[i]);
     if (fd < 0)
@@ -280,21 +280,21 @@ static enum flow find_range(const struct inputs *inputs, struct publisher *publi
     close(fd);
     if (error == -EINTR)
         return FLOW_END;
-    return error != 0 ? fail(publisher, inputs->paths[i], "cannot be read", -error) : FLOW_ON;
+    return error != 0 ? fail(publisher, inputs->paths[i], "cannot be read", -error) : FLOW_CONTINUE;
 }
 
-enum flow inputs_agree(struct inputs *inputs, struct publisher *publisher, const struct options *options)
+enum flow inputs_find_ranges(struct inputs *inputs, struct publisher *publisher, const struct options *options)
 {
-    struct claim *claim = &inputs->claim;
-    if (claim->group == 0)
-        return FLOW_ON;
-    int error = shmq_source_whole(publisher->queue, &claim->size, &claim->check);
+    struct source_identity *identity = &inputs->identity;
+    if (identity->group == 0)
+        return FLOW_CONTINUE;
+    int error = shmq_source_whole(publisher->queue, &identity->size, &identity->check);
     if (error != 0)
         return publisher_fail(publisher, (int)exit_status_of(error), "queue '%s': %s", publisher->name,
                               shmq_strerror(error));
-    enum flow flow = check_whole(inputs, publisher, options, claim->size, claim->check);
+    enum flow flow = check_unchanged(inputs, publisher, options, identity->size, identity->check);
     uint64_t base = 0;
-    for (size_t i = 0; i < inputs->count && flow == FLOW_ON; i++) {
+    for (size_t i = 0; i < inputs->count && flow == FLOW_CONTINUE; i++) {
         flow = find_range(inputs, publisher, options, i);
         inputs->ranges[i].base = base;
         base += inputs_range_bytes(inputs, i);
@@ -310,21 +310,21 @@ uint64_t inputs_range_bytes(const struct inputs *inputs, size_t i)
     return end > range->begin ? end - range->begin : 0;
 }
 
-void inputs_tell_growth(const struct inputs *inputs, const struct options *options, const struct input *input)
+void inputs_report_growth(const struct inputs *inputs, const struct options *options, const struct input *input)
 {
-    const struct claim *claim = &inputs->claim;
+    const struct source_identity *identity = &inputs->identity;
     const bool is_last = input->path == inputs->paths[inputs->count - 1];
     if (is_last && options->split_parts > 1 && input->end == UINT64_MAX && input->least != 0 &&
-        input->offset > claim->size)
+        input->offset > identity->size)
         say_status("%s: has grown from %" PRIu64 " to %" PRIu64
                    " bytes since its first part was begun; this part, which has the end, has read on to there",
-                   input->label, claim->size, input->offset);
+                   input->label, identity->size, input->offset);
 }
 
 void inputs_free(struct inputs *inputs)
 {
     free(inputs->ranges);
     free(inputs->sizes);
-    free(inputs->sizeless);
+    free(inputs->is_pseudo_file);
     *inputs = (struct inputs){0};
 }

@@ -14,26 +14,26 @@
 #define SLICE_NS INT64_C(200000000)
 
 /* Who has the lanes. */
-struct takers {
+struct lane_usage {
     uint32_t lanes;
     uint32_t alive;
     uint32_t awaited; /* left unfinished; only their sources may have them */
 };
 
-static void count_takers(const char *queue, struct takers *takers)
+static void count_lanes(const char *queue, struct lane_usage *lane_usage)
 {
     struct shmq *observer;
     struct shmq_info info = SHMQ_INFO_INIT;
-    *takers = (struct takers){0};
+    *lane_usage = (struct lane_usage){0};
     if (shmq_open(&observer, queue, SHMQ_OBSERVER, NULL) != 0)
         return;
     if (shmq_info(observer, &info) == 0)
-        takers->lanes = info.lanes;
-    for (uint32_t i = 0; i < takers->lanes; i++) {
+        lane_usage->lanes = info.lanes;
+    for (uint32_t i = 0; i < lane_usage->lanes; i++) {
         struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
         (void)shmq_stat_lane(observer, i, &lane);
-        takers->alive += lane.alive;
-        takers->awaited += lane.used && !lane.alive && !lane.finished && lane.source_id != 0;
+        lane_usage->alive += lane.alive;
+        lane_usage->awaited += lane.used && !lane.alive && !lane.finished && lane.source_id != 0;
     }
     (void)shmq_close(observer);
 }
@@ -41,22 +41,22 @@ static void count_takers(const char *queue, struct takers *takers)
 /* Who has the lanes, and what to do about it. */
 static void describe(const char *queue, char *text, size_t size)
 {
-    struct takers takers;
-    count_takers(queue, &takers);
-    if (takers.awaited > 0)
+    struct lane_usage lane_usage;
+    count_lanes(queue, &lane_usage);
+    if (lane_usage.awaited > 0)
         (void)snprintf(
             text, size,
             "%" PRIu32 " of %" PRIu32 " in use by living producers, %" PRIu32
             " kept for sources that were not finished (start these again with --resume, or give them up: "
             "'%smonitor finish %s')",
-            takers.alive, takers.lanes, takers.awaited, say_prefix(), queue);
-    else if (takers.lanes == 1)
+            lane_usage.alive, lane_usage.lanes, lane_usage.awaited, say_prefix(), queue);
+    else if (lane_usage.lanes == 1)
         (void)snprintf(text, size,
                        "the only one is in use by a living producer (make the queue with more --lanes)");
     else
         (void)snprintf(text, size,
                        "all %" PRIu32 " are in use by living producers (make the queue with more --lanes)",
-                       takers.lanes);
+                       lane_usage.lanes);
 }
 
 static void say_waiting(const struct lane_wait *wait)
@@ -82,7 +82,7 @@ const char *lane_wait_text(const struct lane_wait *wait, char *text)
     return text;
 }
 
-/* How long the library may look for a lane before we attend to other things: also where nobody wants to wait, as
+/* How long the library may look for a lane before we tick to other things: also where nobody wants to wait, as
  * long as a killed owner's lock may take to go. */
 static int64_t slice_ns(const struct lane_wait *wait, int64_t waited_ns)
 {
@@ -92,7 +92,7 @@ static int64_t slice_ns(const struct lane_wait *wait, int64_t waited_ns)
     return left < 0 ? 0 : left < SLICE_NS ? left : SLICE_NS;
 }
 
-static bool gives_up(const struct lane_wait *wait, int64_t waited_ns)
+static bool has_given_up(const struct lane_wait *wait, int64_t waited_ns)
 {
     return wait->on_full != ON_FULL_BLOCK || (wait->timeout_ns >= 0 && waited_ns >= wait->timeout_ns);
 }
@@ -108,9 +108,9 @@ int lane_wait_open(struct shmq **handle, const struct lane_wait *wait, struct sh
         waited = stop_now_ns() - since;
         if (error == 0 && said && waited >= WAIT_NOTICE_LONG_NS)
             say_end_of_wait(wait, waited);
-        if (error != -EUSERS || gives_up(wait, waited))
+        if (error != -EUSERS || has_given_up(wait, waited))
             return error;
-        wait->attend(wait->context);
+        wait->tick(wait->context);
         if (waited >= WAIT_NOTICE_AFTER_NS && !said) {
             say_waiting(wait);
             said = true;

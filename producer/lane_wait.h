@@ -15,7 +15,7 @@ struct lane_wait {
     enum on_full on_full;
     int64_t timeout_ns; /* of ON_FULL_BLOCK; negative: for ever */
     /* Called several times a second while waiting. */
-    void (*attend)(void *context);
+    void (*tick)(void *context);
     void *context;
 };
 

@@ -19,7 +19,7 @@ static enum flow check_output(struct publisher *publisher, const struct options 
     if (options->echo != NULL && (flags < 0 || (flags & O_ACCMODE) == O_RDONLY))
         return publisher_fail(publisher, EXIT_FAILED,
                               "standard output: not open for writing (which --echo needs)");
-    return FLOW_ON;
+    return FLOW_CONTINUE;
 }
 
 /* A source that can be taken up again was not read to its end: its stream is not complete either. */
@@ -40,15 +40,15 @@ static enum flow produce(struct publisher *publisher, struct inputs *inputs, con
                          uint64_t seed)
 {
     enum flow flow = check_output(publisher, options);
-    if (flow == FLOW_ON)
+    if (flow == FLOW_CONTINUE)
         flow = inputs_check(inputs, publisher, options);
-    if (flow == FLOW_ON)
-        flow = publisher_open(publisher, options, &inputs->claim);
-    if (flow == FLOW_ON)
-        flow = inputs_agree(inputs, publisher, options);
-    if (flow == FLOW_ON && options->resume)
+    if (flow == FLOW_CONTINUE)
+        flow = publisher_open(publisher, options, &inputs->identity);
+    if (flow == FLOW_CONTINUE)
+        flow = inputs_find_ranges(inputs, publisher, options);
+    if (flow == FLOW_CONTINUE && options->resume)
         flow = resume_inputs(inputs, publisher, options);
-    if (flow == FLOW_ON)
+    if (flow == FLOW_CONTINUE)
         flow = source_run(publisher, inputs, options, seed);
     if (flow == FLOW_END && publisher->left > 0 && options->resume)
         leave_unfinished(publisher, inputs);

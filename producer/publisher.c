@@ -68,9 +68,9 @@ static enum flow fail_open(struct publisher *publisher, const struct common_opti
     return fail_queue(publisher, "cannot be opened", error);
 }
 
-static void attend(void *publisher)
+static void tick(void *publisher)
 {
-    publisher_attend(publisher);
+    publisher_tick(publisher);
 }
 
 /* Return: as shmq_open; where no lane could be had, that is reported. */
@@ -79,7 +79,7 @@ static int open_lane(struct publisher *publisher, struct shmq_options *how)
     const struct lane_wait wait = {.queue = publisher->name,
                                    .on_full = publisher->on_full,
                                    .timeout_ns = publisher->timeout_ns,
-                                   .attend = attend,
+                                   .tick = tick,
                                    .context = publisher};
     char text[LANE_WAIT_TEXT_BYTES];
     const int error = lane_wait_open(&publisher->queue, &wait, how);
@@ -89,23 +89,24 @@ static int open_lane(struct publisher *publisher, struct shmq_options *how)
 }
 
 /* A part that can be resumed has an identity of its own. */
-static void tell_claim(struct shmq_options *how, const struct claim *claim)
+static void set_source_options(struct shmq_options *how, const struct source_identity *identity)
 {
-    how->source_group = claim->group;
-    how->source_part = claim->part;
-    how->source_size = claim->size;
-    how->source_check = claim->check;
-    how->source_id = claim->resumable ? claim->group ^ claim->part * UINT64_C(0x9e3779b97f4a7c15) : 0;
-    if (claim->resumable && how->source_id == 0)
+    how->source_group = identity->group;
+    how->source_part = identity->part;
+    how->source_size = identity->size;
+    how->source_check = identity->check;
+    how->source_id = identity->resumable ? identity->group ^ identity->part * UINT64_C(0x9e3779b97f4a7c15) : 0;
+    if (identity->resumable && how->source_id == 0)
         how->source_id = 1;
 }
 
-enum flow publisher_open(struct publisher *publisher, const struct options *options, const struct claim *claim)
+enum flow publisher_open(struct publisher *publisher, const struct options *options,
+                         const struct source_identity *identity)
 {
     struct shmq_options how = options->common.shmq;
     how.create = true;
-    tell_claim(&how, claim);
-    publisher->resumable = claim->resumable;
+    set_source_options(&how, identity);
+    publisher->resumable = identity->resumable;
     how.stop = &stop_requested;
     int error = open_lane(publisher, &how);
     if (error == -EINTR)
@@ -125,27 +126,27 @@ enum flow publisher_open(struct publisher *publisher, const struct options *opti
     char longest[UNITS_SIZE];
     say_detail("attached to queue '%s': %" PRIu32 " lanes of %s, messages up to %s", publisher->name, info.lanes,
                units_memory(capacity, info.capacity_bytes), units_memory(longest, info.max_message_bytes));
-    return FLOW_ON;
+    return FLOW_CONTINUE;
 }
 
-enum flow publisher_mark(struct publisher *publisher, uint64_t offset, const void *end, uint64_t size)
+enum flow publisher_set_mark(struct publisher *publisher, uint64_t offset, const void *end, uint64_t size)
 {
     if (!publisher->resumable)
-        return FLOW_ON;
-    publisher->marks.before = publisher->marks.behind;
-    publisher->marks.behind = mark_make(offset, end, size);
+        return FLOW_CONTINUE;
+    publisher->marks.begin = publisher->marks.end;
+    publisher->marks.end = source_mark_make(offset, end, size);
     int error = shmq_set_source_note(publisher->queue, &publisher->marks, sizeof(publisher->marks));
-    return error != 0 ? fail_queue(publisher, "cannot keep how far the source has come", error) : FLOW_ON;
+    return error != 0 ? fail_queue(publisher, "cannot keep how far the source has come", error) : FLOW_CONTINUE;
 }
 
-void publisher_attend(struct publisher *publisher)
+void publisher_tick(struct publisher *publisher)
 {
     progress_tick(&publisher->progress);
     if (stop_statistics_wanted())
         publisher_report(publisher);
 }
 
-int64_t publisher_attend_ns(const struct publisher *publisher)
+int64_t publisher_next_tick_ns(const struct publisher *publisher)
 {
     return publisher->progress.shown ? publisher->progress.next_ns : -1;
 }
@@ -164,9 +165,9 @@ static size_t await_turn(struct publisher *publisher, size_t wanted)
         size_t allowed = pace_allow(&publisher->pace, wanted, stop_now_ns(), &due);
         if (allowed > 0)
             return allowed;
-        int64_t attend = publisher_attend_ns(publisher);
-        stop_sleep_until(attend >= 0 && attend < due ? attend : due);
-        publisher_attend(publisher);
+        int64_t tick = publisher_next_tick_ns(publisher);
+        stop_sleep_until(tick >= 0 && tick < due ? tick : due);
+        publisher_tick(publisher);
     }
 }
 
@@ -178,12 +179,12 @@ static enum flow account(struct publisher *publisher, const struct iovec *messag
     publisher->left -= count;
     if (pace_is_set(&publisher->pace))
         pace_sent(&publisher->pace, count, stop_now_ns());
-    publisher_attend(publisher);
+    publisher_tick(publisher);
     int error = echo_messages(&publisher->echo, messages, count);
     if (error != 0)
         return publisher_fail(publisher, EXIT_FAILED, "standard output: cannot be written: %s",
                               strerrordesc_np(-error));
-    return FLOW_ON;
+    return FLOW_CONTINUE;
 }
 
 /* An end was asked for while the queue is full: whatever cannot be read again gets a moment more. */
@@ -198,11 +199,11 @@ static enum flow linger(struct publisher *publisher)
         return FLOW_END;
     const struct timespec nap = {0, NAP_NS};
     nanosleep(&nap, NULL);
-    return FLOW_ON;
+    return FLOW_CONTINUE;
 }
 
 /*
- * What to do about a put that found no room. FLOW_ON is to try again, or, with --on-full drop, to drop.
+ * What to do about a put that found no room. FLOW_CONTINUE is to try again, or, with --on-full drop, to drop.
  *
  * @since_ns  since when there is no room
  */
@@ -211,12 +212,12 @@ static enum flow await_room(struct publisher *publisher, int error, int64_t sinc
     if (error != -EAGAIN && error != -ETIMEDOUT && error != -EINTR)
         return fail_queue(publisher, "cannot put", error);
     if (publisher->on_full == ON_FULL_DROP)
-        return FLOW_ON;
+        return FLOW_CONTINUE;
     if (publisher->on_full == ON_FULL_FAIL)
         return publisher_fail(publisher, EXIT_TIMEOUT,
                               "queue '%s': full (consumers are slow or absent; --on-full block waits for them)",
                               publisher->name);
-    publisher_attend(publisher);
+    publisher_tick(publisher);
     if (stop_requested != 0)
         return linger(publisher);
     if (wait_notice_is_due(&publisher->notice, since_ns)) {
@@ -229,7 +230,7 @@ static enum flow await_room(struct publisher *publisher, int error, int64_t sinc
                               "queue '%s': no room for %s (consumers are slow or absent; see --timeout)",
                               publisher->name, units_duration(text, publisher->timeout_ns));
     }
-    return FLOW_ON;
+    return FLOW_CONTINUE;
 }
 
 /* How long one try may wait. */
@@ -247,12 +248,12 @@ static int64_t try_ns(const struct publisher *publisher, int64_t since_ns)
 static enum flow use_frame(struct publisher *publisher, enum shmq_frame frame)
 {
     if (frame == publisher->frame)
-        return FLOW_ON;
+        return FLOW_CONTINUE;
     int error = shmq_set_frame(publisher->queue, frame, publisher->delimiter);
     if (error != 0)
         return fail_queue(publisher, "cannot set the framing", error);
     publisher->frame = frame;
-    return FLOW_ON;
+    return FLOW_CONTINUE;
 }
 
 /* Puts messages whose turn it is. */
@@ -267,10 +268,10 @@ static enum flow put_all(struct publisher *publisher, const struct iovec *messag
         int error = shmq_put_many(publisher->queue, messages + first, count - first, &done, wait);
         if (done > 0)
             wait_notice_end(&publisher->notice);
-        enum flow flow = done > 0 ? account(publisher, messages + first, done) : FLOW_ON;
+        enum flow flow = done > 0 ? account(publisher, messages + first, done) : FLOW_CONTINUE;
         first += done;
         *taken += done;
-        if (flow != FLOW_ON)
+        if (flow != FLOW_CONTINUE)
             return flow;
         if (error == 0)
             break;
@@ -279,7 +280,7 @@ static enum flow put_all(struct publisher *publisher, const struct iovec *messag
         else if (since == 0)
             since = before != 0 ? before : stop_now_ns();
         flow = await_room(publisher, error, since);
-        if (flow != FLOW_ON)
+        if (flow != FLOW_CONTINUE)
             return flow;
         if (publisher->on_full == ON_FULL_DROP) {
             first++;
@@ -289,10 +290,10 @@ static enum flow put_all(struct publisher *publisher, const struct iovec *messag
             /* A message that is dropped has had its turn. */
             if (pace_is_set(&publisher->pace))
                 pace_sent(&publisher->pace, 1, stop_now_ns());
-            publisher_attend(publisher);
+            publisher_tick(publisher);
         }
     }
-    return FLOW_ON;
+    return FLOW_CONTINUE;
 }
 
 static size_t framed_bytes(const struct iovec *message, enum shmq_frame frame)
@@ -315,7 +316,7 @@ static enum flow skip_done(struct publisher *publisher, const struct iovec *mess
         publisher->left--;
         *taken += 1;
     }
-    return publisher->left > 0 ? FLOW_ON : FLOW_END;
+    return publisher->left > 0 ? FLOW_CONTINUE : FLOW_END;
 }
 
 enum flow publisher_put(struct publisher *publisher, const struct iovec *messages, size_t count,
@@ -323,14 +324,14 @@ enum flow publisher_put(struct publisher *publisher, const struct iovec *message
 {
     *taken = 0;
     enum flow flow = use_frame(publisher, frame);
-    if (flow == FLOW_ON)
+    if (flow == FLOW_CONTINUE)
         flow = skip_done(publisher, messages, count, frame, taken);
-    while (flow == FLOW_ON && *taken < count) {
+    while (flow == FLOW_CONTINUE && *taken < count) {
         size_t allowed = await_turn(publisher, count - *taken);
         if (allowed == 0)
             return FLOW_END;
         flow = put_all(publisher, messages + *taken, allowed, taken);
-        if (flow == FLOW_ON && publisher->left == 0)
+        if (flow == FLOW_CONTINUE && publisher->left == 0)
             flow = FLOW_END;
     }
     return flow;
@@ -351,11 +352,11 @@ enum flow publisher_reserve(struct publisher *publisher, size_t size, void **pay
         int error = shmq_reserve(publisher->queue, size, payload, try_ns(publisher, since));
         if (error == 0) {
             wait_notice_end(&publisher->notice);
-            return FLOW_ON;
+            return FLOW_CONTINUE;
         }
         since = before != 0 ? before : stop_now_ns();
         enum flow flow = await_room(publisher, error, since);
-        if (flow != FLOW_ON)
+        if (flow != FLOW_CONTINUE)
             return flow;
     }
 }
@@ -363,14 +364,14 @@ enum flow publisher_reserve(struct publisher *publisher, size_t size, void **pay
 enum flow publisher_commit(struct publisher *publisher, size_t length, enum shmq_frame frame)
 {
     enum flow flow = use_frame(publisher, frame);
-    if (flow != FLOW_ON)
+    if (flow != FLOW_CONTINUE)
         return flow;
     int error = shmq_commit(publisher->queue, length);
     if (error != 0)
         return fail_queue(publisher, "cannot put", error);
     const struct iovec message = {NULL, length};
     flow = account(publisher, &message, 1);
-    return flow == FLOW_ON && publisher->left == 0 ? FLOW_END : flow;
+    return flow == FLOW_CONTINUE && publisher->left == 0 ? FLOW_END : flow;
 }
 
 int publisher_close(struct publisher *publisher)

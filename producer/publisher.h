@@ -11,13 +11,13 @@
 #include "common/cli/wait_notice.h"
 #include "common/shmq.h"
 #include "producer/echo.h"
-#include "producer/mark.h"
 #include "producer/options.h"
 #include "producer/pace.h"
+#include "producer/source_mark.h"
 
 /* Whether to go on after a step. A failure has been reported, and its exit status noted in the publisher. */
 enum flow {
-    FLOW_ON,
+    FLOW_CONTINUE,
     FLOW_END, /* the count is reached, or an end was asked for */
     FLOW_FAILED,
 };
@@ -25,7 +25,7 @@ enum flow {
 enum { PUBLISHER_BATCH = 512 };
 
 /* What the queue is told of the inputs when it is opened. */
-struct claim {
+struct source_identity {
     bool resumable;
     uint64_t group; /* identity of all of them; 0: they are neither resumed nor shared */
     uint64_t part;  /* of them, from 1 */
@@ -53,18 +53,20 @@ struct publisher {
     struct wait_notice notice; /* of waits for room */
     struct echo echo;
     bool resumable;
-    struct marks marks; /* as kept in the queue, if resumable */
-    bool withdrawn;     /* it must not go on: its lane is left as it was found */
-    bool unfinished;    /* although nothing failed, there is more to come: the lane is left for it */
+    struct source_marks marks; /* as kept in the queue, if resumable */
+    bool withdrawn;            /* it must not go on: its lane is left as it was found */
+    bool unfinished;           /* although nothing failed, there is more to come: the lane is left for it */
     int status;
 };
 
 void publisher_init(struct publisher *publisher, const struct options *options, uint64_t seed);
 /*
  * Attaches to the queue, making it where it is missing.
- * Waits for a lane as --on-full and --timeout say. Returns FLOW_ON; FLOW_END if an end was asked for; FLOW_FAILED.
+ * Waits for a lane as --on-full and --timeout say. Returns FLOW_CONTINUE; FLOW_END if an end was asked for;
+ * FLOW_FAILED.
  */
-enum flow publisher_open(struct publisher *publisher, const struct options *options, const struct claim *claim);
+enum flow publisher_open(struct publisher *publisher, const struct options *options,
+                         const struct source_identity *identity);
 
 /*
  * To be called before messages are put that end at @offset of the source: keeps in the queue by what that place
@@ -72,7 +74,7 @@ enum flow publisher_open(struct publisher *publisher, const struct options *opti
  *
  * @end   where the last @size bytes of the source before @offset end
  */
-enum flow publisher_mark(struct publisher *publisher, uint64_t offset, const void *end, uint64_t size);
+enum flow publisher_set_mark(struct publisher *publisher, uint64_t offset, const void *end, uint64_t size);
 
 /*
  * Puts @count messages in the order given; all of one @frame.
@@ -90,9 +92,9 @@ enum flow publisher_reserve(struct publisher *publisher, size_t size, void **pay
 enum flow publisher_commit(struct publisher *publisher, size_t length, enum shmq_frame frame);
 
 /* What is due from time to time: the status line, SIGUSR1. */
-void publisher_attend(struct publisher *publisher);
-/* Until when a wait may last before publisher_attend is due; negative: for ever. */
-int64_t publisher_attend_ns(const struct publisher *publisher);
+void publisher_tick(struct publisher *publisher);
+/* Until when a wait may last before publisher_tick is due; negative: for ever. */
+int64_t publisher_next_tick_ns(const struct publisher *publisher);
 
 /* Reports and notes a failure. */
 enum flow publisher_fail(struct publisher *publisher, int status, const char *format, ...)

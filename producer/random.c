@@ -15,8 +15,8 @@ enum flow random_run(struct publisher *publisher, uint64_t seed)
     generator_init(&generator, seed);
     /* Where messages wait for their time, none is made before it. */
     size_t count = pace_is_set(&publisher->pace) ? 1 : PUBLISHER_BATCH;
-    enum flow flow = FLOW_ON;
-    while (flow == FLOW_ON) {
+    enum flow flow = FLOW_CONTINUE;
+    while (flow == FLOW_CONTINUE) {
         for (size_t i = 0; i < count; i++) {
             unsigned number = (unsigned)generator_between(&generator, LOWEST, HIGHEST);
             int length = snprintf(texts[i], DIGITS, "%u", number % (HIGHEST + 1));

@@ -10,7 +10,7 @@
 #include "common/cli/open_error.h"
 #include "common/cli/say.h"
 
-_Static_assert(sizeof(struct marks) <= SHMQ_NOTE_MAX, "the marks are the note of the source");
+_Static_assert(sizeof(struct source_marks) <= SHMQ_NOTE_MAX, "the marks are the note of the source");
 
 /* A place in the source. */
 struct place {
@@ -50,27 +50,27 @@ static bool read_before(const struct inputs *inputs, const struct place *place, 
 static enum flow refuse_short(const struct inputs *inputs, struct publisher *publisher,
                               const struct options *options, uint64_t offset)
 {
-    return inputs_refuse(inputs, publisher, options, inputs->count,
-                         "it has become shorter, %" PRIu64 " bytes instead of %" PRIu64 " at the least",
-                         inputs->bytes, offset);
+    return inputs_fail_changed(inputs, publisher, options, inputs->count,
+                               "it has become shorter, %" PRIu64 " bytes instead of %" PRIu64 " at the least",
+                               inputs->bytes, offset);
 }
 
 static enum flow check_mark(const struct inputs *inputs, struct publisher *publisher,
-                            const struct options *options, const struct mark *mark)
+                            const struct options *options, const struct source_mark *mark)
 {
     unsigned char bytes[MARK_BYTES];
     struct place place;
     if (mark->offset == 0)
-        return FLOW_ON;
+        return FLOW_CONTINUE;
     if (!find_place(inputs, mark->offset, &place))
         return refuse_short(inputs, publisher, options, mark->offset);
     const bool fits = mark->bytes <= MARK_BYTES && mark->bytes <= place.offset &&
                       read_before(inputs, &place, bytes, (size_t)mark->bytes) &&
-                      mark_sum(bytes, (size_t)mark->bytes) == mark->sum;
+                      source_mark_sum(bytes, (size_t)mark->bytes) == mark->sum;
     if (!fits)
-        return inputs_refuse(inputs, publisher, options, place.input,
-                             "its bytes before byte %" PRIu64 " have changed", place.offset);
-    return FLOW_ON;
+        return inputs_fail_changed(inputs, publisher, options, place.input,
+                                   "its bytes before byte %" PRIu64 " have changed", place.offset);
+    return FLOW_CONTINUE;
 }
 
 /* Whether a message begins where an earlier run has stopped, as far as that can be seen. */
@@ -92,21 +92,22 @@ static enum flow begin_at(const struct inputs *inputs, struct publisher *publish
 {
     unsigned char bytes[MARK_BYTES];
     struct place place;
-    publisher->marks = (struct marks){0};
+    publisher->marks = (struct source_marks){0};
     if (done == 0)
-        return FLOW_ON;
+        return FLOW_CONTINUE;
     if (!find_place(inputs, done, &place))
         return refuse_short(inputs, publisher, options, done);
     if (!begins_message(inputs, options, &place))
-        return inputs_refuse(inputs, publisher, options, place.input,
-                             "no message begins at byte %" PRIu64
-                             ", where an earlier run stopped (did the file end there then, in the middle of one?)",
-                             place.offset);
+        return inputs_fail_changed(
+            inputs, publisher, options, place.input,
+            "no message begins at byte %" PRIu64
+            ", where an earlier run stopped (did the file end there then, in the middle of one?)",
+            place.offset);
     const size_t size = place.offset < MARK_BYTES ? (size_t)place.offset : MARK_BYTES;
     if (!read_before(inputs, &place, bytes, size))
         return refuse_short(inputs, publisher, options, done);
-    publisher->marks.behind = mark_make(done, bytes + size, size);
-    return FLOW_ON;
+    publisher->marks.end = source_mark_make(done, bytes + size, size);
+    return FLOW_CONTINUE;
 }
 
 static void pass_over(struct inputs *inputs, struct publisher *publisher, const struct options *options,
@@ -138,33 +139,33 @@ static enum flow fail_queue(struct publisher *publisher, int error)
 }
 
 /* Without a note, none was set before anything was put. */
-static enum flow read_marks(struct publisher *publisher, struct marks *marks)
+static enum flow read_marks(struct publisher *publisher, struct source_marks *marks)
 {
     unsigned char note[SHMQ_NOTE_MAX];
     size_t length;
     const int error = shmq_source_note(publisher->queue, note, &length);
-    *marks = (struct marks){0};
+    *marks = (struct source_marks){0};
     if (error != 0 || (length != 0 && length != sizeof(*marks)))
         return fail_queue(publisher, error != 0 ? error : -EBADMSG);
     memcpy(marks, note, length);
-    return FLOW_ON;
+    return FLOW_CONTINUE;
 }
 
 enum flow resume_inputs(struct inputs *inputs, struct publisher *publisher, const struct options *options)
 {
     uint64_t done = 0;
-    struct marks marks;
+    struct source_marks marks;
     const int error = shmq_resume_offset(publisher->queue, &done);
     if (error != 0)
         return fail_queue(publisher, error);
     enum flow flow = read_marks(publisher, &marks);
-    if (flow == FLOW_ON)
-        flow = check_mark(inputs, publisher, options, &marks.before);
-    if (flow == FLOW_ON)
-        flow = check_mark(inputs, publisher, options, &marks.behind);
-    if (flow == FLOW_ON)
+    if (flow == FLOW_CONTINUE)
+        flow = check_mark(inputs, publisher, options, &marks.begin);
+    if (flow == FLOW_CONTINUE)
+        flow = check_mark(inputs, publisher, options, &marks.end);
+    if (flow == FLOW_CONTINUE)
         flow = begin_at(inputs, publisher, options, done);
-    if (flow == FLOW_ON)
+    if (flow == FLOW_CONTINUE)
         pass_over(inputs, publisher, options, done);
     return flow;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "producer/source.h"
 
-#include "producer/block.h"
+#include "producer/block_input.h"
+#include "producer/buffered_input.h"
 #include "producer/random.h"
-#include "producer/stream.h"
-#include "producer/whole.h"
+#include "producer/whole_input.h"
 #include "producer/words.h"
 
 static enum flow run_input(struct publisher *publisher, const struct inputs *inputs, const struct options *options,
@@ -13,16 +13,16 @@ static enum flow run_input(struct publisher *publisher, const struct inputs *inp
     struct input input;
     enum flow flow = input_open(&input, publisher, inputs->paths[i], inputs->ranges[i]);
     uint64_t unused = input.offset;
-    if (flow == FLOW_ON) {
+    if (flow == FLOW_CONTINUE) {
         if (options->framing == FRAMING_WHOLE)
-            flow = whole_run(publisher, &input, options, &unused);
-        else if (options->framing == FRAMING_BLOCK && block_fits(publisher, options))
-            flow = block_run(publisher, &input, options, &unused);
+            flow = whole_input_run(publisher, &input, options, &unused);
+        else if (options->framing == FRAMING_BLOCK && block_input_fits(publisher, options))
+            flow = block_input_run(publisher, &input, options, &unused);
         else
-            flow = stream_run(publisher, &input, options, &unused);
+            flow = buffered_input_run(publisher, &input, options, &unused);
     }
-    if (flow == FLOW_ON)
-        inputs_tell_growth(inputs, options, &input);
+    if (flow == FLOW_CONTINUE)
+        inputs_report_growth(inputs, options, &input);
     return input_close(&input, publisher, unused, flow);
 }
 
@@ -35,8 +35,8 @@ static enum flow run_inputs(struct publisher *publisher, const struct inputs *in
             "--block: larger than the queue's longest message of %llu bytes (make the queue with a "
             "larger --max-message)",
             (unsigned long long)publisher->max_message);
-    enum flow flow = FLOW_ON;
-    for (size_t i = inputs->first; i < inputs->count && flow == FLOW_ON; i++)
+    enum flow flow = FLOW_CONTINUE;
+    for (size_t i = inputs->first; i < inputs->count && flow == FLOW_CONTINUE; i++)
         flow = run_input(publisher, inputs, options, i);
     return flow;
 }

@@ -6,8 +6,8 @@
 
 enum flow words_run(struct publisher *publisher, const struct options *options)
 {
-    enum flow flow = FLOW_ON;
-    for (size_t i = 0; i < options->word_count && flow == FLOW_ON; i++) {
+    enum flow flow = FLOW_CONTINUE;
+    for (size_t i = 0; i < options->word_count && flow == FLOW_CONTINUE; i++) {
         const struct iovec word = {options->words[i], strlen(options->words[i])};
         if (word.iov_len > publisher->max_message)
             return publisher_fail(publisher, EXIT_FAILED,

@@ -9,8 +9,8 @@
 
 #include "common/cli/option_common.h"
 #include "common/cli/parse.h"
+#include "common/cli/pseudo_file.h"
 #include "common/cli/say.h"
-#include "common/cli/sizeless.h"
 #include "supervisor/option_codes.h"
 
 #define NS_PER_MS INT64_C(1000000)
@@ -148,16 +148,16 @@ static bool is_stream(const char *path)
 }
 
 /* How far such a file was read cannot be known. Nothing else is opened: a FIFO would lose its writer by it. */
-static bool is_sizeless(const char *path)
+static bool is_pseudo_file(const char *path)
 {
     struct stat st;
     if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
         return false;
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    bool sizeless = fd >= 0 && file_is_sizeless(fd);
+    bool pseudo_file = fd >= 0 && file_is_pseudo(fd);
     if (fd >= 0)
         close(fd);
-    return sizeless;
+    return pseudo_file;
 }
 
 static void check_divided(const struct options *options)
@@ -184,9 +184,9 @@ static void choose_source(struct options *options)
     options->source = random ? SOURCE_RANDOM : options->words.given ? SOURCE_WORDS : SOURCE_DEMONSTRATION;
     if (options->inputs.count > 0)
         options->source = SOURCE_FILES;
-    bool sizeless = false;
+    bool pseudo_file = false;
     for (size_t i = 0; i < options->inputs.count; i++) {
-        sizeless = sizeless || is_sizeless(options->inputs.words[i]);
+        pseudo_file = pseudo_file || is_pseudo_file(options->inputs.words[i]);
         if (is_stream(options->inputs.words[i]))
             options->source = SOURCE_STREAM;
     }
@@ -194,7 +194,7 @@ static void choose_source(struct options *options)
     const char *on_full = options_handed(options, "on-full");
     /* Where it stood could not be told from what was dropped. */
     options->resumable =
-        options->source == SOURCE_FILES && !sizeless && (on_full == NULL || strcmp(on_full, "drop") != 0);
+        options->source == SOURCE_FILES && !pseudo_file && (on_full == NULL || strcmp(on_full, "drop") != 0);
 }
 
 static void add_sink(struct options *options, enum sink sink, const char *name)

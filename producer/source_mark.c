@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "producer/mark.h"
+#include "producer/source_mark.h"
 
 #include <string.h>
 
@@ -11,7 +11,7 @@ static uint64_t add_word(uint64_t sum, uint64_t word)
     return sum ^ sum >> 32;
 }
 
-uint64_t mark_sum(const void *data, size_t size)
+uint64_t source_mark_sum(const void *data, size_t size)
 {
     const unsigned char *next = data;
     uint64_t sum = add_word(MULTIPLIER, size);
@@ -27,8 +27,8 @@ uint64_t mark_sum(const void *data, size_t size)
     return add_word(sum, word);
 }
 
-struct mark mark_make(uint64_t offset, const void *end, uint64_t size)
+struct source_mark source_mark_make(uint64_t offset, const void *end, uint64_t size)
 {
     const size_t bytes = size < MARK_BYTES ? (size_t)size : MARK_BYTES;
-    return (struct mark){offset, mark_sum((const char *)end - bytes, bytes), bytes};
+    return (struct source_mark){offset, source_mark_sum((const char *)end - bytes, bytes), bytes};
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef SHMQ_CLI_SIZELESS_H
-#define SHMQ_CLI_SIZELESS_H
+#ifndef SHMQ_CLI_PSEUDO_FILE_H
+#define SHMQ_CLI_PSEUDO_FILE_H
 
 #include <stdbool.h>
 
@@ -9,6 +9,6 @@
  * have content, files in /sys report a whole page but hold less. A read position in such a file cannot be resumed,
  * and the file cannot be split into parts.
  */
-bool file_is_sizeless(int fd);
+bool file_is_pseudo(int fd);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "producer/whole.h"
+#include "producer/whole_input.h"
 
 #include <unistd.h>
 
-#include "producer/stream.h"
+#include "producer/buffered_input.h"
 
 /*
  * Reads at most @size bytes, its end included. @grown receives whether there is more: then the message is not
@@ -20,43 +20,43 @@ static enum flow read_all(struct publisher *publisher, struct input *input, void
         size_t left = size - *filled;
         enum flow flow = input_read(input, publisher, left > 0 ? (char *)payload + *filled : &beyond,
                                     left > 0 ? left : 1, &got);
-        if (flow != FLOW_ON || got == 0)
+        if (flow != FLOW_CONTINUE || got == 0)
             return flow;
         if (left == 0) {
             *grown = true;
-            return FLOW_ON;
+            return FLOW_CONTINUE;
         }
         *filled += got;
     }
 }
 
-enum flow whole_run(struct publisher *publisher, struct input *input, const struct options *options,
-                    uint64_t *unused)
+enum flow whole_input_run(struct publisher *publisher, struct input *input, const struct options *options,
+                          uint64_t *unused)
 {
     uint64_t size = input_left(input);
     uint64_t begin = input->offset;
     *unused = begin;
     if (size > publisher->max_message)
-        return stream_fail_too_long(publisher, input, options, begin, 0);
+        return buffered_input_fail_too_long(publisher, input, options, begin, 0);
     /* Files of /proc say that they are empty. */
     if (!input->regular || size == 0 || !publisher_takes_in_place(publisher))
-        return stream_run(publisher, input, options, unused);
+        return buffered_input_run(publisher, input, options, unused);
     void *payload;
     size_t filled;
     bool grown;
     enum flow flow = publisher_reserve(publisher, (size_t)size, &payload);
-    if (flow == FLOW_ON)
+    if (flow == FLOW_CONTINUE)
         flow = read_all(publisher, input, payload, (size_t)size, &filled, &grown);
-    if (flow != FLOW_ON)
+    if (flow != FLOW_CONTINUE)
         return flow;
     if (grown) {
         if (lseek(input->fd, (off_t)begin, SEEK_SET) < 0)
             return publisher_fail(publisher, EXIT_FAILED, "%s: cannot be positioned", input->label);
         input->offset = begin;
-        return stream_run(publisher, input, options, unused);
+        return buffered_input_run(publisher, input, options, unused);
     }
-    flow = input_mark(input, publisher, input->offset, (char *)payload + filled, filled);
-    if (flow == FLOW_ON)
+    flow = input_set_mark(input, publisher, input->offset, (char *)payload + filled, filled);
+    if (flow == FLOW_CONTINUE)
         flow = publisher_commit(publisher, filled, SHMQ_FRAME_NONE);
     if (flow != FLOW_FAILED)
         *unused = input->offset;

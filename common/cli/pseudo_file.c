@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "common/cli/sizeless.h"
+#include "common/cli/pseudo_file.h"
 
 #include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /* The second fstat excludes a file that is being written or truncated at this moment: its size changes. */
-bool file_is_sizeless(int fd)
+bool file_is_pseudo(int fd)
 {
     char byte;
     struct stat before;
