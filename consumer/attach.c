@@ -16,19 +16,19 @@ int attach(const struct consumer_options *options, struct totals *totals, struct
     int64_t end = options->idle_ns < 0 ? INT64_MAX : deadline_after(options->idle_ns);
     int64_t pause_ns = FIRST_PAUSE_NS;
     int64_t since = stop_now_ns();
-    bool told = false;
+    bool said = false;
 
     for (;;) {
         int64_t next = deadline_after(pause_ns);
         int result = shmq_open(handle, options->common.queue, SHMQ_CONSUMER, &options->common.shmq);
 
-        if (result == 0 && told)
+        if (result == 0 && said)
             wait_notice_say_end(stop_now_ns() - since);
         if (result != -ENOENT)
             return result;
-        if (!told && pause_ns == LONGEST_PAUSE_NS) { /* not only a race with the producer's start */
+        if (!said && pause_ns == LONGEST_PAUSE_NS) { /* not only a race with the producer's start */
             say_status("waiting for queue '%s' to appear", options->common.queue);
-            told = true;
+            said = true;
         }
         if (stop_requested)
             return -EINTR;

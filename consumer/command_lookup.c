@@ -19,9 +19,9 @@ static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy
 static const char digits[] = "0123456789";
 
 /* Ask the shell: it knows its own builtins, keywords, functions and PATH. */
-static const char question[] = "case $1 in */*) at=$1 ;; *) at=$(command -v -- \"$1\") || exit 127 ;; esac\n"
-                               "case $at in */*) [ -e \"$at\" ] || exit 127\n"
-                               "[ -f \"$at\" ] && [ -x \"$at\" ] || exit 126 ;; esac";
+static const char question[] = "case $1 in */*) at=$1 ;; *) at=$(command -v -- \"$1\") || exit 127 ;; esac\ncase "
+                               "$at in */*) [ -e \"$at\" ] || exit 127\n[ -f \"$at\" ] && [ -x \"$at\" ] || exit "
+                               "126 ;; esac";
 
 /* True if the word is a command's name and not the start of another construct. */
 static bool is_name(const char *word, size_t length)

@@ -156,10 +156,9 @@ const struct option_table consumer_options = {
         "only waits at least twice as long. -q hides these messages.\n\n"
         "Exit status: 0 done, also after a first SIGINT or SIGTERM; 1 failed; 2 usage; 3 the queue was shut down, "
         "a producer died before finishing, or the stream ended before --count (restart the producer with "
-        "--resume, "
-        "or run '{prefix}monitor finish NAME', to complete its stream); 4 --idle expired before any message, or "
-        "before --count; 5 queue damaged, removed, or of another version or size; 128+N ended by a second "
-        "signal N (the same signal again within 100 ms counts once). SIGUSR1 prints statistics.",
+        "--resume, or run '{prefix}monitor finish NAME', to complete its stream); 4 --idle expired before any "
+        "message, or before --count; 5 queue damaged, removed, or of another version or size; 128+N ended by a "
+        "second signal N (the same signal again within 100 ms counts once). SIGUSR1 prints statistics.",
     .examples = {{"{self} -Q log --output all.log", "append all messages to one file"},
                  {"{self} -Q jobs --exec 'gzip -k \"$(cat)\"' --retries 5", "run one command per message"},
                  {"{self} -Q jobs --follow | jq .", "print messages until Ctrl-C"}},

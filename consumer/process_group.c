@@ -30,16 +30,16 @@ static void keep_only(int fd)
 static _Noreturn void run_watcher(int fd)
 {
     pid_t group = 0;
-    pid_t told;
+    pid_t received;
     ssize_t got;
 
     ignore_signals();
     setpgid(0, 0);
     prctl(PR_SET_NAME, "consumer-watch");
     keep_only(fd);
-    while ((got = read(0, &told, sizeof(told))) != 0) {
-        if (got == (ssize_t)sizeof(told))
-            group = told;
+    while ((got = read(0, &received, sizeof(received))) != 0) {
+        if (got == (ssize_t)sizeof(received))
+            group = received;
         else if (got < 0 && errno != EINTR)
             break;
     }

@@ -27,7 +27,7 @@ enum flow block_input_run(struct publisher *publisher, struct input *input, cons
             filled += got;
             at_end = flow == FLOW_CONTINUE && got == 0;
         }
-        /* What an end or an error cut short was read all the same: in a stream of bytes it is as good as any. */
+        /* A stop or an error cut the block short. A pipe's bytes cannot be read again, so put what there is. */
         if (filled == 0 || (flow != FLOW_CONTINUE && publisher->rereadable))
             break;
         enum flow committed = input_set_mark(input, publisher, input->offset, (char *)payload + filled, filled);

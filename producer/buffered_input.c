@@ -19,11 +19,11 @@ struct reader {
     struct framer framer;
     unsigned char *buffer;
     size_t size;
-    size_t begin; /* of what is not put yet */
+    size_t begin; /* of the first message that is not put */
     size_t end;
-    size_t framed_end; /* of what is not cut yet */
+    size_t framed_end; /* end of the messages that are in the batch or put */
     bool at_end;
-    uint64_t index; /* of the message at begin, from 0 */
+    uint64_t index; /* number of the message at begin, from 0 */
     struct iovec batch[PUBLISHER_BATCH];
     size_t batched;
     enum shmq_frame frame; /* of all in the batch */
@@ -34,7 +34,7 @@ static uint64_t offset_of(const struct reader *reader, size_t at)
     return reader->input->offset - (reader->end - at);
 }
 
-/* "line 12 (byte 345)": the number is that in the file, also where reading began in the middle. */
+/* "line 12 (byte 345)"; the number counts from the start of the file, even if reading began in the middle. */
 static char *describe(const struct input *input, const struct options *options, uint64_t offset, uint64_t index)
 {
     bool delimited = options->framing == FRAMING_DELIMITER;
@@ -58,7 +58,7 @@ enum flow buffered_input_fail_too_long(struct publisher *publisher, const struct
     char limit[UNITS_SIZE];
     enum flow flow = publisher_fail(publisher, EXIT_FAILED,
                                     "%s: %s is longer than the queue's longest message of %" PRIu64
-                                    " bytes, %s (make the queue with a larger --max-message)",
+                                    " bytes, %s (create the queue with a larger --max-message)",
                                     input->label, what != NULL ? what : "a message", publisher->max_message,
                                     units_memory(limit, publisher->max_message));
     free(what);
@@ -106,7 +106,7 @@ static enum flow add_to_batch(struct reader *reader, const struct framed_message
     return FLOW_CONTINUE;
 }
 
-/* Puts every whole message in the buffer. */
+/* Puts all whole messages in the buffer. */
 static enum flow drain(struct reader *reader)
 {
     enum framer_result result = FRAMER_MORE;
@@ -129,7 +129,7 @@ static enum flow drain(struct reader *reader)
     return result == FRAMER_TRUNCATED ? fail_truncated(reader) : FLOW_CONTINUE;
 }
 
-/* Sees to it that something can be read behind the message that is begun. */
+/* Makes room in the buffer for at least READ_BYTES. */
 static enum flow make_room(struct reader *reader)
 {
     if (reader->begin > 0) {
@@ -154,7 +154,7 @@ static enum flow fill(struct reader *reader)
     if (flow != FLOW_CONTINUE)
         return flow;
     size_t wanted = reader->size - reader->end;
-    /* A cache's worth at a time, unless a long message is under way. */
+    /* Read no more than fits into the cache, except within a long message. */
     if (wanted > READ_BYTES && reader->end < READ_BYTES)
         wanted = READ_BYTES;
     size_t got;
@@ -177,7 +177,7 @@ static enum flow run(struct reader *reader)
     }
 }
 
-/* An empty input is an empty message where each input is one. */
+/* With --whole, an empty input is an empty message. */
 static enum flow put_empty(struct reader *reader)
 {
     const struct iovec empty = {NULL, 0};

@@ -52,7 +52,7 @@ static void take_split(struct options *options, const char *argument)
 static void take_input(struct options *options, const char *argument)
 {
     if (argument[0] == '\0')
-        options_bad("input", "''", "no file's name (\"-\" is stdin)");
+        options_bad("input", "''", "not a file name (\"-\" is stdin)");
     options->inputs[options->input_count++] = argument;
     options->input_given = true;
 }
@@ -101,7 +101,7 @@ static void take(void *into, const struct option_group *group, const struct opti
 {
     struct options *options = into;
     (void)group;
-    if (option_is_version(entry)) { /* after the other options, so that it also tells whether they are right */
+    if (option_is_version(entry)) { /* handled last, so that errors in other options are reported */
         options->version = true;
         return;
     }
@@ -168,7 +168,8 @@ static void check_flow(const struct options *options)
     if (options->timeout_ns >= 0 && options->on_full != ON_FULL_BLOCK)
         options_usage("--timeout: only with --on-full block");
     if (options->resume && options->on_full == ON_FULL_DROP)
-        options_usage("--resume and --on-full drop: what was dropped could not be told from what is to come");
+        options_usage(
+            "--resume and --on-full drop: dropped messages could not be told from those still to be sent");
     uint64_t max = options->common.shmq.max_message_bytes;
     if (options->framing == FRAMING_BLOCK && max != 0 && options->block_bytes > max)
         options_usage("--block: larger than --max-message");
@@ -185,7 +186,7 @@ void options_parse(struct options *options, int argc, char **argv)
     struct option_words words;
     option_table_read(&producer_options, options, take, argc, argv, &words);
     if (!words.given && words.count > 0)
-        options_usage("%s: unexpected argument (words to be sent go behind --, files behind --input)",
+        options_usage("%s: unexpected argument (put words to send after --, a file after --input)",
                       words.words[0]);
     options->words = words.words;
     options->word_count = words.count;

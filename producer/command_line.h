@@ -4,7 +4,7 @@
 
 #include "producer/options.h"
 
-/* Reads the command line; a mistake in it ends the program with EXIT_USAGE. */
+/* Parses the command line; exits with EXIT_USAGE on an error. */
 void options_parse(struct options *options, int argc, char **argv);
 void options_free(struct options *options);
 

@@ -9,12 +9,12 @@
 #include "common/shmq.h"
 #include "producer/options.h"
 
-/* Finds the messages in a buffer. */
+/* Splits a buffer into messages. */
 
 enum framer_result {
     FRAMER_MESSAGE,
     FRAMER_MORE,      /* more bytes are needed */
-    FRAMER_TOO_LONG,  /* longer than the queue takes; told as early as it can be known */
+    FRAMER_TOO_LONG,  /* longer than the queue's longest message; detected as early as possible */
     FRAMER_TRUNCATED, /* the input ends within a length-prefixed message */
 };
 
@@ -23,21 +23,21 @@ struct framer {
     unsigned char delimiter;
     size_t block_bytes;
     size_t max_message;
-    size_t searched; /* bytes at the beginning of the message that hold no delimiter */
+    size_t searched; /* leading bytes of the current message already searched for a delimiter */
 };
 
 struct framed_message {
     const unsigned char *data;
     size_t length;
-    size_t framed; /* bytes of the input that it took */
+    size_t framed; /* its size in the input, framing included */
     enum shmq_frame frame;
 };
 
 void framer_init(struct framer *framer, const struct options *options, uint64_t max_message);
 /*
- * Looks at the @size bytes at @data, where a message begins; @size is not 0.
+ * Finds the first message in the @size bytes at @data, which begin with a message; @size is not 0.
  *
- * @at_end  nothing follows them
+ * @at_end  the input ends after these bytes
  */
 enum framer_result framer_next(struct framer *framer, const unsigned char *data, size_t size, bool at_end,
                                struct framed_message *message);

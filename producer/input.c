@@ -28,7 +28,7 @@ static int open_path(const char *path)
 {
     if (strcmp(path, "-") == 0)
         return STDIN_FILENO;
-    /* Without O_NONBLOCK, opening a FIFO would wait for its writer where a signal can be missed. */
+    /* Without O_NONBLOCK, opening a FIFO blocks until it has a writer, and a signal just before that is missed. */
     int fd;
     do {
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -63,7 +63,7 @@ enum flow input_open(struct input *input, struct publisher *publisher, const cha
         input->size = (uint64_t)st.st_size;
         return go_to(input, publisher, range.begin);
     }
-    /* Larger gulps; refused where the user's share of pipe memory is used up, which does no harm. */
+    /* Allows larger reads. It fails harmlessly if the user's quota of pipe memory is used up. */
     if (S_ISFIFO(st.st_mode))
         fcntl(input->fd, F_SETPIPE_SZ, PIPE_BYTES);
     return FLOW_CONTINUE;
@@ -83,14 +83,14 @@ static enum flow await_readable(struct input *input, struct publisher *publisher
     }
 }
 
-/* Whoever resumes it, or has another part of it, relies on what was there. */
+/* A truncated file is an error: a resumed run, or the producer of another part, relies on its former size. */
 static enum flow check_end(const struct input *input, struct publisher *publisher)
 {
     if (!input->regular || input->offset >= input->least)
         return FLOW_CONTINUE;
     return publisher_fail(publisher, EXIT_FAILED,
                           "%s: has become shorter while it was read: it ends at byte %" PRIu64
-                          " instead of %" PRIu64 " (what was read of it is in the queue)",
+                          " instead of %" PRIu64 " (what was read is in the queue)",
                           input->label, input->offset, input->least);
 }
 
@@ -134,15 +134,15 @@ enum flow input_close(struct input *input, struct publisher *publisher, uint64_t
     input->fd = -1;
     if (!lost)
         return flow;
-    /* With --count this is as it is with head(1). */
+    /* With --count, reading ahead is normal, as with head(1). */
     const uint64_t bytes = input->offset - unused;
     if (stop_requested != 0 && publisher->status == EXIT_DONE)
         return publisher_fail(publisher, EXIT_FAILED,
                               "%s: %" PRIu64
-                              " bytes had been read and could not be put before the signal (the queue "
-                              "was full; let consumers run first)",
+                              " bytes were read but could not be put before the signal (the queue was full; start "
+                              "consumers first)",
                               input->label, bytes);
-    say_detail("%s: %" PRIu64 " bytes were read ahead and not put", input->label, bytes);
+    say_detail("%s: %" PRIu64 " bytes were read ahead but not put", input->label, bytes);
     return flow;
 }
 

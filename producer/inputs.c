@@ -30,7 +30,8 @@ static uint64_t mix(uint64_t hash, uint64_t number)
     return hash;
 }
 
-/* What all parts, and all runs, have in common. A file that has grown is still the same. */
+/* The part of the identity that is the same for all parts and runs; file sizes are not in it, as files may grow.
+ */
 static uint64_t identity_of_options(const struct options *options)
 {
     uint64_t hash = MIX_START;
@@ -40,7 +41,7 @@ static uint64_t identity_of_options(const struct options *options)
     return mix(hash, options->split_parts);
 }
 
-/* Whether more than one run has to go by the same. */
+/* Whether several runs or parts must agree on the inputs. */
 static bool is_shared(const struct options *options)
 {
     return options->resume || options->split_parts > 1;
@@ -56,7 +57,7 @@ static int open_file(const char *path)
     return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 }
 
-/* ------------------------------------------------------------------ looking at each */
+/* ------------------------------------------------------------------ checking each input */
 
 static enum flow check_regular(struct inputs *inputs, struct publisher *publisher, const struct options *options,
                                size_t i)
@@ -70,9 +71,8 @@ static enum flow check_regular(struct inputs *inputs, struct publisher *publishe
     if (inputs->is_pseudo_file[i])
         inputs->sizes[i] = 0;
     if (options->resume && inputs->is_pseudo_file[i])
-        return publisher_fail(
-            publisher, EXIT_FAILED,
-            "%s: does not know its size, so that nobody could go on in it (send it without --resume)", path);
+        return publisher_fail(publisher, EXIT_FAILED,
+                              "%s: has no reliable size: cannot be resumed (send it without --resume)", path);
     return FLOW_CONTINUE;
 }
 
@@ -113,9 +113,9 @@ static enum flow check_input(struct inputs *inputs, struct publisher *publisher,
     return FLOW_CONTINUE;
 }
 
-/* ------------------------------------------------------------------ what may not change */
+/* ------------------------------------------------------------------ what must not change */
 
-/* Whether the file may grow: the last, unless it is one message. */
+/* Whether file @i may grow: only the last one, and not with --whole. */
 static bool may_grow(const struct inputs *inputs, const struct options *options, size_t i)
 {
     return i + 1 == inputs->count && options->framing != FRAMING_WHOLE;
@@ -140,13 +140,18 @@ static enum flow sum_head(const struct inputs *inputs, struct publisher *publish
         return fail(publisher, path, "cannot be read", error);
     if ((size_t)got < wanted)
         return publisher_fail(publisher, EXIT_FAILED,
-                              "%s: has become shorter while it was looked at: it has %zd bytes instead of %zu",
+                              "%s: has become shorter while it was examined: it has %zd bytes instead of %zu",
                               path, got, wanted);
     *sum = mix(*sum, source_mark_sum(head, wanted));
     return FLOW_CONTINUE;
 }
 
-/* {sizes that may not change 32, first bytes of each file 32}. @last_size: of the last file, when it was begun. */
+/*
+ * Computes the check value: a hash of the sizes that must not change in the upper 32 bits, one of the first bytes
+ * of each file in the lower 32.
+ *
+ * @last_size  size of the last file when its first part or run began
+ */
 static enum flow sum_up(const struct inputs *inputs, struct publisher *publisher, const struct options *options,
                         uint64_t last_size, uint64_t *check)
 {
@@ -197,7 +202,7 @@ enum flow inputs_check(struct inputs *inputs, struct publisher *publisher, const
     return set_identity(inputs, publisher, options);
 }
 
-/* ------------------------------------------------------------------ going by what was begun */
+/* ------------------------------------------------------------------ continuing what was begun */
 
 enum flow inputs_fail_changed(const struct inputs *inputs, struct publisher *publisher,
                               const struct options *options, size_t i, const char *why, ...)
@@ -207,8 +212,8 @@ enum flow inputs_fail_changed(const struct inputs *inputs, struct publisher *pub
     va_start(arguments, why);
     const int length = vasprintf(&text, why, arguments);
     va_end(arguments);
-    /* Other parts may be under way, and would not fit. */
-    const char *advice = options->split_parts > 1 ? "remove the queue to begin anew"
+    /* With --split, other parts may be in progress and would not match. */
+    const char *advice = options->split_parts > 1 ? "remove the queue to start over"
                                                   : "start it without --resume, or remove the queue";
     i = inputs->count == 1 ? 0 : i;
     publisher->withdrawn = true;
@@ -223,8 +228,8 @@ enum flow inputs_fail_changed(const struct inputs *inputs, struct publisher *pub
     return flow;
 }
 
-/* It may have grown since it was first looked at, and others may have begun with that. */
-static enum flow look_again(struct inputs *inputs, struct publisher *publisher, size_t i)
+/* The file may have grown since inputs_check, and the first part may have begun with the new size. */
+static enum flow update_size(struct inputs *inputs, struct publisher *publisher, size_t i)
 {
     struct stat st;
     if (stat(inputs->paths[i], &st) != 0)
@@ -238,7 +243,7 @@ static enum flow check_unchanged(struct inputs *inputs, struct publisher *publis
 {
     const size_t last = inputs->count - 1;
     uint64_t now = 0;
-    enum flow flow = look_again(inputs, publisher, last);
+    enum flow flow = update_size(inputs, publisher, last);
     if (flow != FLOW_CONTINUE)
         return flow;
     if (inputs->sizes[last] < size)
@@ -258,7 +263,7 @@ static enum flow check_unchanged(struct inputs *inputs, struct publisher *publis
 static void find_pseudo_file_range(const struct inputs *inputs, const struct options *options, size_t i)
 {
     inputs->ranges[i].end = options->split_part == 1 ? UINT64_MAX : 0;
-    say_status("%s: does not know its size: part 1 reads all of it, the others nothing", inputs->paths[i]);
+    say_status("%s: has no reliable size: part 1 reads all of it, the others nothing", inputs->paths[i]);
 }
 
 static enum flow find_range(const struct inputs *inputs, struct publisher *publisher,
@@ -317,7 +322,7 @@ void inputs_report_growth(const struct inputs *inputs, const struct options *opt
     if (is_last && options->split_parts > 1 && input->end == UINT64_MAX && input->least != 0 &&
         input->offset > identity->size)
         say_status("%s: has grown from %" PRIu64 " to %" PRIu64
-                   " bytes since its first part was begun; this part, which has the end, has read on to there",
+                   " bytes since its first part began; this part, the last, has read all of it",
                    input->label, identity->size, input->offset);
 }
 

@@ -6,34 +6,34 @@
 #include "producer/options.h"
 #include "producer/publisher.h"
 
-/* The list of inputs: looked at before the queue is made, so that a mistyped name leaves nothing behind. */
+/* The list of inputs. It is checked before the queue is created, so that a mistyped name leaves nothing behind. */
 struct inputs {
     const char **paths;
-    struct range *ranges; /* what is to be read of each */
-    uint64_t *sizes;      /* of the regular ones */
+    struct range *ranges; /* the part of each to read */
+    uint64_t *sizes;      /* of the regular files */
     bool *is_pseudo_file; /* says that it is empty, and is not, as the files of /proc */
     size_t count;
-    size_t first;   /* those before it are done */
-    uint64_t bytes; /* with --resume: of all of them, as far as is known */
+    size_t first;   /* index of the first input that is not completed */
+    uint64_t bytes; /* with --resume: total of all ranges, going by the sizes */
     struct source_identity identity;
 };
 
-/* Looks at each input, and sets the identity. A failure is reported. */
+/* Checks each input and computes the identity. Reports a failure. */
 enum flow inputs_check(struct inputs *inputs, struct publisher *publisher, const struct options *options);
 /*
- * Finds what of each is to be read, by what the first of its parts, or the first run, has told the queue. What is
- * not the same any more is refused.
+ * Finds the range of each input to read, based on what the first part or the first run recorded in the queue.
+ * Fails if the inputs have changed since then.
  */
 enum flow inputs_find_ranges(struct inputs *inputs, struct publisher *publisher, const struct options *options);
-/* How much of it is to be read, as far as is known. */
+/* Length of the range of input @i, going by its size. */
 uint64_t inputs_range_bytes(const struct inputs *inputs, size_t i);
-/* Says how far a file has grown since its first part was begun, when the part that has the end has read it. */
+/* After the last part was read, reports how much the file has grown since its first part began. */
 void inputs_report_growth(const struct inputs *inputs, const struct options *options, const struct input *input);
 /*
- * Reports that what is to be read is not what was begun, and leaves the queue as it was.
+ * Reports that an input has changed since an earlier run or part, and leaves the queue unchanged.
  *
- * @i    which it is, or inputs->count where that is not known
- * @why  what is wrong with it
+ * @i    its index, or inputs->count if not known
+ * @why  what has changed
  */
 enum flow inputs_fail_changed(const struct inputs *inputs, struct publisher *publisher,
                               const struct options *options, size_t i, const char *why, ...)

@@ -13,11 +13,10 @@
 
 #define SLICE_NS INT64_C(200000000)
 
-/* Who has the lanes. */
 struct lane_usage {
     uint32_t lanes;
-    uint32_t alive;
-    uint32_t awaited; /* left unfinished; only their sources may have them */
+    uint32_t alive;    /* owned by a living producer */
+    uint32_t reserved; /* left unfinished; only a producer with the same source may take them */
 };
 
 static void count_lanes(const char *queue, struct lane_usage *lane_usage)
@@ -33,29 +32,29 @@ static void count_lanes(const char *queue, struct lane_usage *lane_usage)
         struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
         (void)shmq_stat_lane(observer, i, &lane);
         lane_usage->alive += lane.alive;
-        lane_usage->awaited += lane.used && !lane.alive && !lane.finished && lane.source_id != 0;
+        lane_usage->reserved += lane.used && !lane.alive && !lane.finished && lane.source_id != 0;
     }
     (void)shmq_close(observer);
 }
 
-/* Who has the lanes, and what to do about it. */
+/* Describes who has the lanes and what to do about it. */
 static void describe(const char *queue, char *text, size_t size)
 {
     struct lane_usage lane_usage;
     count_lanes(queue, &lane_usage);
-    if (lane_usage.awaited > 0)
+    if (lane_usage.reserved > 0)
         (void)snprintf(
             text, size,
             "%" PRIu32 " of %" PRIu32 " in use by living producers, %" PRIu32
-            " kept for sources that were not finished (start these again with --resume, or give them up: "
+            " reserved for unfinished sources (restart their producers with --resume, or give them up with "
             "'%smonitor finish %s')",
-            lane_usage.alive, lane_usage.lanes, lane_usage.awaited, say_prefix(), queue);
+            lane_usage.alive, lane_usage.lanes, lane_usage.reserved, say_prefix(), queue);
     else if (lane_usage.lanes == 1)
         (void)snprintf(text, size,
-                       "the only one is in use by a living producer (make the queue with more --lanes)");
+                       "the only one is in use by a living producer (create the queue with more --lanes)");
     else
         (void)snprintf(text, size,
-                       "all %" PRIu32 " are in use by living producers (make the queue with more --lanes)",
+                       "all %" PRIu32 " are in use by living producers (create the queue with more --lanes)",
                        lane_usage.lanes);
 }
 
@@ -82,8 +81,10 @@ const char *lane_wait_text(const struct lane_wait *wait, char *text)
     return text;
 }
 
-/* How long the library may look for a lane before we tick to other things: also where nobody wants to wait, as
- * long as a killed owner's lock may take to go. */
+/*
+ * How long one call of the library may wait for a lane. Even where no wait is wanted, it waits as long as the lock
+ * of a killed owner may take to disappear.
+ */
 static int64_t slice_ns(const struct lane_wait *wait, int64_t waited_ns)
 {
     if (wait->on_full != ON_FULL_BLOCK || wait->timeout_ns == 0)

@@ -9,27 +9,27 @@
 
 enum { LANE_WAIT_TEXT_BYTES = 512 + SHMQ_NAME_MAX };
 
-/* How to wait for a lane of a queue while all are taken. */
+/* How to wait for a lane while all lanes of the queue are taken. */
 struct lane_wait {
     const char *queue;
     enum on_full on_full;
-    int64_t timeout_ns; /* of ON_FULL_BLOCK; negative: for ever */
+    int64_t timeout_ns; /* for ON_FULL_BLOCK; negative: no limit */
     /* Called several times a second while waiting. */
     void (*tick)(void *context);
     void *context;
 };
 
 /*
- * Opens the queue as a producer, and waits while all its lanes are taken if --on-full block says so; what it waits
- * for is said after a second. Neither of the other two waits: to drop messages, and count them, takes a lane.
+ * Opens the queue as a producer. With --on-full block, waits while all its lanes are taken, and reports that after
+ * a second. With fail and drop it does not wait: even dropping, and counting what is dropped, needs a lane.
  *
- * @how  attach_wait_ns is set here; .stop has to be set
+ * @how  .stop must be set; this function sets .attach_wait_ns
  *
- * Return: as shmq_open; -EUSERS when it gave up.
+ * Return: as shmq_open; -EUSERS if no lane became free in time.
  */
 int lane_wait_open(struct shmq **handle, const struct lane_wait *wait, struct shmq_options *how);
 
-/* Says in @text, of LANE_WAIT_TEXT_BYTES, why it gave up and what to do; returns @text. */
+/* Writes to @text, of LANE_WAIT_TEXT_BYTES, why no lane was free and what to do; returns @text. */
 const char *lane_wait_text(const struct lane_wait *wait, char *text);
 
 #endif

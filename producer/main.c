@@ -22,17 +22,17 @@ static enum flow check_output(struct publisher *publisher, const struct options 
     return FLOW_CONTINUE;
 }
 
-/* A source that can be taken up again was not read to its end: its stream is not complete either. */
+/* A resumable source was not read to its end, so its stream is left unfinished for a later run. */
 static void leave_unfinished(struct publisher *publisher, const struct inputs *inputs)
 {
     uint64_t done = 0;
     struct shmq_info info = SHMQ_INFO_INIT;
     if (shmq_info(publisher->queue, &info) != 0 || info.removed ||
         shmq_resume_offset(publisher->queue, &done) != 0)
-        return; /* whatever is wrong, finishing reports it */
+        return; /* shmq_finish will report the error */
     publisher->unfinished = true;
     say_status("stopped by a signal after %" PRIu64 " of %" PRIu64
-               " bytes (as long as the queue is kept, the same command goes on there)",
+               " bytes (the same command continues there, as long as the queue is kept)",
                done, inputs->bytes);
 }
 
@@ -65,7 +65,7 @@ int main(int argc, char **argv)
     stop_init();
     options_parse(&options, argc, argv);
     uint64_t seed = options.seed_given ? options.seed : generator_any_seed();
-    /* The pauses draw from numbers of their own, so that they do not change those that are put. */
+    /* --delay uses a seed of its own, so that it does not change the numbers of --random. */
     publisher_init(&publisher, &options, seed + 1);
 
     produce(&publisher, &inputs, &options, seed);

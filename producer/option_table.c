@@ -10,36 +10,38 @@ static const struct option_entry source[] = {
     {.name = "input",
      .code = PRODUCER_INPUT,
      .argument = "FILE",
-     .help = "read FILE; repeatable, one after the other; \"-\" is stdin. A FIFO or pipe has ended when its last "
-             "writer has gone"},
+     .help =
+         "read FILE; \"-\" is stdin. Repeat the option to read several files in turn. A FIFO or pipe ends when "
+         "its last writer closes it"},
     {.name = "random",
      .kind = OPTION_IS_FLAG,
      AT(random_given),
-     .help = "integers from 1 to 100, for ever or --count of them"},
+     .help = "send random integers from 1 to 100, without end or up to --count"},
     {.name = "split",
      .code = PRODUCER_SPLIT,
      .alone = true,
      .argument = "I/N",
-     .help = "take part I of N of each input, cut between messages: N producers of one queue share it. The last "
-             "input may grow: all parts go by its size when the first began, and part N reads on to its end. Of a "
-             "file of /proc or /sys, which does not know its size, part 1 reads all"},
+     .help =
+         "send only part I of N of each input, split between messages, so that N producers share it. The last "
+         "input may grow: all parts use its size when the first part began, and part N reads on to its end. Of a "
+         "file in /proc or /sys, which has no reliable size, part 1 reads all"},
     {.name = "resume",
      .kind = OPTION_IS_FLAG,
      AT(resume),
      .alone = true,
      .help =
-         "give it to the first run as well: go on after the last message that an earlier run with --resume, "
-         "the same inputs and framing put into this queue before it was killed or stopped. The last input may "
-         "have grown; else an input that is not what it was is refused, with 1; a file that has taken the place "
-         "of another (a new inode) is a new source. One that a signal stops "
-         "before the end of its inputs exits 0, too, but leaves its stream unfinished, as if it had been killed. "
-         "A source that was sent is known until its lane is needed for another one (see --lanes)"},
+         "continue after the last message that an earlier run put into this queue before it was killed or "
+         "stopped. The earlier run must have had --resume and the same inputs and framing. The last input may "
+         "have grown; any other change of an input fails with exit 1. A file replaced by another (a new inode) is "
+         "a new source. A signal before the end of the inputs exits 0 but leaves the stream unfinished, as if the "
+         "producer had been killed. A source that was sent is remembered until its lane is needed for another one "
+         "(see --lanes)"},
     {.name = NULL},
 };
 
 const struct option_section producer_source_section = {
-    .title = "Source (one of):",
-    .text = "Without one: stdin. WORDs behind -- are one message each.",
+    .title = "Source (at most one; default stdin):",
+    .text = "Each WORD after -- is one message.",
     .entries = source,
 };
 
@@ -49,21 +51,21 @@ static const struct option_entry framing[] = {
      .code = PRODUCER_DELIMITER,
      .argument = "CHAR",
      .help =
-         "a message ends with CHAR: a character or \\n \\t \\r \\0 \\\\ \\xHH (newline); the last may lack it"},
-    {.name = "null", .letter = '0', .code = PRODUCER_NULL, .help = "the same as -D '\\0'"},
+         "end each message at CHAR: a character or \\n \\t \\r \\0 \\\\ \\xHH (newline); the last may lack it"},
+    {.name = "null", .letter = '0', .code = PRODUCER_NULL, .help = "same as -D '\\0'"},
     {.name = "length-prefixed",
      .code = PRODUCER_LENGTH_PREFIXED,
-     .help = "32-bit big-endian length, then the message"},
+     .help = "read a 32-bit big-endian length before each message"},
     {.name = "block",
      .code = PRODUCER_BLOCK,
      .argument = "SIZE",
-     .help = "blocks of SIZE bytes; the last may be shorter"},
-    {.name = "whole", .code = PRODUCER_WHOLE, .help = "each input is one message"},
+     .help = "split inputs into blocks of SIZE bytes; the last may be shorter"},
+    {.name = "whole", .code = PRODUCER_WHOLE, .help = "send each input as one message"},
     {.name = NULL},
 };
 
 const struct option_section producer_framing_section = {
-    .title = "Framing (one of), what a message is in an input:",
+    .title = "Framing, how inputs are split into messages (at most one):",
     .entries = framing,
 };
 
@@ -72,13 +74,13 @@ static const struct option_entry flow[] = {
      .kind = OPTION_IS_COUNT,
      AT(count),
      .argument = "N",
-     .help = "at most N messages (0: no limit); with --resume, those of earlier runs count"},
-    {.name = "rate", .kind = OPTION_IS_RATE, AT(rate), .argument = "N", .help = "N messages a second"},
+     .help = "send at most N messages (0: no limit); with --resume, those of earlier runs count"},
+    {.name = "rate", .kind = OPTION_IS_RATE, AT(rate), .argument = "N", .help = "send N messages per second"},
     {.name = "delay",
      .kind = OPTION_IS_RANGE,
      AT(delay_ns),
      .argument = "MIN[:MAX]",
-     .help = "pause between two messages, at random up to MAX"},
+     .help = "pause between messages for MIN, or for a random time up to MAX"},
     {.name = "seed", .code = PRODUCER_SEED, .argument = "N", .help = "make --random and --delay repeatable"},
     {.name = "echo",
      .code = PRODUCER_ECHO,
@@ -89,19 +91,20 @@ static const struct option_entry flow[] = {
      AT(on_full),
      .argument = "HOW",
      .choices = "block fail drop", /* as enum on_full */
-     .help = "when the queue is full: block (default), fail (exit 4), or drop the message. While all lanes are "
-             "taken, block waits for one; fail and drop end with 4"},
+     .help =
+         "when the queue is full: block (default), fail (exit 4) or drop the message. While all lanes are taken, "
+         "block waits for one; fail and drop exit 4"},
     {.name = "timeout",
      .kind = OPTION_IS_DURATION,
      AT(timeout_ns),
      .argument = "DURATION",
-     .help = "with block: give up, with exit 4, after so long without room, or without a lane"},
+     .help = "with block: exit 4 after DURATION without room or without a lane"},
     {.name = "priority",
      .code = PRODUCER_PRIORITY,
      .argument = "N",
      .choices = "0 1 2 3 4 5 6 7",
-     .help = "of its messages, 0 (served first) to 7 (4)"},
-    {.name = "progress", .kind = OPTION_IS_FLAG, AT(progress), .help = "status line on stderr"},
+     .help = "set the priority of the messages, 0 (served first) to 7 (4)"},
+    {.name = "progress", .kind = OPTION_IS_FLAG, AT(progress), .help = "show a status line on stderr"},
     {.name = NULL},
 };
 
@@ -120,20 +123,22 @@ const struct option_table producer_options = {
     .usage = "[OPTION...] [-- WORD...]",
     .purpose = "put messages into a queue",
     .summary =
-        "Puts messages into a queue, which it makes if there is none: by default, each line of stdin is one. "
-        "Blocks while its lane of the queue is full. What it has put stays there when it ends, or is killed.",
+        "Puts messages into a queue, by default one for each line of stdin. Creates the queue if it does not "
+        "exist. Blocks while its lane of the queue is full. Messages stay in the queue when the producer ends or "
+        "is killed.",
     .groups = groups,
     .ending =
-        "A wait for room of more than a second is told of, and its end if it took more than ten; after that, only "
-        "a wait twice as long. -q hides it.\n\n"
-        "The consumers of a stream that was left unfinished end with 3 after their --grace. The same command "
-        "completes it if it has --resume and had it before; else '{prefix}monitor finish NAME' does.\n\n"
+        "Reports a wait for room after one second, and its end if it took more than ten; after that, reports only "
+        "waits at least twice as long. -q hides these messages.\n\n"
+        "Consumers of an unfinished stream exit 3 after their --grace. To complete the stream, run the same "
+        "command again if it had --resume; otherwise run '{prefix}monitor finish NAME'.\n\n"
         "Exit status: 0 done, also after a first SIGINT or SIGTERM; 1 failed; 2 usage; 3 the queue was shut down; "
         "4 the queue was full, or no lane was free; 5 queue damaged, removed, or of another version or size; "
-        "128+N ended by a second signal N (the same signal again within 100 ms counts once). SIGUSR1 prints the "
-        "statistics. On a failure all messages before it are in the queue, and its stream is left unfinished.",
-    .examples = {{"{self} -Q jobs -- a.txt b.txt", "two messages"},
-                 {"tail -F app.log | {self} -Q log --on-full drop", "each line, or none while nobody keeps up"},
+        "128+N ended by a second signal N (the same signal again within 100 ms counts once). SIGUSR1 prints "
+        "statistics. After a failure, all messages before it are in the queue, and the stream is left unfinished.",
+    .examples = {{"{self} -Q jobs -- a.txt b.txt", "send two messages"},
+                 {"tail -F app.log | {self} -Q log --on-full drop",
+                  "send each line; drop lines while the queue is full"},
                  {"{self} -Q big --input big.csv --split 1/2 --resume",
-                  "the first half, beside a producer of 2/2; repeated after a crash, it goes on where it was"}},
+                  "send the first half, beside a producer of 2/2; after a crash, the same command continues"}},
 };

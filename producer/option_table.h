@@ -4,14 +4,14 @@
 
 #include "common/cli/option_table.h"
 
-/* The producer's options; a supervisor hands on those of these sections. */
+/* The producer's options; the supervisor passes on those of these sections. */
 extern const struct option_section producer_source_section;
 extern const struct option_section producer_framing_section;
 extern const struct option_section producer_flow_section;
 
 extern const struct option_table producer_options;
 
-/* Of the options that options.c takes by itself. */
+/* Codes of the options that command_line.c handles itself. */
 enum producer_option_code {
     PRODUCER_INPUT,
     PRODUCER_SPLIT,

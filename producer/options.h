@@ -36,16 +36,16 @@ struct options {
     bool resume;
 
     uint64_t count;      /* 0: no limit */
-    double rate;         /* messages a second; 0: as fast as it goes */
-    int64_t delay_ns[2]; /* from, to; negative: not given */
+    double rate;         /* messages per second; 0: no limit */
+    int64_t delay_ns[2]; /* minimum, maximum; negative: not given */
     bool seed_given;
     uint64_t seed;
 
     const char *echo; /* the prefix; NULL: no echo */
     enum on_full on_full;
-    int64_t timeout_ns; /* negative: for ever */
+    int64_t timeout_ns; /* negative: no limit */
     bool progress;
-    bool version; /* wanted, and nothing else */
+    bool version;
 };
 
 #endif

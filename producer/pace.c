@@ -2,7 +2,7 @@
 #include "producer/pace.h"
 
 #define NS_PER_SECOND 1e9
-/* How far behind its schedule a producer may catch up; the rest of a longer hold-up is forgotten. */
+/* How far behind its schedule a producer may catch up; after a longer delay the schedule starts again. */
 #define CATCH_UP_NS INT64_C(200000000)
 
 void pace_init(struct pace *pace, const struct options *options, uint64_t seed)
@@ -21,7 +21,7 @@ bool pace_is_set(const struct pace *pace)
     return pace->rate > 0 || pace->delayed;
 }
 
-/* Reckoned from the start of the schedule, so that oversleeping never adds up. */
+/* Computed from the start of the schedule, so that delays do not accumulate. */
 static int64_t rate_due(const struct pace *pace, uint64_t index)
 {
     return pace->started_ns + (int64_t)((double)index / pace->rate * NS_PER_SECOND);

@@ -16,11 +16,11 @@
 #include "common/cli/units.h"
 #include "producer/lane_wait.h"
 
-/* A wait for room is looked after so often. */
+/* Longest single wait for room; between waits the status line and signals are handled. */
 #define SLICE_NS INT64_C(200000000)
-/* So long after the signal, what was read from a pipe may still wait for room. */
+/* How long after a signal data that was read from a pipe may still wait for room. */
 #define LINGER_NS INT64_C(1000000000)
-#define NAP_NS 2000000L
+#define LINGER_PAUSE_NS 2000000L
 
 void publisher_init(struct publisher *publisher, const struct options *options, uint64_t seed)
 {
@@ -73,7 +73,7 @@ static void tick(void *publisher)
     publisher_tick(publisher);
 }
 
-/* Return: as shmq_open; where no lane could be had, that is reported. */
+/* Returns as shmq_open; reports -EUSERS itself. */
 static int open_lane(struct publisher *publisher, struct shmq_options *how)
 {
     const struct lane_wait wait = {.queue = publisher->name,
@@ -88,7 +88,7 @@ static int open_lane(struct publisher *publisher, struct shmq_options *how)
     return error;
 }
 
-/* A part that can be resumed has an identity of its own. */
+/* Each resumable part gets a source id of its own. */
 static void set_source_options(struct shmq_options *how, const struct source_identity *identity)
 {
     how->source_group = identity->group;
@@ -136,7 +136,7 @@ enum flow publisher_set_mark(struct publisher *publisher, uint64_t offset, const
     publisher->marks.begin = publisher->marks.end;
     publisher->marks.end = source_mark_make(offset, end, size);
     int error = shmq_set_source_note(publisher->queue, &publisher->marks, sizeof(publisher->marks));
-    return error != 0 ? fail_queue(publisher, "cannot keep how far the source has come", error) : FLOW_CONTINUE;
+    return error != 0 ? fail_queue(publisher, "cannot store the position of the source", error) : FLOW_CONTINUE;
 }
 
 void publisher_tick(struct publisher *publisher)
@@ -151,7 +151,7 @@ int64_t publisher_next_tick_ns(const struct publisher *publisher)
     return publisher->progress.shown ? publisher->progress.next_ns : -1;
 }
 
-/* Lets up to @wanted messages go once it is their time; 0 of them when an end is asked for. */
+/* Waits until messages may be sent; returns how many of @wanted, or 0 when a stop was requested. */
 static size_t await_turn(struct publisher *publisher, size_t wanted)
 {
     if (wanted > publisher->left)
@@ -187,7 +187,7 @@ static enum flow account(struct publisher *publisher, const struct iovec *messag
     return FLOW_CONTINUE;
 }
 
-/* An end was asked for while the queue is full: whatever cannot be read again gets a moment more. */
+/* A stop was requested while the queue is full: data that cannot be read again may wait a moment longer. */
 static enum flow linger(struct publisher *publisher)
 {
     int64_t now = stop_now_ns();
@@ -197,15 +197,15 @@ static enum flow linger(struct publisher *publisher)
         publisher->stopped_ns = now;
     if (now - publisher->stopped_ns >= LINGER_NS)
         return FLOW_END;
-    const struct timespec nap = {0, NAP_NS};
-    nanosleep(&nap, NULL);
+    const struct timespec pause = {0, LINGER_PAUSE_NS};
+    nanosleep(&pause, NULL);
     return FLOW_CONTINUE;
 }
 
 /*
- * What to do about a put that found no room. FLOW_CONTINUE is to try again, or, with --on-full drop, to drop.
+ * Decides what to do about a put that found no room. FLOW_CONTINUE: try again, or with --on-full drop, drop it.
  *
- * @since_ns  since when there is no room
+ * @since_ns  when the queue was first found full
  */
 static enum flow await_room(struct publisher *publisher, int error, int64_t since_ns)
 {
@@ -214,9 +214,10 @@ static enum flow await_room(struct publisher *publisher, int error, int64_t sinc
     if (publisher->on_full == ON_FULL_DROP)
         return FLOW_CONTINUE;
     if (publisher->on_full == ON_FULL_FAIL)
-        return publisher_fail(publisher, EXIT_TIMEOUT,
-                              "queue '%s': full (consumers are slow or absent; --on-full block waits for them)",
-                              publisher->name);
+        return publisher_fail(
+            publisher, EXIT_TIMEOUT,
+            "queue '%s': full: consumers are slow or absent (use --on-full block to wait for them)",
+            publisher->name);
     publisher_tick(publisher);
     if (stop_requested != 0)
         return linger(publisher);
@@ -227,20 +228,20 @@ static enum flow await_room(struct publisher *publisher, int error, int64_t sinc
     if (publisher->timeout_ns >= 0 && stop_now_ns() - since_ns >= publisher->timeout_ns) {
         char text[UNITS_SIZE];
         return publisher_fail(publisher, EXIT_TIMEOUT,
-                              "queue '%s': no room for %s (consumers are slow or absent; see --timeout)",
+                              "queue '%s': no room for %s: consumers are slow or absent (see --timeout)",
                               publisher->name, units_duration(text, publisher->timeout_ns));
     }
     return FLOW_CONTINUE;
 }
 
-/* How long one try may wait. */
+/* How long one attempt to put may wait. */
 static int64_t try_ns(const struct publisher *publisher, int64_t since_ns)
 {
     if (publisher->on_full != ON_FULL_BLOCK)
         return 0;
     if (publisher->timeout_ns < 0)
         return SLICE_NS;
-    /* Before the first try, the clock need not be read. */
+    /* Does not read the clock before the first attempt. */
     int64_t left = since_ns == 0 ? publisher->timeout_ns : since_ns + publisher->timeout_ns - stop_now_ns();
     return left < 0 ? 0 : left < SLICE_NS ? left : SLICE_NS;
 }
@@ -256,7 +257,7 @@ static enum flow use_frame(struct publisher *publisher, enum shmq_frame frame)
     return FLOW_CONTINUE;
 }
 
-/* Puts messages whose turn it is. */
+/* Puts messages that are due. */
 static enum flow put_all(struct publisher *publisher, const struct iovec *messages, size_t count, size_t *taken)
 {
     int64_t since = 0;
@@ -287,7 +288,7 @@ static enum flow put_all(struct publisher *publisher, const struct iovec *messag
             *taken += 1;
             publisher->dropped++;
             publisher->left--;
-            /* A message that is dropped has had its turn. */
+            /* A dropped message counts for --rate and --delay. */
             if (pace_is_set(&publisher->pace))
                 pace_sent(&publisher->pace, 1, stop_now_ns());
             publisher_tick(publisher);
@@ -302,7 +303,7 @@ static size_t framed_bytes(const struct iovec *message, enum shmq_frame frame)
     return message->iov_len + framing;
 }
 
-/* Passes over what an earlier run has put; used where those messages have to be counted. */
+/* Skips messages that an earlier run has put; used with --count, which has to count them. */
 static enum flow skip_done(struct publisher *publisher, const struct iovec *messages, size_t count,
                            enum shmq_frame frame, size_t *taken)
 {

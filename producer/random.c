@@ -13,7 +13,7 @@ enum flow random_run(struct publisher *publisher, uint64_t seed)
     struct iovec batch[PUBLISHER_BATCH];
     struct generator generator;
     generator_init(&generator, seed);
-    /* Where messages wait for their time, none is made before it. */
+    /* With --rate or --delay, generate each message only when it is due. */
     size_t count = pace_is_set(&publisher->pace) ? 1 : PUBLISHER_BATCH;
     enum flow flow = FLOW_CONTINUE;
     while (flow == FLOW_CONTINUE) {

@@ -4,7 +4,7 @@
 
 #include "producer/publisher.h"
 
-/* Puts integers from 1 to 100, as text, until something ends it. */
+/* Puts random integers from 1 to 100, as text, until the publisher says to stop. */
 enum flow random_run(struct publisher *publisher, uint64_t seed);
 
 #endif

@@ -10,16 +10,16 @@
 #include "common/cli/open_error.h"
 #include "common/cli/say.h"
 
-_Static_assert(sizeof(struct source_marks) <= SHMQ_NOTE_MAX, "the marks are the note of the source");
+_Static_assert(sizeof(struct source_marks) <= SHMQ_NOTE_MAX, "the marks are stored as the note of the source");
 
 /* A place in the source. */
 struct place {
-    size_t input;    /* the one that has the byte before it */
+    size_t input;    /* index of the file that holds the byte before it */
     uint64_t offset; /* in that file */
-    uint64_t end;    /* of what is to be read of that file, as far as is known */
+    uint64_t end;    /* end of that file's range, going by its size */
 };
 
-/* False if the inputs end before. */
+/* False if the inputs end before @offset. */
 static bool find_place(const struct inputs *inputs, uint64_t offset, struct place *place)
 {
     for (size_t i = 0; i < inputs->count; i++) {
@@ -33,7 +33,7 @@ static bool find_place(const struct inputs *inputs, uint64_t offset, struct plac
     return false;
 }
 
-/* Reads the @size bytes before the place. False if there are not as many. */
+/* Reads the @size bytes before the place. False if there are fewer. */
 static bool read_before(const struct inputs *inputs, const struct place *place, void *buffer, size_t size)
 {
     const int fd = open(inputs->paths[place->input], O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -47,11 +47,11 @@ static bool read_before(const struct inputs *inputs, const struct place *place, 
     return got >= 0 && (size_t)got == size;
 }
 
-static enum flow refuse_short(const struct inputs *inputs, struct publisher *publisher,
-                              const struct options *options, uint64_t offset)
+static enum flow fail_short(const struct inputs *inputs, struct publisher *publisher,
+                            const struct options *options, uint64_t offset)
 {
     return inputs_fail_changed(inputs, publisher, options, inputs->count,
-                               "it has become shorter, %" PRIu64 " bytes instead of %" PRIu64 " at the least",
+                               "it has become shorter, %" PRIu64 " bytes instead of at least %" PRIu64,
                                inputs->bytes, offset);
 }
 
@@ -63,7 +63,7 @@ static enum flow check_mark(const struct inputs *inputs, struct publisher *publi
     if (mark->offset == 0)
         return FLOW_CONTINUE;
     if (!find_place(inputs, mark->offset, &place))
-        return refuse_short(inputs, publisher, options, mark->offset);
+        return fail_short(inputs, publisher, options, mark->offset);
     const bool fits = mark->bytes <= MARK_BYTES && mark->bytes <= place.offset &&
                       read_before(inputs, &place, bytes, (size_t)mark->bytes) &&
                       source_mark_sum(bytes, (size_t)mark->bytes) == mark->sum;
@@ -73,7 +73,7 @@ static enum flow check_mark(const struct inputs *inputs, struct publisher *publi
     return FLOW_CONTINUE;
 }
 
-/* Whether a message begins where an earlier run has stopped, as far as that can be seen. */
+/* Whether a message begins where an earlier run stopped, as far as the framing shows. */
 static bool begins_message(const struct inputs *inputs, const struct options *options, const struct place *place)
 {
     unsigned char byte;
@@ -86,9 +86,9 @@ static bool begins_message(const struct inputs *inputs, const struct options *op
     return options->framing == FRAMING_LENGTH32;
 }
 
-/* From here on the place where we begin is what is recognised. */
-static enum flow begin_at(const struct inputs *inputs, struct publisher *publisher, const struct options *options,
-                          uint64_t done)
+/* Checks that a message begins at @done and marks that place, where this run begins. */
+static enum flow mark_begin(const struct inputs *inputs, struct publisher *publisher,
+                            const struct options *options, uint64_t done)
 {
     unsigned char bytes[MARK_BYTES];
     struct place place;
@@ -96,25 +96,24 @@ static enum flow begin_at(const struct inputs *inputs, struct publisher *publish
     if (done == 0)
         return FLOW_CONTINUE;
     if (!find_place(inputs, done, &place))
-        return refuse_short(inputs, publisher, options, done);
+        return fail_short(inputs, publisher, options, done);
     if (!begins_message(inputs, options, &place))
-        return inputs_fail_changed(
-            inputs, publisher, options, place.input,
-            "no message begins at byte %" PRIu64
-            ", where an earlier run stopped (did the file end there then, in the middle of one?)",
-            place.offset);
+        return inputs_fail_changed(inputs, publisher, options, place.input,
+                                   "no message begins at byte %" PRIu64
+                                   ", where an earlier run stopped (did the file end there, within a message?)",
+                                   place.offset);
     const size_t size = place.offset < MARK_BYTES ? (size_t)place.offset : MARK_BYTES;
     if (!read_before(inputs, &place, bytes, size))
-        return refuse_short(inputs, publisher, options, done);
+        return fail_short(inputs, publisher, options, done);
     publisher->marks.end = source_mark_make(done, bytes + size, size);
     return FLOW_CONTINUE;
 }
 
-static void pass_over(struct inputs *inputs, struct publisher *publisher, const struct options *options,
+static void skip_done(struct inputs *inputs, struct publisher *publisher, const struct options *options,
                       uint64_t done)
 {
-    say_detail("going on after %" PRIu64 " of %" PRIu64 " bytes", done, inputs->bytes);
-    /* A number of messages can only be kept by counting those that are passed over. */
+    say_detail("continuing after %" PRIu64 " of %" PRIu64 " bytes", done, inputs->bytes);
+    /* With --count, the skipped messages have to be counted, so the publisher reads and skips them. */
     if (options->count != 0) {
         publisher->skip = done;
         return;
@@ -126,7 +125,7 @@ static void pass_over(struct inputs *inputs, struct publisher *publisher, const 
         range->begin += here;
         range->base += here;
         done -= here;
-        /* All of it is done; a last file of lines may have grown meanwhile. */
+        /* This input is completed, unless it is the last one, which may have grown. */
         if (here == bytes && (i + 1 < inputs->count || options->framing == FRAMING_WHOLE))
             inputs->first = i + 1;
     }
@@ -138,7 +137,7 @@ static enum flow fail_queue(struct publisher *publisher, int error)
                           open_error_text(publisher->name, error));
 }
 
-/* Without a note, none was set before anything was put. */
+/* If no note was set, nothing was put. */
 static enum flow read_marks(struct publisher *publisher, struct source_marks *marks)
 {
     unsigned char note[SHMQ_NOTE_MAX];
@@ -164,8 +163,8 @@ enum flow resume_inputs(struct inputs *inputs, struct publisher *publisher, cons
     if (flow == FLOW_CONTINUE)
         flow = check_mark(inputs, publisher, options, &marks.end);
     if (flow == FLOW_CONTINUE)
-        flow = begin_at(inputs, publisher, options, done);
+        flow = mark_begin(inputs, publisher, options, done);
     if (flow == FLOW_CONTINUE)
-        pass_over(inputs, publisher, options, done);
+        skip_done(inputs, publisher, options, done);
     return flow;
 }

@@ -5,8 +5,8 @@
 #include "producer/inputs.h"
 
 /*
- * Passes over what earlier runs have put, once the files were found to be those that they read. What does not fit
- * is refused.
+ * Checks that the files are those that earlier runs read, and skips what those runs have put. Fails if the files
+ * have changed.
  */
 enum flow resume_inputs(struct inputs *inputs, struct publisher *publisher, const struct options *options);
 

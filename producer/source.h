@@ -4,7 +4,7 @@
 
 #include "producer/inputs.h"
 
-/* Puts all that the source has. FLOW_CONTINUE or FLOW_END when that went well. */
+/* Puts all messages of the source. Returns FLOW_CONTINUE or FLOW_END on success. */
 enum flow source_run(struct publisher *publisher, const struct inputs *inputs, const struct options *options,
                      uint64_t seed);
 

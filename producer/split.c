@@ -10,8 +10,8 @@
 enum { CHUNK_BYTES = 64 * 1024 };
 
 /*
- * Reads what there is of @size bytes. Returns how many, or -errno; -EINTR if an end was asked for, since the
- * search may go through all of a file.
+ * Reads up to @size bytes. Returns how many, or -errno; -EINTR when a stop was requested, since a search may read
+ * the whole file.
  */
 static ssize_t read_chunk(int fd, unsigned char *buffer, uint64_t size, uint64_t at)
 {
@@ -24,7 +24,7 @@ static ssize_t read_chunk(int fd, unsigned char *buffer, uint64_t size, uint64_t
     return got < 0 ? -errno : got;
 }
 
-/* The first offset after @at - 1 at which a message begins: behind the first delimiter from there on. */
+/* Finds the first message that begins at @at or later: it follows the first delimiter from @at - 1 on. */
 static int after_delimiter(int fd, uint64_t at, uint64_t size, unsigned char delimiter, uint64_t *boundary)
 {
     unsigned char buffer[CHUNK_BYTES];
@@ -45,7 +45,7 @@ static int after_delimiter(int fd, uint64_t at, uint64_t size, unsigned char del
     return 0;
 }
 
-/* The end of the last message in the first @size bytes that has an end; what follows may be about to grow. */
+/* Finds the end of the last complete message in the first @size bytes; an incomplete one may still grow. */
 static int last_delimiter(int fd, uint64_t size, unsigned char delimiter, uint64_t *boundary)
 {
     unsigned char buffer[CHUNK_BYTES];
@@ -74,7 +74,7 @@ static int find_whole(int fd, uint64_t size, const struct options *options, uint
     return 0;
 }
 
-/* Where the messages of part @index, counted from 0, begin among the @size bytes of whole ones. */
+/* Finds where part @index, counted from 0, begins in the @size bytes of whole messages. */
 static int find_boundary(int fd, uint64_t size, const struct options *options, uint64_t index, uint64_t *boundary)
 {
     const uint64_t parts = options->split_parts;

@@ -6,8 +6,9 @@
 #include "producer/buffered_input.h"
 
 /*
- * Reads at most @size bytes, its end included. @grown receives whether there is more: then the message is not
- * complete.
+ * Reads the input to its end, at most @size bytes.
+ *
+ * @grown  receives true if there is more, so that the message is incomplete
  */
 static enum flow read_all(struct publisher *publisher, struct input *input, void *payload, size_t size,
                           size_t *filled, bool *grown)
@@ -38,7 +39,7 @@ enum flow whole_input_run(struct publisher *publisher, struct input *input, cons
     *unused = begin;
     if (size > publisher->max_message)
         return buffered_input_fail_too_long(publisher, input, options, begin, 0);
-    /* Files of /proc say that they are empty. */
+    /* Files in /proc have size 0 although they are not empty. */
     if (!input->regular || size == 0 || !publisher_takes_in_place(publisher))
         return buffered_input_run(publisher, input, options, unused);
     void *payload;

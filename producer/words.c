@@ -12,7 +12,7 @@ enum flow words_run(struct publisher *publisher, const struct options *options)
         if (word.iov_len > publisher->max_message)
             return publisher_fail(publisher, EXIT_FAILED,
                                   "word %zu: its %zu bytes are longer than the queue's longest message of %" PRIu64
-                                  " bytes (make the queue with a larger --max-message)",
+                                  " bytes (create the queue with a larger --max-message)",
                                   i + 1, word.iov_len, publisher->max_message);
         size_t taken;
         flow = publisher_put(publisher, &word, 1, SHMQ_FRAME_DELIMITER, &taken);

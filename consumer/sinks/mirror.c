@@ -52,8 +52,8 @@ static enum sink_result report(const char *path, const char *what, int error)
         break;
     case -EBUSY:
         say_error(
-            "%s: cannot be a mirror: consumers of another lane, another queue or a removed queue are writing "
-            "to it (end them or choose another PATTERN)",
+            "%s: cannot be a mirror: consumers of another lane, another queue or a removed queue are writing to "
+            "it (end them or choose another PATTERN)",
             path);
         break;
     case -EMFILE:

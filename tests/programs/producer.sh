@@ -833,10 +833,10 @@ kill -KILL "$pid"
 wait "$pid" 2>/dev/null
 check_status 'the lane waits for its source: exit 4' 4 put --timeout 200ms -- a
 check_match 'the lane waits for its source: says so, and what to do' \
-    "no free lane .*0 of 1 in use by living producers, 1 kept for sources .*--resume.*'monitor finish $queue'" "$scratch/err"
+    "no free lane .*0 of 1 in use by living producers, 1 reserved for unfinished sources .*--resume.*'monitor finish $queue'" "$scratch/err"
 start -- a
 wait_until 10 grep -q waiting "$scratch/run.log"
-check_match 'the lane waits for its source: is said while it waits, too' 'kept for sources' "$scratch/run.log"
+check_match 'the lane waits for its source: is said while it waits, too' 'reserved for unfinished sources' "$scratch/run.log"
 "$monitor" finish -q "$queue"
 end_status 'the lane waits for its source: given up, it is taken' 0
 take --discard

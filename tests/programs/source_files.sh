@@ -361,7 +361,7 @@ if [[ -f $file && ! -s $file && $(head -c 1 "$file" | wc -c) == 1 ]]; then
     check_same 'a file of /proc in two parts: all of it, once' "$scratch/expected" "$scratch/back"
     next_queue
     check_status 'a file of /proc, to go on: exit 1' 1 put --resume --input "$file"
-    check_match 'a file of /proc, to go on: says why' "^producer: $file: does not know its size.*without --resume" "$scratch/err"
+    check_match 'a file of /proc, to go on: says why' "^producer: $file: has no reliable size.*without --resume" "$scratch/err"
     check 'a file of /proc, to go on: no queue is left behind' test ! -e "/dev/shm/shmq.$queue"
     put -q --input "$file"
     take >"$scratch/back"
@@ -379,13 +379,13 @@ if [[ $file ]]; then
     next_queue
     check_status 'a part of a file that has less than it claims' 0 put --split 1/2 --input "$file"
     check_match 'a part of a file that has less than it claims: is all of it, and says so' \
-        "^producer: $file: does not know its size: part 1 reads all" "$scratch/err"
+        "^producer: $file: has no reliable size: part 1 reads all" "$scratch/err"
     check_status 'the other part of a file that has less than it claims' 0 put --split 2/2 --input "$file"
     take >"$scratch/back"
     check_same 'a file that has less than it claims in two parts: all of it, once' "$scratch/expected" "$scratch/back"
     next_queue
     check_status 'a file that has less than it claims, to go on: exit 1' 1 put --resume --input "$file"
-    check_match 'a file that has less than it claims, to go on: says why' "^producer: $file: does not know its size" "$scratch/err"
+    check_match 'a file that has less than it claims, to go on: says why' "^producer: $file: has no reliable size" "$scratch/err"
     put -q --input "$file"
     take >"$scratch/back"
     check_same 'a file that has less than it claims, as a whole' "$scratch/expected" "$scratch/back"
