@@ -49,26 +49,26 @@ round=0
 print_help() {
     cat <<'END'
 Usage: bench/bench.sh [OPTION...] [CONTENDER...]
-Brings messages from producers to consumers, by this project's queue and by others. Every payload is written whole, read
-whole and checked. In each round all contenders take their turn, so that whatever else the machine does meets all of
-them alike; ratios are to contenders of the same round. A contender that is not there is named; one that loses or
-damages a message is shown as FAILED, and the exit status is 1.
-Into the results' folder go results.csv (every value), summary.csv (medians, least, most, ratios), RESULTS.md and
+Passes messages from producers to consumers, through this project's queue and through others. Every payload is written
+whole, read whole and checked. In each round, all contenders take their turn, so that other work on the machine affects
+all of them alike; ratios compare contenders of the same round. A missing contender is named; one that loses or damages
+a message is shown as FAILED, and the exit status is 1.
+The results' folder receives results.csv (every value), summary.csv (medians, minima, maxima, ratios), RESULTS.md and
 plots/*.svg.
 
   --quick          all loads, smaller: less than two minutes
   --loads LIST     of throughput,round-trip,contention,room,idle,redelivery,scale,programs,jobs (all)
-  --rounds N       (5)
-  --budget S       no further round that would probably end after so many seconds (none)
-  --seconds S      how long one measurement of throughput is to take (0.3)
-  --sizes LIST     bytes of a message (16,64,256,1024,16384,65536,1048576)
+  --rounds N       rounds (5)
+  --budget S       start no round that would probably end after S seconds (none)
+  --seconds S      length of one measurement of throughput (0.3)
+  --sizes LIST     bytes per message (16,64,256,1024,16384,65536,1048576)
   --cpus P,C       processors of producer and consumer (0,1)
-  --realtime       with a realtime priority (chrt -f 10), and a rest before each measurement: for a machine on which
-                   others are at work, whom it holds up a little. Needs root. Not for contenders with threads of
-                   their own, nor for contention
+  --realtime       use a realtime priority (chrt -f 10), and rest before each measurement: for a machine with other
+                   work, which it slows down a little. Needs root. Not used for contenders with threads of their own,
+                   nor for contention
   --results DIR    where results go (BUILD-DIR/bench-results)
-  --report-only    nothing is measured: tables and plots anew, of the results that are there
-  --publish        then, put RESULTS.md and the plots into bench/
+  --report-only    measure nothing; make tables and plots of the existing results
+  --publish        then copy RESULTS.md and the plots into bench/
   --build-dir DIR  where make put the programs (build)
 
 Contenders:
@@ -195,13 +195,13 @@ measure_rounds() {
     done
 }
 
-# What a report of later needs to know.
+# What a later report needs to know.
 note_circumstances() {
     local text
-    printf -v text 'One measurement of throughput takes %s s.' "$seconds"
-    ((!quick)) || text+=' **A quick run: for a first look only.**'
-    ((!realtime)) || text+=' With a realtime priority (but for contention, ZeroMQ, nng, Redis and Python), on a machine'
-    ((!realtime)) || text+=' on which others were at work.'
+    printf -v text 'Each measurement of throughput takes %s s.' "$seconds"
+    ((!quick)) || text+=' **This was a quick run, for a first look only.**'
+    ((!realtime)) || text+=' All ran with a realtime priority (except contention, ZeroMQ, nng, Redis and Python), because'
+    ((!realtime)) || text+=' other work was running on the machine.'
     printf '%s\n' "$text" >"$results/mode"
     printf '%s\n' "$best_line_ns" >"$results/best_line_ns"
     describe_machine >"$results/machine"

@@ -34,7 +34,7 @@ static int prepare(struct channel *channel)
 {
     static struct line *line;
     if (channel->plan->size > LINE_BYTES)
-        return bench_cannot("a message is no longer than a line of 64 bytes");
+        return bench_cannot("a message must fit into a cache line of 64 bytes");
     if (line == NULL)
         line = mmap(NULL, sizeof(*line), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     ((struct line_channel *)channel)->line = line;

@@ -14,7 +14,7 @@ static int prepare(struct channel *channel)
     const struct plan *plan = channel->plan;
     struct ends_channel *mine = ends_of(channel);
     if (plan->producers + plan->consumers > 2 && plan->size > PIPE_BUF)
-        return bench_cannot("several write more than a pipe keeps together");
+        return bench_cannot("several processes write more than a pipe keeps together");
     if (pipe(mine->ends) != 0)
         return -errno;
     if (plan->bounded && fcntl(mine->ends[SENDING], F_SETPIPE_SZ, (int)plan->capacity_bytes) < 0)

@@ -65,7 +65,7 @@ static int prepare(struct channel *channel)
         if (errno != EINVAL && errno != EMFILE && errno != ENOMEM)
             return -errno;
     }
-    return bench_cannot("a message of this size is more than is allowed here (fs.mqueue.msgsize_max, ulimit -q)");
+    return bench_cannot("a message of this size exceeds the limits here (fs.mqueue.msgsize_max, ulimit -q)");
 }
 
 static int open_receiver(struct channel *channel, unsigned number)

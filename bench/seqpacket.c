@@ -52,7 +52,7 @@ static int prepare(struct channel *channel)
         return bound(mine);
     const int error = set_buffer(mine->ends[SENDING], LARGEST_BUFFER / 2);
     if (error == 0 && fill(mine, 1) == 0)
-        return bench_cannot("a message of this size is more than a socket may send here (net.core.wmem_max)");
+        return bench_cannot("a message of this size exceeds what a socket may send here (net.core.wmem_max)");
     return error;
 }
 

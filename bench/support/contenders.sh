@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034,SC2154 # its variables are shared with bench.sh
-# Sourced: who takes part, what is said of each, and what it takes to be there.
+# Sourced: the contenders, their titles, and what each needs.
 
 # name|title|package that it needs. The order is that of the tables.
 contender_list='raw|raw spinning ring|
@@ -57,18 +57,18 @@ why_missing() { # NAME
     local package
     package=$(field_of "$contender_list" "$1" 3)
     case $1 in
-    python_*) command -v python3 >/dev/null || printf 'python3 is not there (Debian package python3)' ;;
+    python_*) command -v python3 >/dev/null || printf 'python3 is missing (Debian package python3)' ;;
     *)
         if [[ ! -x $build/bench/$1 ]]; then
             if [[ $package ]]; then
-                printf 'not built: a library is not there (Debian package %s)' "$package"
+                printf 'not built: a library is missing (Debian package %s)' "$package"
             else
                 printf "not built (run 'make benches')"
             fi
         elif [[ $1 == redis ]] && ! command -v redis-server >/dev/null; then
-            printf 'redis-server is not there (Debian package redis-server)'
+            printf 'redis-server is missing (Debian package redis-server)'
         elif (($(nproc) < 2)) && [[ " ${spinning[*]} " == *" $1 "* ]]; then
-            printf 'it spins, and there is one processor only'
+            printf 'it spins, and there is only one processor'
         fi ;;
     esac
 }
@@ -78,7 +78,7 @@ why_program_missing() { # NAME
     local command
     command=$(field_of "$program_list" "$1" 3)
     [[ ! $command ]] || command -v "$command" >/dev/null ||
-        printf '%s is not there (Debian package %s)' "$command" "$(field_of "$program_list" "$1" 4)"
+        printf '%s is missing (Debian package %s)' "$command" "$(field_of "$program_list" "$1" 4)"
 }
 
 # Sets `command` to what runs a contender.

@@ -89,7 +89,7 @@ static bool is_able(const struct contender *contender, const struct plan *plan)
     if ((contender->loads & plan->load) == 0)
         (void)bench_cannot("not this kind of load");
     else if (plan->bounded && contender->unbounded)
-        (void)bench_cannot("it cannot be told how much to hold");
+        (void)bench_cannot("its capacity cannot be set");
     else
         return true;
     return false;

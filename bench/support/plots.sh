@@ -246,7 +246,7 @@ draw_plots() {
     # Those of an earlier try.
     sed -i '/^plots,/d' "$results/problems.csv"
     if ! command -v gnuplot >/dev/null; then
-        problem plots '' '' missing 'gnuplot is not there (Debian package gnuplot-nox)'
+        problem plots '' '' missing 'gnuplot is missing (Debian package gnuplot-nox)'
         return 0
     fi
     mkdir -p "$results/$plot_folder" || exit 1

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034,SC2154 # its variables are shared with bench.sh
-# Sourced: results.csv as a summary, as tables and as a page.
+# Sourced: turns results.csv into a summary, tables and a page.
 
-# Which two the others of a load are compared with.
+# The two contenders of each load that the others are compared with.
 baselines='throughput:raw:raw_tuned room:raw:raw_tuned round-trip/busy:raw:line round-trip/pause:pipe:line
     contention:mpmc:boost programs:cat:pv jobs:xargs_shell:parallel'
 
@@ -40,29 +40,30 @@ heading() { # TEXT
 report_throughput() {
     has_load throughput || return 0
     heading 'Throughput'
-    printf 'One producer, one consumer, pinned to a processor each. Messages a second by bytes of a message: median\n'
-    printf '(least .. most) of the rounds.\n'
+    printf 'One producer and one consumer, each pinned to its own processor. Messages per second, by bytes per message:\n'
+    printf 'median (minimum .. maximum) of the rounds.\n'
     plot_link throughput 'Throughput by size of message'
     plot_link throughput-64 'Throughput with messages of 64 bytes'
     table throughput messages_per_s range rate 'messages/s'
-    printf 'Share of the raw spinning ring, in the same rounds:\n'
+    printf 'As a fraction of the raw spinning ring, in the same rounds:\n'
     table throughput messages_per_s first share 'of raw'
-    printf 'Share of the tuned raw ring, in the same rounds:\n'
+    printf 'As a fraction of the tuned raw ring, in the same rounds:\n'
     table throughput messages_per_s second share 'of the limit'
-    printf 'Sleeps of both sides for a million messages:\n'
+    printf 'Sleeps of both sides per million messages:\n'
     table throughput sleeps_per_million median number 'sleeps'
 }
 
 report_round_trip() {
     has_load round-trip || return 0
     heading 'Round trip'
-    printf '64 bytes to another process and back, in microseconds. Median of the rounds (least .. most); below, all\n'
-    printf 'rounds together. With a pause of 1 ms before each message, both sides have fallen asleep.\n'
+    printf '64 bytes to another process and back, in microseconds. This table has the median (minimum .. maximum) of the\n'
+    printf 'rounds; the percentiles further down are of all rounds together. "Busy" is without pauses; with "pause", 1 ms\n'
+    printf 'before each message, both sides have fallen asleep.\n'
     plot_link round-trip-busy 'Round trip without pauses'
     plot_link round-trip-pause 'Round trip with pauses'
     table round-trip p50_ns range us 'p50, µs'
-    printf 'As a multiple, in the same rounds: without pauses of the raw ring, with pauses of the pipe; and of one\n'
-    printf 'cache line.\n'
+    printf 'As a multiple, in the same rounds: busy, of the raw ring; with pauses, of the pipe; and then of one cache\n'
+    printf 'line.\n'
     table round-trip p50_ns first share 'of raw, of the pipe'
     table round-trip p50_ns second share 'of a cache line'
     percentile_table busy 'Without pauses'
@@ -96,22 +97,22 @@ percentile_table() { # PARAMETER TITLE
 report_contention() {
     has_load contention || return 0
     heading 'Contention'
-    printf 'Messages of 64 bytes a second, by producers x consumers, placed by the system.\n'
+    printf 'Messages of 64 bytes per second, by producers x consumers. The scheduler places the processes.\n'
     plot_link contention 'Contention'
     table contention messages_per_s range rate 'messages/s'
-    printf 'Share of the spinning lock-free ring:\n'
+    printf 'As a fraction of the spinning lock-free ring, in the same rounds:\n'
     table contention messages_per_s first share 'of lock-free'
 }
 
 report_room() {
     has_load room || return 0
     heading 'Room for 8 messages'
-    printf 'Messages of 512 bytes, of which 8 fill the ring, so that both sides wait for each other all the time.\n'
+    printf 'Messages of 512 bytes. Eight of them fill the ring, so each side keeps waiting for the other.\n'
     table room messages_per_s range rate 'messages/s'
     table room messages_per_s first share 'of raw'
 }
 
-# A load of this project's alone: parameters downwards, metrics across.
+# A load that only this project has: one row per parameter, one column per metric.
 own_table() { # LOAD CORNER METRIC=TITLE...
     local load=$1 corner=$2
     shift 2
@@ -145,55 +146,55 @@ own_table() { # LOAD CORNER METRIC=TITLE...
 report_own() {
     if has_load idle; then
         heading 'Idling'
-        printf 'Consumers that wait on an empty queue with a live producer, all together, scaled to a minute; 60 s\n'
-        printf 'of a processor would be 100 %% of it.\n'
-        own_table idle consumers cpu_s_per_minute=CPU_seconds_a_minute wakeups_per_minute=wake-ups_a_minute \
+        printf 'Consumers that wait on an empty queue with a live producer. The figures are for all of them together,\n'
+        printf 'scaled to a minute; 60 s would be 100 %% of a processor.\n'
+        own_table idle consumers cpu_s_per_minute=CPU_seconds_per_minute wakeups_per_minute=wake-ups_per_minute \
             processor_percent=%_of_a_processor
     fi
     if has_load redelivery; then
-        heading 'Death, coming and going'
-        printf 'From the kill -9 of the consumer that holds a message until another has it, in milliseconds.\n'
-        printf 'Under run.sh, until the command that it is handed to runs (with --backoff 1ms): two shells and date\n'
-        printf 'are in it.\n'
-        own_table redelivery 'the other one' median_ms=median min_ms=least max_ms=most
-        printf 'Coming and going, in microseconds.\n'
-        own_table attach '' median_us=median min_us=least max_us=most
+        heading 'Death, attach and detach'
+        printf 'Time from the kill -9 of the consumer that leases a message until another consumer has it, in milliseconds.\n'
+        printf 'Under run.sh, until the command for the message runs (with --backoff 1ms); this includes two shells and\n'
+        printf 'date.\n'
+        own_table redelivery 'the other consumer' median_ms=median min_ms=minimum max_ms=maximum
+        printf 'Attach and detach, in microseconds:\n'
+        own_table attach '' median_us=median min_us=minimum max_us=maximum
     fi
 }
 
 report_scale() {
     has_load lanes || return 0
     heading 'Scale'
-    printf 'Messages of 64 bytes a second. All lanes have a live producer, one of which is busy.\n'
+    printf 'Messages of 64 bytes per second. Each lane has a live producer, and one of the producers is busy.\n'
     plot_link scale 'Cost of a message by lanes, seats and capacity'
     table lanes messages_per_s range rate lanes
     table seats messages_per_s range rate seats
-    table capacity messages_per_s range rate 'bytes of a lane'
+    table capacity messages_per_s range rate 'bytes per lane'
 }
 
 report_programs() {
     if has_load programs; then
         heading 'Programs'
-        printf 'A file through each pipeline to /dev/null, in GB/s.\n'
+        printf 'Each pipeline passes a file to /dev/null. In GB/s:\n'
         plot_link programs 'Pipelines'
         table programs bytes_per_s range bytes 'GB/s'
-        printf 'Lines a second:\n'
+        printf 'Lines per second:\n'
         table programs lines_per_s range rate 'lines/s'
-        printf 'Times cat | cat, and times pv | cat, in the same rounds:\n'
+        printf 'As a multiple of cat | cat, and of pv | cat, in the same rounds:\n'
         table programs bytes_per_s first share 'of cat \| cat'
         table programs bytes_per_s second share 'of pv \| cat'
     fi
     if has_load jobs; then
-        printf 'Commands a second, by how many at a time. consumer and parallel start each by way of a shell.\n'
-        plot_link jobs 'Commands a second'
+        printf 'Commands per second, by how many run at a time. consumer and parallel start each command through a shell.\n'
+        plot_link jobs 'Commands per second'
         table jobs jobs_per_s range rate 'commands/s'
     fi
 }
 
 report_problems() {
-    heading 'What is not in it'
+    heading 'What is missing'
     if [[ ! -s $results/problems.csv ]]; then
-        printf 'Nothing was left out, nothing failed.\n'
+        printf 'Nothing was left out, and nothing failed.\n'
         return
     fi
     printf '| contender | load | what | why |\n|---|---|---|---|\n'
@@ -220,19 +221,19 @@ report_distance() {
         NR > 1 && $7 > 0 { all++; if ($7 > 1.6 * best) apart++ }
         END {
             if (!apart) exit
-            printf "\nAt %d of %d values, the host had the two processors farther apart than they can be, or other\n", apart, all
-            print "work came between (a cache line took more than 1.6 times its best). They count only where there is no"
-            print "other."
+            printf "\nFor %d of %d values, a cache line took more than 1.6 times its best time from one processor to the\n", apart, all
+            print "other: the host had placed the two processors farther apart, or other work interfered. These values count"
+            print "only where there is no other."
         }' "$results/results.csv"
 }
 
 write_report() {
     {
-        printf '# What was measured\n\n'
+        printf '# Results\n\n'
         # shellcheck disable=SC2016 # it is Markdown
-        printf 'By `make bench`, in rounds (%d of them) in each of which every contender takes its turn. Every\n' "$(rounds_done)"
-        printf 'payload is written whole by the producer, read whole by the consumer, and checked: content, order,\n'
-        printf 'number. Ratios are to other contenders in the same round. %s\n\n' "$(<"$results/mode")"
+        printf '`make bench` measured these in %d rounds; in each round, every contender takes its turn. The producer\n' "$(rounds_done)"
+        printf 'writes every payload whole; the consumer reads it whole and checks content, order and number. Ratios compare\n'
+        printf 'contenders of the same round. %s\n\n' "$(<"$results/mode")"
         cat "$results/machine"
         report_distance
         report_throughput
