@@ -190,7 +190,8 @@ check-present:
 	    echo "make: the programs do not: 'make all'" >&2; exit 1; }
 
 $(filter $(out)/tests/unit_consumer_%,$(unit_tests)): $(filter-out %/main.o,$(call objects,consumer/*.c consumer/*/*.c))
-$(out)/tests/unit_consumer_engine: private wrap = $(wrapped:%=-Wl,--wrap=%)
+$(filter $(out)/tests/unit_consumer_%,$(unit_tests)): private wrap = $(wrapped:%=-Wl,--wrap=%)
+$(out)/tests/unit_consumer_commands: private wrapped = close_range fork pipe2 shmq_fail stop_now_ns stop_sleep_until syscall
 $(out)/tests/unit_consumer_engine: private wrapped = clock_nanosleep shmq_acknowledge shmq_hold shmq_lease_many shmq_open sink_open \
     stop_now_ns stop_sleep_until
 $(out)/tests/unit_option_table: $(call objects,producer/option_table.c consumer/option_table.c)

@@ -140,7 +140,7 @@ static int step(struct consumer *consumer)
 {
     const struct consumer_options *options = consumer->options;
     size_t max = options->common.shmq.prefetch;
-    size_t count = 0;
+    size_t count;
     int64_t wait_ns;
     int end;
 

@@ -57,10 +57,9 @@ int lane_file_check(const char *path)
 static int open_regular(struct lane_file *file, const char *path)
 {
     struct stat status;
-    int error = stat(path, &status) == 0 ? kind_error(status.st_mode) : 0;
 
-    if (error < 0)
-        return error;
+    if (stat(path, &status) == 0 && kind_error(status.st_mode) < 0)
+        return kind_error(status.st_mode);
     do {
         file->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
     } while (file->fd < 0 && errno == EINTR && !stop_requested);

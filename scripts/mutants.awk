@@ -152,7 +152,7 @@ function plant(rule, first, last, replacement) {
 }
 
 function plant_constant(k,    digits, suffix) {
-    if (T[k] ~ /^[0-9A-Fa-fxX.]*[.]/ || T[k] ~ /^0Q/)
+    if (T[k] ~ /^[0-9A-Fa-fxX.]*[.]/ || T[k] ~ /^0Q/ || T[k - 2] == "calloc") # room for more is no fault
         return
     digits = T[k]
     sub(/[uUlL]+$/, "", digits)
@@ -201,6 +201,53 @@ function plant_statement(k,    last, i, rule) {
     plant(rule, k, last, ";")
 }
 
+# ------------------------------------------------------------------ comparisons of which both are the same
+
+# Where the operand that ends, or begins, beside a token begins, or ends.
+function operand(k, step,    depth) {
+    for (k += step; k >= 1 && k <= tokens; k += step) {
+        if (T[k] ~ (step > 0 ? /^[([]$/ : /^[)\]]$/))
+            depth++
+        else if (T[k] ~ (step > 0 ? /^[)\]]$/ : /^[([]$/) && depth-- == 0)
+            break
+        else if (depth == 0 && T[k] ~ /^([;,?:{}=]|&&|\|\||return)$/)
+            break
+    }
+    return k - step
+}
+
+# Tokens as a text, without a cast before them.
+function joined(first, last,    out) {
+    if (T[first] == "(" && T[first + 1] ~ /^[A-Za-z_][A-Za-z0-9_]*$/ && T[first + 2] == ")" && first + 2 < last)
+        first += 3
+    for (; first <= last; first++)
+        out = out " " T[first]
+    return out
+}
+
+# Whether it makes no difference which of two equal values is taken: a < b ? a : b, or if (a < b) a = b.
+function is_choice(k,    left, right, first, middle, last) {
+    left = operand(k, -1)
+    right = operand(k, 1)
+    if (T[right + 1] == "?") {
+        first = right + 2
+        middle = operand(right + 1, 1) + 1
+        last = operand(middle, 1)
+    } else if (T[left - 1] == "(" && T[left - 2] == "if" && T[right + 1] == ")") {
+        first = right + 2
+        middle = operand(right + 1, 1) + 1
+        last = operand(middle, 1)
+        if (T[middle] != "=" || T[last + 1] != ";")
+            return 0
+    } else
+        return 0
+    left = joined(left, k - 1)
+    right = joined(k + 1, right)
+    first = joined(first, middle - 1)
+    last = joined(middle + 1, last)
+    return (left == first && right == last) || (left == last && right == first)
+}
+
 # ------------------------------------------------------------------ a function
 
 function turned(operator) {
@@ -212,7 +259,7 @@ function plant_tokens(    k) {
     for (k = 1; k <= tokens; k++) {
         if (k in hint)
             continue
-        if (T[k] ~ /^(<|<=|>|>=|==|!=)$/)
+        if (T[k] ~ /^(<|<=|>|>=|==|!=)$/ && !(T[k] ~ /[<>]/ && is_choice(k)))
             plant("comparison turned", k, k, turned(T[k]))
         else if (T[k] ~ /^(&&|\|\|)$/)
             plant("condition changed", k, k, T[k] == "&&" ? "||" : "&&")

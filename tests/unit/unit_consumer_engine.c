@@ -5,6 +5,7 @@
  */
 #include <check.h>
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -334,6 +335,29 @@ START_TEST(a_sink_need_not_do_more_than_deliver)
 }
 END_TEST
 
+START_TEST(a_capacity_that_is_rounded_is_told)
+{
+    say_set_level(SAY_DETAILS);
+    options.common.shmq.capacity_bytes = 3000;
+    finish();
+    expect_run(EXIT_DONE, "complete verify close", "", 0);
+    expect_said("consumer: --capacity 3000: rounded up to 4K ");
+}
+END_TEST
+
+START_TEST(a_run_leaves_no_memory)
+{
+    finish();
+    for (int i = 0; i < 3; i++)
+        expect_run(EXIT_DONE, "complete verify close", "", 0);
+    const struct mallinfo2 before = mallinfo2();
+    for (int i = 0; i < 10; i++)
+        expect_run(EXIT_DONE, "complete verify close", "", 0);
+    const struct mallinfo2 after = mallinfo2();
+    ck_assert_uint_eq(after.uordblks, before.uordblks);
+}
+END_TEST
+
 START_TEST(a_count_is_exact)
 {
     put("a b c d e f g");
@@ -359,6 +383,23 @@ START_TEST(what_is_worked_on_is_delivered_one_by_one)
     finish();
     expect_run(EXIT_DONE, "d1 a d1 a d1 a d1 a d1 a complete verify close", "a b c d e ", 0);
     ck_assert_uint_eq(holds, 1); /* only the one that came alone can be held */
+}
+END_TEST
+
+START_TEST(work_is_done_on_each_message)
+{
+    int64_t began = now_ns;
+    options.work_ns[0] = options.work_ns[1] = 100 * MS;
+    put("a b c");
+    options.count = 3;
+    expect_run(EXIT_DONE, "d1 a d1 a d1 a verify close", "a b c ", 0);
+    ck_assert_int_eq(now_ns - began, 300 * MS);
+    began = now_ns;
+    options.work_ns[0] = 0;
+    put("d e f");
+    expect_run(EXIT_DONE, "d1 a d1 a d1 a verify close", "d e f ", 0);
+    ck_assert_int_gt(now_ns, began);
+    ck_assert_int_lt(now_ns - began, 300 * MS);
 }
 END_TEST
 
@@ -482,9 +523,11 @@ START_TEST(an_end_that_is_asked_for_comes_after_the_message_in_hand)
 {
     options.sink = SINK_EXEC;
     plan.delivering = stop_at_b;
-    put("a b c d e");
+    put("b a b c d e");
+    expect_run(EXIT_DONE, "d1 a verify close", "b ", 5); /* the first of a batch */
+    stop_requested = 0;
     expect_run(EXIT_DONE, "d1 a d1 a verify close", "a b ", 3);
-    expect_said("consumed 2 messages, 2 B in 0 s (0/s, 0 B/s), stopped by a signal\n");
+    expect_said("consumed 2 messages, 2 B in 0 s (0/s, 0 B/s), 2 redelivered, stopped by a signal\n");
     expect_run(EXIT_DONE, "verify close", "", 3); /* it was asked for before */
     /* Of a batch that is delivered at once, all is done. */
     stop_requested = 0;
@@ -492,7 +535,7 @@ START_TEST(an_end_that_is_asked_for_comes_after_the_message_in_hand)
     plan.delivering = NULL;
     put("b b b b");
     plan.delivering = stop_at_b;
-    expect_run(EXIT_DONE, "d2 a d4 a verify close", "c d e b b b ", 1);
+    expect_run(EXIT_DONE, "d1 a d4 a verify close", "c d e b b ", 2);
 }
 END_TEST
 
@@ -922,8 +965,11 @@ int main(void)
     tcase_add_checked_fixture(cases, begin, end);
     tcase_add_test(cases, all_is_delivered_and_acknowledged);
     tcase_add_test(cases, a_sink_need_not_do_more_than_deliver);
+    tcase_add_test(cases, a_capacity_that_is_rounded_is_told);
+    tcase_add_test(cases, a_run_leaves_no_memory);
     tcase_add_test(cases, a_count_is_exact);
     tcase_add_test(cases, what_is_worked_on_is_delivered_one_by_one);
+    tcase_add_test(cases, work_is_done_on_each_message);
     tcase_add_test(cases, a_command_is_run_for_each_message);
     tcase_add_test(cases, slow_work_is_taken_out_of_the_ring);
     tcase_add_test(cases, what_a_failing_sink_has_delivered_is_acknowledged);

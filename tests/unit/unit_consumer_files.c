@@ -814,13 +814,15 @@ START_TEST(what_may_not_be_written_is_told_early)
     ck_assert_int_eq(chmod(path_of("readable"), 0644), 0);
     ck_assert_int_eq(chmod(directory, 0755), 0);
     if (geteuid() != 0)
-        return; /* root is who can become somebody */
+        return;                            /* root is who can become somebody */
+    ck_assert_int_eq(chdir(directory), 0); /* the folders above may be closed */
     ck_assert_int_eq(seteuid(65534), 0);
-    ck_assert_int_eq(lane_file_check(path_of("file")), -EACCES);
-    ck_assert_int_eq(lane_file_check(path_of("readable")), -EACCES);
-    ck_assert_int_eq(lane_file_check(path_of("new")), -EACCES);
+    ck_assert_int_eq(lane_file_check("file"), -EACCES);
+    ck_assert_int_eq(lane_file_check("readable"), -EACCES);
+    ck_assert_int_eq(lane_file_check("new"), -EACCES);
+    ck_assert_int_eq(lane_file_check("./new"), -EACCES);
     ck_assert_int_eq(seteuid(0), 0);
-    ck_assert_int_eq(lane_file_check(path_of("file")), 0);
+    ck_assert_int_eq(lane_file_check("file"), 0);
 }
 END_TEST
 
@@ -840,6 +842,27 @@ START_TEST(an_opening_goes_on_until_an_end_is_asked_for)
     plan.open_error = EMFILE;
     ck_assert_int_eq(lane_file_open(&file, path_of("file"), 1), -EMFILE);
     ck_assert_uint_eq(opens, 1);
+}
+END_TEST
+
+START_TEST(a_mirror_may_have_descriptor_0)
+{
+    close(STDIN_FILENO);
+    errno = EINTR; /* of an earlier call */
+    struct lane_file file = open_lane_file("file", 1, 0);
+    ck_assert_int_eq(file.fd, 0);
+    ck_assert_int_eq(lane_file_close(&file), 0);
+    ck_assert_int_eq(fcntl(0, F_GETFD, NULL), -1);
+}
+END_TEST
+
+START_TEST(a_file_that_somebody_has_locked_is_busy)
+{
+    struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int fd = open_empty("file", O_RDWR);
+    ck_assert_int_eq(fcntl(fd, F_OFD_SETLK, &all), 0);
+    (void)open_lane_file("file", 1, -EBUSY);
+    close(fd);
 }
 END_TEST
 
@@ -1005,6 +1028,8 @@ int main(void)
     tcase_add_test(tests, what_can_be_a_mirror_is_told_early);
     tcase_add_test(tests, what_may_not_be_written_is_told_early);
     tcase_add_test(tests, an_opening_goes_on_until_an_end_is_asked_for);
+    tcase_add_test(tests, a_mirror_may_have_descriptor_0);
+    tcase_add_test(tests, a_file_that_somebody_has_locked_is_busy);
     tcase_add_test(tests, a_file_is_for_one_stream);
     tcase_add_test(tests, another_stream_is_given_time_to_go);
     tcase_add_test(tests, writers_share_a_turn_and_who_cuts_has_it_alone);

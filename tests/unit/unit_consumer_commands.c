@@ -1,0 +1,912 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The consumer's commands: how they are started, watched and ended, and what --exec and --pipe make of them.
+ * Pauses take no time; what a command does takes what it takes.
+ */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/cli/say.h"
+#include "common/cli/stop.h"
+#include "consumer/command.h"
+#include "consumer/command_lookup.h"
+#include "consumer/process_group.h"
+#include "consumer/sinks/sink.h"
+#include "tests/support/planted.h"
+#include "tests/support/process.h"
+
+#define MS INT64_C(1000000)
+
+/* ------------------------------------------------------------------ what a test makes of the system */
+
+static int64_t slept_ns; /* without sleeping: how far the clock is ahead */
+static int64_t sleeps_ns[64];
+static size_t sleeps;
+static size_t stop_in_sleep; /* an orderly end is asked for in this one, from 1; 0: in none */
+static int fork_error;
+static int pipe_error;
+static int fail_result;
+static bool without_close_range;
+static bool without_pidfd;
+
+int64_t __real_stop_now_ns(void);
+int64_t __wrap_stop_now_ns(void);
+bool __wrap_stop_sleep_until(int64_t deadline_ns);
+pid_t __real_fork(void);
+pid_t __wrap_fork(void);
+int __real_pipe2(int ends[2], int flags);
+int __wrap_pipe2(int ends[2], int flags);
+int __real_shmq_fail(struct shmq *handle, uint32_t *attempts);
+int __wrap_shmq_fail(struct shmq *handle, uint32_t *attempts);
+int __real_close_range(unsigned first, unsigned last, int flags);
+int __wrap_close_range(unsigned first, unsigned last, int flags);
+long __real_syscall(long number, long a, long b);
+long __wrap_syscall(long number, long a, long b);
+
+int64_t __wrap_stop_now_ns(void)
+{
+    return __real_stop_now_ns() + slept_ns;
+}
+
+bool __wrap_stop_sleep_until(int64_t deadline_ns)
+{
+    int64_t left = deadline_ns - __wrap_stop_now_ns();
+    ck_assert_uint_lt(sleeps, 64);
+    sleeps_ns[sleeps++] = left;
+    slept_ns += left;
+    if (sleeps == stop_in_sleep)
+        stop_requested = SIGTERM;
+    return stop_requested == 0;
+}
+
+pid_t __wrap_fork(void)
+{
+    errno = fork_error;
+    return fork_error != 0 ? -1 : __real_fork();
+}
+
+int __wrap_pipe2(int ends[2], int flags)
+{
+    errno = pipe_error;
+    return pipe_error != 0 ? -1 : __real_pipe2(ends, flags);
+}
+
+int __wrap_shmq_fail(struct shmq *handle, uint32_t *attempts)
+{
+    return fail_result != 0 ? fail_result : __real_shmq_fail(handle, attempts);
+}
+
+int __wrap_close_range(unsigned first, unsigned last, int flags)
+{
+    errno = ENOSYS;
+    return without_close_range ? -1 : __real_close_range(first, last, flags);
+}
+
+/* That of pidfd_open: an old kernel has none. */
+long __wrap_syscall(long number, long a, long b)
+{
+    errno = ENOSYS;
+    return without_pidfd ? -1 : __real_syscall(number, a, b);
+}
+
+/* ------------------------------------------------------------------ files, and what is said */
+
+static char directory[128];
+static char said[8192];
+
+static void hear(const char *text, size_t bytes)
+{
+    size_t used = strlen(said);
+    ck_assert_uint_lt(used + bytes, sizeof(said));
+    memcpy(said + used, text, bytes);
+    said[used + bytes] = '\0';
+}
+
+static void expect_said(const char *text)
+{
+    ck_assert_msg(strstr(said, text) != NULL, "\"%s\" is not in \"%s\"", text, said);
+}
+
+static void expect_silence(const char *text)
+{
+    ck_assert_msg(strstr(said, text) == NULL, "\"%s\" is in \"%s\"", text, said);
+}
+
+/* What a file holds; empty where there is none. Valid until the next call. */
+static const char *content(const char *file)
+{
+    static char text[4096];
+    FILE *stream = fopen(file, "r");
+    text[0] = '\0';
+    if (stream == NULL)
+        return text;
+    text[fread(text, 1, sizeof(text) - 1, stream)] = '\0';
+    ck_assert_int_eq(fclose(stream), 0);
+    return text;
+}
+
+static bool has_content(void *file)
+{
+    return strchr(content(file), '\n') != NULL;
+}
+
+/* The number in a file, once it is there. */
+static pid_t number_in(char *file)
+{
+    process_wait_until(has_content, file, "a command writes a number");
+    return (pid_t)atol(content(file));
+}
+
+/* Whether a process has ended, or is a zombie that nobody collects. */
+static bool is_gone(void *context)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)*(pid_t *)context);
+    const char *state = strrchr(content(path), ')');
+    return state == NULL || state[2] == 'Z';
+}
+
+static void begin(void)
+{
+    const char *temporary = getenv("TMPDIR");
+    say_init("consumer", 0, NULL);
+    say_set_writer(hear);
+    snprintf(directory, sizeof(directory), "%s/commands.XXXXXX", temporary != NULL ? temporary : "/tmp");
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    ck_assert_int_eq(chdir(directory), 0);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static void end(void)
+{
+    char line[192];
+    snprintf(line, sizeof(line), "cd / && rm -rf %s", directory);
+    ck_assert_int_eq(system(line), 0);
+}
+
+/* ------------------------------------------------------------------ commands */
+
+static struct command start(const char *text)
+{
+    struct command command;
+    ck_assert_int_eq(command_start(&command, text, NULL), 0);
+    return command;
+}
+
+static bool has_ended(void *command)
+{
+    return command_has_ended(command);
+}
+
+START_TEST(a_command_reads_what_it_is_given)
+{
+    struct command command = start("cat >given");
+    ck_assert_int_gt(command.pid, 0);
+    ck_assert_int_ge(command.pidfd, 0);
+    ck_assert_int_eq(getpgid(command.pid), command.pid);
+    ck_assert_int_eq(fcntl(command.input, F_GETFD), FD_CLOEXEC);
+    ck_assert(!command_has_ended(&command));
+    ck_assert_int_eq(write(command.input, "abc", 3), 3);
+    command_end_input(&command);
+    ck_assert_int_eq(command.input, -1);
+    command_end_input(&command);
+    process_wait_until(has_ended, &command, "the command ends");
+    ck_assert(command_has_ended(&command));
+    int pidfd = command.pidfd;
+    ck_assert_int_eq(command_reap(&command), 0);
+    ck_assert_str_eq(content("given"), "abc");
+    ck_assert_int_eq(command.pid, -1);
+    ck_assert_int_eq(command.pidfd, -1);
+    ck_assert_int_eq(fcntl(pidfd, F_GETFD), -1);
+}
+END_TEST
+
+START_TEST(reaping_ends_its_input)
+{
+    struct command command = start("cat; exit 3");
+    int status = command_reap(&command);
+    ck_assert(WIFEXITED(status));
+    ck_assert_int_eq(WEXITSTATUS(status), 3);
+    ck_assert(command_has_ended(&command)); /* there is none any more */
+}
+END_TEST
+
+START_TEST(a_text_may_begin_with_a_dash)
+{
+    struct command command = start("-x");
+    ck_assert_int_eq(WEXITSTATUS(command_reap(&command)), 127);
+}
+END_TEST
+
+START_TEST(signals_are_a_command_s_own)
+{
+    signal(SIGXFSZ, SIG_IGN); /* as it may be when the consumer is started */
+    stop_init();
+    struct command command = start("kill -PIPE $$; exit 1");
+    ck_assert_int_eq(command_reap(&command), SIGPIPE);
+    command = start("kill -XFSZ $$; exit 1");
+    ck_assert_int_eq(command_reap(&command) & 0x7f, SIGXFSZ);
+    command = start("kill -TERM $$; exit 1");
+    ck_assert_int_eq(command_reap(&command), SIGTERM);
+}
+END_TEST
+
+START_TEST(a_signal_reaches_all_that_it_has_started)
+{
+    struct command command = start("sleep 300 & echo $! >sleeper; wait");
+    pid_t sleeper = number_in("sleeper");
+    command_signal(&command, SIGKILL);
+    ck_assert_int_eq(command_reap(&command), SIGKILL);
+    process_wait_until(is_gone, &sleeper, "what the command has started ends");
+}
+END_TEST
+
+START_TEST(a_command_that_cannot_be_started_leaves_nothing)
+{
+    struct command command;
+    int before = dup(0);
+    close(before);
+    fork_error = EAGAIN;
+    ck_assert_int_eq(command_start(&command, "true", NULL), -EAGAIN);
+    fork_error = 0;
+    pipe_error = EMFILE;
+    ck_assert_int_eq(command_start(&command, "true", NULL), -EMFILE);
+    int after = dup(0);
+    ck_assert_int_eq(after, before);
+    close(after);
+}
+END_TEST
+
+START_TEST(a_status_is_described)
+{
+    static const struct {
+        int status;
+        const char *text;
+    } statuses[] = {
+        {SIGKILL, "killed by signal 9 (Killed)"},
+        {3 << 8, "exit status 3"},
+        {126 << 8, "exit status 126 (a command that cannot be executed)"},
+        {127 << 8, "exit status 127 (a command not found)"},
+        {125 << 8, "exit status 125"},
+        {128 << 8, "exit status 128"},
+    };
+    char text[80];
+    for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+        command_describe(statuses[i].status, text, sizeof(text));
+        ck_assert_str_eq(text, statuses[i].text);
+    }
+}
+END_TEST
+
+START_TEST(a_mistyped_name_is_noticed)
+{
+    static const struct {
+        const char *text;
+        enum command_lookup result;
+        const char *word;
+    } texts[] = {
+        {"cat", COMMAND_FOUND, "cat"},
+        {" \t\ncat -n", COMMAND_FOUND, "cat"},
+        {"no-such-1", COMMAND_MISSING, "no-such-1"},
+        {"  no-such-1 x", COMMAND_MISSING, "no-such-1"},
+        {"no-such-1;cat", COMMAND_MISSING, "no-such-1"},
+        {"no-such-1>&2", COMMAND_MISSING, "no-such-1"},
+        {"no-such-1\tx", COMMAND_MISSING, "no-such-1"},
+        {"./here", COMMAND_NOT_EXECUTABLE, "./here"},
+        {"./missing", COMMAND_MISSING, "./missing"},
+        {".", COMMAND_FOUND, "."}, /* a builtin */
+        {"/", COMMAND_NOT_EXECUTABLE, "/"},
+        {"no-such-1 () { :; }", COMMAND_FOUND, "no-such-1"},
+        {"no-such-1() { :; }", COMMAND_FOUND, "no-such-1"},
+        {"no-such-1=x cat", COMMAND_FOUND, "no-such-1"},
+        {"2>x cat", COMMAND_FOUND, "2"},
+        {"22<x cat", COMMAND_FOUND, "22"},
+        {"2x>y", COMMAND_MISSING, "2x"},
+        {"22", COMMAND_MISSING, "22"},
+        {"", COMMAND_FOUND, ""},
+        {"$(x)", COMMAND_FOUND, ""},
+        {"if true; then :; fi", COMMAND_FOUND, "if"},
+    };
+    int fd = open("here", O_WRONLY | O_CREAT, 0600);
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        const char *word = NULL;
+        size_t length = 99;
+        enum command_lookup result = command_lookup(texts[i].text, &word, &length);
+        ck_assert_msg(result == texts[i].result, "%s: %d", texts[i].text, (int)result);
+        ck_assert_uint_eq(length, strlen(texts[i].word));
+        ck_assert_int_eq(strncmp(word, texts[i].word, length), 0);
+    }
+    ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1); /* the shell was collected */
+}
+END_TEST
+
+/* ------------------------------------------------------------------ the watcher */
+
+/* A consumer with a command; reports the watcher's number, and waits for its end. */
+static void have_a_command(void *context)
+{
+    struct process_group_watch watch;
+    struct command command;
+    const bool forgets = *(const bool *)context;
+    process_require_equal(process_group_watch_start(&watch), 0);
+    process_require_equal(command_start(&command, "sleep 300 & echo $! >sleeper; cat; echo read >end", &watch), 0);
+    while (forgets && !has_content("sleeper"))
+        continue; /* by then the command has said that it is to be watched */
+    if (forgets)
+        process_group_watch_set(&watch, 0);
+    process_report((uint64_t)watch.pid);
+    process_report((uint64_t)command.pid);
+    (void)process_await_order();
+}
+
+static size_t descriptors_of(pid_t pid)
+{
+    char line[128];
+    snprintf(line, sizeof(line), "ls /proc/%d/fd | tr '\\n' ' ' >descriptors; echo >>descriptors", (int)pid);
+    ck_assert_int_eq(system(line), 0);
+    return strlen(content("descriptors"));
+}
+
+static bool has_one_descriptor(void *context)
+{
+    return descriptors_of(*(pid_t *)context) == strlen("0 \n");
+}
+
+static bool is_called_watch(void *context)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/comm", (int)*(pid_t *)context);
+    return strcmp(content(path), "consumer-watch\n") == 0;
+}
+
+/* When the consumer dies, all of the command ends. */
+static void let_die(bool ends_it)
+{
+    struct process consumer;
+    bool forgets = !ends_it;
+    process_start(&consumer, have_a_command, &forgets);
+    pid_t watcher = (pid_t)process_hear(&consumer);
+    pid_t shell = (pid_t)process_hear(&consumer);
+    pid_t sleeper = number_in("sleeper");
+    process_wait_until(is_called_watch, &watcher, "the watcher has its name");
+    process_wait_until(has_one_descriptor, &watcher, "the watcher has nothing open but its pipe");
+    ck_assert_int_eq(getpgid(watcher), watcher);
+    ck_assert_int_eq(getpgid(sleeper), shell);
+    for (int number = 1; number < 13; number++) {
+        if (number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGQUIT || number == SIGUSR1 ||
+            number == SIGUSR2)
+            ck_assert_int_eq(kill(watcher, number), 0);
+    }
+    ck_assert_int_eq(kill(watcher, SIGTSTP), 0);
+    process_kill(&consumer);
+    process_wait_until(is_gone, &watcher, "the watcher ends");
+    if (ends_it) {
+        process_wait_until(is_gone, &sleeper, "what the command has started ends");
+        process_wait_until(is_gone, &shell, "the command ends");
+        ck_assert_str_eq(content("end"), "");
+    } else {
+        ck_assert(!is_gone(&sleeper));
+        ck_assert_int_eq(kill(sleeper, SIGKILL), 0);
+    }
+}
+
+START_TEST(a_command_ends_with_its_consumer)
+{
+    let_die(true);
+}
+END_TEST
+
+START_TEST(what_is_not_watched_goes_on)
+{
+    let_die(false);
+}
+END_TEST
+
+START_TEST(an_old_kernel_s_watcher_has_nothing_open_either)
+{
+    without_close_range = true;
+    let_die(true);
+}
+END_TEST
+
+START_TEST(a_watcher_ends_when_it_is_told_to)
+{
+    struct process_group_watch watch;
+    ck_assert_int_eq(process_group_watch_start(&watch), 0);
+    pid_t pid = watch.pid;
+    int fd = watch.fd;
+    ck_assert_int_eq(kill(pid, 0), 0);
+    ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+    process_group_watch_stop(&watch);
+    ck_assert_int_eq(watch.pid, -1);
+    ck_assert_int_eq(watch.fd, -1);
+    ck_assert_int_eq(kill(pid, 0), -1);
+    ck_assert_int_eq(fcntl(fd, F_GETFD), -1);
+    process_group_watch_stop(&watch);
+    fork_error = EAGAIN;
+    ck_assert_int_eq(process_group_watch_start(&watch), -EAGAIN);
+    ck_assert_int_eq(watch.pid, -1);
+    ck_assert_int_eq(fcntl(fd, F_GETFD), -1);
+    pipe_error = EMFILE;
+    ck_assert_int_eq(process_group_watch_start(&watch), -EMFILE);
+    ck_assert_int_eq(watch.pid, -1);
+    ck_assert_int_eq(watch.fd, -1);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ sinks */
+
+static struct consumer_options options;
+static struct totals totals;
+static const char *name;
+static struct shmq *producer;
+static struct shmq *consumer;
+static struct sink *sink;
+static struct shmq_message messages[8];
+static size_t leased;
+
+static void begin_sink(void)
+{
+    struct shmq_options small = planted_small();
+    begin();
+    small.capacity_bytes = 4 << 20;
+    small.max_message_bytes = 2 << 20;
+    name = planted_name("commands");
+    producer = planted_open(name, SHMQ_PRODUCER, &small);
+    consumer = planted_open(name, SHMQ_CONSUMER, &small);
+    options = (struct consumer_options){.framing = {.delimiter = '\n', .prefix = ""},
+                                        .retries = 3,
+                                        .backoff_min_ns = 50 * MS,
+                                        .backoff_max_ns = 120 * MS};
+    options.common.queue = name;
+    totals_init(&totals, false);
+}
+
+static void end_sink(void)
+{
+    ck_assert_int_eq(shmq_close(producer), 0);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+    ck_assert_int_eq(shmq_remove(name, true), 0);
+    ck_assert_int_eq(planted_files(name), 0);
+    end();
+}
+
+static void put(const char *text)
+{
+    planted_put(producer, text);
+}
+
+static void open_exec(const char *command)
+{
+    options.sink = SINK_EXEC;
+    options.target = command;
+    sink = sink_open(&options, &totals);
+    ck_assert_ptr_nonnull(sink);
+    sink->handle = consumer;
+}
+
+static void open_pipe(const char *command)
+{
+    options.sink = SINK_PIPE;
+    options.target = command;
+    sink = sink_open(&options, &totals);
+    ck_assert_ptr_nonnull(sink);
+    sink->handle = consumer;
+}
+
+/* Leases all that is there, delivers it, and acknowledges what was done. */
+static void expect_delivery(enum sink_result expected, size_t expected_done)
+{
+    size_t done = 99;
+    said[0] = '\0';
+    sleeps = 0;
+    if (leased == 0)
+        ck_assert_int_eq(shmq_lease_many(consumer, messages, 8, &leased, 0), 0);
+    enum sink_result result = sink->operations->deliver(sink, messages, leased, &done);
+    ck_assert_msg(result == expected, "%d: %s", (int)result, said);
+    ck_assert_uint_eq(done, expected_done);
+    ck_assert_int_eq(shmq_acknowledge(consumer, done), 0);
+    leased -= done;
+    memmove(messages, messages + done, leased * sizeof(messages[0]));
+}
+
+static void expect_close(enum sink_result expected)
+{
+    ck_assert_int_eq(sink->operations->close(sink), expected);
+    ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+/* The command has closed its stdin, and goes on until it finds a file. */
+static void close_before_the_command_ends(void)
+{
+    pid_t pid = waitpid(-1, NULL, WNOHANG);
+    ck_assert_int_eq(pid, 0);
+    ck_assert_int_eq(sink->operations->close(sink), SINK_OK);
+    int fd = open("go", O_WRONLY | O_CREAT, 0600);
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    ck_assert_int_gt(waitpid(-1, NULL, 0), 0);
+    ck_assert_int_eq(unlink("go"), 0);
+}
+
+static void expect_sleeps(size_t count, const int64_t *expected_ms)
+{
+    ck_assert_uint_eq(sleeps, count);
+    for (size_t i = 0; i < count; i++) {
+        ck_assert_int_le(sleeps_ns[i], expected_ms[i] * MS);
+        ck_assert_int_gt(sleeps_ns[i], (expected_ms[i] - 40) * MS); /* some time has passed since */
+    }
+}
+
+#define EXPECT_SLEEPS(...)                                                                                        \
+    do {                                                                                                          \
+        const int64_t list[] = {__VA_ARGS__};                                                                     \
+        expect_sleeps(sizeof(list) / sizeof(list[0]), list);                                                      \
+    } while (0)
+
+/* ------------------------------------------------------------------ --exec */
+
+START_TEST(each_message_has_its_command)
+{
+    char expected[256];
+    open_exec(
+        "printf '%s ' \"$(cat)\" \"$SHMQ_ATTEMPT\" \"$SHMQ_REDELIVERED\" \"$SHMQ_LANE\" \"$SHMQ_QUEUE\" >>runs");
+    put("a");
+    put("");
+    expect_delivery(SINK_OK, 2);
+    ck_assert_str_eq(said, "");
+    snprintf(expected, sizeof(expected), "a 1 0 0 %s  1 0 0 %s ", name, name);
+    ck_assert_str_eq(content("runs"), expected);
+    expect_close(SINK_OK);
+}
+END_TEST
+
+START_TEST(a_failing_command_is_tried_again_after_ever_longer_pauses)
+{
+    char id[SHMQ_ID_SIZE];
+    char text[256];
+    open_exec("echo \"$SHMQ_ATTEMPT $SHMQ_REDELIVERED $SHMQ_ID\" >>runs; exit 9");
+    put("a");
+    expect_delivery(SINK_FAILED, 0);
+    EXPECT_SLEEPS(50, 100, 120);
+    shmq_message_id(consumer, messages, id);
+    snprintf(text, sizeof(text), "1 0 %s\n2 1 %s\n3 1 %s\n4 1 %s\n", id, id, id, id);
+    ck_assert_str_eq(content("runs"), text);
+    snprintf(text, sizeof(text), "consumer: --exec: message %s: failed: exit status 9\n", id);
+    expect_said(text);
+    snprintf(text, sizeof(text), "consumer: --exec: message %s failed 4 times: exit status 9 (", id);
+    expect_said(text);
+    expect_silence("deferred");
+    expect_close(SINK_OK);
+}
+END_TEST
+
+START_TEST(a_pause_is_as_long_as_it_says)
+{
+    options.retries = 1;
+    options.backoff_min_ns = 600 * MS;
+    options.backoff_max_ns = 2000 * MS;
+    open_exec("exit 1");
+    put("a");
+    expect_delivery(SINK_FAILED, 0);
+    EXPECT_SLEEPS(250, 250, 100);
+    expect_close(SINK_OK);
+}
+END_TEST
+
+START_TEST(without_retries_there_is_one_attempt)
+{
+    options.retries = 0;
+    open_exec("exit 1");
+    put("a");
+    expect_delivery(SINK_FAILED, 0);
+    expect_said(" failed 1 time: exit status 1 (");
+    ck_assert_uint_eq(sleeps, 0);
+    expect_close(SINK_OK);
+}
+END_TEST
+
+START_TEST(a_failure_before_counts)
+{
+    open_exec("echo \"$SHMQ_ATTEMPT $SHMQ_REDELIVERED\" >>runs");
+    messages[0].attempts = 4;
+    put("a");
+    ck_assert_int_eq(shmq_lease_many(consumer, messages, 8, &leased, 0), 0);
+    messages[0].attempts = 4;
+    expect_delivery(SINK_OK, 1);
+    put("b");
+    ck_assert_int_eq(shmq_lease_many(consumer, messages, 8, &leased, 0), 0);
+    messages[0].redelivered = true;
+    expect_delivery(SINK_OK, 1);
+    ck_assert_str_eq(content("runs"), "5 1\n1 1\n");
+    expect_close(SINK_OK);
+}
+END_TEST
+
+START_TEST(a_command_may_give_up_or_defer)
+{
+    options.retries = 0;
+    open_exec("echo x >>runs; [ \"$(wc -l <runs)\" -lt 3 ] || exit 65; exit 75");
+    put("a");
+    expect_delivery(SINK_FAILED, 0);
+    EXPECT_SLEEPS(50, 100);
+    expect_said(": deferred: exit status 75\n");
+    expect_said(" failed 1 time: exit status 65 (");
+    expect_close(SINK_OK);
+}
+END_TEST
+
+START_TEST(some_messages_before_one_that_fails_are_done)
+{
+    options.retries = 0;
+    open_exec("[ \"$(cat)\" != c ]");
+    put("a");
+    put("b");
+    put("c");
+    put("d");
+    expect_delivery(SINK_FAILED, 2);
+    expect_close(SINK_OK);
+}
+END_TEST
+
+START_TEST(a_pause_ends_when_an_end_is_asked_for)
+{
+    stop_in_sleep = 2;
+    options.backoff_min_ns = 600 * MS;
+    open_exec("exit 1");
+    put("a");
+    expect_delivery(SINK_STOPPED, 0);
+    ck_assert_uint_eq(sleeps, 2);
+    expect_close(SINK_OK);
+}
+END_TEST
+
+START_TEST(a_large_message_is_fed_as_the_command_takes_it)
+{
+    enum { LENGTH = 1000000 };
+    char *large = malloc(LENGTH);
+    memset(large, 'x', LENGTH);
+    large[0] = 'a';
+    large[LENGTH - 1] = 'z';
+    ck_assert_int_eq(shmq_put(producer, large, LENGTH, 0), 0);
+    open_exec("sleep 0.1; cat >given; wc -c <given >length; head -c 1 given >>length; tail -c 1 given >>length");
+    expect_delivery(SINK_OK, 1);
+    ck_assert_str_eq(content("length"), "1000000\naz");
+    expect_close(SINK_OK);
+    ck_assert_int_eq(shmq_put(producer, large, LENGTH, 0), 0);
+    open_exec("exec <&-; sleep 0.1");
+    expect_delivery(SINK_OK, 1);
+    expect_close(SINK_OK);
+    ck_assert_int_eq(shmq_put(producer, large, LENGTH, 0), 0);
+    open_exec("true");
+    expect_delivery(SINK_OK, 1);
+    expect_close(SINK_OK);
+    free(large);
+}
+END_TEST
+
+START_TEST(a_command_that_takes_too_long_is_ended)
+{
+    options.retries = 0;
+    options.exec_timeout_ns = 100 * MS;
+    open_exec("sleep 300 & echo $! >sleeper; wait");
+    put("a");
+    int64_t began = __real_stop_now_ns();
+    expect_delivery(SINK_FAILED, 0);
+    ck_assert_int_ge(__real_stop_now_ns() - began, 100 * MS);
+    expect_said(" failed 1 time: ended by --exec-timeout (");
+    pid_t sleeper = number_in("sleeper");
+    process_wait_until(is_gone, &sleeper, "what the command has started ends");
+    expect_close(SINK_OK);
+}
+END_TEST
+
+START_TEST(a_command_that_ignores_it_is_killed)
+{
+    options.retries = 0;
+    options.exec_timeout_ns = 100 * MS;
+    open_exec("trap 'echo asked >asked' TERM; while :; do sleep 0.05; done");
+    put("a");
+    int64_t began = __real_stop_now_ns();
+    expect_delivery(SINK_FAILED, 0);
+    ck_assert_int_ge(__real_stop_now_ns() - began, 1100 * MS);
+    ck_assert_str_eq(content("asked"), "asked\n");
+    expect_close(SINK_OK);
+}
+END_TEST
+
+/* What it has left running when it is ended must not go on. */
+START_TEST(what_ignores_the_end_that_its_command_obeys_is_killed)
+{
+    options.retries = 0;
+    options.exec_timeout_ns = 200 * MS;
+    open_exec("(trap '' TERM; exec sleep 300) & echo $! >sleeper; wait");
+    put("a");
+    expect_delivery(SINK_FAILED, 0);
+    pid_t sleeper = number_in("sleeper");
+    process_wait_until(is_gone, &sleeper, "what the command has started ends");
+    expect_close(SINK_OK);
+}
+END_TEST
+
+START_TEST(a_command_that_is_quick_enough_is_no_failure)
+{
+    options.exec_timeout_ns = 60000 * MS;
+    open_exec("sleep 0.1");
+    put("a");
+    expect_delivery(SINK_OK, 1);
+    without_pidfd = true;
+    put("a");
+    expect_delivery(SINK_OK, 1);
+    expect_close(SINK_OK);
+}
+END_TEST
+
+START_TEST(what_cannot_be_started_or_counted_is_told)
+{
+    open_exec("exit 1");
+    put("a");
+    fork_error = EAGAIN;
+    expect_delivery(SINK_FAILED, 0);
+    expect_said("consumer: --exec: cannot start the command: Resource temporarily unavailable (");
+    fork_error = 0;
+    fail_result = -ECHILD;
+    expect_delivery(SINK_FAILED, 0);
+    expect_said("consumer: queue: cannot count a failed attempt: ");
+    expect_close(SINK_OK);
+    said[0] = '\0';
+    pipe_error = EMFILE;
+    ck_assert_ptr_null(sink_open(&options, &totals));
+    expect_said("consumer: --exec: cannot prepare to start commands: Too many open files\n");
+}
+END_TEST
+
+/* ------------------------------------------------------------------ --pipe */
+
+START_TEST(one_command_reads_all)
+{
+    open_pipe("cat >given; echo \"$SHMQ_QUEUE\" >queue");
+    put("a");
+    put("b");
+    expect_delivery(SINK_OK, 2);
+    put("c");
+    expect_delivery(SINK_OK, 1);
+    ck_assert_int_eq(sink->operations->check(sink), SINK_OK);
+    expect_close(SINK_OK);
+    ck_assert_str_eq(content("given"), "a\nb\nc\n");
+    ck_assert_int_eq(strncmp(content("queue"), name, strlen(name)), 0);
+    ck_assert_str_eq(said, "");
+}
+END_TEST
+
+START_TEST(a_command_that_fails_in_the_end_is_told)
+{
+    open_pipe("cat >given; exit 3");
+    put("a");
+    expect_delivery(SINK_OK, 1);
+    expect_close(SINK_FAILED);
+    expect_said("consumer: --pipe: the command failed: exit status 3 (");
+}
+END_TEST
+
+START_TEST(a_command_that_reads_nothing_is_given_nothing_for_good)
+{
+    open_pipe("sleep 0.1; exit 127");
+    put("a");
+    expect_delivery(SINK_FAILED, 0);
+    expect_said("consumer: --pipe: the command has read nothing: exit status 127 (a command not found) (");
+    expect_close(SINK_OK);
+    open_pipe("exec <&-; until [ -e go ]; do sleep 0.02; done");
+    expect_delivery(SINK_FAILED, 0);
+    expect_said("consumer: --pipe: the command has read nothing: it has closed its stdin (");
+    close_before_the_command_ends();
+}
+END_TEST
+
+START_TEST(a_command_that_ends_without_reading_more_is_told)
+{
+    open_pipe("read line; exit 4");
+    put("a");
+    expect_delivery(SINK_OK, 1);
+    put("b");
+    while (sink->operations->check(sink) == SINK_OK)
+        continue;
+    expect_said("consumer: --pipe: the command stopped reading: exit status 4 (");
+    expect_close(SINK_OK);
+    open_pipe("read line; exec <&-; echo closed >closed; until [ -e go ]; do sleep 0.02; done");
+    expect_delivery(SINK_OK, 1);
+    process_wait_until(has_content, "closed", "the command closes its stdin");
+    put("c");
+    expect_delivery(SINK_FAILED, 0);
+    expect_said("consumer: --pipe: the command stopped reading: it has closed its stdin (");
+    close_before_the_command_ends();
+}
+END_TEST
+
+START_TEST(what_was_read_of_a_large_batch_is_enough_to_go_on)
+{
+    char line[1000];
+    memset(line, 'x', sizeof(line));
+    for (int i = 0; i < 8; i++)
+        ck_assert_int_eq(shmq_put(producer, line, sizeof(line), 0), 0);
+    open_pipe("sleep 0.1; head -c 1 >/dev/null; cat >given");
+    expect_delivery(SINK_OK, 8);
+    expect_close(SINK_OK);
+}
+END_TEST
+
+START_TEST(a_pipe_that_cannot_be_started_is_told)
+{
+    fork_error = EAGAIN;
+    options.sink = SINK_PIPE;
+    options.target = "cat";
+    ck_assert_ptr_null(sink_open(&options, &totals));
+    expect_said("consumer: --pipe: cannot start the command: Resource temporarily unavailable\n");
+}
+END_TEST
+
+static void add_commands(Suite *suite)
+{
+    TCase *tests = tcase_create("commands");
+    tcase_add_checked_fixture(tests, begin, end);
+    tcase_set_timeout(tests, 30);
+    tcase_add_test(tests, a_command_reads_what_it_is_given);
+    tcase_add_test(tests, reaping_ends_its_input);
+    tcase_add_test(tests, a_text_may_begin_with_a_dash);
+    tcase_add_test(tests, signals_are_a_command_s_own);
+    tcase_add_test(tests, a_signal_reaches_all_that_it_has_started);
+    tcase_add_test(tests, a_command_that_cannot_be_started_leaves_nothing);
+    tcase_add_test(tests, a_status_is_described);
+    tcase_add_test(tests, a_mistyped_name_is_noticed);
+    tcase_add_test(tests, a_command_ends_with_its_consumer);
+    tcase_add_test(tests, what_is_not_watched_goes_on);
+    tcase_add_test(tests, an_old_kernel_s_watcher_has_nothing_open_either);
+    tcase_add_test(tests, a_watcher_ends_when_it_is_told_to);
+    suite_add_tcase(suite, tests);
+}
+
+static void add_sinks(Suite *suite)
+{
+    TCase *tests = tcase_create("sinks");
+    tcase_add_checked_fixture(tests, begin_sink, end_sink);
+    tcase_set_timeout(tests, 30);
+    tcase_add_test(tests, each_message_has_its_command);
+    tcase_add_test(tests, a_failing_command_is_tried_again_after_ever_longer_pauses);
+    tcase_add_test(tests, a_pause_is_as_long_as_it_says);
+    tcase_add_test(tests, without_retries_there_is_one_attempt);
+    tcase_add_test(tests, a_failure_before_counts);
+    tcase_add_test(tests, a_command_may_give_up_or_defer);
+    tcase_add_test(tests, some_messages_before_one_that_fails_are_done);
+    tcase_add_test(tests, a_pause_ends_when_an_end_is_asked_for);
+    tcase_add_test(tests, a_large_message_is_fed_as_the_command_takes_it);
+    tcase_add_test(tests, a_command_that_takes_too_long_is_ended);
+    tcase_add_test(tests, a_command_that_ignores_it_is_killed);
+    tcase_add_test(tests, what_ignores_the_end_that_its_command_obeys_is_killed);
+    tcase_add_test(tests, a_command_that_is_quick_enough_is_no_failure);
+    tcase_add_test(tests, what_cannot_be_started_or_counted_is_told);
+    tcase_add_test(tests, one_command_reads_all);
+    tcase_add_test(tests, a_command_that_fails_in_the_end_is_told);
+    tcase_add_test(tests, a_command_that_reads_nothing_is_given_nothing_for_good);
+    tcase_add_test(tests, a_command_that_ends_without_reading_more_is_told);
+    tcase_add_test(tests, what_was_read_of_a_large_batch_is_enough_to_go_on);
+    tcase_add_test(tests, a_pipe_that_cannot_be_started_is_told);
+    suite_add_tcase(suite, tests);
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("consumer_commands");
+    add_commands(suite);
+    add_sinks(suite);
+    return planted_run(suite);
+}
