@@ -148,6 +148,38 @@ START_TEST(a_queue_of_another_user_is_not_trusted)
 }
 END_TEST
 
+static void plant_owner(const char *name, gid_t group, mode_t mode)
+{
+    ck_assert_int_eq(chown(planted_object_path(name), ANNA, group), 0);
+    ck_assert_int_eq(chmod(planted_object_path(name), mode), 0);
+}
+
+/* Of another user, even root trusts only what a group shares that it is in: by its own group, or by one more. */
+START_TEST(a_queue_of_a_group_is_trusted_by_its_members)
+{
+    const char *name = planted_name("members");
+    const struct shmq_options options = planted_small();
+    const gid_t groups[] = {STRANGER, ANNA};
+    if (!is_root())
+        return;
+    ck_assert_int_eq(shmq_create(name, &options), 0);
+    ck_assert_int_eq(setgroups(0, NULL), 0);
+    plant_owner(name, getegid(), 0660);
+    ck_assert_int_eq(try_open(name, SHMQ_PRODUCER, true), 0);
+    plant_owner(name, getegid(), 0640);
+    ck_assert_int_eq(try_open(name, SHMQ_PRODUCER, true), -EPERM);
+    plant_owner(name, ANNA, 0660);
+    ck_assert_int_eq(try_open(name, SHMQ_PRODUCER, true), -EPERM);
+    ck_assert_int_eq(setgroups(1, groups), 0);
+    ck_assert_int_eq(try_open(name, SHMQ_PRODUCER, true), -EPERM);
+    ck_assert_int_eq(setgroups(2, groups), 0);
+    ck_assert_int_eq(try_open(name, SHMQ_PRODUCER, true), 0);
+    plant_owner(name, ANNA, 0600);
+    ck_assert_int_eq(try_open(name, SHMQ_PRODUCER, true), -EPERM);
+    ck_assert_int_eq(shmq_remove(name, true), 0);
+}
+END_TEST
+
 static int find_it_closed(void *name)
 {
     expect_all(name, -EACCES);
@@ -629,6 +661,7 @@ static Suite *make_suite(void)
 
     TCase *users = add_case(suite, "other users");
     tcase_add_test(users, a_queue_of_another_user_is_not_trusted);
+    tcase_add_test(users, a_queue_of_a_group_is_trusted_by_its_members);
     tcase_add_test(users, a_private_queue_is_closed_to_others);
     tcase_add_test(users, a_queue_that_anybody_may_write_is_refused);
     tcase_add_test(users, a_mode_that_lets_anybody_write_or_its_owner_not_is_refused);

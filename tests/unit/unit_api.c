@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/core/words.h"
 #include "common/queue/handle.h"
 #include "common/shmq.h"
 #include "tests/support/planted.h"
@@ -487,6 +488,29 @@ START_TEST(a_held_message_goes_to_the_next_with_all_that_belongs_to_it)
     acknowledge(consumer, 1);
     expect_nothing(consumer);
     ck_assert_int_eq(shmq_join(consumer, 0), 0);
+}
+END_TEST
+
+/* It stays known of which lane it is, and that none of it is acknowledged. */
+START_TEST(a_held_message_of_any_lane_goes_to_the_next)
+{
+    struct planted planted;
+    struct shmq *second = planted_open(name, SHMQ_PRODUCER, &small);
+    put_number(second, 2);
+    struct shmq_message message = lease(consumer);
+    ck_assert_uint_eq(message.lane, 1);
+    ck_assert_int_eq(shmq_fail(consumer, NULL), 0);
+    ck_assert_int_eq(shmq_hold(consumer, &message), 0);
+    planted_map(&planted, name);
+    ck_assert_uint_eq(atomic_load(&planted.seats[0].held_attempts), progress_pack(1, 0));
+    planted_unmap(&planted);
+    reopen_consumer();
+    message = lease(consumer);
+    ck_assert_uint_eq(message.lane, 1);
+    ck_assert_uint_eq(message.attempts, 1);
+    ck_assert_uint_eq(number_of(&message), 2);
+    acknowledge(consumer, 1);
+    ck_assert_int_eq(shmq_close(second), 0);
 }
 END_TEST
 
@@ -1384,6 +1408,7 @@ static void add_one_lane(Suite *suite)
     tcase_add_test(held, who_releases_sits_down_only_where_nothing_was_left);
     tcase_add_test(held, nothing_is_released_under_a_write_intent);
     tcase_add_test(held, a_held_message_goes_to_the_next_with_all_that_belongs_to_it);
+    tcase_add_test(held, a_held_message_of_any_lane_goes_to_the_next);
     tcase_add_test(held, failed_attempts_are_counted_with_their_message);
 
     TCase *streams = add_case(suite, "streams and sources");

@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -201,6 +203,9 @@ START_TEST(what_failed_is_not_tried_again_in_its_generation)
 {
     begin("failed");
     const sem_t *const place = bell.place;
+    struct doorbell other = {0}; /* hears nothing of what is rung meanwhile */
+    memcpy(other.name, bell.name, sizeof(other.name));
+    ck_assert(doorbell_open(&other, &access_of_ours, 0));
     ck_assert_int_eq(unlink(path), 0);
     ck_assert_int_eq(mkdir(path, 0700), 0);
     ck_assert(!doorbell_open(&bell, &access_of_ours, 1));
@@ -210,6 +215,8 @@ START_TEST(what_failed_is_not_tried_again_in_its_generation)
     doorbell_ring_anywhere(&bell, 1);
     ck_assert_int_eq(rmdir(path), 0);
     ck_assert(!doorbell_open(&bell, &access_of_ours, 1));
+    ck_assert(!doorbell_sleep(&other, clock_now_ns()));
+    doorbell_close(&other);
     ck_assert(doorbell_open(&bell, &access_of_ours, 2));
     ck_assert_ptr_eq(bell.place, place);
     ck_assert_int_eq(value(), 0);
@@ -330,6 +337,95 @@ START_TEST(nothing_is_made_where_it_could_not_be_written)
 }
 END_TEST
 
+/* The lowest that is free, which is given out next. */
+static int free_descriptor(void)
+{
+    const int fd = open("/", O_RDONLY | O_CLOEXEC);
+    (void)close(fd);
+    return fd;
+}
+
+static int mappings(void)
+{
+    char line[1024];
+    int count = 0;
+    FILE *maps = fopen("/proc/self/maps", "re");
+    ck_assert_ptr_nonnull(maps);
+    while (fgets(line, sizeof(line), maps) != NULL)
+        count += strstr(line, "sem.shmq.") != NULL;
+    ck_assert_int_eq(fclose(maps), 0);
+    return count;
+}
+
+static void limit_descriptors(rlim_t count)
+{
+    struct rlimit limit;
+    (void)getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = count;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+START_TEST(without_a_descriptor_nothing_is_replaced)
+{
+    struct rlimit before;
+    begin("descriptors");
+    const ino_t first = inode();
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    limit_descriptors((rlim_t)free_descriptor());
+    const bool replaced = doorbell_replace(&bell, &access_of_ours);
+    limit_descriptors(before.rlim_cur);
+    ck_assert(!replaced);
+    ck_assert_uint_eq(inode(), first);
+    ck_assert_int_ge(fcntl(STDIN_FILENO, F_GETFD), 0);
+    end();
+}
+END_TEST
+
+START_TEST(nothing_of_it_stays_open)
+{
+    begin("left-open");
+    doorbell_close(&bell);
+    ck_assert_int_eq(mappings(), 0);
+    const int before = free_descriptor();
+    for (uint32_t i = 1; i < 4; i++) {
+        (void)unlink(path);
+        ck_assert(doorbell_open(&bell, &access_of_ours, i));
+        ck_assert(doorbell_replace(&bell, &access_of_ours));
+        ck_assert(doorbell_open(&bell, &access_of_ours, 10 + i));
+        ck_assert_int_eq(mappings(), 1);
+    }
+    ck_assert_int_eq(truncate(path, 0), 0);
+    ck_assert(!doorbell_open(&bell, &access_of_ours, 20));
+    ck_assert_int_eq(mappings(), 0); /* a bare page */
+    doorbell_close(&bell);
+    ck_assert_int_eq(free_descriptor(), before);
+    end();
+}
+END_TEST
+
+/* It then has a passing name at first, as sem_open makes it. */
+START_TEST(it_is_made_without_proc_too)
+{
+    begin("no-proc");
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) {
+        end();
+        return; /* only root can take it away */
+    }
+    doorbell_close(&bell);
+    ck_assert_int_eq(unlink(path), 0);
+    const int before = free_descriptor();
+    ck_assert_int_eq(mount("none", "/proc", "tmpfs", 0, NULL), 0);
+    const bool opened = doorbell_open(&bell, &access_of_ours, 1);
+    ck_assert_int_eq(umount("/proc"), 0);
+    ck_assert(opened);
+    ck_assert_int_eq(value(), 0);
+    ck_assert_uint_eq(bell.inode, inode());
+    ck_assert_int_eq(mappings(), 1);
+    ck_assert_int_eq(free_descriptor(), before);
+    end();
+}
+END_TEST
+
 /* ------------------------------------------------------------------ whom it is made by */
 
 #define STRANGER 12345
@@ -403,6 +499,9 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, what_is_no_semaphore_is_not_opened);
     tcase_add_test(tcase, it_is_replaced_only_while_the_name_means_it);
     tcase_add_test(tcase, nothing_is_made_where_it_could_not_be_written);
+    tcase_add_test(tcase, without_a_descriptor_nothing_is_replaced);
+    tcase_add_test(tcase, nothing_of_it_stays_open);
+    tcase_add_test(tcase, it_is_made_without_proc_too);
     tcase_add_loop_test(tcase, it_is_trusted_by_who_made_it, 0, (int)(sizeof(makers) / sizeof(makers[0])));
     tcase_add_test(tcase, what_root_makes_belongs_to_the_queue_s_owner);
     return suite;

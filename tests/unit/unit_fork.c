@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include "common/queue/handle.h"
 #include "tests/support/process.h"
 #include "tests/support/test_queue.h"
 
@@ -376,6 +377,29 @@ START_TEST(other_programs_inherit_no_descriptor)
 }
 END_TEST
 
+/* What is written to the standard output must not get into the queue because that was closed. */
+START_TEST(descriptors_are_none_of_the_standard_ones)
+{
+    int kept[3];
+    bool above = true;
+    struct shmq *handle = NULL;
+    use_queue("standard");
+    ck_assert_int_eq(shmq_create(queue, &small), 0);
+    for (int fd = 0; fd < 3; fd++)
+        kept[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    for (int fd = 0; fd < 3; fd++) {
+        (void)close(fd);
+        const int error = shmq_open(&handle, queue, SHMQ_PRODUCER, &small);
+        above = above && error == 0 && handle->object.fd > STDERR_FILENO && fcntl(fd, F_GETFD) == -1 &&
+                (fcntl(handle->object.fd, F_GETFD) & FD_CLOEXEC) != 0;
+        (void)shmq_close(handle);
+        (void)dup2(kept[fd], fd);
+    }
+    ck_assert(above);
+    test_queue_remove(queue);
+}
+END_TEST
+
 int main(void)
 {
     test_queue_begin();
@@ -388,6 +412,7 @@ int main(void)
     tcase_add_test(tcase, threads_with_a_handle_each);
     tcase_add_test(tcase, handles_of_one_process_do_not_share_a_lock);
     tcase_add_test(tcase, other_programs_inherit_no_descriptor);
+    tcase_add_test(tcase, descriptors_are_none_of_the_standard_ones);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -184,6 +184,18 @@ START_TEST(who_may_not_use_the_barrier_asks_everybody_for_fences)
 }
 END_TEST
 
+START_TEST(who_takes_the_seat_of_a_dead_sleeper_is_awake)
+{
+    begin("seat");
+    set_waiting(OF_NOBODY, WAITING_LONG);
+    struct shmq *newcomer = test_queue_open(queue, SHMQ_CONSUMER, &options);
+    ck_assert_uint_eq(newcomer->consumer.seat, OF_NOBODY);
+    ck_assert_uint_eq(waiting_of(OF_NOBODY), WAITING_NOT);
+    ck_assert_int_eq(shmq_close(newcomer), 0);
+    end();
+}
+END_TEST
+
 START_TEST(a_waker_takes_off_as_many_as_it_rings_for)
 {
     begin("wake");
@@ -887,6 +899,7 @@ static Suite *make_suite(void)
     tcase_set_timeout(tcase, 30);
     tcase_add_test(tcase, who_arms_is_counted_until_it_wakes_by_itself);
     tcase_add_test(tcase, who_may_not_use_the_barrier_asks_everybody_for_fences);
+    tcase_add_test(tcase, who_takes_the_seat_of_a_dead_sleeper_is_awake);
     tcase_add_test(tcase, a_waker_takes_off_as_many_as_it_rings_for);
     tcase_add_test(tcase, nobody_rings_more_often_than_there_are_seats);
     tcase_add_test(tcase, where_some_sleep_long_all_are_rung_for);
