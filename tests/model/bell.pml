@@ -12,10 +12,10 @@
  *                 is_quiet, longest_sleep_ns, wake_long_sleepers, waiting_hand_over_watch (LONG)
  *   doorbell.c    doorbell_ring, doorbell_sleep, doorbell_drain, of a semaphore that nobody deletes or sets
  *   barrier.h     barrier_light, barrier_heavy
- *   get.c         sleep_once, wait_for_batch, finish_batch, tell_if_drained
- *   put.c         publish, tell, after_publish_slow (where the look before it is made again)
+ *   get.c         sleep_once, wait_for_batch, finish_batch, wake_if_drained
+ *   put.c         publish, after_publish, after_publish_slow (which repeats the check before it)
  *   lane.c        lane_finish
- *   seat.c        seat_detach, and what try_attach does to waiting
+ *   seat.c        seat_detach, and what take_seat does to waiting
  *   end_of_stream.c      end_of_stream_state
  *   control.c     shmq_shutdown
  *
@@ -535,7 +535,7 @@ take:
           fi;
           STEP(working[lane - 1]--; i = lane; lane = 0);
 #ifndef FAULT_END_UNTOLD
-          /* tell_if_drained */
+          /* wake_if_drained */
           STEP(fenced = finished[i - 1] || draining);
           if
           :: fenced ->
