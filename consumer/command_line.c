@@ -20,11 +20,23 @@
 struct given {
     struct consumer_options options;
     const char *sink;
-    const char *framing;
+    const struct option_entry *framing;
+    char framing_text[OPTION_WRITTEN_BYTES];
     const char *prefix;
     const char *exec_only;
     bool version;
 };
+
+static const char *target_advice(enum sink_kind sink)
+{
+    switch (sink) {
+    case SINK_EXEC:
+    case SINK_PIPE:
+        return "is empty (give a command)";
+    default:
+        return "is empty (give the name of a file)";
+    }
+}
 
 static void take_sink(struct given *given, enum sink_kind sink, const char *name, const char *argument)
 {
@@ -37,24 +49,27 @@ static void take_sink(struct given *given, enum sink_kind sink, const char *name
     options->sink = sink;
     options->target = argument;
     if (sink != SINK_DISCARD && *argument == '\0')
-        options_bad(name, argument, "not empty");
+        options_bad(name, argument, target_advice(sink));
     if (sink == SINK_OUTPUT && strcmp(argument, "-") == 0)
         options->sink = SINK_STDOUT;
 }
 
-static void take_framing(struct given *given, enum framing_kind kind, const char *name)
+static void take_framing(struct given *given, enum framing_kind kind, const struct option_entry *entry)
 {
-    if (given->framing && strcmp(given->framing, name) != 0)
-        options_usage("%s and %s: only one framing can be given", given->framing, name);
-    given->framing = name;
+    char written[OPTION_WRITTEN_BYTES];
+    option_written(entry, written);
+    if (given->framing && given->framing != entry)
+        options_usage("%s and %s: only one framing can be given", given->framing_text, written);
+    given->framing = entry;
+    memcpy(given->framing_text, written, sizeof(written));
     given->options.framing.kind = kind;
 }
 
-static void take_delimiter(struct given *given, const char *argument)
+static void take_delimiter(struct given *given, const struct option_entry *entry, const char *argument)
 {
-    take_framing(given, FRAMING_DELIMITER, "--delimiter");
+    take_framing(given, FRAMING_DELIMITER, entry);
     if (parse_delimiter(argument, &given->options.framing.delimiter) < 0)
-        options_bad("--delimiter", argument, "one byte: a character or \\n \\t \\r \\0 \\\\ \\xHH");
+        option_entry_bad(entry, argument, "one byte: a character or \\n \\t \\r \\0 \\\\ \\xHH");
 }
 
 static void take_prefix(struct given *given, const char *argument)
@@ -122,21 +137,21 @@ static bool take_sink_option(struct given *given, int code, const char *argument
     }
 }
 
-static bool take_framing_option(struct given *given, int code, const char *argument)
+static bool take_framing_option(struct given *given, const struct option_entry *entry, const char *argument)
 {
-    switch (code) {
+    switch (entry->code) {
     case CONSUMER_DELIMITER:
-        take_delimiter(given, argument);
+        take_delimiter(given, entry, argument);
         return true;
     case CONSUMER_NULL:
-        take_framing(given, FRAMING_DELIMITER, "--null");
+        take_framing(given, FRAMING_DELIMITER, entry);
         given->options.framing.delimiter = '\0';
         return true;
     case CONSUMER_LENGTH_PREFIXED:
-        take_framing(given, FRAMING_LENGTH32, "--length-prefixed");
+        take_framing(given, FRAMING_LENGTH32, entry);
         return true;
     case CONSUMER_RAW:
-        take_framing(given, FRAMING_RAW, "--raw");
+        take_framing(given, FRAMING_RAW, entry);
         return true;
     case CONSUMER_PREFIX:
         take_prefix(given, argument);
@@ -173,8 +188,8 @@ static void take(void *into, const struct option_group *group, const struct opti
     (void)group;
     if (option_is_version(entry)) /* handled last, so that errors in other options are reported */
         given->version = true;
-    else if (!take_sink_option(given, entry->code, argument) &&
-             !take_framing_option(given, entry->code, argument) && !take_exec_option(given, entry, argument))
+    else if (!take_sink_option(given, entry->code, argument) && !take_framing_option(given, entry, argument) &&
+             !take_exec_option(given, entry, argument))
         option_common_take(&given->options.common, &consumer_options, entry, argument);
 }
 
@@ -196,7 +211,7 @@ static void check_together(const struct consumer_options *options, const struct 
     bool framed = options->sink == SINK_STDOUT || options->sink == SINK_OUTPUT || options->sink == SINK_PIPE;
 
     if (!framed && given->framing)
-        options_usage("%s cannot be combined with %s", given->framing, given->sink);
+        options_usage("%s cannot be combined with %s", given->framing_text, given->sink);
     if (!framed && given->prefix)
         options_usage("--prefix cannot be combined with %s", given->sink);
     if (given->prefix && options->framing.kind == FRAMING_LENGTH32)

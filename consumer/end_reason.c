@@ -16,9 +16,10 @@ static char *amount(char *text, const struct consumer_options *options, const st
     unsigned long long delivered = totals->progress.messages;
 
     if (options->count > 0)
-        snprintf(text, AMOUNT_BYTES, "%llu of %llu messages", delivered, (unsigned long long)options->count);
+        snprintf(text, AMOUNT_BYTES, "%llu of %llu message%s", delivered, (unsigned long long)options->count,
+                 units_plural(options->count));
     else
-        snprintf(text, AMOUNT_BYTES, "%llu message%s", delivered, delivered == 1 ? "" : "s");
+        snprintf(text, AMOUNT_BYTES, "%llu message%s", delivered, units_plural(delivered));
     return text;
 }
 

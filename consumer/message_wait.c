@@ -25,7 +25,7 @@ static void describe_wait(const struct consumer_options *options, const struct s
                  stat->unfinished, units_time(grace, shmq->grace_ns));
     else if (stat->messages > 0)
         snprintf(why, WHY_BYTES, "; other consumers have %llu message%s in flight",
-                 (unsigned long long)stat->messages, stat->messages == 1 ? "" : "s");
+                 (unsigned long long)stat->messages, units_plural(stat->messages));
     else if (stat->finished > 0 && stat->finished < producers)
         snprintf(why, WHY_BYTES, "; %llu of %u ha%s finished", (unsigned long long)stat->finished, producers,
                  stat->finished == 1 ? "s" : "ve");

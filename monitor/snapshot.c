@@ -157,6 +157,6 @@ const char *snapshot_reason(const struct snapshot *snapshot)
                  say_prefix());
         return text;
     default:
-        return open_error_text(snapshot->name, snapshot->error);
+        return open_error_brief(snapshot->name, snapshot->error);
     }
 }

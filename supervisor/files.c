@@ -91,7 +91,9 @@ static void check_is_no_input(const struct options *options, const char *path, c
     for (size_t i = 0; i < options->inputs.count; i++) {
         struct stat input;
         if (look_at(options->inputs.words[i], &input) == 0 && is_same(&input, st))
-            options_usage("--mirror %s: %s is an input, too", options->mirror, path);
+            options_usage("--mirror %s: %s%sis an input, too", options->mirror,
+                          strcmp(path, options->mirror) == 0 ? "" : path,
+                          strcmp(path, options->mirror) == 0 ? "" : " ");
     }
 }
 

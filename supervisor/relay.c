@@ -14,6 +14,7 @@
 
 #include "common/cli/options.h"
 #include "common/cli/say.h"
+#include "common/cli/units.h"
 
 enum { OUT_BYTES = RELAY_BYTES + 4096, WRITE_US = 20000, READS = 8, PIPE_ROUNDS = 4 };
 
@@ -133,7 +134,7 @@ static void tell_dropped(struct relay_source *source)
     if (!can_tell_dropped(source))
         return;
     int length = snprintf(text, sizeof(text), "(%" PRIu64 " line%s dropped: nobody read them in time)\n",
-                          source->dropped, source->dropped == 1 ? "" : "s");
+                          source->dropped, units_plural(source->dropped));
     memcpy(source->text + source->filled, text, (size_t)length);
     source->filled += (size_t)length;
     source->dropped = 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "supervisor/restart_policy.h"
+#include "common/cli/units.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -157,7 +158,8 @@ struct restart restart_after_failure(struct supervisor *supervisor, struct child
     else if (child->history.in_vain >= IN_VAIN_MAX)
         say_why(&restart, "it failed %u times in a row, and nothing was done meanwhile", child->history.in_vain);
     else if ((restart.pause_ns = take_restart(supervisor, child)) < 0)
-        say_why(&restart, "%u restarts within a minute", (unsigned)options->max_restarts);
+        say_why(&restart, "%u restart%s within a minute", (unsigned)options->max_restarts,
+                units_plural(options->max_restarts));
     else
         restart.wanted = true;
     return restart;

@@ -90,7 +90,8 @@ void states_note_unread(struct supervisor *supervisor, struct child *child)
     child->unread = true;
     child->how_far[0] = '\0';
     if (child->last_pid != 0 && work_find_lane(&supervisor->work, child->last_pid, &lane))
-        snprintf(child->how_far, sizeof(child->how_far), " after %" PRIu64 " messages", lane.put_messages);
+        snprintf(child->how_far, sizeof(child->how_far), " after %" PRIu64 " message%s", lane.put_messages,
+                 units_plural(lane.put_messages));
     /* Stopped while it tried again and again: that it has not failed this time means nothing. */
     if (restart_still_fails(supervisor, child))
         supervisor_fail(supervisor, child->history.failure, child->history.failure_text);

@@ -8,6 +8,7 @@
 #include "common/cli/open_error.h"
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
+#include "common/cli/units.h"
 
 /* How many messages are left; tells how many went through. @consumed: whether any did. */
 static uint64_t tell_counts(struct supervisor *supervisor, bool *consumed)
@@ -17,14 +18,16 @@ static uint64_t tell_counts(struct supervisor *supervisor, bool *consumed)
     double seconds = (double)(stop_now_ns() - supervisor->started_ns) / 1e9;
     int error = work_stat(work, &stat);
     if (error != 0) {
-        say_status("nothing can be counted (%s), after %.2f s, %" PRIu64 " restarts",
-                   open_error_text(work->queue, error), seconds, supervisor->restarts);
+        say_status("nothing can be counted (%s), after %.2f s, %" PRIu64 " restart%s",
+                   open_error_text(work->queue, error), seconds, supervisor->restarts,
+                   units_plural(supervisor->restarts));
         return 0;
     }
     uint64_t put = stat.put_messages - work->put_then;
     *consumed = put + work->left_then > stat.messages;
-    say_status("produced %" PRIu64 " messages, consumed %" PRIu64 ", in %.2f s, %" PRIu64 " restarts", put,
-               put + work->left_then - stat.messages, seconds, supervisor->restarts);
+    say_status("produced %" PRIu64 " message%s, consumed %" PRIu64 ", in %.2f s, %" PRIu64 " restart%s", put,
+               units_plural(put), put + work->left_then - stat.messages, seconds, supervisor->restarts,
+               units_plural(supervisor->restarts));
     /* Whoever has lost what was acknowledged has said so; that it was started again mends nothing. */
     if (stat.lost)
         supervisor_fail(supervisor, EXIT_FAILED,
@@ -79,8 +82,8 @@ int summary_finish(struct supervisor *supervisor)
     if (supervisor->failure != 0)
         say_error("failed: %s", supervisor->failure_text);
     else if (messages > 0)
-        say_error("failed: stopped before all had arrived: %" PRIu64 " messages are left in queue %s", messages,
-                  supervisor->work.queue);
+        say_error("failed: stopped before all had arrived: %" PRIu64 " message%s left in queue %s", messages,
+                  messages == 1 ? " is" : "s are", supervisor->work.queue);
     work_end(&supervisor->work, messages, supervisor->failure == 0 && !unread, supervisor->failure != 0);
     if (supervisor->failure != 0)
         return supervisor->failure;

@@ -10,6 +10,7 @@
 #include "common/cli/open_error.h"
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
+#include "common/cli/units.h"
 #include "supervisor/bus_guard.h"
 #include "supervisor/files.h"
 #include "supervisor/identity.h"
@@ -143,10 +144,10 @@ static void check_enough(const struct work *work, bool old, const char *option, 
         (void)shmq_remove(work->queue, false);
     if (old)
         options_usage("%s %" PRIu64 ": queue %s was made with only %" PRIu64
-                      " %s (start fewer, or remove it and give --%s %" PRIu64 ")",
-                      option, wanted, work->queue, there, what, what, wanted);
-    options_usage("%s %" PRIu64 ": a queue has only %" PRIu64 " %s (give --%s %" PRIu64 ")", option, wanted, there,
-                  what, what, wanted);
+                      " %s%s (start fewer, or remove it and give --%ss %" PRIu64 ")",
+                      option, wanted, work->queue, there, what, units_plural(there), what, wanted);
+    options_usage("%s %" PRIu64 ": a queue has only %" PRIu64 " %s%s (give --%ss %" PRIu64 ")", option, wanted,
+                  there, what, units_plural(there), what, wanted);
 }
 
 static void check_sizes(const struct work *work, bool old)
@@ -154,8 +155,8 @@ static void check_sizes(const struct work *work, bool old)
     struct shmq_info info = SHMQ_INFO_INIT;
     if (shmq_info(work->handle, &info) != 0)
         return;
-    check_enough(work, old, "-p", work->options->producers, "lanes", info.lanes);
-    check_enough(work, old, "-c", work->options->consumers, "seats", info.seats);
+    check_enough(work, old, "-p", work->options->producers, "lane", info.lanes);
+    check_enough(work, old, "-c", work->options->consumers, "seat", info.seats);
 }
 
 static void check_outputs(const struct work *work, const struct look *look, unsigned lanes)
@@ -170,11 +171,14 @@ static void check_outputs(const struct work *work, const struct look *look, unsi
     if (mirror && goes_on(work, look))
         return;
     const char *target = mirror ? options->mirror : options->output;
+    /* A mirror has a file for each lane: which one it is. */
+    const char *gap = strcmp(found, target) == 0 ? "" : " ";
+    const char *which = *gap == '\0' ? "" : found;
     const char *advice = mirror ? "remove it: nothing can be appended to a mirror" : "remove it, or give --append";
     if (look->found == FOUND_WORK)
-        options_usage("%s %s: %s exists and is not empty, and queue %s was not left by this very command (%s)",
-                      options->sink_name, target, found, work->queue, advice);
-    options_usage("%s %s: %s exists and is not empty (%s)", options->sink_name, target, found, advice);
+        options_usage("%s %s: %s%sexists and is not empty, and queue %s was not left by this very command (%s)",
+                      options->sink_name, target, which, gap, work->queue, advice);
+    options_usage("%s %s: %s%sexists and is not empty (%s)", options->sink_name, target, which, gap, advice);
 }
 
 static void check_differences(struct work *work)
@@ -212,26 +216,28 @@ static void check_take_over(const struct work *work, const struct look *look)
             return;
         if (stat->messages == 0)
             refuse_unfinished(work);
-        say_error(
-            "queue %s: holds %" PRIu64 " messages that this command has not put there (take them with "
-            "'%sconsumer -Q %s', delete them with '%smonitor remove --force %s', give --take-over to have them "
-            "delivered with these, or use another -Q NAME)",
-            work->queue, stat->messages, say_prefix(), work->queue, say_prefix(), work->queue);
+        say_error("queue %s: holds %" PRIu64 " message%s that this command has not put there (consume with "
+                  "'%sconsumer -Q %s', delete with '%smonitor remove --force %s', deliver along with its own with "
+                  "--take-over, or use another -Q NAME)",
+                  work->queue, stat->messages, units_plural(stat->messages), say_prefix(), work->queue,
+                  say_prefix(), work->queue);
         exit(EXIT_FAILED);
     }
     if (!starts_over(work->options) || stat->put_messages == 0)
         return;
     if (work->options->take_over) {
-        say_error("queue %s: an earlier run of this command was ended after it had sent %" PRIu64
-                  " messages; they are sent again, as its source is read from the beginning (--take-over)",
-                  work->queue, stat->put_messages);
+        say_error(
+            "queue %s: an earlier run of this command was ended after it had sent %" PRIu64
+            " message%s; its source is read from the beginning, and what was sent is sent again (--take-over)",
+            work->queue, stat->put_messages, units_plural(stat->put_messages));
         return;
     }
     say_error("queue %s: an earlier run of this command was ended after it had sent %" PRIu64
-              " messages, of which %" PRIu64
-              " are left; its source would be read from the beginning, and they would "
-              "come twice (take those with '%sconsumer -Q %s' and remove the queue, or give --take-over)",
-              work->queue, stat->put_messages, stat->messages, say_prefix(), work->queue);
+              " message%s, with %" PRIu64
+              " left here; its source would be read from the beginning, and what was sent would come twice "
+              "(consume what is left with '%sconsumer -Q %s' and remove the queue, or give --take-over)",
+              work->queue, stat->put_messages, units_plural(stat->put_messages), stat->messages, say_prefix(),
+              work->queue);
     exit(EXIT_FAILED);
 }
 
@@ -279,8 +285,11 @@ static void take_over(struct work *work, const struct look *look)
     work->left_then = stat->messages;
     work->finished_then = stat->finished;
     say_status("taking over queue %s: %" PRIu64
-               " messages, %u unfinished lanes, %u producers and %u consumers of others",
-               work->queue, stat->messages, stat->unfinished, stat->producers, stat->consumers);
+               " message%s, %u unfinished lane%s; others attached: %u producer%s, %u "
+               "consumer%s",
+               work->queue, stat->messages, units_plural(stat->messages), stat->unfinished,
+               units_plural(stat->unfinished), stat->producers, units_plural(stat->producers), stat->consumers,
+               units_plural(stat->consumers));
 }
 
 /* Makes way for the new run. */
@@ -339,12 +348,14 @@ void work_begin(struct work *work, const struct options *options)
 static void keep_with_messages(const struct work *work, uint64_t messages)
 {
     if (work->options->resumable || options_endless(work->options))
-        say_error("queue %s is kept, with %" PRIu64 " messages (run again to take over)", work->queue, messages);
+        say_error("queue %s is kept, with %" PRIu64 " message%s (run again to take over)", work->queue, messages,
+                  units_plural(messages));
     else
-        say_error("queue %s is kept, with %" PRIu64
-                  " messages ('%sconsumer -Q %s' takes them, with the same sink; run "
-                  "again, this would send its messages again)",
-                  work->queue, messages, say_prefix(), work->queue);
+        say_error(
+            "queue %s is kept, with %" PRIu64
+            " message%s (consume with '%sconsumer -Q %s' and the same sink; run again, this command would send "
+            "everything again)",
+            work->queue, messages, units_plural(messages), say_prefix(), work->queue);
 }
 
 /* Whether the queue alone knows how far the input was sent, so that what failed can go on there. */
@@ -381,8 +392,8 @@ void work_end(struct work *work, uint64_t messages, bool complete, bool failed)
         return;
     const char *reason = shmq_strerror(error);
     if (error == -EBUSY && work_stat(work, &stat) == 0)
-        say_status("queue %s is kept: in use by %u producers and %u consumers", work->queue, stat.producers,
-                   stat.consumers);
+        say_status("queue %s is kept: in use by %u producer%s and %u consumer%s", work->queue, stat.producers,
+                   units_plural(stat.producers), stat.consumers, units_plural(stat.consumers));
     else
         say_error("queue %s is kept: %s", work->queue, reason);
 }

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <inttypes.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,6 +46,35 @@ const char *open_error_text(const char *queue, int error)
     if (error == -EPERM && lstat(path, &st) == 0)
         text = explain_file(&st);
     return text != NULL ? text : shmq_strerror(error);
+}
+
+/* Names the owner of a queue that is another user's; else returns NULL. */
+static const char *explain_owner(const char *queue, char *text, size_t size)
+{
+    char path[sizeof("/dev/shm/shmq.") + SHMQ_NAME_MAX];
+    struct stat st;
+    snprintf(path, sizeof(path), "/dev/shm/shmq.%s", queue);
+    if (lstat(path, &st) != 0 || st.st_uid == geteuid())
+        return NULL;
+    const struct passwd *owner = getpwuid(st.st_uid);
+    if (owner != NULL)
+        snprintf(text, size, "belongs to %s", owner->pw_name);
+    else
+        snprintf(text, size, "belongs to user %ju", (uintmax_t)st.st_uid);
+    return text;
+}
+
+const char *open_error_brief(const char *queue, int error)
+{
+    static char text[128];
+    const char *owner = error == -EACCES ? explain_owner(queue, text, sizeof(text)) : NULL;
+    if (owner != NULL)
+        return owner;
+    const char *full = open_error_text(queue, error);
+    const char *advice = strstr(full, " (");
+    const int length = advice != NULL ? (int)(advice - full) : (int)strlen(full);
+    snprintf(text, sizeof(text), "%.*s", length, full);
+    return text;
 }
 
 /* Lists that grow: "capacity 8M, not 16M; lanes 16, not 4", and the options concerned: "--capacity and --lanes".

@@ -11,6 +11,9 @@
  */
 const char *open_error_text(const char *queue, int error);
 
+/* The same in a few words, without what to do: for a list of queues. Valid until the next call. */
+const char *open_error_brief(const char *queue, int error);
+
 /*
  * After -EEXIST: lists each option in which the existing queue differs, with the actual and the requested value,
  * and says what to do. NULL if the queue cannot be inspected or no longer differs. Valid until the next call.

@@ -29,9 +29,21 @@ struct reader {
     size_t count;
 };
 
+static char letter_under_way; /* by which the option that is being taken was given; '\0': by its name */
+
+const char *option_written(const struct option_entry *entry, char text[static OPTION_WRITTEN_BYTES])
+{
+    if (letter_under_way != '\0' && letter_under_way == entry->letter)
+        snprintf(text, OPTION_WRITTEN_BYTES, "-%c (--%s)", entry->letter, entry->name);
+    else
+        snprintf(text, OPTION_WRITTEN_BYTES, "--%s", entry->name);
+    return text;
+}
+
 void option_entry_bad(const struct option_entry *entry, const char *value, const char *why)
 {
-    options_bad(entry->name, value[0] != '\0' ? value : "''", why);
+    char written[OPTION_WRITTEN_BYTES];
+    options_bad(option_written(entry, written), value, why);
 }
 
 /* Whether an earlier entry has the same name. */
@@ -195,6 +207,13 @@ static bool store_time(void *value, const struct option_entry *entry, const char
     }
 }
 
+_Noreturn static void bad_empty(const struct option_entry *entry)
+{
+    char why[96];
+    snprintf(why, sizeof(why), "is empty (give %s)", entry->argument);
+    option_entry_bad(entry, "", why);
+}
+
 static void store(void *value, const struct option_entry *entry, const char *argument)
 {
     if (argument == NULL)
@@ -207,7 +226,7 @@ static void store(void *value, const struct option_entry *entry, const char *arg
         break;
     case OPTION_IS_TEXT:
         if (argument[0] == '\0')
-            option_entry_bad(entry, argument, "is empty (give a value)");
+            bad_empty(entry);
         *(const char **)value = argument;
         break;
     case OPTION_IS_CHOICE:
@@ -288,9 +307,11 @@ void option_table_read(const struct option_table *table, void *into, option_take
             options_try_help();
         const struct slot *slot = &reader.slots[index];
         reader.given[index] = true;
+        letter_under_way = code < FIRST_INDEX ? (char)code : '\0';
         option_table_take(slot->group, slot->entry, into, take, slot->entry->argument != NULL ? optarg : NULL);
         before = optind;
     }
+    letter_under_way = '\0';
     find_words(words, before, argc, argv);
     if (table->verbs != NULL)
         take_verb(&reader, words);

@@ -136,6 +136,14 @@ static inline bool option_applies_to(const struct option_entry *entry, int code)
 /* Prints --help to stdout, at most 80 columns wide, and exits: 0, or 1 if stdout cannot be written. */
 _Noreturn void option_table_help(const struct option_table *table);
 
+enum { OPTION_WRITTEN_BYTES = 48 };
+
+/*
+ * How the option that is being taken was written: "--null", or "-0 (--null)" where the letter was used.
+ * Return: @text.
+ */
+const char *option_written(const struct option_entry *entry, char text[static OPTION_WRITTEN_BYTES]);
+
 /* Reports "--NAME VALUE: why" and exits with EXIT_USAGE. */
 _Noreturn void option_entry_bad(const struct option_entry *entry, const char *value, const char *why);
 

@@ -25,7 +25,8 @@ void options_bad(const char *name, const char *value, const char *allowed)
     const char *dashes = name[0] == '-' ? "" : strlen(name) == 1 ? "-" : "--";
     /* Some callers give a reason and the allowed values, some only the latter. */
     bool reason = allowed[0] != '\0' && allowed[strlen(allowed) - 1] == ')';
-    say_error("%s%s %s: %s%s%s", dashes, name, value, reason ? "" : "not valid (", allowed, reason ? "" : ")");
+    say_error("%s%s %s: %s%s%s", dashes, name, value[0] != '\0' ? value : "''", reason ? "" : "not valid (",
+              allowed, reason ? "" : ")");
     options_try_help();
 }
 
@@ -72,9 +73,11 @@ void options_say_rounding(const struct common_options *options)
 static void check_sizes(const struct shmq_options *options, uint64_t capacity)
 {
     const uint64_t rounded = options_round_capacity(capacity);
+    char texts[3][UNITS_SIZE];
     if (options->max_message_bytes > rounded)
-        options_usage("--max-message: larger than the capacity of %" PRIu64 " bytes (give a larger --capacity)",
-                      rounded);
+        options_usage("--max-message %s: larger than a lane's capacity of %s (give --capacity %s or more)",
+                      units_size(texts[0], options->max_message_bytes), units_size(texts[1], rounded),
+                      units_size(texts[2], options_round_capacity(options->max_message_bytes)));
 }
 
 void options_explain(const struct common_options *options, int error)
@@ -91,9 +94,9 @@ void options_finish(struct common_options *options)
     case 0:
         break;
     case -ENAMETOOLONG:
-        options_bad("queue", options->queue, "too long for a queue name (at most 200 characters)");
+        options_usage("queue '%s': its name is too long (at most 200 characters)", options->queue);
     default:
-        options_bad("queue", options->queue, "not a queue name (letters, digits, '.', '_', '-')");
+        options_usage("queue '%s': not a valid name (letters, digits, '.', '_', '-')", options->queue);
     }
 }
 

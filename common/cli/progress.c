@@ -37,8 +37,8 @@ static void draw(struct progress *progress, int64_t now)
     units_count(message_rate, rate(progress->messages - progress->drawn_messages, since));
     units_bytes(byte_rate, rate(progress->bytes - progress->drawn_bytes, since));
     void (*say)(const char *, ...) = progress->terminal ? say_live : say_status;
-    say("%s %" PRIu64 " messages, %s in %s (now %s/s, %s/s)", progress->verb, progress->messages, bytes, elapsed,
-        message_rate, byte_rate);
+    say("%s %" PRIu64 " message%s, %s in %s (now %s/s, %s/s)", progress->verb, progress->messages,
+        units_plural(progress->messages), bytes, elapsed, message_rate, byte_rate);
     progress->drawn_ns = now;
     progress->drawn_messages = progress->messages;
     progress->drawn_bytes = progress->bytes;
@@ -70,7 +70,7 @@ void progress_total(const struct progress *progress, const char *extra)
     int64_t ns = stop_now_ns() - progress->started_ns;
     bool more = extra != NULL && extra[0] != '\0';
     say_status("%s %" PRIu64 " message%s, %s in %s (%s/s, %s/s)%s%s", progress->verb, progress->messages,
-               progress->messages == 1 ? "" : "s", units_bytes(bytes, (double)progress->bytes),
+               units_plural(progress->messages), units_bytes(bytes, (double)progress->bytes),
                units_duration(elapsed, ns), units_count(message_rate, rate(progress->messages, ns)),
                units_bytes(byte_rate, rate(progress->bytes, ns)), more ? ", " : "", more ? extra : "");
 }

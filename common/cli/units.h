@@ -18,6 +18,11 @@ char *units_size(char *text, uint64_t bytes);
 char *units_count(char *text, double count);
 /* The exact time, as an option takes it: "50ms", "2s", "1.5ms". */
 char *units_time(char *text, int64_t ns);
+/* What a noun ends with after @count: "" or "s". */
+static inline const char *units_plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
 /* "1.23 s", "4 m 5 s", "2 h 3 m". */
 char *units_duration(char *text, int64_t ns);
 

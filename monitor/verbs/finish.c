@@ -4,13 +4,9 @@
 #include <stddef.h>
 
 #include "common/cli/say.h"
+#include "common/cli/units.h"
 #include "monitor/snapshot.h"
 #include "monitor/verbs/verbs.h"
-
-static const char *plural(uint64_t count)
-{
-    return count == 1 ? "" : "s";
-}
 
 /* Return: an exit status. @finished is counted up if it was this call that finished the lane. */
 static int finish_lane(const struct options *options, const struct shmq_lane_stat *lane, unsigned *finished)
@@ -28,7 +24,7 @@ static int finish_lane(const struct options *options, const struct shmq_lane_sta
     *finished += 1;
     say_status("queue '%s': finished lane %" PRIu32 ", which a producer (pid %ld) had left after %" PRIu64
                " message%s",
-               options->queue, lane->lane, (long)lane->pid, lane->put_messages, plural(lane->put_messages));
+               options->queue, lane->lane, (long)lane->pid, lane->put_messages, units_plural(lane->put_messages));
     return EXIT_DONE;
 }
 

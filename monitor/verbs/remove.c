@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "common/cli/say.h"
+#include "common/cli/units.h"
 #include "monitor/snapshot.h"
 #include "monitor/verbs/verbs.h"
 
@@ -10,8 +11,8 @@ static int refuse_in_use(const struct options *options, const struct shmq_stat *
 {
     say_error("queue '%s': not removed: in use by %" PRIu32 " producer%s and %" PRIu32
               " consumer%s (stop them, or --force)",
-              options->queue, stat->producers, stat->producers == 1 ? "" : "s", stat->consumers,
-              stat->consumers == 1 ? "" : "s");
+              options->queue, stat->producers, units_plural(stat->producers), stat->consumers,
+              units_plural(stat->consumers));
     return EXIT_FAILED;
 }
 
@@ -28,7 +29,7 @@ static void say_removed(const struct options *options, const struct snapshot *sn
         say_status("removed what was left of queue '%s'", options->queue);
     else if (snapshot->stat.messages > 0)
         say_status("removed queue '%s', and %" PRIu64 " message%s in it", options->queue, snapshot->stat.messages,
-                   snapshot->stat.messages == 1 ? "" : "s");
+                   units_plural(snapshot->stat.messages));
     else
         say_status("removed queue '%s'", options->queue);
 }

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 
 #include "common/cli/say.h"
+#include "common/cli/units.h"
 #include "monitor/snapshot.h"
 #include "monitor/verbs/verbs.h"
 
@@ -13,7 +14,7 @@ int verb_shutdown(const struct options *options)
     struct snapshot snapshot;
     snapshot_take(&snapshot, options->queue, false);
     say_status("queue '%s' is shut down: nothing is taken in any more, %" PRIu64 " message%s %s", options->queue,
-               snapshot.stat.messages, snapshot.stat.messages == 1 ? "" : "s",
+               snapshot.stat.messages, units_plural(snapshot.stat.messages),
                options->now ? "stay undelivered" : "still to be delivered");
     snapshot_free(&snapshot);
     return EXIT_DONE;

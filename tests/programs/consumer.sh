@@ -507,7 +507,7 @@ check_short() { # NAME STATUS REGEX OPTION...: of three messages; nothing is los
 }
 check_short '--count of more than ever comes' 3 'all producers have finished; 3 of 5 messages delivered' --count 5
 check_equal '--count of more than ever comes: what came is delivered' $'a\nb\nc' "$(cat "$scratch/out")"
-check_short '--count of an ended stream' 3 'all producers have finished; 0 of 1 messages' --count 1
+check_short '--count of an ended stream' 3 'all producers have finished; 0 of 1 message delivered' --count 1
 check_equal '--count of more than ever comes: -q hides no error' 1 "$(rest --count 5 >"$scratch/out"; take -q --count 5 2>&1 | wc -l)"
 put -- a b c
 check_short '--idle before --count' 4 'nothing came for 100 ms; 3 of 5 messages delivered' --follow --count 5 --idle 100ms
@@ -880,7 +880,7 @@ check_usage() { # REGEX OPTION...
 for bad in '--count x' '--count -1' '--count 99999999999999999999' '--prefetch 0' '--prefetch 4097' '--prefetch x' \
     '--idle x' '--idle -1' '--idle 1:2' '--grace x' '--grace -1' '--work x' '--work 2:1' '--work 1:' '--producers 0' \
     '--producers x' '--producers 99999999999' '--delimiter ab' '--delimiter \q' '--capacity x' '--capacity 0' \
-    '--max-message x' '--lanes 0' '--seats 1025' '--mode 888' '--group no-such-group' '--tick 0' '--queue a/b'; do
+    '--max-message x' '--lanes 0' '--seats 1025' '--mode 888' '--group no-such-group' '--tick 0'; do
     # shellcheck disable=SC2086 # it is two words
     check_usage "${bad% *} " $bad
 done
@@ -899,11 +899,17 @@ check_usage '--discard' --discard=5
 check_usage '--exec and --pipe' --exec true --pipe cat
 check_usage '--output and --discard' --output x --discard
 check_usage '--output' --output a --output b
-check_usage '--null and --raw' -0 --raw
-check_usage '--length-prefixed and --delimiter' --length-prefixed -D x
+check_usage '-0 \(--null\) and --raw' -0 --raw
+check_usage '--null and --raw' --null --raw
+check_usage '--length-prefixed and -D \(--delimiter\)' --length-prefixed -D x
+check_usage "queue 'a/b': not a valid name" --queue a/b
 check_usage '--raw.*--exec' --exec true --raw
 check_usage '--prefix.*--exec' --exec true --prefix x
-check_usage '--null.*--discard' --discard -0
+check_usage '-0 \(--null\) cannot be combined with --discard' --discard -0
+check_usage '--exec '"''"': is empty \(give a command\)' --exec ''
+check_usage '--pipe '"''"': is empty \(give a command\)' --pipe ''
+check_usage '--output '"''"': is empty \(give the name of a file\)' --output ''
+check_usage '-D \(--delimiter\) '"''"': not valid \(one byte' -D ''
 check_usage '--prefix.*--length-prefixed' --length-prefixed --prefix x
 check_usage '--retries' --retries 3
 check_usage '--backoff' --backoff 1s --pipe cat

@@ -85,7 +85,7 @@ ln -s "$bin/shmq-run" "$scratch/my-run-link"
 for name in "$bin/shmq-run" "$scratch/my-run-link"; do
     new_queue
     check_status "${name##*/} finds the others" 0 "$name" -Q "$queue" --count 1 --delay 0 --work 0
-    check_match "${name##*/}: has a summary" "^${name##*/}: produced 1 messages, consumed 1" "$scratch/err"
+    check_match "${name##*/}: has a summary" "^${name##*/}: produced 1 message, consumed 1" "$scratch/err"
 done
 cp "$bin/shmq-run" "$scratch/alone-run"
 check_status 'without the others beside it: exit 1' 1 "$scratch/alone-run" -Q "$queue" --count 1

@@ -576,7 +576,7 @@ if ((EUID == 0)) && as_other "$monitor" --version >/dev/null 2>&1; then
     as_other "$monitor" show "$queue" >"$scratch/out" 2>"$scratch/err"
     check_equal 'the queue of another user: show: exit 1' 1 $?
     check_match 'the queue of another user: is said' "^monitor: queue '$queue': .*ermission" "$scratch/err"
-    check_match 'the queue of another user: list' "^$queue .*forbidden: " <(as_other "$monitor" list)
+    check_match 'the queue of another user: list' "^$queue .*forbidden: belongs to root\$" <(as_other "$monitor" list)
     as_other "$monitor" remove --force "$queue" 2>"$scratch/err"
     check_equal 'the queue of another user: remove --force: exit 1' 1 $?
     check 'the queue of another user: is still there' holds 1

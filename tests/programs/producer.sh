@@ -872,8 +872,7 @@ for bad in '--count x' '--count -1' '--count 1.5' '--count 99999999999999999999'
     '--delimiter \q' '--delimiter \x1' '--delimiter \xgg' '--delimiter é' '--capacity 0' '--capacity x' \
     '--capacity -5' '--capacity 8MB' '--capacity 65G' '--capacity 99999999999999999999' '--max-message 0' \
     '--max-message x' '--lanes 0' '--lanes 1025' '--lanes x' '--seats 0' '--seats 1025' '--mode 999' '--mode x' \
-    '--mode 0400' '--mode 0666' '--mode 0700' '--mode 01600' '--group no-such-group' '--tick 0' '--tick 1us' '--tick 1h' \
-    '--queue a/b' '--queue a*'; do
+    '--mode 0400' '--mode 0666' '--mode 0700' '--mode 01600' '--group no-such-group' '--tick 0' '--tick 1us' '--tick 1h'; do
     # shellcheck disable=SC2086 # it is two words
     check_usage "${bad% *} " $bad
 done
@@ -884,7 +883,8 @@ for option in --count --rate --delay --timeout --block --split --delimiter --cap
 done
 check_usage 'queue' -Q 'with blank'
 check_usage 'queue.*200' -Q "$(printf '%0201d' 0)"
-check_usage 'queue' -Q 'a/b'
+check_usage "queue 'a/b': not a valid name" -Q 'a/b'
+check_usage "queue 'a[*]': not a valid name" --queue 'a*'
 SHMQ_QUEUE=a/b check_status 'a bad SHMQ_QUEUE' 2 "$producer" -- a
 check_usage '--bogus' --bogus
 check_usage "'x'" -x

@@ -72,6 +72,23 @@ check_equal 'messages of another: they stay' 2 "$(queue_field "$queue" messages)
 check_status 'messages of another: --take-over' 0 try --take-over --output - -- new
 check_equal 'messages of another: then they are delivered' $'new\nold1\nold2' "$(sort "$scratch/out")"
 
+# One of each has no plural.
+new_queue
+"$producer" -q -Q "$queue" -- one
+"$consumer" -q -Q "$queue" --follow >"$scratch/out" &
+other=$!
+wait_until 20 attached 0 1
+kill -STOP "$other"
+"$producer" -q -Q "$queue" -- two
+check_status 'one message of another: refused' 1 try --discard -- new
+check_match 'one message of another: is one' 'holds 1 message that' "$scratch/err"
+check_status 'one message, one consumer of others: taken over' 0 try --take-over --discard -- new
+check_match 'one message, one consumer of others: are one each' \
+    'taking over queue [^ ]*: 1 message, 0 unfinished lanes; others attached: 0 producers, 1 consumer$' "$scratch/err"
+kill -KILL "$other"
+wait "$other" 2>/dev/null
+"$monitor" -q remove --force "$queue" 2>/dev/null
+
 new_queue
 "$producer" -q -Q "$queue" -- a
 "$consumer" -q -Q "$queue" --discard
@@ -85,7 +102,7 @@ kill_supervisor
 check_status 'words, killed, repeated: refused' 1 try --output "$scratch/words" --delay 50ms -- 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16
 check_match 'words, killed, repeated: why' 'ended after it had sent [0-9]+ messages.* would come twice .*--take-over' "$scratch/err"
 check_status 'words, killed, repeated with --take-over' 0 try --take-over --output "$scratch/words" -- 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16
-check_match 'words, killed, repeated with --take-over: is told' 'they are sent again' "$scratch/err"
+check_match 'words, killed, repeated with --take-over: is told' 'what was sent is sent again' "$scratch/err"
 check_equal 'words, killed, repeated with --take-over: all is there' "$(seq 16)" "$(sort -nu "$scratch/words")"
 
 # A producer that is not started again: the queue alone knows how far it came.
@@ -174,7 +191,7 @@ reader=$!
 wait_until 20 grep -q 'lines dropped' "$scratch/relayed" # which is said once there is room
 : >"$scratch/reading"
 end_status 'stderr that nobody reads: exit 0' 0
-wait_until 10 grep -q 'produced 1 messages, consumed 1' "$scratch/relayed"
+wait_until 10 grep -q 'produced 1 message, consumed 1' "$scratch/relayed"
 kill "$reader"
 wait "$reader" 2>/dev/null
 check_match 'lines that were dropped are counted' '^consumer.1 \| \([0-9]+ lines dropped: nobody read them in time\)$' "$scratch/relayed"
