@@ -17,7 +17,6 @@ static void describe_wait(const struct consumer_options *options, const struct s
     uint32_t producers = shmq->producers > 0 ? shmq->producers : 1;
     char grace[UNITS_SIZE];
 
-    why[0] = '\0';
     if (stat->unfinished > 0 && shmq->follow)
         snprintf(why, WHY_BYTES, "; %u died before finishing", stat->unfinished);
     else if (stat->unfinished > 0)
