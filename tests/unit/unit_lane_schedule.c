@@ -245,10 +245,10 @@ END_TEST
 /* ------------------------------------------------------------------ letting a batch grow */
 
 /* One lane, large enough, which was served; the consumer has learnt to have @patience. */
-static void begin_growing(uint32_t prefetch, uint32_t patience)
+static void begin_growing_in(uint64_t capacity_bytes, uint32_t prefetch, uint32_t patience)
 {
     options = planted_small();
-    options.capacity_bytes = 1 << 20;
+    options.capacity_bytes = capacity_bytes;
     options.prefetch = prefetch;
     options.follow = true;
     name = planted_name("grow");
@@ -261,6 +261,63 @@ static void begin_growing(uint32_t prefetch, uint32_t patience)
     consumer->consumer.patience = patience;
     consumer->spin.limit = 256; /* also where there is one processor */
 }
+
+static void begin_growing(uint32_t prefetch, uint32_t patience)
+{
+    begin_growing_in(1 << 20, prefetch, patience);
+}
+
+/* Whether it waits for more where so many messages are there. */
+static bool lets_grow(uint32_t messages)
+{
+    put(0, messages);
+    consumer->consumer.patience = 32;
+    lane_schedule_let_grow(consumer);
+    while (serve() == 0)
+        ;
+    return consumer->consumer.patience < 32;
+}
+
+/* 64 cells, or a thirty-second of the lane: nor is it for producers to wait for us. */
+START_TEST(only_a_small_batch_is_let_grow)
+{
+    begin_growing_in(_i == 0 ? 1 << 20 : 1 << 16, 256, 32);
+    const uint32_t limit = _i == 0 ? 64 : 32;
+    ck_assert(!lets_grow(limit + 1));
+    ck_assert(!lets_grow(limit));
+    ck_assert(lets_grow(limit - 1));
+    ck_assert(lets_grow(1));
+    consumer->consumer.prefetch = 31;
+    ck_assert(!lets_grow(1));
+    consumer->consumer.prefetch = 32;
+    ck_assert(lets_grow(1));
+    end();
+}
+END_TEST
+
+/* As many as there are, also where nobody has said that one came or went: the dead do not. */
+START_TEST(who_shares_the_work_is_counted_once_a_second)
+{
+    struct consumer_side *c;
+    begin_growing(256, 0);
+    c = &consumer->consumer;
+    const int64_t now = clock_now_ns();
+    c->sharers = 7;
+    c->sharers_ns = now;
+    lane_schedule_count_sharers(consumer, now + SECOND - 1);
+    ck_assert_uint_eq(c->sharers, 7);
+    lane_schedule_count_sharers(consumer, now + SECOND);
+    ck_assert_uint_eq(c->sharers, 1);
+    ck_assert_int_eq(c->sharers_ns, now + SECOND);
+    struct shmq *other = planted_open(name, SHMQ_CONSUMER, &options);
+    atomic_store(&consumer->seats[2].pid, 1); /* a dead one's */
+    lane_schedule_count_sharers(consumer, now + 2 * SECOND);
+    ck_assert_uint_eq(c->sharers, 2);
+    atomic_store(&consumer->seats[2].pid, 0);
+    ck_assert_int_eq(shmq_close(other), 0);
+    end();
+}
+END_TEST
 
 START_TEST(small_batch_is_let_grow_only_where_that_can_pay)
 {
@@ -488,6 +545,8 @@ static Suite *make_suite(void)
     tcase_add_test(busy, spinning_sees_every_lane_and_every_newcomer);
 
     TCase *grow = add_case(suite, "growing");
+    tcase_add_loop_test(grow, only_a_small_batch_is_let_grow, 0, 2);
+    tcase_add_test(grow, who_shares_the_work_is_counted_once_a_second);
     tcase_add_test(grow, small_batch_is_let_grow_only_where_that_can_pay);
     tcase_add_test(grow, batch_that_did_not_grow_is_left_alone_for_a_while);
     tcase_add_test(grow, growing_ends_when_nothing_comes_any_more);

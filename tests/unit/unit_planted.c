@@ -10,7 +10,10 @@
 #include <unistd.h>
 
 #include "common/core/ring.h"
+#include "common/kernel/byte_lock.h"
+#include "common/kernel/object.h"
 #include "tests/support/planted.h"
+#include "tests/support/process.h"
 
 /* What has to come of it: for who would make the queue, for who would only use it, and for who removes it. */
 struct expected {
@@ -214,6 +217,78 @@ static void (*const half_made[])(const char *) = {
 START_TEST(what_is_half_made_or_half_removed_is_completed_by_who_wants_one)
 {
     expect(half_made[_i], to_be_completed);
+}
+END_TEST
+
+/* Not the one that was being removed, with what is in it. */
+START_TEST(what_was_being_removed_is_made_anew)
+{
+    const char *name = planted_name("anew");
+    const struct shmq_options options = planted_small();
+    struct shmq_info before = SHMQ_INFO_INIT;
+    struct shmq_stat after = SHMQ_STAT_INIT;
+    struct shmq *handle = planted_open(name, SHMQ_PRODUCER, &options);
+    planted_put(handle, "x");
+    ck_assert_int_eq(shmq_info(handle, &before), 0);
+    ck_assert_int_eq(shmq_close(handle), 0);
+    set_state(name, OBJECT_REMOVED);
+    handle = planted_open(name, SHMQ_CONSUMER, &options);
+    ck_assert_int_eq(shmq_stat(handle, &after), 0);
+    ck_assert_uint_ne(after.queue_id, before.queue_id);
+    ck_assert_uint_eq(after.messages, 0);
+    ck_assert_int_eq(shmq_close(handle), 0);
+    ck_assert_int_eq(shmq_remove(name, false), 0);
+}
+END_TEST
+
+static void remove_and_report(void *name)
+{
+    process_report(process_code(shmq_remove(name, true)));
+}
+
+static bool waits(void *process)
+{
+    return process_sleeps(process);
+}
+
+/* Whoever makes it holds its creation byte. */
+START_TEST(what_somebody_is_making_is_not_removed_meanwhile)
+{
+    const char *name = planted_name("making");
+    struct process remover;
+    with_a_header_that_is_not_ready(name);
+    const int fd = open_object(name, 0);
+    ck_assert_int_eq(byte_lock_try(fd, OBJECT_CREATION_BYTE), 0);
+    process_start(&remover, remove_and_report, (void *)(uintptr_t)name);
+    process_wait_until(waits, &remover, "the remover waits");
+    ck_assert_int_eq(access(planted_object_path(name), F_OK), 0);
+    ck_assert(!process_has_report(&remover));
+    byte_lock_release(fd, OBJECT_CREATION_BYTE);
+    ck_assert_uint_eq(process_hear(&remover), 0);
+    process_expect_success(&remover);
+    (void)close(fd);
+    ck_assert_int_eq(planted_files(name), 0);
+}
+END_TEST
+
+/* Under another name it lives on; but nobody who comes by the name finds it. */
+START_TEST(a_queue_whose_name_another_has_is_stale)
+{
+    const char *name = planted_name("linked");
+    const char *other = planted_object_path(planted_name("link"));
+    const struct shmq_options options = planted_small();
+    struct shmq_info info = SHMQ_INFO_INIT;
+    struct shmq *handle = planted_open(name, SHMQ_PRODUCER, &options);
+    ck_assert_int_eq(link(planted_object_path(name), other), 0);
+    ck_assert_int_eq(unlink(planted_object_path(name)), 0);
+    ck_assert_int_eq(shmq_info(handle, &info), 0);
+    ck_assert(!info.removed); /* nothing is known */
+    make_ready(name);
+    ck_assert_int_eq(shmq_info(handle, &info), 0);
+    ck_assert(info.removed);
+    ck_assert_int_eq(shmq_close(handle), -ESTALE);
+    ck_assert_int_eq(unlink(other), 0);
+    ck_assert_int_eq(shmq_remove(name, false), 0);
 }
 END_TEST
 
@@ -484,6 +559,9 @@ static Suite *make_suite(void)
     tcase_set_timeout(objects, planted_seconds(5)); /* nobody waits for a maker that is not there */
     tcase_add_loop_test(objects, what_is_half_made_or_half_removed_is_completed_by_who_wants_one, 0,
                         COUNT(half_made));
+    tcase_add_test(objects, what_was_being_removed_is_made_anew);
+    tcase_add_test(objects, what_somebody_is_making_is_not_removed_meanwhile);
+    tcase_add_test(objects, a_queue_whose_name_another_has_is_stale);
     tcase_add_loop_test(objects, what_is_no_queue_is_refused_and_left_alone, 0, COUNT(no_queue));
     tcase_add_test(objects, a_stranger_s_file_keeps_its_content);
     tcase_add_loop_test(objects, a_false_claim_about_a_size_is_refused, 0, COUNT(claims));

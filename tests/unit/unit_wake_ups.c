@@ -188,10 +188,14 @@ START_TEST(who_takes_the_seat_of_a_dead_sleeper_is_awake)
 {
     begin("seat");
     set_waiting(OF_NOBODY, WAITING_LONG);
+    const uint32_t before = atomic_load(&consumer->header->membership);
     struct shmq *newcomer = test_queue_open(queue, SHMQ_CONSUMER, &options);
     ck_assert_uint_eq(newcomer->consumer.seat, OF_NOBODY);
     ck_assert_uint_eq(waiting_of(OF_NOBODY), WAITING_NOT);
+    const uint32_t meanwhile = atomic_load(&consumer->header->membership);
+    ck_assert_uint_ne(meanwhile, before); /* so that others count anew */
     ck_assert_int_eq(shmq_close(newcomer), 0);
+    ck_assert_uint_ne(atomic_load(&consumer->header->membership), meanwhile);
     end();
 }
 END_TEST
@@ -435,6 +439,22 @@ START_TEST(a_producer_is_rung_for_once_head_is_where_it_wants_it)
 
     waiting_arm_producer(producer, head + 1);
     waiting_disarm_producer(producer);
+    ck_assert_uint_eq(atomic_load(wanted_head()), 0);
+    ck_assert_uint_eq(atomic_load(&producer->interrupt.place), SLEEP_NOT);
+    end();
+}
+END_TEST
+
+/* What it spins for, and sleeps for, is the room that it needs: a quarter of the lane, if that comes soon. */
+START_TEST(a_producer_says_how_much_room_it_waits_for)
+{
+    unsigned char block[4096] = {0};
+    begin("room");
+    ck_assert_int_eq(shmq_put(producer, block, sizeof(block), 0), 0);
+    ck_assert_int_eq(shmq_put(producer, block, 65, MS), -ETIMEDOUT);
+    ck_assert_uint_eq(producer->producer.needed_cells, 2);
+    ck_assert_int_eq(shmq_put(producer, block, sizeof(block), MS), -ETIMEDOUT);
+    ck_assert_uint_eq(producer->producer.needed_cells, 64);
     ck_assert_uint_eq(atomic_load(wanted_head()), 0);
     ck_assert_uint_eq(atomic_load(&producer->interrupt.place), SLEEP_NOT);
     end();
@@ -911,6 +931,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, the_dead_are_looked_for_at_each_tick);
     tcase_add_test(tcase, a_lane_that_another_has_finished_is_no_longer_one_of_the_dead);
     tcase_add_test(tcase, a_producer_is_rung_for_once_head_is_where_it_wants_it);
+    tcase_add_test(tcase, a_producer_says_how_much_room_it_waits_for);
     tcase_add_test(tcase, everybody_is_rung_for_who_sleeps);
     tcase_add_test(tcase, a_ring_for_nothing_sets_the_count_right);
     tcase_add_test(tcase, a_ring_for_nothing_takes_out_rings_that_nobody_needs);
