@@ -120,14 +120,13 @@ struct shmq_options {
     int64_t tick_ns;            /* longest sleep between checks; 1 ms to 10 s; 50 ms */
 
     /* Parameters of this handle. */
-    bool create;        /* shmq_open: create the queue if there is none */
-    bool follow;        /* consumer: the stream does not end when all producers have finished */
-    uint32_t priority;  /* producer: of its lane, 0 to SHMQ_PRIORITIES - 1; SHMQ_PRIORITY_DEFAULT */
-    uint32_t prefetch;  /* consumer: most messages in one lease; 0: 256 */
-    uint32_t producers; /* consumer: the stream does not end before so many have finished; 0 is the same as 1 */
-    uint64_t source_id; /* producer: identity of its source, to resume it (shmq_resume_offset); 0: none */
-    uint64_t
-        source_group; /* producer: identity of the whole of which it puts a part (shmq_source_whole); 0: none */
+    bool create;           /* shmq_open: create the queue if there is none */
+    bool follow;           /* consumer: the stream does not end when all producers have finished */
+    uint32_t priority;     /* producer: of its lane, 0 to SHMQ_PRIORITIES - 1; SHMQ_PRIORITY_DEFAULT */
+    uint32_t prefetch;     /* consumer: most messages in one lease; 0: 256 */
+    uint32_t producers;    /* consumer: the stream does not end before so many have finished; 0 is the same as 1 */
+    uint64_t source_id;    /* producer: identity of its source, to resume it (shmq_resume_offset); 0: none */
+    uint64_t source_group; /* producer: identity of the whole that its source is part of; 0: none */
     uint64_t source_part;  /* with source_group: number of the part, from 1; unique in the group */
     uint64_t source_size;  /* with source_group: the size of the whole, used if this part is the first */
     uint64_t source_check; /* likewise, the check value */

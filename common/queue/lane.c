@@ -10,55 +10,60 @@
 
 #define LANE_WAIT_NS INT64_C(1000000000)
 
-/* How well a lane suits a newcomer; the lowest is taken. */
-enum { LANE_RANK_BEST, LANE_RANK_OTHERS_WORK = 5, LANE_RANK_WORST = LANE_RANK_OTHERS_WORK, LANE_RANK_NOT };
+/* How well a lane suits a new producer; the lowest rank is taken. */
+enum {
+    LANE_RANK_BEST,
+    LANE_RANK_MIXED_PRIORITIES = 5,
+    LANE_RANK_WORST = LANE_RANK_MIXED_PRIORITIES,
+    LANE_RANK_UNSUITABLE
+};
 
-/* What a newcomer without a source of its own prefers: lanes that somebody left unfinished, so that they get
- * finished. @known: something is kept in it of a source. */
-static int lane_rank_for_anybody(enum lane_state state, uint64_t source_id, bool known)
+/* A new producer without a source prefers lanes that were left unfinished, so that they get finished. @known: the
+ * lane keeps something of a source. */
+static int lane_rank_without_source(enum lane_state state, uint64_t source_id, bool known)
 {
     if (state == LANE_UNUSED)
         return 1;
     if (state == LANE_ACTIVE)
-        return source_id == 0 ? 0 : LANE_RANK_NOT; /* waits for its own source to come back */
+        return source_id == 0 ? 0 : LANE_RANK_UNSUITABLE; /* waits for its own source to come back */
     return known ? 2 : 1;
 }
 
-/* With a source, its checkpoint in the lane must live: own lane, then lanes in which nobody else's is lost. */
-static int lane_rank_for_source(enum lane_state state, uint64_t source_id, bool known, uint64_t wanted_id)
+/* A source's checkpoint lives in its lane: prefers its own lane, then lanes that no other source needs. */
+static int lane_rank_with_source(enum lane_state state, uint64_t source_id, bool known, uint64_t wanted_id)
 {
     if (state != LANE_UNUSED && source_id == wanted_id)
         return LANE_RANK_BEST;
     if (state == LANE_UNUSED)
         return 1;
     if (state == LANE_ACTIVE)
-        return source_id == 0 ? 4 : LANE_RANK_NOT;
+        return source_id == 0 ? 4 : LANE_RANK_UNSUITABLE;
     return known ? 3 : 2;
 }
 
-/* What a newcomer looks for. */
+/* The lane that a new producer needs. */
 struct lane_request {
     uint64_t source_id; /* 0: none */
     uint32_t priority;
-    bool used_only; /* there is no room for a lane that was never used */
+    bool used_only; /* /dev/shm has no room for a lane that was never used */
 };
 
 static int lane_rank(const struct shmq *handle, uint32_t lane, const struct lane_request *request)
 {
     if (!handle_lane_used(handle, lane))
-        return request->used_only ? LANE_RANK_NOT : 1;
+        return request->used_only ? LANE_RANK_UNSUITABLE : 1;
     union source_peek copy;
     if (!source_peek(handle, lane, &copy))
-        return LANE_RANK_NOT;
+        return LANE_RANK_UNSUITABLE;
     const enum lane_state state = lane_life_state(copy.control.life);
     const uint64_t source_id = copy.control.source_id;
     const bool known = source_id != 0 || copy.control.source_group != 0;
-    const int rank = request->source_id == 0 ? lane_rank_for_anybody(state, source_id, known)
-                                             : lane_rank_for_source(state, source_id, known, request->source_id);
-    /* Messages of another priority that are still in the lane would change theirs, and be in the way of ours. */
+    const int rank = request->source_id == 0 ? lane_rank_without_source(state, source_id, known)
+                                             : lane_rank_with_source(state, source_id, known, request->source_id);
+    /* Messages of another priority that are still in the lane would get our priority, and delay our messages. */
     const bool mixes = copy.control.head != copy.control.tail && copy.control.priority != request->priority;
     const bool own = request->source_id != 0 && rank == LANE_RANK_BEST;
-    return mixes && !own && rank != LANE_RANK_NOT ? LANE_RANK_OTHERS_WORK : rank;
+    return mixes && !own && rank != LANE_RANK_UNSUITABLE ? LANE_RANK_MIXED_PRIORITIES : rank;
 }
 
 /* Return: 0 with the byte of *@lane locked; -EUSERS; -EBUSY; -EAGAIN to choose again. */
@@ -86,7 +91,7 @@ static int choose_lane(const struct shmq *handle, const struct lane_request *req
     return -EUSERS;
 }
 
-/* A lane that was never used, or whose first owner died before it was. */
+/* Maps the lane. Formats it if it was never used, or if its first owner died before it was. */
 static int prepare_lane(struct shmq *handle, uint32_t lane, struct lane_view **view)
 {
     const struct geometry *g = handle_geometry(handle);
@@ -97,7 +102,7 @@ static int prepare_lane(struct shmq *handle, uint32_t lane, struct lane_view **v
     const bool marked = handle_lane_used(handle, lane);
     if (marked && lane_life_state(atomic_load_explicit(&control->life, memory_order_acquire)) != LANE_UNUSED)
         return 0;
-    /* A life is there before the mark: where it is erased, the lane may hold messages. */
+    /* A marked lane had a life before the mark. If the life is erased, the lane may hold messages. */
     if (marked && atomic_load_explicit(&control->tail, memory_order_relaxed) != 0)
         return -EBADMSG;
     error = object_reserve(&handle->object, geometry_lane_offset(g, lane), g->lane_bytes);
@@ -106,7 +111,7 @@ static int prepare_lane(struct shmq *handle, uint32_t lane, struct lane_view **v
     return error;
 }
 
-static void note_found(struct producer_side *p, uint64_t source_id)
+static void remember_found(struct producer_side *p, uint64_t source_id)
 {
     const struct lane_control *control = p->view->ring.control;
     p->found = (struct lane_found){
@@ -129,7 +134,7 @@ static int take_up(struct shmq *handle, uint32_t lane, const struct shmq_options
 
     struct lane_control *control = p->view->ring.control;
     const uint64_t finishes = lane_life_finishes(atomic_load_explicit(&control->life, memory_order_relaxed));
-    note_found(p, options->source_id);
+    remember_found(p, options->source_id);
     source_agree(handle, options, &p->whole);
     source_take_up(control, options, &p->whole, p->ring.stream_offset);
     p->resumable = options->source_id != 0;
@@ -146,7 +151,7 @@ static int take_up(struct shmq *handle, uint32_t lane, const struct shmq_options
     return 0;
 }
 
-/* Where there is no room for a lane that was never used, one that was has to do, if only a worse one is left. */
+/* If there is no room for a lane that was never used, falls back to one that was, even of a worse rank. */
 static int choose_with_room(struct shmq *handle, struct lane_request *request, const struct shmq_options *options)
 {
     uint32_t lane = 0;
@@ -161,7 +166,8 @@ static int choose_with_room(struct shmq *handle, struct lane_request *request, c
     return error == -EUSERS ? -ENOSPC : error;
 }
 
-/* A byte that its holder is about to let go. Return: 0; -EBUSY after @wait_ns; -EINTR; other system errors. */
+/* Waits for a byte that its holder is about to release. Return: 0; -EBUSY after @wait_ns; -EINTR; other system
+ * errors. */
 static int lock_byte(const struct shmq *handle, uint64_t byte, int64_t wait_ns)
 {
     const int64_t deadline = clock_deadline(wait_ns);
@@ -180,8 +186,8 @@ static int lock_byte(const struct shmq *handle, uint64_t byte, int64_t wait_ns)
 int lane_attach(struct shmq *handle, const struct shmq_options *options)
 {
     struct lane_request request = {.source_id = options->source_id, .priority = options->priority};
-    /* Producers with a source, or a part of one, choose one after the other, so that the second of the same source
-     * finds the first one's lane. Each reserves the room for its lane meanwhile, which may take long. */
+    /* Producers with a source, or with a part of one, choose one after the other, so that the second of the same
+     * source finds the first one's lane. Each also reserves room for its lane then, which may take long. */
     const bool alone = options->source_id != 0 || options->source_group != 0;
     int64_t deadline = 0;
     for (;;) {
@@ -192,7 +198,7 @@ int lane_attach(struct shmq *handle, const struct shmq_options *options)
         if (alone)
             byte_lock_release(handle->object.fd, OBJECT_SOURCE_BYTE);
         if (error == -EUSERS && (handle_flags(handle) & (FLAG_DRAIN | FLAG_NOW)) != 0)
-            return -ESHUTDOWN; /* lanes of the dead would be waited for for ever */
+            return -ESHUTDOWN; /* otherwise it would wait for ever for lanes of dead producers */
         if (error != -EAGAIN && error != -EBUSY)
             return error;
         const int64_t now = clock_now_ns();
@@ -204,7 +210,7 @@ int lane_attach(struct shmq *handle, const struct shmq_options *options)
     }
 }
 
-/* The caller holds the lane's byte. One store both counts the finish and says it, so that it counts once. */
+/* The caller holds the lane's byte. A single store both sets the state and counts the finish, exactly once. */
 static void mark_finished(struct shmq *handle, struct lane_control *control)
 {
     const uint64_t finishes = lane_life_finishes(atomic_load_explicit(&control->life, memory_order_relaxed));
@@ -244,14 +250,14 @@ void lane_restore(struct shmq *handle)
         atomic_fetch_add_explicit(&handle->header->membership, 1, memory_order_seq_cst);
         return;
     }
-    /* One that was unused has become one that nobody has finished anything in. */
+    /* A lane that was unused becomes a finished one without a finish. */
     atomic_store_explicit(&control->life, lane_life_finishes(found->life) << 8 | LANE_FINISHED,
                           memory_order_seq_cst);
     atomic_fetch_add_explicit(&handle->header->membership, 1, memory_order_seq_cst);
     wake_after_finish(handle);
 }
 
-/* Return: 0; -EALREADY where there is nothing to finish; -EBADMSG. */
+/* Return: 0; -EALREADY if there is nothing to finish; -EBADMSG. */
 static int check_unfinished(const struct lane_control *control)
 {
     const enum lane_state state = lane_life_state(atomic_load_explicit(&control->life, memory_order_acquire));
@@ -265,15 +271,15 @@ int lane_finish_dead(struct shmq *handle, uint32_t lane)
     struct lane_view *view;
     if (lane >= handle_geometry(handle)->parameters.lanes)
         return -EINVAL;
-    /* Marked used only after it has a life: without the mark, nobody waits for its end. */
+    /* A lane is marked used only after it has a life. Without the mark, no consumer waits for it to finish. */
     if (!handle_lane_used(handle, lane))
         return -EALREADY;
     int error = mapping_lane(handle, lane, &view);
-    /* Cannot occur: -EINTR (who only observes has no stop flag). */
+    /* Cannot occur: -EINTR (an observer opened here has no stop flag). */
     if (error == 0)
         error = check_unfinished(view->ring.control); /* an owner that has finished may still be attached */
-    if (error == 0)
-        error = lock_byte(handle, handle_lane_byte(handle, lane), LANE_LOCK_WAIT_NS); /* others may look at it */
+    if (error == 0) /* a producer that chooses a lane may lock the byte for a moment */
+        error = lock_byte(handle, handle_lane_byte(handle, lane), LANE_LOCK_WAIT_NS);
     if (error != 0)
         return error;
     error = check_unfinished(view->ring.control);

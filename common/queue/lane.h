@@ -4,32 +4,35 @@
 
 #include "common/queue/handle.h"
 
-#define LANE_LOCK_WAIT_NS INT64_C(100000000) /* for a lock that is about to go */
+#define LANE_LOCK_WAIT_NS INT64_C(100000000) /* how long to wait for a lock that is about to go */
 
-/* A producer's lane: which one it gets, how it takes it up, how it leaves it. */
+/* A producer's lane: how it is chosen, taken up and left. */
 
 /*
- * Takes a lane: its own source's if there is one, else one that fits, and goes on at the tail it finds there.
- * Context: waits while others with a source choose theirs, OBJECT_WAIT_NS at most, and then for a holder of the
- * same source that is about to die, LANE_WAIT_NS at most. Crash:   leaves the lane as if its owner had died.
- * Return:  0; -EUSERS all are taken now; -ESHUTDOWN they are, and the queue is shut down; -EBUSY when somebody
- *          alive puts the same source, or after OBJECT_WAIT_NS; -EINTR; -ENOSPC; -ENOMEM; -EBADMSG; other system
- * errors.
+ * Takes a lane: that of its own source if there is one, otherwise a suitable one. Continues at the lane's tail.
+ *
+ * Context: waits while other producers with a source choose their lanes, OBJECT_WAIT_NS at most, and then for a
+ *          holder of the same source that is about to die, LANE_WAIT_NS at most.
+ * Crash:   leaves the lane as if its owner had died.
+ * Return:  0; -EUSERS if all lanes are taken; -ESHUTDOWN if they are and the queue is shut down; -EBUSY if a live
+ *          producer has the same source, or after OBJECT_WAIT_NS; -EINTR; -ENOSPC; -ENOMEM; -EBADMSG;
+ *          other system errors.
  */
 int lane_attach(struct shmq *handle, const struct shmq_options *options);
-/* Marks the lane finished; it stays owned. Return: 0; -ESTALE. */
+/* Marks the lane as finished; it keeps its owner. Return: 0; -ESTALE. */
 int lane_finish(struct shmq *handle);
 /*
- * Leaves a lane into which nothing was put as finished, or unfinished, as it was found; else, as it is.
+ * If nothing was put into the lane, leaves it finished or unfinished, as it was found; otherwise, as it is.
  * Crash: leaves it unfinished or as it was found.
  */
 void lane_restore(struct shmq *handle);
 /*
- * Marks the lane of a dead owner finished, in its name; nothing else of the lane changes.
+ * Marks a dead owner's lane as finished on the owner's behalf; changes nothing else in the lane.
+ *
  * Context: @handle is an observer that may write; waits for a lock that is about to go, LANE_LOCK_WAIT_NS at most.
- * Crash:   leaves the lane either finished or unfinished; consumers see it at their next tick.
- * Return:  0; -EBUSY its owner lives; -EALREADY; -EINVAL no such lane; -ENOMEM; -EBADMSG; -ESTALE;
- *          other system errors.
+ * Crash:   leaves the lane either finished or unfinished; consumers notice at their next tick.
+ * Return:  0; -EBUSY if its owner is alive; -EALREADY; -EINVAL if there is no such lane; -ENOMEM; -EBADMSG;
+ *          -ESTALE; other system errors.
  */
 int lane_finish_dead(struct shmq *handle, uint32_t lane);
 

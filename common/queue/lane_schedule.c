@@ -5,9 +5,9 @@
 #include "common/queue/mapping.h"
 #include "common/queue/waiting.h"
 
-#define SHARERS_LOOK_NS INT64_C(1000000000) /* how often consumers are counted although nobody came or went */
+#define SHARERS_LOOK_NS INT64_C(1000000000) /* how often to count consumers if the membership has not changed */
 
-/* ------------------------------------------------------------------ which lanes there are, and who shares them */
+/* ------------------------------------------------------------------ lanes in use and their consumers */
 
 static void add_by_priority(struct shmq *handle, uint32_t lane)
 {
@@ -94,7 +94,7 @@ static uint32_t priority_of(const struct shmq *handle, const struct lane_list *l
     return handle->lanes[list->lanes[index]].priority;
 }
 
-/* Where to begin among the lanes of one priority, [@first, @end): they are in the order of their numbers. */
+/* Index of the next lane to serve among those of one priority, [@first, @end), which are sorted by number. */
 static uint32_t find_turn(const struct shmq *handle, const struct lane_list *list, uint32_t first, uint32_t end)
 {
     const uint32_t turn = handle->consumer.turns[priority_of(handle, list, first)];
@@ -125,14 +125,14 @@ static int lease_from_list(struct shmq *handle, const struct lane_list *list)
 }
 
 /*
- * Looking at many lanes for each batch costs more than the batch, where few of them are busy: then only these are
- * looked at, for so many leases and not beyond a tick of the coarse clock. Slow work, of which a batch is a single
- * message, always goes by all lanes, so that what is urgent is the next.
+ * If there are many lanes and few of them are busy, checking all for each batch costs more than the batch. Then
+ * only the busy lanes are checked, for a number of leases and at most until the coarse clock advances. With a
+ * prefetch of 1, as for slow work, all lanes are always checked, so that an urgent message is served next.
  */
 #define LANES_FEW 4u
 #define LEASES_BETWEEN_LOOKS 16u
 
-static bool goes_by_busy_lanes(const struct consumer_side *c)
+static bool uses_busy_list(const struct consumer_side *c)
 {
     return c->active.count > LANES_FEW && c->prefetch > 1;
 }
@@ -151,7 +151,7 @@ static void find_busy_lanes(struct shmq *handle, int64_t now_ns)
 int lane_schedule_lease(struct shmq *handle, int64_t now_ns)
 {
     struct consumer_side *c = &handle->consumer;
-    if (!goes_by_busy_lanes(c))
+    if (!uses_busy_list(c))
         return lease_from_list(handle, &c->active);
     int error = -EAGAIN;
     if (c->busy_leases > 0 && c->busy_found_ns == now_ns) {
@@ -165,7 +165,7 @@ int lane_schedule_lease(struct shmq *handle, int64_t now_ns)
     return error;
 }
 
-/* ------------------------------------------------------------------ looking while it spins */
+/* ------------------------------------------------------------------ polling while spinning */
 
 static bool has_work(const struct shmq *handle, uint32_t lane)
 {
@@ -191,16 +191,17 @@ bool lane_schedule_looks_busy(struct shmq *handle)
 /* ------------------------------------------------------------------ letting a batch grow */
 
 /*
- * A consumer that is faster than its producer takes messages one by one, and each of them costs a lease, and both
- * sides the line that tells of it. It pays to wait until some have gathered, as long as they come fast: the wait
- * is given more time when the batch has doubled by it, less when it has not. Where nothing comes any more, such as
- * behind requests that wait for their answers, it ends, and then is tried again only now and then.
+ * A consumer that is faster than its producer takes messages one by one. Each message then costs a lease, and
+ * costs both sides a transfer of the cache line that publishes it. It pays off to wait until some messages have
+ * gathered, as long as they come fast. The wait becomes longer if the batch doubled during it, and shorter if it
+ * did not. If no more messages come, for example because the producer waits for an answer, the wait ends, and is
+ * tried again only occasionally.
  */
 #define GROWN_CELLS UINT64_C(256)
 #define SMALL_CELLS UINT64_C(64)
 #define LOOKS_MAX 32u
 #define PAUSES_BETWEEN_LOOKS 8u
-#define QUIET_LOOKS 4u /* in a row, in which nothing came */
+#define QUIET_LOOKS 4u /* consecutive checks without a new message, after which to give up */
 #define SMALL_BATCHES_BETWEEN_TRIALS 64u
 #define PREFETCH_MIN 32u
 
@@ -210,7 +211,7 @@ static uint64_t cells_there(const struct ring *ring)
            atomic_load_explicit(&ring->control->claim, memory_order_relaxed);
 }
 
-/* Return: what is there in the end; 0 where nothing comes, or nothing comes any more. */
+/* Return: the cells available in the end; 0 if no more messages came, or they stopped coming. */
 static uint64_t wait_for_more(const struct ring *ring, uint64_t there, uint32_t patience)
 {
     uint32_t looks = 0;
@@ -234,7 +235,7 @@ void lane_schedule_let_grow(struct shmq *handle)
     const struct ring *last = &handle->lanes[c->last_plus1 - 1].ring;
     const uint64_t there = cells_there(last);
     if (there == 0 || there >= SMALL_CELLS ||
-        there >= last->cells / 32) /* nor is it for producers to wait for us */
+        there >= last->cells / 32) /* do not let the lane fill up and block the producer */
         return;
     if (c->patience == 0 && ++c->small_batches < SMALL_BATCHES_BETWEEN_TRIALS)
         return;

@@ -17,10 +17,10 @@ void waiting_heavy_barrier(struct shmq *handle)
         atomic_fetch_or_explicit(&handle->header->flags, FLAG_FULL_FENCES, memory_order_seq_cst);
 }
 
-/* Processors of the machine, not of our affinity: the other side may be pinned to another one. */
+/* Counts the processors of the machine, not those of our affinity: the other side may be pinned to another one. */
 static bool several_processors(void)
 {
-    static _Atomic long online; /* asking takes longer than all the rest of attaching */
+    static _Atomic long online; /* cached: sysconf takes longer than all the rest of attaching */
     long count = atomic_load_explicit(&online, memory_order_relaxed);
     if (count == 0) {
         count = sysconf(_SC_NPROCESSORS_ONLN);
@@ -34,7 +34,7 @@ void spin_init(struct spin *spin)
     spin->limit = several_processors() ? SPIN_START : 0;
 }
 
-/* Everybody opens them again. */
+/* Makes all processes open the semaphores again. */
 static void reopen_doorbells(struct shmq *handle, struct doorbell *bell)
 {
     const uint32_t generation =
@@ -42,15 +42,15 @@ static void reopen_doorbells(struct shmq *handle, struct doorbell *bell)
     (void)doorbell_open(bell, &handle->access, generation);
 }
 
-/* Return: whether it was replaced, or need not be any more. */
+/* Return: whether it was replaced, or no longer needs to be. */
 static bool replace_under_lock(struct shmq *handle, struct doorbell *bell)
 {
-    if (bell->generation != bell_generation(handle)) /* another has, perhaps */
+    if (bell->generation != bell_generation(handle)) /* perhaps another process has replaced it */
         return doorbell_open(bell, &handle->access, bell_generation(handle));
     if ((handle_flags(handle) & FLAG_REMOVED) != 0 || !doorbell_replace(bell, &handle->access))
         return false;
     reopen_doorbells(handle, bell);
-    /* Whoever removes the queue takes the semaphores away once more after the flag: ours, or we see it. */
+    /* A remover unlinks the semaphores again after it sets the flag: it unlinks ours too, or we see the flag. */
     atomic_thread_fence(memory_order_seq_cst);
     if ((handle_flags(handle) & FLAG_REMOVED) != 0)
         doorbell_unlink(bell);
@@ -58,8 +58,8 @@ static bool replace_under_lock(struct shmq *handle, struct doorbell *bell)
 }
 
 /*
- * Somebody has written to the semaphore what it cannot be used with. Where it cannot be replaced, or another one
- * who is about to replace it does not get on, we sleep without it.
+ * Replaces a semaphore whose content makes it unusable. If it cannot be replaced, or another process holds the
+ * lock for replacing it, we sleep without it.
  */
 static void replace_doorbell(struct shmq *handle, struct doorbell *bell)
 {
@@ -72,8 +72,8 @@ static void replace_doorbell(struct shmq *handle, struct doorbell *bell)
     bell->noisy = !replaced;
 }
 
-/* After a ring for nothing. */
-static void quieten_doorbell(struct shmq *handle, struct doorbell *bell, uint32_t plausible)
+/* After a spurious ring: removes superfluous ones. */
+static void drain_doorbell(struct shmq *handle, struct doorbell *bell, uint32_t plausible)
 {
     if (!doorbell_drain(bell, plausible))
         replace_doorbell(handle, bell);
@@ -82,12 +82,12 @@ static void quieten_doorbell(struct shmq *handle, struct doorbell *bell, uint32_
 #define MISSED_SUSPICIOUS 4u
 
 /*
- * A wake-up was missed, so somebody rings another bell than we hear: everybody opens them again. Where that does
- * not help, the semaphore wakes nobody, whatever is wrong with it.
+ * A wake-up was missed, so the waker rings another semaphore than the one we sleep on: all processes open them
+ * again. If wake-ups are still missed after that, the semaphore itself does not work, and is replaced.
  */
-static void mend_doorbell(struct shmq *handle, struct doorbell *bell)
+static void repair_doorbell(struct shmq *handle, struct doorbell *bell)
 {
-    if (bell->noisy) /* nobody was listening */
+    if (bell->noisy) /* we did not sleep on it */
         return;
     if (++bell->missed >= MISSED_SUSPICIOUS)
         replace_doorbell(handle, bell);
@@ -105,7 +105,7 @@ static int64_t tick_ns(const struct shmq *handle)
     return handle_geometry(handle)->parameters.tick_ns;
 }
 
-/* One sleep. Return: true if rung. */
+/* Sleeps once. Return: true if rung. */
 static bool sleep_on(struct shmq *handle, struct doorbell *bell, uint32_t plausible, int64_t deadline_ns)
 {
     if (!doorbell_is_intact(bell))
@@ -124,7 +124,7 @@ static struct seat *own_seat(struct shmq *handle)
     return &handle->seats[handle->consumer.seat];
 }
 
-/* Whether there is nothing to be done, by anybody alive or dead, but to wait. */
+/* Whether no work is left: no message, none held by a live or dead consumer, and no dead producer. */
 static bool is_quiet(const struct shmq *handle)
 {
     const struct consumer_side *c = &handle->consumer;
@@ -143,7 +143,7 @@ static bool is_quiet(const struct shmq *handle)
 #define LONG_TICKS 64
 #define LONG_MOST_NS INT64_C(4000000000)
 
-/* Whether another, living consumer sleeps so, in a seat before @end. */
+/* Whether another live consumer, in a seat before @end, is in this waiting @state. */
 static bool another_waits(const struct shmq *handle, enum waiting_state state, uint32_t end)
 {
     for (uint32_t i = 0; i < end; i++)
@@ -154,7 +154,7 @@ static bool another_waits(const struct shmq *handle, enum waiting_state state, u
     return false;
 }
 
-/* Whoever sleeps long although there is something to do has missed its ring: another took two. */
+/* A consumer that sleeps long although there is work has missed its ring, because another consumer took two. */
 static void wake_long_sleepers(struct shmq *handle)
 {
     if (another_waits(handle, WAITING_LONG, handle_geometry(handle)->parameters.seats))
@@ -171,7 +171,7 @@ static bool was_busy(const struct shmq *handle)
 #define ASIDE_NS INT64_C(1000000)
 #define ASIDE_MOST_NS INT64_C(16000000)
 
-/* Whether a living one sleeps on the semaphore that was interrupted, and has not noticed yet. */
+/* Whether another live consumer was interrupted in its sleep and has not noticed yet. */
 static bool finds_interrupted(const struct shmq *handle)
 {
     for (uint32_t i = 0; i < handle_geometry(handle)->parameters.seats; i++)
@@ -196,14 +196,14 @@ static bool another_is_interrupted(struct shmq *handle)
     if (finds_interrupted(handle))
         return true;
     if (atomic_load_explicit(&own_seat(handle)->interrupted, memory_order_seq_cst) != 0)
-        return false; /* the others have to know */
-    /* Unless one more has come meanwhile: then the number is another. */
+        return false; /* we are interrupted ourselves, so the others still have to see the mark */
+    /* Clears the mark, unless another interrupt has come meanwhile and changed the number. */
     (void)atomic_compare_exchange_strong_explicit(&handle->header->interrupts, &now, now & ~INTERRUPT_PENDING,
                                                   memory_order_seq_cst, memory_order_relaxed);
     return false;
 }
 
-/* Sleeps apart from the semaphore, so that the ring of somebody interrupted is left to it. */
+/* If another consumer is interrupted, sleeps without the semaphore, so as not to take the ring meant for it. */
 static bool sleeps_aside(struct shmq *handle, int64_t deadline_ns)
 {
     struct consumer_side *c = &handle->consumer;
@@ -215,7 +215,10 @@ static bool sleeps_aside(struct shmq *handle, int64_t deadline_ns)
     return true;
 }
 
-/* The ring that we had may have been meant for another; or it was taken by one who was killed with it. */
+/*
+ * The ring that woke us may have been meant for an interrupted consumer. Without a ring, one that was killed may
+ * have taken it.
+ */
 static void ring_for_interrupted(struct shmq *handle, bool rung)
 {
     if (another_is_interrupted(handle) && (!rung || handle->consumer.asides < ASIDES_MOST))
@@ -253,9 +256,9 @@ void waiting_arm_consumer(struct shmq *handle)
 }
 
 /*
- * How long to sleep at the most.
- * Ordering: like S1, after S0. A waker that finds the mark rings for us, too; one that does not has published
- * before, so that the queue is not quiet for us.
+ * How long to sleep at most.
+ * Ordering: like S1, after S0. A waker that sees long_sleepers rings for us too; one that does not see it has
+ * published before, so we find that the queue is not quiet.
  */
 static int64_t longest_sleep_ns(struct shmq *handle)
 {
@@ -306,7 +309,7 @@ void waiting_disarm_consumer(struct shmq *handle, bool rung)
     interrupt_end_sleep(&handle->interrupt);
 }
 
-/* No more can be asleep than say that they may be; the tag keeps out whoever arms or is woken meanwhile. */
+/* At most the consumers whose seats say so are asleep. The tag prevents the correction if one arms or is woken. */
 static void correct_count(struct shmq *handle)
 {
     uint64_t before = atomic_load_explicit(&handle->header->bell, memory_order_seq_cst);
@@ -318,7 +321,7 @@ static void correct_count(struct shmq *handle)
                                                       memory_order_seq_cst, memory_order_relaxed);
 }
 
-/* Who was killed in its sleep is counted until somebody says otherwise; only its byte's holder may. */
+/* A consumer killed in its sleep still counts as waiting. Only the holder of its byte may clear that. */
 static void clear_dead_sleepers(struct shmq *handle)
 {
     for (uint32_t i = 0; i < handle_geometry(handle)->parameters.seats; i++) {
@@ -339,10 +342,10 @@ void waiting_learn_consumer(struct shmq *handle, bool rung, bool found)
         if (++handle->consumer.false_rings % FALSE_RINGS_SUSPICIOUS == 0)
             clear_dead_sleepers(handle);
         correct_count(handle);
-        quieten_doorbell(handle, &handle->items, handle_geometry(handle)->parameters.seats);
+        drain_doorbell(handle, &handle->items, handle_geometry(handle)->parameters.seats);
     } else if (!rung && found) {
-        if (!handle->consumer.aside) /* where nobody listens, nothing is missed */
-            mend_doorbell(handle, &handle->items);
+        if (!handle->consumer.aside) /* a sleep aside cannot miss a ring */
+            repair_doorbell(handle, &handle->items);
     } else if (found) {
         handle->items.missed = 0;
     }
@@ -363,7 +366,7 @@ void waiting_wake_consumers_slowly(struct shmq *handle, uint32_t count)
             return;
     } while (!atomic_compare_exchange_weak_explicit(bell, &now, bell_with(now, bell_count(now) - taken),
                                                     memory_order_seq_cst, memory_order_relaxed));
-    /* More rings than seats cannot be needed, whatever the count says. */
+    /* There is never a need for more rings than seats, whatever the count says. */
     const uint32_t seats = handle_geometry(handle)->parameters.seats;
     if (doorbell_open(&handle->items, &handle->access, bell_generation(handle)))
         doorbell_ring(&handle->items, taken < seats ? taken : seats);
@@ -396,9 +399,9 @@ void waiting_learn_producer(struct shmq *handle, bool rung, bool found)
 {
     struct doorbell *bell = &handle->producer.view->space;
     if (rung && !found)
-        quieten_doorbell(handle, bell, 1);
+        drain_doorbell(handle, bell, 1);
     else if (!rung && found)
-        mend_doorbell(handle, bell);
+        repair_doorbell(handle, bell);
     else if (found)
         bell->missed = 0;
 }
@@ -414,7 +417,7 @@ void waiting_wake_producer_slowly(struct shmq *handle, struct lane_view *view, u
         doorbell_ring(&view->space, 1);
 }
 
-/* ------------------------------------------------------------------ the end of a wait, and everybody */
+/* ------------------------------------------------------------------ interrupting, and waking everybody */
 
 void waiting_interrupt(struct shmq *handle)
 {

@@ -8,39 +8,43 @@
 #include "common/queue/handle.h"
 
 /*
- * Going to sleep and waking up. Whoever has nothing to do
+ * Going to sleep and waking up. A process without work
  *
- *   spins a little; looks; arms (says that it sleeps, heavy barrier B1); looks again (S1); sleeps, a tick at the
- *   most; disarms; looks; and so on
+ *   spins a little; checks; arms (announces that it sleeps, heavy barrier B1); checks again (S1); sleeps for at
+ *   most a tick; disarms; checks; and so on.
  *
- * and whoever makes something to do publishes first, then a light barrier (B2), then looks for sleepers (W1).
+ * A process that makes work for others publishes it, passes a light barrier (B2), and then looks for sleepers
+ * (W1).
  *
- * header.bell counts consumers asleep; a waker takes one off for each ring it gives. So there are never fewer
- * counts and rings together than sleepers, and a sleeper that wakes by itself takes its count back, or leaves one
- * ring too many to somebody. Killed sleepers leave counts behind; these only ever cost rings that nobody needs,
- * until a sleeper that was woken for nothing sets the count right.
+ * header.bell counts sleeping consumers; a waker takes one off the count for each ring that it gives. So counts
+ * and rings together are never fewer than the sleepers. A sleeper that wakes up by itself takes its count back; if
+ * a waker did so before, it causes one spurious wake-up. A killed sleeper leaves its count behind, which only
+ * costs superfluous rings until a spuriously woken sleeper corrects the count.
  *
- * Where nothing has happened for a while (LONG_AFTER_TICKS) and nothing is left to be done, consumers sleep longer
- * than a tick (LONG_TICKS): all but one, the watch, which is the first of the living that sleep. What the tick is
- * for, to notice that somebody died before it rang or before it did its work, the watch does; and the first ring
- * after that wakes everybody, so that whoever takes a message has others beside it that look at every tick. Only
- * if the watch is killed in such a time, and another process at the wrong moment before the next of the sleepers
- * has noticed, that costs a long sleep.
+ * When nothing has happened for a while (LONG_AFTER_TICKS) and no work is left, consumers sleep longer than a tick
+ * (LONG_TICKS). All but one do so: the watch, the first live consumer among the sleepers, keeps to the tick. The
+ * purpose of the tick is to notice that a process died before it rang or before it did its work, and the watch
+ * serves it for all. The first ring afterwards wakes all consumers, so that the one that takes a message has
+ * others beside it that check at every tick. A long delay remains possible only if the watch is killed during such
+ * a period, and another process is killed at the wrong moment before the next sleeper has noticed.
  */
 
 /* Consumers. */
 void waiting_arm_consumer(struct shmq *handle);
-/* Sleeps until rung, at most a tick (or long, where it may), at most until @deadline_ns. Return: true if rung. */
+/* Sleeps until rung, for at most a tick (or long, if allowed), and not beyond @deadline_ns. Return: rung. */
 bool waiting_sleep_consumer(struct shmq *handle, int64_t deadline_ns);
-/* For who leaves the others alone: if some sleep long, one of them has to watch in its place. */
+/* Call this when a consumer stops waiting: if others sleep long, one of them has to become the watch. */
 void waiting_hand_over_watch(struct shmq *handle);
-/* @rung: a ring ended the sleep, and took the count off. @found: there was something to do after it. */
+/* @rung: a ring ended the sleep and has taken the count off already. */
 void waiting_disarm_consumer(struct shmq *handle, bool rung);
-/* What the sleep brought: a ring for nothing, or something although nobody rang, is a sign of things to mend. */
+/*
+ * Evaluates a sleep. @rung: a ring ended it. @found: there was work after it. A ring without work, or work without
+ * a ring, is a sign that a count or a semaphore has to be repaired.
+ */
 void waiting_learn_consumer(struct shmq *handle, bool rung, bool found);
 void waiting_wake_consumers_slowly(struct shmq *handle, uint32_t count);
 
-/* The producer of a lane: sleeps until head has come to @head. */
+/* The producer of a lane: sleeps until head has reached @head. */
 void waiting_arm_producer(struct shmq *handle, uint64_t head);
 bool waiting_sleep_producer(struct shmq *handle, int64_t deadline_ns);
 void waiting_disarm_producer(struct shmq *handle);
@@ -48,20 +52,20 @@ void waiting_learn_producer(struct shmq *handle, bool rung, bool found);
 void waiting_wake_producer_slowly(struct shmq *handle, struct lane_view *view, uint64_t wanted);
 
 /*
- * Ends the wait under way in this handle, or else its next one. A ring meant for an interrupted consumer may be
- * taken by another one of any process. So it is said in the header and the seat that one is interrupted; whoever
- * has slept on the semaphore then rings once more, and sleeps aside for some milliseconds, so that it does not
- * take that ring again. That is bounded, because the interrupted one may be stopped: after ASIDES_MOST times the
- * others go on as ever, and only ring once more at each tick.
+ * Ends the wait in progress in this handle, or otherwise its next one. A ring meant for an interrupted consumer
+ * may be taken by another consumer of any process. So the header and the seat say that a consumer is interrupted.
+ * A consumer that has slept on the semaphore then rings once more, and sleeps aside (not on the semaphore) for
+ * some milliseconds, so that it does not take that ring again. This is bounded, because the interrupted consumer
+ * may be stopped: after ASIDES_MOST times the others go on as usual, and only ring once more at each tick.
  *
  * Context: any thread, signal handlers.
  */
 void waiting_interrupt(struct shmq *handle);
 
-/* Everybody, because of something that all have to look at. */
+/* Wakes all consumers and producers, because of something that all have to notice. */
 void waiting_wake_everybody(struct shmq *handle);
 
-/* B1. A process that may not use the heavy barrier makes everybody use the fence. */
+/* B1. A process that is refused the heavy barrier makes all processes use fences. */
 void waiting_heavy_barrier(struct shmq *handle);
 
 /*
@@ -81,7 +85,7 @@ static inline void waiting_wake_consumers(struct shmq *handle, uint32_t count)
         waiting_wake_consumers_slowly(handle, count);
 }
 
-/* Wakes the lane's producer, if it sleeps and head has come far enough. Ordering: as above, pairs with its B1. */
+/* Wakes the lane's producer if it sleeps and head has come far enough. Ordering: B2; pairs with its B1. */
 static inline void waiting_wake_producer(struct shmq *handle, struct lane_view *view)
 {
     barrier_light((handle_flags(handle) & FLAG_FULL_FENCES) != 0);
@@ -95,7 +99,7 @@ static inline void waiting_wake_producer(struct shmq *handle, struct lane_view *
 #define SPIN_MIN 16u
 #define SPIN_START 256u
 #define SPIN_MAX 2048u
-#define SPIN_WORTH_NS INT64_C(100000) /* a sleep shorter than this cost more than spinning through it */
+#define SPIN_WORTH_NS INT64_C(100000) /* a shorter sleep costs more than spinning instead */
 
 static inline void cpu_relax(void)
 {
@@ -108,10 +112,10 @@ static inline void cpu_relax(void)
 #endif
 }
 
-/* 0 on one processor, where spinning only keeps the other side from running. */
+/* On a single processor the limit is 0: spinning would only keep the other side from running. */
 void spin_init(struct spin *spin);
 
-/* Spins until @ready says true, or patience ends. */
+/* Spins until @ready returns true, or the limit is reached. */
 static inline bool spin_until(const struct spin *spin, bool (*ready)(struct shmq *), struct shmq *handle)
 {
     for (uint32_t i = 0; i < spin->limit; i++) {
@@ -122,7 +126,7 @@ static inline bool spin_until(const struct spin *spin, bool (*ready)(struct shmq
     return false;
 }
 
-/* After a sleep that took @slept_ns: more patience where it was short, less where it was long. */
+/* Adapts the limit after a sleep of @slept_ns: more spinning after a short sleep, less after a long one. */
 static inline void spin_learn(struct spin *spin, int64_t slept_ns)
 {
     if (spin->limit == 0)

@@ -19,7 +19,7 @@
  *   end_of_stream.c      end_of_stream_state
  *   control.c     shmq_shutdown
  *
- * Not here: spinning, which only looks; clear_dead_sleepers; mend_doorbell, replace_doorbell; interrupts;
+ * Not here: spinning, which only looks; clear_dead_sleepers; repair_doorbell, replace_doorbell; interrupts;
  * waiting_wake_everybody for a removal.
  *
  *   PRODUCERS, CONSUMERS, MESSAGES   of each producer, published one or two at a time
