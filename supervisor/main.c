@@ -69,6 +69,7 @@ int main(int argc, char **argv)
     supervisor.pid = getpid();
     supervisor.programs = (struct programs){programs_find("producer"), programs_find("consumer")};
     trial_run(&options, &supervisor.programs);
+    supervisor_options_warn(&options);
 
     signals_init();
     bus_guard_init();

@@ -11,6 +11,7 @@
 #include "common/cli/parse.h"
 #include "common/cli/pseudo_file.h"
 #include "common/cli/say.h"
+#include "supervisor/child_arguments.h"
 #include "supervisor/option_codes.h"
 
 #define NS_PER_MS INT64_C(1000000)
@@ -80,9 +81,9 @@ static void take_output(struct options *options, const char *argument)
     options->output = argument;
 }
 
-static void take_extra(struct arguments *extra, const struct option_entry *entry, const char *argument)
+static void take_args(struct arguments *words, const struct option_entry *entry, const char *argument)
 {
-    if (!arguments_split(extra, argument))
+    if (!arguments_split(words, argument))
         options_usage("--%s %s: a quote is not closed", entry->name, argument);
 }
 
@@ -90,10 +91,10 @@ static void take_own(struct options *options, const struct option_entry *entry, 
 {
     switch (entry->code) {
     case CODE_PRODUCER_ARGS:
-        take_extra(&options->extra_producer, entry, argument);
+        take_args(&options->producer_args, entry, argument);
         break;
     case CODE_CONSUMER_ARGS:
-        take_extra(&options->extra_consumer, entry, argument);
+        take_args(&options->consumer_args, entry, argument);
         break;
     case CODE_INPUT:
         take_input(options, argument);
@@ -225,67 +226,20 @@ static void choose_sink(struct options *options)
     options->mirror = options_handed(options, "mirror");
 }
 
-/* Children that look elsewhere would wait for ever. */
-static void check_same_queue(const struct arguments *extra)
-{
-    for (size_t i = 0; i < extra->count; i++) {
-        const char *word = extra->words[i];
-        if (strncmp(word, "-Q", 2) == 0 || strcmp(word, "--queue") == 0 || strncmp(word, "--queue=", 8) == 0)
-            options_usage("%s: is for %s itself (all its children use one queue)", word, say_program());
-    }
-}
-
-/* The queue is made here, so that what its size is has to be known here, too. */
-static void take_creating(struct options *options, const struct arguments *extra)
-{
-    for (size_t i = 0; i < extra->count; i++) {
-        const struct option_group *group = NULL;
-        char name[32];
-        const char *word = extra->words[i];
-        const char *next = i + 1 < extra->count ? extra->words[i + 1] : NULL;
-        if (word == NULL || strncmp(word, "--", 2) != 0)
-            continue;
-        size_t length = strcspn(word + 2, "=");
-        if (length == 0 || length >= sizeof(name))
-            continue;
-        memcpy(name, word + 2, length);
-        name[length] = '\0';
-        const struct option_entry *entry = option_table_find(&supervisor_options, name, &group);
-        if (entry == NULL || group->section != &option_creating_section)
-            continue;
-        const char *argument = word[2 + length] == '=' ? word + 3 + length : next;
-        if (argument != NULL)
-            option_table_take(group, entry, options, take, argument);
-    }
-}
-
-/* What belongs together stands in several messages, and each consumer writes its own as it comes to them. */
-static void warn_of_order(const struct options *options)
-{
-    bool raw =
-        arguments_have(&options->consumer_framing, "--raw") || arguments_have(&options->extra_consumer, "--raw");
-    bool whole = options->framing != NULL && strcmp(options->framing, "whole") == 0;
-    bool stream = options->sink == SINK_LABELLED || options->sink == SINK_STDOUT || options->sink == SINK_OUTPUT;
-    if (raw && stream && !whole && options->consumers > 1)
-        say_status("-c %u: several consumers change the order of blocks (use -c 1, or --mirror)",
-                   (unsigned)options->consumers);
-}
-
 static void check_together(struct options *options)
 {
     check_words(options);
+    child_arguments_read(&options->extra_producer, &options->producer_args, "producer", &supervisor_options,
+                         options, take);
+    child_arguments_read(&options->extra_consumer, &options->consumer_args, "consumer", &supervisor_options,
+                         options, take);
     choose_source(options);
     choose_sink(options);
-    check_same_queue(&options->extra_producer);
-    check_same_queue(&options->extra_consumer);
-    take_creating(options, &options->extra_producer);
-    take_creating(options, &options->extra_consumer);
     options_finish(&options->common);
     if (options->raw) {
         arguments_free(&options->consumer_framing);
         arguments_add(&options->consumer_framing, "--raw");
     }
-    warn_of_order(options);
 }
 
 void supervisor_options_read(struct options *options, int argc, char **argv)
@@ -323,11 +277,25 @@ void supervisor_options_default(struct options *options)
         options_usage("--echo and --output -: both would write to stdout");
 }
 
+/* What belongs together stands in several messages, and each consumer writes its own as it comes to them. */
+void supervisor_options_warn(const struct options *options)
+{
+    bool raw =
+        arguments_have(&options->consumer_framing, "--raw") || arguments_have(&options->extra_consumer, "--raw");
+    bool whole = options->framing != NULL && strcmp(options->framing, "whole") == 0;
+    bool stream = options->sink == SINK_LABELLED || options->sink == SINK_STDOUT || options->sink == SINK_OUTPUT;
+    if (raw && stream && !whole && options->consumers > 1)
+        say_status("-c %u: several consumers change the order of blocks (use -c 1, or --mirror)",
+                   (unsigned)options->consumers);
+}
+
 void supervisor_options_free(struct options *options)
 {
     arguments_free(&options->inputs);
     arguments_free(&options->producer_framing);
     arguments_free(&options->consumer_framing);
+    arguments_free(&options->producer_args);
+    arguments_free(&options->consumer_args);
     arguments_free(&options->extra_producer);
     arguments_free(&options->extra_consumer);
     free(options->handed);

@@ -58,7 +58,9 @@ struct options {
 
     struct handed *handed;
     size_t handed_count;
-    struct arguments extra_producer;
+    struct arguments producer_args; /* the words of --producer-args */
+    struct arguments consumer_args;
+    struct arguments extra_producer; /* what of them is for producers alone, an option a word */
     struct arguments extra_consumer;
 
     enum restart_when restart;
@@ -80,6 +82,8 @@ extern const struct option_table supervisor_options;
 void supervisor_options_read(struct options *options, int argc, char **argv);
 /* What is asked for where nothing else was: the demonstration. */
 void supervisor_options_default(struct options *options);
+/* Says what is allowed, but may not be what was meant. */
+void supervisor_options_warn(const struct options *options);
 void supervisor_options_free(struct options *options);
 
 /* The last argument of an option that is handed on ("" for one without); NULL if it was not given. */

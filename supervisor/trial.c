@@ -17,15 +17,9 @@ struct trial {
     int fd; /* what it says on stderr */
 };
 
-/* First for a producer, as it would be a word behind "--"; else last, where a missing argument swallows one word.
- */
-static void add_version(struct arguments *command, enum role role)
+/* First, as it would be a word behind "--". */
+static void add_version(struct arguments *command)
 {
-    if (role == ROLE_CONSUMER) {
-        arguments_add(command, "--quiet");
-        arguments_add(command, "--version");
-        return;
-    }
     arguments_add(command, "--version");
     char *version = command->words[command->count - 1];
     memmove(command->words + 2, command->words + 1, (command->count - 2) * sizeof(*command->words));
@@ -43,23 +37,25 @@ _Noreturn static void become(const struct arguments *command, int fd)
     _exit(EXIT_FAILED);
 }
 
-static void start(struct trial *trial, const struct options *options, const struct programs *programs,
-                  enum role role)
+/* The last one has the longest name before its lines. */
+static unsigned last_of(const struct options *options, enum role role)
 {
-    struct arguments command;
+    return (unsigned)(role == ROLE_PRODUCER ? options->producers : options->consumers);
+}
+
+static void start(struct trial *trial, const struct options *options, enum role role,
+                  const struct arguments *command)
+{
     int ends[2];
-    label_name(trial->name, role, 1);
-    command_make(&command, options, programs, role, 1);
-    add_version(&command, role);
+    label_name(trial->name, role, last_of(options, role));
     if (pipe2(ends, O_CLOEXEC) != 0 || (trial->pid = fork()) < 0) {
         say_error("%s: cannot be started: %s", trial->name, strerror(errno));
         exit(EXIT_FAILED);
     }
     if (trial->pid == 0)
-        become(&command, ends[1]);
+        become(command, ends[1]);
     close(ends[1]);
     trial->fd = ends[0];
-    arguments_free(&command);
 }
 
 /* Return: its status. What it says with success is of no interest. */
@@ -101,14 +97,24 @@ static bool is_needed(const struct options *options, enum role role)
     return handed > 1 || extra->count > 0 || framing->count > 0;
 }
 
+bool trial_make(struct arguments *command, const struct options *options, const struct programs *programs,
+                enum role role)
+{
+    command_make(command, options, programs, role, last_of(options, role));
+    add_version(command);
+    return is_needed(options, role);
+}
+
 void trial_run(const struct options *options, const struct programs *programs)
 {
     struct trial trials[2];
     size_t count = 0;
     int failed = 0;
     for (enum role role = ROLE_PRODUCER; role <= ROLE_CONSUMER; role++) {
-        if (is_needed(options, role))
-            start(&trials[count++], options, programs, role);
+        struct arguments command;
+        if (trial_make(&command, options, programs, role))
+            start(&trials[count++], options, role, &command);
+        arguments_free(&command);
     }
     for (size_t i = 0; i < count; i++) {
         int status = finish(&trials[i]);

@@ -10,4 +10,11 @@
  */
 void trial_run(const struct options *options, const struct programs *programs);
 
+/*
+ * Sets @command to what a child of @role is tried with: its command line, and to print its version.
+ * Return: whether there is anything in it that has not been looked at here already.
+ */
+bool trial_make(struct arguments *command, const struct options *options, const struct programs *programs,
+                enum role role);
+
 #endif

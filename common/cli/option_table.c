@@ -290,8 +290,10 @@ static void take_verb(const struct reader *reader, struct option_words *words)
     }
 }
 
-void option_table_read(const struct option_table *table, void *into, option_take *take, int argc, char **argv,
-                       struct option_words *words)
+enum storing { STORING, TAKING_ONLY };
+
+static void read_options(const struct option_table *table, enum storing storing, void *into, option_take *take,
+                         int argc, char **argv, struct option_words *words)
 {
     struct reader reader = {.table = table};
     struct option names[OPTIONS_MAX + 1];
@@ -306,13 +308,29 @@ void option_table_read(const struct option_table *table, void *into, option_take
         if (index == reader.count || reader.slots[index].entry == NULL) /* getopt_long has reported the error */
             options_try_help();
         const struct slot *slot = &reader.slots[index];
+        const char *argument = slot->entry->argument != NULL ? optarg : NULL;
         reader.given[index] = true;
         letter_under_way = code < FIRST_INDEX ? (char)code : '\0';
-        option_table_take(slot->group, slot->entry, into, take, slot->entry->argument != NULL ? optarg : NULL);
+        if (storing == STORING)
+            option_table_take(slot->group, slot->entry, into, take, argument);
+        else
+            take(into, slot->group, slot->entry, argument);
         before = optind;
     }
     letter_under_way = '\0';
     find_words(words, before, argc, argv);
     if (table->verbs != NULL)
         take_verb(&reader, words);
+}
+
+void option_table_read(const struct option_table *table, void *into, option_take *take, int argc, char **argv,
+                       struct option_words *words)
+{
+    read_options(table, STORING, into, take, argc, argv, words);
+}
+
+void option_table_split(const struct option_table *table, void *into, option_take *take, int argc, char **argv,
+                        struct option_words *words)
+{
+    read_options(table, TAKING_ONLY, into, take, argc, argv, words);
 }

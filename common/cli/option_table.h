@@ -110,6 +110,13 @@ struct option_words {
 void option_table_read(const struct option_table *table, void *into, option_take *take, int argc, char **argv,
                        struct option_words *words);
 
+/*
+ * Reads a command line in the same way, but gives each option to @take, and looks at no argument: for whoever
+ * hands the options on to the program whose table this is.
+ */
+void option_table_split(const struct option_table *table, void *into, option_take *take, int argc, char **argv,
+                        struct option_words *words);
+
 /* Handles an option that was found elsewhere than on the command line, in the same way. */
 void option_table_take(const struct option_group *group, const struct option_entry *entry, void *into,
                        option_take *take, const char *argument);

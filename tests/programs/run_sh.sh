@@ -109,7 +109,25 @@ check_usage 'options that do not go together, for the producer' 2 'producer.1 \|
 check_usage 'a value that the consumer refuses' 2 'consumer.1 \| .*--work x' --random --count 1 --work x
 check_usage 'a sink that the consumer refuses' 2 'consumer.1 \| .*--exec' --exec '' -- a
 check_usage 'a command that is not found' 2 'consumer.1 \| .*--pipe: awkk: command not found' --pipe awkk -- a
-check_usage 'an option without its argument' 2 'consumer.1 \| ' --consumer-args '--retries' --exec true -- a
+check_usage 'an option without its argument' 2 "--consumer-args: option '--retries' requires an argument" --consumer-args '--retries' \
+    --exec true -- a
+check_usage 'a text without its argument, which would swallow what follows' 2 "--consumer-args: option '--prefix' requires an argument" \
+    --consumer-args '--prefix' -- a
+for program in producer consumer; do
+    check_usage "$program-args: another queue, shortened" 2 'is for run.sh' --$program-args '--que=other' --discard -- a
+    check_usage "$program-args: another queue, behind other letters" 2 'is for run.sh' --$program-args '-vQother' --discard -- a
+    check_usage "$program-args: help instead of work" 2 "run '.*$program --help'" --$program-args '-qh' --discard -- a
+    check_usage "$program-args: version instead of work" 2 "run '.*$program --version'" --$program-args '--vers' --discard -- a
+    check_usage "$program-args: words" 2 'is no option' --$program-args '-- b' --discard -- a
+    check_usage "$program-args: an end of options" 2 '--: is for run.sh' --$program-args '--' --discard -- a
+    check_usage "$program-args: what it does not know" 2 "--$program-args: unrecognized option '--bogus'" --$program-args '--bogus' --discard -- a
+done
+check_usage 'producer-args: a part that all would read' 2 'is for run.sh' -p 2 --producer-args '--split 1/2' --input "$scratch/numbers" --discard
+check_usage 'consumer-args: another number of producers' 2 'is for run.sh' --consumer-args '--producers 2' --discard -- a
+check_usage 'consumer-args: a second sink' 2 'only one sink' --consumer-args '--pipe cat' --discard -- a
+check_usage 'producer-args: a second source' 2 'only one source' --producer-args '--random' --discard -- a
+check_usage 'a prefix that only the last consumer finds too long' 2 'consumer.12 \| .*--prefix: longer' -c 12 \
+    --prefix "$(printf '%4083s' x)" -- a
 check_usage 'options that do not go together, for the consumer' 2 'consumer.1 \| .*--retries needs --exec' --consumer-args '--retries 3' --discard -- a
 check_usage 'more consumers than seats' 2 '-c 65: .*only 64 seats \(give --seats 65\)' -c 65
 check_usage 'more consumers than the seats asked for' 2 '-c 3: .*only 2 seats' -c 3 --seats 2
@@ -221,6 +239,14 @@ printf 'a\nb\n' | try --input - --output - -q >"$scratch/back" 2>"$scratch/run.l
 check_equal 'stdin' $'a\nb' "$(cat "$scratch/back")"
 check_status 'arguments are split as a shell does' 0 try --random --count 1 --discard --producer-args "--echo 'it is: '"
 check_match 'quotes keep blanks' '^it is: [0-9]' "$scratch/out"
+check_status '--prefix among --consumer-args' 0 try --consumer-args '--prefix -Qx' -- a
+check_equal '--prefix among --consumer-args: has no name before it, and is no queue' -Qxa "$(<"$scratch/out")"
+new_queue_and_output
+check_status 'files among --producer-args and --consumer-args' 0 try --producer-args "--inp '$scratch/numbers'" --consumer-args "--out '$scratch/output'"
+check_output 'files among --producer-args and --consumer-args: all arrives, and has no names before it'
+new_queue
+check_status 'sizes among both, shortened' 0 try --keep --producer-args '--capac 64K' --consumer-args '--seat=3' --discard -- a
+check_equal 'sizes among both, shortened: are heeded' '65536 3' "$(queue_field "$queue" capacity_bytes) $(queue_field "$queue" seats)"
 check_status '--echo and --prefix have names before them' 0 try --random --count 1 --echo 'out: ' --prefix 'in: '
 check_match '--echo has its producer'\''s' '^producer.1 \| out: [0-9]' "$scratch/out"
 check_match '--prefix has its consumer'\''s' '^consumer.1 \| in: [0-9]' "$scratch/out"
