@@ -251,7 +251,7 @@ $(optional_benches:%=$(out)/bench/%): $(out)/bench/%: bench/optional/%.c $(obj)/
 # Each is one LLVMFuzzerTestOneInput, with the product's sources compiled once more, with hooks, and a main that replays
 # inputs; `make fuzz` links it with libFuzzer instead.
 FUZZ_CC ?= clang
-fuzzers := queue input numbers producer_options consumer_options monitor_options
+fuzzers := queue input numbers producer_options consumer_options monitor_options supervisor_options
 fuzz_programs := $(fuzzers:%=$(out)/tests/fuzz_%)
 fuzz_support := $(filter-out %/replay.o,$(call objects,tests/fuzz/support/*.c))
 fuzz_main := $(if $(LIBFUZZER),,$(obj)/tests/fuzz/support/replay.o)
@@ -277,6 +277,9 @@ $(out)/tests/fuzz_input: $(hooked_cli) $(call hooked,producer/*.c)
 $(out)/tests/fuzz_producer_options: $(hooked_cli) $(call hooked,producer/command_line.c producer/option_table.c)
 $(out)/tests/fuzz_consumer_options: $(hooked_cli) $(filter-out %/main.o,$(call hooked,consumer/*.c consumer/*/*.c))
 $(out)/tests/fuzz_monitor_options: $(hooked_cli) $(call hooked,monitor/command_line.c monitor/option_table.c)
+$(out)/tests/fuzz_supervisor_options: $(hooked_cli) $(call hooked,producer/command_line.c producer/option_table.c) \
+    $(filter-out %/main.o,$(call hooked,consumer/*.c consumer/*/*.c)) $(call hooked,$(patsubst %,supervisor/%.c,options \
+    option_table arguments child_arguments command label trial))
 $(fuzz_programs): $(out)/tests/fuzz_%: $(obj)/tests/fuzz/fuzz_%.o $(fuzz_main) $(obj)/libfuzz.a $(stamp) $(listed)
 	@mkdir -p $(@D)
 	$(link) $(if $(LIBFUZZER),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libraries)

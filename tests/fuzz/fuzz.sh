@@ -25,6 +25,7 @@ replay_all() { # WORD DIRECTORY
     replay "$1" "$2" producer_options 3000
     replay "$1" "$2" consumer_options 3000
     replay "$1" "$2" monitor_options 3000
+    replay "$1" "$2" supervisor_options 3000
 }
 
 make_sanitized() {
