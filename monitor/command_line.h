@@ -4,7 +4,7 @@
 
 #include "monitor/options.h"
 
-/* Reads the command line; a mistake in it ends the program with EXIT_USAGE. */
+/* Parses the command line; exits with EXIT_USAGE on an error. */
 void options_parse(struct options *options, int argc, char **argv);
 
 #endif

@@ -18,7 +18,7 @@ struct options {
     enum monitor_verb verb;
     const char *queue; /* NULL for a verb that takes none */
     enum format format;
-    int64_t timeout_ns; /* negative: for ever */
+    int64_t timeout_ns; /* negative: no limit */
     bool force;
     bool now;
     bool empty;

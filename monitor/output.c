@@ -11,7 +11,7 @@
 int output_finish(void)
 {
     errno = 0;
-    /* After an earlier failure, this tries again and so finds out what is wrong. */
+    /* After an earlier failed write, fflush tries again and sets errno. */
     int flushed = fflush(stdout);
     int error = errno;
     if (flushed == 0 && ferror(stdout) == 0)

@@ -4,7 +4,7 @@
 
 #include "monitor/snapshot.h"
 
-/* The formats of list and show, on stdout. */
+/* Prints list and show to stdout in each format. */
 
 void output_list_table(const struct snapshots *snapshots);
 void output_show_table(const struct snapshot *snapshot);
@@ -12,10 +12,10 @@ void output_show_table(const struct snapshot *snapshot);
 void output_list_json(const struct snapshots *snapshots);
 void output_show_json(const struct snapshot *snapshot);
 
-/* @details  with lanes and seats, as far as the snapshots have them */
+/* @details  also print the lanes and seats of the snapshots */
 void output_prometheus(const struct snapshots *snapshots, bool details);
 
-/* Makes sure that all has been written. Returns the exit status; a failure is reported. */
+/* Flushes stdout. Reports a failure; returns the exit status. */
 int output_finish(void);
 
 #endif

@@ -39,7 +39,7 @@ static int take_seats(struct snapshot *snapshot, struct shmq *queue)
         int error = shmq_stat_seat(queue, i, seat);
         if (error != 0)
             result = error;
-        else if (seat->taken || seat->alive || seat->leased > 0) /* given back, and not yet in other hands */
+        else if (seat->taken || seat->alive || seat->leased > 0) /* given back and not yet taken over */
             snapshot->seat_count++;
     }
     return result;
@@ -86,7 +86,7 @@ static int add(void *context, const struct shmq_listed *queue)
     snapshots->items = items;
     struct snapshot *snapshot = &items[snapshots->count];
     if (queue->error == 0 && snapshot_take(snapshot, queue->name, false) == -ENOENT)
-        return 0; /* removed while we looked */
+        return 0; /* removed meanwhile */
     if (queue->error != 0) {
         *snapshot = (struct snapshot){.error = queue->error};
         snprintf(snapshot->name, sizeof(snapshot->name), "%s", queue->name);
@@ -120,7 +120,7 @@ static const char *state_of_error(int error)
     case -EPROTO:
         return "foreign";
     case -ENOENT:
-        return "half-made";
+        return "incomplete";
     case -EACCES:
     case -EPERM:
         return "forbidden";
@@ -148,13 +148,14 @@ const char *snapshot_reason(const struct snapshot *snapshot)
         return "";
     case -EBADMSG:
         if (!snapshot->opened)
-            return "no queue, or cut off or overwritten";
-        snprintf(text, sizeof(text), "its content makes no sense (see '%smonitor check')", say_prefix());
+            return "not a queue, or truncated or overwritten";
+        snprintf(text, sizeof(text), "its content is inconsistent (see '%smonitor check')", say_prefix());
         return text;
     case -ENOENT:
-        snprintf(text, sizeof(text),
-                 "nobody has completed its making, or its removal (the next producer does, or '%smonitor remove')",
-                 say_prefix());
+        snprintf(
+            text, sizeof(text),
+            "its creation or removal was interrupted (start a producer to create it, or run '%smonitor remove')",
+            say_prefix());
         return text;
     default:
         return open_error_brief(snapshot->name, snapshot->error);

@@ -10,12 +10,12 @@
 /* What an observer sees of one queue. */
 struct snapshot {
     char name[SHMQ_NAME_MAX + 1];
-    int error; /* why there is nothing more to see, or not all of it; a negative errno, or 0 */
+    int error; /* 0, or the negative errno that made the snapshot incomplete */
     bool opened;
     struct shmq_stat stat;
     struct shmq_lane_stat *lanes; /* those ever used */
     uint32_t lane_count;
-    struct shmq_seat_stat *seats; /* those taken, and those in which something was left */
+    struct shmq_seat_stat *seats; /* those taken and those that still hold a lease */
     uint32_t seat_count;
 };
 
@@ -24,11 +24,11 @@ struct snapshots {
     size_t count;
 };
 
-/* Looks at the queue @name, and at its lanes and seats if @details. The outcome is in .error, and returned. */
+/* Reads the queue @name, with its lanes and seats if @details. Returns 0 or a negative errno, also in .error. */
 int snapshot_take(struct snapshot *snapshot, const char *name, bool details);
 void snapshot_free(struct snapshot *snapshot);
 
-/* Looks at all queues there are, by name. Returns 0 or -errno. */
+/* Reads all queues, sorted by name. Returns 0 or a negative errno. */
 int snapshots_take(struct snapshots *snapshots);
 void snapshots_free(struct snapshots *snapshots);
 

@@ -12,7 +12,7 @@
 enum flow buffered_input_run(struct publisher *publisher, struct input *input, const struct options *options,
                              uint64_t *unused);
 
-/* Reports that the message at @offset is longer than the queue's longest message. */
+/* Reports that the message at @offset is longer than the queue's largest message. */
 enum flow buffered_input_fail_too_long(struct publisher *publisher, const struct input *input,
                                        const struct options *options, uint64_t offset, uint64_t index);
 

@@ -14,7 +14,7 @@
 enum framer_result {
     FRAMER_MESSAGE,
     FRAMER_MORE,      /* more bytes are needed */
-    FRAMER_TOO_LONG,  /* longer than the queue's longest message; detected as early as possible */
+    FRAMER_TOO_LONG,  /* longer than the queue's largest message; detected as early as possible */
     FRAMER_TRUNCATED, /* the input ends within a length-prefixed message */
 };
 

@@ -32,7 +32,7 @@ static enum flow run_inputs(struct publisher *publisher, const struct inputs *in
     if (options->framing == FRAMING_BLOCK && options->block_bytes > publisher->max_message)
         return publisher_fail(
             publisher, EXIT_FAILED,
-            "--block: larger than the queue's longest message of %llu bytes (create the queue with a larger "
+            "--block: larger than the queue's largest message of %llu bytes (create the queue with a larger "
             "--max-message)",
             (unsigned long long)publisher->max_message);
     enum flow flow = FLOW_CONTINUE;

@@ -11,7 +11,7 @@ enum flow words_run(struct publisher *publisher, const struct options *options)
         const struct iovec word = {options->words[i], strlen(options->words[i])};
         if (word.iov_len > publisher->max_message)
             return publisher_fail(publisher, EXIT_FAILED,
-                                  "word %zu: its %zu bytes are longer than the queue's longest message of %" PRIu64
+                                  "word %zu: its %zu bytes are longer than the queue's largest message of %" PRIu64
                                   " bytes (create the queue with a larger --max-message)",
                                   i + 1, word.iov_len, publisher->max_message);
         size_t taken;

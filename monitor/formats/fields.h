@@ -6,14 +6,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* What there is to tell of a queue, a lane, a seat: one list each for all machine-readable formats. */
+/* The fields of a queue, a lane and a seat: one list each, for all machine-readable formats. */
 
 enum field_type { FIELD_U32, FIELD_U64, FIELD_I64, FIELD_BOOL, FIELD_PID, FIELD_ID, FIELD_MODE, FIELD_TEXT };
 
 enum field_metric { METRIC_NONE, METRIC_GAUGE, METRIC_COUNTER };
 
 struct field {
-    const char *name; /* in JSON; the metric is shmq_[lane_|seat_]NAME, and _total for a counter */
+    const char *name; /* in JSON; the metric is shmq_[lane_|seat_]NAME, with _total appended for a counter */
     enum field_type type;
     enum field_metric metric;
     size_t offset; /* in the struct it describes */
@@ -24,8 +24,9 @@ extern const struct field fields_queue[]; /* of struct shmq_stat; each list ends
 extern const struct field fields_lane[];  /* of struct shmq_lane_stat */
 extern const struct field fields_seat[];  /* of struct shmq_seat_stat */
 
-/* The value of a field of any type but FIELD_TEXT; and of that. */
+/* The value of a field of any type but FIELD_TEXT. */
 uint64_t field_unsigned(const struct field *field, const void *object);
+/* The value of a FIELD_TEXT field. */
 const char *field_text(const struct field *field, const void *object);
 
 #endif

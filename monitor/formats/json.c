@@ -5,7 +5,8 @@
 #include "monitor/formats/fields.h"
 #include "monitor/output.h"
 
-/* Bytes above 127 go through: JSON is UTF-8, and names have none. Others could only come from a damaged queue. */
+/* Valid names are ASCII; any other byte comes from a damaged queue and is escaped, so that the output stays UTF-8.
+ */
 static void print_string(const char *text)
 {
     putchar('"');
@@ -28,7 +29,7 @@ static void print_value(const struct field *field, const void *object)
     }
     uint64_t value = field_unsigned(field, object);
     switch (field->type) {
-    case FIELD_ID: /* a number of 64 bits would lose some in most readers */
+    case FIELD_ID: /* a string, because many JSON readers cannot represent 64-bit numbers exactly */
         printf("\"%016" PRIx64 "\"", value);
         break;
     case FIELD_MODE:

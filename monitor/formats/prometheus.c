@@ -5,7 +5,7 @@
 #include "monitor/formats/fields.h"
 #include "monitor/output.h"
 
-/* All samples of a metric must stand together, behind its HELP and TYPE: metrics outside, queues inside. */
+/* All samples of a metric must follow its HELP and TYPE lines, so the outer loop is over metrics. */
 
 static void print_metric_head(const char *prefix, const struct field *field)
 {
@@ -46,7 +46,7 @@ static void print_parts(const struct snapshots *snapshots, const struct field *f
 
 static void print_up(const struct snapshots *snapshots)
 {
-    puts("# HELP shmq_up 1 if the queue can be read, 0 if it is damaged, foreign or half-made.");
+    puts("# HELP shmq_up 1 if the queue can be read, 0 if it is damaged, foreign or incomplete.");
     puts("# TYPE shmq_up gauge");
     for (size_t i = 0; i < snapshots->count; i++)
         printf("shmq_up{queue=\"%s\"} %d\n", snapshots->items[i].name, snapshots->items[i].error == 0);

@@ -22,7 +22,7 @@ static void print_list_line(const struct snapshot *snapshot, int width)
     printf("%-*s %7s %9" PRIu32 " %9" PRIu32 " %12" PRIu64 " %10s  %s%s%s\n", width, snapshot->name, lanes,
            stat->producers, stat->consumers, stat->messages, units_bytes(bytes, (double)stat->message_bytes),
            snapshot_state(snapshot), stat->unfinished > 0 ? ", a producer died" : "",
-           stat->lost ? ", something is lost" : "");
+           stat->lost ? ", data lost" : "");
 }
 
 void output_list_table(const struct snapshots *snapshots)
@@ -59,18 +59,18 @@ static void print_queue(const struct snapshot *snapshot)
     char text[2][UNITS_SIZE];
     printf("queue %s: %s\n", snapshot->name, snapshot_state(snapshot));
     if (stat->lost)
-        puts("  loss        something acknowledged is no longer where a consumer wrote it");
-    printf("  messages    %" PRIu64 " waiting or in hand, %s; %" PRIu64 " put so far, %s\n", stat->messages,
+        puts("  loss        acknowledged data is no longer where a consumer wrote it");
+    printf("  messages    %" PRIu64 " waiting or in flight, %s; %" PRIu64 " put so far, %s\n", stat->messages,
            units_bytes(text[0], (double)stat->message_bytes), stat->put_messages,
            units_bytes(text[1], (double)stat->put_bytes));
     printf("  producers   %" PRIu32 " alive, %" PRIu64 " finished, %" PRIu32 " died unfinished\n", stat->producers,
            stat->finished, stat->unfinished);
     printf("  consumers   %" PRIu32 " alive, %" PRIu32 " of them asleep\n", stat->consumers, stat->sleepers);
-    printf("  lanes       %" PRIu32 " of %" PRIu32 " used, %s each, longest message %s\n", stat->lanes_used,
+    printf("  lanes       %" PRIu32 " of %" PRIu32 " used, %s each, largest message %s\n", stat->lanes_used,
            stat->lanes, units_memory(text[0], stat->capacity_bytes),
            units_memory(text[1], stat->max_message_bytes));
     printf("  seats       %" PRIu32 ", tick %s%s\n", stat->seats, units_duration(text[0], stat->tick_ns),
-           stat->full_fences ? ", full fences (membarrier is refused)" : "");
+           stat->full_fences ? ", full fences (membarrier is not available)" : "");
     printf("  memory      %s of at most %s\n", units_memory(text[0], stat->reserved_bytes),
            units_memory(text[1], stat->object_bytes));
     print_access(stat);
@@ -89,7 +89,7 @@ static void print_lanes(const struct snapshot *snapshot)
     if (snapshot->lane_count == 0)
         return;
     printf("\n%5s %-8s %8s %-15s %4s %12s %8s %10s %5s %14s %10s\n", "LANE", "STATE", "PID", "PROGRAM", "PRIO",
-           "MESSAGES", "IN HAND", "USED", "%", "PUT", "PUT BYTES");
+           "MESSAGES", "LEASED", "USED", "%", "PUT", "PUT BYTES");
     for (uint32_t i = 0; i < snapshot->lane_count; i++) {
         const struct shmq_lane_stat *lane = &snapshot->lanes[i];
         char used[UNITS_SIZE];
@@ -114,7 +114,7 @@ static void print_seats(const struct snapshot *snapshot)
 {
     if (snapshot->seat_count == 0)
         return;
-    printf("\n%5s %-8s %8s %-15s %8s %5s %9s %14s %10s\n", "SEAT", "STATE", "PID", "PROGRAM", "IN HAND", "LANE",
+    printf("\n%5s %-8s %8s %-15s %8s %5s %9s %14s %10s\n", "SEAT", "STATE", "PID", "PROGRAM", "LEASED", "LANE",
            "ATTEMPTS", "DELIVERED", "BYTES");
     for (uint32_t i = 0; i < snapshot->seat_count; i++) {
         const struct shmq_seat_stat *seat = &snapshot->seats[i];

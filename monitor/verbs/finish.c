@@ -8,14 +8,14 @@
 #include "monitor/snapshot.h"
 #include "monitor/verbs/verbs.h"
 
-/* Return: an exit status. @finished is counted up if it was this call that finished the lane. */
+/* Returns the exit status; increments @finished if this call finished the lane. */
 static int finish_lane(const struct options *options, const struct shmq_lane_stat *lane, unsigned *finished)
 {
     const int error = shmq_finish_lane(options->queue, lane->lane);
-    if (error == -EALREADY) /* somebody else was faster */
+    if (error == -EALREADY) /* finished by somebody else meanwhile */
         return EXIT_DONE;
     if (error == -EBUSY) {
-        say_status("queue '%s': lane %" PRIu32 ": another producer has taken it up meanwhile", options->queue,
+        say_status("queue '%s': lane %" PRIu32 ": another producer has taken it meanwhile", options->queue,
                    lane->lane);
         return options->lane != LANE_ANY ? EXIT_FAILED : EXIT_DONE;
     }
@@ -30,7 +30,7 @@ static int finish_lane(const struct options *options, const struct shmq_lane_sta
 
 static int say_nothing_to_finish(const struct options *options)
 {
-    say_status("queue '%s': nothing to finish: no dead producer has left a lane unfinished", options->queue);
+    say_status("queue '%s': nothing to finish: no dead producer left a lane unfinished", options->queue);
     return EXIT_DONE;
 }
 

@@ -10,7 +10,7 @@
 static int refuse_in_use(const struct options *options, const struct shmq_stat *stat)
 {
     say_error("queue '%s': not removed: in use by %" PRIu32 " producer%s and %" PRIu32
-              " consumer%s (stop them, or --force)",
+              " consumer%s (stop them, or use --force)",
               options->queue, stat->producers, units_plural(stat->producers), stat->consumers,
               units_plural(stat->consumers));
     return EXIT_FAILED;
@@ -18,17 +18,17 @@ static int refuse_in_use(const struct options *options, const struct shmq_stat *
 
 static int refuse_full(const struct options *options, const struct shmq_stat *stat)
 {
-    say_error("queue '%s': not removed: %" PRIu64 " message%s in it (consume them, or --force)", options->queue,
-              stat->messages, stat->messages == 1 ? " is" : "s are");
+    say_error("queue '%s': not removed: %" PRIu64 " message%s in it (consume them, or use --force)",
+              options->queue, stat->messages, stat->messages == 1 ? " is" : "s are");
     return EXIT_FAILED;
 }
 
 static void say_removed(const struct options *options, const struct snapshot *snapshot)
 {
     if (!snapshot->opened)
-        say_status("removed what was left of queue '%s'", options->queue);
+        say_status("removed the remains of queue '%s'", options->queue);
     else if (snapshot->stat.messages > 0)
-        say_status("removed queue '%s', and %" PRIu64 " message%s in it", options->queue, snapshot->stat.messages,
+        say_status("removed queue '%s' and %" PRIu64 " message%s in it", options->queue, snapshot->stat.messages,
                    units_plural(snapshot->stat.messages));
     else
         say_status("removed queue '%s'", options->queue);
@@ -41,7 +41,7 @@ int verb_remove(const struct options *options)
     snapshot_free(&snapshot);
     int error = shmq_remove(options->queue, options->force);
     if (error == -EBUSY || error == -ENOTEMPTY) {
-        /* What made it refuse came after the first look, perhaps. */
+        /* What made it fail may have come after the first snapshot. */
         snapshot_take(&snapshot, options->queue, false);
         snapshot_free(&snapshot);
     }

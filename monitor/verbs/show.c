@@ -7,7 +7,7 @@ int verb_show(const struct options *options)
     struct snapshot snapshot;
     struct snapshots one = {&snapshot, 1};
     int error = snapshot_take(&snapshot, options->queue, true);
-    /* Of a damaged queue, what can be read is shown all the same. */
+    /* Show as much as can be read of a damaged queue. */
     if (snapshot.opened || options->format == FORMAT_PROMETHEUS) {
         switch (options->format) {
         case FORMAT_TABLE:

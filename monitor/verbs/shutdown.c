@@ -13,9 +13,9 @@ int verb_shutdown(const struct options *options)
         return verb_fail(options, "cannot be shut down", error);
     struct snapshot snapshot;
     snapshot_take(&snapshot, options->queue, false);
-    say_status("queue '%s' is shut down: nothing is taken in any more, %" PRIu64 " message%s %s", options->queue,
+    say_status("queue '%s' is shut down: it accepts no more messages; %" PRIu64 " message%s %s", options->queue,
                snapshot.stat.messages, units_plural(snapshot.stat.messages),
-               options->now ? "stay undelivered" : "still to be delivered");
+               options->now ? "undelivered" : "still to be delivered");
     snapshot_free(&snapshot);
     return EXIT_DONE;
 }

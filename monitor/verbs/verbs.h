@@ -4,7 +4,7 @@
 
 #include "monitor/options.h"
 
-/* What the monitor can do; one file each. Each returns the exit status, having reported what failed. */
+/* The verbs of the monitor, one per file. Each reports its errors and returns the exit status. */
 int verb_list(const struct options *options);
 int verb_show(const struct options *options);
 int verb_check(const struct options *options);
@@ -13,7 +13,7 @@ int verb_finish(const struct options *options);
 int verb_shutdown(const struct options *options);
 int verb_remove(const struct options *options);
 
-/* Reports that something about the queue failed. Returns the exit status that belongs to it. */
+/* Reports "queue 'NAME': @what: why" and returns the exit status for @error. */
 int verb_fail(const struct options *options, const char *what, int error);
 
 #endif

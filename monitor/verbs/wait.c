@@ -8,7 +8,11 @@
 
 #define POLL_NS INT64_C(20000000)
 
-/* Nobody tells of a queue that is made: looked for until @deadline_ns (negative: for ever). */
+/*
+ * Waits for the queue to exist. There is no notification for a new shared-memory name, so poll.
+ *
+ * @deadline_ns  on the monotonic clock; negative: no limit
+ */
 static int await_queue(const struct options *options, int64_t deadline_ns, struct shmq **queue)
 {
     const struct shmq_options how = {SHMQ_OPTIONS_DEFAULTS, .stop = &stop_requested};
@@ -23,7 +27,7 @@ static int await_queue(const struct options *options, int64_t deadline_ns, struc
             return -ETIMEDOUT;
         int64_t next = now + POLL_NS;
         stop_sleep_until(deadline_ns >= 0 && deadline_ns < next ? deadline_ns : next);
-        stop_statistics_wanted(); /* there are none; unread, they would keep us awake */
+        stop_statistics_wanted(); /* discards SIGUSR1, which would otherwise end every sleep at once */
     }
 }
 
@@ -37,7 +41,7 @@ static int report(const struct options *options, int error)
     }
     if (error == -ETIMEDOUT || error == -EAGAIN) {
         say_error("queue '%s': %s after %s", options->queue,
-                  options->empty ? "not there, or not empty," : "not there",
+                  options->empty ? "does not exist or is not empty" : "does not exist",
                   units_duration(text, options->timeout_ns));
         return EXIT_TIMEOUT;
     }

@@ -101,7 +101,7 @@ check_match 'show: name and state' "^queue $queue: open" "$scratch/text"
 check_match 'show: messages' '^ *messages +9 waiting.*, 18 B; 12 put so far' "$scratch/text"
 check_match 'show: producers' '^ *producers +0 alive, 2 finished, 0 died' "$scratch/text"
 check_match 'show: consumers' '^ *consumers +0 alive' "$scratch/text"
-check_match 'show: lanes' '^ *lanes +2 of 64 used, 64 KiB each, longest message 16' "$scratch/text"
+check_match 'show: lanes' '^ *lanes +2 of 64 used, 64 KiB each, largest message 16' "$scratch/text"
 check_match 'show: access' '^ *access +0600' "$scratch/text"
 check_match 'show: a lane' '^ *0 finished .* producer +4 +7 ' "$scratch/text"
 check_match 'show: another lane' '^ *1 finished .* producer +2 +2 ' "$scratch/text"
@@ -220,7 +220,7 @@ started=$EPOCHREALTIME
 check_status 'wait: a queue that does not come: exit 4' 4 look wait "$queue" --timeout 100ms
 took=$(milliseconds_since "$started")
 check 'wait: the timeout is waited for' test "$took" -ge 100
-check_match 'wait: and said' "^monitor: queue '$queue': not there" "$scratch/err"
+check_match 'wait: and said' "^monitor: queue '$queue': does not exist" "$scratch/err"
 check_status 'wait: --timeout 0 only looks' 4 look wait "$queue" --timeout 0
 "$monitor" wait "$queue" &
 waiter=$!
@@ -468,10 +468,10 @@ restore
 check_match 'a loss: none so far' '"lost": false' <(look show --json -- "$queue")
 printf '\x10' | overwrite 132 1
 check_status 'a loss: check: exit 0' 0 look check "$queue"
-check_match 'a loss: show' '^ *loss +something acknowledged is no longer where' <(look show -- "$queue")
+check_match 'a loss: show' '^ *loss +acknowledged data is no longer where' <(look show -- "$queue")
 check_match 'a loss: show --json' '"lost": true' <(look show --json -- "$queue")
 check_match 'a loss: show --prometheus' "^shmq_lost\\{queue=\"$queue\"\\} 1\$" <(look show --prometheus -- "$queue")
-check_match 'a loss: list' "^$queue .*, something is lost\$" <(look list)
+check_match 'a loss: list' "^$queue .*, data lost\$" <(look list)
 
 # Wherever it is: an answer, in time, and no crash.
 bad=''
@@ -514,7 +514,7 @@ check_status 'garbage: remove: exit 5' 5 look remove "$queue"
 check_status 'garbage: remove --force' 0 look remove --force "$queue"
 next_queue
 : >"/dev/shm/shmq.$queue"
-check_listed 'an empty object' half-made
+check_listed 'an empty object' incomplete
 check_refused 'an empty object' 1
 check_status 'an empty object: remove' 0 look remove "$queue"
 check_equal 'an empty object: is gone' '' "$(objects)"
