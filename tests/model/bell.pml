@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Consumers going to sleep, producers and consumers waking them: common/waiting.[ch] with what calls it, one access a
- * step. What producers publish goes through a store buffer, as on x86: their look for sleepers may pass it. The ring
- * is only counted here; lane.pml has it.
+ * How consumers go to sleep, and how producers and consumers wake them: common/queue/waiting.[ch] and its callers, one
+ * access per step. What producers publish goes through a store buffer, as on x86, so their look for sleepers may pass
+ * it. This model only counts messages; lane.pml has the ring.
  *
- * It follows, access by access, these functions (and has to be changed with them):
+ * It follows these functions access by access, and must be changed with them:
  *
  *   waiting.[ch]  waiting_arm_consumer, waiting_sleep_consumer, waiting_disarm_consumer, waiting_learn_consumer,
  *                 correct_count, waiting_consumers_sleep, waiting_wake_consumers, waiting_wake_consumers_slowly,
  *                 waiting_heavy_barrier;
  *                 is_quiet, longest_sleep_ns, wake_long_sleepers, waiting_hand_over_watch (LONG)
- *   doorbell.c    doorbell_ring, doorbell_sleep, doorbell_drain, of a semaphore that nobody deletes or sets
+ *   doorbell.c    doorbell_ring, doorbell_sleep, doorbell_drain, on a semaphore that nobody deletes or sets
  *   barrier.h     barrier_light, barrier_heavy
  *   get.c         sleep_once, wait_for_batch, finish_batch, wake_if_drained
  *   put.c         publish, after_publish, after_publish_slow (which repeats the check before it)
@@ -19,22 +19,24 @@
  *   end_of_stream.c      end_of_stream_state
  *   control.c     shmq_shutdown
  *
- * Not here: spinning, which only looks; clear_dead_sleepers; repair_doorbell, replace_doorbell; interrupts;
+ * Not modelled: spinning, which only looks; clear_dead_sleepers; repair_doorbell, replace_doorbell; interrupts;
  * waiting_wake_everybody for a removal.
  *
- *   PRODUCERS, CONSUMERS, MESSAGES   of each producer, published one or two at a time
- *   FENCES     1: no membarrier, full fences on both sides; 2: refused from the first sleep on, though not at attach
- *   TICKS      1: sleeps may end by themselves, at any time and any number of times, until at some moment they do so
- *              no more; 0: never
- *   KILLS      how many at the most; then sleeps end by themselves when nothing else happens
- *   LONG       consumers may sleep long if nothing is left to be done and another one watches, that is, looks at every
- *              tick; long sleeps never end by themselves, and the killed need not be replaced
- *   LEAVE      consumers may leave, giving back what they hold; VISITOR: somebody may attach to such a seat and leave it
- *   SHUTDOWN   somebody shuts the queue down; a put that returned 0 has to be delivered nevertheless
- *   FAULT_...  a planted mistake
+ *   PRODUCERS, CONSUMERS
+ *   MESSAGES   of each producer, which publishes one or two at a time
+ *   FENCES     1: no membarrier, full fences on both sides; 2: membarrier is refused from the first sleep on, but not at
+ *              attach
+ *   TICKS      1: sleeps may time out, at any time and any number of times, until from some moment on they no longer do;
+ *              0: they never do
+ *   KILLS      the most kills; with kills, sleeps time out when nothing else happens
+ *   LONG       consumers may sleep long if nothing is left to do and another one is the watch, that is, looks at every
+ *              tick; long sleeps never time out, and killed consumers need not be replaced
+ *   LEAVE      consumers may leave and return what they hold; VISITOR: a process may attach to such a seat and leave it
+ *   SHUTDOWN   a process shuts the queue down; a put that returned 0 must be delivered nevertheless
+ *   FAULT_...  a planted fault
  *
- * Checked: whenever nothing moves any more (a consumer may also be slow without end over its message), nobody sleeps
- * while there is something to take, or after the end. And at every step: as many counts and rings as sleepers.
+ * Checked: when nothing moves any more (a consumer may also work on its message for ever), nobody sleeps while there is
+ * something to take, or after the end. At every step, there are at least as many counts and rings as sleepers.
  */
 
 #ifndef PRODUCERS
@@ -66,29 +68,29 @@
 #define WAITING_TICK 1
 #define WAITING_LONG 2
 
-#define NO_BUFFER PRODUCERS  /* of those who store nothing plainly */
+#define NO_BUFFER PRODUCERS  /* for a process without plain stores */
 byte buffered[PRODUCERS + 1]; /* published, in the producer's store buffer */
 byte there[PRODUCERS + 1];    /* published, not leased */
 byte working[PRODUCERS];   /* leased, not acknowledged */
 bit finished[PRODUCERS];
-byte orphans;              /* given back, in a seat without an owner */
+byte orphans;              /* returned, in a seat without an owner */
 bit full_fences = (FENCES == 1);
 
-byte count;                /* header.bell; its tag: */
-bit changed[CONSUMERS];    /* the tag is not what this consumer loaded */
+byte count;                /* header.bell, without its tag */
+bit changed[CONSUMERS];    /* the tag is no longer the one that this consumer loaded */
 #ifdef LONG
 byte waiting[CONSUMERS];   /* in the seats: WAITING_... */
 bit away[CONSUMERS];       /* nobody holds the seat's byte */
 bit long_sleepers;         /* in the header */
-byte watching;             /* ghost: of those asleep, with a tick */
+byte watching;             /* ghost: how many sleepers keep the tick */
 #else
 bit waiting[CONSUMERS];    /* in the seats */
 #endif
 byte rings;                /* the semaphore */
 
 bit draining;              /* header.flags */
-bit promised;              /* ghosts: a put returned 0 whose message is still in the store buffer; */
-bit over;                  /* somebody has ended because of the shutdown */
+bit promised;              /* ghost: a put returned 0 and its message is still in the store buffer */
+bit over;                  /* ghost: a consumer has ended because of the shutdown */
 
 bit ticking = TICKS;
 byte kills;
@@ -127,7 +129,7 @@ inline check_counts() {
 #endif
 #define flush(b) there[b] = there[b] + buffered[b]; buffered[b] = 0; CLEAR_PROMISE(b)
 
-/* Store buffers drain at any time. */
+/* A store buffer may drain at any time. */
 proctype Buffers()
 {
 end:
@@ -154,7 +156,7 @@ inline ring() {
     od
 }
 
-/* waiting_wake_consumers_slowly; its exchange is a full fence. */
+/* waiting_wake_consumers_slowly. Its exchange is a full fence. */
 inline wake_slowly(most, buffer) {
 #ifdef LONG
     STEP(all = long_sleepers);
@@ -177,7 +179,7 @@ inline wake_slowly(most, buffer) {
 
 /* B1 */
 #if FENCES == 1 || defined(FAULT_NO_HEAVY_BARRIER)
-#define HEAVY_BARRIER skip /* the exchange before it was one of its own */
+#define HEAVY_BARRIER skip /* the exchange before it is a full fence */
 #elif FENCES == 2
 #define HEAVY_BARRIER full_fences = 1
 #else
@@ -217,7 +219,7 @@ proctype Producer(byte p)
 #endif
 
     goto start;
-killed: /* what it had stored is stored */
+killed: /* its stores reach memory */
     atomic {
         flush(p);
         posting = posting - taken;
@@ -264,7 +266,7 @@ finish:
     STEP(flush(p); finished[p] = 1); /* sequentially consistent */
     wake_slowly(255, NO_BUFFER);
     goto done;
-slow: /* puts no more, and does not finish */
+slow: /* puts nothing more, and does not finish */
 end:
     false;
 done:
@@ -273,7 +275,7 @@ done:
 
 /* ------------------------------------------------------------------ consumers */
 
-/* shmq_lease's attempt, and end_of_stream_state. */
+/* The attempt of shmq_lease, and end_of_stream_state. */
 inline look(found) {
     STEP(if
          :: there[0] > 0 -> there[0]--; working[0]++; lane = 1; found = 1; lost_ticks = 0
@@ -304,7 +306,7 @@ inline look(found) {
 #define TAG_FITS (!changed[me])
 #endif
 
-/* A ring for nothing: correct_count. */
+/* correct_count, after a ring for nothing. */
 inline correct_count() {
     STEP(before = count; changed[me] = 0);
     i = 0;
@@ -337,7 +339,7 @@ inline wake_long_sleepers() {
     fi
 }
 
-/* longest_sleep_ns. Whether it was busy a short while ago is anybody's guess. */
+/* longest_sleep_ns. Whether the consumer was busy recently is left open. */
 inline choose_sleep() {
     if
     :: true
@@ -372,8 +374,8 @@ inline hand_over_watch() {
 #endif
 
 /*
- * doorbell_drain: rings beyond one for each seat are too many, and only those are taken out. One that was needed after
- * all, because others took theirs between the look and the taking, is given back.
+ * doorbell_drain takes out only the rings beyond one for each seat. If others took theirs between the look and the
+ * taking, so that a ring is needed after all, it puts the ring back.
  */
 #ifdef FAULT_DRAIN_EVERYTHING
 #define DRAINED_ENOUGH (rings == 0)
@@ -461,7 +463,7 @@ attached:
        :: found -> goto take
        :: else
        fi;
-       /* waiting_arm_consumer, and the look after it */
+       /* waiting_arm_consumer, and the look that follows */
 #ifdef FAULT_LOOK_BEFORE_COUNT
        look(found);
 #endif
@@ -483,7 +485,7 @@ attached:
 #else
           atomic { asleep++; in_sleep = 1 }
 #endif
-end_asleep: /* the monitor tells whether it should be */
+end_asleep: /* Monitor checks whether it may be here */
           if
           :: atomic { rings > 0 -> rings--; rung = 1; sleepers--; counted = 0 }
           :: atomic { ticking && MAY_TICK -> rung = 0 }
@@ -566,7 +568,7 @@ gone:
 left:
     atomic { found = 0; changed[me] = 1 }
     goto done;
-slow: /* works on its message without end */
+slow: /* works on its message for ever */
     atomic { found = 0; changed[me] = 1 }
 end:
     false;
@@ -574,7 +576,7 @@ done:
     skip
 }
 
-/* Attaches to a seat in which something was left, and leaves without having asked for anything. */
+/* Attaches to a seat in which something was left, and leaves without asking for a message. */
 proctype Visitor()
 {
     byte taken;

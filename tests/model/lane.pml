@@ -1,43 +1,44 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lanes, leases, seats: what common/core/ring.c and common/queue/{seat,lane_schedule,get,put,lane,end_of_stream}.c do to shared memory, one access a step, with a
- * kill possible at every step. tests/model/model.sh runs it in several sizes, and with faults that have to be found.
+ * Lanes, leases, seats: what common/core/ring.c and common/queue/{seat,lane_schedule,get,put,lane,end_of_stream}.c do to
+ * shared memory, one access per step, with a kill possible at every step. tests/model/model.sh runs it in several sizes,
+ * and with planted faults that it must find.
  *
- * It follows, store by store, these functions (and has to be changed with them):
+ * It follows these functions store by store, and must be changed with them:
  *
  *   ring.[ch]  ring_producer_init, ring_make_room, refresh_head, ring_append(_cells), ring_publish(_at);
  *              ring_lease, try_lease, fair_share, choose_batch, choose_short, pass_leased, write_intent, help_claim;
  *              ring_is_leased, ring_find_lease; ring_finish, ring_reclaim, reclaim_one; ring_is_drained
- *   put.c      shmq_put_many with put_portion, append_portion, append_short, append_others, publish; of which
- *              shmq_put and shmq_commit are a case (the order of payload and descriptor, both before tail, is
- *              nobody's business)
+ *   put.c      shmq_put_many with put_portion, append_portion, append_short, append_others, publish; shmq_put and
+ *              shmq_commit are special cases (the order of payload and descriptor does not matter: both come before
+ *              tail)
  *   lane.c     what take_up and lane_finish do to a lane that is taken up again until it is finished
- *   lane_schedule.c     lane_schedule_lease with lease_from
+ *   lane_schedule.c  lane_schedule_lease with lease_from
  *   get.c      attempt, acknowledge, finish_batch, finish_in_ring, fill_buffer, shmq_hold
- *   seat.c     try_attach, find_intent, seat_work, adopt_from, adopt_work, adopt_lease, adopt_held,
+ *   seat.c     take_seat, find_intent, seat_work, adopt_from, adopt_work, adopt_lease, adopt_held,
  *              seat_release_adopted, seat_detach
- *   stream.c   count_lanes and end_of_stream_is_drained with lane_is_drained and buffers_are_empty, for the end of the stream;
- *              positions_are_sane and head_can_move (OBSERVER)
+ *   end_of_stream.c  count_lanes and end_of_stream_is_drained with lane_is_drained and buffers_are_empty, for the end of
+ *              the stream; positions_are_sane and head_can_move (OBSERVER)
  *
- * Not here: sleeping and waking (bell.pml, room.pml), attempts and statistics, what damaged memory may hold, calls that
- * fail for want of memory, and several producers of one lane after it was finished. Memory is sequentially consistent:
- * what weaker orders may do is shown in unit_ring_threads.c and unit_litmus.c.
+ * Not modelled: sleeping and waking (bell.pml, room.pml), attempts and statistics, damaged memory, calls that fail for
+ * lack of memory, and several producers of one lane after it was finished. Memory is sequentially consistent;
+ * unit_ring_threads.c and unit_litmus.c test weaker orders.
  *
- *   LANES, CELLS, MESSAGES   lanes with a producer each; cells a lane (2 or 4); messages a lane
- *   CONSUMERS, SEATS         processes and places
- *   PREFETCH, PORTION        records in a lease and in one publishing, at the most
+ *   LANES, CELLS, MESSAGES   lanes, with one producer each; cells per lane (2 or 4); messages per lane
+ *   CONSUMERS, SEATS         consumer processes, and seats for them
+ *   PREFETCH, PORTION        the most records in a lease, and in one publication
  *   SIZES                    bit n: message n takes two cells, not one; -1: the producer chooses
- *   KILLS                    how many at the most; -1: any number
- *   KILL_PRODUCERS, KILL_CONSUMERS   0: these are spared
+ *   KILLS                    the most kills; -1: any number
+ *   KILL_PRODUCERS, KILL_CONSUMERS   0: producers, or consumers, are not killed
  *   HOLD                     consumers may move the last message of a batch into their seat's buffer
- *   CLOSE                    consumers may leave with what they hold
+ *   CLOSE                    consumers may leave while they hold messages
  *   GONE                     a killed consumer need not be replaced while another is alive
- *   OBSERVER                 somebody looks once, at any moment, whether a lane is drained, and finds no damage
+ *   OBSERVER                 an observer checks once, at any moment, whether a lane is drained, and must find no damage
  *   FINE_...                 splits what the other runs do in one step, for a reason that is given there
- *   FAULT_...                a planted mistake
+ *   FAULT_...                a planted fault
  *
- * What several accesses read is one step here only where it cannot change in between: what the holder of a byte
- * reads of that seat or lane, and descriptors between one and the next look at the lease word.
+ * Several reads are one step here only if what they read cannot change in between: what the holder of a byte reads of
+ * its seat or lane, and descriptors between one look at the lease word and the next.
  */
 
 #ifndef LANES
@@ -74,7 +75,7 @@
 #define KILL_CONSUMERS 1
 #endif
 
-/* Positions only grow; the first lap is 1, so that words of fresh memory are older than any. */
+/* Positions only grow. The first lap is 1, so words of fresh memory are older than any other. */
 #define FIRST CELLS
 #define INDEX(p) ((p) % CELLS)
 #define LAP(p) ((p) / CELLS)
@@ -92,32 +93,32 @@ typedef Lane {
     byte head;
     byte word[CELLS];
     byte tag[CELLS];        /* of the descriptor: its position */
-    byte message[CELLS];    /* payload, and so whose the cell is: message + 1 */
+    byte message[CELLS];    /* payload, which says whose the cell is: message + 1 */
     bit large[CELLS];       /* of the descriptor: two cells */
     byte point_tail[2];     /* checkpoints */
     byte point_messages[2];
     bit finished;
-    byte committed;         /* messages published; ghost */
+    byte committed;         /* ghost: messages published */
 };
 Lane lane[LANES];
 
 typedef Seat {
-    byte holder;            /* of the byte: process + 1; 0: nobody */
+    byte holder;            /* of the seat's byte: process + 1; 0: nobody */
     byte intent_lane;
     byte intent_position;   /* 0: none ever */
     byte progress;
 #ifdef HOLD
     bit held_valid;
-    byte buffer;            /* the message in it: its bit */
+    byte buffer;            /* the bit of the message in it */
 #endif
 };
 Seat seat[SEATS];
 
-/* Ghosts: sets of messages, a bit for each. */
+/* Ghosts: sets of messages, one bit each. */
 #define BIT(l, m) (1 << ((l) * MESSAGES + (m)))
 #define EVERYTHING ((1 << (LANES * MESSAGES)) - 1)
 byte acknowledged;
-byte leased;              /* ever */
+byte leased;              /* at any time */
 byte moved;               /* out of the ring into a seat buffer */
 byte held[CONSUMERS];     /* by a living consumer */
 byte alive = CONSUMERS;
@@ -135,7 +136,7 @@ inline count_kill() {
 #define count_kill() skip
 #endif
 
-/* One step of a process, at which it may also be killed. */
+/* One step of a process, which may also be killed there. */
 #define STEP(...)                                                                                                      \
     if                                                                                                                 \
     :: atomic { __VA_ARGS__ }                                                                                          \
@@ -163,7 +164,7 @@ inline count_kill() {
 #define RECLAIMABLE(w, p) (WORD_LAP(w) == LAP(p) && WORD_DONE(w))
 #endif
 
-/* A compare-and-swap of claim from what was read. */
+/* A compare-and-swap of claim from the value that was read. */
 #define HELP_CLAIM(l, from, to)                                                                                        \
     if                                                                                                                 \
     :: lane[l].claim == (from) -> lane[l].claim = to; CHECK_ORDER(l)                                                   \
@@ -184,7 +185,7 @@ inline count_kill() {
 #define H_STEP(...) __VA_ARGS__
 #endif
 
-/* No compare-and-swap that starts behind head can succeed, so span and seat there mean nothing any more. */
+/* A compare-and-swap before head cannot succeed, so span and seat there no longer mean anything. */
 inline forget_words() {
     do
     :: head < lane[l].head -> lane[l].word[INDEX(head)] = (LAP(head) << 5) | 1; head++
@@ -193,7 +194,7 @@ inline forget_words() {
     head = 0
 }
 
-/* ring_reclaim; of lane l, with the locals head and word. */
+/* ring_reclaim, on lane l, with the locals head and word. */
 inline reclaim(KILLABLE) {
     do
     :: H_STEPS(
@@ -238,7 +239,7 @@ proctype Producer(byte l)
     bit turn, large;
 
 killed:
-    /* The kernel has let go of the lane's byte; somebody takes the lane up: ring_producer_init. */
+    /* The kernel has dropped the lock on the lane's byte, and a producer takes the lane up: ring_producer_init. */
     atomic {
         do
         :: next > lane[l].tail -> next--; lane[l].message[INDEX(next)] = 0
@@ -286,7 +287,7 @@ killed:
              :: next + 1 + large <= seen_head + CELLS -> break
              :: else
              fi;
-             /* Asleep until another look would show something else. */
+             /* Sleeps until another look would show something new. */
              ROOM_MAY_COME(l)
           od
        fi;
@@ -338,7 +339,7 @@ publish:
 #define LOOKS_ENDED(l) (lane[l].head == lane[l].tail || DONE_AT_HEAD(l))
 #define BUFFERS_EMPTY (!HOLDS_MESSAGE(0) && !HOLDS_MESSAGE(SEATS - 1) && !HOLDS_MESSAGE(SEATS / 2))
 
-/* What a consumer holds from here on; from the descriptors of a batch of one or two records. */
+/* From here on the consumer holds @set, which comes from the descriptors of a batch of one or two records. */
 inline take_held(set) {
     held[me] = set;
     assert(held[me] != 0);
@@ -383,7 +384,7 @@ inline release(s) {
 #define CLOSING 0
 #endif
 
-/* Locals are cleared when they mean nothing any more, so that equal states are equal. */
+/* Clears locals that no longer mean anything, so that equivalent states are equal. */
 inline forget() {
     from = 0;
     l = 0;
@@ -440,7 +441,7 @@ inline write_intent() {
 proctype Consumer(byte me)
 {
     byte own;              /* seat */
-    byte from;             /* seat in whose name it acts, or which it looks at */
+    byte from;             /* the seat that it acts for, or looks at */
     byte l;
     byte start, end, done; /* the batch */
     byte tail, word, head;
@@ -500,7 +501,7 @@ idle:
        }
     fi;
 
-    /* ---------------------------------------------------------------- try_lease, ring.c; start is what was read of claim */
+    /* ---------------------------------------------------------------- try_lease, ring.c; start is the claim that was read */
 lease:
     READS(READ(start = lane[l].claim);
     READ(tail = lane[l].tail;
@@ -518,7 +519,7 @@ lease:
          :: tail > start && tail - start <= CELLS && WORD_LAP(word) < LAP(start) && RECORD_AT(l, start, tail) ->
             end = start + SIZE_AT(l, start);
             if
-            :: true /* a share of one */
+            :: true /* a fair share of one record */
             :: PREFETCH == 2 && end < tail ->
                if
                :: RECORD_AT(l, end, tail) -> end = end + SIZE_AT(l, end)
@@ -528,7 +529,7 @@ lease:
          :: else -> end = 0
          fi);
     if
-    :: end == 0 -> /* nothing may be called damaged in a queue that is not */
+    :: end == 0 -> /* a sound queue must not be called damaged */
        READ(assert(lane[l].word[INDEX(start)] != word || lane[l].claim != start); forget(); goto idle)
     :: else
     fi;
@@ -617,7 +618,7 @@ finish_held:
     forget();
     goto idle;
 
-    /* ---------------------------------------------------------------- taking over, seat.c */
+    /* ---------------------------------------------------------------- adopting, seat.c */
 lock_orphan:
 #ifdef FAULT_ADOPT_WITHOUT_RECHECK
     atomic { l = seat[from].intent_lane; start = seat[from].intent_position; end = start + WORD_SPAN(WORD_OF(from)) }
@@ -674,7 +675,7 @@ adopt:
 #endif
     goto work;
 
-    /* ---------------------------------------------------------------- the end, stream.c; all lanes were seen finished */
+    /* ---------------------------------------------------------------- the end of the stream, end_of_stream.c; all lanes were seen finished */
 end_of_stream:
 #ifdef FAULT_BUFFERS_BEFORE_LANES
     STEP(if
@@ -716,7 +717,7 @@ end_of_stream:
         goto gone
     }
 
-    /* ---------------------------------------------------------------- seat_detach: the mark it leaves is for people */
+    /* ---------------------------------------------------------------- seat_detach; the mark that it leaves is only for people */
 close:
     atomic { held[me] = 0; start = 0; end = 0; done = 0; in_buffer = 0 }
     if
@@ -730,7 +731,7 @@ gone:
     skip
 }
 
-/* lane_is_drained, stream.c: whatever happens between two loads, a sound lane is not called damaged. */
+/* lane_is_drained, end_of_stream.c: whatever happens between two loads, a sound lane is not called damaged. */
 proctype Observer()
 {
     byte head, claim, tail, word, s;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A producer that waits for room, and consumers that make some: wanted_head of common/waiting.[ch] with what put.c,
- * ring.c and get.c do around it, one access a step. Messages take a cell each, a lease takes one of them.
+ * A producer that waits for room, and consumers that make room: wanted_head in common/queue/waiting.[ch], and what put.c,
+ * ring.c and get.c do around it, one access per step. A message takes one cell, and a lease takes one message.
  *
- * It follows, access by access, these functions (and has to be changed with them):
+ * It follows these functions access by access, and must be changed with them:
  *
  *   waiting.[ch]  waiting_arm_producer, waiting_sleep_producer, waiting_disarm_producer, waiting_learn_producer,
  *                 waiting_wake_producer, waiting_wake_producer_slowly, waiting_heavy_barrier
@@ -13,17 +13,17 @@
  *   get.c         finish_in_ring
  *   lane.c        what take_up does to wanted_head
  *
- * Not here: leases of several messages and how they are taken (lane.pml), shutdown and removal.
+ * Not modelled: leases of several messages and how they are taken (lane.pml), shutdown and removal.
  *
  *   CELLS, CONSUMERS, MESSAGES
- *   FENCES    1: no membarrier, full fences on both sides. Else the look for a sleeper (W1) may be done before A1, as by
- *             processors weaker than x86, except across a heavy barrier
- *   PATIENT   1: the first sleep asks for two cells instead of one, and may end by itself
- *   KILLS     how many at the most; then sleeps end by themselves when nothing else happens
- *   FAULT_... a planted mistake
+ *   FENCES    1: no membarrier, full fences on both sides. 0: the look for a sleeper (W1) may come before A1, as on
+ *             processors with a weaker order than x86, except across a heavy barrier
+ *   PATIENT   1: the first sleep asks for two cells instead of one, and may time out
+ *   KILLS     the most kills; with kills, sleeps time out when nothing else happens
+ *   FAULT_... a planted fault
  *
- * Checked: whenever nothing moves any more (a consumer may be slow without end), the producer does not sleep while there
- * is room, or what is done has only to be reclaimed.
+ * Checked: when nothing moves any more (a consumer may work for ever), the producer does not sleep while there is room,
+ * or while what is done only needs reclaiming.
  */
 
 #ifndef CELLS
@@ -52,13 +52,13 @@
 byte tail = FIRST;
 byte claim = FIRST;
 byte head = FIRST;
-byte word[CELLS];      /* the last position there that was done */
+byte word[CELLS];      /* the last position at this index that was done */
 byte wanted;           /* wanted_head; 0: nobody sleeps */
 byte rings;
-bit redo[CONSUMERS];   /* a heavy barrier has passed since the early look */
+bit redo[CONSUMERS];   /* there was a heavy barrier since the early look */
 byte kills;
-bit asleep;            /* ghosts */
-bit over;
+bit asleep;            /* ghost */
+bit over;              /* ghost */
 
 #define STEP(...)                                                                                                      \
     if                                                                                                                 \
@@ -184,7 +184,7 @@ proctype Consumer(byte me)
     bit looked;
 
     goto idle;
-killed: /* whoever takes over goes on in its place */
+killed: /* its adopter goes on in its place */
     atomic {
         at = 0;
         seen = 0;
