@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The programs while somebody, or the system, works against them: the queue cut short or deleted under them, limits, a
-# /dev/shm that is small, closed or not there. Each ends in time, with its exit status and a reason.
+# The programs under attack, by somebody or by the system: their queue is truncated or deleted, limits apply, /dev/shm is
+# small, closed or missing. Each program must end in time, with its exit status and a reason.
 . "$(dirname "$0")/../support/lib.sh"
 ulimit -c 0
 
@@ -11,7 +11,7 @@ start() { # COMMAND...: in the background
     started=$!
 }
 
-# What was started has to end by itself, soon.
+# The program started last must end by itself, soon.
 check_ends() { # NAME STATUS REGEX
     local status
     if ! wait_until 20 has_ended "$started"; then
@@ -40,7 +40,7 @@ new_small_queue() { # MESSAGE...
     "$producer" -q -Q "$queue" --capacity 4096 --tick 10ms -- "$@"
 }
 
-# Sets the stage: something that is attached, and goes on for ever.
+# Starts a program that attaches and runs for ever.
 start_waiting_consumer() {
     new_small_queue one
     start "$consumer" -q -Q "$queue" --follow --discard
@@ -90,7 +90,7 @@ check_status 'a producer for it: exit 5' 5 "$producer" -Q "$queue" -- two
 check_status 'a consumer of it: exit 5' 5 "$consumer" -Q "$queue"
 check 'it is removed' "$monitor" -q remove --force "$queue"
 
-# As systemd-logind does at a user's last logout (RemoveIPC=yes): every file of the user's goes.
+# Removes every file of the user, as systemd-logind does at the last logout (RemoveIPC=yes).
 delete_all() {
     rm -f -- "$(object)" /dev/shm/sem.shmq."$queue".*
 }
@@ -103,7 +103,7 @@ done
 
 # ------------------------------------------------------------------ limits
 
-# Nothing may be written to a file: to none that is to hold a semaphore, either, and not to our own.
+# Forbids all writing to files: to those for semaphores, and to this test's own.
 limited() { # COMMAND...: its output goes to $scratch/list
     (ulimit -f 0 && exec "$@" >"$scratch/list") 2>&1 | cat >"$scratch/err"
     return "${PIPESTATUS[0]}"
@@ -128,7 +128,7 @@ new_queue
 check_equal 'a queue larger than files may be: exit 1' 1 $?
 check_match 'is said' "^producer: queue .*ulimit -f" "$scratch/err"
 
-# The queue takes the only descriptor that is left.
+# The queue takes the last free descriptor.
 new_small_queue one
 echo two >"$scratch/two"
 (ulimit -n 4 && exec "$producer" -q -Q "$queue" --input "$scratch/two") 2>"$scratch/err"
@@ -143,7 +143,7 @@ check_match 'is said' '^consumer: .*oo many open files' "$scratch/err"
 check_equal 'nothing is lost' 'one' "$("$consumer" -q -Q "$queue" --follow --idle 100ms)"
 "$monitor" -q remove --force "$queue"
 
-# A sanitizer needs more than there is.
+# A sanitizer needs more memory than this limit leaves.
 new_queue
 if [[ $build != */asan && $build != */tsan ]]; then
     for program in producer consumer; do
@@ -159,7 +159,7 @@ fi
 
 # ------------------------------------------------------------------ a wall clock that jumps
 
-# Each look at it finds another day; waits last as long as they should all the same.
+# A wall clock that shows another day at each look; waits must last as long as they should.
 cat >"$scratch/jumps.c" <<'END'
 #define _GNU_SOURCE
 #include <sys/syscall.h>
@@ -215,7 +215,7 @@ check_equal 'no wait of the library depends on the wall clock' '' "$(nm -D --und
 
 # ------------------------------------------------------------------ a /dev/shm of its own
 
-# Runs in a mount namespace: says "NAME STATUS" for each program, on descriptor 3; what it said is in $scratch/NAME.
+# Runs in a mount namespace. Writes "NAME STATUS" for each program to descriptor 3, and its messages to $scratch/NAME.
 in_own_place() {
     try() { # NAME COMMAND...
         local name=$1
@@ -244,7 +244,7 @@ in_own_place() {
     try missing_get "$consumer" -q -Q q --idle 100ms
 }
 
-# Whether the others may be run at all by somebody else.
+# Whether another user may run the programs at all.
 may_run_as_other() {
     setpriv --reuid=54321 --regid=54321 --clear-groups -- "$producer" --version >/dev/null 2>&1
 }

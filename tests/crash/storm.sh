@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # time limit: 100000 s
-# Whole pipelines while their processes, and the supervisor itself, are killed, stopped and continued many times a
-# second. What comes out is compared with what went in, line by line.
+# Kills, stops and continues the processes of whole pipelines, the supervisor included, many times a second, and compares
+# what comes out with what went in, line by line.
 #
 #   SHMQ_STORM=1h         how long (s, m, h; 2m)
-#   SHMQ_STORM_SEED=N     the same choices again (their timing is not)
+#   SHMQ_STORM_SEED=N     repeats the same choices (but not their timing)
 . "$(dirname "$0")/../support/lib.sh"
 
 seed=${SHMQ_STORM_SEED:-$((${EPOCHREALTIME//[!0-9]/} % 32768))}
@@ -39,7 +39,7 @@ choose() { # MIN MAX
     random=$(($1 + (RANDOM * 32768 + RANDOM) % ($2 - $1 + 1)))
 }
 
-# Lines that are all different: a number, then as many characters as the storm has chosen.
+# Makes lines that all differ: a number, then as many characters as the storm has chosen.
 make_input() { # FILE LINES MIN MAX
     awk -v lines="$2" -v min="$3" -v max="$4" -v seed="$RANDOM" 'BEGIN {
         srand(seed)
@@ -88,7 +88,7 @@ struck() {
     echo $((kills - kills_before + supervisor_kills - supervisor_kills_before))
 }
 
-# A storm lasts until then, or until so many were killed.
+# Whether the storm is over: the time has passed, or enough processes were killed.
 is_over() { # UNTIL-MS
     if ((least_kills)); then
         (($(struck) >= least_kills))
@@ -97,7 +97,7 @@ is_over() { # UNTIL-MS
     fi
 }
 
-# The input was to outlast the storm, however long that took; now the rest need not.
+# The input had to outlast the storm; the rest of it need not be sent.
 end_slowness() {
     ((least_kills)) || return
     kill -KILL "$supervisor" && wait "$supervisor"
@@ -105,7 +105,7 @@ end_slowness() {
     start_supervisor
 }
 
-# One thing happens to one of them.
+# Does one thing to one of the processes.
 strike() {
     local victim
     find_children
@@ -124,7 +124,7 @@ strike() {
     fi
 }
 
-# Sets status to that with which the supervisor ended by itself; fails if it did not within a minute of peace.
+# Waits for the supervisor to end by itself and sets status; fails if that takes more than a minute of peace.
 ride_out() { # UNTIL-MS
     local -A stopped=()
     local -a children=()
@@ -160,7 +160,7 @@ check_parts() { # NAME PRODUCERS
             timeout 60 "$consumer" -Q "$queue.part" --quiet >"$scratch/part.$part" || return 1
         timeout 10 "$monitor" remove --force -- "$queue.part" 2>/dev/null
     done
-    # Which lane a part has got is the producers' affair.
+    # Any part may be in any lane.
     for ((part = 1; part <= $2; part++)); do
         for out in "$scratch"/out.*; do
             cmp -s -- "$scratch/part.$part" "$out" && parts+=("$out") && break
@@ -174,8 +174,8 @@ describe() {
         $((kills - kills_before)) $((supervisor_kills - supervisor_kills_before)) $((stops - stops_before))
 }
 
-# Everything that went in came out whole; sets twice to how many lines came more than once, and cut to how many were
-# left cut off by one that was killed, before they came whole: where every consumer is killed, nobody may know any more
+# Checks that everything that went in came out whole. Sets twice to the number of lines that came more than once, and cut
+# to the number of partial lines that killed consumers left: when every consumer is killed, nobody may be able to tell
 # whose the end of the file is.
 check_lines() { # FILE
     LC_ALL=C sort -- "$1" >"$scratch/sorted"
@@ -185,7 +185,7 @@ check_lines() { # FILE
     cut=$(wc -l <"$scratch/cut")
     twice=$(($(wc -l <"$scratch/sorted") - $(wc -l <"$scratch/input") - cut))
     LC_ALL=C comm -23 "$scratch/expected" "$scratch/once" >"$scratch/missing"
-    # Each of the cut ones is the beginning of a line.
+    # Each partial line is the beginning of a line.
     ((cut == 0)) || awk 'NR == FNR { cut[$0]; next } { for (c in cut) if (index($0, c) == 1) delete cut[c] }
         END { for (c in cut) print "not a line, nor the beginning of one: " substr(c, 1, 60) }' \
         "$scratch/cut" "$scratch/input" >>"$scratch/missing"
@@ -194,7 +194,7 @@ check_lines() { # FILE
     return 1
 }
 
-# Killed after all had arrived, and started again, it finds no queue to take over, and does not touch what is there.
+# A supervisor that was killed after all had arrived finds no queue to take over, and leaves the output untouched.
 was_complete() {
     [[ $status == 2 ]] && tail -n 2 "$scratch/run.log" | grep -q 'exists and is not empty'
 }
@@ -231,7 +231,7 @@ judge() { # SINK PRODUCERS
     return 0
 }
 
-# With KILLS, it lasts until so many were killed, and SECONDS is twice what the input lasts at least.
+# With KILLS, the storm lasts until so many processes were killed; SECONDS is twice the time that the input must last.
 storm() { # SINK PRODUCERS CONSUMERS SECONDS [KILLS]
     local sink=$1 producers=$2 consumers=$3 lines min max mean rate capacity capacities=(512K 1M 8M) command title
     local least_kills=${5:-0}
@@ -239,11 +239,11 @@ storm() { # SINK PRODUCERS CONSUMERS SECONDS [KILLS]
     storms=$((storms + 1))
     new_queue
     choose 200 2000 && min=$random
-    # Small enough there that the 64 MB last.
+    # Small enough for the 64 MB of Docker's /dev/shm.
     choose "$min" $((least_kills ? 10000 : 100000)) && max=$random
     choose 300 3000 && rate=$random
     capacity=${capacities[RANDOM % ${#capacities[@]}]}
-    # Enough of them that the storm is over before they are, but no more than 64 MB.
+    # Enough lines to outlast the storm, but no more than 64 MB.
     mean=$((min + (max - min) / 5))
     lines=$((rate * producers * $4 / 2))
     ((lines * mean < 64000000)) || lines=$((64000000 / mean))
@@ -270,7 +270,7 @@ storm_at_random() {
 parse_duration "${SHMQ_STORM:-2m}"
 now_ms
 end_ms=$((now + seconds * 1000))
-# These two in any case; then whatever the seed brings.
+# These two always run; the seed chooses the rest.
 storm --mirror 3 4 300 1000
 storm --mirror 1 4 300 1000
 now_ms

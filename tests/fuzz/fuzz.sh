@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Replays the corpus of each fuzzer, then a fixed number of inputs made of it by chance: plainly, and under
-# AddressSanitizer and UBSan. That needs no libFuzzer; scripts/fuzz.sh looks for new inputs with it.
+# Replays the corpus of each fuzzer, then a fixed number of random mutations of it: without a sanitizer, and under
+# AddressSanitizer and UBSan. This needs no libFuzzer; scripts/fuzz.sh uses that to look for new inputs.
 # time limit: 900 s
 . "$(dirname "$0")/../support/lib.sh"
 
 seed=1
 
-# Says which input it was, where it fails.
+# Prints the input that fails.
 replay() { # WORD DIRECTORY FUZZER COUNT
     local name="$3$1: the corpus, and $4 inputs by chance"
     if timeout 300 "$2/tests/fuzz_$3" --keep "$scratch/input" --random "$seed" "$4" "$top/tests/fuzz/corpus/$3" \
@@ -33,7 +33,7 @@ make_sanitized() {
 }
 
 replay_all '' "$build"
-# The build at hand may be the sanitized one.
+# This build may be the sanitized one.
 if [[ $build != */asan && $build != */tsan ]]; then
     if make_sanitized; then
         UBSAN_OPTIONS=print_stacktrace=1 replay_all ' (address)' "$build/asan"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # time limit: 900 s
-# The models in tests/model: every state of each is looked at, and faults planted in them have to be found.
-# It takes little more than a minute on two processors; the limits are for busy and for slower ones. SHMQ_MODEL=deep,
+# Explores every state of the models in tests/model; faults planted in them must be found.
+# This takes little more than a minute on two processors; the limits are for busy and slower machines. SHMQ_MODEL=deep,
 # for `bash tests/model/model.sh` alone, adds runs that take many minutes and more memory.
 . "$(dirname "$0")/../support/lib.sh"
 
@@ -18,7 +18,7 @@ for tool in spin gcc; do
     fi
 done
 
-# Killed or not, nothing is left running.
+# Leaves nothing running, even when it is killed.
 end_children() {
     local status=$? pid
     for pid in $(test_processes); do
@@ -28,7 +28,7 @@ end_children() {
 }
 trap 'end_children; clean_up' EXIT
 
-# Translates, compiles and runs one model; everything is said in DIRECTORY/log.
+# Translates, compiles and runs one model; all output goes to DIRECTORY/log.
 explore() { # DIRECTORY FILE FLAG...
     local directory=$1 file=$2
     shift 2
@@ -65,7 +65,7 @@ states() { # LOG
     sed -n 's/^ *\([0-9]*\) states, stored$/\1/p' "$1" | tail -n 1
 }
 
-# Whether every state was looked at.
+# Whether every state was explored.
 is_complete() { # LOG
     grep -q 'status 0' "$1" && [[ $(states "$1") ]] && ! grep -q 'not completed\|too small\|out of memory\|hashtable full' "$1"
 }

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # time limit: 600 s
-# A fresh checkout: one that may not be written, and one on a machine where something is missing.
+# Fresh checkouts: a read-only one, and one on a machine that lacks a tool.
 . "$(dirname "$0")/../support/lib.sh"
 
-# The files of this checkout, without what was built.
+# Copies the files of this checkout, without build products.
 tree=$scratch/tree
 mkdir "$tree"
 (cd "$top" && find . -path ./build -prune -o -path ./.git -prune -o -type f -print0 | tar -c --null -T -) | tar -x -C "$tree"
@@ -12,7 +12,7 @@ run_sh=$tree/scripts/run.sh
 test_sh=$tree/scripts/test.sh
 unset SHMQ_BUILD_DIR
 
-# Permission bits bind root, too, once it has given up that power.
+# Permission bits apply to root, too, once it has dropped that capability.
 bound() { # COMMAND...
     if ((EUID == 0)); then
         setpriv --bounding-set=-dac_override,-dac_read_search "$@"
@@ -44,7 +44,7 @@ if cannot_write; then
     check 'SHMQ_BUILD_DIR: the programs are there' test -x "$scratch/elsewhere/producer"
     check_equal 'not writable: nothing was written' '' "$(find "$tree" -name build)"
 
-    # One that somebody else has begun to build.
+    # A build folder in which another user has begun to build.
     chmod u+w "$tree"
     mkdir "$tree/build"
     chmod a-w "$tree/build" "$tree"
@@ -59,7 +59,7 @@ chmod -R u+w "$tree"
 
 # ------------------------------------------------------------------ something is missing
 
-# What is there but for the compiler.
+# A PATH with everything but the compiler.
 mkdir "$scratch/bin"
 for tool in /usr/bin/* /bin/*; do
     case ${tool##*/} in

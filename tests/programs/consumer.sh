@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The consumer: every sink, framing and option, what becomes of the messages when something fails, and its signals.
+# The consumer: every sink, framing and option, signals, and what happens to messages when something fails.
 # shellcheck disable=SC2016 # what is in single quotes is for the shells of --exec and --pipe
 . "$(dirname "$0")/../support/lib.sh"
 
@@ -12,7 +12,7 @@ take() { # OPTION...
     timeout 30 "$consumer" -Q "$queue" "$@"
 }
 
-# What is left in the queue, whoever failed before.
+# What is left in the queue after an earlier failure.
 rest() { # OPTION...
     take -q --grace 10ms "$@" 2>/dev/null
 }
@@ -23,20 +23,20 @@ next_queue() {
 }
 new_queue
 
-# A new queue with the lines of a file.
+# Makes a new queue with the lines of a file.
 fill_queue() { # FILE OPTION...
     next_queue
     put --input "$@"
 }
 
-# A consumer in the background that SIGINT reaches, too; sets pid. Its stdout is the caller's.
+# Starts a consumer in the background, with SIGINT at its default; sets pid. It inherits the caller's stdout.
 start() { # OPTION...
     : >"$scratch/run.log"
     env --default-signal=INT "$consumer" -Q "$queue" "$@" 2>"$scratch/run.log" </dev/null &
     pid=$!
 }
 
-end_status() { # NAME STATUS: of what was started last
+end_status() { # NAME STATUS: of the process started last
     wait "$pid"
     local status=$?
     ((status == $2)) && ok "$1" && return
@@ -48,16 +48,16 @@ has_lines() { # FILE COUNT
     (($(wc -l <"$1") >= $2))
 } 2>/dev/null
 
-holds() { # COUNT: exactly so many messages are in the queue
+holds() { # COUNT: exactly COUNT messages are in the queue
     [[ $(queue_field "$queue" messages) == "$1" ]]
 }
 
-# Somebody has taken exactly so many.
+# Whether exactly that many messages were taken.
 is_holding() {
     "$monitor" show --json -- "$queue" 2>/dev/null | grep -Eq "\"leased\": $1, \"attempts\""
 }
 
-# Somebody sleeps until there is something.
+# Whether a consumer sleeps.
 is_waiting() {
     "$monitor" show --json -- "$queue" 2>/dev/null | grep -q '"waiting": true'
 }
@@ -71,7 +71,7 @@ kill_now() { # PID
     wait "$1"
 } 2>/dev/null
 
-# For all that runs in the background, but what is looked at in the end.
+# Waits for all background jobs, except those checked at the end.
 slow=''
 wait_for_others() {
     local job
@@ -84,7 +84,7 @@ milliseconds_since() { # EPOCHREALTIME
     printf '%d' $(((${EPOCHREALTIME//[!0-9]/} - ${1//[!0-9]/}) / 1000))
 }
 
-# Some messages are in both where a consumer died: only then.
+# A message may be in two outputs only if a consumer died.
 check_all_there() { # NAME INPUT OUTPUT...
     local name=$1 input=$2
     shift 2
@@ -97,7 +97,7 @@ seq 3 >"$scratch/three"
 head -c 1000000 /dev/urandom >"$scratch/random"
 export SCRATCH=$scratch
 
-# Looked at in the end, since it takes its time.
+# Checked at the end, because it takes some time.
 slow_queue=$queue.progress
 "$consumer" -Q "$slow_queue" --follow --progress >"$scratch/progress.out" 2>"$scratch/progress.log" &
 slow=$!
@@ -135,7 +135,7 @@ check_match 'a plain run says how many' '^consumer: consumed 2 messages, 2 B ' "
 check_status 'once more' 0 take -q
 check_equal '--quiet says nothing' '' "$(cat "$scratch/err" "$scratch/out")"
 
-# Messages that are copied and those that are written from where they are.
+# Messages that are copied, and messages that are written in place.
 next_queue
 for size in 0 1 5 16383 16384 16385 70000 0 3 200000 65; do
     printf '%b' "$(printf '\\x%02x' 0 $((size >> 16 & 255)) $((size >> 8 & 255)) $((size & 255)))"
@@ -175,7 +175,7 @@ rest >"$scratch/back"
 cat "$scratch/limited" "$scratch/back" >"$scratch/joined"
 check_same 'nothing is lost, nothing is there twice' "$scratch/numbers" "$scratch/joined"
 
-# Lines of very different length, so that mixing would show.
+# Lines of very different lengths, so that mixing would show.
 awk 'BEGIN { for (i = 1; i <= 3000; i++) { s = i ":"; for (j = (i * 7919) % 1500; j > 0; j--) s = s "x"; print s "." } }' \
     >"$scratch/lengths"
 fill_queue "$scratch/lengths" --capacity 16M
@@ -264,7 +264,7 @@ fill_queue "$scratch/three"
 check_status '--pipe: no such command: exit 1' 1 take --pipe 'exec no-such-command'
 check_match '--pipe: no such command: is said' '^consumer: --pipe: .*exit status 127' "$scratch/err"
 
-# A command that reads nothing is given nothing for good. The pause is the time in which it might have been.
+# Nothing is acknowledged for a command that reads nothing. During the pause, a wrong acknowledgement could happen.
 check_unread() { # NAME REGEX COMMAND
     fill_queue "$scratch/three"
     check_status "--pipe: $1: exit 1" 1 take --pipe "$3"
@@ -294,7 +294,7 @@ check_same '--pipe: SIGTERM before the command reads: it has all' "$scratch/thre
 check '--pipe: SIGTERM before the command reads: nothing is left' holds 0
 rm -f "$scratch/go"
 
-# A command that a shell would not find is told before anything is taken, or is even attached.
+# A command that a shell would not find is reported before the consumer attaches or takes anything.
 mkdir "$scratch/bin"
 printf '#!/bin/sh\ncat\n' >"$scratch/bin/my-cat"
 cp "$scratch/bin/my-cat" "$scratch/bin/not-executable"
@@ -324,7 +324,7 @@ done
 
 # ------------------------------------------------------------------ --exec
 
-# Each run of the command leaves a line of what it was told.
+# Each run of the command writes its environment as a line.
 record='echo "$SHMQ_ATTEMPT $SHMQ_REDELIVERED $SHMQ_ID" >>"$SCRATCH/runs"'
 runs() { # FIELD...: of all runs, in one line
     cut -d ' ' -f "$1" "$scratch/runs" | tr '\n' ' ' | sed 's/ $//'
@@ -543,9 +543,9 @@ start --work 60s
 check 'with --work, the default is one' wait_until 10 is_holding 1
 kill_now "$pid"
 
-# One message that takes for ever, and a hundred times what the queue holds behind it.
+# One message takes for ever; a hundred times the queue's capacity follows it.
 next_queue
-rm -f "$scratch/go" # of an earlier test
+rm -f "$scratch/go" # left by an earlier test
 put --capacity 64K --max-message 1K -- slow
 start --exec 'cat >/dev/null; echo begun >"$SCRATCH/begun"; until [ -e "$SCRATCH/go" ]; do sleep 0.05; done' --count 1
 wait_until 10 test -s "$scratch/begun"
@@ -733,8 +733,8 @@ rest >"$scratch/two"
 cat "$scratch/one" "$scratch/two" >"$scratch/joined"
 check_same 'SIGTERM with --pipe: the next one goes on' "$scratch/numbers" "$scratch/joined"
 
-# The signal comes between the look at the flag and a sleep of two seconds or more, such as a consumer has beside
-# another one where nothing has happened for a while.
+# The signal arrives between the look at the flag and a sleep of two seconds or more; a consumer sleeps that long beside
+# another one when nothing has happened for a while.
 cat >"$scratch/late.c" <<'END'
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -781,7 +781,7 @@ else
     skip 'SIGTERM just before a long sleep' 'no shared object can be preloaded here'
 fi
 
-# A message that is too large for a pipe keeps the consumer from ending at the first signal.
+# A message too large for the pipe keeps the consumer from ending at the first signal.
 pipe_is_full() {
     ! printf x | dd of="$scratch/fifo" oflag=nonblock conv=notrunc status=none
 } 2>/dev/null
@@ -794,7 +794,7 @@ for signal in INT:130 TERM:143; do
     wait_until 10 pipe_is_full
     kill -"${signal%:*}" "$pid"
     wait_until 10 no_signal_pending "$pid"
-    sleep 0.15 # less is taken for one request that came twice
+    sleep 0.15 # two signals in less time count as one request
     kill -"${signal%:*}" "$pid"
     end_status "a second SIG${signal%:*} stops it at once" "${signal#*:}"
     exec 6>&-
@@ -820,11 +820,11 @@ check 'SIGUSR1 prints the statistics' wait_until 10 grep -q '^consumer: consumed
 kill -TERM "$pid"
 end_status 'SIGUSR1 does not end it' 0
 
-pause() { # at random, up to 60 ms: there is nothing to wait for
+pause() { # random, up to 60 ms: there is no condition to wait for
     read -rt "0.0$((RANDOM % 6))$((RANDOM % 10))" _ <>"$scratch/fifo"
 }
 
-# Killed at any moment: nothing is lost, and no line is broken.
+# Kills at any moment: nothing is lost, and no line is broken.
 kill_through() { # KILLS OPTION...
     local kills=$1 pid
     shift
@@ -844,7 +844,7 @@ rest --output "$scratch/killed"
 check_equal 'killed at any moment, --output: the last one completes it' 0 $?
 wait_for_others
 check_all_there 'killed at any moment, --output: all lines, and no other' "$scratch/numbers" "$scratch/killed"
-# stdout, for those that append to it, and for those that share it.
+# stdout that consumers append to, and stdout that they share.
 for how in '>>' '>'; do
     next_queue
     put --rate 100000 --input "$scratch/numbers" &

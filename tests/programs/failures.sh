@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The table of failures in docs/FAILURES.md names the test that shows each: all of these are there.
+# docs/FAILURES.md names the test that shows each failure: all of these tests exist.
 . "$(dirname "$0")/../support/lib.sh"
 
-# Whether "FILE: TEST" or "FILE" exists; a test of a shell script is a piece of what it says.
+# Whether "FILE: TEST" or "FILE" exists. A shell test is named by a part of its message.
 exists() { # REFERENCE
     local file=${1%%: *} name='' path
     [[ $1 == *': '* ]] && name=${1#*: }

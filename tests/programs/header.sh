@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Callers and library of different versions: the public structs begin with their size, and fields are only appended.
+# Callers and libraries of different versions: public structs begin with their size, and fields are only appended.
 . "$(dirname "$0")/../support/lib.sh"
 
-# What each version of a caller sees. With LATER, it also gives the field that only the later header has.
+# Prints what each version of a caller sees. With LATER, it also sets the field that only the later header has.
 cat >"$scratch/caller.c" <<'END'
 #include <shmq.h>
 #include <errno.h>
@@ -70,7 +70,7 @@ END
 
 # ------------------------------------------------------------------ a later version
 
-# Every struct with a size gets a field more; the one of options has a default that is not 0.
+# Appends a field to every struct with a size; the one in the options has a default other than 0.
 later=$scratch/later
 mkdir "$later"
 cp -R "$top/Makefile" "$top/common" "$later"

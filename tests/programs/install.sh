@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Another project's view: what `make install` puts somewhere is enough to compile and run against, in C and in C++.
+# The view of another project: what `make install` installs is enough to compile and run against, in C and in C++.
 . "$(dirname "$0")/../support/lib.sh"
 
 cat >"$scratch/user.c" <<'END'
@@ -33,7 +33,7 @@ make_quietly() {
 }
 check_status 'make install' 0 make_quietly -j2 install
 library=$root/opt/shmq/lib
-flags() { # FLAG...: as another project's build would ask
+flags() { # FLAG...: asks pkg-config as another project's build would
     PKG_CONFIG_PATH=$library/pkgconfig pkg-config --define-variable=prefix="$root/opt/shmq" \
         --define-variable=libdir="$library" --define-variable=includedir="$root/opt/shmq/include" "$@" shmq
 }
@@ -101,7 +101,7 @@ check_equal 'the help of an installed program: the others have their names' '' \
 check_equal 'no message names another program without the prefix' '' \
     "$(cd "$top" && grep -nE "[\" (]'(producer|consumer|monitor) " producer/*.c consumer/*.c monitor/*.c supervisor/*.c common/cli/*.c)"
 
-# A name is whatever the caller says.
+# A program calls itself by the name that it was called with.
 check_called() { # NAME EXPECTED
     (exec -a "$1" "$bin/shmq-monitor" --bogus) 2>"$scratch/err"
     check_equal "called '${1:0:10}': exit 2" 2 $?
@@ -112,7 +112,7 @@ check_called / monitor
 check_called $'a\e[2Jb' 'a[?][[]2Jb'
 check_called "$(printf '%05000d' 0)" '0{63}'
 
-# What is said of another program of shmq's is what has to be typed.
+# Messages that refer to another program of shmq name what the user has to type.
 new_queue
 check_status 'a message of a producer' 0 "$bin/shmq-producer" -Q "$queue" -- a
 check_match 'a message of a producer: its name' '^shmq-producer: produced 1 message' "$scratch/err"
@@ -131,7 +131,7 @@ share=$root/opt/shmq/share
 for page in man1/shmq-{producer,consumer,monitor,run}.1 man3/shmq.3 man7/shmq.7; do
     check "there is $page" test -s "$share/man/$page"
     if command -v mandoc >/dev/null; then
-        # Whether the pages that it refers to are installed on this machine is not its fault.
+        # The pages that it refers to need not be installed on this machine.
         check_equal "$page: mandoc has nothing to say" '' \
             "$(mandoc -T lint "$share/man/$page" 2>&1 | grep -v 'referenced manual not found')"
     else
@@ -145,7 +145,7 @@ check_equal 'each public function is in shmq.3' '' \
 
 new_queue
 "$producer" -q -Q "$queue" -- a
-complete_bash() { # WORD...: what bash would offer for the last one
+complete_bash() { # WORD...: prints what bash would offer for the last word
     bash -c '
         . "$1"
         COMP_WORDS=("${@:2}") COMP_CWORD=$(($# - 2))

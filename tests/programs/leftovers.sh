@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Runs last: whatever the tests made in shared memory, and whatever they started, is gone.
+# Runs last: nothing that the tests made in shared memory, or started, is left.
 . "$(dirname "$0")/../support/lib.sh"
 
-# What was there before the tests, as written by scripts/test.sh.
+# What was there before the tests; scripts/test.sh wrote it down.
 before=${SHMQ_TEST_BEFORE:-/dev/null}
 
 left_objects() {
     find /dev/shm -maxdepth 1 \( -name 'shmq.*' -o -name 'sem.shmq.*' \) | LC_ALL=C sort | LC_ALL=C comm -13 "$before" -
 }
 
-# Programs of this build that still run, whoever started them.
+# Programs of this build that still run, whatever started them.
 left_processes() {
     local directory program
     for directory in /proc/[0-9]*; do

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The lint that compares what callers have compiled in with what is written down: what it finds.
+# What lint_abi.sh finds when it compares what callers have compiled in with common/shmq.abi.
 . "$(dirname "$0")/../support/lib.sh"
 
 lint=$top/scripts/lint_abi.sh
@@ -9,7 +9,7 @@ copy=$scratch/common
 check_status 'the binary interface is as written down' 0 "$lint"
 check_status 'make lint-abi says so' 0 make -s -C "$top" lint-abi
 
-# Changes a fresh copy by sed and expects the lint to show a line of the difference.
+# Changes a fresh copy with sed, and expects the lint to show a line of the difference.
 expect_difference() { # NAME FILE SED-SCRIPT EXTENDED-REGEX
     rm -rf "$copy"
     mkdir "$copy"

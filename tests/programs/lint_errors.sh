@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The lint that compares the codes that can leave each public function with its Return list: what it takes for right, and
-# what it finds.
+# What lint_errors.sh accepts and finds when it compares the codes that can leave each public function with its Return
+# list.
 . "$(dirname "$0")/../support/lib.sh"
 
 lint=$top/scripts/lint_errors.sh
@@ -13,7 +13,7 @@ began=$SECONDS
 check_status 'the Return lists of the library are right' 0 "$lint"
 check 'and it takes less than 10 s to see that' test $((SECONDS - began)) -lt 10
 
-# Changes a fresh copy of the library, all files in one folder, by sed, and expects the lint to complain so.
+# Changes a fresh copy of the library (all files in one folder) with sed, and expects this complaint from the lint.
 expect_complaint() { # NAME FILE SED-SCRIPT EXTENDED-REGEX
     rm -rf "$copy"
     mkdir "$copy"
@@ -69,7 +69,7 @@ expect_complaint 'a code without a text' error.c '/{ENOBUFS,/d' 'shmq.h: -ENOBUF
 
 # ------------------------------------------------------------------ the language
 
-# Functions of a library of their own, each with what can leave it.
+# Functions of small libraries of their own, each with the codes that can leave it.
 library=$scratch/library
 expect_list() { # NAME EXPECTED BODY [DEFINITIONS]
     rm -rf "$library"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# `make lint` sees includes that run back, and circles: some are planted in a copy of the sources.
+# `make lint` finds includes that run back, and circles: this plants some in a copy of the sources.
 . "$(dirname "$0")/../support/lib.sh"
 
 copy=$scratch/copy

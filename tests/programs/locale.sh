@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Scripts and programs under locales that write 1,5 for 1.5, sort a before B, and where the small I is not i.
+# Scripts and programs under locales that write 1,5 for 1.5, sort a before B, or have another lower case of I than i.
 . "$(dirname "$0")/../support/lib.sh"
 
 for name in de_DE tr_TR; do
@@ -10,7 +10,7 @@ for name in de_DE tr_TR; do
     exit
 done
 
-# What the command finds in its environment is that setting, and nothing of ours.
+# Runs a command with only this locale setting in its environment.
 under() { # SETTING COMMAND...
     env -u LC_ALL -u LC_NUMERIC -u LC_COLLATE -u LC_CTYPE -u LANG -u LANGUAGE LOCPATH="$scratch" "$@"
 }
@@ -38,7 +38,7 @@ helps() { # SETTING
     done
 }
 
-# Numbers with units, in and out: says what is not said as it should be, and the status.
+# Numbers with units, in options and in messages: prints what is wrong, and the status.
 said='[0-9]+ messages, [0-9]+ B in [0-9.]+ m?s \([0-9.]+( k)?/s, [0-9.]+ k?B/s\)'
 decimals() { # SETTING
     new_queue
@@ -57,7 +57,7 @@ refusals() { # SETTING
     done
 }
 
-# Of a queue that was left: with three messages, whatever else differs.
+# Views of a queue with three messages.
 views() { # SETTING
     local format
     new_queue
@@ -91,7 +91,7 @@ checks() { # SETTING
     under "$1" "$top/scripts/mutants.sh" --list --every 20 common/core 2>&1
 }
 
-# Tables and medians, of numbers that were planted.
+# Tables and medians of planted numbers.
 results=$scratch/results
 mkdir -p "$results"
 {

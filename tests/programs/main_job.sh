@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # time limit: 400 s
-# The main job: a big file of real text through scripts/run.sh, and every framing, complete to the byte.
+# The main job: a big file of real text goes through scripts/run.sh, and through every framing, complete to the byte.
 set -u
 # shellcheck source=tests/support/lib.sh
 . "$(dirname "$0")/../support/lib.sh"
 
-# Real text of at least 50 MB and a million lines: package descriptions where there are any, else documentation.
+# Real text of at least 50 MB and a million lines: package descriptions if there are any, else documentation.
 make_text() {
     local source=$scratch/source
     apt-cache dumpavail >"$source" 2>/dev/null
@@ -32,7 +32,7 @@ check_status 'one producer and one consumer: run.sh says 0' 0 \
 check_same 'one producer and one consumer: identical' "$scratch/text" "$scratch/one"
 rm -f "$scratch/one"
 
-# Through the programs themselves, in a queue that is much smaller than what goes through it.
+# Through the programs themselves, in a queue that is much smaller than the data.
 round_trip() { # NAME FILE PRODUCER-OPTIONS -- CONSUMER-OPTIONS
     local name=$1 file=$2 options=()
     shift 2
@@ -59,7 +59,7 @@ round_trip 'binary, NUL between messages' "$scratch/nul" -0 -- -0
 (printf '\n\n' && head -n 1000 "$scratch/text" && printf '\n\n') >"$scratch/empty"
 round_trip 'empty lines' "$scratch/empty" --
 
-# Lengths around the limit: 0, exactly the largest, one more.
+# Lengths at the limits: 0, exactly the largest, and one more.
 new_queue
 limit=5000
 {

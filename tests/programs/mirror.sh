@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# consumer --mirror: each lane's file is byte for byte what was put into the lane, whoever is killed; and what cannot be.
+# consumer --mirror: each lane's file is byte for byte what was put into the lane, whatever is killed; and what is refused.
 # time limit: 600 s
 . "$(dirname "$0")/../support/lib.sh"
 
@@ -15,7 +15,7 @@ take() { # OPTION...
 out=$scratch/mirrors
 mirror=$out/%l
 
-# A new queue, and no mirrors.
+# Starts with a new queue and no mirrors.
 next_queue() {
     "$monitor" remove -q --force -- "$queue" 2>/dev/null
     new_queue
@@ -24,7 +24,7 @@ next_queue() {
 }
 new_queue
 
-holds() { # COUNT: exactly so many messages are in the queue
+holds() { # COUNT: exactly COUNT messages are in the queue
     [[ $(queue_field "$queue" messages) == "$1" ]]
 }
 
@@ -32,7 +32,7 @@ size_of() { # FILE
     stat -c %s -- "$1" 2>/dev/null || echo 0
 }
 
-# Somebody has so many messages in hand.
+# Whether a consumer has leased COUNT messages.
 is_holding() { # COUNT
     "$monitor" show --json -- "$queue" 2>/dev/null | grep -Eq "\"leased\": $1, \"attempts\""
 }
@@ -50,7 +50,7 @@ end_status() { # NAME STATUS PID LOG
     return 1
 }
 
-# Lines of very different length, each telling its number.
+# Lines of very different lengths, each with its number.
 lines() { # COUNT
     awk -v n="$1" 'BEGIN { for (i = 1; i <= n; i++) { s = i ":"; for (j = (i * 7919) % 211; j > 0; j--) s = s "x"; print s } }'
 }
@@ -105,7 +105,7 @@ for option in '--prefetch 1' '--prefetch 4096' '--work 0'; do
     check_same "$option" "$scratch/three" "$out/0"
 done
 
-# What is not a file leaves a stream, too.
+# An input that is not a file leaves a stream, too.
 next_queue
 put -- a '' $'b\nc'
 put --capacity 8M <"$scratch/three"
@@ -138,7 +138,7 @@ part() { # I N: what --split I/N takes of the lines, according to a queue of its
     "$monitor" remove -q --force "$queue"
 }
 
-# Every part is in a file, alone and whole; which lane a part got is the producers' race.
+# Every part is in a file, alone and whole; any part may have got any lane.
 check_parts() { # NAME
     local i
     for i in 1 2 3; do
@@ -164,7 +164,7 @@ done
 wait
 check_parts '3 producers x 4 consumers'
 
-# More lanes than files may be open.
+# More lanes than a consumer may have open files.
 next_queue
 for ((i = 0; i < 70; i++)); do
     echo "lane $i" >"$scratch/lane.$i"
@@ -184,7 +184,7 @@ for ((i = 0; i < 70; i++)); do
 done >"$scratch/differences"
 check_equal '70 lanes: all files are right' '' "$(cat "$scratch/differences")"
 
-# Without %l there is one file: for one lane.
+# Without %l there is one file, for one lane.
 next_queue
 put --resume --input "$scratch/three"
 check_status 'no %l, one lane' 0 take -q --mirror "$out/only"
@@ -221,7 +221,7 @@ put --resume --input "$scratch/empty"
 check_status 'no %l, no messages' 0 take -q --mirror "$out/only"
 check_same 'no %l, no messages: an empty file' "$scratch/empty" "$out/only"
 
-# Both names are the same file.
+# Both names refer to the same file.
 next_queue
 ln -s 0 "$out/1"
 put --resume --input "$scratch/three"
@@ -277,7 +277,7 @@ bad() { # NAME REGEX PATTERN [HOW...]
     check_status "$name: exit 1, at once" 1 timeout 10 "$@" "$consumer" -Q "$queue" --mirror "$pattern"
     check_match "$name: is named" "^consumer: $pattern: $regex" "$scratch/err"
 }
-# There is no queue yet: it is not waited for.
+# There is no queue yet, and the consumer does not wait for it.
 bad 'a directory' '.*directory' "$scratch"
 bad 'a fifo' '.*not a regular file' "$scratch/fifo"
 bad 'a device' '.*not a regular file' /dev/null
@@ -285,7 +285,7 @@ bad 'a full disk that is a device' '.*not a regular file' /dev/full
 bad 'no directory' '.*No such file' "$scratch/nowhere/file"
 bad 'a file as a directory' '.*Not a directory' "$scratch/file/file"
 bad 'a name that is too long' '.*too long' "$(printf '%05000d' 0)"
-as_somebody=() # root may write everything
+as_somebody=() # root may write to everything
 ((EUID)) || as_somebody=(setpriv --reuid 65534 --clear-groups)
 chmod 755 "$scratch"
 chmod 444 "$scratch/file"
@@ -310,7 +310,7 @@ check_match 'a file that may not grow: is named' "^consumer: $out/0: .*too large
 check_status 'a file that may not grow: another consumer goes on' 0 take -q --mirror "$mirror"
 check_same 'a file that may not grow: nothing is lost' "$scratch/lines" "$out/0"
 
-# A file system that is full, then larger.
+# A file system that is full, and then grows.
 full_disk() {
     mount -t tmpfs -o size=128k none "$out" || return 99
     take -q --mirror "$mirror" 2>"$scratch/err"
@@ -349,7 +349,7 @@ for how in moved removed replaced; do
     check "a file that is $how meanwhile: nothing is acknowledged" holds 1
 done
 
-# A message that claims to stand elsewhere: its offset is that of the second message, 12346, of which the last copy counts.
+# A message with a false offset. The offset to overwrite is that of the second message, 12346, in its last copy.
 next_queue
 head -c 12345 /dev/zero | tr '\0' a >"$scratch/long"
 put --capacity 64K --lanes 1 --seats 2 -- "$(cat "$scratch/long")" second
@@ -360,7 +360,7 @@ for offset in '\x3b\x30\x00' '\x3a\x30\xff' '\x39\x30\x00'; do
     check_match "a damaged offset $offset: is said" '^consumer: queue .*damaged' "$scratch/err"
     check_equal "a damaged offset $offset: writes nothing" 0 "$(size_of "$out/0")"
 done
-for offset in '\x45\x33\x00' '\x3a\x30\xff'; do # alone, and so with its place in the lane only
+for offset in '\x45\x33\x00' '\x3a\x30\xff'; do # wrong only for its place in the lane
     printf '%b' "$offset" | dd of="/dev/shm/shmq.$queue" bs=1 seek="$at" conv=notrunc status=none
     check_status "a damaged offset $offset of a message alone: exit 5" 5 take --prefetch 1 --mirror "$mirror"
     check_match "a damaged offset $offset of a message alone: is said" '^consumer: .*/0: message .* cannot be' "$scratch/err"
@@ -395,7 +395,7 @@ check_usage '--retries' --mirror a --retries 1
 
 # ------------------------------------------------------------------ stopped consumers
 
-# In the background, by itself; sets pid.
+# Starts a consumer in the background; sets pid.
 start() { # OPTION...
     "$consumer" -Q "$queue" --mirror "$mirror" "$@" 2>>"$scratch/run.log" </dev/null &
     pid=$!
@@ -415,7 +415,7 @@ kill -CONT "$stopped"
 end_status 'a stopped consumer: goes on' 0 "$stopped" "$scratch/run.log"
 check_same 'a stopped consumer: and completes the file' "$scratch/three" "$out/0"
 
-# Its queue is removed, and the next one is mirrored in the same place: what it still writes would be in the wrong one.
+# Its queue is removed and the next queue is mirrored to the same place, so what it still writes would be in the wrong file.
 next_queue
 put --input "$scratch/three"
 start --follow
@@ -436,7 +436,7 @@ check_same 'and the next one goes on: all is there' "$scratch/lines" "$out/0"
 
 # ------------------------------------------------------------------ killed consumers
 
-# At each system call, from the first that has to do with the queue on. What one leaves is for the next.
+# Kills it at each system call, from the first that concerns the queue. What one consumer leaves, the next one takes.
 can_trace() {
     strace -f -qq -o /dev/null true
 } 2>/dev/null
@@ -448,7 +448,7 @@ if can_trace; then
     seq 5 >"$scratch/five"
     put --lanes 1 --seats 2 --input "$scratch/five" && traced
     check_same 'traced' "$scratch/five" "$out/0"
-    # Each with its number among those of the same name.
+    # Each call with its number among those of the same name.
     sed 's/^[0-9]* *//; s/(.*//' "$scratch/trace" | awk '{ print $1, ++n[$1] }' |
         tail -n +"$(grep -n "shmq.$queue" "$scratch/trace" | head -n 1 | cut -d : -f 1)" >"$scratch/calls"
     cp "$scratch/five" "$scratch/expected"
@@ -462,7 +462,7 @@ if can_trace; then
     check "killed at each system call: $killed times" test "$killed" -ge 40
     take -q --mirror "$mirror"
     check_same 'killed at each system call: all is there, once' "$scratch/expected" "$out/0"
-    # What a call would have written is not acknowledged before.
+    # What a call would have written is not acknowledged before it.
     for n in 1 2 3; do
         next_queue
         put --input "$scratch/five"
@@ -482,15 +482,15 @@ else
     skip 'killed at each system call' 'strace cannot trace here'
 fi
 
-# Storms: in each of so many rounds, producers get on by some messages, and while that is under way a consumer is killed,
-# in every third round the producers, too. Consumers take little at a time, so that they have something in hand.
+# Storms: in each round, producers put some messages, and meanwhile a consumer is killed; in every third round, the
+# producers, too. Consumers take few messages at a time, so that they always have some in flight.
 consumers=()
 start_consumer() { # SLOT OPTION...
     start -v --follow "${@:2}"
     consumers[$1]=$pid
 }
 
-written() { # BYTES: the files have at least so many
+written() { # BYTES: the files have at least BYTES bytes
     (($(find "$out" -type f -printf '%s+')0 >= $1))
 }
 
@@ -522,7 +522,7 @@ storm() { # ROUNDS MESSAGES-A-ROUND PARTS CONSUMER-OPTION...
     "$monitor" wait --empty --timeout 60s -- "$queue"
 }
 
-end_storm() { # NAME MESSAGES: the consumers are well, and had so many messages to do over again
+end_storm() { # NAME MESSAGES: the consumers end well; MESSAGES had to be delivered again
     local slot redelivered
     for slot in 0 1 2 3; do
         kill -TERM "${consumers[slot]}"

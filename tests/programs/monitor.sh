@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The monitor: every verb, on queues that are at rest, in use, left by the dead, damaged, half-made, or no queues at all.
+# The monitor: every verb, on queues that are idle, in use, left by the dead, damaged, half-made, or no queues at all.
 . "$(dirname "$0")/../support/lib.sh"
 
 put() { # OPTION...
@@ -11,7 +11,7 @@ take() { # OPTION...
     timeout 30 "$consumer" -q -Q "$queue" --grace 10ms "$@" 2>/dev/null
 }
 
-look() { # VERB... : never longer than it should
+look() { # VERB...: with a time limit
     timeout 30 "$monitor" "$@"
 }
 
@@ -26,7 +26,7 @@ kill_now() { # PID
     wait "$1"
 } 2>/dev/null
 
-holds() { # COUNT: exactly so many messages are in the queue
+holds() { # COUNT: exactly COUNT messages are in the queue
     [[ $(queue_field "$queue" messages) == "$1" ]]
 }
 
@@ -42,7 +42,7 @@ milliseconds_since() { # EPOCHREALTIME
     printf '%d' $(((${EPOCHREALTIME//[!0-9]/} - ${1//[!0-9]/}) / 1000))
 }
 
-# What claims to be JSON is read at the end, all at once: starting the reader takes long.
+# All JSON is parsed at the end, at once, because starting the parser takes long.
 json_names=()
 check_json() { # NAME FILE
     cp -- "$2" "$scratch/json.${#json_names[@]}"
@@ -70,7 +70,7 @@ END
     done
 }
 
-# Metrics as Prometheus reads them: HELP and TYPE once, before the samples, which stand together.
+# Checks metrics as Prometheus reads them: HELP and TYPE once, before the samples, which are contiguous.
 prometheus_errors() { # FILE
     awk '
         /^# HELP shmq_[a-z_]+ ./ { if (helped[$3]++) print "HELP again: " $0; next }
@@ -244,7 +244,7 @@ wait "$waiter"
 check_equal 'wait --empty: a queue that is removed meanwhile: exit 5' 5 $?
 "$monitor" wait "$queue" 2>"$scratch/err" &
 waiter=$!
-handles_signals() { # PID: of a monitor, and no longer of the shell that starts it; SIGTERM, 15
+handles_signals() { # PID: it is a monitor by now, not the shell that starts it, and handles SIGTERM (15)
     local caught
     [[ /proc/$1/exe -ef $monitor ]] || return
     caught=$(sed -n 's/^SigCgt:\t//p' "/proc/$1/status" 2>/dev/null)
@@ -290,7 +290,7 @@ check_status 'finish: all have finished: exit 0' 0 look finish "$queue"
 check_match 'finish: all have finished: says so' "^monitor: queue '$queue': nothing to finish" "$scratch/err"
 check_equal 'finish: stdout is for data' '' "$(cat "$scratch/out")"
 next_queue
-# Of other priorities than the default, and with messages left: no other producer takes up such lanes.
+# Lanes of other priorities, with messages left: no other producer takes up such lanes.
 writers=()
 for priority in 7 2 1 4; do
     "$producer" -q -Q "$queue" --priority "$priority" --delay 60s -- a b &
@@ -406,7 +406,7 @@ check_equal 'remove --quiet: says nothing' '' "$(cat "$scratch/out" "$scratch/er
 
 # ------------------------------------------------------------------ damage
 
-# A queue in which a dead consumer holds five messages; its pages, as common/core/layout.h and common/core/geometry.c have them.
+# A queue in which a dead consumer has leased five messages, with its pages as in common/core/layout.h and geometry.c.
 page=$(getconf PAGESIZE)
 next_queue
 seq 400 | put --capacity 64K --max-message "$((4 * page))" --lanes 2 --seats 2
@@ -473,7 +473,7 @@ check_match 'a loss: show --json' '"lost": true' <(look show --json -- "$queue")
 check_match 'a loss: show --prometheus' "^shmq_lost\\{queue=\"$queue\"\\} 1\$" <(look show --prometheus -- "$queue")
 check_match 'a loss: list' "^$queue .*, data lost\$" <(look list)
 
-# Wherever it is: an answer, in time, and no crash.
+# Damage anywhere: an answer in time, and no crash.
 bad=''
 for offset in $(seq 0 $((page / 2)) $((records + 16 * 1024))); do
     restore
@@ -539,11 +539,11 @@ check 'a directory: remove --force: says what it did' test "$status" -eq 0 -o -s
 [[ ! -d /dev/shm/shmq.$queue ]] || check 'a directory: that is still there is no success' test "$status" -ne 0
 rm -rf "/dev/shm/shmq.$queue"
 
-as_other() { # COMMAND...: as a user who is nobody here
+as_other() { # COMMAND...: as a user without rights here
     setpriv --reuid=54321 --regid=54321 --clear-groups -- "$@"
 }
 
-# One code, three causes: each program names the one that it is.
+# One code has three causes: each program names the actual one.
 check_cause() { # NAME REGEX: $queue is such an object
     put -- b 2>"$scratch/err"
     check_equal "$1: a producer: exit 1" 1 $?
@@ -597,7 +597,7 @@ for verb in list show 'show --json' 'show --prometheus' check --help --version; 
     SHMQ_QUEUE=$queue look $verb >/dev/full 2>"$scratch/err"
     check_equal "$verb on a full disk: exit 1" 1 $?
 done
-# Longer than what is held back and written in the end.
+# Longer than the buffer for output.
 next_queue
 writers=()
 for _ in {1..16}; do

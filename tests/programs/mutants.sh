@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The tool that plants faults, on a tiny tree with a gap in its tests; and which faults it finds to plant in the library.
+# scripts/mutants.sh, on a tiny tree with a gap in its tests; and which faults it finds to plant in the library.
 . "$(dirname "$0")/../support/lib.sh"
 
 tiny=$scratch/tiny
@@ -104,7 +104,7 @@ int main(void)
 }
 END
 
-# Notices another status at once, and another output only once; and whether it runs as it would without the tool.
+# This test notices a changed status always, a changed output only once, and whether it runs as without the tool.
 cat >"$tiny/tests/programs/consumer.sh" <<'END'
 . "${0%/*}/../support/lib.sh"
 [ ! -e /proc/self/fd/3 ] || echo 'not ok - somebody else'"'"'s descriptor'
@@ -144,7 +144,7 @@ check 'all that in less than 60 s' test $((SECONDS - began)) -lt 60
 
 # ------------------------------------------------------------------ ended under way
 
-# What is started by the tool is known by its environment.
+# The environment identifies the processes that the tool started.
 none_is_left() {
     [[ ! $(ls -A "$scratch/tmp") ]] && ! grep -qszxF "TOOL=$SHMQ_TEST_PREFIX" /proc/[0-9]*/environ
 }

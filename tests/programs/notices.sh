@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# What producers and consumers say while they wait, and when they go on. All of it happens at the same time, since it takes
-# its time: waits of more than a second are told of, the end of one of more than ten.
+# What producers and consumers say while they wait, and when they go on: they report a wait of more than a second, and the
+# end of one of more than ten. All cases run at the same time, because each takes long.
 . "$(dirname "$0")/../support/lib.sh"
 
 started=${EPOCHREALTIME//[!0-9]/}
@@ -22,7 +22,7 @@ kill_now() { # PID
     wait "$1"
 } 2>/dev/null
 
-# Starts a program in the background; what it says goes to $scratch/NAME.log. Sets pid.
+# Starts a program in the background; its messages go to $scratch/NAME.log. Sets pid.
 start() { # NAME PROGRAM OPTION...
     local log=$scratch/$1.log
     shift
@@ -31,13 +31,13 @@ start() { # NAME PROGRAM OPTION...
     pid=$!
 }
 
-# That it has come by the end of the wait, once, and as a whole line.
+# Checks that the notice has come by the end of the wait, once, and as a whole line.
 check_notice() { # NAME PROGRAM REGEX
     check "$1: is said" wait_until 10 grep -Eq "^$2: $3\$" "$scratch/$1.log"
     check_equal "$1: once" 1 "$(grep -c waiting "$scratch/$1.log")"
 }
 
-# Those that wait for long come first. A lane of 4 KiB holds 64 short messages.
+# The long waits come first. A lane of 4 KiB holds 64 short messages.
 small=(--capacity 4K --random --count 200)
 room=$SHMQ_TEST_PREFIX.room
 start room "$producer" -Q "$room" "${small[@]}"
@@ -53,7 +53,7 @@ absent=$SHMQ_TEST_PREFIX.absent
 start absent "$consumer" -Q "$absent" --count 1
 absent_pid=$pid
 
-# A wait as long as one that was told of is no news.
+# A wait no longer than the last one that was reported is not reported.
 slow=$SHMQ_TEST_PREFIX.slow
 "$producer" -q -Q "$slow" --
 start slow-consumer "$consumer" -Q "$slow" --follow --count 3
@@ -122,7 +122,7 @@ check_notice held consumer 'waiting for messages: no producer is attached; other
 start several "$consumer" -Q "$held.not" --producers 3
 check_notice several consumer 'waiting for messages: no producer is attached; 1 of 3 has finished'
 
-# Little more than a second: on a busy machine the wait is often longer than meant, which is why one of several will do.
+# Little more than a second. On a busy machine the wait is often longer, so one success of several attempts is enough.
 brief=$SHMQ_TEST_PREFIX.brief
 for _ in {1..5}; do
     "$producer" -q -Q "$brief" --

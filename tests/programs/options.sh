@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The programs' tables of options, and what is made of them: --help, and what a program with verbs takes and refuses.
+# The programs' option tables and what is derived from them: --help, and what a program with verbs accepts and refuses.
 . "$(dirname "$0")/../support/lib.sh"
 
 for name in producer consumer monitor supervisor; do
@@ -22,9 +22,9 @@ copy=$scratch/copy
 mkdir "$copy"
 cp -a "$top"/{Makefile,common,producer,consumer,monitor,supervisor,docs,scripts} "$copy"
 mkdir "$copy/build"
-cp -a "$build"/{obj,libshmq.a} "$copy/build" # what has not changed need not be made again
+cp -a "$build"/{obj,libshmq.a} "$copy/build" # unchanged objects need not be built again
 
-# Puts an entry before the first one that is called NAME.
+# Inserts an entry before the first one called NAME.
 plant() { # FILE NAME ENTRY
     awk -v name="{.name = \"$2\"" -v entry="    $3," 'index($0, name) && !done++ { print entry } { print }' "$top/$1" >"$copy/$1"
     ! cmp -s "$top/$1" "$copy/$1" || not_ok "planting an option in $1"
@@ -35,7 +35,7 @@ plant monitor/option_table.c force '{.name = "planted-three", .kind = OPTION_IS_
 plant common/cli/option_common.c verbose '{.name = "planted-four", .code = CODE_VERBOSE, .help = "said once"}'
 check_status 'options planted in tables: it builds' 0 make -s -C "$copy" -j2 all man completion
 
-# Where a name can be found: words of --help, .1, bash, zsh and fish.
+# Prints where an option appears: --help, the manual page, bash, zsh and fish.
 places() { # OPTION BUILT INSTALLED
     local built=$copy/build
     "$built/$2" --help | grep -qE -- "--$1( |\$)" && echo help

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # time limit: 600 s
-# Files and pipes that several consumers write: what a killed one leaves is taken back, what is anybody else's stays, and
-# what was acknowledged and has gone is told.
+# Files and pipes that several consumers write to: what a killed one leaves is removed, what belongs to others stays, and
+# the loss of acknowledged output is reported.
 # shellcheck disable=SC2016 # what is in single quotes is for eval
 . "$(dirname "$0")/../support/lib.sh"
 export XDG_RUNTIME_DIR=$scratch
@@ -19,7 +19,7 @@ take() { # OPTION...
     timeout 60 "$consumer" -Q "$queue" "$@"
 }
 
-# What is left in the queue, whoever failed before.
+# What is left in the queue after an earlier failure.
 rest() { # OPTION...
     take -q --grace 10ms "$@" 2>"$scratch/rest.err"
 }
@@ -31,12 +31,12 @@ next_queue() {
 }
 new_queue
 
-# A consumer to which something happens when it writes; see preload_output.c.
+# Runs a consumer with a fault in one of its writes; see preload_output.c.
 faulty() { # FAULT OPTION...
     LD_PRELOAD=$preload OUTPUT_FAULT=$1 take -q "${@:2}"
 } 2>"$scratch/faulty.err"
 
-holds() { # COUNT: exactly so many messages are in the queue
+holds() { # COUNT: exactly COUNT messages are in the queue
     [[ $(queue_field "$queue" messages) == "$1" ]]
 }
 
@@ -61,12 +61,12 @@ is_stopped() { # PID
     grep -q '^State:.T' "/proc/$1/status"
 }
 
-start() { # OPTION...: in the background; sets pid. Its stdout is the caller's.
+start() { # OPTION...: in the background; sets pid. It inherits the caller's stdout.
     "$consumer" -Q "$queue" "$@" 2>"$scratch/run.log" </dev/null &
     pid=$!
 }
 
-end_status() { # NAME STATUS: of what was started last
+end_status() { # NAME STATUS: of the process started last
     local status
     wait_until 20 has_ended "$pid" || kill -KILL "$pid"
     wait "$pid"
@@ -75,7 +75,7 @@ end_status() { # NAME STATUS: of what was started last
     not_ok "$1" "status $status instead of $2" "$scratch/run.log"
 }
 
-# All records, each whole and once.
+# Checks that all records are there, each whole and once.
 check_records() { # NAME FILE FRAMING COUNT MIN MAX
     check_equal "$1" '0 twice' "$("$records" check "${@:3}" <"$2")"
 }
@@ -100,7 +100,7 @@ put --rate 300 --input "$scratch/messages" &
 rest --output "$file" &
 for ((i = 0; i < 20; i++)); do
     printf 'begin-%d.' "$i" >>"$file"
-    sleep 0.03 # between the halves of a line: that is what it is about
+    sleep 0.03 # the point of this test: a pause between the halves of a line
     printf 'end-%d.\n' "$i" >>"$file"
 done
 wait
@@ -108,7 +108,7 @@ check_equal 'another program appends half a line, then the rest: all of it stays
     "$(grep -Eo '(begin|end)-[0-9]+\.' "$file" | sort -u | wc -l)"
 check_equal 'another program appends half a line: the messages are all there' 300 "$(grep -Eo 'm[0-9]+;' "$file" | sort -u | wc -l)"
 
-dead_holder() { # MESSAGE...: one that was killed had the first in hand, and had written nothing
+dead_holder() { # MESSAGE...: a killed consumer had leased the first and had written nothing
     next_queue
     put -- "$@"
     start --work 60s
@@ -151,7 +151,7 @@ check_equal 'no record locks: each message is one write, and nothing is taken ba
 declare -A put_options=([length]=--length-prefixed [line]=--delimiter=\\n [null]=-0 [block]=--block=50000)
 declare -A take_options=([length]=--length-prefixed [line]=--delimiter=\\n [null]=-0 [block]=--raw)
 
-# A consumer is killed when it has written so many bytes; another one goes on.
+# A consumer is killed after it has written some bytes; another one goes on.
 torn() { # FRAMING HOW FAULT
     local option=${take_options[$1]}
     next_queue
@@ -180,7 +180,7 @@ for fault in 1:100000:kill 2:1:kill 2:100000:kill 3:500:kill; do
     check_same "killed in a batch of several writes ($fault): once and whole" <(printf old && cat "$scratch/stream") "$file"
 done
 
-three() { # three messages, of which the second was being written when its writer was killed
+three() { # three messages; the writer was killed while it wrote the second
     next_queue
     put -- first second third
     printf old >"$file"
@@ -276,14 +276,14 @@ check_equal 'no room, and others have written behind it: the next one goes on' $
 
 # ------------------------------------------------------------------ killed at any moment
 
-# Kills consumers that write to the file, one after the other.
+# Kills consumers that write to the file, one after another.
 kill_through() { # KILLS OPTION...
     local kills=$1 pid
     shift
     for ((; kills > 0; kills--)); do
         "$consumer" -q -Q "$queue" "$@" --output "$file" 2>>"$scratch/killed.err" &
         pid=$!
-        read -rt "0.0$((RANDOM % 4))$((RANDOM % 10))" _ <>"$scratch/fifo" # at random: there is nothing to wait for
+        read -rt "0.0$((RANDOM % 4))$((RANDOM % 10))" _ <>"$scratch/fifo" # a random pause: there is no condition to wait for
         kill_now "$pid"
     done
 }
@@ -339,7 +339,7 @@ damage() { # HOW FILE
     'cut short') truncate -s 1 -- "$2" ;;
     esac
 }
-begin() { # HOW: a consumer has written a message, and waits; then that happens to the file
+begin() { # HOW: a consumer has written a message and waits; then the file is damaged
     next_queue
     if [[ $how == '>>' ]]; then
         start --follow >>"$file"
@@ -432,16 +432,16 @@ check_match 'run.sh: it takes over a queue whose output was removed: is said' '^
 
 # ------------------------------------------------------------------ stopped writers of a pipe
 
-has_locked() { # PID: it has the pipe, and says so
+has_locked() { # PID: it has the pipe, and its lock shows that
     grep -q "POSIX .*WRITE $1 " /proc/locks
 }
-in_write() { # PID: it has a message, and sleeps until there is room in the pipe
+in_write() { # PID: it has leased a message, and sleeps until the pipe has room
     [[ $(cat "/proc/$1/wchan") == *pipe* ]]
 }
 next_queue
 put -- stopped
 exec 6<>"$scratch/fifo"
-timeout 60 "$consumer" -q -Q "$queue.none" >&6 & # it has the pipe, too, and waits for its queue
+timeout 60 "$consumer" -q -Q "$queue.none" >&6 & # has the pipe, too, and waits for its queue
 other=$!
 wait_until 10 eval '[[ $(readlink "/proc/$(pgrep -P $other)/exe") == "$consumer" ]]'
 wait_until 10 has_locked "$(pgrep -P $other)"
@@ -472,7 +472,7 @@ for i in 1 2 3; do
 done | cat >"$file"
 wait
 check_records 'three consumers, short messages to one pipe at once: whole, and once' "$file" line 100000 100 500
-# Short and long ones at once: each is whole.
+# Short and long messages at once: each is whole.
 next_queue
 "$records" make line 3000 100 9000 | put &
 for i in 1 2 3; do

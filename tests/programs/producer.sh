@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The producer: every source, framing and option, what it says when something is wrong, and its signals.
+# The producer: every source, framing and option, its error messages, and its signals.
 . "$(dirname "$0")/../support/lib.sh"
 
 put() { # OPTION...
     timeout 30 "$producer" -Q "$queue" "$@"
 }
 
-# What is in the queue; the producers before may have failed.
+# Prints what is in the queue, even if the producers before failed.
 take() { # OPTION...
     timeout 30 "$consumer" -q -Q "$queue" --grace 10ms "$@" 2>"$scratch/take.err"
 }
 
-# The same in a form that shows where each message begins and ends, and what a shell can hold.
+# The same, in a form that shows where each message begins and ends, and that a shell variable can hold.
 bracketed() {
     take --prefix '<' -D '>' | tr '\0' '@'
 }
@@ -27,14 +27,14 @@ no_queue_left() {
     [[ ! -e /dev/shm/shmq.$queue ]]
 }
 
-# A producer in the background that SIGINT reaches, too; sets pid. Its stdin is the caller's.
+# Starts a producer in the background, with SIGINT at its default; sets pid. It inherits the caller's stdin.
 start() { # OPTION...
     : >"$scratch/run.log"
     env --default-signal=INT "$producer" -Q "$queue" "$@" <&0 2>"$scratch/run.log" &
     pid=$!
 }
 
-end_status() { # NAME STATUS: of what was started last
+end_status() { # NAME STATUS: of the process started last
     wait "$pid"
     local status=$?
     ((status == $2)) && ok "$1" && return
@@ -42,7 +42,7 @@ end_status() { # NAME STATUS: of what was started last
     return 1
 }
 
-holds() { # COUNT: at least so many messages are in the queue
+holds() { # COUNT: at least COUNT messages are in the queue
     local messages
     messages=$(queue_field "$queue" messages)
     ((${messages:-0} >= $1))
@@ -56,7 +56,7 @@ is_attached() {
     [[ $(queue_field "$queue" producers) == 1 ]]
 }
 
-# For all that runs in the background, but what is looked at in the end.
+# Waits for all background jobs, except those checked at the end.
 slow=''
 wait_for_others() {
     local job
@@ -71,7 +71,7 @@ milliseconds_since() { # EPOCHREALTIME
 
 seq 1000 >"$scratch/thousand"
 
-# Looked at in the end, since it takes its time.
+# Checked at the end, because it takes some time.
 slow_queue=$queue.progress
 "$producer" -Q "$slow_queue" --random --rate 100 --progress 2>"$scratch/progress.log" &
 slow=$!
@@ -151,7 +151,7 @@ put -q --length-prefixed <"$scratch/in"
 take --length-prefixed >"$scratch/back"
 check_same 'length-prefixed there and back' "$scratch/in" "$scratch/back"
 
-# What is wrong is named; what stood before it is in the queue.
+# The error names what is wrong; what came before it is in the queue.
 check_bad_input() { # NAME EXPECTED REGEX INPUT-FORMAT OPTION...
     local name=$1 expected=$2 regex=$3
     # shellcheck disable=SC2059 # a format it is
@@ -209,7 +209,7 @@ printf 'through\na fifo' >"$scratch/fifo" &
 put -q --input "$scratch/fifo"
 check_equal 'a fifo' '<through><a fifo>' "$(bracketed)"
 
-# Nothing is made, or put, before all inputs are there.
+# Nothing is created or put before all inputs can be opened.
 check_no_input() { # NAME REGEX OPTION...
     local name=$1 regex=$2
     shift 2
@@ -268,8 +268,8 @@ printf 'a\nbb\n' >"$scratch/odd.6"
 (printf '\n\n\n\n\n\n\n\n\n\n\n' && seq 100 && printf '\n\n\nx') >"$scratch/odd.7"
 (seq 5000 | sed 's/$/\r/') >"$scratch/odd.8"
 
-# With a single lane the parts come out in the order in which they went in.
-check_split() { # NAME FILE PARTS OPTION...; what is to come is in $scratch/expected
+# With a single lane, the parts come out in the order in which they went in.
+check_split() { # NAME FILE PARTS OPTION...: $scratch/expected has the expected output
     local name=$1 file=$2 parts=$3 part
     shift 3
     for ((part = 1; part <= parts; part++)); do
@@ -438,7 +438,7 @@ check_equal '--priority: in turn within one' 'soon1 soon2 late1 late2 late3 ' "$
 
 # ------------------------------------------------------------------ --resume
 
-# Killed while it is blocked, so that it is known what it has put.
+# Killed while it is blocked, so the test knows what it has put.
 next_queue
 blocked_count() {
     start --resume --capacity 4K "$@"
@@ -473,12 +473,12 @@ seq 2 >"$scratch/grows"
 check_status '--resume of a file that has shrunk: exit 1' 1 put --resume --input "$scratch/grows"
 check_match 'and says so' '^producer: .*grows: is not .*: it has become shorter' "$scratch/err"
 
-pause() { # at random, up to 60 ms: there is nothing to wait for
+pause() { # random, up to 60 ms: there is no condition to wait for
     read -rt "0.0$((RANDOM % 6))$((RANDOM % 10))" _ <>"$scratch/fifo.pause"
 }
 mkfifo "$scratch/fifo.pause"
 
-# Killed at any moment, again and again, and then left to complete.
+# Kills it at any moment, again and again, and then lets it complete.
 resume_through() { # KILLS OPTION...
     local kills=$1 pid
     shift
@@ -544,7 +544,7 @@ for signal in INT TERM; do
     check_match "SIG$signal while it is blocked: the count" "^producer: produced $kept messages" "$scratch/run.log"
 done
 
-# With --resume, an end before that of the input is no end of the stream.
+# With --resume, an end before the end of the input does not end the stream.
 next_queue
 for signal in INT TERM; do
     start --resume --capacity 4K --input "$scratch/thousand"
@@ -589,7 +589,7 @@ wait_until 10 holds 1
 kill -TERM "$pid"
 end_status 'SIGTERM before the end, when the queue has gone: exit 5' 5
 
-# What a dead producer leaves unfinished.
+# Makes a dead producer's unfinished stream.
 leave_dead() { # OPTION...
     next_queue
     start "$@" --rate 100 --input "$scratch/thousand"
@@ -639,7 +639,7 @@ take >"$scratch/back"
 end_status 'SIGTERM twice within microseconds: is one request, exit 0' 0
 check_same 'SIGTERM twice within microseconds: what it had read is put' "$scratch/thousand" "$scratch/back"
 
-# A pipe that is full keeps the producer from ending at the first signal.
+# A full pipe keeps the producer from ending at the first signal.
 fill_pipe() { # DESCRIPTOR
     dd if=/dev/zero of="/dev/fd/$1" bs=4096 oflag=nonblock conv=notrunc status=none 2>/dev/null
 }
@@ -652,7 +652,7 @@ for signal in INT:130 TERM:143; do
     wait_until 10 holds 1
     kill -"${signal%:*}" "$pid"
     wait_until 10 no_signal_pending "$pid"
-    sleep 0.15 # less is taken for one request that came twice
+    sleep 0.15 # two signals in less time count as one request
     kill -"${signal%:*}" "$pid"
     end_status "a second SIG${signal%:*} stops it at once" "${signal#*:}"
 done
@@ -669,7 +669,7 @@ end_status 'SIGUSR1 does not end it' 0
 
 # ------------------------------------------------------------------ attaching
 
-# How much of the queue is mapped by a producer that has put its first message.
+# How much of the queue a producer has mapped after it has put its first message.
 mapped_parts() { # MESSAGES-BEFORE
     start --random --delay 60s
     wait_until 10 holds $(($1 + 1))
@@ -680,7 +680,7 @@ mapped_parts() { # MESSAGES-BEFORE
 next_queue
 fresh=$(mapped_parts 0)
 next_queue
-for priority in 0 1 2; do # each keeps a lane of its own, because the others' messages are of another priority
+for priority in 0 1 2; do # each has its own lane, because the others' messages have another priority
     put -q --priority $priority -- a b c
 done
 check_equal 'attaching looks at no lane but its own' "$fresh" "$(mapped_parts 9)"
@@ -825,7 +825,7 @@ check_equal 'a queue removed while it waits for a lane: with what it sends in it
 kill -KILL "$owner"
 wait "$owner" 2>/dev/null
 
-# Lanes that are kept for their sources are another matter: nobody lives whom one could wait for.
+# Lanes that are kept for their sources are different: there is no living producer to wait for.
 next_queue
 start --lanes 1 --resume --rate 100 --input "$scratch/thousand"
 wait_until 10 holds 1

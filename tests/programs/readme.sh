@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Every block of commands in README.md, run as a user would paste it, except that queues and files get names of this test.
+# Runs every block of commands in README.md as a user would paste it, but with this test's own names of queues and files.
 set -u
 # shellcheck source=tests/support/lib.sh
 . "$(dirname "$0")/../support/lib.sh"
@@ -14,7 +14,7 @@ own_names() {
         -e "s/(-Q |monitor (remove|show|check) |&q, \")([a-z]+)/\1$SHMQ_TEST_PREFIX.\3/g"
 }
 
-# One file a block, in order.
+# One file per block, in order.
 own_names <README.md | awk -v directory="$scratch/blocks" '
     /^```sh$/ { file = sprintf("%s/%02d", directory, ++count); next }
     /^```$/ { file = "" }

@@ -6,9 +6,9 @@
 export XDG_RUNTIME_DIR=$scratch/runtime
 mkdir "$XDG_RUNTIME_DIR"
 
-# Signals that a shell's background job would ignore reach what is started here.
+# What is started here receives the signals that a shell's background job would ignore.
 run() { # ARGUMENT...: run.sh in a session of its own, in the background; sets run_pid
-    : >"$scratch/out.log" # that of the last one must not be waited for
+    : >"$scratch/out.log" # so that no later wait sees the last run's output
     : >"$scratch/run.log"
     setsid env --default-signal=INT,QUIT "$run_sh" -Q "$queue" "$@" >"$scratch/out.log" 2>"$scratch/run.log" </dev/null &
     run_pid=$!
@@ -22,12 +22,12 @@ finish_run() { # NAME STATUS
     not_ok "$1" "status $status instead of $2" "$scratch/run.log"
 }
 
-# run.sh in the foreground, never for longer than it should.
+# Runs run.sh in the foreground, with a time limit.
 try() { # ARGUMENT...
     timeout 120 "$run_sh" -Q "$queue" "$@"
 }
 
-# Pids of the children that are such a program.
+# Prints the pids of the children that run PROGRAM.
 pids() { # PROGRAM
     local pid name list='' found=1
     read -r list 2>/dev/null <"/proc/$run_pid/task/$run_pid/children"
@@ -45,7 +45,7 @@ all_run() { # PRODUCERS CONSUMERS
     (($(pids producer | wc -l) == $1 && $(pids consumer | wc -l) == $2))
 }
 
-# Also after its own death.
+# Works after its own death, too.
 no_child_left() {
     ! pgrep -f -- "$build/(producer|consumer) --queue $queue( |\$)"
 } >/dev/null
@@ -70,7 +70,7 @@ no_queue() {
     [[ ! -e /dev/shm/shmq.$queue ]]
 }
 
-check_output() { # NAME: lines of all numbers, some perhaps twice
+check_output() { # NAME: each number is there, some perhaps twice
     check_equal "$1" "$(sha256sum <"$scratch/numbers")" "$(sort -nu "$scratch/output" | sha256sum)"
 }
 
@@ -196,7 +196,7 @@ check_status 'creating options' 0 try --lanes 2 --seats 3 --capacity 64K --max-m
     --priority 3 --discard --keep -- a
 check_equal 'creating options: reach the queue' '2 3 65536 1024 0640 20000000' "$(for field in lanes seats capacity_bytes \
     max_message_bytes mode tick_ns; do queue_field "$queue" "$field"; done | tr '\n' ' ' | sed 's/ $//')"
-# A file that has less than it claims is sent as a whole, by one producer.
+# One producer sends all of a file that has less than it claims.
 file=/sys/kernel/mm/transparent_hugepage/enabled
 if [[ -r $file && $(stat -c %s "$file") -gt $(wc -c <"$file") ]]; then
     for count in 1 2; do
@@ -207,7 +207,7 @@ if [[ -r $file && $(stat -c %s "$file") -gt $(wc -c <"$file") ]]; then
 else
     skip 'a file of /sys, -p 1' "$file is none"
 fi
-# --idle and --count are each consumer's own: that one has come short is no failure of the whole.
+# --idle and --count are for each consumer: one that gets less does not make the run fail.
 new_queue
 check_status '--idle: a consumer that got nothing beside one that got all: exit 0' 0 try -c 2 --prefetch 1 --idle 300ms --random \
     --count 1 --follow --discard
@@ -256,7 +256,7 @@ check_same 'bytes have no names before them' "$scratch/binary" "$scratch/back"
 try -q --exec 'tr a-z A-Z' -- a b >"$scratch/back"
 check_equal 'what commands print is left as it is' AB "$(tr -d '\n' <"$scratch/back")"
 
-# A stdout that takes nothing: what was not written is not lost.
+# A stdout that accepts nothing: what was not written is not lost.
 check_lost() { # NAME REGEX ARGUMENT...: after a run into stdout that failed; its status is in $status
     check_equal "$1: exit 1" 1 "$status"
     check_match "$1: is said" "$2" "$scratch/run.log"
@@ -293,7 +293,7 @@ try --input "$scratch/numbers" 2>"$scratch/run.log" | head -n 1 >"$scratch/back"
 status=${PIPESTATUS[0]}
 check_lost 'a reader that has gone' 'its reader has ended'
 
-# A terminal or log that takes nothing: what is said is lost, the messages are not.
+# A terminal or log that accepts nothing: status output is lost, messages are not.
 new_queue_and_output
 try -v -c 2 --rate 300000 --input "$scratch/numbers" --output "$scratch/output" 2> >(head -n 1 >"$scratch/out")
 check_equal 'nobody reads stderr any more: it goes on, to exit 0' 0 $?
@@ -356,7 +356,7 @@ kill -TERM "$(pids producer)"
 finish_run 'a producer that somebody else ends goes on' 0
 check_same_lines 'and sends everything, once' "$scratch/numbers" "$scratch/output"
 
-another_consumer() { # PID: is not the only one that was started
+another_consumer() { # PID: another consumer was started
     local pid
     pid=$(pids consumer) && [[ $pid && $pid != "$1" ]]
 }
@@ -377,7 +377,7 @@ kill -KILL "$(pids consumer)"
 finish_run '--restart never: the first death is the end' 137
 check_match '--restart never: is said' 'SIGKILL, status 137; not restarted: --restart never' "$scratch/run.log"
 
-# Others end the queue.
+# Other processes shut down or remove the queue.
 for verb in 5:'remove --force' 3:shutdown; do
     new_queue
     run --rate 1000 --input "$scratch/numbers" --discard
@@ -393,7 +393,7 @@ truncate -s 100 "/dev/shm/shmq.$queue"
 finish_run 'a queue that is damaged: 5' 5
 check_match 'a queue that is damaged: that is why nothing is counted' 'nothing can be counted \(.*damaged' "$scratch/run.log"
 
-# Causes that no restart can mend.
+# Causes that no restart can repair.
 (seq 3 && head -c 1000 /dev/zero | tr '\0' x && echo) >"$scratch/long"
 new_queue
 check_status 'a line that is too long ends it' 1 \
@@ -416,7 +416,7 @@ for command in 'exec no-such-command' 'cat >/dev/null; exit 3'; do
     check_status "a command of --pipe that fails, $command: exit 1" 1 try --pipe "$command" -- a
     check_match "a command of --pipe that fails, $command: it is not given more" 'consumer.1 .* not restarted' "$scratch/err"
 done
-# A consumer that says in the end that what it has written is not there.
+# A consumer that reports at the end that its output is missing.
 mkdir "$scratch/late"
 ln -s "$producer" "$build/supervisor" "$scratch/late"
 cat >"$scratch/late/consumer" <<'END'
@@ -460,7 +460,7 @@ run --count 0 --delay 1ms --work 60s
 wait_until 10 has_attached consumers 1
 kill -INT "$run_pid"
 wait_until 5 grep -q SIGINT "$scratch/run.log"
-sleep 0.3 # less is taken for one signal that came twice
+sleep 0.3 # two signals in less time count as one
 kill -INT "$run_pid"
 finish_run 'a second one stops at once' 130
 check 'no child is left' no_child_left
@@ -475,7 +475,7 @@ finish_run 'after the grace it insists' 1
 check_match 'and says what is left' 'messages are left' "$scratch/run.log"
 check 'no child is left behind' no_child_left
 
-# Before the end of the input.
+# Stops before the end of the input.
 stop_early() { # ARGUMENT...
     local before
     before=$(wc -l 2>/dev/null <"$scratch/output")
@@ -501,7 +501,7 @@ for name in once twice; do
 done
 check_status 'the same command then goes on' 0 try --input "$scratch/numbers" --output "$scratch/output"
 check_same 'exactly there' "$scratch/numbers" "$scratch/output"
-# Ctrl-C while it looks at the queue, and before it has started anything.
+# Ctrl-C while it examines the queue, before it has started anything.
 if can_trace; then
     for look in 1 2 3; do
         new_queue_and_output
@@ -545,8 +545,8 @@ finish_run 'run again, it takes over' 0
 check_match 'and says so' 'taking over queue' "$scratch/run.log"
 check_output 'nothing is lost'
 
-# Killed at each of its system calls, from the first that has to do with the queue on. Once all has arrived, and the queue
-# is removed, there is nothing left from which to know that: then an old output is an old output.
+# Killed at each of its system calls, from the first that concerns the queue. Once everything has arrived and the queue is
+# removed, nothing is left that says so; then an old output counts as an old output.
 traced() { # STRACE-OPTION...
     strace -qq -o "$scratch/trace" "$@" "$build/supervisor" -q -Q "$queue" -c 2 --input "$scratch/thousand" \
         --output "$scratch/output" >"$scratch/out" 2>"$scratch/err"
@@ -638,7 +638,7 @@ else
     skip 'a file of /proc, -p 2: exit 0' 'there is none'
 fi
 
-# A queue with work in it, and an output with something in it, that do not belong together.
+# A queue with messages and an output with content that do not belong together.
 check_other() { # NAME ARGUMENT...
     cp "$scratch/output" "$scratch/before"
     check_status "$1" 2 try "${@:2}"

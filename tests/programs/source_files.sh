@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Files that producers read, and that are not what they were: changed, grown, cut short, or without a size.
+# Input files that change: rewritten, grown, truncated, or without a size.
 . "$(dirname "$0")/../support/lib.sh"
 
 put() { # OPTION...
@@ -21,13 +21,13 @@ is_blocked() {
     "$monitor" show --json -- "$queue" 2>/dev/null | grep -q '"blocked": true'
 }
 
-state() { # of the queue: messages, bytes ever put, finished and unfinished streams
+state() { # prints the queue's messages, bytes put so far, finished and unfinished streams
     echo "$(queue_field "$queue" messages) $(queue_field "$queue" put_bytes)" \
         "$(queue_field "$queue" finished) $(queue_field "$queue" unfinished)"
 }
 
-# A producer that is killed when the queue is full: it has put some of its input, and nobody knows how much. Sets sent
-# to the bytes that are in the queue.
+# Starts a producer and kills it when the queue is full: it has put an unknown part of its input. Sets sent to the bytes
+# in the queue.
 begin() { # OPTION...
     next_queue
     "$producer" -q -Q "$queue" --capacity 64K --resume "$@" 2>"$scratch/begin.err" &
@@ -38,7 +38,7 @@ begin() { # OPTION...
     sent=$(queue_field "$queue" put_bytes)
 }
 
-# What does not fit: nothing is put, and the queue is left as it was.
+# A refused file: nothing is put, and the queue stays as it was.
 check_refused() { # NAME REGEX OPTION...
     local name=$1 regex=$2 before
     shift 2
@@ -48,7 +48,7 @@ check_refused() { # NAME REGEX OPTION...
     check_equal "$name: the queue is as it was" "$before" "$(state)"
 }
 
-# The rest, when the file is what it was again.
+# Sends the rest, once the file is again what it was.
 check_rest() { # NAME EXPECTED OPTION...
     local name=$1 expected=$2
     shift 2
@@ -98,7 +98,7 @@ replace "$file" $((size - 20)) X
 cp "$file" "$scratch/expected"
 check_rest 'a byte that nobody has read yet may change' "$scratch/expected" --input "$file"
 
-# The same inode for another file, as file systems like to give it.
+# Another file with the same inode, as file systems often reuse it.
 cp "$scratch/source" "$file"
 begin --input "$file"
 inode=$(stat -c %i "$file")
@@ -115,7 +115,7 @@ else
 fi
 rm -f -- "$file" "$file".*
 
-# It was sent to its end: that stays so.
+# A source that was sent to its end stays so.
 next_queue
 cp "$scratch/source" "$file"
 put -q --resume --input "$file"
@@ -141,7 +141,7 @@ check_framing 'large blocks' --block 64K --max-message 64K
 check_framing 'another delimiter' -D ' '
 check_framing 'a count' --count 50000
 
-records() { # FILE: each of its lines as a record
+records() { # FILE: prints each of its lines as a record
     LC_ALL=C awk '{ printf "%c%c%c%c%s", 0, 0, 0, length($0), $0 }' "$1"
 }
 if [[ $(records <(echo ab) | od -An -tx1 | tr -d ' ') == 000000026162 ]]; then
@@ -226,7 +226,7 @@ sorted() {
 }
 
 seq -f 'more %g' 1 300 >"$scratch/more"
-check_growing() { # NAME PARTS ORDER LATER OPTION...: LATER additions come after the part that has the end
+check_growing() { # NAME PARTS ORDER LATER OPTION...: LATER additions come after the last part
     local name=$1 parts=$2 order=$3 later=$4 part status=0
     shift 4
     next_queue
@@ -250,7 +250,7 @@ check_growing 'three parts, growing, in one lane' 3 '1 2 3' 1 --lanes 1
 check_match 'the growth is said' "^producer: $file: has grown from [0-9]+ to [0-9]+ bytes" "$scratch/growing.err"
 check_equal 'the growth is said once' 1 "$(grep -c 'has grown' "$scratch/growing.err")"
 
-# The part that has the end came first: what is appended later is nobody's, but nothing else moves.
+# The last part came first: no part sends what is appended later, but nothing else moves.
 next_queue
 head -n 1000 "$scratch/source" >"$file"
 cp "$file" "$scratch/expected"
@@ -269,7 +269,7 @@ put -q --split 2/2 --block 1000 --input "$file"
 take --raw >"$scratch/back"
 check_same 'parts of blocks, growing' "$file" "$scratch/back"
 
-# Both parts killed, the file grown meanwhile, then taken up again.
+# Both parts are killed, the file grows, and both are taken up again.
 cp "$scratch/source" "$file"
 next_queue
 for part in 1 2; do
@@ -291,7 +291,7 @@ check_match 'parts killed, and grown: is said' "^producer: $file: has grown from
 check_equal 'parts killed, and grown: no lane is abandoned' '2 0' \
     "$(queue_field "$queue" finished) $(queue_field "$queue" unfinished)"
 
-# A part that is not the file's of the others.
+# A part of another file than the other parts.
 next_queue
 cp "$scratch/source" "$file"
 put -q --capacity 2M --split 1/2 --input "$file"
@@ -305,7 +305,7 @@ check_status 'rewritten between the starts of two parts: exit 1' 1 put --split 2
 check_status 'rewritten between the starts of two parts, to go on: exit 1' 1 put --resume --split 2/2 --input "$file"
 check_equal 'rewritten between the starts of two parts: the queue is as it was' "$before" "$(state)"
 
-# All parts have been there: the next ones begin anew, with whatever the file is now.
+# All parts were there, so the next ones begin anew, with the file as it is now.
 for content in source others longer; do
     cat "$scratch/$content" >"$file"
     [[ $content == source ]] && next_queue
@@ -369,7 +369,7 @@ if [[ -f $file && ! -s $file && $(head -c 1 "$file" | wc -c) == 1 ]]; then
 else
     skip 'a part of a file of /proc' "$file is none"
 fi
-# What claims more than it has.
+# A file that claims more than it has.
 for file in /sys/kernel/mm/transparent_hugepage/enabled /sys/kernel/notes /sys/kernel/profiling /sys/kernel/uevent_seqnum; do
     [[ -f $file && -r $file && $(stat -c %s "$file") -gt $(wc -c <"$file") ]] && break
     file=
@@ -410,7 +410,7 @@ has_read() { # PID BYTES
     ((bytes > $2))
 }
 
-# The holes take minutes to be read; nothing of that is put.
+# Reading the holes takes minutes; nothing of them is put.
 check_ends_at_once() { # NAME STATUS: of part 2 of $file
     local pid status
     next_queue
@@ -431,7 +431,7 @@ check_ends_at_once() { # NAME STATUS: of part 2 of $file
 file=$scratch/holes
 if truncate -s 400G "$file" 2>/dev/null; then
     check_ends_at_once 'a part that looks for its beginning ends at once' 0
-    # Part 2 begins behind the first of these; what is too long there is told with the number of its line.
+    # Part 2 begins after the first of these; a line that is too long there is reported with its number.
     printf '\n' | dd of="$file" bs=1 seek=200G conv=notrunc status=none
     printf '\n' | dd of="$file" bs=1 seek=$((400 * 1024 * 1024 * 1024 - 1)) conv=notrunc status=none
     check_ends_at_once 'a part that counts the lines before one that is too long ends at once' 1

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # time limit: 300 s
-# build/supervisor: what it takes over and what it refuses, what becomes of its children's words, signals, and systems that
-# lack this and that. What a pipeline does from the outside is in run_sh.sh.
+# build/supervisor: what it takes over and refuses, its children's stderr, signals, and systems that lack something.
+# run_sh.sh tests pipelines from the outside.
 . "$(dirname "$0")/../support/lib.sh"
 supervisor=$build/supervisor
 
@@ -105,7 +105,7 @@ check_status 'words, killed, repeated with --take-over' 0 try --take-over --outp
 check_match 'words, killed, repeated with --take-over: is told' 'what was sent is sent again' "$scratch/err"
 check_equal 'words, killed, repeated with --take-over: all is there' "$(seq 16)" "$(sort -nu "$scratch/words")"
 
-# A producer that is not started again: the queue alone knows how far it came.
+# A producer that is not restarted: only the queue knows how far it came.
 seq 2000 >"$scratch/source"
 slow_files() { # COMMAND...: with the arguments of one command
     "$@" -q --restart never --rate 2000 --consumer-args '--grace 0' --input "$scratch/source" --pipe "cat >>'$scratch/piped'"
@@ -133,7 +133,7 @@ check_status 'stdin, killed, repeated: refused' 1 try --input - --discard </dev/
 check_match 'stdin, killed, repeated: why' 'would come twice' "$scratch/err"
 "$monitor" -q remove --force "$queue"
 
-# The lock is the queue's, whatever the environment.
+# The lock belongs to the queue, whatever the environment.
 new_queue
 start --random --rate 50 --discard
 wait_until 20 attached 1 1
@@ -170,7 +170,7 @@ check_match 'other sizes than the queue has: says which' "queue $queue: .*128" "
 check_equal 'the help is 80 columns wide' '' "$(awk 'length > 80' "$scratch/out")"
 check_equal 'the help ends with three examples' 3 "$(sed '1,/^Examples:/d' "$scratch/out" | grep -c '^  supervisor ')"
 
-# What a child has, it hands on: but for those that it decides on itself, or that make no sense there.
+# It passes on its children's options, except those that it sets itself or that make no sense there.
 for name in producer consumer; do
     "$build/$name" --help | grep -oE '^ *(-., )?--[a-z-]+' | grep -oE '[-]-[a-z-]+$' | sort -u >"$scratch/options"
     check "$name has options" test "$(wc -l <"$scratch/options")" -ge 20
@@ -188,7 +188,7 @@ pid=$!
 check 'stderr that nobody reads does not block a child' wait_until 30 test -e "$scratch/said"
 cat "$scratch/stderr" >"$scratch/relayed" &
 reader=$!
-wait_until 20 grep -q 'lines dropped' "$scratch/relayed" # which is said once there is room
+wait_until 20 grep -q 'lines dropped' "$scratch/relayed" # reported once there is room
 : >"$scratch/reading"
 end_status 'stderr that nobody reads: exit 0' 0
 wait_until 10 grep -q 'produced 1 message, consumed 1' "$scratch/relayed"
@@ -219,7 +219,7 @@ check 'a command that leaves something running: is not waited for' test $(($(mil
 new_queue
 start --follow --input "$scratch/hundred" --discard
 wait_until 20 grep -q 'produced 100' "$scratch/run.log"
-wait_until 20 grep -q 'consumer.1 .*waiting for' "$scratch/run.log" # which it says once
+wait_until 20 grep -q 'consumer.1 .*waiting for' "$scratch/run.log" # said once
 switches() {
     sed -n 's/^voluntary_ctxt_switches:\t//p' "/proc/$pid/status"
 }
@@ -239,7 +239,7 @@ kill -HUP "$pid"
 end_status 'SIGHUP: drains and says 0' 0
 check_match 'SIGHUP: is said' 'SIGHUP: stopping' "$scratch/run.log"
 
-# One request that came twice, and two of them.
+# One request that comes twice, and two requests.
 for _ in {1..20}; do
     new_queue
     start --count 0 --delay 1ms --work 1ms
@@ -253,10 +253,10 @@ start --count 0 --delay 1ms --work 60s
 wait_until 20 attached 1 1
 kill -TERM "$pid"
 wait_until 10 grep -q 'SIGTERM: stopping' "$scratch/run.log"
-sleep 0.15 # less is taken for one request that came twice
+sleep 0.15 # two signals in less time count as one request
 kill -TERM "$pid"
 end_status 'SIGTERM again after 150 ms: now' 143
-# A producer that waits for room goes on doing so for a second after the first signal.
+# A producer that waits for room goes on waiting for a second after the first signal.
 new_queue
 seq 100000 >"$scratch/many"
 start --input <(cat "$scratch/many") --capacity 4K --work 60s --grace 10ms
@@ -350,7 +350,7 @@ check_status 'bash -e' 0 bash -e "$run_sh" -Q "$queue" --discard -- a
 check_status 'SHELLOPTS=errexit' 2 env SHELLOPTS=errexit "$run_sh" -Q "$queue" --bogus
 check_match 'SHELLOPTS=errexit: says why' bogus "$scratch/err"
 limited() { # DESCRIPTORS ARGUMENT...
-    # Without those that whoever runs the tests has left open.
+    # Without descriptors that the caller of the tests left open.
     (exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- && ulimit -n "$1" && shift && exec "$run_sh" -Q "$queue" "$@")
 }
 new_queue

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# scripts/test.sh itself, in a small tree with tests of its own.
+# scripts/test.sh itself, in a small tree with its own tests.
 . "$(dirname "$0")/../support/lib.sh"
 
 tree=$scratch/tree
@@ -19,7 +19,7 @@ echo 'echo "ok - quick"' >"$tree/tests/programs/quick.sh"
 echo 'for i in 1 2 3 4 5 6 7 8 9; do echo "ok - $i"; sleep 0.3; done' >"$tree/tests/crash/slow.sh"
 echo 'echo "ok - clean"' >"$tree/tests/programs/leftovers.sh"
 
-# None of what a full run would install is needed here.
+# Nothing that a full run would install is needed here.
 mkdir "$scratch/bin"
 for tool in gcc g++ pkg-config clang spin strace ps; do
     printf '#!/bin/sh\n' >"$scratch/bin/$tool"
@@ -30,7 +30,7 @@ run_tests() { # ARGUMENT...
     env -u SHMQ_BUILD_DIR PATH="$scratch/bin:$PATH" SHMQ_NO_INSTALL=1 SHMQ_TEST_LOCALE="${locale:-C}" "$tree/scripts/test.sh" "$@"
 }
 
-# What ran, without how long it took.
+# What ran, without the times.
 summary() {
     sed -n 's/^\(ok\|FAILED\)  *\([0-9]* of [0-9]*\) *\(.*[^ ]\)  *\([0-9]* passed\).*/\1 \2 \3: \4/p' "$scratch/out"
 }
@@ -50,7 +50,7 @@ check_status 'a name that is none: exit 2' 2 run_tests --inner nonsense
 check_status 'a folder that is none: exit 2' 2 run_tests --inner cra/
 check_status 'what support/ has is no test: exit 2' 2 run_tests --inner support/
 
-# All that a full run does, without what it would install.
+# Everything that a full run does, without installing.
 check_status 'everything: exit 0' 0 run_tests
 check_match 'everything: says first how long it takes, and what room' '^.*minutes.*GB' <(head -n 1 "$scratch/out")
 check_equal 'everything: n of N' 'ok 1 of 12 build with gcc: 1 passed

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034 # used by those who source it
 #
-# Sourced first by every shell test. A test says `ok NAME` or `not_ok NAME` for each thing it looked at; what it starts and
-# makes is ended and removed when it exits, however that comes. Whole files have 300 s, or what a line such as
-# "# time limit: 600 s" in them says.
+# Sourced first by every shell test. A test calls `ok NAME` or `not_ok NAME` for each thing that it checks. However it
+# exits, its processes are ended and its files removed. A file has 300 s, or what a line such as "# time limit: 600 s" in
+# it says.
 #
 #   . "$(dirname "$0")/../support/lib.sh"
 #   new_queue
@@ -19,7 +19,7 @@ monitor=$build/monitor
 run_sh=$top/scripts/run.sh
 test_name=$(basename -- "$0" .sh)
 
-# Everything of this test bears the prefix: its queues in their names, its processes in their environment.
+# Everything of this test has the prefix: its queues in their names, its processes in their environment.
 export SHMQ_TEST_PREFIX=${SHMQ_TEST_PREFIX:-test.$$.$test_name}
 export SHMQ_BUILD_DIR=$build NO_COLOR=1
 unset SHMQ_QUEUE
@@ -31,7 +31,7 @@ ok() { # NAME
     printf 'ok - %s\n' "$1"
 }
 
-# Further arguments and files named *.log or *.err tell why.
+# Further arguments and files named *.log or *.err say why.
 not_ok() { # NAME [WHY...]
     failed=$((failed + 1))
     printf 'not ok - %s\n' "$1"
@@ -51,7 +51,7 @@ skip() { # NAME WHY
     printf 'ok - %s # SKIP %s\n' "$1" "$2"
 }
 
-# The command has to succeed.
+# The command must succeed.
 check() { # NAME COMMAND...
     local name=$1 status
     shift
@@ -61,7 +61,7 @@ check() { # NAME COMMAND...
     return 1
 }
 
-# The command has to end with that status; its output goes to $scratch/out and $scratch/err.
+# The command must end with STATUS; its output goes to $scratch/out and $scratch/err.
 check_status() { # NAME STATUS COMMAND...
     local name=$1 expected=$2 status
     shift 2
@@ -78,7 +78,7 @@ check_equal() { # NAME EXPECTED ACTUAL
     return 1
 }
 
-# Files of the same content.
+# Files must have the same content.
 check_same() { # NAME EXPECTED ACTUAL
     local difference
     difference=$(cmp -- "$2" "$3" 2>&1) && ok "$1" && return
@@ -86,7 +86,7 @@ check_same() { # NAME EXPECTED ACTUAL
     return 1
 }
 
-# Files of the same lines, each as often, in any order.
+# Files must have the same lines, each as often, in any order.
 check_same_lines() { # NAME EXPECTED ACTUAL
     local difference
     difference=$(cmp <(LC_ALL=C sort -- "$2") <(LC_ALL=C sort -- "$3") 2>&1) && ok "$1" && return
@@ -100,7 +100,7 @@ check_match() { # NAME EXTENDED-REGEX FILE
     return 1
 }
 
-# Waits for a condition: a command that will succeed. Returns 1 if it did not within so many seconds.
+# Waits until the command succeeds. Returns 1 if it does not within SECONDS.
 wait_until() { # SECONDS COMMAND...
     local deadline=$((${EPOCHREALTIME//[!0-9]/} + $1 * 1000000))
     shift
@@ -110,22 +110,22 @@ wait_until() { # SECONDS COMMAND...
     done
 }
 
-# For wait_until: a process has ended (or is a zombie).
+# For wait_until: a process has ended, or is a zombie.
 has_ended() { # PID
     local state
     state=$(sed -n 's/^State:\t\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null)
     [[ -z $state || $state == Z ]]
 }
 
-no_signal_pending() { # PID: what was sent to it has reached it
+no_signal_pending() { # PID: all signals sent to it have been delivered
     local key mask
     while read -r key mask _; do
         [[ $key != @(ShdPnd|SigPnd): || $mask == *([0]) ]] || return 1
     done <"/proc/$1/status"
 } 2>/dev/null
 
-# Sends a signal, and once it has come a second one, as fast as timeout(1) does. Returns 1 if that took so long on a busy
-# machine that it may count as two requests.
+# Sends a signal, and a second one once the first was delivered, as fast as timeout(1) does. Returns 1 if that took so long
+# on a busy machine that it may count as two requests.
 signal_twice() { # SIGNAL PID
     local begun=${EPOCHREALTIME/./}
     kill -"$1" "$2"
@@ -134,7 +134,7 @@ signal_twice() { # SIGNAL PID
     ((${EPOCHREALTIME/./} - begun < 80000))
 } 2>/dev/null
 
-# Sets queue to a name that nobody has used.
+# Sets queue to an unused name.
 new_queue() {
     queues=$((queues + 1))
     queue=$SHMQ_TEST_PREFIX.$queues
@@ -145,7 +145,7 @@ queue_field() { # QUEUE FIELD
     "$monitor" show --json -- "$1" 2>/dev/null | tr '{,' '\n' | sed -n "s/^ *\"$2\" *: *\"\\{0,1\\}\\([^\"}]*\\).*/\\1/p" | head -n 1
 }
 
-# Pids of the processes that this test has started (not of what runs it), however they are called and whoever is their parent now.
+# Prints the pids of the processes that this test has started (not of what runs it), whatever their names and parents.
 test_processes() {
     local directory pid
     for directory in /proc/[0-9]*; do
@@ -167,7 +167,7 @@ remove_queues() {
 
 clean_up() {
     local status=$? pid
-    [[ $BASHPID == "$$" ]] || exit # a child that is ended before its exec has this trap, too
+    [[ $BASHPID == "$$" ]] || exit # a child killed before its exec has this trap, too
     trap '' INT TERM
     for pid in $(jobs -p); do
         kill -KILL "$pid" 2>/dev/null
