@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "common/core/ring.h"
+#include "common/queue/mapping.h"
 #include "common/queue/seat.h"
+#include "common/queue/walk.h"
 #include "tests/support/plain_ring.h"
 #include "tests/support/planted.h"
 
@@ -755,6 +757,32 @@ START_TEST(a_batch_whose_seat_does_not_know_it)
     plant_lease(1, START, 2, 0);
     atomic_store(&queue.seats[1].intent_position, START + 2);
     expect_problem("lane 0: seat 1 holds position 64 but does not know it");
+    struct shmq *observer = planted_open(name, SHMQ_OBSERVER, NULL);
+    struct shmq_lane_stat stat = SHMQ_LANE_STAT_INIT;
+    ck_assert_int_eq(shmq_stat_lane(observer, 0, &stat), 0);
+    ck_assert_uint_eq(stat.leased, 2); /* none of it is acknowledged, as far as anybody knows */
+    ck_assert_uint_eq(stat.messages, MESSAGES);
+    ck_assert_int_eq(shmq_close(observer), 0);
+}
+END_TEST
+
+/* Each walk begins with nothing, also one that begins once more because something has moved. */
+START_TEST(a_walk_counts_what_is_there)
+{
+    struct walk walk;
+    struct lane_view *view;
+    struct shmq *observer = planted_open(name, SHMQ_OBSERVER, NULL);
+    plant_lease(1, START, 3, progress_pack(0, 1));
+    memset(&walk, 0xff, sizeof(walk));
+    ck_assert_int_eq(mapping_lane(observer, 0, &view), 0);
+    ck_assert_int_eq(walk_lane(observer, &view->ring, &walk), 0);
+    ck_assert_uint_eq(walk.messages, MESSAGES - 1);
+    ck_assert_uint_eq(walk.bytes, MESSAGES - 1);
+    ck_assert_uint_eq(walk.leased, 2);
+    ck_assert_uint_eq(walk.head, START);
+    ck_assert_uint_eq(walk.claim, START + 3);
+    ck_assert_uint_eq(walk.tail, START + MESSAGES);
+    ck_assert_int_eq(shmq_close(observer), 0);
 }
 END_TEST
 
@@ -1254,6 +1282,7 @@ static void add_damage(Suite *suite)
     tcase_add_test(damaged, a_lane_marked_used_that_was_never_made);
     tcase_add_test(damaged, a_batch_of_a_seat_that_does_not_exist);
     tcase_add_test(damaged, a_batch_whose_seat_does_not_know_it);
+    tcase_add_test(damaged, a_walk_counts_what_is_there);
     tcase_add_test(damaged, a_batch_that_head_has_passed);
     tcase_add_test(damaged, a_batch_that_reaches_beyond_claim);
     tcase_add_test(damaged, a_batch_that_reaches_beyond_tail);

@@ -36,6 +36,7 @@ START_TEST(a_damaged_descriptor_is_never_leased)
         was ^ UINT64_C(1) << 42,                           /* tag */
         was ^ UINT64_C(1) << 63,                           /* tag */
         was | UINT64_C(3) << 40,                           /* frame */
+        (was >> 42) << 42 | UINT64_C(3) << 40,             /* nothing but a frame that is none */
         (was & ~UINT64_C(0xffffffff)) | 1001,              /* longer than any message */
         (was & ~UINT64_C(0xffffffff)) | (3 * 16 * 64 + 1), /* longer than what is published */
         (was & ~UINT64_C(0xffffffff)) | UINT32_MAX,        /* much longer */
@@ -193,6 +194,33 @@ START_TEST(a_lane_begins_with_nothing_whatever_stood_there)
     ck_assert_uint_eq(producer.messages, 0);
     ck_assert_uint_eq(producer.turn, 1);
     ck_assert_uint_eq(atomic_load(&control->checkpoints[1].tail), 0);
+    plain_free(&plain);
+}
+END_TEST
+
+/* What was found a batch is read once more, and may have changed since. */
+START_TEST(words_of_a_batch_that_has_changed_are_refused)
+{
+    struct plain_ring plain;
+    uint64_t words[3];
+    plain_make(&plain, PLAIN_SMALL, PLAIN_SMALL);
+    struct ring_producer producer = plain_producer(&plain);
+    for (uint64_t i = 0; i < 3; i++)
+        plain_must_put(&producer, 100, i);
+    struct ring_batch batch = plain_lease(&plain, 0, 3);
+    ck_assert(ring_read_words(&plain.ring, &batch, words));
+    for (uint64_t i = 0; i < 3; i++) {
+        shared_u64 *word = &ring_record(&plain.ring, batch.start + 2 * i)->word;
+        const uint64_t was = plain_load(word);
+        ck_assert_uint_eq(words[i], was);
+        atomic_store(word, was ^ UINT64_C(1) << 63);
+        ck_assert(!ring_read_words(&plain.ring, &batch, words));
+        atomic_store(word, was - 50); /* still one, but shorter: the last then ends before the batch */
+        ck_assert(!ring_read_words(&plain.ring, &batch, words));
+        atomic_store(word, was);
+    }
+    batch.end++;
+    ck_assert(!ring_read_words(&plain.ring, &batch, words));
     plain_free(&plain);
 }
 END_TEST
@@ -436,6 +464,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(damaged, a_descriptor_of_the_lap_before_is_no_message, 0, PLAIN_STARTS);
     tcase_add_loop_test(damaged, positions_that_make_no_sense_are_refused, 0, PLAIN_STARTS);
     tcase_add_test(damaged, a_lane_begins_with_nothing_whatever_stood_there);
+    tcase_add_test(damaged, words_of_a_batch_that_has_changed_are_refused);
     tcase_add_test(damaged, a_lease_forgets_what_the_seat_had_before);
     tcase_add_test(damaged, positions_at_their_limits_are_taken_and_no_others);
     tcase_add_loop_test(damaged, a_lease_refuses_claims_and_words_that_make_no_sense, 0, PLAIN_STARTS);

@@ -86,6 +86,30 @@ START_TEST(a_note_stays_with_its_source)
 }
 END_TEST
 
+/* Whoever dies while it writes one leaves the one before. */
+START_TEST(a_note_is_written_beside_the_one_that_counts)
+{
+    const char *const notes[] = {"one", "two", "three", "four", "five"};
+    const char *before = NULL;
+    struct planted planted;
+    struct shmq *handle = open_source(1);
+    planted_map(&planted, name);
+    const struct lane_control *control = planted_lane(&planted, 0);
+    for (uint64_t i = 0; i < sizeof(notes) / sizeof(notes[0]); i++) {
+        set_note(handle, notes[i]);
+        const uint64_t note = atomic_load(&control->note);
+        ck_assert_uint_eq(note, (i + 1) << 8 | strlen(notes[i]));
+        const size_t turn = (i + 1) % 2;
+        ck_assert_mem_eq(control->note_copies[turn], notes[i], strlen(notes[i]));
+        if (before != NULL)
+            ck_assert_mem_eq(control->note_copies[!turn], before, strlen(before));
+        before = notes[i];
+    }
+    planted_unmap(&planted);
+    ck_assert_int_eq(shmq_close(handle), 0);
+}
+END_TEST
+
 START_TEST(a_note_is_not_another_source_s)
 {
     small.lanes = 1;
@@ -494,6 +518,7 @@ int main(void)
     Suite *suite = suite_create("source");
     TCase *notes = add_case(suite, "notes");
     tcase_add_test(notes, a_note_stays_with_its_source);
+    tcase_add_test(notes, a_note_is_written_beside_the_one_that_counts);
     tcase_add_test(notes, a_note_is_not_another_source_s);
     tcase_add_test(notes, notes_that_make_no_sense);
     tcase_add_test(notes, a_damaged_note_is_an_error);
