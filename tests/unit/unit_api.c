@@ -243,6 +243,56 @@ START_TEST(many_are_put_together_as_far_as_there_is_room)
 }
 END_TEST
 
+/* Room that is not known of before, and lengths beside those of the short ones. */
+START_TEST(what_needs_a_look_for_room_is_put_whole)
+{
+    static const size_t lengths[] = {0, 1, 2, 63, 64, 65};
+    unsigned char bytes[65];
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        for (size_t filled = 0; filled < 64; filled++)
+            put_number(producer, filled);
+        for (size_t filled = 0; filled < 64; filled++)
+            ck_assert_uint_eq(get_number(consumer), filled);
+        fill(bytes, lengths[i], 100 + i);
+        ck_assert_int_eq(shmq_put(producer, bytes, lengths[i], 0), 0);
+        const struct shmq_message message = lease(consumer);
+        ck_assert_uint_eq(message.length, lengths[i]);
+        ck_assert(lengths[i] == 0 || memcmp(message.data, bytes, lengths[i]) == 0);
+        acknowledge(consumer, 1);
+        put_number(producer, 1); /* the next begins with another room */
+        ck_assert_uint_eq(get_number(consumer), 1);
+    }
+}
+END_TEST
+
+START_TEST(many_put_together_count_as_they_are)
+{
+    unsigned char bytes[200] = {0};
+    struct iovec messages[20];
+    struct shmq_lane_stat stat = SHMQ_LANE_STAT_INIT;
+    uint64_t expected = 0;
+    size_t done;
+    ck_assert_int_eq(shmq_set_frame(producer, SHMQ_FRAME_LENGTH32, 0), 0);
+    for (size_t i = 0; i < 20; i++) {
+        messages[i] = (struct iovec){bytes, i % 7 == 6 ? 100 + i : i % 7};
+        expected += messages[i].iov_len + 4;
+    }
+    ck_assert_int_eq(shmq_put_many(producer, messages, 20, &done, 0), 0);
+    ck_assert_uint_eq(done, 20);
+    ck_assert_int_eq(shmq_stat_lane(producer, 0, &stat), 0);
+    ck_assert_uint_eq(stat.put_messages, 20);
+    ck_assert_uint_eq(stat.put_bytes, expected);
+    uint64_t offset = 0;
+    for (size_t i = 0; i < 20; i++) {
+        const struct shmq_message message = lease(consumer);
+        ck_assert_uint_eq(message.length, messages[i].iov_len);
+        ck_assert_uint_eq(message.stream_offset, offset);
+        offset += message.length + 4;
+        acknowledge(consumer, 1);
+    }
+}
+END_TEST
+
 START_TEST(many_stop_before_the_one_that_is_too_long)
 {
     static const size_t lengths[] = {1, 2, 1025, 4};
@@ -1392,6 +1442,8 @@ static void add_one_lane(Suite *suite)
 
     TCase *many = add_case(suite, "many at once");
     tcase_add_test(many, many_are_put_together_as_far_as_there_is_room);
+    tcase_add_test(many, what_needs_a_look_for_room_is_put_whole);
+    tcase_add_test(many, many_put_together_count_as_they_are);
     tcase_add_test(many, many_stop_before_the_one_that_is_too_long);
     tcase_add_test(many, many_wait_for_room_as_one_would);
     tcase_add_test(many, many_are_leased_and_acknowledged_in_parts);

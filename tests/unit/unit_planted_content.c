@@ -786,6 +786,27 @@ START_TEST(a_walk_counts_what_is_there)
 }
 END_TEST
 
+/* Its seat has long had others. */
+START_TEST(a_batch_that_is_done_need_not_be_known)
+{
+    plant_lease(1, START, 2, 0);
+    atomic_fetch_or(planted_lease(&queue, 0, START), LEASE_DONE);
+    atomic_store(&queue.seats[1].intent_position, START + 2);
+    expect_problem(NULL);
+}
+END_TEST
+
+START_TEST(a_lane_that_had_messages_and_is_not_marked)
+{
+    const uint64_t cells = queue.geometry.cells;
+    atomic_store(&planted_lane(&queue, 1)->tail, cells); /* whoever made it died before it was marked */
+    expect_problem(NULL);
+    atomic_store(&planted_lane(&queue, 1)->tail, cells + 1);
+    expect_problem("header: lane 1 has had messages, but is not marked used");
+    atomic_store(&planted_lane(&queue, 1)->tail, 0);
+}
+END_TEST
+
 START_TEST(a_batch_that_head_has_passed)
 {
     plant_lease(1, START, 2, 0);
@@ -1283,6 +1304,8 @@ static void add_damage(Suite *suite)
     tcase_add_test(damaged, a_batch_of_a_seat_that_does_not_exist);
     tcase_add_test(damaged, a_batch_whose_seat_does_not_know_it);
     tcase_add_test(damaged, a_walk_counts_what_is_there);
+    tcase_add_test(damaged, a_batch_that_is_done_need_not_be_known);
+    tcase_add_test(damaged, a_lane_that_had_messages_and_is_not_marked);
     tcase_add_test(damaged, a_batch_that_head_has_passed);
     tcase_add_test(damaged, a_batch_that_reaches_beyond_claim);
     tcase_add_test(damaged, a_batch_that_reaches_beyond_tail);

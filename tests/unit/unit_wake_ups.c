@@ -221,6 +221,33 @@ START_TEST(a_waker_takes_off_as_many_as_it_rings_for)
 }
 END_TEST
 
+START_TEST(each_message_wakes_one)
+{
+    uint64_t number = 1;
+    const struct iovec many[3] = {{&number, sizeof(number)}, {&number, sizeof(number)}, {&number, sizeof(number)}};
+    void *payload;
+    size_t done;
+    begin("each");
+    open_items();
+    set_sleepers(4);
+    ck_assert_int_eq(test_queue_put(producer, 1, 0), 0);
+    ck_assert_uint_eq(sleepers(), 3);
+    ck_assert_int_eq(shmq_reserve(producer, 100, &payload, 0), 0);
+    ck_assert_uint_eq(sleepers(), 3);
+    ck_assert_int_eq(shmq_commit(producer, 100), 0);
+    ck_assert_uint_eq(sleepers(), 2);
+    ck_assert_int_eq(shmq_put(producer, "", 0, 0), 0);
+    ck_assert_uint_eq(sleepers(), 1);
+    ck_assert_int_eq(value(&consumer->items), 3);
+    set_sleepers(4);
+    silence(&consumer->items);
+    ck_assert_int_eq(shmq_put_many(producer, many, 3, &done, 0), 0);
+    ck_assert_uint_eq(sleepers(), 1);
+    ck_assert_int_eq(value(&consumer->items), 3);
+    end();
+}
+END_TEST
+
 START_TEST(nobody_rings_more_often_than_there_are_seats)
 {
     begin("seats");
@@ -794,7 +821,7 @@ START_TEST(the_ring_of_who_is_interrupted_is_left_to_it_for_a_while)
     }
     const int64_t took = clock_now_ns() - began;
     ck_assert_int_ge(took, ALL_ASIDES_NS);
-    ck_assert_int_lt(took, process_stretched_ms(1000) * MS);
+    ck_assert_int_lt(took, TICK_NS / 2);
     ck_assert(waiting_sleep_consumer(consumer, INT64_MAX)); /* as ever, and has had a ring that stays gone */
     ck_assert(!consumer->consumer.aside);
     ck_assert_int_eq(value(&consumer->items), 0);
@@ -921,6 +948,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, who_may_not_use_the_barrier_asks_everybody_for_fences);
     tcase_add_test(tcase, who_takes_the_seat_of_a_dead_sleeper_is_awake);
     tcase_add_test(tcase, a_waker_takes_off_as_many_as_it_rings_for);
+    tcase_add_test(tcase, each_message_wakes_one);
     tcase_add_test(tcase, nobody_rings_more_often_than_there_are_seats);
     tcase_add_test(tcase, where_some_sleep_long_all_are_rung_for);
     tcase_add_test(tcase, who_falls_asleep_beside_work_wakes_the_long_sleepers);
