@@ -9,7 +9,7 @@
 
 enum { WHY_BYTES = 120 };
 
-/* Describes why the consumer does not end although no producer is attached; leaves @why empty if nothing applies.
+/* Describes in @why why the consumer does not end although no producer is attached; leaves it if nothing applies.
  */
 static void describe_wait(const struct consumer_options *options, const struct shmq_stat *stat, char *why)
 {
