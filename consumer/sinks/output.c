@@ -117,11 +117,13 @@ static enum sink_result output_deliver(struct sink *sink, const struct shmq_mess
                                        size_t *done)
 {
     struct output_sink *output = (struct output_sink *)sink;
+    enum append_result appended;
     int result;
 
     if (output->is_file) {
         output->file.handle = sink->handle;
-        return result_of(output, append_file_write(&output->file, messages, count, done), messages + *done);
+        appended = append_file_write(&output->file, messages, count, done);
+        return result_of(output, appended, messages + *done);
     }
     if (output->is_pipe)
         result = write_pipe(output, messages, count, done);
