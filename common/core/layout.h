@@ -119,7 +119,7 @@ enum waiting_state {
  * lock later, by compare-and-swap, to clear it. R: whoever holds that lock; turn also by newcomers, who prefer a
  * seat without one.
  */
-struct write_note {
+struct write_intent {
     shared_u64 turn; /* only grows; odd: what follows is whole and pending; even: nothing is under way */
     shared_u64 device;
     shared_u64 inode;
@@ -162,7 +162,7 @@ struct seat {
     shared_u64 held_record[2]; /* its descriptor */
     shared_u64 held_attempts;  /* as progress, acknowledged records always 0 */
 
-    LINE_ALIGNED struct write_note write;
+    LINE_ALIGNED struct write_intent write_intent;
 };
 
 /* The entry whose tail is the lane's tail tells what had been put up to there. */
@@ -231,8 +231,8 @@ _Static_assert(sizeof(struct header) == 4 * LINE_BYTES + LINE_BYTES, "header has
 _Static_assert(offsetof(struct header, membership) == LINE_BYTES, "header: constants take one line");
 _Static_assert(offsetof(struct header, bell) == 3 * LINE_BYTES, "header: bell has its own line");
 _Static_assert(sizeof(struct seat) == 4 * LINE_BYTES, "seat has four lines");
-_Static_assert(sizeof(struct write_note) <= LINE_BYTES, "a write intent takes one line");
-_Static_assert(offsetof(struct seat, write) == 3 * LINE_BYTES, "seat: the write intent has its own line");
+_Static_assert(sizeof(struct write_intent) <= LINE_BYTES, "a write intent takes one line");
+_Static_assert(offsetof(struct seat, write_intent) == 3 * LINE_BYTES, "seat: the write intent has its own line");
 _Static_assert(sizeof(struct lane_control) == 9 * LINE_BYTES, "lane control has nine lines");
 _Static_assert(offsetof(struct lane_control, claim) - offsetof(struct lane_control, tail) >= LINE_BYTES, "lines");
 _Static_assert(offsetof(struct lane_control, head) - offsetof(struct lane_control, claim) >= LINE_BYTES, "lines");
@@ -251,8 +251,8 @@ static inline uint32_t layout_fingerprint(void)
     hash = LAYOUT_MIX(hash, offsetof(struct header, bell));
     hash = LAYOUT_MIX(hash, sizeof(struct seat));
     hash = LAYOUT_MIX(hash, offsetof(struct seat, held_valid));
-    hash = LAYOUT_MIX(hash, sizeof(struct write_note));
-    hash = LAYOUT_MIX(hash, offsetof(struct seat, write));
+    hash = LAYOUT_MIX(hash, sizeof(struct write_intent));
+    hash = LAYOUT_MIX(hash, offsetof(struct seat, write_intent));
     hash = LAYOUT_MIX(hash, sizeof(struct lane_control));
     hash = LAYOUT_MIX(hash, offsetof(struct lane_control, claim));
     hash = LAYOUT_MIX(hash, offsetof(struct lane_control, wanted_head));

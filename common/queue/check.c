@@ -19,7 +19,7 @@ struct findings {
     uint32_t count;
 };
 
-__attribute__((format(printf, 2, 3))) static void find(struct findings *findings, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void add_finding(struct findings *findings, const char *format, ...)
 {
     char text[256];
     va_list arguments;
@@ -36,34 +36,34 @@ static uint64_t load(const shared_u64 *word)
     return atomic_load_explicit(word, memory_order_acquire);
 }
 
-/* The constants that this handle copied at attach must still be what they were. */
+/* The constants must still be the same as when this handle copied them at attach. */
 static void check_header(const struct shmq *handle, struct findings *findings)
 {
     const struct header *h = handle->header;
     const struct geometry *g = handle_geometry(handle);
     const struct parameters *p = &g->parameters;
     if (h->magic != LAYOUT_MAGIC || h->abi != LAYOUT_ABI || h->fingerprint != layout_fingerprint())
-        find(findings, "header: magic, version or fingerprint has changed");
+        add_finding(findings, "header: magic, version or fingerprint has changed");
     if (h->queue_id != handle->object.queue_id)
-        find(findings, "header: the queue's id has changed");
+        add_finding(findings, "header: the queue's id has changed");
     if (h->capacity_bytes != p->capacity_bytes || h->max_message_bytes != p->max_message_bytes ||
         h->lanes != p->lanes || h->seats != p->seats || h->page_bytes != p->page_bytes ||
         h->tick_ns != p->tick_ns || h->object_bytes != g->object_bytes)
-        find(findings, "header: sizes have changed");
+        add_finding(findings, "header: sizes have changed");
     const uint32_t state = atomic_load_explicit(&h->state, memory_order_acquire);
     if (state != OBJECT_READY && state != OBJECT_REMOVED)
-        find(findings, "header: state %#x is none", state);
+        add_finding(findings, "header: state %#x is invalid", state);
     if ((handle_flags(handle) & ~KNOWN_FLAGS) != 0)
-        find(findings, "header: unknown flags %#x", handle_flags(handle));
+        add_finding(findings, "header: unknown flags %#x", handle_flags(handle));
     const uint32_t run = atomic_load_explicit(&h->run_state, memory_order_relaxed);
     if (run > SHMQ_RUN_COMPLETE)
-        find(findings, "header: state %#x of the run record is none", run);
+        add_finding(findings, "header: state %#x of the run record is invalid", run);
     for (uint32_t lane = p->lanes; lane < SHMQ_LANES_MAX; lane++)
         if (handle_lane_used(handle, lane))
-            find(findings, "header: lane %u is marked used but does not exist", lane);
+            add_finding(findings, "header: lane %u is marked used but does not exist", lane);
 }
 
-/* The tail's checkpoint may be one put ahead while the owner lives; without an owner one must match. */
+/* While the owner is alive, a checkpoint may be ahead of tail. Without an owner, one must match tail. */
 static void check_checkpoints(const struct shmq *handle, uint32_t lane, const struct lane_control *control,
                               struct findings *findings)
 {
@@ -72,10 +72,10 @@ static void check_checkpoints(const struct shmq *handle, uint32_t lane, const st
     const uint64_t tail = load(&control->tail);
     const bool matched =
         load(&control->checkpoints[0].tail) == tail || load(&control->checkpoints[1].tail) == tail;
-    /* A new owner may have come and put meanwhile. */
+    /* A new owner may have attached and put meanwhile. */
     if (!matched && load(&control->tail) == tail &&
         !byte_lock_held(handle->object.fd, handle_lane_byte(handle, lane)))
-        find(findings, "lane %u: no checkpoint belongs to tail %llu", lane, (unsigned long long)tail);
+        add_finding(findings, "lane %u: no checkpoint belongs to tail %llu", lane, (unsigned long long)tail);
 }
 
 static int check_lane(struct shmq *handle, uint32_t lane, struct findings *findings)
@@ -88,20 +88,20 @@ static int check_lane(struct shmq *handle, uint32_t lane, struct findings *findi
     const struct lane_control *control = view->ring.control;
     error = walk_lane(handle, &view->ring, &walk);
     if (error == -EBADMSG)
-        find(findings, "lane %u: at position %llu: %s", lane, (unsigned long long)walk.problem_position,
-             walk.problem);
+        add_finding(findings, "lane %u: at position %llu: %s", lane, (unsigned long long)walk.problem_position,
+                    walk.problem);
     const enum lane_state state = lane_life_state(load(&control->life));
     if (state != LANE_ACTIVE && state != LANE_FINISHED)
-        find(findings, "lane %u: in use, but its state is %u", lane, (unsigned)state);
+        add_finding(findings, "lane %u: in use, but its state is %u", lane, (unsigned)state);
     if (atomic_load_explicit(&control->priority, memory_order_relaxed) >= SHMQ_PRIORITIES)
-        find(findings, "lane %u: priority is none", lane);
+        add_finding(findings, "lane %u: priority is invalid", lane);
     if (source_note_length(load(&control->note)) > SHMQ_NOTE_MAX)
-        find(findings, "lane %u: the note of its source is too long", lane);
+        add_finding(findings, "lane %u: the note of its source is too long", lane);
     check_checkpoints(handle, lane, control, findings);
     return 0;
 }
 
-/* A lease word without a seat that names it could never be taken over. */
+/* If no seat names a lease word, nobody could take over its batch. */
 static bool is_named_by_seat(const struct shmq *handle, const struct ring *ring, uint64_t start, uint32_t seat)
 {
     const struct seat *s = &handle->seats[seat];
@@ -117,28 +117,28 @@ static void check_leases(struct shmq *handle, uint32_t lane, struct findings *fi
         const uint64_t word = load(&ring->leases[position & ring->mask]);
         const uint32_t seat = lease_word_seat(ring->format, word);
         if (lease_word_lap(ring->format, word) != lease_lap_of(ring->format, position))
-            return; /* overtaken; walk_lane has judged what stands still */
+            return; /* head has passed meanwhile; walk_lane checks what does not change */
         if (!lease_word_done(word) && seat < handle_geometry(handle)->parameters.seats &&
             !is_named_by_seat(handle, ring, position, seat) && ring_is_leased(ring, position, seat) &&
             !is_named_by_seat(handle, ring, position, seat))
-            find(findings, "lane %u: seat %u holds position %llu but does not know it", lane, seat,
-                 (unsigned long long)position);
+            add_finding(findings, "lane %u: seat %u holds position %llu but does not know it", lane, seat,
+                        (unsigned long long)position);
         position += lease_word_span(ring->format, word);
     }
 }
 
-/* Whoever takes it over would find its records overwritten. A batch that is being finished is not leased any more.
- */
+/* If head has passed a leased batch, its records may be overwritten. A batch that is being finished is no longer
+ * leased. */
 static void check_lease_of(const struct shmq *handle, uint32_t seat, uint64_t lane, struct findings *findings)
 {
     const struct ring *ring = &handle->lanes[lane].ring;
     const uint64_t position = load(&handle->seats[seat].intent_position);
-    if (handle->lanes[lane].base == NULL || position < ring->cells) /* no lease: half of an intent */
+    if (handle->lanes[lane].base == NULL || position < ring->cells) /* no lease: a half-written intent */
         return;
     if (ring_is_leased(ring, position, seat) && load(&ring->control->head) > position &&
         ring_is_leased(ring, position, seat))
-        find(findings, "seat %u: holds position %llu of lane %llu, which head has passed", seat,
-             (unsigned long long)position, (unsigned long long)lane);
+        add_finding(findings, "seat %u: holds position %llu of lane %llu, which head has passed", seat,
+                    (unsigned long long)position, (unsigned long long)lane);
 }
 
 static void check_seat(struct shmq *handle, uint32_t seat, struct findings *findings)
@@ -147,26 +147,26 @@ static void check_seat(struct shmq *handle, uint32_t seat, struct findings *find
     const struct parameters *p = &handle_geometry(handle)->parameters;
     const uint64_t lane = load(&s->intent_lane);
     if (lane > p->lanes || (lane != 0 && !handle_lane_used(handle, (uint32_t)lane - 1)))
-        find(findings, "seat %u: names lane %llu, which is not in use", seat, (unsigned long long)lane - 1);
+        add_finding(findings, "seat %u: names lane %llu, which is not in use", seat, (unsigned long long)lane - 1);
     else if (lane != 0)
         check_lease_of(handle, seat, lane - 1, findings);
     const uint64_t valid = load(&s->held_valid);
     if (valid > 1)
-        find(findings, "seat %u: its buffer is neither empty nor full", seat);
+        add_finding(findings, "seat %u: its buffer is neither empty nor full", seat);
     if (valid == 1 && !seat_held_makes_sense(handle, seat))
-        find(findings, "seat %u: the message in its buffer makes no sense", seat);
+        add_finding(findings, "seat %u: the message in its buffer is invalid", seat);
     if (!intent_makes_sense(handle, seat))
-        find(findings, "seat %u: its write intent makes no sense", seat);
+        add_finding(findings, "seat %u: its write intent is invalid", seat);
 }
 
-/* A lane is marked before its first message. Read, not mapped: there may be a thousand that nobody ever used. */
+/* A lane is marked used before its first message. Read, not mapped: there may be a thousand unused lanes. */
 static void check_unmarked_lane(const struct shmq *handle, uint32_t lane, struct findings *findings)
 {
     uint64_t tail = 0;
     const off_t offset = (off_t)(handle_lane_byte(handle, lane) + offsetof(struct lane_control, tail));
     if (pread(handle->object.fd, &tail, sizeof(tail), offset) == (ssize_t)sizeof(tail) &&
         tail > handle_geometry(handle)->cells && !handle_lane_used(handle, lane))
-        find(findings, "header: lane %u has had messages, but is not marked used", lane);
+        add_finding(findings, "header: lane %u has had messages, but is not marked used", lane);
 }
 
 int shmq_check(struct shmq *handle, void (*report)(void *context, const char *problem), void *context)

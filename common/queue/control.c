@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is said to, or asked of, a queue as a whole: shut down, finish a lane, join, tell of a loss; and
- * the end of a wait. */
+/* Calls about a queue as a whole (shut down, finish a lane, join, report a loss), and shmq_interrupt. */
 #include <unistd.h>
 
 #include "common/kernel/clock.h"
@@ -42,7 +41,7 @@ int shmq_interrupt(struct shmq *handle)
     const int error = handle_check_any(handle);
     if (error != 0)
         return error;
-    const int before = errno; /* of what a signal handler has interrupted */
+    const int before = errno; /* in a signal handler, errno belongs to the interrupted code */
     waiting_interrupt(handle);
     errno = before;
     return 0;

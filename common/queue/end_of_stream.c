@@ -12,7 +12,7 @@ static uint64_t load(const shared_u64 *word)
     return atomic_load_explicit(word, memory_order_seq_cst);
 }
 
-/* In this order each position can only have grown when the next is read. */
+/* Read in this order, each position can only have grown by the time the next is read. */
 static bool positions_are_sane(const struct ring *ring)
 {
     const uint64_t head = load(&ring->control->head);
@@ -23,8 +23,8 @@ static bool positions_are_sane(const struct ring *ring)
 }
 
 /*
- * Whether what keeps head where it is will go away: a batch that some seat knows it holds, and will finish or
- * leave to whoever acts for it. Anything else would be waited for for ever.
+ * Whether head is blocked, if at all, by a batch that a seat claims too: that seat's owner, or whoever acts for
+ * it, will finish the batch. Waiting for anything else would never end.
  */
 static bool head_can_move(const struct shmq *handle, const struct ring *ring)
 {
@@ -44,7 +44,7 @@ static bool head_can_move(const struct shmq *handle, const struct ring *ring)
     return known || load(&ring->control->head) != head || load(&ring->leases[head & ring->mask]) != word;
 }
 
-/* Moves head over what a dead consumer finished but did not reclaim. Return: 1 drained; 0; -EBADMSG. */
+/* Moves head past batches that a dead consumer finished but did not reclaim. Return: 1 if drained; 0; -EBADMSG. */
 static int lane_is_drained(struct shmq *handle, struct lane_view *view)
 {
     const struct ring *ring = &view->ring;
@@ -61,7 +61,7 @@ static int lane_is_drained(struct shmq *handle, struct lane_view *view)
     return ring_is_drained(ring);
 }
 
-/* A message in a seat's buffer has left the ring, but is not acknowledged. */
+/* A message in a seat's buffer has left the ring but is not acknowledged yet. */
 static bool buffers_are_empty(const struct shmq *handle)
 {
     for (uint32_t i = 0; i < handle_geometry(handle)->parameters.seats; i++)
@@ -85,7 +85,7 @@ int end_of_stream_is_drained(struct shmq *handle)
     return buffers_are_empty(handle);
 }
 
-/* Whether nobody has owned an unfinished lane for the time of grace. */
+/* Whether an unfinished lane has been without an owner for the grace period. */
 static bool is_abandoned(struct shmq *handle, uint32_t lane, struct lane_view *view)
 {
     const int64_t grace_ns = handle->consumer.grace_ns;
@@ -95,7 +95,7 @@ static bool is_abandoned(struct shmq *handle, uint32_t lane, struct lane_view *v
     }
     const int64_t now = clock_now_ns();
     const uint64_t owners = atomic_load_explicit(&view->ring.control->attached, memory_order_acquire);
-    if (view->dead_since_ns == 0 || view->dead_attached != owners) { /* each death has a grace of its own */
+    if (view->dead_since_ns == 0 || view->dead_attached != owners) { /* each death starts a new grace period */
         view->dead_since_ns = now;
         view->dead_attached = owners;
     }
@@ -108,7 +108,7 @@ struct tally {
     uint32_t open;
 };
 
-/* Looks at every lane that was ever used. Return: 0; -EBADMSG; -ENOMEM. */
+/* Counts the lanes that were ever used, by state. Return: 0; -EBADMSG; -ENOMEM. */
 static int count_lanes(struct shmq *handle, struct tally *tally)
 {
     for (uint32_t i = 0; i < handle_geometry(handle)->parameters.lanes; i++) {
@@ -121,7 +121,7 @@ static int count_lanes(struct shmq *handle, struct tally *tally)
         const uint64_t life = atomic_load_explicit(&view->ring.control->life, memory_order_acquire);
         tally->finishes += lane_life_finishes(life);
         if (lane_life_state(life) != LANE_FINISHED && lane_life_state(life) != LANE_ACTIVE)
-            return -EBADMSG; /* erased: what it held is gone */
+            return -EBADMSG; /* the life was erased, so the lane's content is lost */
         if (lane_life_state(life) == LANE_FINISHED)
             view->dead_since_ns = 0;
         else if (is_abandoned(handle, i, view))
@@ -138,13 +138,13 @@ int end_of_stream_state(struct shmq *handle)
     if (draining)
         waiting_heavy_barrier(handle); /* B1; pairs with B2 in publish: a put that we do not see yet will fail */
     struct tally tally = {0};
-    /* Lives before positions: a lane that is seen finished puts no more after it is seen drained. */
+    /* Read lives before positions: a lane seen as finished gets no more messages after it is seen as drained. */
     const int error = count_lanes(handle, &tally);
     if (error != 0)
         return error;
 
-    const bool came = tally.finishes >= handle->consumer.producers;
-    const bool ended = !handle->consumer.follow && tally.open == 0 && (came || tally.abandoned > 0);
+    const bool enough = tally.finishes >= handle->consumer.producers;
+    const bool ended = !handle->consumer.follow && tally.open == 0 && (enough || tally.abandoned > 0);
     if (!ended && !draining)
         return -EAGAIN;
     const int drained = end_of_stream_is_drained(handle);

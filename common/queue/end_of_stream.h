@@ -5,11 +5,11 @@
 #include "common/queue/handle.h"
 
 /*
- * Looks whether there will ever be anything more for a consumer that found nothing.
+ * Tells a consumer that found no message whether any more can come.
  *
- * Return: -EAGAIN there may be; -ENODATA all producers have finished and everything is acknowledged; -EOWNERDEAD
- * the same, but a producer died unfinished and its grace is over; -ESHUTDOWN drained after a shutdown; -EBADMSG;
- * -ENOMEM.
+ * Return: -EAGAIN if they can; -ENODATA if all producers have finished and everything is acknowledged; -EOWNERDEAD
+ *         likewise, but a producer died unfinished and its grace period is over; -ESHUTDOWN if the queue is
+ *         drained after a shutdown; -EBADMSG; -ENOMEM.
  */
 int end_of_stream_state(struct shmq *handle);
 

@@ -5,14 +5,14 @@
 
 #include "common/queue/mapping.h"
 
-/* Where the messages of an intent are found. */
+/* Where the messages of a write intent are. */
 enum intent_place {
-    PLACE_NONE, /* acknowledged, or damaged */
+    PLACE_NONE, /* nowhere: acknowledged, or damaged */
     PLACE_RING,
     PLACE_BUFFER,
 };
 
-/* A private copy of a struct write_note, and where it led. */
+/* A private copy of a write intent, and where its messages were found. */
 struct intent_found {
     uint64_t turn;
     struct shmq_write_intent intent;
@@ -34,7 +34,7 @@ static uint32_t load_narrow(const shared_u32 *word)
     return atomic_load_explicit(word, memory_order_relaxed);
 }
 
-/* ------------------------------------------------------------------ sense */
+/* ------------------------------------------------------------------ validity */
 
 static bool file_makes_sense(const struct shmq_write_intent *intent)
 {
@@ -50,72 +50,72 @@ static bool batch_makes_sense(const struct shmq *handle, const struct intent_fou
            f->first <= SHMQ_PREFETCH_MAX - f->intent.count;
 }
 
-/* ------------------------------------------------------------------ the note */
+/* ------------------------------------------------------------------ the write intent in the seat */
 
 /*
- * Writes a note. Crash: turn is even until all of it is there.
- * Others may clear what is replaced meanwhile: they leave the turn that is stored first.
+ * Stores a write intent. Returns its turn. Crash: turn is even until the intent is complete.
+ * If another process clears the replaced intent meanwhile, it leaves the even turn that is stored first here.
  */
-static uint64_t write_note(struct write_note *note, const struct intent_found *f)
+static uint64_t store_intent(struct write_intent *to, const struct intent_found *f)
 {
-    const uint64_t before = load(&note->turn);
+    const uint64_t before = load(&to->turn);
     const uint64_t unwritten = before + (before & 1);
-    atomic_store_explicit(&note->turn, unwritten, memory_order_relaxed);
+    atomic_store_explicit(&to->turn, unwritten, memory_order_relaxed);
     atomic_thread_fence(memory_order_release);
-    atomic_store_explicit(&note->device, f->intent.device, memory_order_relaxed);
-    atomic_store_explicit(&note->inode, f->intent.inode, memory_order_relaxed);
-    atomic_store_explicit(&note->offset, f->intent.offset, memory_order_relaxed);
-    atomic_store_explicit(&note->bytes, f->intent.bytes, memory_order_relaxed);
-    atomic_store_explicit(&note->format, f->intent.format, memory_order_relaxed);
-    atomic_store_explicit(&note->start, f->start, memory_order_relaxed);
-    atomic_store_explicit(&note->position, f->position, memory_order_relaxed);
-    atomic_store_explicit(&note->lane, f->lane, memory_order_relaxed);
-    atomic_store_explicit(&note->seat, f->seat, memory_order_relaxed);
-    atomic_store_explicit(&note->first, f->first, memory_order_relaxed);
-    atomic_store_explicit(&note->count, f->intent.count, memory_order_relaxed);
-    atomic_store_explicit(&note->turn, unwritten + 1, memory_order_release);
+    atomic_store_explicit(&to->device, f->intent.device, memory_order_relaxed);
+    atomic_store_explicit(&to->inode, f->intent.inode, memory_order_relaxed);
+    atomic_store_explicit(&to->offset, f->intent.offset, memory_order_relaxed);
+    atomic_store_explicit(&to->bytes, f->intent.bytes, memory_order_relaxed);
+    atomic_store_explicit(&to->format, f->intent.format, memory_order_relaxed);
+    atomic_store_explicit(&to->start, f->start, memory_order_relaxed);
+    atomic_store_explicit(&to->position, f->position, memory_order_relaxed);
+    atomic_store_explicit(&to->lane, f->lane, memory_order_relaxed);
+    atomic_store_explicit(&to->seat, f->seat, memory_order_relaxed);
+    atomic_store_explicit(&to->first, f->first, memory_order_relaxed);
+    atomic_store_explicit(&to->count, f->intent.count, memory_order_relaxed);
+    atomic_store_explicit(&to->turn, unwritten + 1, memory_order_release);
     return unwritten + 1;
 }
 
-/* Copies a pending note. Return: false if there is none, or it changes. */
-static bool read_note(const struct write_note *note, struct intent_found *f)
+/* Copies a pending write intent. Return: false if there is none, or it changes meanwhile. */
+static bool load_intent(const struct write_intent *from, struct intent_found *f)
 {
-    f->turn = atomic_load_explicit(&note->turn, memory_order_acquire);
+    f->turn = atomic_load_explicit(&from->turn, memory_order_acquire);
     if (!intent_turn_pending(f->turn))
         return false;
-    f->intent.device = load(&note->device);
-    f->intent.inode = load(&note->inode);
-    f->intent.offset = load(&note->offset);
-    f->intent.bytes = load(&note->bytes);
-    f->intent.format = load(&note->format);
-    f->intent.count = load_narrow(&note->count);
-    f->start = load(&note->start);
-    f->position = load(&note->position);
-    f->lane = load_narrow(&note->lane);
-    f->seat = load_narrow(&note->seat);
-    f->first = load_narrow(&note->first);
+    f->intent.device = load(&from->device);
+    f->intent.inode = load(&from->inode);
+    f->intent.offset = load(&from->offset);
+    f->intent.bytes = load(&from->bytes);
+    f->intent.format = load(&from->format);
+    f->intent.count = load_narrow(&from->count);
+    f->start = load(&from->start);
+    f->position = load(&from->position);
+    f->lane = load_narrow(&from->lane);
+    f->seat = load_narrow(&from->seat);
+    f->first = load_narrow(&from->first);
     f->place = PLACE_NONE;
     atomic_thread_fence(memory_order_acquire);
-    return load(&note->turn) == f->turn;
+    return load(&from->turn) == f->turn;
 }
 
-/* The seat may have another owner by now, who writes a note of its own: that one stays. */
-static void clear_note(struct write_note *note, uint64_t turn)
+/* By now, the seat may have another owner, which stores a write intent of its own: that one stays. */
+static void clear_intent(struct write_intent *intent, uint64_t turn)
 {
-    (void)atomic_compare_exchange_strong_explicit(&note->turn, &turn, turn + 1, memory_order_release,
+    (void)atomic_compare_exchange_strong_explicit(&intent->turn, &turn, turn + 1, memory_order_release,
                                                   memory_order_relaxed);
 }
 
 bool intent_makes_sense(const struct shmq *handle, uint32_t seat)
 {
     struct intent_found f;
-    return !read_note(&handle->seats[seat].write, &f) ||
+    return !load_intent(&handle->seats[seat].write_intent, &f) ||
            (file_makes_sense(&f.intent) && batch_makes_sense(handle, &f));
 }
 
 /* ------------------------------------------------------------------ setting and clearing */
 
-/* Where the oldest message held stands: what was handed out and not acknowledged ends at next. */
+/* Position of the oldest message held: the messages handed out but not acknowledged end at next. */
 static uint64_t oldest_position(const struct shmq *handle)
 {
     const struct batch *b = &handle->consumer.batch;
@@ -141,7 +141,7 @@ static int set(struct shmq *handle, const struct shmq_write_intent *intent)
         .seat = b->seat,
         .first = b->done,
     };
-    c->write_turn = write_note(&handle->seats[c->seat].write, &f);
+    c->write_turn = store_intent(&handle->seats[c->seat].write_intent, &f);
     return 0;
 }
 
@@ -154,14 +154,14 @@ int shmq_set_write_intent(struct shmq *handle, const struct shmq_write_intent *i
         return set(handle, intent);
     struct consumer_side *c = &handle->consumer;
     if (c->write_turn != 0)
-        clear_note(&handle->seats[c->seat].write, c->write_turn);
+        clear_intent(&handle->seats[c->seat].write_intent, c->write_turn);
     c->write_turn = 0;
     return 0;
 }
 
 /* ------------------------------------------------------------------ finding the messages */
 
-/* As long as the word says LEASED, the records stay; as long as progress stays, none of them is acknowledged. */
+/* While the lease word says LEASED, the records stay; while progress stays, none of them is acknowledged. */
 static bool is_in_ring(const struct shmq *handle, const struct ring *ring, const struct intent_found *f)
 {
     const struct seat *s = &handle->seats[f->seat];
@@ -169,8 +169,8 @@ static bool is_in_ring(const struct shmq *handle, const struct ring *ring, const
            load(&s->intent_position) == f->start && progress_done(load(&s->progress)) == f->first;
 }
 
-/* No message has the position of another, so the buffer's position says whether it is still the same one. */
-static bool is_in_hand(const struct shmq *handle, const struct intent_found *f)
+/* Positions are unique, so the position of the message in the buffer tells whether it is still the same one. */
+static bool is_in_buffer(const struct shmq *handle, const struct intent_found *f)
 {
     const struct seat *s = &handle->seats[f->seat];
     return f->intent.count == 1 && atomic_load_explicit(&s->held_valid, memory_order_acquire) == 1 &&
@@ -180,7 +180,7 @@ static bool is_in_hand(const struct shmq *handle, const struct intent_found *f)
 static bool is_in_place(const struct shmq *handle, const struct intent_found *f)
 {
     return f->place == PLACE_RING     ? is_in_ring(handle, &handle->lanes[f->lane].ring, f)
-           : f->place == PLACE_BUFFER ? is_in_hand(handle, f)
+           : f->place == PLACE_BUFFER ? is_in_buffer(handle, f)
                                       : false;
 }
 
@@ -195,7 +195,7 @@ static struct shmq_message message_of(const struct intent_found *f, uint64_t pos
                                  .redelivered = true};
 }
 
-/* Return: false if a record is no good. */
+/* Return: false if a record is invalid. */
 static bool gather_from_ring(const struct shmq *handle, const struct ring *ring, const struct intent_found *f,
                              struct shmq_message *messages)
 {
@@ -218,7 +218,7 @@ static bool gather_from_ring(const struct shmq *handle, const struct ring *ring,
     return true;
 }
 
-/* Return: 0; -ENOENT if the message is no good; -ENOSPC; -ENOMEM. */
+/* Return: 0; -ENOENT if the message is invalid; -ENOSPC; -ENOMEM. */
 static int gather_from_buffer(struct shmq *handle, const struct ring *ring, const struct intent_found *f,
                               struct shmq_message *message)
 {
@@ -238,9 +238,9 @@ static int gather_from_buffer(struct shmq *handle, const struct ring *ring, cons
 }
 
 /*
- * Finds the messages, and sets place where they are whole. They may be acknowledged meanwhile, and overwritten, or
- * moved from the ring to the buffer, never back; so the ring is looked at first, and each once more afterwards.
- * Return: 0; -ENOMEM, -ENOSPC.
+ * Finds the messages, and sets place if they are all intact. Meanwhile they may be acknowledged and overwritten,
+ * or moved from the ring to the buffer, but never back. So the ring is checked before the buffer, and each is
+ * checked again after reading. Return: 0; -ENOMEM, -ENOSPC.
  */
 static int gather(struct shmq *handle, struct intent_found *f, struct shmq_message *messages)
 {
@@ -255,11 +255,11 @@ static int gather(struct shmq *handle, struct intent_found *f, struct shmq_messa
             return 0;
         }
     }
-    if (!is_in_hand(handle, f))
+    if (!is_in_buffer(handle, f))
         return 0;
     error = gather_from_buffer(handle, &view->ring, f, messages);
     atomic_thread_fence(memory_order_acquire);
-    if (error == 0 && is_in_hand(handle, f))
+    if (error == 0 && is_in_buffer(handle, f))
         f->place = PLACE_BUFFER;
     return error == -ENOENT ? 0 : error;
 }
@@ -270,11 +270,11 @@ bool shmq_intent_holds(const struct shmq *handle)
 {
     if (handle_check(handle, SHMQ_CONSUMER) != 0 || handle->consumer.visited == NULL)
         return false;
-    atomic_thread_fence(memory_order_acquire); /* the caller's reading comes before this */
+    atomic_thread_fence(memory_order_acquire); /* orders the caller's reads before the check */
     return is_in_place(handle, handle->consumer.visited);
 }
 
-/* Visits an intent, of which a private copy was made. */
+/* Visits a write intent by its private copy. */
 static int visit_found(struct shmq *handle, struct intent_found *f, shmq_intent_visitor *visit, void *context)
 {
     if (!file_makes_sense(&f->intent) || !batch_makes_sense(handle, f))
@@ -302,15 +302,15 @@ int shmq_visit_write_intents(struct shmq *handle, uint64_t device, uint64_t inod
     if (visit == NULL || handle->consumer.visited != NULL)
         return -EINVAL;
     for (uint32_t i = 0; i < handle_geometry(handle)->parameters.seats; i++) {
-        struct write_note *note = &handle->seats[i].write;
+        struct write_intent *intent = &handle->seats[i].write_intent;
         struct intent_found found;
-        /* Of a living consumer's note for another file there may be halves of two; what names this file stays. */
-        if (!read_note(note, &found) || found.intent.device != device || found.intent.inode != inode)
+        /* The copy of a live consumer's intent may mix two, for other files; one for this file cannot change. */
+        if (!load_intent(intent, &found) || found.intent.device != device || found.intent.inode != inode)
             continue;
         const int result = visit_found(handle, &found, visit, context);
         if (result != 0)
             return result;
-        clear_note(note, found.turn);
+        clear_intent(intent, found.turn);
     }
     return 0;
 }

@@ -5,17 +5,17 @@
 #include "common/queue/handle.h"
 
 /*
- * Write intents: what a consumer is about to write to a file, noted in its seat, so that whoever finds it dead can
- * take the bytes back. The note belongs to the file's lock rather than to the seat's byte: it is written and
- * cleared under the former, and it stays when the seat changes hands.
+ * Write intents: a consumer's seat says what the consumer is about to write to a file, so that another one that
+ * finds it dead can remove those bytes. The file's lock protects a write intent, not the seat's byte: the intent
+ * is written and cleared with the file locked, and it stays when the seat gets another owner.
  */
 
-static inline bool intent_is_pending(const struct write_note *note)
+static inline bool intent_is_pending(const struct write_intent *intent)
 {
-    return intent_turn_pending(atomic_load_explicit(&note->turn, memory_order_acquire));
+    return intent_turn_pending(atomic_load_explicit(&intent->turn, memory_order_acquire));
 }
 
-/* Whether a seat's intent, if it has one and it stays while it is looked at, can be one. */
+/* Whether a seat's write intent is plausible. True if there is none, or it changes meanwhile. */
 bool intent_makes_sense(const struct shmq *handle, uint32_t seat);
 
 #endif

@@ -11,7 +11,7 @@ void interrupt_init(struct interrupt *interrupt)
 void interrupt_sleep_alone(struct interrupt *interrupt, int64_t deadline_ns)
 {
     const struct timespec deadline = clock_timespec(deadline_ns);
-    while (sem_trywait(&interrupt->alone) == 0) /* posted when nobody slept any more */
+    while (sem_trywait(&interrupt->alone) == 0) /* left by a post that came after the last sleep ended */
         ;
     interrupt_begin_sleep(interrupt, SLEEP_ALONE);
     if (!interrupt_is_pending(interrupt))

@@ -8,22 +8,23 @@
 #include <stdint.h>
 
 /*
- * How another thread, or a signal handler, ends a handle's wait. Whoever waits says where it sleeps (I0), then
- * looks whether it is interrupted (I1), and only then goes to sleep; whoever interrupts says so first (J0), then
- * looks where to wake (J1). All four are sequentially consistent: either I1 sees J0, or J1 sees I0.
+ * How another thread, or a signal handler, ends a handle's wait. The waiting thread stores where it sleeps (I0),
+ * then checks for an interrupt (I1), and only then goes to sleep. The interrupting thread first sets the interrupt
+ * (J0), then reads where to wake the other (J1). All four are sequentially consistent: either I1 sees J0, or J1
+ * sees I0.
  *
  * Private to the process.
  */
 
 enum sleep_place {
     SLEEP_NOT,
-    SLEEP_ALONE,   /* on a semaphore of its own: until some time, or an interrupt */
-    SLEEP_ON_BELL, /* on one that others may sleep on, too */
+    SLEEP_ALONE,   /* on the handle's private semaphore, until a deadline or an interrupt */
+    SLEEP_ON_BELL, /* on a doorbell, which others may share */
 };
 
 struct interrupt {
-    atomic_uint pending; /* W: who interrupts (1), the owner (0). One ends one wait */
-    atomic_uint place;   /* enum sleep_place. W: owner. R: who interrupts */
+    atomic_uint pending; /* W: the interrupting thread (1), the owner (0). One interrupt ends one wait */
+    atomic_uint place;   /* enum sleep_place. W: owner. R: the interrupting thread */
     sem_t alone;
 };
 
@@ -46,18 +47,18 @@ static inline bool interrupt_is_pending(const struct interrupt *interrupt)
     return atomic_load_explicit(&interrupt->pending, memory_order_seq_cst) != 0;
 }
 
-/* Whether there is one, which now has ended its wait. */
+/* Takes a pending interrupt, which then ends the caller's wait. Return: whether there was one. */
 static inline bool interrupt_take(struct interrupt *interrupt)
 {
     return interrupt_is_pending(interrupt) &&
            atomic_exchange_explicit(&interrupt->pending, 0, memory_order_seq_cst) != 0;
 }
 
-/* Sleeps until @deadline_ns on the monotonic clock, a signal, or an interrupt, pending or coming. */
+/* Sleeps until @deadline_ns on the monotonic clock, a signal, or an interrupt (at once if one is pending). */
 void interrupt_sleep_alone(struct interrupt *interrupt, int64_t deadline_ns);
 
 /*
- * J0, J1. Wakes who sleeps alone.
+ * J0, J1. Wakes the owner if it sleeps on its private semaphore.
  * Context: any thread, signal handlers. Return: where the owner sleeps.
  */
 enum sleep_place interrupt_raise(struct interrupt *interrupt);

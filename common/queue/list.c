@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which queues there are. */
+/* Lists the queues of this host. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 
 static const char prefix[] = "shmq.";
 
-/* Return: 0 where it can be opened; why not. */
+/* Return: 0 if it can be opened; otherwise why not. */
 static int try_to_open(const char *name, mode_t type)
 {
     struct shmq *handle;
@@ -22,7 +22,7 @@ static int try_to_open(const char *name, mode_t type)
     return error;
 }
 
-/* Return: what the visitor returned; 0 where it is no queue's object, or is gone. */
+/* Return: what the visitor returned; 0 if it is not a queue's object, or is gone. */
 static int visit_file(int directory, const char *file, shmq_list_visitor *visit, void *context)
 {
     struct stat st;
@@ -32,7 +32,7 @@ static int visit_file(int directory, const char *file, shmq_list_visitor *visit,
     const char *name = file + sizeof(prefix) - 1;
     const int error = try_to_open(name, st.st_mode & S_IFMT);
     if (error != 0 && fstatat(directory, file, &st, AT_SYMLINK_NOFOLLOW) != 0)
-        return 0; /* removed while we looked */
+        return 0; /* removed meanwhile */
     const struct shmq_listed listed = {
         .size = sizeof(listed),
         .name = name,

@@ -10,7 +10,7 @@ static int protection(const struct shmq *handle)
     return handle->object.writable ? PROT_READ | PROT_WRITE : PROT_READ;
 }
 
-/* Maps a part of the object; a forked child does not get it. */
+/* Maps a part of the object. A forked child does not inherit the mapping. */
 static void *map_part(const struct shmq *handle, void *where, uint64_t offset, uint64_t bytes)
 {
     const int flags = MAP_SHARED | (where != NULL ? MAP_FIXED : 0);
@@ -25,7 +25,7 @@ int mapping_front(struct shmq *handle)
     const struct geometry *g = handle_geometry(handle);
     void *base = map_part(handle, NULL, 0, g->buffers_offset);
     if (base == MAP_FAILED)
-        return -ENOMEM; /* EAGAIN of what would have to be locked, too */
+        return -ENOMEM; /* also for EAGAIN, when the memory would have to be locked */
     handle->header = base;
     handle->seats = (struct seat *)((unsigned char *)base + g->seats_offset);
     handle->front_bytes = g->buffers_offset;
@@ -37,7 +37,7 @@ static uint64_t lane_view_bytes(const struct geometry *g)
     return g->lane_bytes + g->parameters.capacity_bytes;
 }
 
-/* The lane, and its arena a second time behind it. */
+/* Maps the lane, and its arena a second time right behind it. */
 static unsigned char *map_lane(const struct shmq *handle, uint32_t lane)
 {
     const struct geometry *g = handle_geometry(handle);

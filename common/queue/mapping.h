@@ -11,7 +11,8 @@
 int mapping_front(struct shmq *handle);
 /* Return: 0 with *@view mapped; -ENOMEM. */
 int mapping_lane(struct shmq *handle, uint32_t lane, struct lane_view **view);
-/* Maps all lanes that were ever used, but for those for which there is no memory: to wake their producers. */
+/* Maps all lanes that were ever used, so that their producers can be woken. Skips those for which there is no
+ * memory. */
 void mapping_used_lanes(struct shmq *handle);
 /* Maps a seat's buffer and reserves @bytes of it. Return: 0; -ENOSPC; -ENOMEM; other system errors. */
 int mapping_seat_buffer(struct shmq *handle, uint32_t seat, uint64_t bytes, unsigned char **base);

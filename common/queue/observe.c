@@ -57,7 +57,7 @@ int observe_open(struct shmq **handle, const char *name)
     const struct shmq_options options = SHMQ_OPTIONS_INIT;
     struct object object;
     *handle = NULL;
-    /* Cannot occur: -EEXIST (no sizes are asked for), -ENOSPC, -EFBIG (it makes nothing). */
+    /* Cannot occur: -EEXIST (no sizes are requested), -ENOSPC, -EFBIG (it creates nothing). */
     int error = object_open(&object, name, false, true, &options);
     if (error == 0)
         error = observe_begin(handle, &object, SHMQ_OBSERVER, &options);

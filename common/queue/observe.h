@@ -4,20 +4,20 @@
 
 #include "common/queue/handle.h"
 
-/* Opening as far as an observer needs it, which has neither lane nor seat: what all roles begin with. */
+/* The part of opening that all roles share, and that is all for an observer, which has neither lane nor seat. */
 
 /*
- * Maps header and seats. The handle takes the object over, also where this fails.
+ * Allocates a handle and maps header and seats. Takes ownership of the object, even if it fails.
  * Return: 0; -ENOMEM.
  */
 int observe_begin(struct shmq **out, struct object *object, enum shmq_role role,
                   const struct shmq_options *options);
-/* The handle is complete: lets go of what kept the queue from being removed meanwhile. */
+/* Completes the handle and releases the creation byte, so that the queue can be removed again. */
 void observe_done(struct shmq *handle);
-/* Gives everything back that the system gave; locks go with the descriptor. */
+/* Unmaps everything, closes the object and frees the handle. Locks go with the descriptor. */
 void observe_end(struct shmq *handle);
 
-/* shmq_open, as an observer that says something to the queue as a whole. */
+/* Opens the queue as an observer that may write to the header, for calls about the queue as a whole. */
 int observe_open(struct shmq **handle, const char *name);
 
 #endif

@@ -9,11 +9,11 @@
 #include "common/queue/sized.h"
 #include "common/queue/supervision.h"
 
-/* Between two looks for a lane or seat. */
-#define PAUSE_LEAST_NS INT64_C(1000000)
-#define PAUSE_MOST_NS INT64_C(50000000)
+/* Pauses between attempts to get a lane or seat. */
+#define PAUSE_MIN_NS INT64_C(1000000)
+#define PAUSE_MAX_NS INT64_C(50000000)
 
-/* @given may be an earlier version's, or NULL. Return: 0; -EINVAL. */
+/* @given may be of an earlier version, or NULL. Return: 0; -EINVAL. */
 static int take_options(struct shmq_options *known, const struct shmq_options *given)
 {
     *known = (struct shmq_options)SHMQ_OPTIONS_INIT;
@@ -57,7 +57,7 @@ static int open_attached(struct shmq **out, struct object *object, enum shmq_rol
     return 0;
 }
 
-/* Looks once for a lane or seat. Return: as shmq_open. */
+/* Tries once to get a lane or seat. Return: like shmq_open. */
 static int open_once(struct shmq **handle, const char *name, enum shmq_role role,
                      const struct shmq_options *options)
 {
@@ -74,14 +74,14 @@ static int open_once(struct shmq **handle, const char *name, enum shmq_role role
 }
 
 /*
- * Looks again and again while all lanes or seats are taken: with growing pauses, in which it holds nothing, so
- * that the queue can be removed meanwhile; what has the name then is opened.
+ * Retries while all lanes or seats are taken, with growing pauses. It holds nothing during a pause, so that the
+ * queue can be removed meanwhile. The next attempt opens whatever queue has the name then.
  */
 static int open_patiently(struct shmq **handle, const char *name, enum shmq_role role,
                           const struct shmq_options *options)
 {
     const int64_t deadline = clock_deadline(options->attach_wait_ns);
-    int64_t pause = PAUSE_LEAST_NS;
+    int64_t pause = PAUSE_MIN_NS;
     for (;;) {
         const int error = open_once(handle, name, role, options);
         if (error != -EUSERS)
@@ -92,7 +92,7 @@ static int open_patiently(struct shmq **handle, const char *name, enum shmq_role
         if (now >= deadline)
             return -EUSERS;
         clock_sleep_until(deadline - now < pause ? deadline : now + pause);
-        pause = pause < PAUSE_MOST_NS / 2 ? 2 * pause : PAUSE_MOST_NS;
+        pause = pause < PAUSE_MAX_NS / 2 ? 2 * pause : PAUSE_MAX_NS;
     }
 }
 
@@ -117,7 +117,7 @@ int shmq_create(const char *name, const struct shmq_options *options)
         error = object_open(&object, name, true, true, &known);
     if (error == 0)
         object_close(&object);
-    return error; /* Cannot occur: -ENOENT (what is missing is made). */
+    return error; /* Cannot occur: -ENOENT (a missing queue is created). */
 }
 
 static void detach(struct shmq *handle)

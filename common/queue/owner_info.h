@@ -8,7 +8,7 @@
 
 #include "common/core/layout.h"
 
-/* What is kept of an owner for people to read, never for a decision. */
+/* Stores who owns a lane or seat: for display only, never for a decision. */
 static inline void owner_info_write(shared_u32 *pid, unsigned char program[PROGRAM_BYTES])
 {
     const char *name = program_invocation_short_name;
@@ -19,7 +19,7 @@ static inline void owner_info_write(shared_u32 *pid, unsigned char program[PROGR
     atomic_store_explicit(pid, (uint32_t)getpid(), memory_order_relaxed);
 }
 
-/* Copies a name out as printable text. */
+/* Copies a program name as printable text. */
 static inline void owner_info_read(char text[PROGRAM_BYTES], const unsigned char program[PROGRAM_BYTES])
 {
     for (size_t i = 0; i < PROGRAM_BYTES; i++) {

@@ -30,8 +30,7 @@ static bool is_semaphore_of(const char *file, const char *queue)
     return *rest != '\0' && rest[strspn(rest, "0123456789")] == '\0';
 }
 
-/* Return: how many there were. Looks into the directory, so that it finds what any earlier queue of the name left.
- */
+/* Reads the directory, so that it finds what any earlier queue of the name left. Return: how many there were. */
 static int unlink_semaphores(const char *queue)
 {
     int count = 0;
@@ -56,7 +55,7 @@ static int unlink_object(const char *queue)
     return shm_unlink(name) == 0 || errno == ENOENT ? 0 : -errno; /* System errors: -EACCES, -EROFS. */
 }
 
-/* The creation byte for writing, from the reading that object_open left. */
+/* Exchanges the read lock on the creation byte, which object_open left, for a write lock. */
 static int lock_for_removal(struct shmq *handle)
 {
     const int64_t deadline = clock_deadline(OBJECT_WAIT_NS);
@@ -79,7 +78,7 @@ static int check_unused(struct shmq *handle)
     return drained == 1 ? 0 : drained == 0 ? -ENOTEMPTY : drained;
 }
 
-/* Those on which somebody sleeps, while they still have their names: what is opened by name later is another. */
+/* Opens the semaphores that have sleepers while the names still lead to them. */
 static void open_doorbells(struct shmq *handle)
 {
     const uint32_t generation = atomic_load_explicit(&handle->header->bell_generation, memory_order_relaxed);
@@ -95,9 +94,10 @@ static void open_doorbells(struct shmq *handle)
 }
 
 /*
- * Semaphores first: without them the queue still works, and makes them anew. Then the object, and only if that is
- * permitted is everybody told. Semaphores once more, for those that somebody has made meanwhile. So whoever is
- * killed in between, or refused, leaves either a working queue or nothing.
+ * Unlinks the semaphores first: without them the queue still works, and creates them again. Then the object; only
+ * if that is permitted, marks the queue as removed and wakes all. Then the semaphores again, because some may have
+ * been created meanwhile. So a remover that is killed in between, or refused, leaves either a working queue or
+ * nothing.
  */
 static int unlink_and_mark(struct shmq *handle)
 {
@@ -123,8 +123,8 @@ static int remove_ready(struct shmq *handle, bool force)
     return error != 0 ? error : unlink_and_mark(handle);
 }
 
-/* No ready queue has the name: an object that nobody completed, or semaphores alone. Return: 0; -ENOENT; -EAGAIN.
- */
+/* Removes what has the name but is not a ready queue: an incomplete object, or semaphores alone. Return: 0;
+ * -ENOENT; -EAGAIN. */
 static int remove_leftovers(const char *queue)
 {
     const int error = object_remove_unusable(queue);
@@ -133,7 +133,7 @@ static int remove_leftovers(const char *queue)
     return unlink_semaphores(queue) > 0 || error == 0 ? 0 : -ENOENT;
 }
 
-/* A stranger's, or no plain file: whatever it is that has the name. */
+/* Removes whatever has the name: another user's object, or not a plain file. */
 static int remove_by_force(const char *queue)
 {
     const int error = unlink_object(queue);

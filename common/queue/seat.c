@@ -23,11 +23,11 @@ static void announce_membership(struct shmq *handle)
  */
 static int lock_seat(const struct shmq *handle, uint32_t seat, bool with_intent)
 {
-    const struct write_note *note = &handle->seats[seat].write;
-    if (!with_intent && intent_is_pending(note))
+    const struct write_intent *intent = &handle->seats[seat].write_intent;
+    if (!with_intent && intent_is_pending(intent))
         return -EAGAIN;
     const int error = byte_lock_try(handle->object.fd, handle_seat_byte(handle, seat));
-    if (error != 0 || with_intent || !intent_is_pending(note))
+    if (error != 0 || with_intent || !intent_is_pending(intent))
         return error;
     byte_lock_release(handle->object.fd, handle_seat_byte(handle, seat)); /* its owner has just died */
     return -EAGAIN;

@@ -6,7 +6,7 @@
 
 #include "common/shmq.h"
 
-#define SIZED_MOST 4096 /* bytes; a longer one was never initialised */
+#define SIZE_LIMIT 4096 /* bytes; a greater size is not initialised */
 
 _Static_assert(sizeof(struct shmq_options) >= OPTIONS_FIRST_BYTES, "fields are only ever appended");
 _Static_assert(sizeof(struct shmq_info) >= INFO_FIRST_BYTES, "fields are only ever appended");
@@ -14,7 +14,7 @@ _Static_assert(sizeof(struct shmq_run) >= RUN_FIRST_BYTES, "fields are only ever
 _Static_assert(sizeof(struct shmq_stat) >= STAT_FIRST_BYTES, "fields are only ever appended");
 _Static_assert(sizeof(struct shmq_lane_stat) >= LANE_STAT_FIRST_BYTES, "fields are only ever appended");
 _Static_assert(sizeof(struct shmq_seat_stat) >= SEAT_STAT_FIRST_BYTES, "fields are only ever appended");
-/* A field that is appended there later would be read from an older caller's padding. */
+/* Otherwise a field appended there later would be read from an older caller's padding. */
 _Static_assert(offsetof(struct shmq_options, stop) + sizeof(const volatile int *) == sizeof(struct shmq_options),
                "options end without padding");
 
@@ -40,7 +40,7 @@ void sized_give(void *theirs, const void *ours)
 int sized_take(void *ours, size_t our_bytes, const void *theirs, size_t first_bytes)
 {
     const size_t size = size_of(theirs);
-    if (size < first_bytes || size > SIZED_MOST)
+    if (size < first_bytes || size > SIZE_LIMIT)
         return -EINVAL;
     for (size_t i = our_bytes; i < size; i++)
         if (((const unsigned char *)theirs)[i] != 0)

@@ -5,12 +5,12 @@
 #include <stddef.h>
 
 /*
- * Structs of shmq.h that begin with their size, as the caller's header has it: a caller's may be an earlier
- * version of ours. Fields are only ever appended; for options, only where 0 of a newer caller means what we do
- * anyhow.
+ * Structs of shmq.h that begin with their size as in the caller's header, which may be of an earlier or a later
+ * version. Fields are only ever appended. In options, 0 in a later version's field means the behaviour of this
+ * one.
  */
 
-/* What the first version of each was long; these stay when fields are appended. */
+/* Sizes of the first version of each struct. They stay when fields are appended. */
 #define OPTIONS_FIRST_BYTES 128
 #define INFO_FIRST_BYTES 80
 #define RUN_FIRST_BYTES 40
@@ -18,18 +18,18 @@
 #define LANE_STAT_FIRST_BYTES 136
 #define SEAT_STAT_FIRST_BYTES 80
 
-/* Checks the size of what is to be filled in, or is read field by field. Return: 0; -EINVAL. */
+/* Checks the size of a struct that is filled in, or is read field by field. Return: 0; -EINVAL. */
 int sized_check(const void *theirs, size_t first_bytes, size_t our_bytes);
 
-/* Writes as much of ours as theirs, which was checked, has room for; its size stays. */
+/* Copies as much of @ours as @theirs has room for. @theirs is checked before; its size field stays. */
 void sized_give(void *theirs, const void *ours);
 
 /*
- * Reads what the caller gives.
+ * Copies the caller's struct.
  *
- * @ours  holds the defaults for what theirs is too short for
+ * @ours  holds the defaults for the fields that @theirs lacks
  *
- * Return: 0; -EINVAL also when something is given that we do not know.
+ * Return: 0; -EINVAL, also if @theirs sets a field that we do not know.
  */
 int sized_take(void *ours, size_t our_bytes, const void *theirs, size_t first_bytes);
 

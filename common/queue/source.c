@@ -24,11 +24,11 @@ bool source_peek(const struct shmq *handle, uint32_t lane, union source_peek *pe
 
 /* ------------------------------------------------------------------ the group */
 
-/* What the lanes tell of a group. */
+/* What the lanes say about a group. */
 struct group {
-    struct source_whole whole; /* of its latest round; round 0: nobody was there yet */
-    bool unfinished;           /* one of its parts is */
-    bool repeated;             /* the part that we are was in the latest round already */
+    struct source_whole whole; /* of its latest round; round 0: no part has attached yet */
+    bool unfinished;           /* at least one part is unfinished */
+    bool repeated;             /* our own part was already in the latest round */
 };
 
 static void look_at_lane(struct group *group, const struct lane_control *control, const struct shmq_options *o)
@@ -61,7 +61,7 @@ void source_agree(const struct shmq *handle, const struct shmq_options *options,
             look_at_lane(&group, &peek.control, options);
     }
     *whole = group.whole;
-    /* A part that comes a second time, not to go on, when all are done, begins the whole anew. */
+    /* A part without a source that attaches a second time, when all parts are finished, starts a new round. */
     const bool anew = options->source_id == 0 && group.repeated && !group.unfinished;
     if (whole->round != 0 && !anew)
         return;
@@ -71,7 +71,7 @@ void source_agree(const struct shmq *handle, const struct shmq_options *options,
                                    .check = options->source_check};
 }
 
-/* What is the same already stays, so that a kill here loses nothing that others need. */
+/* Does not touch values that are right already, so that a kill here loses nothing that other parts need. */
 static void take_up_group(struct lane_control *control, const struct source_whole *whole, uint64_t part)
 {
     if (load(&control->source_group) != whole->group || load(&control->source_round) != whole->round) {

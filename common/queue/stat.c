@@ -15,7 +15,7 @@ static uint64_t load(const shared_u64 *word)
     return atomic_load_explicit(word, memory_order_acquire);
 }
 
-/* Our own lock does not show as somebody else's. */
+/* byte_lock_held does not see our own lock. */
 static bool lane_alive(const struct shmq *handle, uint32_t lane)
 {
     if (handle->role == SHMQ_PRODUCER && handle->producer.view->ring.lane == lane)
@@ -30,19 +30,20 @@ static bool seat_alive(const struct shmq *handle, uint32_t seat)
     return byte_lock_held(handle->object.fd, handle_seat_byte(handle, seat));
 }
 
-/* The checkpoint with the greatest tail: at most one put ahead of what is published. */
+/* Reads the newer checkpoint, which may be one publication ahead of tail. */
 static void read_totals(const struct lane_control *control, struct shmq_lane_stat *stat)
 {
     const uint64_t tail = load(&control->tail);
     int newer = load(&control->checkpoints[1].tail) > load(&control->checkpoints[0].tail);
-    /* The newer one may belong to a put that was never published: its producer died before it. */
+    /* If the other one matches tail, the newer one is not published (yet): its producer may have died before that.
+     */
     if (load(&control->checkpoints[!newer].tail) == tail)
         newer = !newer;
     stat->put_messages = load(&control->checkpoints[newer].messages);
     stat->put_bytes = load(&control->checkpoints[newer].stream_offset);
 }
 
-/* @stat is zero before. */
+/* @stat is all zero before the call. */
 static int fill_lane(struct shmq *handle, uint32_t lane, struct shmq_lane_stat *stat)
 {
     stat->lane = lane;

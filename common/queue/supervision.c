@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who supervises a queue's processes, and the record of what they are at. */
+/* The supervisor of a queue's processes, and the run record. */
 #include "common/queue/supervision.h"
 
 #include <unistd.h>
@@ -42,7 +42,7 @@ int shmq_get_run(struct shmq *handle, struct shmq_run *run)
     return 0;
 }
 
-/* Ordering: the state is none while the rest is written. Crash: leaves the old record, none, or the new one. */
+/* Ordering: the state is NONE while the rest changes. Crash: leaves the old record, none, or the new one. */
 int shmq_set_run(struct shmq *handle, const struct shmq_run *run)
 {
     int error = handle_check(handle, SHMQ_SUPERVISOR);

@@ -4,10 +4,10 @@
 
 #include "common/queue/handle.h"
 
-/* Takes the byte that one supervisor at a time holds. Return: 0; -EBUSY another one holds it; other system
+/* Locks the byte of the queue's only supervisor. Return: 0; -EBUSY if another process holds it; other system
  * errors. */
 int supervision_attach(struct shmq *handle);
-/* Gives it back. */
+/* Releases the byte. */
 void supervision_detach(struct shmq *handle);
 
 #endif

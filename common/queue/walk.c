@@ -17,7 +17,7 @@ static int problem(struct walk *walk, uint64_t position, const char *text)
     return -EBADMSG;
 }
 
-/* head before claim before tail: each can only have grown when the next is read. */
+/* Reads head, then claim, then tail: each can only have grown by the time the next is read. */
 static int read_positions(const struct ring *ring, struct walk *walk)
 {
     walk->head = load(&ring->control->head);
@@ -31,14 +31,13 @@ static int read_positions(const struct ring *ring, struct walk *walk)
         return problem(walk, walk->claim, "claim is beyond tail");
     if (walk->tail > ring->max_position)
         return problem(walk, walk->tail, "tail is beyond the lane's last position");
-    /* Both may have moved on since; the producer never gets further than a ring from head. */
+    /* Both may have advanced meanwhile; the producer never gets more than a ring ahead of head. */
     if (walk->tail - load(&ring->control->head) > ring->cells && walk->tail > load(&ring->control->head))
         return problem(walk, walk->tail, "tail is more than a ring beyond head");
     return 0;
 }
 
-/* How many records of a leased batch its holder has acknowledged; the seat's word counts while it names the batch.
- */
+/* How many records of a leased batch its seat has acknowledged; 0 if the seat no longer names the batch. */
 static uint32_t acknowledged(const struct shmq *handle, const struct ring *ring, uint64_t start, uint32_t seat)
 {
     const struct seat *s = &handle->seats[seat];
@@ -47,7 +46,7 @@ static uint32_t acknowledged(const struct shmq *handle, const struct ring *ring,
     return progress_done(load(&s->progress));
 }
 
-/* Counts whole records of [position, end), each of which begins in the stream where the one before ended. */
+/* Counts whole records in [position, end). Each must begin in the stream where the previous one ended. */
 static int walk_records(const struct ring *ring, struct walk *walk, uint64_t position, uint64_t end, uint32_t skip,
                         uint64_t *count)
 {
@@ -55,10 +54,10 @@ static int walk_records(const struct ring *ring, struct walk *walk, uint64_t pos
     for (*count = 0; position < end; ++*count) {
         struct record_head head;
         if (!ring_read_record(ring, position, end, &head))
-            return problem(walk, position, "a record's descriptor makes no sense");
+            return problem(walk, position, "a record's descriptor is invalid");
         const uint64_t offset = load(&ring_record(ring, position)->stream_offset);
         if (*count > 0 && offset != expected)
-            return problem(walk, position, "a record's stream offset makes no sense");
+            return problem(walk, position, "a record's stream offset is invalid");
         expected = offset + record_stream_bytes(record_frame(head.frame, head.delimiter) | head.length);
         position += cells_for(head.length);
         if (*count >= skip) {
@@ -95,14 +94,14 @@ static int walk_batch(const struct shmq *handle, const struct ring *ring, struct
     return 0;
 }
 
-/* A word of its own lap there was taken by one who has not moved claim yet; one of a later lap could never be
- * taken. */
+/* A lease word of claim's lap was taken by a consumer that has not moved claim yet. A word of a later lap is an
+ * error: no consumer could ever take it. */
 static int check_word_at_claim(const struct ring *ring, struct walk *walk)
 {
     const uint64_t word = load(&ring->leases[walk->claim & ring->mask]);
     const uint64_t lap = lease_lap_of(ring->format, walk->claim);
     if (lease_word_lap(ring->format, word) > lap)
-        return problem(walk, walk->claim, "a lease word is of a later lap");
+        return problem(walk, walk->claim, "a lease word belongs to a later lap");
     if (lease_word_lap(ring->format, word) == lap &&
         walk->claim + lease_word_span(ring->format, word) > load(&ring->control->tail))
         return problem(walk, walk->claim, "a batch reaches beyond tail");
@@ -128,7 +127,7 @@ int walk_lane(const struct shmq *handle, const struct ring *ring, struct walk *w
         const int error = walk_once(handle, ring, walk);
         if (error == 0)
             return 0;
-        /* What is before head may be overwritten under our eyes; only what stayed put is damaged. */
+        /* Content that head has passed may be overwritten during the walk: if head or claim moved, try again. */
         if (load(&ring->control->head) == walk->head && load(&ring->control->claim) == walk->claim)
             return error;
     }

@@ -4,7 +4,7 @@
 
 #include "common/queue/handle.h"
 
-/* A walk over what a lane holds, from head to tail, without any lock and while it changes. */
+/* A walk over the content of a lane, from head to tail, without a lock and while it changes. */
 
 struct walk {
     uint64_t head; /* positions, as they were when the walk began */
@@ -12,12 +12,12 @@ struct walk {
     uint64_t tail;
     uint64_t messages; /* not acknowledged */
     uint64_t bytes;    /* their payload */
-    uint64_t leased;   /* of the messages */
+    uint64_t leased;   /* messages that are leased */
     uint64_t problem_position;
-    const char *problem; /* NULL; else what does not hold at problem_position, although nobody was changing it */
+    const char *problem; /* NULL, or what is wrong at problem_position; changes in progress are not problems */
 };
 
-/* Return: 0; -EBADMSG with walk->problem; -EAGAIN when the lane changed too fast to be looked at. */
+/* Return: 0; -EBADMSG with walk->problem; -EAGAIN if the lane changed too fast. */
 int walk_lane(const struct shmq *handle, const struct ring *ring, struct walk *walk);
 
 #endif

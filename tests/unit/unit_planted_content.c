@@ -45,9 +45,9 @@ static void plant_ghost(void)
     atomic_store(&ghost->held_lane, UINT64_MAX);
     atomic_store(&ghost->waiting, WAITING_TICK);
     atomic_store(&ghost->pid, 1);
-    atomic_store(&ghost->write.turn, 1);
-    atomic_store(&ghost->write.device, DEVICE);
-    atomic_store(&ghost->write.inode, INODE);
+    atomic_store(&ghost->write_intent.turn, 1);
+    atomic_store(&ghost->write_intent.device, DEVICE);
+    atomic_store(&ghost->write_intent.inode, INODE);
 }
 
 static void set_up(void)
@@ -348,7 +348,7 @@ START_TEST(a_held_message_that_makes_no_sense_is_refused)
             atomic_store(&s->held_position, 0);
         if (i == 4)
             atomic_store(&s->held_position, UINT64_MAX);
-        expect_problem("seat 1: the message in its buffer makes no sense");
+        expect_problem("seat 1: the message in its buffer is invalid");
         expect_consumer(-EBADMSG);
     }
     atomic_store(&s->held_valid, 7);
@@ -379,7 +379,7 @@ START_TEST(a_held_message_at_its_limits_is_delivered)
         plant_held(1, START);
         atomic_store(&s->held_position, cases[i].position);
         atomic_store(&s->held_record[0], cases[i].word);
-        expect_problem(cases[i].code == 0 ? NULL : "seat 1: the message in its buffer makes no sense");
+        expect_problem(cases[i].code == 0 ? NULL : "seat 1: the message in its buffer is invalid");
         expect_consumer(cases[i].code);
     }
 }
@@ -493,7 +493,7 @@ START_TEST(a_length_beyond_the_tail)
 {
     shared_u64 *word = &planted_record(&queue, 0, START + 4)->word;
     atomic_fetch_add(word, 64);
-    expect_problem("lane 0: at position 68: a record's descriptor makes no sense");
+    expect_problem("lane 0: at position 68: a record's descriptor is invalid");
     struct shmq *consumer = open_as(SHMQ_CONSUMER, 4);
     for (char text = '0'; text < '4'; text++) /* what is good is delivered */
         expect_message(consumer, (struct delivery){text, 0, false});
@@ -511,7 +511,7 @@ START_TEST(a_length_beyond_the_largest_message)
     planted_put(producer, "behind it, so that one byte more is not beyond the tail");
     shmq_abandon(producer);
     atomic_fetch_add(&planted_record(&queue, 0, START + MESSAGES)->word, 1);
-    expect_problem("lane 0: at position 69: a record's descriptor makes no sense");
+    expect_problem("lane 0: at position 69: a record's descriptor is invalid");
     struct shmq *consumer = open_as(SHMQ_CONSUMER, MESSAGES);
     for (char text = '0'; text <= '4'; text++)
         expect_message(consumer, (struct delivery){text, 0, false});
@@ -530,7 +530,7 @@ START_TEST(a_descriptor_that_changes_while_its_message_is_leased)
     atomic_store(&planted_record(&queue, 0, START + 1)->word, UINT64_MAX);
     const int error = shmq_lease(consumer, &message, 0);
     ck_assert(error == -EBADMSG || (error == 0 && message.length == 1));
-    expect_problem("lane 0: at position 65: a record's descriptor makes no sense");
+    expect_problem("lane 0: at position 65: a record's descriptor is invalid");
     ck_assert_int_eq(shmq_close(consumer), 0);
 }
 END_TEST
@@ -653,7 +653,7 @@ END_TEST
 START_TEST(a_stream_with_a_gap)
 {
     atomic_store(&planted_record(&queue, 0, START + 2)->stream_offset, 100);
-    expect_problem("lane 0: at position 66: a record's stream offset makes no sense");
+    expect_problem("lane 0: at position 66: a record's stream offset is invalid");
 }
 END_TEST
 
@@ -690,7 +690,7 @@ START_TEST(a_state_or_priority_of_a_lane_that_is_none)
     expect_problem("lane 0: in use, but its state is 77");
     atomic_store(&lane()->life, LANE_ACTIVE);
     atomic_store(&lane()->priority, SHMQ_PRIORITIES);
-    expect_problem("lane 0: priority is none");
+    expect_problem("lane 0: priority is invalid");
     atomic_store(&lane()->priority, UINT32_MAX);
     expect_consumer(0);
 }
@@ -860,7 +860,7 @@ START_TEST(a_header_that_changed_under_a_handle)
         {&queue.header->seats, "sizes have changed"},
         {&queue.header->page_bytes, "sizes have changed"},
         {&queue.header->tick_ns, "sizes have changed"},
-        {&queue.header->state, "is none"},
+        {&queue.header->state, "is invalid"},
         {(unsigned char *)&queue.header->flags + 3, "unknown flags"},
     };
     for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
@@ -898,9 +898,9 @@ END_TEST
 /* ------------------------------------------------------------------ write intents */
 
 /* A dead seat's, of two messages from the second one of five on. */
-static struct write_note *plant_intent(uint32_t seat)
+static struct write_intent *plant_intent(uint32_t seat)
 {
-    struct write_note *note = &queue.seats[seat].write;
+    struct write_intent *note = &queue.seats[seat].write_intent;
     plant_lease(1, START, MESSAGES, progress_pack(0, 1));
     atomic_store(&note->device, DEVICE);
     atomic_store(&note->inode, INODE);
@@ -952,7 +952,7 @@ static void expect_visit(int code, int messages)
 
 START_TEST(an_intent_is_found_in_any_seat_and_tells_of_another_s_lease)
 {
-    struct write_note *note = plant_intent((uint32_t)_i);
+    struct write_intent *note = plant_intent((uint32_t)_i);
     expect_problem(NULL);
     expect_visit(-EAGAIN, 2);
     atomic_store(&note->turn, UINT64_MAX);
@@ -966,7 +966,7 @@ END_TEST
 
 START_TEST(an_intent_that_makes_no_sense_is_named_and_refused)
 {
-    struct write_note *note = plant_intent(1);
+    struct write_intent *note = plant_intent(1);
     const struct {
         shared_u64 *wide;
         shared_u32 *narrow;
@@ -1000,7 +1000,7 @@ START_TEST(an_intent_that_makes_no_sense_is_named_and_refused)
             atomic_store(changes[i].wide, changes[i].value);
         else
             atomic_store(changes[i].narrow, (uint32_t)changes[i].value);
-        expect_problem("seat 1: its write intent makes no sense");
+        expect_problem("seat 1: its write intent is invalid");
         expect_visit(-EBADMSG, -1);
         atomic_store(&note->turn, 78); /* counts for nothing */
         expect_problem(NULL);
@@ -1011,7 +1011,7 @@ END_TEST
 
 START_TEST(an_intent_at_its_limits_makes_sense)
 {
-    struct write_note *note = plant_intent(1);
+    struct write_intent *note = plant_intent(1);
     const uint64_t last = queue.geometry.max_position;
     const struct {
         uint64_t offset;
@@ -1043,7 +1043,7 @@ START_TEST(an_intent_at_its_limits_makes_sense)
         atomic_store(&note->position, cases[i].position);
         atomic_store(&note->first, cases[i].first);
         atomic_store(&note->count, cases[i].count);
-        expect_problem(cases[i].sensible ? NULL : "seat 1: its write intent makes no sense");
+        expect_problem(cases[i].sensible ? NULL : "seat 1: its write intent is invalid");
         expect_visit(cases[i].sensible ? -EAGAIN : -EBADMSG, cases[i].sensible ? 0 : -1);
     }
     (void)plant_intent(1);
@@ -1055,7 +1055,7 @@ END_TEST
 /* It can be one, but what it tells of is not there: no messages. */
 START_TEST(an_intent_whose_messages_make_no_sense_has_none)
 {
-    struct write_note *note = plant_intent(1);
+    struct write_intent *note = plant_intent(1);
     atomic_store(&note->count, 5); /* the batch has five, and one is before them */
     expect_visit(-EAGAIN, 0);
     note = plant_intent(1);
@@ -1083,7 +1083,7 @@ END_TEST
 
 START_TEST(an_intent_for_a_held_message_that_makes_no_sense_has_no_message)
 {
-    struct write_note *note = plant_intent(1);
+    struct write_intent *note = plant_intent(1);
     struct seat *s = &queue.seats[1];
     plant_held(1, START + 1);
     atomic_store(&note->count, 1);

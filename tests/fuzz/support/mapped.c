@@ -122,7 +122,7 @@ static void *word_of_control(const struct lane_control *control, uint8_t index)
 
 static void *word_of_seat(const struct seat *seat, uint8_t index)
 {
-    const struct write_note *note = &seat->write;
+    const struct write_intent *note = &seat->write_intent;
     const void *const write_words[] = {
         &note->turn,  &note->device,   &note->inode, &note->offset, &note->bytes, &note->format,
         &note->start, &note->position, &note->lane,  &note->seat,   &note->first, &note->count,
