@@ -207,10 +207,11 @@ static int verify(struct consumer *consumer, int end)
     return found == END_NOT_YET ? end : found;
 }
 
-enum exit_status run(const struct consumer_options *options)
+int run(const struct consumer_options *options)
 {
     struct consumer consumer = {.options = options};
     enum exit_status status = EXIT_FAILED;
+    bool may_pass = false;
     int end;
 
     totals_init(&consumer.totals, options->progress);
@@ -232,7 +233,8 @@ enum exit_status run(const struct consumer_options *options)
     if (consumer.sink->operations->close(consumer.sink) != SINK_OK)
         end = END_FAILED;
     status = end_reason_report(options, &consumer.totals, end);
+    may_pass = end >= 0 || error_may_pass(end); /* a sink, too: a disk that is full need not remain so */
 free_messages:
     free(consumer.messages);
-    return status;
+    return exit_status_told(&options->common, (int)status, may_pass);
 }

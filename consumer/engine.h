@@ -5,6 +5,6 @@
 #include "consumer/options.h"
 
 /* Delivers messages from the queue to the sink until the consumer ends; returns the program's exit status. */
-enum exit_status run(const struct consumer_options *options);
+int run(const struct consumer_options *options);
 
 #endif

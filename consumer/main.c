@@ -16,5 +16,5 @@ int main(int argc, char **argv)
     stop_init();
     signal(SIGXFSZ, SIG_IGN); /* EFBIG is reported instead */
     options.common.shmq.stop = &stop_requested;
-    return (int)run(&options);
+    return run(&options);
 }

@@ -128,6 +128,11 @@ static const struct option_entry flow[] = {
      .argument = "N",
      .help = "do not end before N producers have finished (1)"},
     {.name = "progress", .kind = OPTION_IS_FLAG, AT(progress), .help = "show a status line on stderr"},
+    {.name = "supervised",
+     .kind = OPTION_IS_FLAG,
+     AT(common.supervised),
+     .alone = true,
+     .help = "exit 78 instead of 1 if a restart would fail again, and leave advice about it to the supervisor"},
     {.name = NULL},
 };
 

@@ -193,7 +193,7 @@ enum flow buffered_input_run(struct publisher *publisher, struct input *input, c
     enum flow flow;
     *unused = input->offset;
     if (reader == NULL || buffer == NULL) {
-        flow = publisher_fail(publisher, EXIT_FAILED, "out of memory");
+        flow = publisher_fail_memory(publisher);
         free(buffer);
         goto out;
     }

@@ -21,6 +21,7 @@ const char *input_label(const char *path)
 
 static enum flow fail(struct input *input, struct publisher *publisher, const char *what, int error)
 {
+    publisher->may_pass = error_may_pass(error);
     return publisher_fail(publisher, EXIT_FAILED, "%s: %s: %s", input->label, what, strerrordesc_np(error));
 }
 

@@ -49,7 +49,15 @@ static bool is_shared(const struct options *options)
 
 static enum flow fail(struct publisher *publisher, const char *path, const char *what, int error)
 {
+    publisher->may_pass = error_may_pass(error);
     return publisher_fail(publisher, EXIT_FAILED, "%s: %s: %s", input_label(path), what, strerrordesc_np(error));
+}
+
+static enum flow fail_queue(struct publisher *publisher, int error)
+{
+    publisher->may_pass = error_may_pass(error);
+    return publisher_fail(publisher, (int)exit_status_of(error), "queue '%s': %s", publisher->name,
+                          shmq_strerror(error));
 }
 
 static int open_file(const char *path)
@@ -192,7 +200,7 @@ enum flow inputs_check(struct inputs *inputs, struct publisher *publisher, const
     inputs->sizes = calloc(inputs->count + 1, sizeof(*inputs->sizes));
     inputs->is_pseudo_file = calloc(inputs->count + 1, sizeof(*inputs->is_pseudo_file));
     if (inputs->ranges == NULL || inputs->sizes == NULL || inputs->is_pseudo_file == NULL)
-        return publisher_fail(publisher, EXIT_FAILED, "out of memory");
+        return publisher_fail_memory(publisher);
     inputs->identity.group = identity_of_options(options);
     for (size_t i = 0; i < inputs->count; i++) {
         enum flow flow = check_input(inputs, publisher, options, i);
@@ -295,8 +303,7 @@ enum flow inputs_find_ranges(struct inputs *inputs, struct publisher *publisher,
         return FLOW_CONTINUE;
     int error = shmq_source_whole(publisher->queue, &identity->size, &identity->check);
     if (error != 0)
-        return publisher_fail(publisher, (int)exit_status_of(error), "queue '%s': %s", publisher->name,
-                              shmq_strerror(error));
+        return fail_queue(publisher, error);
     enum flow flow = check_unchanged(inputs, publisher, options, identity->size, identity->check);
     uint64_t base = 0;
     for (size_t i = 0; i < inputs->count && flow == FLOW_CONTINUE; i++) {

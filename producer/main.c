@@ -23,7 +23,8 @@ static enum flow check_output(struct publisher *publisher, const struct options 
 }
 
 /* A resumable source was not read to its end, so its stream is left unfinished for a later run. */
-static void leave_unfinished(struct publisher *publisher, const struct inputs *inputs)
+static void leave_unfinished(struct publisher *publisher, const struct inputs *inputs,
+                             const struct options *options)
 {
     uint64_t done = 0;
     struct shmq_info info = SHMQ_INFO_INIT;
@@ -31,9 +32,10 @@ static void leave_unfinished(struct publisher *publisher, const struct inputs *i
         shmq_resume_offset(publisher->queue, &done) != 0)
         return; /* shmq_finish will report the error */
     publisher->unfinished = true;
-    say_status("stopped by a signal after %" PRIu64 " of %" PRIu64
-               " bytes (the same command continues there, as long as the queue is kept)",
-               done, inputs->bytes);
+    /* Whether the queue will be kept is for the supervisor to say. */
+    say_status("stopped by a signal after %" PRIu64 " of %" PRIu64 " bytes%s", done, inputs->bytes,
+               options->common.supervised ? ""
+                                          : " (the same command continues there, as long as the queue is kept)");
 }
 
 static enum flow produce(struct publisher *publisher, struct inputs *inputs, const struct options *options,
@@ -51,7 +53,7 @@ static enum flow produce(struct publisher *publisher, struct inputs *inputs, con
     if (flow == FLOW_CONTINUE)
         flow = source_run(publisher, inputs, options, seed);
     if (flow == FLOW_END && publisher->left > 0 && options->resume)
-        leave_unfinished(publisher, inputs);
+        leave_unfinished(publisher, inputs, options);
     return flow;
 }
 
@@ -75,6 +77,7 @@ int main(int argc, char **argv)
     if (opened || status == EXIT_DONE)
         publisher_report(&publisher);
     inputs_free(&inputs);
+    status = exit_status_told(&options.common, status, publisher.may_pass);
     options_free(&options);
     return status;
 }

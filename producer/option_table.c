@@ -105,6 +105,11 @@ static const struct option_entry flow[] = {
      .choices = "0 1 2 3 4 5 6 7",
      .help = "set the priority of the messages, 0 (served first) to 7 (4)"},
     {.name = "progress", .kind = OPTION_IS_FLAG, AT(progress), .help = "show a status line on stderr"},
+    {.name = "supervised",
+     .kind = OPTION_IS_FLAG,
+     AT(common.supervised),
+     .alone = true,
+     .help = "exit 78 instead of 1 if a restart would fail again, and leave advice about it to the supervisor"},
     {.name = NULL},
 };
 

@@ -53,8 +53,15 @@ enum flow publisher_fail(struct publisher *publisher, int status, const char *fo
     return FLOW_FAILED;
 }
 
+enum flow publisher_fail_memory(struct publisher *publisher)
+{
+    publisher->may_pass = true;
+    return publisher_fail(publisher, EXIT_FAILED, "out of memory");
+}
+
 static enum flow fail_queue(struct publisher *publisher, const char *what, int error)
 {
+    publisher->may_pass = error_may_pass(error);
     return publisher_fail(publisher, (int)exit_status_of(error), "queue '%s': %s: %s", publisher->name, what,
                           open_error_text(publisher->name, error));
 }

@@ -57,9 +57,12 @@ struct publisher {
     bool withdrawn;            /* it must not continue: leaves its lane as it was found */
     bool unfinished;           /* nothing failed but more is to come: leaves its lane for a later run */
     int status;
+    bool may_pass; /* what failed: another attempt may succeed */
 };
 
 void publisher_init(struct publisher *publisher, const struct options *options, uint64_t seed);
+/* Reports that memory ran out. Return: FLOW_FAILED. */
+enum flow publisher_fail_memory(struct publisher *publisher);
 /*
  * Attaches to the queue; creates it if it does not exist. Waits for a lane as --on-full and --timeout say.
  *

@@ -133,6 +133,7 @@ static void skip_done(struct inputs *inputs, struct publisher *publisher, const 
 
 static enum flow fail_queue(struct publisher *publisher, int error)
 {
+    publisher->may_pass = error_may_pass(error);
     return publisher_fail(publisher, (int)exit_status_of(error), "queue '%s': --resume: %s", publisher->name,
                           open_error_text(publisher->name, error));
 }

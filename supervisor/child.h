@@ -23,8 +23,9 @@ enum child_state {
 
 /* How a process ended. */
 struct child_end {
-    int status;  /* as a shell has it: 128 + the signal's number */
-    bool killed; /* by a signal */
+    int status;   /* as a shell has it: 128 + the signal's number */
+    bool killed;  /* by a signal */
+    bool lasting; /* it failed and says that it would fail again */
 };
 
 /* What the failures of a child have been like: see restart_policy.h. */

@@ -25,6 +25,7 @@ static void add_common(struct arguments *command, const struct options *options,
     arguments_add(command, program);
     arguments_add(command, "--queue");
     arguments_add(command, options->common.queue);
+    arguments_add(command, "--supervised");
     if (say_get_level() == SAY_DETAILS)
         arguments_add(command, "--verbose");
     if (say_get_level() == SAY_ERRORS)

@@ -108,6 +108,9 @@ static void reap(struct supervisor *supervisor)
             continue;
         child->end.killed = WIFSIGNALED(status);
         child->end.status = child->end.killed ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+        child->end.lasting = child->end.status == EXIT_LASTING;
+        if (child->end.lasting)
+            child->end.status = EXIT_FAILED;
         child_forget(child);
         finish_saying(supervisor, child);
         states_handle(supervisor, child, child->end.status == 0 ? EVENT_SUCCESS : EVENT_FAILURE);

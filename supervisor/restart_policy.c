@@ -21,8 +21,8 @@ static bool is_lasting(const struct supervisor *supervisor, const struct child *
 {
     enum sink sink = supervisor->options->sink;
     bool producer = child->role == ROLE_PRODUCER;
-    if (child->end.killed)
-        return false;
+    if (child->end.killed || child->end.lasting)
+        return child->end.lasting;
     switch (child->end.status) {
     case 1: /* of --exec it has tried again already; what others were given may be lost */
         return !producer &&

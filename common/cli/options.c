@@ -121,3 +121,26 @@ enum exit_status exit_status_of(int error)
         return EXIT_FAILED;
     }
 }
+
+bool error_may_pass(int error)
+{
+    switch (error < 0 ? -error : error) {
+    case EAGAIN:
+    case EBUSY:
+    case EINTR:
+    case EIO:
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ETIMEDOUT:
+    case EUSERS:
+        return true;
+    default:
+        return false;
+    }
+}
+
+int exit_status_told(const struct common_options *options, int status, bool may_pass)
+{
+    return options->supervised && status == EXIT_FAILED && !may_pass ? EXIT_LASTING : status;
+}

@@ -16,11 +16,13 @@ enum exit_status {
     EXIT_ENDED = 3, /* before the program was done, the queue was shut down, its producers died or all finished */
     EXIT_TIMEOUT = 4, /* timed out or full; in a consumer: --idle passed before it was done or received anything */
     EXIT_QUEUE = 5,   /* the queue is damaged, was removed, or has another version or other sizes */
+    EXIT_LASTING = 78, /* --supervised: EXIT_FAILED, and another attempt would fail in the same way */
 };
 
 struct common_options {
     const char *queue;        /* -Q, else $SHMQ_QUEUE, else "default" */
     struct shmq_options shmq; /* creation options as given */
+    bool supervised;          /* a supervisor decides about another attempt, and advises its user */
 };
 
 /* Sets the defaults, some of them from the environment. Checks nothing. */
@@ -48,5 +50,11 @@ _Noreturn void options_try_help(void);
 
 /* The exit status for a negative errno of the library. */
 enum exit_status exit_status_of(int error);
+
+/* Whether an attempt that failed with this errno may succeed later with nobody having changed anything for it. */
+bool error_may_pass(int error);
+
+/* What main returns for @status. @may_pass: another attempt may succeed. */
+int exit_status_told(const struct common_options *options, int status, bool may_pass);
 
 #endif

@@ -398,8 +398,13 @@ check_match 'a queue that is damaged: that is why nothing is counted' 'nothing c
 new_queue
 check_status 'a line that is too long ends it' 1 \
     try --input "$scratch/long" --max-message 100 --discard --max-restarts 1000000 --restart-pause 1ms:1ms
-check_match 'after some attempts' 'not restarted: it failed 3 times in a row, and nothing was done' "$scratch/err"
+check_match 'a line that is too long: no second attempt' 'producer.1 .* failed with status 1; not restarted: it would fail again' "$scratch/err"
+check_equal 'a line that is too long: is said once' 1 "$(grep -c 'longer than the queue' "$scratch/err")"
 check_match 'what was before it has arrived' 'produced 3 messages, consumed 3' "$scratch/err"
+# Others may be mended while it waits.
+new_queue
+check_status 'a disk that is full ends it' 1 try --output /dev/full --restart-pause 1ms:1ms -- a
+check_match 'a disk that is full: after some attempts' 'not restarted: it failed 3 times in a row, and nothing was done' "$scratch/err"
 new_queue
 check_status 'a command that fails is tried as often as was said, and no more' 1 \
     try --exec 'cat >>"'"$scratch/attempts"'"; exit 1' --retries 2 --backoff 1ms:2ms --restart-pause 1ms:1ms -- a
@@ -490,6 +495,14 @@ check_match 'that there was more is said, even with -q' \
     'stopped before the end of the input: (, |producer.. after [0-9]+ messages?){3} \(with --keep' "$scratch/run.log"
 check 'the queue is removed' no_queue
 new_queue_and_output
+run --rate 30000 --input "$scratch/numbers" --output "$scratch/output"
+wait_until 20 got_lines "$scratch/output" 1000
+kill -TERM "$run_pid"
+finish_run 'TERM without --keep: 0' 0
+check_match 'TERM without --keep: the producer says how far it came' \
+    'producer.1 \| producer: stopped by a signal after [0-9]+ of [0-9]+ bytes$' "$scratch/run.log"
+check_match 'TERM without --keep: the supervisor says what --keep would do' 'with --keep, the same command' "$scratch/run.log"
+new_queue_and_output
 stop_early --consumer-args '--grace 1ms'
 finish_run 'consumers that do not wait for what was stopped are no failure' 0
 new_queue_and_output
@@ -524,8 +537,12 @@ wait_until 10 got_lines "$scratch/words" 1
 kill -TERM "$run_pid"
 finish_run 'TERM before all words are sent: 0' 0
 check_match 'that there are more may be seen' 'stopped early: producer.1 after [0-9]+ messages? ' "$scratch/run.log"
+mkdir "$scratch/failing"
+ln -s "$consumer" "$build/supervisor" "$scratch/failing"
+printf '#!/bin/sh\ncase " $* " in *" --version "*) exit 0; esac; exit 1\n' >"$scratch/failing/producer"
+chmod +x "$scratch/failing/producer"
 new_queue
-run --input "$scratch/long" --max-message 100 --discard --restart-pause 60s:60s
+SHMQ_BUILD_DIR=$scratch/failing run --input "$scratch/numbers" --discard --restart-pause 60s:60s
 wait_until 10 grep -q 'restarting it' "$scratch/run.log"
 kill -TERM "$run_pid"
 finish_run 'TERM while a producer fails again and again is no success' 1
@@ -625,6 +642,8 @@ kill_producers
 finish_run 'a killed producer of a file that was rewritten: exit 1' 1
 check_match 'a killed producer of a file that was rewritten: says why' \
     'producer.1 \| .*grows: is not the file that was being sent' "$scratch/run.log"
+check_equal 'a killed producer of a file that was rewritten: says so once' 1 \
+    "$(grep -c 'is not the file that was being sent' "$scratch/run.log")"
 "$monitor" remove -q --force "$queue" 2>/dev/null
 
 if [[ -f /proc/filesystems && ! -s /proc/filesystems ]]; then

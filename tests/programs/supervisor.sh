@@ -175,7 +175,7 @@ for name in producer consumer; do
     "$build/$name" --help | grep -oE '^ *(-., )?--[a-z-]+' | grep -oE '[-]-[a-z-]+$' | sort -u >"$scratch/options"
     check "$name has options" test "$(wc -l <"$scratch/options")" -ge 20
     check_equal "each option of a $name is known" '' "$(grep -vxFf <(grep -oE '[-]-[a-z-]+' "$scratch/out") "$scratch/options" |
-        grep -vxE -e '--(split|resume|count|grace|producers)')"
+        grep -vxE -e '--(split|resume|count|grace|producers|supervised)')"
 done
 
 # ------------------------------------------------------------------ what children say
@@ -365,6 +365,21 @@ SHMQ_BUILD_DIR="$scratch/a blank" check_status 'a build folder with a blank' 0 "
 SHMQ_BUILD_DIR="$scratch/no such" check_status 'one that is not there' 1 "$run_sh" -Q "$queue" --discard -- a
 check_match 'one that is not there: says so' 'a blank in its name' "$scratch/err"
 check_equal 'run.sh is short' 0 "$(($(wc -l <"$run_sh") > 80))"
+
+# What no restart can mend is tried once.
+if unshare --mount true 2>/dev/null; then
+    # The queue has room, its lane has not.
+    new_queue
+    # shellcheck disable=SC2016 # expanded by that shell
+    check_status 'no room in /dev/shm: exit 1' 1 unshare --mount sh -c 'mount -t tmpfs -o size=2m none /dev/shm && exec "$@"' sh \
+        timeout 60 "$supervisor" -Q "$queue" --input "$scratch/hundred" --discard
+    check_equal 'no room in /dev/shm: is said once' 1 "$(grep -c 'no room in /dev/shm' "$scratch/err")"
+    check_match 'no room in /dev/shm: no second attempt' 'producer.1 .* not restarted: it would fail again' "$scratch/err"
+fi
+new_queue
+check_status 'what a program that is supervised may tell: exit 78' 78 "$producer" --supervised -Q "$queue" --input "$scratch/nowhere"
+check_status 'what a consumer that is supervised may tell: exit 78' 78 "$consumer" --supervised -Q "$queue" --output "$scratch/no/where"
+check_status 'by itself: exit 1' 1 "$producer" -Q "$queue" --input "$scratch/nowhere"
 
 if unshare --mount true 2>/dev/null; then
     new_queue
