@@ -553,14 +553,71 @@ START_TEST(a_held_message_of_any_lane_goes_to_the_next)
     ck_assert_int_eq(shmq_hold(consumer, &message), 0);
     planted_map(&planted, name);
     ck_assert_uint_eq(atomic_load(&planted.seats[0].held_attempts), progress_pack(1, 0));
+    ck_assert_int_eq(shmq_fail(consumer, NULL), 0);
+    ck_assert_uint_eq(atomic_load(&planted.seats[0].held_attempts), progress_pack(2, 0));
     planted_unmap(&planted);
     reopen_consumer();
     message = lease(consumer);
     ck_assert_uint_eq(message.lane, 1);
-    ck_assert_uint_eq(message.attempts, 1);
+    ck_assert_uint_eq(message.attempts, 2);
     ck_assert_uint_eq(number_of(&message), 2);
     acknowledge(consumer, 1);
     ck_assert_int_eq(shmq_close(second), 0);
+}
+END_TEST
+
+START_TEST(a_held_message_counts_as_one_of_the_queue_s)
+{
+    struct planted planted;
+    struct shmq_seat_stat seat = SHMQ_SEAT_STAT_INIT;
+    struct shmq_stat stat = SHMQ_STAT_INIT;
+    struct shmq *second = planted_open(name, SHMQ_PRODUCER, &small);
+    put_number(second, 2);
+    put_number(producer, 1);
+    struct shmq_message message = lease(consumer);
+    ck_assert_int_eq(shmq_fail(consumer, NULL), 0);
+    ck_assert_int_eq(shmq_hold(consumer, &message), 0);
+    planted_map(&planted, name);
+    for (uint32_t waiting = 0; waiting < 2; waiting++) {
+        atomic_store(&planted.seats[0].waiting, waiting);
+        ck_assert_int_eq(shmq_stat_seat(producer, 0, &seat), 0);
+        ck_assert_int_eq(seat.waiting, waiting != 0);
+        ck_assert(seat.alive && seat.taken && seat.holding);
+        ck_assert_uint_eq(seat.leased, 1);
+        ck_assert_uint_eq(seat.lane, message.lane);
+        ck_assert_uint_eq(seat.position, message.position);
+        ck_assert_uint_eq(seat.attempts, 1);
+    }
+    planted_unmap(&planted);
+    ck_assert_int_eq(shmq_stat(producer, &stat), 0);
+    ck_assert_uint_eq(stat.messages, 2);
+    ck_assert_uint_eq(stat.message_bytes, 16);
+    ck_assert_uint_eq(stat.consumers, 1);
+    ck_assert_uint_eq(stat.producers, 2);
+    acknowledge(consumer, 1);
+    message = lease(consumer);
+    acknowledge(consumer, 1);
+    ck_assert_int_eq(shmq_close(second), 0);
+}
+END_TEST
+
+/* Also where a message is there to be had without a look. */
+START_TEST(nothing_is_got_into_no_buffer)
+{
+    size_t length;
+    char byte;
+    put_number(producer, 0);
+    put_number(producer, 1);
+    put_number(producer, 2);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+    consumer = planted_open(name, SHMQ_CONSUMER, &small);
+    ck_assert_uint_eq(get_number(consumer), 0);
+    ck_assert_int_eq(shmq_get(consumer, NULL, 8, &length, 0), -EINVAL);
+    ck_assert_int_eq(shmq_get(consumer, &byte, 1, NULL, 0), -EINVAL);
+    ck_assert_int_eq(shmq_get(consumer, &byte, 1, &length, 0), -ENOBUFS);
+    ck_assert_uint_eq(length, 8);
+    ck_assert_uint_eq(get_number(consumer), 1);
+    ck_assert_uint_eq(get_number(consumer), 2);
 }
 END_TEST
 
@@ -1461,6 +1518,8 @@ static void add_one_lane(Suite *suite)
     tcase_add_test(held, nothing_is_released_under_a_write_intent);
     tcase_add_test(held, a_held_message_goes_to_the_next_with_all_that_belongs_to_it);
     tcase_add_test(held, a_held_message_of_any_lane_goes_to_the_next);
+    tcase_add_test(held, a_held_message_counts_as_one_of_the_queue_s);
+    tcase_add_test(held, nothing_is_got_into_no_buffer);
     tcase_add_test(held, failed_attempts_are_counted_with_their_message);
 
     TCase *streams = add_case(suite, "streams and sources");

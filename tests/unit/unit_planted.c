@@ -251,14 +251,18 @@ static bool waits(void *process)
     return process_sleeps(process);
 }
 
-/* Whoever makes it holds its creation byte. */
-START_TEST(what_somebody_is_making_is_not_removed_meanwhile)
+/* Whoever makes it holds its creation byte; and whoever opens it, as a reader. */
+START_TEST(what_somebody_is_making_or_opening_is_not_removed_meanwhile)
 {
     const char *name = planted_name("making");
     struct process remover;
-    with_a_header_that_is_not_ready(name);
+    if (_i == 0)
+        with_a_header_that_is_not_ready(name);
+    else
+        make_ready(name);
     const int fd = open_object(name, 0);
-    ck_assert_int_eq(byte_lock_try(fd, OBJECT_CREATION_BYTE), 0);
+    ck_assert_int_eq(
+        _i == 0 ? byte_lock_try(fd, OBJECT_CREATION_BYTE) : byte_lock_try_shared(fd, OBJECT_CREATION_BYTE), 0);
     process_start(&remover, remove_and_report, (void *)(uintptr_t)name);
     process_wait_until(waits, &remover, "the remover waits");
     ck_assert_int_eq(access(planted_object_path(name), F_OK), 0);
@@ -560,7 +564,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(objects, what_is_half_made_or_half_removed_is_completed_by_who_wants_one, 0,
                         COUNT(half_made));
     tcase_add_test(objects, what_was_being_removed_is_made_anew);
-    tcase_add_test(objects, what_somebody_is_making_is_not_removed_meanwhile);
+    tcase_add_loop_test(objects, what_somebody_is_making_or_opening_is_not_removed_meanwhile, 0, 2);
     tcase_add_test(objects, a_queue_whose_name_another_has_is_stale);
     tcase_add_loop_test(objects, what_is_no_queue_is_refused_and_left_alone, 0, COUNT(no_queue));
     tcase_add_test(objects, a_stranger_s_file_keeps_its_content);

@@ -509,6 +509,41 @@ START_TEST(everybody_is_rung_for_who_sleeps)
 }
 END_TEST
 
+/* By what they sleep on, which has no name any more then. */
+START_TEST(who_sleeps_is_told_that_the_queue_is_removed)
+{
+    begin("removed");
+    waiting_arm_producer(producer, UINT64_MAX);
+    waiting_arm_consumer(consumer);
+    waiting_arm_consumer(other);
+    ck_assert_int_eq(shmq_remove(queue, true), 0);
+    ck_assert_int_eq(value(space()), 1);
+    ck_assert_int_eq(value(&consumer->items), 2);
+    ck_assert_uint_eq(test_queue_leftovers(queue), 0);
+    ck_assert_int_eq(shmq_close(other), 0);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+    ck_assert_int_eq(shmq_close(producer), -ESTALE);
+}
+END_TEST
+
+START_TEST(who_finds_no_place_waits_as_long_as_it_is_told)
+{
+    struct shmq *more[2];
+    struct shmq *none;
+    begin("no-place");
+    for (int i = 0; i < 2; i++)
+        more[i] = test_queue_open(queue, SHMQ_PRODUCER, &options);
+    struct shmq_options patient = options;
+    patient.attach_wait_ns = 20 * MS;
+    const int64_t began = clock_now_ns();
+    ck_assert_int_eq(shmq_open(&none, queue, SHMQ_PRODUCER, &patient), -EUSERS);
+    ck_assert_int_ge(clock_now_ns(), began + 20 * MS);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(shmq_close(more[i]), 0);
+    end();
+}
+END_TEST
+
 /* ------------------------------------------------------------------ what a sleep teaches */
 
 START_TEST(a_ring_for_nothing_sets_the_count_right)
@@ -961,6 +996,8 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_producer_is_rung_for_once_head_is_where_it_wants_it);
     tcase_add_test(tcase, a_producer_says_how_much_room_it_waits_for);
     tcase_add_test(tcase, everybody_is_rung_for_who_sleeps);
+    tcase_add_test(tcase, who_sleeps_is_told_that_the_queue_is_removed);
+    tcase_add_test(tcase, who_finds_no_place_waits_as_long_as_it_is_told);
     tcase_add_test(tcase, a_ring_for_nothing_sets_the_count_right);
     tcase_add_test(tcase, a_ring_for_nothing_takes_out_rings_that_nobody_needs);
     tcase_add_test(tcase, the_dead_are_no_longer_said_to_sleep_after_some_rings_for_nothing);
