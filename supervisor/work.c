@@ -170,6 +170,8 @@ static void check_outputs(const struct work *work, const struct look *look, unsi
     /* Mirrors of a queue with work in it are its own, or each is cut to its length in the end. */
     if (mirror && goes_on(work, look))
         return;
+    if (work->fresh)
+        (void)shmq_remove(work->queue, false);
     const char *target = mirror ? options->mirror : options->output;
     /* A mirror has a file for each lane: which one it is. */
     const char *gap = strcmp(found, target) == 0 ? "" : " ";
@@ -292,16 +294,19 @@ static void take_over(struct work *work, const struct look *look)
                units_plural(stat->consumers));
 }
 
-/* Makes way for the new run. */
-static void remove_finished(struct work *work)
+/* Makes way for the new run. Return: false if another has come to the queue meanwhile. */
+static bool remove_finished(struct work *work, int64_t deadline_ns)
 {
     (void)shmq_close(work->handle);
     work->handle = NULL;
     int error = shmq_remove(work->queue, false);
+    if (error == -EBUSY && stop_now_ns() < deadline_ns)
+        return false;
     if (error != 0 && error != -ENOENT) {
         say_error("queue %s: an earlier, finished one cannot be removed: %s", work->queue, shmq_strerror(error));
         exit(EXIT_FAILED);
     }
+    return true;
 }
 
 /* How many files a mirror may have: the lanes that there are, or will be. */
@@ -312,9 +317,26 @@ static unsigned lanes_of(const struct work *work, const struct look *look)
     return work->options->common.shmq.lanes != 0 ? work->options->common.shmq.lanes : SHMQ_LANES_MAX;
 }
 
+/* Makes the queue of the new run. Return: false if another did, which is to be looked at. */
+static bool make_own_queue(struct work *work, const struct look *found, int64_t deadline_ns)
+{
+    if (found->found == FOUND_FINISHED && !remove_finished(work, deadline_ns))
+        return false;
+    make_queue(work);
+    if (is_untouched(work)) {
+        /* Another run may have written all of its messages there while this one waited for it. */
+        check_outputs(work, found, lanes_of(work, found));
+        return true;
+    }
+    (void)shmq_close(work->handle);
+    work->fresh = false;
+    return false;
+}
+
 void work_begin(struct work *work, const struct options *options)
 {
     struct look found;
+    int64_t deadline_ns = stop_now_ns() + LOCK_WAIT_NS;
     *work = (struct work){.options = options, .queue = options->common.queue};
     for (;;) {
         look(work, &found);
@@ -330,13 +352,8 @@ void work_begin(struct work *work, const struct options *options)
             take_over(work, &found);
             break;
         }
-        if (found.found == FOUND_FINISHED)
-            remove_finished(work);
-        make_queue(work);
-        if (is_untouched(work))
+        if (make_own_queue(work, &found, deadline_ns))
             break;
-        (void)shmq_close(work->handle);
-        work->fresh = false;
     }
     if (work->fresh)
         check_sizes(work, false);

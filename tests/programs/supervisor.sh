@@ -147,6 +147,27 @@ check_equal 'a second supervisor: the first has its two children and nothing els
 kill -TERM "$pid"
 end_status 'a second supervisor: the first is not disturbed' 0
 
+# The second has seen no queue and an empty output, and is stopped there until the first has come and gone.
+is_stopped() {
+    stopped=$(pgrep -P "$pid") && grep -q 'stopped by SIGSTOP' "$scratch/trace"
+} 2>/dev/null
+seq 100 >"$scratch/hundred"
+if strace -qq -o /dev/null true 2>/dev/null; then
+    new_queue
+    strace -qq -o "$scratch/trace" -P "$scratch/shared" -e trace=openat -e inject=openat:signal=STOP:when=1 \
+        "$supervisor" -q -Q "$queue" --input "$scratch/hundred" --output "$scratch/shared" 2>"$scratch/run.log" &
+    pid=$!
+    check 'one that came and went: the other has looked before' wait_until 20 is_stopped
+    check_status 'one that came and went: writes its output' 0 try -q --input "$scratch/hundred" --output "$scratch/shared"
+    kill -CONT "$stopped"
+    end_status 'one that came and went: the other does not write it again' 2
+    check_match 'one that came and went: the other says why' 'exists and is not empty' "$scratch/run.log"
+    check_same 'one that came and went: the output is as it left it' "$scratch/hundred" "$scratch/shared"
+    check 'one that came and went: no queue is left' test ! -e "/dev/shm/shmq.$queue"
+else
+    skip 'one that came and went' 'strace cannot trace here'
+fi
+
 # ------------------------------------------------------------------ options
 
 new_queue
