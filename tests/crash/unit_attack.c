@@ -21,6 +21,7 @@
 
 #include "common/kernel/barrier.h"
 #include "common/kernel/clock.h"
+#include "tests/support/harness.h"
 #include "tests/support/planted.h"
 #include "tests/support/process.h"
 
@@ -37,14 +38,14 @@ static struct shmq_options small;
 
 static void set_up(void)
 {
-    name = planted_name("attack");
+    name = test_name("attack");
     small = planted_small();
 }
 
 static void tear_down(void)
 {
     (void)shmq_remove(name, true);
-    ck_assert_int_eq(planted_files(name), 0);
+    ck_assert_uint_eq(test_leftovers(name), 0);
 }
 
 static void expect(int code, int result)
@@ -71,7 +72,7 @@ static bool permitted_in_child(int (*body)(void))
 
 static int take_name(void *queue)
 {
-    const int fd = open(planted_object_path(queue), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    const int fd = open(test_object_path(queue), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(fchmod(fd, 0666), 0);
     return close(fd);
@@ -83,14 +84,14 @@ START_TEST(an_empty_file_of_another_user_is_not_made_a_queue)
     struct stat st;
     struct shmq *handle;
     if (geteuid() != 0) {
-        planted_skip("only root can become somebody else");
+        test_skip("only root can become somebody else");
         return;
     }
     planted_in_child(take_name, (void *)(uintptr_t)name, STRANGER, STRANGER);
     expect(-EPERM, shmq_create(name, &small));
     expect(-EPERM, shmq_open(&handle, name, SHMQ_PRODUCER, &small));
     expect(-EPERM, shmq_open(&handle, name, SHMQ_CONSUMER, &small));
-    ck_assert_int_eq(stat(planted_object_path(name), &st), 0);
+    ck_assert_int_eq(stat(test_object_path(name), &st), 0);
     ck_assert_int_eq(st.st_size, 0);
     ck_assert_uint_eq(st.st_uid, STRANGER);
 }
@@ -174,7 +175,7 @@ START_TEST(an_object_cut_short_under_way_ends_whoever_uses_it)
     expect(0, shmq_close(producer)); /* or this process would be one of the victims */
     process_start(&victim, be_victim, &cut);
     (void)process_hear(&victim);
-    ck_assert_int_eq(truncate(planted_object_path(name), cut.left), 0);
+    ck_assert_int_eq(truncate(test_object_path(name), cut.left), 0);
     if (cut.victim == HOLDING)
         process_order(&victim, 1);
     const int status = process_collect(&victim);
@@ -196,15 +197,15 @@ START_TEST(an_object_made_longer_under_way_is_refused_by_who_comes_and_harms_nob
     struct shmq *handle;
     struct shmq *producer = planted_open(name, SHMQ_PRODUCER, &small);
     struct shmq *consumer = planted_open(name, SHMQ_CONSUMER, &small);
-    ck_assert_int_eq(stat(planted_object_path(name), &st), 0);
-    ck_assert_int_eq(truncate(planted_object_path(name), (off_t)1 << 40), 0);
+    ck_assert_int_eq(stat(test_object_path(name), &st), 0);
+    ck_assert_int_eq(truncate(test_object_path(name), (off_t)1 << 40), 0);
     for (int i = 0; i < 100; i++) {
         planted_put(producer, "text");
         expect(0, shmq_get(consumer, text, sizeof(text), &length, 0));
     }
     expect(-EBADMSG, shmq_open(&handle, name, SHMQ_PRODUCER, &small));
     expect(-EBADMSG, shmq_open(&handle, name, SHMQ_OBSERVER, NULL));
-    ck_assert_int_eq(truncate(planted_object_path(name), st.st_size), 0);
+    ck_assert_int_eq(truncate(test_object_path(name), st.st_size), 0);
     handle = planted_open(name, SHMQ_OBSERVER, NULL);
     expect(0, shmq_check(handle, NULL, NULL));
     expect(0, shmq_close(handle));
@@ -307,7 +308,7 @@ START_TEST(one_without_membarrier_joins_those_who_have_it)
     struct table table;
     lay(&table);
     if (barrier_register() != 0 || !play(return_balls_without_membarrier, &table))
-        planted_skip("membarrier cannot be had, or not be refused, here");
+        test_skip("membarrier cannot be had, or not be refused, here");
 }
 END_TEST
 
@@ -324,7 +325,7 @@ static int create_without_membarrier(void)
 START_TEST(a_queue_works_where_nobody_has_membarrier)
 {
     if (!permitted_in_child(create_without_membarrier))
-        planted_skip("membarrier cannot be refused here");
+        test_skip("membarrier cannot be refused here");
 }
 END_TEST
 
@@ -366,11 +367,11 @@ static void work_without_files_that_grow(void *fresh)
 START_TEST(a_limit_of_file_sizes_kills_nobody)
 {
     struct process process;
-    const char *fresh = planted_name("grown");
+    const char *fresh = test_name("grown");
     expect(0, shmq_create(name, &small));
     process_start(&process, work_without_files_that_grow, (void *)(uintptr_t)fresh);
     process_expect_success(&process);
-    ck_assert_int_eq(planted_files(fresh), 0);
+    ck_assert_uint_eq(test_leftovers(fresh), 0);
 }
 END_TEST
 
@@ -445,8 +446,8 @@ static int get_without_memory(void *options)
 START_TEST(too_little_memory_for_a_lane_is_a_clear_error_and_loses_nothing)
 {
     struct shmq_options large = {SHMQ_OPTIONS_DEFAULTS, .create = true}; /* a lane of 8 MiB */
-    if (planted_sanitized()) {
-        planted_skip("a sanitizer needs the address space");
+    if (test_is_sanitized()) {
+        test_skip("a sanitizer needs the address space");
         return;
     }
     expect(0, shmq_create(name, &large));
@@ -494,7 +495,7 @@ static int use_read_only(void)
 START_TEST(a_read_only_dev_shm_is_named)
 {
     if (!permitted_in_child(use_read_only))
-        planted_skip("mounting a /dev/shm is not permitted");
+        test_skip("mounting a /dev/shm is not permitted");
 }
 END_TEST
 
@@ -513,7 +514,7 @@ static int use_without_dev_shm(void)
 START_TEST(a_missing_dev_shm_is_named)
 {
     if (!permitted_in_child(use_without_dev_shm))
-        planted_skip("mounting a /dev is not permitted");
+        test_skip("mounting a /dev is not permitted");
 }
 END_TEST
 
@@ -559,46 +560,28 @@ static int use_what_is_there(void)
 START_TEST(a_user_who_may_not_write_dev_shm_is_told_and_can_use_what_is_there)
 {
     if (!permitted_in_child(use_what_is_there))
-        planted_skip("only root can become somebody else, and mount a /dev/shm");
+        test_skip("only root can become somebody else, and mount a /dev/shm");
 }
 END_TEST
 
 /* ------------------------------------------------------------------ */
 
-static TCase *add_case(Suite *suite, const char *title)
-{
-    TCase *cases = tcase_create(title);
-    tcase_set_timeout(cases, planted_seconds(30));
-    tcase_add_checked_fixture(cases, set_up, tear_down);
-    suite_add_tcase(suite, cases);
-    return cases;
-}
+static const struct test tests[] = {
+    TEST_GROUP("objects"),
+    TEST(an_empty_file_of_another_user_is_not_made_a_queue),
+    TEST_EACH(an_object_cut_short_under_way_ends_whoever_uses_it, 3 * VICTIMS),
+    TEST(an_object_made_longer_under_way_is_refused_by_who_comes_and_harms_nobody_there),
+    TEST_GROUP("membarrier"),
+    TEST(one_without_membarrier_joins_those_who_have_it),
+    TEST(a_queue_works_where_nobody_has_membarrier),
+    TEST_GROUP("limits"),
+    TEST(a_limit_of_file_sizes_kills_nobody),
+    TEST_EACH(too_few_descriptors_are_a_clear_error_and_leave_nothing, 3),
+    TEST(too_little_memory_for_a_lane_is_a_clear_error_and_loses_nothing),
+    TEST_GROUP("/dev/shm"),
+    TEST(a_read_only_dev_shm_is_named),
+    TEST(a_missing_dev_shm_is_named),
+    TEST(a_user_who_may_not_write_dev_shm_is_told_and_can_use_what_is_there),
+};
 
-static Suite *make_suite(void)
-{
-    Suite *suite = suite_create("attack");
-    TCase *objects = add_case(suite, "objects");
-    tcase_add_test(objects, an_empty_file_of_another_user_is_not_made_a_queue);
-    tcase_add_loop_test(objects, an_object_cut_short_under_way_ends_whoever_uses_it, 0, 3 * VICTIMS);
-    tcase_add_test(objects, an_object_made_longer_under_way_is_refused_by_who_comes_and_harms_nobody_there);
-
-    TCase *kernel = add_case(suite, "membarrier");
-    tcase_add_test(kernel, one_without_membarrier_joins_those_who_have_it);
-    tcase_add_test(kernel, a_queue_works_where_nobody_has_membarrier);
-
-    TCase *limits = add_case(suite, "limits");
-    tcase_add_test(limits, a_limit_of_file_sizes_kills_nobody);
-    tcase_add_loop_test(limits, too_few_descriptors_are_a_clear_error_and_leave_nothing, 0, 3);
-    tcase_add_test(limits, too_little_memory_for_a_lane_is_a_clear_error_and_loses_nothing);
-
-    TCase *place = add_case(suite, "/dev/shm");
-    tcase_add_test(place, a_read_only_dev_shm_is_named);
-    tcase_add_test(place, a_missing_dev_shm_is_named);
-    tcase_add_test(place, a_user_who_may_not_write_dev_shm_is_told_and_can_use_what_is_there);
-    return suite;
-}
-
-int main(void)
-{
-    return planted_run(make_suite());
-}
+TEST_SUITE("attack", tests, .seconds = 30, .set_up = set_up, .tear_down = tear_down);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/kernel/clock.h"
+#include "tests/support/harness.h"
 #include "tests/support/planted.h"
 #include "tests/support/process.h"
 #include "tests/support/test_queue.h"
@@ -31,14 +32,14 @@ static struct shmq_options small;
 
 static void set_up(void)
 {
-    name = planted_name("bystanders");
+    name = test_name("bystanders");
     small = planted_small();
 }
 
 static void tear_down(void)
 {
     (void)shmq_remove(name, true);
-    ck_assert_int_eq(planted_files(name), 0);
+    ck_assert_uint_eq(test_leftovers(name), 0);
 }
 
 static void put_numbers(struct shmq *producer, uint64_t first, uint64_t count)
@@ -104,7 +105,7 @@ START_TEST(thousands_of_killed_joiners_leave_a_small_table_usable)
     struct process joiner;
     struct shmq_stat stat = SHMQ_STAT_INIT;
     enum shmq_role role;
-    const int joiners = planted_sanitized() ? JOINERS / 10 : JOINERS;
+    const int joiners = test_is_sanitized() ? JOINERS / 10 : JOINERS;
     small.seats = 2;
     ck_assert_int_eq(shmq_create(name, &small), 0);
     for (int i = 0; i < joiners; i++) {
@@ -148,9 +149,9 @@ static void echo(void *back)
     process_require_equal(shmq_close(producer), 0);
 }
 
-static bool crowd_sleeps(void *queue)
+static bool crowd_sleeps(void *name_of_it)
 {
-    return test_queue_stat(queue).sleepers > CROWD;
+    return test_queue_stat(name_of_it).sleepers > CROWD;
 }
 
 static void sleep_for_ever(void *context)
@@ -194,7 +195,7 @@ START_TEST(hundreds_killed_at_once_do_not_hold_up_the_rest)
         process_start(&crowd[i], sleep_for_ever, NULL);
     process_start(&echoer, echo, back);
     ck_assert_uint_eq(process_hear(&echoer), 0);
-    planted_wait(crowd_sleeps, (void *)(uintptr_t)name);
+    process_wait_until(crowd_sleeps, (void *)(uintptr_t)name, "all of them sleep");
     for (int i = 0; i < CROWD; i++)
         ck_assert_int_eq(kill(crowd[i].pid, SIGKILL), 0);
     const int64_t slowest = slowest_round(producer, consumer);
@@ -251,7 +252,7 @@ START_TEST(equal_pids_in_different_namespaces_are_not_mixed_up)
     process_start(&first, hold_one_as_pid_1, NULL);
     const uint64_t held = process_hear(&first);
     if (held == NOT_PERMITTED) {
-        planted_skip("only root can have a pid namespace");
+        test_skip("only root can have a pid namespace");
         process_expect_success(&first);
         ck_assert_int_eq(shmq_close(producer), 0);
         return;
@@ -337,30 +338,14 @@ END_TEST
 
 /* ------------------------------------------------------------------ */
 
-static TCase *add_case(Suite *suite, const char *title)
-{
-    TCase *cases = tcase_create(title);
-    tcase_set_timeout(cases, planted_seconds(200));
-    tcase_add_checked_fixture(cases, set_up, tear_down);
-    suite_add_tcase(suite, cases);
-    return cases;
-}
+static const struct test tests[] = {
+    TEST_GROUP("the dead"),
+    TEST(thousands_of_killed_joiners_leave_a_small_table_usable),
+    TEST(hundreds_killed_at_once_do_not_hold_up_the_rest),
+    TEST(equal_pids_in_different_namespaces_are_not_mixed_up),
+    TEST_GROUP("the slow"),
+    TEST(a_producer_is_told_that_it_is_full_while_all_consumers_are_stopped),
+    TEST(one_message_held_for_long_takes_no_room_from_the_others),
+};
 
-static Suite *make_suite(void)
-{
-    Suite *suite = suite_create("bystanders");
-    TCase *dead = add_case(suite, "the dead");
-    tcase_add_test(dead, thousands_of_killed_joiners_leave_a_small_table_usable);
-    tcase_add_test(dead, hundreds_killed_at_once_do_not_hold_up_the_rest);
-    tcase_add_test(dead, equal_pids_in_different_namespaces_are_not_mixed_up);
-
-    TCase *slow = add_case(suite, "the slow");
-    tcase_add_test(slow, a_producer_is_told_that_it_is_full_while_all_consumers_are_stopped);
-    tcase_add_test(slow, one_message_held_for_long_takes_no_room_from_the_others);
-    return suite;
-}
-
-int main(void)
-{
-    return planted_run(make_suite());
-}
+TEST_SUITE("bystanders", tests, .seconds = 200, .set_up = set_up, .tear_down = tear_down);

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "tests/support/harness.h"
 #include "tests/support/process.h"
 #include "tests/support/test_queue.h"
 #include "tests/support/traced.h"
@@ -19,19 +20,7 @@
 #define LONG_TICK_NS INT64_C(10000000000)
 #define STOPS_MAX 2000
 
-static char queue[SHMQ_NAME_MAX + 1];
 static const struct shmq_options attach_only = SHMQ_OPTIONS_INIT;
-
-static void use_queue(const char *test)
-{
-    (void)snprintf(queue, sizeof(queue), "%s", test_queue_name(test));
-    ck_assert_uint_eq(test_queue_leftovers(queue), 0);
-}
-
-static int64_t patience_ns(void)
-{
-    return process_patience_ms() * 1000000;
-}
 
 /* Two numbers in one message. */
 static uint64_t pair(uint64_t high, uint64_t low)
@@ -77,7 +66,7 @@ static void expect_next(struct shmq *consumer, uint64_t number, uint32_t attempt
 {
     struct shmq_message message;
     uint64_t got = 0;
-    ck_assert_int_eq(test_queue_lease(consumer, &got, &message, patience_ns()), 0);
+    ck_assert_int_eq(test_queue_lease(consumer, &got, &message, process_patience_ns()), 0);
     ck_assert_uint_eq(got, number);
     ck_assert_uint_eq(message.attempts, attempts);
     ck_assert_int_eq(message.redelivered, redelivered);
@@ -158,7 +147,7 @@ static void end_storm(struct process *consumer, uint64_t source_id)
     struct shmq_options options = storm_queue;
     options.source_id = source_id;
     struct shmq *last = test_queue_open(queue, SHMQ_PRODUCER, &options);
-    ck_assert_int_eq(test_queue_put(last, END, patience_ns()), 0);
+    ck_assert_int_eq(test_queue_put(last, END, process_patience_ns()), 0);
     ck_assert_int_eq(shmq_close(last), 0);
     process_expect_success(consumer);
     ck_assert_uint_eq(test_queue_stat(queue).lanes_used, 1);
@@ -323,7 +312,7 @@ START_TEST(batch_of_a_dead_consumer_is_taken_over)
         ck_assert_uint_eq(process_hear(&heir), delivery(i, 0, true));
     put_numbers(producer, 10, 1);
     ck_assert_uint_eq(process_hear(&heir), delivery(10, 0, false));
-    ck_assert_int_eq(shmq_join(producer, patience_ns()), 0);
+    ck_assert_int_eq(shmq_join(producer, process_patience_ns()), 0);
     process_kill(&heir);
     ck_assert_int_eq(shmq_close(producer), 0);
     test_queue_remove(queue);
@@ -431,7 +420,7 @@ static uint64_t drain_each_once(struct shmq *consumer, size_t count)
     for (size_t i = 0; i < count; i++) {
         struct shmq_message message;
         uint64_t number;
-        ck_assert_int_eq(test_queue_lease(consumer, &number, &message, patience_ns()), 0);
+        ck_assert_int_eq(test_queue_lease(consumer, &number, &message, process_patience_ns()), 0);
         ck_assert_uint_lt(number, count);
         ck_assert_msg(!seen[number], "%d came twice", (int)number);
         ck_assert_int_eq(message.redelivered, message.attempts > 0);
@@ -803,7 +792,7 @@ static void expect_remains(struct crowd *crowd, struct shmq *consumer)
     uint64_t next[CROWD] = {0};
     uint64_t again = 0;
     int code;
-    while ((code = test_queue_lease(consumer, &number, &message, patience_ns())) == 0) {
+    while ((code = test_queue_lease(consumer, &number, &message, process_patience_ns())) == 0) {
         const uint64_t who = high_of(number);
         const uint64_t which = low_of(number);
         ck_assert_msg(which <= atomic_load(&crowd->put[who]), "what nobody can have put");
@@ -899,7 +888,7 @@ START_TEST(consumers_killed_while_messages_flow)
     process_start(&producer, put_storm_numbers, NULL);
     let_consumers_die(crowd);
     struct shmq *consumer = test_queue_open(queue, SHMQ_CONSUMER, &crowd_queue);
-    while ((code = test_queue_get(consumer, &number, patience_ns())) == 0)
+    while ((code = test_queue_get(consumer, &number, process_patience_ns())) == 0)
         atomic_fetch_add(&crowd->acknowledged[high_of(number)][low_of(number)], 1);
     ck_assert_int_eq(code, -ENODATA);
     process_expect_success(&producer);
@@ -1000,7 +989,7 @@ START_TEST(undertaker_may_leave_what_it_took_over)
     struct shmq *undertaker = test_queue_open(queue, SHMQ_CONSUMER, &options);
     process_kill(&victim);
     for (int round = 0; round < 3; round++) {
-        ck_assert_int_eq(test_queue_lease(undertaker, &number, &message, patience_ns()), 0);
+        ck_assert_int_eq(test_queue_lease(undertaker, &number, &message, process_patience_ns()), 0);
         ck_assert_uint_eq(number, 1);
         ck_assert_uint_eq(message.attempts, 1);
         ck_assert_int_eq(test_queue_get(bystander, &number, 0), -EAGAIN);
@@ -1061,7 +1050,7 @@ START_TEST(end_after_an_unfinished_producer)
     const int64_t start = process_now_ns();
     uint64_t number;
     expect_three(consumer);
-    ck_assert_int_eq(test_queue_get(consumer, &number, patience_ns()), -EOWNERDEAD);
+    ck_assert_int_eq(test_queue_get(consumer, &number, process_patience_ns()), -EOWNERDEAD);
     ck_assert_int_ge(process_now_ns() - start, options.grace_ns);
 
     /* Somebody takes the lane up after all, and finishes it: now it is a whole stream. */
@@ -1069,7 +1058,7 @@ START_TEST(end_after_an_unfinished_producer)
     put_numbers(successor, 3, 1);
     ck_assert_int_eq(shmq_close(successor), 0);
     expect_next(consumer, 3, 0, false);
-    ck_assert_int_eq(test_queue_get(consumer, &number, patience_ns()), -ENODATA);
+    ck_assert_int_eq(test_queue_get(consumer, &number, process_patience_ns()), -ENODATA);
     ck_assert_int_eq(shmq_close(consumer), 0);
     test_queue_remove(queue);
 }
@@ -1180,7 +1169,7 @@ START_TEST(source_comes_back_after_its_lane_was_finished)
     ck_assert_int_eq(shmq_finish_lane(queue, 0), 0);
     struct shmq *consumer = test_queue_open(queue, SHMQ_CONSUMER, &attach_only);
     expect_three(consumer);
-    ck_assert_int_eq(test_queue_get(consumer, &number, patience_ns()), -ENODATA);
+    ck_assert_int_eq(test_queue_get(consumer, &number, process_patience_ns()), -ENODATA);
 
     struct shmq *producer = test_queue_open(queue, SHMQ_PRODUCER, &options);
     ck_assert_int_eq(shmq_resume_offset(producer, &offset), 0);
@@ -1190,7 +1179,7 @@ START_TEST(source_comes_back_after_its_lane_was_finished)
     expect_next(consumer, 3, 0, false);
     ck_assert_int_eq(test_queue_get(consumer, &number, 0), -EAGAIN);
     ck_assert_int_eq(shmq_close(producer), 0);
-    ck_assert_int_eq(test_queue_get(consumer, &number, patience_ns()), -ENODATA);
+    ck_assert_int_eq(test_queue_get(consumer, &number, process_patience_ns()), -ENODATA);
     ck_assert_int_eq(shmq_close(consumer), 0);
     ck_assert_uint_eq(stat_of_lane(0).finishes, 2);
     test_queue_remove(queue);
@@ -1218,7 +1207,7 @@ START_TEST(end_waits_for_what_others_hold)
     expect_next(consumer, 0, 1, true);
     expect_next(consumer, 1, 0, true);
     expect_next(consumer, 2, 0, true);
-    ck_assert_int_eq(test_queue_get(consumer, &number, patience_ns()), -EOWNERDEAD);
+    ck_assert_int_eq(test_queue_get(consumer, &number, process_patience_ns()), -EOWNERDEAD);
     ck_assert_int_eq(shmq_close(consumer), 0);
     test_queue_remove(queue);
 }
@@ -1245,7 +1234,7 @@ START_TEST(producer_that_comes_back_within_grace)
     ck_assert_int_eq(test_queue_get(consumer, &number, options.grace_ns * 3 / 2), -ETIMEDOUT);
     process_order(&second, 0);
     process_expect_success(&second);
-    ck_assert_int_eq(test_queue_get(consumer, &number, patience_ns()), -ENODATA);
+    ck_assert_int_eq(test_queue_get(consumer, &number, process_patience_ns()), -ENODATA);
     ck_assert_int_eq(shmq_close(consumer), 0);
     test_queue_remove(queue);
 }
@@ -1305,55 +1294,35 @@ START_TEST(consumer_killed_at_each_system_call)
 }
 END_TEST
 
-static TCase *add_case(Suite *suite, const char *name)
-{
-    TCase *tcase = tcase_create(name);
-    tcase_set_timeout(tcase, 60);
-    suite_add_tcase(suite, tcase);
-    return tcase;
-}
+static const struct test tests[] = {
+    TEST_GROUP("producers"),
+    TEST(producer_killed_and_restarted_a_thousand_times),
+    TEST(resumed_source_is_delivered_exactly_once),
+    TEST(producer_stopped_while_it_writes),
+    TEST_GROUP("consumers"),
+    TEST(batch_of_a_dead_consumer_is_taken_over),
+    TEST(stopped_consumer_is_never_robbed),
+    TEST(three_hundred_consumers_killed),
+    TEST(undertakers_die_over_the_same_batch),
+    TEST(one_of_several_undertakers_gets_it),
+    TEST(message_held_by_a_dead_consumer_is_delivered_again),
+    TEST(what_a_leaving_consumer_held_goes_to_another_at_once),
+    TEST(undertaker_may_leave_what_it_took_over),
+    TEST(consumer_killed_at_each_system_call),
+    TEST_GROUP("everybody"),
+    TEST(places_of_the_dead_are_reused),
+    TEST(who_waits_for_a_place_gets_that_of_the_dead_and_of_who_leaves),
+    TEST(who_waits_for_a_place_can_be_stopped_and_has_patience),
+    TEST(who_waits_for_a_place_does_not_keep_a_queue_from_its_removal),
+    TEST(all_killed_at_once),
+    TEST(consumers_killed_while_messages_flow),
+    TEST_GROUP("end of stream"),
+    TEST(end_after_an_unfinished_producer),
+    TEST(lanes_of_the_dead_are_finished_and_wake_who_waits),
+    TEST(lanes_of_the_living_are_not_finished_by_others),
+    TEST(source_comes_back_after_its_lane_was_finished),
+    TEST(end_waits_for_what_others_hold),
+    TEST(producer_that_comes_back_within_grace),
+};
 
-static Suite *make_suite(void)
-{
-    Suite *suite = suite_create("crash");
-    TCase *producers = add_case(suite, "producers");
-    tcase_add_test(producers, producer_killed_and_restarted_a_thousand_times);
-    tcase_add_test(producers, resumed_source_is_delivered_exactly_once);
-    tcase_add_test(producers, producer_stopped_while_it_writes);
-    TCase *consumers = add_case(suite, "consumers");
-    tcase_add_test(consumers, batch_of_a_dead_consumer_is_taken_over);
-    tcase_add_test(consumers, stopped_consumer_is_never_robbed);
-    tcase_add_test(consumers, three_hundred_consumers_killed);
-    tcase_add_test(consumers, undertakers_die_over_the_same_batch);
-    tcase_add_test(consumers, one_of_several_undertakers_gets_it);
-    tcase_add_test(consumers, message_held_by_a_dead_consumer_is_delivered_again);
-    tcase_add_test(consumers, what_a_leaving_consumer_held_goes_to_another_at_once);
-    tcase_add_test(consumers, undertaker_may_leave_what_it_took_over);
-    tcase_add_test(consumers, consumer_killed_at_each_system_call);
-    TCase *everybody = add_case(suite, "everybody");
-    tcase_add_test(everybody, places_of_the_dead_are_reused);
-    tcase_add_test(everybody, who_waits_for_a_place_gets_that_of_the_dead_and_of_who_leaves);
-    tcase_add_test(everybody, who_waits_for_a_place_can_be_stopped_and_has_patience);
-    tcase_add_test(everybody, who_waits_for_a_place_does_not_keep_a_queue_from_its_removal);
-    tcase_add_test(everybody, all_killed_at_once);
-    tcase_add_test(everybody, consumers_killed_while_messages_flow);
-    TCase *end = add_case(suite, "end of stream");
-    tcase_add_test(end, end_after_an_unfinished_producer);
-    tcase_add_test(end, lanes_of_the_dead_are_finished_and_wake_who_waits);
-    tcase_add_test(end, lanes_of_the_living_are_not_finished_by_others);
-    tcase_add_test(end, source_comes_back_after_its_lane_was_finished);
-    tcase_add_test(end, end_waits_for_what_others_hold);
-    tcase_add_test(end, producer_that_comes_back_within_grace);
-    return suite;
-}
-
-int main(void)
-{
-    test_queue_begin();
-    SRunner *runner = srunner_create(make_suite());
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    test_queue_end();
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+TEST_SUITE("crash", tests, .seconds = 60);

@@ -32,7 +32,7 @@
 #include <sys/wait.h>
 
 #include "common/queue/handle.h"
-#include "tests/support/planted.h"
+#include "tests/support/harness.h"
 #include "tests/support/process.h"
 #include "tests/support/step.h"
 #include "tests/support/test_queue.h"
@@ -164,8 +164,6 @@ struct operation {
 };
 
 /* ------------------------------------------------------------------ failing */
-
-static char queue[SHMQ_NAME_MAX + 1];
 
 /* Names the instruction, where the tool for it is there. */
 static void say_where(uintptr_t pc)
@@ -535,7 +533,7 @@ static void sit_on_all_seats(struct world *world)
 static void remove_without_trace(struct world *world)
 {
     require_call(world, shmq_remove(queue, false), 0);
-    require(world, test_queue_leftovers(queue) == 0, "something is left in /dev/shm");
+    require(world, test_leftovers(queue) == 0, "something is left in /dev/shm");
 }
 
 /* The victim's source goes on behind what the victim committed. */
@@ -1515,7 +1513,7 @@ static void settle_by_removal(struct world *world)
     const int code = shmq_remove(queue, false);
     const bool returned = atomic_load(&world->ledger->returned) != 0;
     require(world, code == 0 || (code == -ENOENT && !returned), "remove: %s", shmq_strerror(code));
-    require(world, test_queue_leftovers(queue) == 0, "something is left in /dev/shm");
+    require(world, test_leftovers(queue) == 0, "something is left in /dev/shm");
     settle_by_creation(world);
 }
 
@@ -1574,7 +1572,7 @@ static void forget_messages(struct world *world)
 static void settle_idle_by_creation(struct world *world)
 {
     const bool returned = atomic_load(&world->ledger->returned) != 0;
-    require(world, !returned || test_queue_leftovers(queue) == 0, "something is left in /dev/shm");
+    require(world, !returned || test_leftovers(queue) == 0, "something is left in /dev/shm");
     forget_messages(world);
     settle_by_creation(world);
 }
@@ -1585,7 +1583,7 @@ static void settle_idle_by_removal(struct world *world)
     const bool returned = atomic_load(&world->ledger->returned) != 0;
     require(world, code == (returned ? -ENOENT : 0) || (code == -ENOENT && !returned), "remove: %s",
             shmq_strerror(code));
-    require(world, test_queue_leftovers(queue) == 0, "something is left in /dev/shm");
+    require(world, test_leftovers(queue) == 0, "something is left in /dev/shm");
     forget_messages(world);
     settle_by_creation(world);
 }
@@ -1771,7 +1769,7 @@ static const struct operation operations[] = {
     {"remove, in use", .set_up = set_up_for_removal, .act = remove_in_use, .expect = expect_nothing,
      .settle = settle_in_use, .go_on = nothing_goes_on},
 };
-#define OPERATIONS (sizeof(operations) / sizeof(operations[0]))
+#define OPERATIONS (COUNT(operations))
 
 /* Whether the queue is there before and stays. */
 static bool keeps_queue(const struct operation *operation)
@@ -2153,8 +2151,8 @@ static size_t name_queue(const struct operation *operation, int worker)
 {
     char test[32];
     (void)snprintf(test, sizeof(test), "%02d.%02d", (int)(operation - operations), worker);
-    (void)snprintf(queue, sizeof(queue), "%s", test_queue_name(test));
-    return test_queue_leftovers(queue);
+    (void)snprintf(queue, sizeof(queue), "%s", test_name(test));
+    return test_leftovers(queue);
 }
 
 static void kill_share(struct plan *plan)
@@ -2255,40 +2253,6 @@ START_TEST(killed_and_stopped_at_its_steps)
 }
 END_TEST
 
-START_TEST(no_step)
-{
-    planted_skip(step_impossible());
-}
-END_TEST
-
-static Suite *make_suite(void)
-{
-    Suite *suite = suite_create("kill steps");
-    if (step_impossible() != NULL) {
-        TCase *tcase = tcase_create("skipped");
-        tcase_add_test(tcase, no_step);
-        suite_add_tcase(suite, tcase);
-        return suite;
-    }
-    for (int i = 0; i < (int)OPERATIONS; i++) {
-        TCase *tcase = tcase_create(operations[i].name);
-        tcase_set_timeout(tcase, getenv("SHMQ_KILL_STEPS") != NULL ? 1200 : 300);
-        tcase_add_loop_test(tcase, killed_and_stopped_at_its_steps, i, i + 1);
-        suite_add_tcase(suite, tcase);
-    }
-    return suite;
-}
-
-/* Functions of shared libraries are looked up at their first call, which would be in some child's operation: so
- * all at the start. */
-static void bind_now(char **arguments)
-{
-    if (getenv("LD_BIND_NOW") != NULL)
-        return;
-    (void)setenv("LD_BIND_NOW", "1", 1);
-    (void)execv("/proc/self/exe", arguments);
-}
-
 /* Where that is permitted, nobody else's objects are in the directory that a removal has to look through. */
 static void keep_to_ourselves(void)
 {
@@ -2296,16 +2260,21 @@ static void keep_to_ourselves(void)
         (void)mount("tmpfs", "/dev/shm", "tmpfs", 0, "size=64m");
 }
 
-int main(int count, char **arguments)
+static void prepare(char **arguments)
 {
-    (void)count;
-    bind_now(arguments);
+    test_bind_now(arguments);
     keep_to_ourselves();
-    test_queue_begin();
-    SRunner *runner = srunner_create(make_suite());
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    test_queue_end();
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
+
+static const char *name_of(size_t i)
+{
+    return operations[i].name;
+}
+
+static void add(void)
+{
+    const double seconds = getenv("SHMQ_KILL_STEPS") != NULL ? 1200 : 300;
+    test_add_rows(killed_and_stopped_at_its_steps, OPERATIONS, name_of, seconds, step_impossible());
+}
+
+const struct test_suite test_suite = {.name = "kill steps", .prepare = prepare, .add = add};

@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #include "common/queue/handle.h"
-#include "tests/support/planted.h"
+#include "tests/support/harness.h"
 #include "tests/support/process.h"
 #include "tests/support/step.h"
 #include "tests/support/test_queue.h"
@@ -67,8 +67,6 @@ struct meeting {
     uint32_t received;
     int end; /* why the other receives no more */
 };
-
-static char queue[SHMQ_NAME_MAX + 1];
 
 static const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS,     .create = true, .capacity_bytes = CAPACITY,
                                             .max_message_bytes = LONG, .lanes = 3,     .seats = 3,
@@ -481,7 +479,7 @@ static const struct encounter encounters[] = {
     {"setting a write intent, and a visit of the seat's last one", .role = SHMQ_CONSUMER,
      .prepare = leave_only_its_seat, .act = set_intent, .meet = settle_one_file, .judge = expect_later_intent},
 };
-#define ENCOUNTERS (sizeof(encounters) / sizeof(encounters[0]))
+#define ENCOUNTERS (COUNT(encounters))
 
 static void begin(struct meeting *meeting)
 {
@@ -552,7 +550,7 @@ START_TEST(neither_misses_the_other)
     size_t met = 0;
     size_t missed = 0;
     meeting = (struct meeting){.encounter = &encounters[_i], .notes = process_share(sizeof(*meeting.notes))};
-    (void)snprintf(queue, sizeof(queue), "%s", test_queue_name("meeting"));
+    use_queue("meeting");
     record(&meeting, &path);
     const uint32_t most = meeting.encounter->sleeps;
     for (size_t n = 0; n < path.count && (most == 0 || sleeps < most); n++) {
@@ -570,49 +568,14 @@ START_TEST(neither_misses_the_other)
 }
 END_TEST
 
-START_TEST(no_step)
+static const char *name_of(size_t i)
 {
-    planted_skip(step_impossible());
-}
-END_TEST
-
-static Suite *make_suite(void)
-{
-    Suite *suite = suite_create("meeting steps");
-    if (step_impossible() != NULL) {
-        TCase *tcase = tcase_create("skipped");
-        tcase_add_test(tcase, no_step);
-        suite_add_tcase(suite, tcase);
-        return suite;
-    }
-    for (int i = 0; i < (int)ENCOUNTERS; i++) {
-        TCase *tcase = tcase_create(encounters[i].name);
-        tcase_set_timeout(tcase, 200);
-        tcase_add_loop_test(tcase, neither_misses_the_other, i, i + 1);
-        suite_add_tcase(suite, tcase);
-    }
-    return suite;
+    return encounters[i].name;
 }
 
-/* Functions of shared libraries are looked up at their first call, which would be at one of the steps: so all at
- * the start. */
-static void bind_now(char **arguments)
+static void add(void)
 {
-    if (getenv("LD_BIND_NOW") != NULL)
-        return;
-    (void)setenv("LD_BIND_NOW", "1", 1);
-    (void)execv("/proc/self/exe", arguments);
+    test_add_rows(neither_misses_the_other, ENCOUNTERS, name_of, 200, step_impossible());
 }
 
-int main(int count, char **arguments)
-{
-    (void)count;
-    bind_now(arguments);
-    test_queue_begin();
-    SRunner *runner = srunner_create(make_suite());
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    test_queue_end();
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+const struct test_suite test_suite = {.name = "meeting steps", .prepare = test_bind_now, .add = add};

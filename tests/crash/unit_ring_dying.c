@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/support/harness.h"
 #include "tests/support/plain_ring.h"
-#include "tests/support/planted.h"
 
 /* ------------------------------------------------------------------ death between any two steps */
 
@@ -144,7 +144,7 @@ static void tell(struct plain_ring *plain, void (*operation)(struct plain_ring *
     story.head = plain_load(&plain->ring.control->head);
     const int looks = plain_step(plain, operation, survive);
     if (looks < 0)
-        planted_skip("the system refuses to trace a child");
+        test_skip("the system refuses to trace a child");
     else
         ck_assert_int_ge(looks, least_looks);
     plain_free(plain);
@@ -207,7 +207,7 @@ START_TEST(a_checkpoint_cut_off_at_any_store_belongs_to_no_tail)
     } stored[] = {{false, false, false, false}, {true, false, false, false}, {false, true, false, false},
                   {true, true, false, false},   {true, true, true, false},   {true, true, true, true}};
     struct plain_ring plain;
-    for (size_t i = 0; i < sizeof(stored) / sizeof(stored[0]); i++) {
+    for (size_t i = 0; i < COUNT(stored); i++) {
         story_start(&plain, _i);
         story_put(3);
         story_put(1);
@@ -316,25 +316,15 @@ END_TEST
 
 /* ------------------------------------------------------------------ */
 
-static Suite *make_suite(void)
-{
-    Suite *suite = suite_create("ring, dying");
-    TCase *dying = tcase_create("death at every instruction");
-    tcase_set_timeout(dying, planted_seconds(20));
-    tcase_add_loop_test(dying, a_producer_may_die_at_every_instruction_of_publishing, 0, PLAIN_STARTS);
-    tcase_add_loop_test(dying, a_successor_may_die_at_every_instruction_of_its_first_publishing, 0, PLAIN_STARTS);
-    tcase_add_loop_test(dying, a_checkpoint_cut_off_at_any_store_belongs_to_no_tail, 0, PLAIN_STARTS);
-    tcase_add_loop_test(dying, a_consumer_may_die_at_every_instruction_of_leasing, 0, PLAIN_STARTS);
-    tcase_add_loop_test(dying, a_consumer_may_die_at_every_instruction_of_leasing_behind_a_dead_one, 0,
-                        PLAIN_STARTS);
-    tcase_add_loop_test(dying, a_consumer_may_die_at_every_instruction_of_leasing_what_wraps, 0, PLAIN_STARTS);
-    tcase_add_loop_test(dying, a_consumer_may_die_at_every_instruction_of_finishing, 0, PLAIN_STARTS);
-    tcase_add_loop_test(dying, a_producer_may_die_at_every_instruction_of_reclaiming, 0, PLAIN_STARTS);
-    suite_add_tcase(suite, dying);
-    return suite;
-}
+static const struct test tests[] = {
+    TEST_EACH(a_producer_may_die_at_every_instruction_of_publishing, PLAIN_STARTS),
+    TEST_EACH(a_successor_may_die_at_every_instruction_of_its_first_publishing, PLAIN_STARTS),
+    TEST_EACH(a_checkpoint_cut_off_at_any_store_belongs_to_no_tail, PLAIN_STARTS),
+    TEST_EACH(a_consumer_may_die_at_every_instruction_of_leasing, PLAIN_STARTS),
+    TEST_EACH(a_consumer_may_die_at_every_instruction_of_leasing_behind_a_dead_one, PLAIN_STARTS),
+    TEST_EACH(a_consumer_may_die_at_every_instruction_of_leasing_what_wraps, PLAIN_STARTS),
+    TEST_EACH(a_consumer_may_die_at_every_instruction_of_finishing, PLAIN_STARTS),
+    TEST_EACH(a_producer_may_die_at_every_instruction_of_reclaiming, PLAIN_STARTS),
+};
 
-int main(void)
-{
-    return planted_run(make_suite());
-}
+TEST_SUITE("ring, dying", tests, .seconds = 20);

@@ -12,22 +12,7 @@
 #include "common/core/lease_word.h"
 #include "common/shmq.h"
 
-/* Real queues under names of this run, and a hand in their shared memory. */
-
-/*
- * Runs the suites and removes what they left under this run's names.
- * Return: the exit status of the test program.
- */
-int planted_run(Suite *suite);
-
-/* A name of this process and run, in one of a few buffers in turn. */
-const char *planted_name(const char *what);
-/* Paths of a queue's object, or of another file under this run's names, likewise. */
-const char *planted_object_path(const char *name);
-const char *planted_semaphore_path(const char *name, const char *which);
-
-/* Files of this run's names in /dev/shm that begin with @name; printed if any. */
-int planted_files(const char *name);
+/* Real queues, and a hand in their shared memory. */
 
 /* A queue's object, mapped whole and writable, past all rules. */
 struct planted {
@@ -57,16 +42,5 @@ struct shmq_options planted_small(void);
  * @uid 0: stays who it is; else becomes that user, with only the group @gid besides.
  */
 void planted_in_child(int (*body)(void *context), void *context, uid_t uid, gid_t gid);
-
-/* Says why a test did not look at what its name promises. */
-void planted_skip(const char *why);
-
-/* Times ten under a sanitizer, which slows everything down. */
-double planted_seconds(double seconds);
-/* Whether memory limits cannot be set, because a sanitizer needs the address space. */
-bool planted_sanitized(void);
-
-/* Waits until @condition, for 10 s at the most; fails the test then. */
-void planted_wait(bool (*condition)(void *context), void *context);
 
 #endif

@@ -39,6 +39,11 @@ int64_t process_patience_ms(void)
     return process_stretched_ms(PATIENCE_MS);
 }
 
+int64_t process_patience_ns(void)
+{
+    return process_patience_ms() * 1000000;
+}
+
 int64_t process_now_ns(void)
 {
     struct timespec now;

@@ -26,6 +26,7 @@ struct process {
 int64_t process_stretched_ms(int64_t ms);
 /* How long anything that has to happen may take. */
 int64_t process_patience_ms(void);
+int64_t process_patience_ns(void);
 /* The monotonic clock. */
 int64_t process_now_ns(void);
 /* Zeroed memory that children share with the test. */

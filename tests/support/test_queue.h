@@ -7,20 +7,13 @@
 
 #include "common/shmq.h"
 
-/*
- * Queues of tests: names that nobody else uses, a look at what is left of them in /dev/shm, and messages that are
- * numbers.
- */
+/* The one queue that a test uses at a time, and messages that are numbers. */
 
-/* To be called by main, before any test forks. */
-void test_queue_begin(void);
-/* Removes whatever failed tests left. */
-void test_queue_end(void);
-/* The name of this test's queue. Valid until the next call. */
-const char *test_queue_name(const char *test);
-/* How many objects and semaphores of the queue there are, or of all queues of this program for NULL. */
-size_t test_queue_leftovers(const char *name);
-/* Removes it, whatever is in it, and fails the test if that does not work or anything is left. */
+/* Its name. */
+extern char queue[SHMQ_NAME_MAX + 1];
+/* Names it, and fails the test if there is anything of that name. */
+void use_queue(const char *test);
+/* Removes a queue, whatever is in it, and fails the test if that does not work or anything is left. */
 void test_queue_remove(const char *name);
 
 /* Puts, gets, leases a message of 8 bytes. Return: as the library says; -EPROTO for a message of another length.

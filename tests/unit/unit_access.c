@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "common/kernel/clock.h"
+#include "tests/support/harness.h"
 #include "tests/support/planted.h"
 
 #define STRANGER 65534u /* nobody */
@@ -29,7 +30,7 @@ static bool is_root(void)
 {
     if (geteuid() == 0)
         return true;
-    planted_skip("only root can become somebody else");
+    test_skip("only root can become somebody else");
     return false;
 }
 
@@ -62,31 +63,31 @@ static void expect_all(const char *name, int code)
 
 START_TEST(a_fifo_is_no_queue_and_stops_nobody)
 {
-    const char *name = planted_name("fifo");
-    ck_assert_int_eq(mkfifo(planted_object_path(name), 0600), 0);
+    const char *name = test_name("fifo");
+    ck_assert_int_eq(mkfifo(test_object_path(name), 0600), 0);
     expect_all(name, -EPERM);
     ck_assert_int_eq(shmq_remove(name, true), 0);
-    ck_assert_int_eq(planted_files(name), 0);
+    ck_assert_uint_eq(test_leftovers(name), 0);
 }
 END_TEST
 
 START_TEST(a_directory_is_no_queue_and_stays)
 {
-    const char *name = planted_name("directory");
-    ck_assert_int_eq(mkdir(planted_object_path(name), 0700), 0);
+    const char *name = test_name("directory");
+    ck_assert_int_eq(mkdir(test_object_path(name), 0700), 0);
     expect_all(name, -EPERM);
     ck_assert_int_lt(shmq_remove(name, true), 0);
-    ck_assert_int_eq(rmdir(planted_object_path(name)), 0);
+    ck_assert_int_eq(rmdir(test_object_path(name)), 0);
 }
 END_TEST
 
 START_TEST(a_socket_is_no_queue)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    const char *name = planted_name("socket");
-    const char *path = planted_object_path(name);
+    const char *name = test_name("socket");
+    const char *path = test_object_path(name);
     if (strlen(path) >= sizeof(address.sun_path)) {
-        planted_skip("the name is too long for a socket");
+        test_skip("the name is too long for a socket");
         return;
     }
     memcpy(address.sun_path, path, strlen(path));
@@ -101,25 +102,25 @@ END_TEST
 /* Whoever follows it could be made to write into, or to delete, somebody's file. */
 START_TEST(a_symbolic_link_is_not_followed)
 {
-    const char *target = planted_name("target");
-    const char *name = planted_name("link");
+    const char *target = test_name("target");
+    const char *name = test_name("link");
     const struct shmq_options options = planted_small();
     ck_assert_int_eq(shmq_create(target, &options), 0);
-    ck_assert_int_eq(symlink(planted_object_path(target), planted_object_path(name)), 0);
+    ck_assert_int_eq(symlink(test_object_path(target), test_object_path(name)), 0);
     expect_all(name, -EPERM);
     ck_assert_int_eq(shmq_remove(name, true), 0);
-    ck_assert_int_eq(planted_files(name), 0);
+    ck_assert_uint_eq(test_leftovers(name), 0);
     ck_assert_int_eq(shmq_remove(target, false), 0);
 }
 END_TEST
 
 START_TEST(a_symbolic_link_to_nowhere_makes_nothing)
 {
-    const char *target = planted_name("nowhere");
-    const char *name = planted_name("link");
-    ck_assert_int_eq(symlink(planted_object_path(target), planted_object_path(name)), 0);
+    const char *target = test_name("nowhere");
+    const char *name = test_name("link");
+    ck_assert_int_eq(symlink(test_object_path(target), test_object_path(name)), 0);
     expect_all(name, -EPERM);
-    ck_assert_int_eq(planted_files(target), 0);
+    ck_assert_uint_eq(test_leftovers(target), 0);
     ck_assert_int_eq(shmq_remove(name, true), 0);
 }
 END_TEST
@@ -134,7 +135,7 @@ static int make_private(void *name)
 
 START_TEST(a_queue_of_another_user_is_not_trusted)
 {
-    const char *name = planted_name("anna");
+    const char *name = test_name("anna");
     if (!is_root())
         return;
     planted_in_child(make_private, (void *)(uintptr_t)name, ANNA, ANNA);
@@ -144,20 +145,20 @@ START_TEST(a_queue_of_another_user_is_not_trusted)
     ck_assert_int_eq(shmq_shutdown(name, SHMQ_NOW), -EPERM);
     ck_assert_int_eq(shmq_remove(name, false), -EPERM);
     ck_assert_int_eq(shmq_remove(name, true), 0);
-    ck_assert_int_eq(planted_files(name), 0);
+    ck_assert_uint_eq(test_leftovers(name), 0);
 }
 END_TEST
 
 static void plant_owner(const char *name, gid_t group, mode_t mode)
 {
-    ck_assert_int_eq(chown(planted_object_path(name), ANNA, group), 0);
-    ck_assert_int_eq(chmod(planted_object_path(name), mode), 0);
+    ck_assert_int_eq(chown(test_object_path(name), ANNA, group), 0);
+    ck_assert_int_eq(chmod(test_object_path(name), mode), 0);
 }
 
 /* Of another user, even root trusts only what a group shares that it is in: by its own group, or by one more. */
 START_TEST(a_queue_of_a_group_is_trusted_by_its_members)
 {
-    const char *name = planted_name("members");
+    const char *name = test_name("members");
     const struct shmq_options options = planted_small();
     const gid_t groups[] = {STRANGER, ANNA};
     if (!is_root())
@@ -189,7 +190,7 @@ static int find_it_closed(void *name)
 
 START_TEST(a_private_queue_is_closed_to_others)
 {
-    const char *name = planted_name("private");
+    const char *name = test_name("private");
     const struct shmq_options options = planted_small();
     if (!is_root())
         return;
@@ -202,10 +203,10 @@ END_TEST
 /* Anybody could have written what is in it. */
 START_TEST(a_queue_that_anybody_may_write_is_refused)
 {
-    const char *name = planted_name("open");
+    const char *name = test_name("open");
     const struct shmq_options options = planted_small();
     ck_assert_int_eq(shmq_create(name, &options), 0);
-    ck_assert_int_eq(chmod(planted_object_path(name), 0666), 0);
+    ck_assert_int_eq(chmod(test_object_path(name), 0666), 0);
     ck_assert_int_eq(try_open(name, SHMQ_PRODUCER, true), -EPERM);
     ck_assert_int_eq(try_open(name, SHMQ_CONSUMER, false), -EPERM);
     ck_assert_int_eq(shmq_create(name, &options), -EPERM);
@@ -217,26 +218,26 @@ END_TEST
 START_TEST(a_mode_that_lets_anybody_write_or_its_owner_not_is_refused)
 {
     static const uint32_t modes[] = {0666, 0602, 0777, 0700, 0400, 0200, 0060, 04600, 01000, 0610};
-    const char *name = planted_name("modes");
-    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+    const char *name = test_name("modes");
+    for (size_t i = 0; i < COUNT(modes); i++) {
         struct shmq_options options = planted_small();
         options.mode = modes[i];
         ck_assert_msg(shmq_create(name, &options) == -EINVAL, "mode %o", modes[i]);
     }
-    ck_assert_int_eq(planted_files(name), 0);
+    ck_assert_uint_eq(test_leftovers(name), 0);
 }
 END_TEST
 
 START_TEST(the_mode_does_not_depend_on_the_umask)
 {
     struct stat st;
-    const char *name = planted_name("umask");
+    const char *name = test_name("umask");
     struct shmq_options options = planted_small();
     options.mode = 0660;
     const mode_t before = umask(0777);
     ck_assert_int_eq(shmq_create(name, &options), 0);
     (void)umask(before);
-    ck_assert_int_eq(stat(planted_object_path(name), &st), 0);
+    ck_assert_int_eq(stat(test_object_path(name), &st), 0);
     ck_assert_uint_eq(st.st_mode & 07777, 0660);
     options.mode = 0600;
     ck_assert_int_eq(shmq_create(name, &options), -EEXIST);
@@ -349,17 +350,17 @@ static int make_shared(void *name)
 START_TEST(two_users_of_a_group_share_a_queue_and_wake_each_other)
 {
     struct stat st;
-    const char *name = planted_name("shared");
+    const char *name = test_name("shared");
     if (!is_root())
         return;
     planted_in_child(make_shared, (void *)(uintptr_t)name, ANNA, SHARED_GROUP);
     const int64_t before = clock_now_ns();
     planted_in_child(be_of_the_group, (void *)(uintptr_t)name, 0, 0);
     ck_assert_int_lt(clock_now_ns() - before, 4 * SECOND); /* whoever is not rung for sleeps for ten */
-    ck_assert_int_eq(stat(planted_semaphore_path(name, "items"), &st), 0);
+    ck_assert_int_eq(stat(test_semaphore_path(name, "items"), &st), 0);
     ck_assert_uint_eq(st.st_mode & 07777, 0660);
     ck_assert_uint_eq(st.st_gid, SHARED_GROUP);
-    ck_assert_int_eq(stat(planted_semaphore_path(name, "space.0"), &st), 0);
+    ck_assert_int_eq(stat(test_semaphore_path(name, "space.0"), &st), 0);
     ck_assert_uint_eq(st.st_mode & 07777, 0660);
     ck_assert_int_eq(shmq_remove(name, true), 0);
 }
@@ -385,7 +386,7 @@ static int use_as_owner(void *name)
 
 START_TEST(a_member_of_the_group_who_cannot_remove_the_queue_does_not_break_it)
 {
-    const char *name = planted_name("unremovable");
+    const char *name = test_name("unremovable");
     if (!is_root())
         return;
     planted_in_child(make_shared, (void *)(uintptr_t)name, ANNA, SHARED_GROUP);
@@ -403,7 +404,7 @@ static int find_it_for_the_group_only(void *name)
 
 START_TEST(a_queue_for_a_group_is_closed_to_others)
 {
-    const char *name = planted_name("members");
+    const char *name = test_name("members");
     if (!is_root())
         return;
     planted_in_child(make_shared, (void *)(uintptr_t)name, ANNA, SHARED_GROUP);
@@ -422,11 +423,11 @@ static int make_for_a_foreign_group(void *name)
 
 START_TEST(a_queue_for_a_group_one_is_not_in_cannot_be_made_and_leaves_nothing)
 {
-    const char *name = planted_name("foreign");
+    const char *name = test_name("foreign");
     if (!is_root())
         return;
     planted_in_child(make_for_a_foreign_group, (void *)(uintptr_t)name, ANNA, SHARED_GROUP);
-    ck_assert_int_eq(planted_files(name), 0);
+    ck_assert_uint_eq(test_leftovers(name), 0);
 }
 END_TEST
 
@@ -464,27 +465,27 @@ static void check_flow(const char *name)
 START_TEST(a_file_too_short_for_a_semaphore_does_no_harm)
 {
     struct stat st;
-    const char *name = planted_name("short");
-    plant_file(planted_semaphore_path(name, "items"), "abc");
+    const char *name = test_name("short");
+    plant_file(test_semaphore_path(name, "items"), "abc");
     check_flow(name);
-    ck_assert_int_eq(stat(planted_semaphore_path(name, "items"), &st), 0);
+    ck_assert_int_eq(stat(test_semaphore_path(name, "items"), &st), 0);
     ck_assert_int_eq(st.st_size, 3);
     ck_assert_int_eq(shmq_remove(name, false), 0);
-    ck_assert_int_eq(planted_files(name), 0);
+    ck_assert_uint_eq(test_leftovers(name), 0);
 }
 END_TEST
 
 START_TEST(a_file_of_another_kind_as_semaphore_does_no_harm)
 {
-    const char *name = planted_name("kinds");
-    const char *target = planted_name("target");
-    const char *path = planted_semaphore_path(name, "items");
+    const char *name = test_name("kinds");
+    const char *target = test_name("target");
+    const char *path = test_semaphore_path(name, "items");
     ck_assert_int_eq(mkfifo(path, 0600), 0);
     check_flow(name);
     ck_assert_int_eq(unlink(path), 0);
-    ck_assert_int_eq(symlink(planted_semaphore_path(target, "items"), path), 0);
+    ck_assert_int_eq(symlink(test_semaphore_path(target, "items"), path), 0);
     check_flow(name);
-    ck_assert_int_eq(planted_files(target), 0);
+    ck_assert_uint_eq(test_leftovers(target), 0);
     ck_assert_int_eq(shmq_remove(name, false), 0);
 }
 END_TEST
@@ -499,8 +500,8 @@ static int make_semaphore(void *path)
 START_TEST(a_semaphore_of_another_user_is_not_touched)
 {
     char text[sizeof(sem_t)];
-    const char *name = planted_name("stranger");
-    const char *path = planted_semaphore_path(name, "items");
+    const char *name = test_name("stranger");
+    const char *path = test_semaphore_path(name, "items");
     if (!is_root())
         return;
     planted_in_child(make_semaphore, (void *)(uintptr_t)path, STRANGER, STRANGER);
@@ -520,7 +521,7 @@ START_TEST(a_semaphore_of_any_value_does_no_harm)
     char path[256];
     char buffer[8];
     size_t length;
-    const char *name = planted_name("value");
+    const char *name = test_name("value");
     const struct shmq_options options = planted_small();
     struct shmq *consumer = planted_open(name, SHMQ_CONSUMER, &options);
     struct shmq *producer = planted_open(name, SHMQ_PRODUCER, &options);
@@ -553,7 +554,7 @@ static int wait_a_little(void *name)
     ck_assert_int_eq(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before), 0);
     ck_assert_int_eq(shmq_get(consumer, buffer, sizeof(buffer), &length, SECOND / 2), -ETIMEDOUT);
     ck_assert_int_eq(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after), 0);
-    ck_assert(planted_seconds(0.1) >
+    ck_assert(test_seconds(0.1) >
               (double)(after.tv_sec - before.tv_sec) + (double)(after.tv_nsec - before.tv_nsec) / 1e9);
     ck_assert_int_eq(shmq_close(consumer), 0);
     return 0;
@@ -583,8 +584,8 @@ static struct stat set_to_largest(const char *path)
 START_TEST(a_semaphore_of_another_of_the_group_is_left_and_root_keeps_its_owner)
 {
     struct stat st;
-    const char *name = planted_name("largest");
-    const char *path = planted_semaphore_path(name, "items");
+    const char *name = test_name("largest");
+    const char *path = test_semaphore_path(name, "items");
     if (!is_root())
         return;
     planted_in_child(make_shared, (void *)(uintptr_t)name, ANNA, SHARED_GROUP);
@@ -605,84 +606,68 @@ START_TEST(a_semaphore_of_another_of_the_group_is_left_and_root_keeps_its_owner)
     ck_assert_int_eq(stat(path, &st), 0);
     ck_assert_uint_eq(st.st_uid, ANNA);
     ck_assert_int_eq(shmq_remove(name, true), 0);
-    ck_assert_int_eq(planted_files(name), 0);
+    ck_assert_uint_eq(test_leftovers(name), 0);
 }
 END_TEST
 
 /* Another queue's semaphores stay, however alike the names are. */
 START_TEST(removing_takes_only_its_own_semaphores)
 {
-    const char *name = planted_name("x");
+    const char *name = test_name("x");
     char other[SHMQ_NAME_MAX + 1];
     (void)snprintf(other, sizeof(other), "%s.space.1", name);
     const struct shmq_options options = planted_small();
     ck_assert_int_eq(shmq_create(name, &options), 0);
-    plant_file(planted_semaphore_path(name, "items"), "1");
-    plant_file(planted_semaphore_path(name, "space.12"), "1");
-    plant_file(planted_semaphore_path(name, "space.1x"), "1");
-    plant_file(planted_semaphore_path(other, "items"), "1");
+    plant_file(test_semaphore_path(name, "items"), "1");
+    plant_file(test_semaphore_path(name, "space.12"), "1");
+    plant_file(test_semaphore_path(name, "space.1x"), "1");
+    plant_file(test_semaphore_path(other, "items"), "1");
     ck_assert_int_eq(shmq_remove(name, false), 0);
-    ck_assert_int_eq(access(planted_semaphore_path(name, "items"), F_OK), -1);
-    ck_assert_int_eq(access(planted_semaphore_path(name, "space.12"), F_OK), -1);
-    ck_assert_int_eq(unlink(planted_semaphore_path(name, "space.1x")), 0);
-    ck_assert_int_eq(unlink(planted_semaphore_path(other, "items")), 0);
+    ck_assert_int_eq(access(test_semaphore_path(name, "items"), F_OK), -1);
+    ck_assert_int_eq(access(test_semaphore_path(name, "space.12"), F_OK), -1);
+    ck_assert_int_eq(unlink(test_semaphore_path(name, "space.1x")), 0);
+    ck_assert_int_eq(unlink(test_semaphore_path(other, "items")), 0);
 }
 END_TEST
 
 START_TEST(semaphores_without_a_queue_are_removed)
 {
-    const char *name = planted_name("alone");
-    plant_file(planted_semaphore_path(name, "space.0"), "1");
+    const char *name = test_name("alone");
+    plant_file(test_semaphore_path(name, "space.0"), "1");
     ck_assert_int_eq(shmq_remove(name, false), 0);
     ck_assert_int_eq(shmq_remove(name, false), -ENOENT);
-    ck_assert_int_eq(planted_files(name), 0);
+    ck_assert_uint_eq(test_leftovers(name), 0);
 }
 END_TEST
 
 /* ------------------------------------------------------------------ */
 
-static TCase *add_case(Suite *suite, const char *title)
-{
-    TCase *cases = tcase_create(title);
-    tcase_set_timeout(cases, planted_seconds(20));
-    suite_add_tcase(suite, cases);
-    return cases;
-}
+static const struct test tests[] = {
+    TEST_GROUP("files of other kinds"),
+    TEST(a_fifo_is_no_queue_and_stops_nobody),
+    TEST(a_directory_is_no_queue_and_stays),
+    TEST(a_socket_is_no_queue),
+    TEST(a_symbolic_link_is_not_followed),
+    TEST(a_symbolic_link_to_nowhere_makes_nothing),
+    TEST_GROUP("other users"),
+    TEST(a_queue_of_another_user_is_not_trusted),
+    TEST(a_queue_of_a_group_is_trusted_by_its_members),
+    TEST(a_private_queue_is_closed_to_others),
+    TEST(a_queue_that_anybody_may_write_is_refused),
+    TEST(a_mode_that_lets_anybody_write_or_its_owner_not_is_refused),
+    TEST(the_mode_does_not_depend_on_the_umask),
+    TEST(two_users_of_a_group_share_a_queue_and_wake_each_other),
+    TEST(a_member_of_the_group_who_cannot_remove_the_queue_does_not_break_it),
+    TEST(a_queue_for_a_group_is_closed_to_others),
+    TEST(a_queue_for_a_group_one_is_not_in_cannot_be_made_and_leaves_nothing),
+    TEST_GROUP("semaphores"),
+    TEST(a_file_too_short_for_a_semaphore_does_no_harm),
+    TEST(a_file_of_another_kind_as_semaphore_does_no_harm),
+    TEST(a_semaphore_of_another_user_is_not_touched),
+    TEST_EACH(a_semaphore_of_any_value_does_no_harm, 2),
+    TEST(a_semaphore_of_another_of_the_group_is_left_and_root_keeps_its_owner),
+    TEST(removing_takes_only_its_own_semaphores),
+    TEST(semaphores_without_a_queue_are_removed),
+};
 
-static Suite *make_suite(void)
-{
-    Suite *suite = suite_create("access");
-    TCase *kinds = add_case(suite, "files of other kinds");
-    tcase_add_test(kinds, a_fifo_is_no_queue_and_stops_nobody);
-    tcase_add_test(kinds, a_directory_is_no_queue_and_stays);
-    tcase_add_test(kinds, a_socket_is_no_queue);
-    tcase_add_test(kinds, a_symbolic_link_is_not_followed);
-    tcase_add_test(kinds, a_symbolic_link_to_nowhere_makes_nothing);
-
-    TCase *users = add_case(suite, "other users");
-    tcase_add_test(users, a_queue_of_another_user_is_not_trusted);
-    tcase_add_test(users, a_queue_of_a_group_is_trusted_by_its_members);
-    tcase_add_test(users, a_private_queue_is_closed_to_others);
-    tcase_add_test(users, a_queue_that_anybody_may_write_is_refused);
-    tcase_add_test(users, a_mode_that_lets_anybody_write_or_its_owner_not_is_refused);
-    tcase_add_test(users, the_mode_does_not_depend_on_the_umask);
-    tcase_add_test(users, two_users_of_a_group_share_a_queue_and_wake_each_other);
-    tcase_add_test(users, a_member_of_the_group_who_cannot_remove_the_queue_does_not_break_it);
-    tcase_add_test(users, a_queue_for_a_group_is_closed_to_others);
-    tcase_add_test(users, a_queue_for_a_group_one_is_not_in_cannot_be_made_and_leaves_nothing);
-
-    TCase *semaphores = add_case(suite, "semaphores");
-    tcase_add_test(semaphores, a_file_too_short_for_a_semaphore_does_no_harm);
-    tcase_add_test(semaphores, a_file_of_another_kind_as_semaphore_does_no_harm);
-    tcase_add_test(semaphores, a_semaphore_of_another_user_is_not_touched);
-    tcase_add_loop_test(semaphores, a_semaphore_of_any_value_does_no_harm, 0, 2);
-    tcase_add_test(semaphores, a_semaphore_of_another_of_the_group_is_left_and_root_keeps_its_owner);
-    tcase_add_test(semaphores, removing_takes_only_its_own_semaphores);
-    tcase_add_test(semaphores, semaphores_without_a_queue_are_removed);
-    return suite;
-}
-
-int main(void)
-{
-    return planted_run(make_suite());
-}
+TEST_SUITE("access", tests, .seconds = 20);

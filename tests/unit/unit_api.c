@@ -13,6 +13,7 @@
 #include "common/core/words.h"
 #include "common/queue/handle.h"
 #include "common/shmq.h"
+#include "tests/support/harness.h"
 #include "tests/support/planted.h"
 
 #define SECOND INT64_C(1000000000)
@@ -26,7 +27,7 @@ static const char *name;
 static void set_up(void)
 {
     small = planted_small();
-    name = planted_name("api");
+    name = test_name("api");
     producer = planted_open(name, SHMQ_PRODUCER, &small);
     consumer = planted_open(name, SHMQ_CONSUMER, &small);
 }
@@ -37,7 +38,7 @@ static void tear_down(void)
     ck_assert_int_eq(shmq_close(producer), 0);
     ck_assert_int_eq(shmq_close(consumer), 0);
     ck_assert_int_eq(shmq_remove(name, true), 0);
-    ck_assert_int_eq(planted_files(name), 0);
+    ck_assert_uint_eq(test_leftovers(name), 0);
 }
 
 static void put_number(struct shmq *handle, uint64_t number)
@@ -100,7 +101,7 @@ START_TEST(what_is_put_is_got_at_every_size)
     static unsigned char in[4097];
     static unsigned char out[4097];
     size_t length = 0;
-    const char *whole = planted_name("whole");
+    const char *whole = test_name("whole");
     struct shmq_options options = small;
     options.max_message_bytes = 4096; /* as large as the lane */
     struct shmq *from = planted_open(whole, SHMQ_PRODUCER, &options);
@@ -248,7 +249,7 @@ START_TEST(what_needs_a_look_for_room_is_put_whole)
 {
     static const size_t lengths[] = {0, 1, 2, 63, 64, 65};
     unsigned char bytes[65];
-    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+    for (size_t i = 0; i < COUNT(lengths); i++) {
         for (size_t filled = 0; filled < 64; filled++)
             put_number(producer, filled);
         for (size_t filled = 0; filled < 64; filled++)
@@ -383,7 +384,7 @@ static const struct {
     {129, SHMQ_FRAME_LENGTH32, 0},   {8, SHMQ_FRAME_NONE, 0},           {8, SHMQ_FRAME_NONE, 0},
     {0, SHMQ_FRAME_NONE, 0},         {128, SHMQ_FRAME_DELIMITER, 'x'},  {8, SHMQ_FRAME_DELIMITER, 'x'},
 };
-#define MIXTURE (sizeof(mixture) / sizeof(mixture[0]))
+#define MIXTURE (COUNT(mixture))
 
 static void put_mixture(struct shmq *handle)
 {
@@ -419,7 +420,7 @@ START_TEST(many_are_leased_with_all_that_belongs_to_each)
 {
     struct shmq_message messages[MIXTURE];
     struct shmq_seat_stat seat = SHMQ_SEAT_STAT_INIT;
-    const char *mixed = planted_name("mixed");
+    const char *mixed = test_name("mixed");
     struct shmq_options options = small;
     options.capacity_bytes = 65536;
     options.prefetch = MIXTURE;
@@ -825,7 +826,7 @@ START_TEST(stream_offsets_count_what_the_frames_add)
         {SHMQ_FRAME_LENGTH32, 0, "", 18}, {SHMQ_FRAME_DELIMITER, 255, "x", 22},
         {SHMQ_FRAME_NONE, 0, "", 24},     {SHMQ_FRAME_NONE, 0, "end", 24},
     };
-    const size_t count = sizeof(parts) / sizeof(parts[0]);
+    const size_t count = COUNT(parts);
     for (size_t i = 0; i < count; i++) {
         ck_assert_int_eq(shmq_set_frame(producer, parts[i].frame, parts[i].delimiter), 0);
         planted_put(producer, parts[i].text);
@@ -972,7 +973,7 @@ START_TEST(consumers_share_what_is_there)
     struct shmq_message messages[256];
     size_t first = 0;
     size_t second = 0;
-    const char *wide = planted_name("wide");
+    const char *wide = test_name("wide");
     struct shmq_options options = small;
     options.capacity_bytes = 65536;
     options.prefetch = 256;
@@ -1021,7 +1022,7 @@ static int end_of(struct shmq *handle)
 
 START_TEST(a_stream_without_producers_does_not_end)
 {
-    const char *empty = planted_name("empty");
+    const char *empty = test_name("empty");
     struct shmq *waiting = planted_open(empty, SHMQ_CONSUMER, &small);
     ck_assert_int_eq(end_of(waiting), -EAGAIN);
     struct shmq *from = planted_open(empty, SHMQ_PRODUCER, &small);
@@ -1178,8 +1179,7 @@ static int note_listed(void *context, const struct shmq_listed *queue)
 
 START_TEST(all_queues_are_listed_with_what_becomes_of_who_opens_them)
 {
-    struct listing listing = {
-        .names = {name, planted_name("damaged"), planted_name("link"), planted_name("none")}};
+    struct listing listing = {.names = {name, test_name("damaged"), test_name("link"), test_name("none")}};
     char path[3][300];
     for (int i = 0; i < 3; i++)
         (void)snprintf(path[i], sizeof(path[i]), "/dev/shm/shmq.%s", listing.names[i]);
@@ -1477,96 +1477,66 @@ END_TEST
 
 /* ------------------------------------------------------------------ */
 
-static TCase *add_case(Suite *suite, const char *title)
-{
-    TCase *cases = tcase_create(title);
-    tcase_set_timeout(cases, planted_seconds(10));
-    tcase_add_checked_fixture(cases, set_up, tear_down);
-    suite_add_tcase(suite, cases);
-    return cases;
-}
+static const struct test tests[] = {
+    TEST_GROUP("put, reserve, commit"),
+    TEST(what_is_put_is_got_at_every_size),
+    TEST(messages_come_in_the_order_they_were_put),
+    TEST(a_lane_holds_as_many_cells_as_it_has),
+    TEST(a_reserved_message_is_filled_in_place),
+    TEST(a_second_reserve_replaces_the_first),
+    TEST(a_put_replaces_a_reservation),
+    TEST(a_reservation_that_is_not_committed_leaves_nothing),
+    TEST_GROUP("many at once"),
+    TEST(many_are_put_together_as_far_as_there_is_room),
+    TEST(what_needs_a_look_for_room_is_put_whole),
+    TEST(many_put_together_count_as_they_are),
+    TEST(many_stop_before_the_one_that_is_too_long),
+    TEST(many_wait_for_room_as_one_would),
+    TEST(many_are_leased_and_acknowledged_in_parts),
+    TEST(many_are_leased_with_all_that_belongs_to_each),
+    TEST(a_batch_is_no_larger_than_prefetch),
+    TEST_GROUP("hold and fail"),
+    TEST(a_held_message_is_out_of_the_ring),
+    TEST(what_is_released_goes_to_another_at_once_and_in_its_order),
+    TEST(what_is_released_comes_again_to_who_released_it_if_nobody_else_takes_it),
+    TEST(a_held_message_can_be_released),
+    TEST(what_was_adopted_can_be_released),
+    TEST(without_a_free_seat_nothing_is_released),
+    TEST(who_releases_sits_down_only_where_nothing_was_left),
+    TEST(nothing_is_released_under_a_write_intent),
+    TEST(a_held_message_goes_to_the_next_with_all_that_belongs_to_it),
+    TEST(a_held_message_of_any_lane_goes_to_the_next),
+    TEST(a_held_message_counts_as_one_of_the_queue_s),
+    TEST(nothing_is_got_into_no_buffer),
+    TEST(failed_attempts_are_counted_with_their_message),
+    TEST_GROUP("streams and sources"),
+    TEST(stream_offsets_count_what_the_frames_add),
+    TEST(a_source_goes_on_where_it_was_committed),
+    TEST(a_message_has_the_same_id_at_every_delivery),
+    TEST_GROUP("several lanes and consumers"),
+    TEST(lanes_of_better_priority_are_served_first),
+    TEST(lanes_of_equal_priority_take_turns),
+    TEST(consumers_share_what_is_there),
+    TEST(what_a_live_consumer_holds_is_nobody_else_s),
+    TEST_GROUP("ends"),
+    TEST(a_stream_without_producers_does_not_end),
+    TEST(a_stream_ends_with_its_last_producer),
+    TEST(a_stream_of_two_producers_waits_for_the_second),
+    TEST(a_follower_sees_no_end),
+    TEST(a_join_waits_until_all_is_acknowledged),
+    TEST(there_is_one_supervisor_at_a_time_and_its_record_outlives_it),
+    TEST(a_run_record_that_makes_no_sense_is_refused),
+    TEST_GROUP("statistics"),
+    TEST(the_queue_s_numbers_are_right),
+    TEST(what_is_known_of_a_queue_needs_no_look_at_its_lanes),
+    TEST(all_queues_are_listed_with_what_becomes_of_who_opens_them),
+    TEST(the_list_ends_where_its_visitor_says_so),
+    TEST_EACH(what_is_filled_in_is_written_no_further_than_asked_for, 5),
+    TEST(options_are_read_no_further_than_they_go_and_nothing_unknown_is_ignored),
+    TEST(no_grace_is_none_and_the_urgent_priority_is_0),
+    TEST(the_queue_s_numbers_follow_what_happens),
+    TEST(a_lane_s_numbers_are_right),
+    TEST(a_seat_s_numbers_are_right),
+};
 
-static void add_one_lane(Suite *suite)
-{
-    TCase *puts = add_case(suite, "put, reserve, commit");
-    tcase_add_test(puts, what_is_put_is_got_at_every_size);
-    tcase_add_test(puts, messages_come_in_the_order_they_were_put);
-    tcase_add_test(puts, a_lane_holds_as_many_cells_as_it_has);
-    tcase_add_test(puts, a_reserved_message_is_filled_in_place);
-    tcase_add_test(puts, a_second_reserve_replaces_the_first);
-    tcase_add_test(puts, a_put_replaces_a_reservation);
-    tcase_add_test(puts, a_reservation_that_is_not_committed_leaves_nothing);
-
-    TCase *many = add_case(suite, "many at once");
-    tcase_add_test(many, many_are_put_together_as_far_as_there_is_room);
-    tcase_add_test(many, what_needs_a_look_for_room_is_put_whole);
-    tcase_add_test(many, many_put_together_count_as_they_are);
-    tcase_add_test(many, many_stop_before_the_one_that_is_too_long);
-    tcase_add_test(many, many_wait_for_room_as_one_would);
-    tcase_add_test(many, many_are_leased_and_acknowledged_in_parts);
-    tcase_add_test(many, many_are_leased_with_all_that_belongs_to_each);
-    tcase_add_test(many, a_batch_is_no_larger_than_prefetch);
-
-    TCase *held = add_case(suite, "hold and fail");
-    tcase_add_test(held, a_held_message_is_out_of_the_ring);
-    tcase_add_test(held, what_is_released_goes_to_another_at_once_and_in_its_order);
-    tcase_add_test(held, what_is_released_comes_again_to_who_released_it_if_nobody_else_takes_it);
-    tcase_add_test(held, a_held_message_can_be_released);
-    tcase_add_test(held, what_was_adopted_can_be_released);
-    tcase_add_test(held, without_a_free_seat_nothing_is_released);
-    tcase_add_test(held, who_releases_sits_down_only_where_nothing_was_left);
-    tcase_add_test(held, nothing_is_released_under_a_write_intent);
-    tcase_add_test(held, a_held_message_goes_to_the_next_with_all_that_belongs_to_it);
-    tcase_add_test(held, a_held_message_of_any_lane_goes_to_the_next);
-    tcase_add_test(held, a_held_message_counts_as_one_of_the_queue_s);
-    tcase_add_test(held, nothing_is_got_into_no_buffer);
-    tcase_add_test(held, failed_attempts_are_counted_with_their_message);
-
-    TCase *streams = add_case(suite, "streams and sources");
-    tcase_add_test(streams, stream_offsets_count_what_the_frames_add);
-    tcase_add_test(streams, a_source_goes_on_where_it_was_committed);
-    tcase_add_test(streams, a_message_has_the_same_id_at_every_delivery);
-}
-
-static void add_several(Suite *suite)
-{
-    TCase *shares = add_case(suite, "several lanes and consumers");
-    tcase_add_test(shares, lanes_of_better_priority_are_served_first);
-    tcase_add_test(shares, lanes_of_equal_priority_take_turns);
-    tcase_add_test(shares, consumers_share_what_is_there);
-    tcase_add_test(shares, what_a_live_consumer_holds_is_nobody_else_s);
-
-    TCase *ends = add_case(suite, "ends");
-    tcase_add_test(ends, a_stream_without_producers_does_not_end);
-    tcase_add_test(ends, a_stream_ends_with_its_last_producer);
-    tcase_add_test(ends, a_stream_of_two_producers_waits_for_the_second);
-    tcase_add_test(ends, a_follower_sees_no_end);
-    tcase_add_test(ends, a_join_waits_until_all_is_acknowledged);
-    tcase_add_test(ends, there_is_one_supervisor_at_a_time_and_its_record_outlives_it);
-    tcase_add_test(ends, a_run_record_that_makes_no_sense_is_refused);
-
-    TCase *stats = add_case(suite, "statistics");
-    tcase_add_test(stats, the_queue_s_numbers_are_right);
-    tcase_add_test(stats, what_is_known_of_a_queue_needs_no_look_at_its_lanes);
-    tcase_add_test(stats, all_queues_are_listed_with_what_becomes_of_who_opens_them);
-    tcase_add_test(stats, the_list_ends_where_its_visitor_says_so);
-    tcase_add_loop_test(stats, what_is_filled_in_is_written_no_further_than_asked_for, 0, 5);
-    tcase_add_test(stats, options_are_read_no_further_than_they_go_and_nothing_unknown_is_ignored);
-    tcase_add_test(stats, no_grace_is_none_and_the_urgent_priority_is_0);
-    tcase_add_test(stats, the_queue_s_numbers_follow_what_happens);
-    tcase_add_test(stats, a_lane_s_numbers_are_right);
-    tcase_add_test(stats, a_seat_s_numbers_are_right);
-}
-
-static Suite *make_suite(void)
-{
-    Suite *suite = suite_create("api");
-    add_one_lane(suite);
-    add_several(suite);
-    return suite;
-}
-
-int main(void)
-{
-    return planted_run(make_suite());
-}
+TEST_SUITE("api", tests, .seconds = 10, .set_up = set_up, .tear_down = tear_down);

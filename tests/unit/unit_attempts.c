@@ -11,12 +11,12 @@
 #include <sys/wait.h>
 
 #include "common/shmq.h"
+#include "tests/support/harness.h"
 #include "tests/support/process.h"
 #include "tests/support/test_queue.h"
 
 #define MESSAGES 4
 
-static char queue[SHMQ_NAME_MAX + 1];
 static struct shmq_options options;
 
 /*
@@ -35,7 +35,7 @@ static const char *const stories[] = {
     "AAAHD",  "AAAHFR", "AAAHFD",    "AAAFHR",   "AFHAA",      "DAAAHR",  "AAAHDD",       "AAAHRD",
     "AAAHDR", "AAADHD", "AAAFDFHFD", "AAAHDFRD", "AAAHRHFDHR", "FHD",     "DAAFHDFAFHFD",
 };
-#define STORIES (int)(sizeof(stories) / sizeof(stories[0]))
+#define STORIES (int)COUNT(stories)
 
 enum way { ALL_AT_ONCE, TWO_AT_A_TIME, ONE_BY_ONE, ONE_WHEN_THE_LAST_IS_DONE, WAYS };
 
@@ -180,7 +180,7 @@ static void put_messages(bool alike)
 static void tell(const char *story, enum way way, bool alike)
 {
     struct teller teller = {.deeds = story, .way = way};
-    (void)snprintf(queue, sizeof(queue), "%s", test_queue_name(*story != '\0' ? story : "none"));
+    use_queue(*story != '\0' ? story : "none");
     options = (struct shmq_options){
         SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 4096, .lanes = 1, .seats = 2,
         .prefetch = MESSAGES,  .follow = true};
@@ -210,23 +210,8 @@ START_TEST(each_message_has_its_own_attempts)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-    Suite *suite = suite_create("attempts");
-    TCase *attempts = tcase_create("attempts");
-    tcase_set_timeout(attempts, 60);
-    tcase_add_loop_test(attempts, each_message_has_its_own_attempts, 0, STORIES);
-    suite_add_tcase(suite, attempts);
-    return suite;
-}
+static const struct test tests[] = {
+    TEST_EACH(each_message_has_its_own_attempts, STORIES),
+};
 
-int main(void)
-{
-    test_queue_begin();
-    SRunner *runner = srunner_create(make_suite());
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    test_queue_end();
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+TEST_SUITE("attempts", tests, .seconds = 60);

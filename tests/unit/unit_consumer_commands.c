@@ -20,6 +20,7 @@
 #include "consumer/command_lookup.h"
 #include "consumer/process_group.h"
 #include "consumer/sinks/sink.h"
+#include "tests/support/harness.h"
 #include "tests/support/planted.h"
 #include "tests/support/process.h"
 
@@ -279,7 +280,7 @@ START_TEST(a_status_is_described)
         {128 << 8, "exit status 128"},
     };
     char text[80];
-    for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+    for (size_t i = 0; i < COUNT(statuses); i++) {
         command_describe(statuses[i].status, text, sizeof(text));
         ck_assert_str_eq(text, statuses[i].text);
     }
@@ -318,7 +319,7 @@ START_TEST(a_mistyped_name_is_noticed)
     int fd = open("here", O_WRONLY | O_CREAT, 0600);
     ck_assert_int_ge(fd, 0);
     close(fd);
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+    for (size_t i = 0; i < COUNT(texts); i++) {
         const char *word = NULL;
         size_t length = 99;
         enum command_lookup result = command_lookup(texts[i].text, &word, &length);
@@ -460,7 +461,7 @@ static void begin_sink(void)
     begin();
     small.capacity_bytes = 4 << 20;
     small.max_message_bytes = 2 << 20;
-    name = planted_name("commands");
+    name = test_name("commands");
     producer = planted_open(name, SHMQ_PRODUCER, &small);
     consumer = planted_open(name, SHMQ_CONSUMER, &small);
     options = (struct consumer_options){.framing = {.delimiter = '\n', .prefix = ""},
@@ -476,7 +477,7 @@ static void end_sink(void)
     ck_assert_int_eq(shmq_close(producer), 0);
     ck_assert_int_eq(shmq_close(consumer), 0);
     ck_assert_int_eq(shmq_remove(name, true), 0);
-    ck_assert_int_eq(planted_files(name), 0);
+    ck_assert_uint_eq(test_leftovers(name), 0);
     end();
 }
 
@@ -550,7 +551,7 @@ static void expect_sleeps(size_t count, const int64_t *expected_ms)
 #define EXPECT_SLEEPS(...)                                                                                        \
     do {                                                                                                          \
         const int64_t list[] = {__VA_ARGS__};                                                                     \
-        expect_sleeps(sizeof(list) / sizeof(list[0]), list);                                                      \
+        expect_sleeps(COUNT(list), list);                                                                         \
     } while (0)
 
 /* ------------------------------------------------------------------ --exec */
@@ -854,58 +855,41 @@ START_TEST(a_pipe_that_cannot_be_started_is_told)
 }
 END_TEST
 
-static void add_commands(Suite *suite)
-{
-    TCase *tests = tcase_create("commands");
-    tcase_add_checked_fixture(tests, begin, end);
-    tcase_set_timeout(tests, 30);
-    tcase_add_test(tests, a_command_reads_what_it_is_given);
-    tcase_add_test(tests, reaping_ends_its_input);
-    tcase_add_test(tests, a_text_may_begin_with_a_dash);
-    tcase_add_test(tests, signals_are_a_command_s_own);
-    tcase_add_test(tests, a_signal_reaches_all_that_it_has_started);
-    tcase_add_test(tests, a_command_that_cannot_be_started_leaves_nothing);
-    tcase_add_test(tests, a_status_is_described);
-    tcase_add_test(tests, a_mistyped_name_is_noticed);
-    tcase_add_test(tests, a_command_ends_with_its_consumer);
-    tcase_add_test(tests, what_is_not_watched_goes_on);
-    tcase_add_test(tests, an_old_kernel_s_watcher_has_nothing_open_either);
-    tcase_add_test(tests, a_watcher_ends_when_it_is_told_to);
-    suite_add_tcase(suite, tests);
-}
+static const struct test tests[] = {
+    TEST_GROUP("commands"),
+    TEST(a_command_reads_what_it_is_given),
+    TEST(reaping_ends_its_input),
+    TEST(a_text_may_begin_with_a_dash),
+    TEST(signals_are_a_command_s_own),
+    TEST(a_signal_reaches_all_that_it_has_started),
+    TEST(a_command_that_cannot_be_started_leaves_nothing),
+    TEST(a_status_is_described),
+    TEST(a_mistyped_name_is_noticed),
+    TEST(a_command_ends_with_its_consumer),
+    TEST(what_is_not_watched_goes_on),
+    TEST(an_old_kernel_s_watcher_has_nothing_open_either),
+    TEST(a_watcher_ends_when_it_is_told_to),
+    TEST_GROUP("sinks", .set_up = begin_sink, .tear_down = end_sink),
+    TEST(each_message_has_its_command),
+    TEST(a_failing_command_is_tried_again_after_ever_longer_pauses),
+    TEST(a_pause_is_as_long_as_it_says),
+    TEST(without_retries_there_is_one_attempt),
+    TEST(a_failure_before_counts),
+    TEST(a_command_may_give_up_or_defer),
+    TEST(some_messages_before_one_that_fails_are_done),
+    TEST(a_pause_ends_when_an_end_is_asked_for),
+    TEST(a_large_message_is_fed_as_the_command_takes_it),
+    TEST(a_command_that_takes_too_long_is_ended),
+    TEST(a_command_that_ignores_it_is_killed),
+    TEST(what_ignores_the_end_that_its_command_obeys_is_killed),
+    TEST(a_command_that_is_quick_enough_is_no_failure),
+    TEST(what_cannot_be_started_or_counted_is_told),
+    TEST(one_command_reads_all),
+    TEST(a_command_that_fails_in_the_end_is_told),
+    TEST(a_command_that_reads_nothing_is_given_nothing_for_good),
+    TEST(a_command_that_ends_without_reading_more_is_told),
+    TEST(what_was_read_of_a_large_batch_is_enough_to_go_on),
+    TEST(a_pipe_that_cannot_be_started_is_told),
+};
 
-static void add_sinks(Suite *suite)
-{
-    TCase *tests = tcase_create("sinks");
-    tcase_add_checked_fixture(tests, begin_sink, end_sink);
-    tcase_set_timeout(tests, 30);
-    tcase_add_test(tests, each_message_has_its_command);
-    tcase_add_test(tests, a_failing_command_is_tried_again_after_ever_longer_pauses);
-    tcase_add_test(tests, a_pause_is_as_long_as_it_says);
-    tcase_add_test(tests, without_retries_there_is_one_attempt);
-    tcase_add_test(tests, a_failure_before_counts);
-    tcase_add_test(tests, a_command_may_give_up_or_defer);
-    tcase_add_test(tests, some_messages_before_one_that_fails_are_done);
-    tcase_add_test(tests, a_pause_ends_when_an_end_is_asked_for);
-    tcase_add_test(tests, a_large_message_is_fed_as_the_command_takes_it);
-    tcase_add_test(tests, a_command_that_takes_too_long_is_ended);
-    tcase_add_test(tests, a_command_that_ignores_it_is_killed);
-    tcase_add_test(tests, what_ignores_the_end_that_its_command_obeys_is_killed);
-    tcase_add_test(tests, a_command_that_is_quick_enough_is_no_failure);
-    tcase_add_test(tests, what_cannot_be_started_or_counted_is_told);
-    tcase_add_test(tests, one_command_reads_all);
-    tcase_add_test(tests, a_command_that_fails_in_the_end_is_told);
-    tcase_add_test(tests, a_command_that_reads_nothing_is_given_nothing_for_good);
-    tcase_add_test(tests, a_command_that_ends_without_reading_more_is_told);
-    tcase_add_test(tests, what_was_read_of_a_large_batch_is_enough_to_go_on);
-    tcase_add_test(tests, a_pipe_that_cannot_be_started_is_told);
-    suite_add_tcase(suite, tests);
-}
-
-int main(void)
-{
-    Suite *suite = suite_create("consumer_commands");
-    add_commands(suite);
-    add_sinks(suite);
-    return planted_run(suite);
-}
+TEST_SUITE("consumer_commands", tests, .seconds = 30, .set_up = begin, .tear_down = end);

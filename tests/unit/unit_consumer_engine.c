@@ -21,6 +21,7 @@
 #include "consumer/message_wait.h"
 #include "consumer/simulated_work.h"
 #include "consumer/sinks/sink.h"
+#include "tests/support/harness.h"
 #include "tests/support/planted.h"
 
 #define MS INT64_C(1000000)
@@ -232,7 +233,7 @@ static void begin(void)
     say_init("consumer", 0, NULL);
     say_set_writer(hear);
     now_ns = 1000 * SECOND;
-    name = planted_name("engine");
+    name = test_name("engine");
     options = (struct consumer_options){.framing = {.prefix = ""}, .idle_ns = -1, .work_ns = {-1, -1}};
     options_init(&options.common);
     options.common.queue = name;
@@ -247,7 +248,7 @@ static void end(void)
     if (producer != NULL)
         ck_assert_int_eq(shmq_close(producer), 0);
     (void)shmq_remove(name, true);
-    ck_assert_int_eq(planted_files(name), 0);
+    ck_assert_uint_eq(test_leftovers(name), 0);
 }
 
 static void finish(void)
@@ -306,7 +307,7 @@ static void expect_waits(size_t count, const int64_t *expected_ms)
 #define EXPECT_WAITS(...)                                                                                         \
     do {                                                                                                          \
         const int64_t list[] = {__VA_ARGS__};                                                                     \
-        expect_waits(sizeof(list) / sizeof(list[0]), list);                                                       \
+        expect_waits(COUNT(list), list);                                                                          \
     } while (0)
 
 /* ------------------------------------------------------------------ to the end of the stream */
@@ -372,7 +373,7 @@ START_TEST(a_count_is_exact)
     expect_said(": all producers have finished; 1 of 2 messages delivered (see --count)\n");
     options.count = 1;
     expect_run(EXIT_ENDED, "complete verify close", "", 0);
-    expect_said("; 0 of 1 messages delivered");
+    expect_said("; 0 of 1 message delivered");
 }
 END_TEST
 
@@ -980,52 +981,48 @@ START_TEST(those_that_died_are_told)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("consumer_engine");
-    TCase *cases = tcase_create("consumer_engine");
-    tcase_add_checked_fixture(cases, begin, end);
-    tcase_add_test(cases, all_is_delivered_and_acknowledged);
-    tcase_add_test(cases, a_sink_need_not_do_more_than_deliver);
-    tcase_add_test(cases, a_capacity_that_is_rounded_is_told);
-    tcase_add_test(cases, a_run_leaves_no_memory);
-    tcase_add_test(cases, a_count_is_exact);
-    tcase_add_test(cases, what_is_worked_on_is_delivered_one_by_one);
-    tcase_add_test(cases, work_is_done_on_each_message);
-    tcase_add_test(cases, a_command_is_run_for_each_message);
-    tcase_add_test(cases, slow_work_is_taken_out_of_the_ring);
-    tcase_add_test(cases, what_a_failing_sink_has_delivered_is_acknowledged);
-    tcase_add_test(cases, one_by_one_ends_with_the_first_that_fails);
-    tcase_add_test(cases, a_failure_that_shows_in_the_end_is_a_failure);
-    tcase_add_test(cases, a_sink_that_cannot_be_opened_ends_it);
-    tcase_add_test(cases, what_cannot_be_acknowledged_is_not_counted);
-    tcase_add_test(cases, an_end_that_is_asked_for_comes_after_the_message_in_hand);
-    tcase_add_test(cases, a_queue_that_was_shut_down_is_told);
-    tcase_add_test(cases, a_producer_that_died_is_told);
-    tcase_add_test(cases, a_queue_that_cannot_be_used_is_told);
-    tcase_add_test(cases, what_comes_again_is_told_and_counted);
-    tcase_add_test(cases, without_v_what_comes_again_is_only_counted);
-    tcase_add_test(cases, both_reasons_are_in_one_line);
-    tcase_add_test(cases, it_looks_around_ever_more_rarely);
-    tcase_add_test(cases, with_a_status_line_it_looks_four_times_a_second);
-    tcase_add_test(cases, what_comes_begins_the_wait_anew);
-    tcase_add_test(cases, a_long_wait_is_told_of_when_it_is_over);
-    tcase_add_test(cases, a_sink_that_fails_while_nothing_comes_ends_it);
-    tcase_add_test(cases, idle_is_not_longer_than_it_says);
-    tcase_add_test(cases, idle_is_counted_from_when_the_last_was_delivered);
-    tcase_add_test(cases, an_end_that_has_passed_is_no_wait_without_end);
-    tcase_add_test(cases, statistics_are_said_when_they_are_asked_for);
-    tcase_add_test(cases, statistics_are_said_while_nothing_comes);
-    tcase_add_test(cases, work_takes_its_time);
-    tcase_add_test(cases, statistics_are_said_during_work);
-    tcase_add_test(cases, work_is_of_any_length_in_between);
-    tcase_add_test(cases, a_queue_is_waited_for);
-    tcase_add_test(cases, a_queue_that_comes_late_is_told_of);
-    tcase_add_test(cases, what_was_not_told_of_does_not_go_on);
-    tcase_add_test(cases, a_queue_is_waited_for_until_idle_is_over);
-    tcase_add_test(cases, what_it_waits_for_is_told);
-    tcase_add_test(cases, one_that_has_finished_is_told);
-    tcase_add_test(cases, those_that_died_are_told);
-    suite_add_tcase(suite, cases);
-    return planted_run(suite);
-}
+static const struct test tests[] = {
+    TEST(all_is_delivered_and_acknowledged),
+    TEST(a_sink_need_not_do_more_than_deliver),
+    TEST(a_capacity_that_is_rounded_is_told),
+    TEST(a_run_leaves_no_memory),
+    TEST(a_count_is_exact),
+    TEST(what_is_worked_on_is_delivered_one_by_one),
+    TEST(work_is_done_on_each_message),
+    TEST(a_command_is_run_for_each_message),
+    TEST(slow_work_is_taken_out_of_the_ring),
+    TEST(what_a_failing_sink_has_delivered_is_acknowledged),
+    TEST(one_by_one_ends_with_the_first_that_fails),
+    TEST(a_failure_that_shows_in_the_end_is_a_failure),
+    TEST(a_sink_that_cannot_be_opened_ends_it),
+    TEST(what_cannot_be_acknowledged_is_not_counted),
+    TEST(an_end_that_is_asked_for_comes_after_the_message_in_hand),
+    TEST(a_queue_that_was_shut_down_is_told),
+    TEST(a_producer_that_died_is_told),
+    TEST(a_queue_that_cannot_be_used_is_told),
+    TEST(what_comes_again_is_told_and_counted),
+    TEST(without_v_what_comes_again_is_only_counted),
+    TEST(both_reasons_are_in_one_line),
+    TEST(it_looks_around_ever_more_rarely),
+    TEST(with_a_status_line_it_looks_four_times_a_second),
+    TEST(what_comes_begins_the_wait_anew),
+    TEST(a_long_wait_is_told_of_when_it_is_over),
+    TEST(a_sink_that_fails_while_nothing_comes_ends_it),
+    TEST(idle_is_not_longer_than_it_says),
+    TEST(idle_is_counted_from_when_the_last_was_delivered),
+    TEST(an_end_that_has_passed_is_no_wait_without_end),
+    TEST(statistics_are_said_when_they_are_asked_for),
+    TEST(statistics_are_said_while_nothing_comes),
+    TEST(work_takes_its_time),
+    TEST(statistics_are_said_during_work),
+    TEST(work_is_of_any_length_in_between),
+    TEST(a_queue_is_waited_for),
+    TEST(a_queue_that_comes_late_is_told_of),
+    TEST(what_was_not_told_of_does_not_go_on),
+    TEST(a_queue_is_waited_for_until_idle_is_over),
+    TEST(what_it_waits_for_is_told),
+    TEST(one_that_has_finished_is_told),
+    TEST(those_that_died_are_told),
+};
+
+TEST_SUITE("consumer_engine", tests, .seconds = 10, .set_up = begin, .tear_down = end);

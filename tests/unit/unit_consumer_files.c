@@ -27,6 +27,7 @@
 #include "consumer/lane_file.h"
 #include "consumer/pattern.h"
 #include "consumer/record_lock.h"
+#include "tests/support/harness.h"
 #include "tests/support/process.h"
 
 /* ------------------------------------------------------------------ the system, as it is told */
@@ -270,7 +271,7 @@ START_TEST(a_framing_has_a_number_that_stays)
         {FRAMING_DELIMITER, '\n', "> ", UINT64_C(0x6c07b4ce51e30a00)},
         {FRAMING_RAW, '\n', "got: ", UINT64_C(0xe8cf5a1c13040002)},
     };
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+    for (size_t i = 0; i < COUNT(known); i++) {
         struct framing framing = framing_of(known[i].kind, known[i].delimiter, known[i].prefix);
         struct framing back;
         uint64_t code = framing_code(&framing);
@@ -332,7 +333,7 @@ static const struct framing framings[] = {
     {.kind = FRAMING_SOURCE, .prefix = ""},
 };
 
-enum { FRAMINGS = sizeof(framings) / sizeof(framings[0]) };
+enum { FRAMINGS = COUNT(framings) };
 
 START_TEST(a_batch_is_its_messages_framed)
 {
@@ -504,7 +505,7 @@ START_TEST(an_end_that_is_asked_for_comes_between_messages)
     static const size_t ends[] = {0, 4, 20005, 20011, 20013};
     static const size_t some[] = {1, 3, 4, 5, 19999, 20004, 20005, 20006, 20010, 20011, 20012};
     struct batch_writer *writer = new_writer(-1, &framings[0]);
-    for (size_t i = 0; i < sizeof(some) / sizeof(some[0]); i++) {
+    for (size_t i = 0; i < COUNT(some); i++) {
         size_t done = 99;
         size_t whole = 0;
         forget();
@@ -972,7 +973,7 @@ START_TEST(a_pattern_is_a_name_for_each_lane)
         {"%d", NULL, false},   {"%l%x", NULL, true},    {"%%%", NULL, false},       {"", "", false},
         {"%l%", NULL, true},   {"%%%%l", "%%l", false},
     };
-    for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
+    for (size_t i = 0; i < COUNT(patterns); i++) {
         ck_assert_int_eq(pattern_is_valid(patterns[i].pattern), patterns[i].name != NULL);
         if (patterns[i].name == NULL)
             continue;
@@ -1000,46 +1001,38 @@ START_TEST(a_name_that_does_not_fit_is_refused)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("consumer_files");
-    TCase *tests = tcase_create("consumer_files");
-    tcase_add_checked_fixture(tests, begin, end);
-    tcase_add_test(tests, frames_are_what_they_are_said_to_be);
-    tcase_add_test(tests, a_framing_has_a_number_that_stays);
-    tcase_add_test(tests, a_framing_that_is_not_known_is_told);
-    tcase_add_loop_test(tests, a_batch_is_its_messages_framed, 0, FRAMINGS);
-    tcase_add_test(tests, a_writer_leaves_no_memory);
-    tcase_add_test(tests, a_write_holds_as_much_as_it_may);
-    tcase_add_test(tests, a_limit_is_kept_but_for_a_message_that_is_longer);
-    tcase_add_test(tests, a_system_that_takes_little_or_later_gets_it_all);
-    tcase_add_test(tests, what_was_written_whole_is_known_when_it_fails);
-    tcase_add_test(tests, an_end_that_is_asked_for_comes_between_messages);
-    tcase_add_test(tests, a_length_of_32_bits_is_the_longest_that_fits);
-    tcase_add_test(tests, a_file_that_is_written_is_opened_to_be_read);
-    tcase_add_test(tests, a_file_may_have_descriptor_0);
-    tcase_add_test(tests, writes_go_to_the_end_of_those_that_stand_there_or_append);
-    tcase_add_loop_test(tests, the_beginning_of_messages_is_recognised, 0, FRAMINGS);
-    tcase_add_test(tests, long_messages_are_compared_to_the_end);
-    tcase_add_test(tests, a_file_is_cut_unless_it_has_grown);
-    tcase_add_test(tests, a_lock_is_seen_by_others_until_it_is_dropped);
-    tcase_add_test(tests, a_lock_is_taken_by_trying_where_it_is_free);
-    tcase_add_test(tests, a_lock_is_waited_for_until_an_end_is_asked_for);
-    tcase_add_test(tests, what_can_be_a_mirror_is_told_early);
-    tcase_add_test(tests, what_may_not_be_written_is_told_early);
-    tcase_add_test(tests, an_opening_goes_on_until_an_end_is_asked_for);
-    tcase_add_test(tests, a_mirror_may_have_descriptor_0);
-    tcase_add_test(tests, a_file_that_somebody_has_locked_is_busy);
-    tcase_add_test(tests, a_file_is_for_one_stream);
-    tcase_add_test(tests, another_stream_is_given_time_to_go);
-    tcase_add_test(tests, writers_share_a_turn_and_who_cuts_has_it_alone);
-    tcase_add_test(tests, what_was_written_is_looked_for);
-    tcase_add_test(tests, a_pattern_is_a_name_for_each_lane);
-    tcase_add_test(tests, a_name_that_does_not_fit_is_refused);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+static const struct test tests[] = {
+    TEST(frames_are_what_they_are_said_to_be),
+    TEST(a_framing_has_a_number_that_stays),
+    TEST(a_framing_that_is_not_known_is_told),
+    TEST_EACH(a_batch_is_its_messages_framed, FRAMINGS),
+    TEST(a_writer_leaves_no_memory),
+    TEST(a_write_holds_as_much_as_it_may),
+    TEST(a_limit_is_kept_but_for_a_message_that_is_longer),
+    TEST(a_system_that_takes_little_or_later_gets_it_all),
+    TEST(what_was_written_whole_is_known_when_it_fails),
+    TEST(an_end_that_is_asked_for_comes_between_messages),
+    TEST(a_length_of_32_bits_is_the_longest_that_fits),
+    TEST(a_file_that_is_written_is_opened_to_be_read),
+    TEST(a_file_may_have_descriptor_0),
+    TEST(writes_go_to_the_end_of_those_that_stand_there_or_append),
+    TEST_EACH(the_beginning_of_messages_is_recognised, FRAMINGS),
+    TEST(long_messages_are_compared_to_the_end),
+    TEST(a_file_is_cut_unless_it_has_grown),
+    TEST(a_lock_is_seen_by_others_until_it_is_dropped),
+    TEST(a_lock_is_taken_by_trying_where_it_is_free),
+    TEST(a_lock_is_waited_for_until_an_end_is_asked_for),
+    TEST(what_can_be_a_mirror_is_told_early),
+    TEST(what_may_not_be_written_is_told_early),
+    TEST(an_opening_goes_on_until_an_end_is_asked_for),
+    TEST(a_mirror_may_have_descriptor_0),
+    TEST(a_file_that_somebody_has_locked_is_busy),
+    TEST(a_file_is_for_one_stream),
+    TEST(another_stream_is_given_time_to_go),
+    TEST(writers_share_a_turn_and_who_cuts_has_it_alone),
+    TEST(what_was_written_is_looked_for),
+    TEST(a_pattern_is_a_name_for_each_lane),
+    TEST(a_name_that_does_not_fit_is_refused),
+};
+
+TEST_SUITE("consumer_files", tests, .seconds = 10, .set_up = begin, .tear_down = end);

@@ -8,6 +8,7 @@
 
 #include "common/cli/say.h"
 #include "consumer/command_line.h"
+#include "tests/support/harness.h"
 #include "tests/support/said.h"
 
 enum { WORDS = 12 };
@@ -163,7 +164,7 @@ START_TEST(no_more_is_taken_at_a_time_than_makes_sense)
         {{"--count", "5", "--prefetch", "4"}, 4},
         {{"--count", "4294967297"}, 1024},
     };
-    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+    for (size_t i = 0; i < COUNT(lines); i++) {
         read_line(lines[i].words);
         ck_assert_msg(options.common.shmq.prefetch == lines[i].prefetch, "%zu: %u", i,
                       options.common.shmq.prefetch);
@@ -257,26 +258,16 @@ START_TEST(a_version_is_told)
 }
 END_TEST
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
+static const struct test tests[] = {
+    TEST(without_options_lines_go_to_stdout),
+    TEST_EACH(each_sink_is_known, COUNT(sinks)),
+    TEST_EACH(each_framing_is_known, COUNT(framings)),
+    TEST(a_prefix_may_be_long),
+    TEST(options_of_exec_are_read),
+    TEST(no_more_is_taken_at_a_time_than_makes_sense),
+    TEST(common_options_are_read),
+    TEST_EACH(what_makes_no_sense_is_refused, COUNT(refused)),
+    TEST(a_version_is_told),
+};
 
-int main(void)
-{
-    Suite *suite = suite_create("consumer_options");
-    TCase *tests = tcase_create("consumer_options");
-    unsetenv("SHMQ_QUEUE");
-    tcase_add_test(tests, without_options_lines_go_to_stdout);
-    tcase_add_loop_test(tests, each_sink_is_known, 0, COUNT(sinks));
-    tcase_add_loop_test(tests, each_framing_is_known, 0, COUNT(framings));
-    tcase_add_test(tests, a_prefix_may_be_long);
-    tcase_add_test(tests, options_of_exec_are_read);
-    tcase_add_test(tests, no_more_is_taken_at_a_time_than_makes_sense);
-    tcase_add_test(tests, common_options_are_read);
-    tcase_add_loop_test(tests, what_makes_no_sense_is_refused, 0, COUNT(refused));
-    tcase_add_test(tests, a_version_is_told);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+TEST_SUITE("consumer_options", tests, .seconds = 10);

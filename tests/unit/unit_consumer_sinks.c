@@ -20,6 +20,7 @@
 #include "common/cli/stop.h"
 #include "consumer/record_lock.h"
 #include "consumer/sinks/sink.h"
+#include "tests/support/harness.h"
 #include "tests/support/planted.h"
 #include "tests/support/process.h"
 
@@ -148,7 +149,7 @@ static void begin(void)
     ck_assert_int_eq(chdir(directory), 0);
     signal(SIGPIPE, SIG_IGN);
     small = planted_small();
-    name = planted_name("sinks");
+    name = test_name("sinks");
     producer = planted_open(name, SHMQ_PRODUCER, &small);
     options = (struct consumer_options){.framing = {.delimiter = '\n', .prefix = ""}};
     options.common.queue = name;
@@ -160,7 +161,7 @@ static void end(void)
     char line[192];
     ck_assert_int_eq(shmq_close(producer), 0);
     ck_assert_int_eq(shmq_remove(name, true), 0);
-    ck_assert_int_eq(planted_files(name), 0);
+    ck_assert_uint_eq(test_leftovers(name), 0);
     snprintf(line, sizeof(line), "cd / && rm -rf %s", directory);
     ck_assert_int_eq(system(line), 0);
 }
@@ -1051,63 +1052,46 @@ START_TEST(as_many_files_are_open_as_may_be)
 }
 END_TEST
 
-static void add_output(TCase *tests)
-{
-    tcase_add_test(tests, messages_are_appended_to_a_file);
-    tcase_add_test(tests, a_file_that_cannot_be_opened_is_told);
-    tcase_add_test(tests, what_a_killed_consumer_left_is_taken_back);
-    tcase_add_test(tests, what_others_wrote_behind_it_stays);
-    tcase_add_test(tests, what_has_another_framing_is_taken_back);
-    tcase_add_test(tests, a_prefix_that_is_not_known_stays);
-    tcase_add_test(tests, what_was_acknowledged_elsewhere_stays);
-    tcase_add_test(tests, a_file_that_was_emptied_loses_nothing_more);
-    tcase_add_test(tests, a_message_without_room_is_taken_back);
-    tcase_add_test(tests, a_message_without_room_stays_where_others_have_written);
-    tcase_add_test(tests, an_end_in_a_message_finishes_it);
-    tcase_add_test(tests, without_record_locks_each_message_is_a_write);
-    tcase_add_test(tests, a_message_that_is_too_long_for_its_frame_is_told);
-    tcase_add_loop_test(tests, what_was_written_and_has_gone_is_told, 0, 4);
-    tcase_add_test(tests, a_file_that_goes_while_it_is_written_is_told);
-    tcase_add_test(tests, before_anything_is_written_nothing_is_lost);
-    tcase_add_test(tests, a_folder_that_becomes_a_file_is_a_loss);
-}
+static const struct test tests[] = {
+    TEST_GROUP("output"),
+    TEST(messages_are_appended_to_a_file),
+    TEST(a_file_that_cannot_be_opened_is_told),
+    TEST(what_a_killed_consumer_left_is_taken_back),
+    TEST(what_others_wrote_behind_it_stays),
+    TEST(what_has_another_framing_is_taken_back),
+    TEST(a_prefix_that_is_not_known_stays),
+    TEST(what_was_acknowledged_elsewhere_stays),
+    TEST(a_file_that_was_emptied_loses_nothing_more),
+    TEST(a_message_without_room_is_taken_back),
+    TEST(a_message_without_room_stays_where_others_have_written),
+    TEST(an_end_in_a_message_finishes_it),
+    TEST(without_record_locks_each_message_is_a_write),
+    TEST(a_message_that_is_too_long_for_its_frame_is_told),
+    TEST_EACH(what_was_written_and_has_gone_is_told, 4),
+    TEST(a_file_that_goes_while_it_is_written_is_told),
+    TEST(before_anything_is_written_nothing_is_lost),
+    TEST(a_folder_that_becomes_a_file_is_a_loss),
+    TEST_GROUP("stdout"),
+    TEST(stdout_may_be_a_file),
+    TEST(stdout_may_stand_in_the_middle_of_a_file),
+    TEST(stdout_that_is_none_is_told),
+    TEST(a_pipe_without_a_reader_is_told),
+    TEST(what_a_pipe_held_was_read_by_nobody),
+    TEST(a_device_without_room_is_told),
+    TEST(who_shares_a_pipe_writes_what_is_atomic),
+    TEST_GROUP("mirror"),
+    TEST(a_lane_has_its_file),
+    TEST(a_mirror_is_written_anew_where_its_writer_was_killed),
+    TEST(a_mirror_that_cannot_be_is_told),
+    TEST(one_name_is_for_one_lane),
+    TEST(two_names_of_one_file_are_told),
+    TEST_EACH(a_mirror_that_has_gone_is_told, 4),
+    TEST(a_mirror_that_goes_while_it_is_written_is_told),
+    TEST(a_mirror_without_room_is_told),
+    TEST(in_the_end_a_longer_file_is_cut),
+    TEST(in_the_end_the_one_file_is_cut),
+    TEST(an_offset_that_cannot_be_is_refused),
+    TEST(as_many_files_are_open_as_may_be),
+};
 
-static void add_stdout(TCase *tests)
-{
-    tcase_add_test(tests, stdout_may_be_a_file);
-    tcase_add_test(tests, stdout_may_stand_in_the_middle_of_a_file);
-    tcase_add_test(tests, stdout_that_is_none_is_told);
-    tcase_add_test(tests, a_pipe_without_a_reader_is_told);
-    tcase_add_test(tests, what_a_pipe_held_was_read_by_nobody);
-    tcase_add_test(tests, a_device_without_room_is_told);
-    tcase_add_test(tests, who_shares_a_pipe_writes_what_is_atomic);
-}
-
-static void add_mirror(TCase *tests)
-{
-    tcase_add_test(tests, a_lane_has_its_file);
-    tcase_add_test(tests, a_mirror_is_written_anew_where_its_writer_was_killed);
-    tcase_add_test(tests, a_mirror_that_cannot_be_is_told);
-    tcase_add_test(tests, one_name_is_for_one_lane);
-    tcase_add_test(tests, two_names_of_one_file_are_told);
-    tcase_add_loop_test(tests, a_mirror_that_has_gone_is_told, 0, 4);
-    tcase_add_test(tests, a_mirror_that_goes_while_it_is_written_is_told);
-    tcase_add_test(tests, a_mirror_without_room_is_told);
-    tcase_add_test(tests, in_the_end_a_longer_file_is_cut);
-    tcase_add_test(tests, in_the_end_the_one_file_is_cut);
-    tcase_add_test(tests, an_offset_that_cannot_be_is_refused);
-    tcase_add_test(tests, as_many_files_are_open_as_may_be);
-}
-
-int main(void)
-{
-    Suite *suite = suite_create("consumer_sinks");
-    TCase *tests = tcase_create("consumer_sinks");
-    tcase_add_checked_fixture(tests, begin, end);
-    tcase_set_timeout(tests, 30);
-    add_output(tests);
-    add_stdout(tests);
-    add_mirror(tests);
-    suite_add_tcase(suite, tests);
-    return planted_run(suite);
-}
+TEST_SUITE("consumer_sinks", tests, .seconds = 30, .set_up = begin, .tear_down = end);

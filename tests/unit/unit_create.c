@@ -12,6 +12,7 @@
 #include <sys/mount.h>
 #include <sys/statvfs.h>
 
+#include "tests/support/harness.h"
 #include "tests/support/process.h"
 #include "tests/support/test_queue.h"
 #include "tests/support/traced.h"
@@ -24,13 +25,6 @@
 static const struct shmq_options small = {SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 4096,
                                           .lanes = 4, .seats = 4};
 static const struct shmq_options attach_only = SHMQ_OPTIONS_INIT;
-static char queue[SHMQ_NAME_MAX + 1];
-
-static void use_queue(const char *test)
-{
-    (void)snprintf(queue, sizeof(queue), "%s", test_queue_name(test));
-    ck_assert_uint_eq(test_queue_leftovers(queue), 0);
-}
 
 /* ------------------------------------------------------------------ many at once */
 
@@ -86,7 +80,7 @@ static void make_at_once(void)
     ck_assert_int_eq(shmq_close(consumer), 0);
     (void)close(gate);
     ck_assert_int_eq(shmq_remove(queue, false), 0);
-    ck_assert_uint_eq(test_queue_leftovers(queue), 0);
+    ck_assert_uint_eq(test_leftovers(queue), 0);
 }
 
 START_TEST(fifty_processes_make_one_queue)
@@ -150,7 +144,7 @@ static void expect_removable(void)
 {
     const int code = shmq_remove(queue, true);
     ck_assert_msg(code == 0 || code == -ENOENT, "shmq_remove: %d", code);
-    ck_assert_uint_eq(test_queue_leftovers(queue), 0);
+    ck_assert_uint_eq(test_leftovers(queue), 0);
     ck_assert_int_eq(shmq_remove(queue, true), -ENOENT);
 }
 
@@ -528,7 +522,7 @@ START_TEST(busy_producer_notices_that_the_name_is_gone)
         code = test_queue_put(producer, i, 0);
     ck_assert_int_eq(code, -ESTALE);
     ck_assert_int_eq(shmq_close(producer), -ESTALE);
-    ck_assert_uint_eq(test_queue_leftovers(queue), 0);
+    ck_assert_uint_eq(test_leftovers(queue), 0);
 }
 END_TEST
 
@@ -552,7 +546,7 @@ START_TEST(short_waits_notice_that_the_name_is_gone)
     ck_assert_int_eq(shmq_close(consumer), 0);
     ck_assert_int_eq(shmq_close(producer), -ESTALE);
     ck_assert_int_eq(shmq_remove(queue, true), 0); /* the semaphores */
-    ck_assert_uint_eq(test_queue_leftovers(queue), 0);
+    ck_assert_uint_eq(test_leftovers(queue), 0);
 }
 END_TEST
 
@@ -570,7 +564,7 @@ START_TEST(removed_only_when_unused_and_empty)
     ck_assert_int_eq(shmq_remove(queue, false), -EBUSY);
     ck_assert_int_eq(shmq_close(consumer), 0);
     ck_assert_int_eq(shmq_remove(queue, false), 0);
-    ck_assert_uint_eq(test_queue_leftovers(queue), 0);
+    ck_assert_uint_eq(test_leftovers(queue), 0);
     ck_assert_int_eq(shmq_remove(queue, false), -ENOENT);
 }
 END_TEST
@@ -604,7 +598,7 @@ static void run_in_small_shm(void (*run)(void *context), const char *size)
 static void require_free_again(uint64_t free_blocks)
 {
     struct statvfs fs;
-    process_require_equal(test_queue_leftovers(queue), 0);
+    process_require_equal(test_leftovers(queue), 0);
     process_require_equal(statvfs("/dev/shm", &fs), 0);
     process_require_equal(fs.f_bfree, free_blocks);
 }
@@ -660,7 +654,7 @@ static void attach_without_room(void *context)
     process_require_equal(shmq_close(second), 0);
     process_require_equal(shmq_close(consumer), 0);
     process_require_equal(shmq_remove(queue, false), 0);
-    process_require_equal(test_queue_leftovers(queue), 0);
+    process_require_equal(test_leftovers(queue), 0);
 }
 
 START_TEST(no_room_for_another_lane)
@@ -689,7 +683,7 @@ static void attach_sources_without_room(void *context)
     shmq_abandon(producer);
     process_require_equal(shmq_open(&second, queue, SHMQ_PRODUCER, &options), -ENOSPC);
     process_require_equal(shmq_remove(queue, true), 0);
-    process_require_equal(test_queue_leftovers(queue), 0);
+    process_require_equal(test_leftovers(queue), 0);
 }
 
 START_TEST(sources_share_a_lane_where_there_is_no_room_for_another)
@@ -756,7 +750,7 @@ static void fill_up_later(void *context)
     process_require_equal(shmq_close(second), 0);
     process_require_equal(shmq_close(consumer), 0);
     process_require_equal(shmq_remove(queue, false), 0);
-    process_require_equal(test_queue_leftovers(queue), 0);
+    process_require_equal(test_leftovers(queue), 0);
 }
 
 START_TEST(shm_filled_up_later_hurts_nobody_attached)
@@ -766,34 +760,24 @@ START_TEST(shm_filled_up_later_hurts_nobody_attached)
 }
 END_TEST
 
-int main(void)
-{
-    test_queue_begin();
-    Suite *suite = suite_create("create");
-    TCase *tcase = tcase_create("create");
-    tcase_set_timeout(tcase, 60);
-    tcase_add_test(tcase, fifty_processes_make_one_queue);
-    tcase_add_test(tcase, creator_killed_at_each_step);
-    tcase_add_test(tcase, creating_producer_killed_at_each_step);
-    tcase_add_test(tcase, remover_killed_at_each_step);
-    tcase_add_test(tcase, slow_creator_is_waited_for);
-    tcase_add_test(tcase, removal_spares_a_queue_made_meanwhile);
-    tcase_add_test(tcase, removal_spares_a_queue_being_opened);
-    tcase_add_test(tcase, removed_and_made_anew_while_attached);
-    tcase_add_test(tcase, deleted_by_hand_and_made_anew_while_attached);
-    tcase_add_test(tcase, generations_never_mix);
-    tcase_add_test(tcase, busy_producer_notices_that_the_name_is_gone);
-    tcase_add_test(tcase, short_waits_notice_that_the_name_is_gone);
-    tcase_add_test(tcase, removed_only_when_unused_and_empty);
-    tcase_add_test(tcase, no_room_for_a_new_queue);
-    tcase_add_test(tcase, no_room_for_another_lane);
-    tcase_add_test(tcase, sources_share_a_lane_where_there_is_no_room_for_another);
-    tcase_add_test(tcase, shm_filled_up_later_hurts_nobody_attached);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    test_queue_end();
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+static const struct test tests[] = {
+    TEST(fifty_processes_make_one_queue),
+    TEST(creator_killed_at_each_step),
+    TEST(creating_producer_killed_at_each_step),
+    TEST(remover_killed_at_each_step),
+    TEST(slow_creator_is_waited_for),
+    TEST(removal_spares_a_queue_made_meanwhile),
+    TEST(removal_spares_a_queue_being_opened),
+    TEST(removed_and_made_anew_while_attached),
+    TEST(deleted_by_hand_and_made_anew_while_attached),
+    TEST(generations_never_mix),
+    TEST(busy_producer_notices_that_the_name_is_gone),
+    TEST(short_waits_notice_that_the_name_is_gone),
+    TEST(removed_only_when_unused_and_empty),
+    TEST(no_room_for_a_new_queue),
+    TEST(no_room_for_another_lane),
+    TEST(sources_share_a_lane_where_there_is_no_room_for_another),
+    TEST(shm_filled_up_later_hurts_nobody_attached),
+};
+
+TEST_SUITE("create", tests, .seconds = 60);

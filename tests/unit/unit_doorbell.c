@@ -17,6 +17,7 @@
 
 #include "common/kernel/clock.h"
 #include "common/kernel/doorbell.h"
+#include "tests/support/harness.h"
 #include "tests/support/process.h"
 #include "tests/support/test_queue.h"
 
@@ -31,7 +32,7 @@ static char path[SEMAPHORE_PATH_BYTES];
 static void begin(const char *test)
 {
     bell = (struct doorbell){0};
-    name_of_items(bell.name, test_queue_name(test));
+    name_of_items(bell.name, test_name(test));
     name_of_semaphore_file(path, bell.name);
     access_of_ours = (struct doorbell_access){.owner = geteuid(), .group = getegid(), .mode = 0600};
     ck_assert(doorbell_open(&bell, &access_of_ours, 0));
@@ -116,7 +117,7 @@ START_TEST(one_that_is_not_intact_is_neither_rung_nor_heard)
 {
     const off_t places[] = {sizeof(uint64_t), sizeof(sem_t) - 1};
     begin("intact");
-    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+    for (size_t i = 0; i < COUNT(places); i++) {
         spoil(places[i]);
         ck_assert(!doorbell_is_intact(&bell));
         ck_assert(!doorbell_can_be_heard(&bell, PLAUSIBLE));
@@ -151,7 +152,7 @@ START_TEST(a_value_that_somebody_has_set_is_left)
 {
     const uint32_t values[] = {PLAUSIBLE + TAKEN_OUT_MOST + 1, SEM_VALUE_MAX};
     begin("set");
-    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+    for (size_t i = 0; i < COUNT(values); i++) {
         set_value(values[i]);
         ck_assert(!doorbell_drain(&bell, PLAUSIBLE));
         ck_assert_uint_eq((unsigned)value(), values[i]);
@@ -481,39 +482,25 @@ START_TEST(what_root_makes_belongs_to_the_queue_s_owner)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-    Suite *suite = suite_create("doorbell");
-    TCase *tcase = tcase_create("doorbell");
-    suite_add_tcase(suite, tcase);
-    tcase_add_test(tcase, each_ring_ends_one_sleep);
-    tcase_add_test(tcase, what_is_not_open_rings_for_nobody);
-    tcase_add_test(tcase, one_that_is_not_intact_is_neither_rung_nor_heard);
-    tcase_add_test(tcase, rings_beyond_the_plausible_are_taken_out);
-    tcase_add_test(tcase, a_value_that_somebody_has_set_is_left);
-    tcase_add_test(tcase, a_noisy_one_is_heard_once_it_has_few_rings);
-    tcase_add_test(tcase, it_is_opened_again_in_another_generation_only);
-    tcase_add_test(tcase, what_failed_is_not_tried_again_in_its_generation);
-    tcase_add_test(tcase, two_have_the_same_one);
-    tcase_add_test(tcase, it_has_the_queue_s_mode_whatever_the_umask);
-    tcase_add_test(tcase, what_is_no_semaphore_is_not_opened);
-    tcase_add_test(tcase, it_is_replaced_only_while_the_name_means_it);
-    tcase_add_test(tcase, nothing_is_made_where_it_could_not_be_written);
-    tcase_add_test(tcase, without_a_descriptor_nothing_is_replaced);
-    tcase_add_test(tcase, nothing_of_it_stays_open);
-    tcase_add_test(tcase, it_is_made_without_proc_too);
-    tcase_add_loop_test(tcase, it_is_trusted_by_who_made_it, 0, (int)(sizeof(makers) / sizeof(makers[0])));
-    tcase_add_test(tcase, what_root_makes_belongs_to_the_queue_s_owner);
-    return suite;
-}
+static const struct test tests[] = {
+    TEST(each_ring_ends_one_sleep),
+    TEST(what_is_not_open_rings_for_nobody),
+    TEST(one_that_is_not_intact_is_neither_rung_nor_heard),
+    TEST(rings_beyond_the_plausible_are_taken_out),
+    TEST(a_value_that_somebody_has_set_is_left),
+    TEST(a_noisy_one_is_heard_once_it_has_few_rings),
+    TEST(it_is_opened_again_in_another_generation_only),
+    TEST(what_failed_is_not_tried_again_in_its_generation),
+    TEST(two_have_the_same_one),
+    TEST(it_has_the_queue_s_mode_whatever_the_umask),
+    TEST(what_is_no_semaphore_is_not_opened),
+    TEST(it_is_replaced_only_while_the_name_means_it),
+    TEST(nothing_is_made_where_it_could_not_be_written),
+    TEST(without_a_descriptor_nothing_is_replaced),
+    TEST(nothing_of_it_stays_open),
+    TEST(it_is_made_without_proc_too),
+    TEST_EACH(it_is_trusted_by_who_made_it, COUNT(makers)),
+    TEST(what_root_makes_belongs_to_the_queue_s_owner),
+};
 
-int main(void)
-{
-    test_queue_begin();
-    SRunner *runner = srunner_create(make_suite());
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    test_queue_end();
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+TEST_SUITE("doorbell", tests, .seconds = 10);

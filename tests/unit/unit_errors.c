@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "common/kernel/clock.h"
+#include "tests/support/harness.h"
 #include "tests/support/planted.h"
 
 #define SECOND INT64_C(1000000000)
@@ -34,7 +35,7 @@ static const char *name;
 static void set_up(void)
 {
     small = planted_small();
-    name = planted_name("errors");
+    name = test_name("errors");
     producer = planted_open(name, SHMQ_PRODUCER, &small);
     consumer = planted_open(name, SHMQ_CONSUMER, &small);
 }
@@ -44,7 +45,7 @@ static void tear_down(void)
     (void)shmq_close(producer);
     (void)shmq_close(consumer);
     (void)shmq_remove(name, true);
-    ck_assert_int_eq(planted_files(name), 0);
+    ck_assert_uint_eq(test_leftovers(name), 0);
 }
 
 static void expect(int code, int actual)
@@ -182,7 +183,7 @@ static void stop_in(int64_t ns)
 START_TEST(eintr_is_for_the_stop_flag)
 {
     tear_down();
-    name = planted_name("stopped");
+    name = test_name("stopped");
     small.stop = &stopped;
     producer = planted_open(name, SHMQ_PRODUCER, &small);
     consumer = planted_open(name, SHMQ_CONSUMER, &small);
@@ -378,7 +379,7 @@ START_TEST(estale_for_a_deleted_name_although_there_is_always_room)
 {
     static int (*const ways[])(void) = {put_short, put_three, put_in_place};
     int error = 0;
-    ck_assert_int_eq(unlink(planted_object_path(name)), 0);
+    ck_assert_int_eq(unlink(test_object_path(name)), 0);
     for (int i = 0; i < 4200 && error == 0; i++) {
         error = ways[_i]();
         while (get(0) == 0)
@@ -391,7 +392,7 @@ END_TEST
 /* Two generations under one name have nothing to do with each other. */
 START_TEST(estale_also_where_only_the_name_was_deleted)
 {
-    ck_assert_int_eq(unlink(planted_object_path(name)), 0);
+    ck_assert_int_eq(unlink(test_object_path(name)), 0);
     struct shmq *other = planted_open(name, SHMQ_CONSUMER, &small);
     expect(-ESTALE, get(5 * SECOND));
     int error = 0;
@@ -528,7 +529,7 @@ START_TEST(eexist_is_a_queue_of_other_sizes)
         {SHMQ_OPTIONS_DEFAULTS, .tick_ns = 6000000},
         {SHMQ_OPTIONS_DEFAULTS, .group = 12345},
     };
-    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+    for (size_t i = 0; i < COUNT(others); i++) {
         struct shmq_options options = others[i];
         expect(-EEXIST, shmq_create(name, &options));
         expect(-EEXIST, open_and_close(SHMQ_CONSUMER, &options));
@@ -632,7 +633,7 @@ END_TEST
 START_TEST(enoent_where_there_is_no_queue)
 {
     struct shmq *handle;
-    const char *nowhere = planted_name("nowhere");
+    const char *nowhere = test_name("nowhere");
     expect(-ENOENT, shmq_open(&handle, nowhere, SHMQ_PRODUCER, NULL));
     expect(-ENOENT, shmq_open(&handle, nowhere, SHMQ_CONSUMER, NULL));
     expect(-ENOENT, shmq_open(&handle, nowhere, SHMQ_OBSERVER, NULL));
@@ -641,7 +642,7 @@ START_TEST(enoent_where_there_is_no_queue)
     expect(-ENOENT, shmq_shutdown(nowhere, SHMQ_DRAIN));
     expect(-ENOENT, shmq_remove(nowhere, false));
     expect(-ENOENT, shmq_remove(nowhere, true));
-    ck_assert_int_eq(planted_files(nowhere), 0);
+    ck_assert_uint_eq(test_leftovers(nowhere), 0);
 }
 END_TEST
 
@@ -656,7 +657,7 @@ START_TEST(enametoolong_and_einval_for_names)
     expect(-ENAMETOOLONG, shmq_open(&handle, too_long, SHMQ_CONSUMER, &small));
     expect(-ENAMETOOLONG, shmq_shutdown(too_long, SHMQ_NOW));
     expect(-ENAMETOOLONG, shmq_remove(too_long, true));
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < COUNT(bad); i++) {
         expect(-EINVAL, shmq_create(bad[i], NULL));
         expect(-EINVAL, shmq_open(&handle, bad[i], SHMQ_OBSERVER, NULL));
         expect(-EINVAL, shmq_shutdown(bad[i], SHMQ_NOW));
@@ -678,7 +679,7 @@ START_TEST(the_longest_name_works)
     expect(-ETIMEDOUT, shmq_put(handle, "x", 1, MS)); /* has opened its semaphore */
     expect(0, shmq_close(handle));
     expect(0, shmq_remove(longest, true));
-    ck_assert_int_eq(planted_files(longest), 0);
+    ck_assert_uint_eq(test_leftovers(longest), 0);
 }
 END_TEST
 
@@ -702,12 +703,12 @@ START_TEST(einval_for_options_that_make_no_sense)
     static const struct shmq_options using[] = {{SHMQ_OPTIONS_DEFAULTS, .priority = SHMQ_PRIORITIES},
                                                 {SHMQ_OPTIONS_DEFAULTS, .prefetch = SHMQ_PREFETCH_MAX + 1},
                                                 {SHMQ_OPTIONS_DEFAULTS, .source_part = 1}};
-    const char *fresh = planted_name("fresh");
-    for (size_t i = 0; i < sizeof(making) / sizeof(making[0]); i++) {
+    const char *fresh = test_name("fresh");
+    for (size_t i = 0; i < COUNT(making); i++) {
         expect(-EINVAL, shmq_create(fresh, &making[i]));
         expect(-EINVAL, open_and_close(SHMQ_CONSUMER, &making[i])); /* also where one exists */
     }
-    for (size_t i = 0; i < sizeof(using) / sizeof(using[0]); i++) {
+    for (size_t i = 0; i < COUNT(using); i++) {
         expect(-EINVAL, open_and_close(SHMQ_PRODUCER, &using[i]));
         expect(-EINVAL, open_and_close(SHMQ_CONSUMER, &using[i]));
     }
@@ -715,7 +716,7 @@ START_TEST(einval_for_options_that_make_no_sense)
     expect(-EINVAL, open_and_close((enum shmq_role)(SHMQ_SUPERVISOR + 1), &small));
     expect(-EINVAL, shmq_shutdown(name, (enum shmq_shutdown_how)0));
     expect(-EINVAL, shmq_shutdown(name, (enum shmq_shutdown_how)3));
-    ck_assert_int_eq(planted_files(fresh), 0);
+    ck_assert_uint_eq(test_leftovers(fresh), 0);
 }
 END_TEST
 
@@ -957,9 +958,9 @@ static int make_too_large(void *fresh)
 
 START_TEST(efbig_is_the_limit_of_file_sizes)
 {
-    const char *fresh = planted_name("fsize");
+    const char *fresh = test_name("fsize");
     planted_in_child(make_too_large, (void *)(uintptr_t)fresh, 0, 0);
-    ck_assert_int_eq(planted_files(fresh), 0);
+    ck_assert_uint_eq(test_leftovers(fresh), 0);
 }
 END_TEST
 
@@ -978,9 +979,9 @@ static int open_without_descriptors(void *fresh)
 
 START_TEST(emfile_is_the_limit_of_open_files)
 {
-    const char *fresh = planted_name("nofile");
+    const char *fresh = test_name("nofile");
     planted_in_child(open_without_descriptors, (void *)(uintptr_t)fresh, 0, 0);
-    ck_assert_int_eq(planted_files(fresh), 0);
+    ck_assert_uint_eq(test_leftovers(fresh), 0);
     expect(0, put("x", 0));
 }
 END_TEST
@@ -1025,13 +1026,13 @@ static int open_without_memory(void *fresh)
 
 START_TEST(enomem_is_the_limit_of_memory)
 {
-    const char *fresh = planted_name("as");
-    if (planted_sanitized()) {
-        planted_skip("a sanitizer needs the address space");
+    const char *fresh = test_name("as");
+    if (test_is_sanitized()) {
+        test_skip("a sanitizer needs the address space");
         return;
     }
     planted_in_child(open_without_memory, (void *)(uintptr_t)fresh, 0, 0);
-    ck_assert_int_eq(planted_files(fresh), 0);
+    ck_assert_uint_eq(test_leftovers(fresh), 0);
 }
 END_TEST
 
@@ -1050,8 +1051,8 @@ static int hold_without_memory(void *context)
 
 START_TEST(enomem_leaves_the_message_that_was_to_be_held_where_it_is)
 {
-    if (planted_sanitized()) {
-        planted_skip("a sanitizer needs the address space");
+    if (test_is_sanitized()) {
+        test_skip("a sanitizer needs the address space");
         return;
     }
     expect(0, put("x", 0));
@@ -1085,10 +1086,10 @@ static int open_with_little_to_lock(void *context)
 
 START_TEST(enomem_also_where_memory_would_have_to_be_locked)
 {
-    const char *locked = planted_name("locked");
+    const char *locked = test_name("locked");
     int status = 0;
-    if (planted_sanitized() || geteuid() != 0) {
-        planted_skip("needs root, and no sanitizer");
+    if (test_is_sanitized() || geteuid() != 0) {
+        test_skip("needs root, and no sanitizer");
         return;
     }
     const pid_t child = fork();
@@ -1098,11 +1099,11 @@ START_TEST(enomem_also_where_memory_would_have_to_be_locked)
                                                          : NOT_PERMITTED);
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_PERMITTED) {
-        planted_skip("locking memory is not permitted");
+        test_skip("locking memory is not permitted");
         return;
     }
     ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child failed: status %#x", status);
-    ck_assert_int_eq(planted_files(locked), 0);
+    ck_assert_uint_eq(test_leftovers(locked), 0);
 }
 END_TEST
 
@@ -1123,7 +1124,7 @@ int posix_fallocate(int fd, off_t offset, off_t bytes)
 
 START_TEST(signals_without_end_keep_nobody_from_making_a_queue)
 {
-    const char *fresh = planted_name("storm");
+    const char *fresh = test_name("storm");
     const struct shmq_options create = {SHMQ_OPTIONS_DEFAULTS, .create = true};
     struct shmq *handle;
     sigset_t blocked;
@@ -1232,7 +1233,7 @@ START_TEST(enospc_is_a_full_dev_shm_and_leaves_nothing_behind)
         _exit(fill_dev_shm(&mounted));
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_PERMITTED) {
-        planted_skip("mounting a small /dev/shm is not permitted");
+        test_skip("mounting a small /dev/shm is not permitted");
         return;
     }
     ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child failed: status %#x", status);
@@ -1247,7 +1248,7 @@ START_TEST(every_code_has_a_text_of_its_own)
         EAGAIN,  ETIMEDOUT, EINTR,        ENODATA, EOWNERDEAD, ESHUTDOWN, ESTALE,    EBADMSG,   EPROTO, EMSGSIZE,
         ENOBUFS, ENOSPC,    EUSERS,       EEXIST,  EALREADY,   EBUSY,     ENOTEMPTY, EOVERFLOW, ENOENT, EPERM,
         EACCES,  EINVAL,    ENAMETOOLONG, ECHILD,  ENOMEM,     EMFILE,    EFBIG,     ENOSYS,    EROFS};
-    const size_t count = sizeof(codes) / sizeof(codes[0]);
+    const size_t count = COUNT(codes);
     for (size_t i = 0; i < count; i++) {
         const char *text = shmq_strerror(-codes[i]);
         ck_assert_str_eq(text, shmq_strerror(codes[i]));
@@ -1267,80 +1268,53 @@ END_TEST
 
 /* ------------------------------------------------------------------ */
 
-static TCase *add_case(Suite *suite, const char *title)
-{
-    TCase *cases = tcase_create(title);
-    tcase_set_timeout(cases, planted_seconds(10));
-    tcase_add_checked_fixture(cases, set_up, tear_down);
-    suite_add_tcase(suite, cases);
-    return cases;
-}
+static const struct test tests[] = {
+    TEST_GROUP("waits"),
+    TEST(eagain_is_for_who_would_not_wait),
+    TEST(etimedout_comes_after_the_time),
+    TEST(eintr_is_for_the_stop_flag),
+    TEST(a_signal_alone_is_no_eintr),
+    TEST_GROUP("ends"),
+    TEST(enodata_is_the_end_of_stream),
+    TEST(enodata_waits_until_everything_is_acknowledged),
+    TEST(eownerdead_is_an_end_without_finishing),
+    TEST(eshutdown_is_for_puts_after_the_end),
+    TEST(eshutdown_now_is_for_gets_too),
+    TEST(eshutdown_is_for_a_producer_that_has_finished),
+    TEST(estale_is_for_who_had_it_open),
+    TEST_EACH(estale_for_a_deleted_name_although_there_is_always_room, 3),
+    TEST(estale_also_where_only_the_name_was_deleted),
+    TEST_GROUP("content and sizes"),
+    TEST(ebadmsg_and_eproto_are_told_apart),
+    TEST(ebadmsg_for_who_acknowledges_or_holds_what_it_does_not_have),
+    TEST(eoverflow_is_the_end_of_a_lane_s_positions),
+    TEST(emsgsize_is_longer_than_any_message_may_be),
+    TEST(enobufs_leaves_the_message_where_it_is),
+    TEST(eexist_is_a_queue_of_other_sizes),
+    TEST(eusers_when_all_lanes_or_seats_are_taken),
+    TEST(ebusy_while_others_are_attached),
+    TEST(ebusy_while_somebody_puts_the_same_source),
+    TEST(ebusy_while_messages_are_leased),
+    TEST(enotempty_while_messages_are_in_it),
+    TEST_GROUP("names, arguments, roles"),
+    TEST(enoent_where_there_is_no_queue),
+    TEST(enametoolong_and_einval_for_names),
+    TEST(the_longest_name_works),
+    TEST(einval_for_options_that_make_no_sense),
+    TEST(einval_for_the_wrong_role_and_for_no_handle),
+    TEST(einval_for_arguments_of_producers),
+    TEST(einval_for_arguments_of_consumers),
+    TEST(every_code_has_a_text_of_its_own),
+    TEST_GROUP("what the system refuses"),
+    TEST(echild_is_for_a_handle_from_before_a_fork),
+    TEST(efbig_is_the_limit_of_file_sizes),
+    TEST(emfile_is_the_limit_of_open_files),
+    TEST(a_missing_semaphore_is_no_error),
+    TEST(enomem_is_the_limit_of_memory),
+    TEST(enomem_leaves_the_message_that_was_to_be_held_where_it_is),
+    TEST(enomem_also_where_memory_would_have_to_be_locked),
+    TEST(signals_without_end_keep_nobody_from_making_a_queue),
+    TEST(enospc_is_a_full_dev_shm_and_leaves_nothing_behind),
+};
 
-static void add_waits_and_ends(Suite *suite)
-{
-    TCase *waits = add_case(suite, "waits");
-    tcase_add_test(waits, eagain_is_for_who_would_not_wait);
-    tcase_add_test(waits, etimedout_comes_after_the_time);
-    tcase_add_test(waits, eintr_is_for_the_stop_flag);
-    tcase_add_test(waits, a_signal_alone_is_no_eintr);
-
-    TCase *ends = add_case(suite, "ends");
-    tcase_add_test(ends, enodata_is_the_end_of_stream);
-    tcase_add_test(ends, enodata_waits_until_everything_is_acknowledged);
-    tcase_add_test(ends, eownerdead_is_an_end_without_finishing);
-    tcase_add_test(ends, eshutdown_is_for_puts_after_the_end);
-    tcase_add_test(ends, eshutdown_now_is_for_gets_too);
-    tcase_add_test(ends, eshutdown_is_for_a_producer_that_has_finished);
-    tcase_add_test(ends, estale_is_for_who_had_it_open);
-    tcase_add_loop_test(ends, estale_for_a_deleted_name_although_there_is_always_room, 0, 3);
-    tcase_add_test(ends, estale_also_where_only_the_name_was_deleted);
-}
-
-static void add_arguments(Suite *suite)
-{
-    TCase *content = add_case(suite, "content and sizes");
-    tcase_add_test(content, ebadmsg_and_eproto_are_told_apart);
-    tcase_add_test(content, ebadmsg_for_who_acknowledges_or_holds_what_it_does_not_have);
-    tcase_add_test(content, eoverflow_is_the_end_of_a_lane_s_positions);
-    tcase_add_test(content, emsgsize_is_longer_than_any_message_may_be);
-    tcase_add_test(content, enobufs_leaves_the_message_where_it_is);
-    tcase_add_test(content, eexist_is_a_queue_of_other_sizes);
-    tcase_add_test(content, eusers_when_all_lanes_or_seats_are_taken);
-    tcase_add_test(content, ebusy_while_others_are_attached);
-    tcase_add_test(content, ebusy_while_somebody_puts_the_same_source);
-    tcase_add_test(content, ebusy_while_messages_are_leased);
-    tcase_add_test(content, enotempty_while_messages_are_in_it);
-
-    TCase *arguments = add_case(suite, "names, arguments, roles");
-    tcase_add_test(arguments, enoent_where_there_is_no_queue);
-    tcase_add_test(arguments, enametoolong_and_einval_for_names);
-    tcase_add_test(arguments, the_longest_name_works);
-    tcase_add_test(arguments, einval_for_options_that_make_no_sense);
-    tcase_add_test(arguments, einval_for_the_wrong_role_and_for_no_handle);
-    tcase_add_test(arguments, einval_for_arguments_of_producers);
-    tcase_add_test(arguments, einval_for_arguments_of_consumers);
-    tcase_add_test(arguments, every_code_has_a_text_of_its_own);
-}
-
-static Suite *make_suite(void)
-{
-    Suite *suite = suite_create("errors");
-    add_waits_and_ends(suite);
-    add_arguments(suite);
-    TCase *system = add_case(suite, "what the system refuses");
-    tcase_add_test(system, echild_is_for_a_handle_from_before_a_fork);
-    tcase_add_test(system, efbig_is_the_limit_of_file_sizes);
-    tcase_add_test(system, emfile_is_the_limit_of_open_files);
-    tcase_add_test(system, a_missing_semaphore_is_no_error);
-    tcase_add_test(system, enomem_is_the_limit_of_memory);
-    tcase_add_test(system, enomem_leaves_the_message_that_was_to_be_held_where_it_is);
-    tcase_add_test(system, enomem_also_where_memory_would_have_to_be_locked);
-    tcase_add_test(system, signals_without_end_keep_nobody_from_making_a_queue);
-    tcase_add_test(system, enospc_is_a_full_dev_shm_and_leaves_nothing_behind);
-    return suite;
-}
-
-int main(void)
-{
-    return planted_run(make_suite());
-}
+TEST_SUITE("errors", tests, .seconds = 10, .set_up = set_up, .tear_down = tear_down);

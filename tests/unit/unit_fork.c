@@ -13,26 +13,15 @@
 #include <sys/wait.h>
 
 #include "common/queue/handle.h"
+#include "tests/support/harness.h"
 #include "tests/support/process.h"
 #include "tests/support/test_queue.h"
 
 #define TICK_NS INT64_C(5000000)
 
-static char queue[SHMQ_NAME_MAX + 1];
 static const struct shmq_options small = {
     SHMQ_OPTIONS_DEFAULTS, .create = true,    .capacity_bytes = 4096, .lanes = 4, .seats = 4,
     .follow = true,        .tick_ns = TICK_NS};
-
-static void use_queue(const char *test)
-{
-    (void)snprintf(queue, sizeof(queue), "%s", test_queue_name(test));
-    ck_assert_uint_eq(test_queue_leftovers(queue), 0);
-}
-
-static int64_t patience_ns(void)
-{
-    return process_patience_ms() * 1000000;
-}
 
 /* ------------------------------------------------------------------ a handle in a forked child */
 
@@ -223,7 +212,7 @@ static void expect_lease_to_be_free(void)
     struct shmq_message message;
     uint64_t number;
     struct shmq *consumer = test_queue_open(queue, SHMQ_CONSUMER, &small);
-    ck_assert_int_eq(test_queue_lease(consumer, &number, &message, patience_ns()), 0);
+    ck_assert_int_eq(test_queue_lease(consumer, &number, &message, process_patience_ns()), 0);
     ck_assert_uint_eq(number, 11);
     ck_assert_uint_eq(message.attempts, 1);
     ck_assert_int_eq(shmq_close(consumer), 0);
@@ -400,24 +389,11 @@ START_TEST(descriptors_are_none_of_the_standard_ones)
 }
 END_TEST
 
-int main(void)
-{
-    test_queue_begin();
-    Suite *suite = suite_create("fork");
-    TCase *tcase = tcase_create("fork");
-    tcase_set_timeout(tcase, 60);
-    tcase_add_test(tcase, handle_is_refused_in_a_forked_child);
-    tcase_add_test(tcase, child_may_open_its_own);
-    tcase_add_test(tcase, child_does_not_keep_its_dead_parents_locks);
-    tcase_add_test(tcase, threads_with_a_handle_each);
-    tcase_add_test(tcase, handles_of_one_process_do_not_share_a_lock);
-    tcase_add_test(tcase, other_programs_inherit_no_descriptor);
-    tcase_add_test(tcase, descriptors_are_none_of_the_standard_ones);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    test_queue_end();
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+static const struct test tests[] = {
+    TEST(handle_is_refused_in_a_forked_child),        TEST(child_may_open_its_own),
+    TEST(child_does_not_keep_its_dead_parents_locks), TEST(threads_with_a_handle_each),
+    TEST(handles_of_one_process_do_not_share_a_lock), TEST(other_programs_inherit_no_descriptor),
+    TEST(descriptors_are_none_of_the_standard_ones),
+};
+
+TEST_SUITE("fork", tests, .seconds = 60);

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "common/queue/handle.h"
-#include "tests/support/planted.h"
+#include "tests/support/harness.h"
 #include "tests/support/process.h"
 #include "tests/support/test_queue.h"
 
@@ -21,21 +21,8 @@
 #define MESSAGES 12
 #define NOTHING UINT64_MAX
 
-static char queue[SHMQ_NAME_MAX + 1];
-
 /* Of the queue that was made last. */
 static struct shmq_options options;
-
-static int64_t patience_ns(void)
-{
-    return process_patience_ms() * 1000000;
-}
-
-static void use_queue(const char *test)
-{
-    (void)snprintf(queue, sizeof(queue), "%s", test_queue_name(test));
-    ck_assert_uint_eq(test_queue_leftovers(queue), 0);
-}
 
 /* A queue with numbers from 1 on. */
 static void make_queue_of(const char *test, uint32_t seats)
@@ -91,7 +78,7 @@ static void lease_numbers(struct shmq *handle, uint32_t count, struct shmq_messa
 {
     uint64_t number;
     for (uint32_t i = 0; i < count; i++)
-        process_require_equal(test_queue_lease(handle, &number, last, patience_ns()), 0);
+        process_require_equal(test_queue_lease(handle, &number, last, process_patience_ns()), 0);
 }
 
 static void follow_plan(void *context)
@@ -615,7 +602,7 @@ START_TEST(an_intent_without_sense_is_refused)
     bad[2].bytes = 0;
     bad[3].offset = (uint64_t)INT64_MAX - bad[3].bytes + 1;
     bad[4].offset = UINT64_MAX;
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+    for (size_t i = 0; i < COUNT(bad); i++)
         ck_assert_int_eq(shmq_set_write_intent(consumer, &bad[i]), -EINVAL);
     ck_assert_uint_eq(visit(consumer, INODE).times, 0);
     ck_assert_int_eq(shmq_set_write_intent(consumer, &good), 0);
@@ -670,54 +657,34 @@ START_TEST(a_loss_is_told_for_good)
 }
 END_TEST
 
-static TCase *add_case(Suite *suite, const char *name)
-{
-    TCase *tcase = tcase_create(name);
-    tcase_set_timeout(tcase, 60);
-    suite_add_tcase(suite, tcase);
-    return tcase;
-}
+static const struct test tests[] = {
+    TEST_GROUP("found"),
+    TEST(first_lease_of_a_dead_consumer_is_found),
+    TEST(batch_partly_acknowledged_is_found_from_there),
+    TEST(held_message_is_found_in_the_seat_s_buffer),
+    TEST(adopted_batch_is_found_under_the_seat_that_holds_it),
+    TEST(adopted_held_message_is_found),
+    TEST(attempts_are_counted_where_the_messages_are),
+    TEST(cleared_is_not_found),
+    TEST(own_is_found_and_outlives_its_handle),
+    TEST(replaced_is_found_as_the_later_one),
+    TEST(visitor_decides_whether_it_stays),
+    TEST_GROUP("gone"),
+    TEST(adopted_by_the_living_is_found_until_acknowledged),
+    TEST(acknowledged_under_the_visitor_s_eyes_no_longer_holds),
+    TEST(moved_under_the_visitor_s_eyes_is_found_again),
+    TEST_EACH(nobody_else_s_messages_are_given, 2),
+    TEST_GROUP("seats"),
+    TEST(newcomers_keep_away_from_its_seat),
+    TEST(it_survives_the_reuse_of_its_seat),
+    TEST(the_seat_s_next_one_replaces_it),
+    TEST(clearing_spares_what_the_seat_s_next_owner_notes),
+    TEST(halves_of_two_notes_are_never_taken_for_one),
+    TEST_GROUP("arguments"),
+    TEST(an_intent_without_sense_is_refused),
+    TEST(a_visitor_does_not_visit),
+    TEST_GROUP("losses"),
+    TEST(a_loss_is_told_for_good),
+};
 
-static Suite *make_suite(void)
-{
-    Suite *suite = suite_create("intent");
-    TCase *found = add_case(suite, "found");
-    tcase_add_test(found, first_lease_of_a_dead_consumer_is_found);
-    tcase_add_test(found, batch_partly_acknowledged_is_found_from_there);
-    tcase_add_test(found, held_message_is_found_in_the_seat_s_buffer);
-    tcase_add_test(found, adopted_batch_is_found_under_the_seat_that_holds_it);
-    tcase_add_test(found, adopted_held_message_is_found);
-    tcase_add_test(found, attempts_are_counted_where_the_messages_are);
-    tcase_add_test(found, cleared_is_not_found);
-    tcase_add_test(found, own_is_found_and_outlives_its_handle);
-    tcase_add_test(found, replaced_is_found_as_the_later_one);
-    tcase_add_test(found, visitor_decides_whether_it_stays);
-    TCase *gone = add_case(suite, "gone");
-    tcase_add_test(gone, adopted_by_the_living_is_found_until_acknowledged);
-    tcase_add_test(gone, acknowledged_under_the_visitor_s_eyes_no_longer_holds);
-    tcase_add_test(gone, moved_under_the_visitor_s_eyes_is_found_again);
-    tcase_add_loop_test(gone, nobody_else_s_messages_are_given, 0, 2);
-    TCase *seats = add_case(suite, "seats");
-    tcase_add_test(seats, newcomers_keep_away_from_its_seat);
-    tcase_add_test(seats, it_survives_the_reuse_of_its_seat);
-    tcase_add_test(seats, the_seat_s_next_one_replaces_it);
-    tcase_add_test(seats, clearing_spares_what_the_seat_s_next_owner_notes);
-    tcase_add_test(seats, halves_of_two_notes_are_never_taken_for_one);
-    TCase *arguments = add_case(suite, "arguments");
-    tcase_add_test(arguments, an_intent_without_sense_is_refused);
-    tcase_add_test(arguments, a_visitor_does_not_visit);
-    TCase *losses = add_case(suite, "losses");
-    tcase_add_test(losses, a_loss_is_told_for_good);
-    return suite;
-}
-
-int main(void)
-{
-    test_queue_begin();
-    SRunner *runner = srunner_create(make_suite());
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    test_queue_end();
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+TEST_SUITE("intent", tests, .seconds = 60);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/queue/handle.h"
+#include "tests/support/harness.h"
 #include "tests/support/planted.h"
 #include "tests/support/process.h"
 #include "tests/support/test_queue.h"
@@ -22,18 +23,11 @@
 #define OTHERS 8
 #define ROUNDS 1000
 
-static char queue[SHMQ_NAME_MAX + 1];
 static const struct shmq_options slow_tick = {SHMQ_OPTIONS_DEFAULTS,     .create = true, .capacity_bytes = 4096,
                                               .max_message_bytes = 4096, .prefetch = 1,  .follow = true,
                                               .tick_ns = TICK_MS * MS};
 
 static const struct shmq_options attach_only = {SHMQ_OPTIONS_DEFAULTS, .prefetch = 1, .follow = true};
-
-static void use_queue(const char *test)
-{
-    (void)snprintf(queue, sizeof(queue), "%s", test_queue_name(test));
-    ck_assert_uint_eq(test_queue_leftovers(queue), 0);
-}
 
 enum call { GET, LEASE, PUT, RESERVE, PUT_MANY, JOIN, CALLS };
 
@@ -397,7 +391,7 @@ START_TEST(a_sleep_without_a_semaphore_is_ended)
     use_queue("no-semaphore");
     const char *const names[] = {"items", "space.0"};
     for (size_t i = 0; i < 2; i++) {
-        FILE *file = fopen(planted_semaphore_path(queue, names[i]), "w");
+        FILE *file = fopen(test_semaphore_path(queue, names[i]), "w");
         ck_assert_ptr_nonnull(file);
         ck_assert_int_eq(fclose(file), 0);
     }
@@ -569,31 +563,16 @@ START_TEST(rings_that_others_have_taken_come_back)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-    Suite *suite = suite_create("interrupt");
-    TCase *tcase = tcase_create("interrupt");
-    tcase_set_timeout(tcase, 120);
-    suite_add_tcase(suite, tcase);
-    tcase_add_loop_test(tcase, each_call_that_waits_is_ended_at_any_moment, 0, CALLS);
-    tcase_add_loop_test(tcase, an_interrupt_before_the_wait_ends_the_next_one_only, 0, CALLS);
-    tcase_add_test(tcase, what_need_not_wait_is_not_ended);
-    tcase_add_test(tcase, one_of_many_consumers_is_ended_and_nobody_else);
-    tcase_add_loop_test(tcase, a_signal_handler_ends_the_wait, 0, 2);
-    tcase_add_test(tcase, a_long_sleep_is_ended_at_once);
-    tcase_add_loop_test(tcase, a_sleep_without_a_semaphore_is_ended, 0, 2);
-    tcase_add_test(tcase, who_is_interrupted_and_stopped_holds_up_nobody);
-    tcase_add_test(tcase, rings_that_others_have_taken_come_back);
-    return suite;
-}
+static const struct test tests[] = {
+    TEST_EACH(each_call_that_waits_is_ended_at_any_moment, CALLS),
+    TEST_EACH(an_interrupt_before_the_wait_ends_the_next_one_only, CALLS),
+    TEST(what_need_not_wait_is_not_ended),
+    TEST(one_of_many_consumers_is_ended_and_nobody_else),
+    TEST_EACH(a_signal_handler_ends_the_wait, 2),
+    TEST(a_long_sleep_is_ended_at_once),
+    TEST_EACH(a_sleep_without_a_semaphore_is_ended, 2),
+    TEST(who_is_interrupted_and_stopped_holds_up_nobody),
+    TEST(rings_that_others_have_taken_come_back),
+};
 
-int main(void)
-{
-    test_queue_begin();
-    SRunner *runner = srunner_create(make_suite());
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    test_queue_end();
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+TEST_SUITE("interrupt", tests, .seconds = 120);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/queue/handle.h"
+#include "tests/support/harness.h"
 #include "tests/support/planted.h"
 
 #define LANES 3
@@ -74,7 +75,7 @@ static const struct scene scenes[] = {
     {"tMT", 1, 2},
     {"LaM", 1, 1},
 };
-#define SCENES (int)(sizeof(scenes) / sizeof(scenes[0]))
+#define SCENES (int)COUNT(scenes)
 
 static const char *name;
 static struct shmq_options options;
@@ -121,7 +122,7 @@ START_TEST(a_newcomer_takes_the_lane_that_suits_it_best)
     const struct scene *scene = &scenes[_i];
     struct shmq *living[LANES];
     struct shmq *newcomer;
-    name = planted_name("scene");
+    name = test_name("scene");
     options = planted_small();
     options.lanes = LANES;
     plant_scene(scene->lanes, living);
@@ -138,17 +139,8 @@ START_TEST(a_newcomer_takes_the_lane_that_suits_it_best)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-    Suite *suite = suite_create("lane choice");
-    TCase *tcase = tcase_create("lane choice");
-    tcase_set_timeout(tcase, planted_seconds(10));
-    tcase_add_loop_test(tcase, a_newcomer_takes_the_lane_that_suits_it_best, 0, SCENES);
-    suite_add_tcase(suite, tcase);
-    return suite;
-}
+static const struct test tests[] = {
+    TEST_EACH(a_newcomer_takes_the_lane_that_suits_it_best, SCENES),
+};
 
-int main(void)
-{
-    return planted_run(make_suite());
-}
+TEST_SUITE("lane choice", tests, .seconds = 10);

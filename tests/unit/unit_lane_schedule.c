@@ -11,6 +11,7 @@
 #include "common/kernel/clock.h"
 #include "common/queue/handle.h"
 #include "common/queue/lane_schedule.h"
+#include "tests/support/harness.h"
 #include "tests/support/planted.h"
 
 #define SECOND INT64_C(1000000000)
@@ -38,7 +39,7 @@ static void begin(uint32_t normal, uint32_t prefetch)
     options.lanes = LANES;
     options.prefetch = prefetch;
     options.follow = true;
-    name = planted_name("schedule");
+    name = test_name("schedule");
     memset(producers, 0, sizeof(producers));
     for (uint32_t lane = 0; lane < normal; lane++)
         open_producer(lane, SHMQ_PRIORITY_DEFAULT);
@@ -52,7 +53,7 @@ static void end(void)
         ck_assert_int_eq(shmq_close(producers[lane]), 0);
     ck_assert_int_eq(shmq_close(consumer), 0);
     ck_assert_int_eq(shmq_remove(name, true), 0);
-    ck_assert_int_eq(planted_files(name), 0);
+    ck_assert_uint_eq(test_leftovers(name), 0);
 }
 
 static void put(uint32_t lane, uint32_t messages)
@@ -251,7 +252,7 @@ static void begin_growing_in(uint64_t capacity_bytes, uint32_t prefetch, uint32_
     options.capacity_bytes = capacity_bytes;
     options.prefetch = prefetch;
     options.follow = true;
-    name = planted_name("grow");
+    name = test_name("grow");
     memset(producers, 0, sizeof(producers));
     open_producer(0, SHMQ_PRIORITY_DEFAULT);
     consumer = planted_open(name, SHMQ_CONSUMER, &options);
@@ -444,7 +445,7 @@ static void begin_slow(const volatile int *stop)
     options.tick_ns = 10 * SECOND; /* the longest there is */
     options.follow = true;
     options.stop = stop;
-    name = planted_name("slow");
+    name = test_name("slow");
     memset(producers, 0, sizeof(producers));
     open_producer(0, SHMQ_PRIORITY_DEFAULT);
     consumer = planted_open(name, SHMQ_CONSUMER, &options);
@@ -520,47 +521,30 @@ START_TEST(room_that_nobody_reclaimed_is_found_without_a_tick)
 }
 END_TEST
 
-static TCase *add_case(Suite *suite, const char *what)
-{
-    TCase *tcase = tcase_create(what);
-    tcase_set_timeout(tcase, 60);
-    suite_add_tcase(suite, tcase);
-    return tcase;
-}
+static const struct test tests[] = {
+    TEST_GROUP("turns"),
+    TEST(lanes_take_turns_however_many_are_busy),
+    TEST_EACH(urgent_messages_leave_the_turns_of_others_alone, 2),
+    TEST(a_priority_that_makes_no_sense_is_the_last),
+    TEST_GROUP("busy lanes"),
+    TEST(urgent_message_is_the_next_where_one_is_taken_at_a_time),
+    TEST_EACH(newly_busy_lane_is_served_after_a_few_leases, 2),
+    TEST(newly_busy_lane_is_served_after_a_tick_of_the_clock),
+    TEST(nothing_is_said_before_all_lanes_were_looked_at),
+    TEST(lane_of_a_newcomer_is_looked_at_at_once),
+    TEST(spinning_sees_every_lane_and_every_newcomer),
+    TEST_GROUP("growing"),
+    TEST_EACH(only_a_small_batch_is_let_grow, 2),
+    TEST(who_shares_the_work_is_counted_once_a_second),
+    TEST(small_batch_is_let_grow_only_where_that_can_pay),
+    TEST(batch_that_did_not_grow_is_left_alone_for_a_while),
+    TEST(growing_ends_when_nothing_comes_any_more),
+    TEST(batch_that_grows_is_given_more_time),
+    TEST_GROUP("spinning first"),
+    TEST(who_is_told_to_stop_does_not_wait),
+    TEST(short_timeout_ends_without_a_tick),
+    TEST_EACH(who_comes_after_a_shutdown_does_not_wait, 2),
+    TEST(room_that_nobody_reclaimed_is_found_without_a_tick),
+};
 
-static Suite *make_suite(void)
-{
-    Suite *suite = suite_create("lane_schedule");
-    TCase *turns = add_case(suite, "turns");
-    tcase_add_test(turns, lanes_take_turns_however_many_are_busy);
-    tcase_add_loop_test(turns, urgent_messages_leave_the_turns_of_others_alone, 0, 2);
-    tcase_add_test(turns, a_priority_that_makes_no_sense_is_the_last);
-
-    TCase *busy = add_case(suite, "busy lanes");
-    tcase_add_test(busy, urgent_message_is_the_next_where_one_is_taken_at_a_time);
-    tcase_add_loop_test(busy, newly_busy_lane_is_served_after_a_few_leases, 0, 2);
-    tcase_add_test(busy, newly_busy_lane_is_served_after_a_tick_of_the_clock);
-    tcase_add_test(busy, nothing_is_said_before_all_lanes_were_looked_at);
-    tcase_add_test(busy, lane_of_a_newcomer_is_looked_at_at_once);
-    tcase_add_test(busy, spinning_sees_every_lane_and_every_newcomer);
-
-    TCase *grow = add_case(suite, "growing");
-    tcase_add_loop_test(grow, only_a_small_batch_is_let_grow, 0, 2);
-    tcase_add_test(grow, who_shares_the_work_is_counted_once_a_second);
-    tcase_add_test(grow, small_batch_is_let_grow_only_where_that_can_pay);
-    tcase_add_test(grow, batch_that_did_not_grow_is_left_alone_for_a_while);
-    tcase_add_test(grow, growing_ends_when_nothing_comes_any_more);
-    tcase_add_test(grow, batch_that_grows_is_given_more_time);
-
-    TCase *first = add_case(suite, "spinning first");
-    tcase_add_test(first, who_is_told_to_stop_does_not_wait);
-    tcase_add_test(first, short_timeout_ends_without_a_tick);
-    tcase_add_loop_test(first, who_comes_after_a_shutdown_does_not_wait, 0, 2);
-    tcase_add_test(first, room_that_nobody_reclaimed_is_found_without_a_tick);
-    return suite;
-}
-
-int main(void)
-{
-    return planted_run(make_suite());
-}
+TEST_SUITE("lane_schedule", tests, .seconds = 60);

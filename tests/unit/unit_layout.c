@@ -11,7 +11,7 @@
 #include "common/core/ring.h"
 #include "common/kernel/name.h"
 #include "common/shmq.h"
-#include "tests/support/planted.h"
+#include "tests/support/harness.h"
 
 #define FINGERPRINT 0x54b303cu
 
@@ -141,7 +141,7 @@ static void check_offsets(const struct parameters *p)
     ck_assert_uint_eq(g.object_bytes, geometry_lane_offset(&g, p->lanes - 1) + g.lane_bytes);
     ck_assert_uint_lt(g.object_bytes, UINT64_C(1) << 48);
     const uint64_t aligned[] = {g.seats_offset, g.buffers_offset, g.buffer_bytes, g.lanes_offset, g.object_bytes};
-    for (size_t i = 0; i < sizeof(aligned) / sizeof(aligned[0]); i++)
+    for (size_t i = 0; i < COUNT(aligned); i++)
         ck_assert_uint_eq(aligned[i] % p->page_bytes, 0);
     check_lane(&g, p->page_bytes);
 }
@@ -230,9 +230,9 @@ START_TEST(words_of_different_writers_are_two_lines_apart)
         offsetof(struct lane_control, life),        offsetof(struct lane_control, claim),
         offsetof(struct lane_control, head),        offsetof(struct lane_control, wanted_head),
         offsetof(struct lane_control, source_group)};
-    for (size_t i = 0; i < sizeof(header) / sizeof(header[0]); i++)
+    for (size_t i = 0; i < COUNT(header); i++)
         ck_assert_uint_eq(header[i] % 128, 0);
-    for (size_t i = 0; i < sizeof(lane) / sizeof(lane[0]); i++)
+    for (size_t i = 0; i < COUNT(lane); i++)
         ck_assert_uint_eq(lane[i], i * 128);
     ck_assert_uint_eq(sizeof(struct seat) % 128, 0);
 }
@@ -275,7 +275,7 @@ START_TEST(names_of_the_allowed_characters_are_taken)
     memset(longest, 'x', SHMQ_NAME_MAX);
     longest[SHMQ_NAME_MAX] = '\0';
     static const char *const good[] = {"a", "default", "A.b_c-9", ".", "..", "-", ".hidden", "0"};
-    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+    for (size_t i = 0; i < COUNT(good); i++)
         ck_assert_msg(shmq_name_check(good[i]) == 0, "'%s'", good[i]);
     ck_assert_int_eq(shmq_name_check(longest), 0);
 }
@@ -287,7 +287,7 @@ START_TEST(other_names_are_refused)
     memset(too_long, 'x', SHMQ_NAME_MAX + 1);
     too_long[SHMQ_NAME_MAX + 1] = '\0';
     static const char *const bad[] = {"", "/", "a/b", "../x", "a b", "a\n", "\xc3\xa4", "a*", "%s", "a\x7f"};
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+    for (size_t i = 0; i < COUNT(bad); i++)
         ck_assert_msg(shmq_name_check(bad[i]) == -EINVAL, "'%s'", bad[i]);
     ck_assert_int_eq(shmq_name_check(NULL), -EINVAL);
     ck_assert_int_eq(shmq_name_check(too_long), -ENAMETOOLONG);
@@ -326,38 +326,24 @@ END_TEST
 
 /* ------------------------------------------------------------------ */
 
-static Suite *make_suite(void)
-{
-    Suite *suite = suite_create("layout");
-    TCase *geometry = tcase_create("geometry");
-    tcase_set_timeout(geometry, planted_seconds(10));
-    tcase_add_test(geometry, parameters_at_their_limits_are_taken);
-    tcase_add_test(geometry, parameters_beyond_their_limits_are_refused);
-    tcase_add_test(geometry, parts_are_page_aligned_and_do_not_overlap);
-    tcase_add_test(geometry, every_seat_and_lap_fits_its_lease_word);
-    tcase_add_test(geometry, the_default_lane_has_two_to_the_57_positions);
-    tcase_add_test(geometry, a_message_takes_whole_cells_and_at_least_one);
-    suite_add_tcase(suite, geometry);
+static const struct test tests[] = {
+    TEST_GROUP("geometry"),
+    TEST(parameters_at_their_limits_are_taken),
+    TEST(parameters_beyond_their_limits_are_refused),
+    TEST(parts_are_page_aligned_and_do_not_overlap),
+    TEST(every_seat_and_lap_fits_its_lease_word),
+    TEST(the_default_lane_has_two_to_the_57_positions),
+    TEST(a_message_takes_whole_cells_and_at_least_one),
+    TEST_GROUP("format"),
+    TEST(structs_are_what_the_format_says),
+    TEST(words_of_different_writers_are_two_lines_apart),
+    TEST(the_fingerprint_is_stable),
+    TEST(a_descriptor_holds_what_was_packed),
+    TEST_GROUP("names"),
+    TEST(names_of_the_allowed_characters_are_taken),
+    TEST(other_names_are_refused),
+    TEST(objects_are_called_what_the_contract_says),
+    TEST(the_longest_names_fit),
+};
 
-    TCase *format = tcase_create("format");
-    tcase_set_timeout(format, planted_seconds(10));
-    tcase_add_test(format, structs_are_what_the_format_says);
-    tcase_add_test(format, words_of_different_writers_are_two_lines_apart);
-    tcase_add_test(format, the_fingerprint_is_stable);
-    tcase_add_test(format, a_descriptor_holds_what_was_packed);
-    suite_add_tcase(suite, format);
-
-    TCase *names = tcase_create("names");
-    tcase_set_timeout(names, planted_seconds(10));
-    tcase_add_test(names, names_of_the_allowed_characters_are_taken);
-    tcase_add_test(names, other_names_are_refused);
-    tcase_add_test(names, objects_are_called_what_the_contract_says);
-    tcase_add_test(names, the_longest_names_fit);
-    suite_add_tcase(suite, names);
-    return suite;
-}
-
-int main(void)
-{
-    return planted_run(make_suite());
-}
+TEST_SUITE("layout", tests, .seconds = 10);

@@ -33,7 +33,7 @@
 #include "common/kernel/clock.h"
 #include "common/queue/handle.h"
 #include "common/queue/waiting.h"
-#include "tests/support/planted.h"
+#include "tests/support/harness.h"
 #include "tests/support/process.h"
 #include "tests/support/test_queue.h"
 
@@ -96,8 +96,6 @@ struct bout {
     _Atomic uint32_t flags; /* of the header, as the consumer leaves it */
 };
 
-static char queue[SHMQ_NAME_MAX + 1];
-
 /* ------------------------------------------------------------------ where it runs */
 
 /* The first and the last processor that we may use: not two halves of one core, if that can be had. */
@@ -133,7 +131,7 @@ static bool refuse_membarrier(void)
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
-    const struct sock_fprog program = {.len = sizeof(filter) / sizeof(filter[0]), .filter = filter};
+    const struct sock_fprog program = {.len = COUNT(filter), .filter = filter};
     if (built_register() != 0)
         return true;
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
@@ -272,10 +270,10 @@ static struct bout *start_bout(enum barriers which, const char *test)
     barriers = which;
     const char *reason = find_reason_to_skip(processors);
     if (reason != NULL) {
-        planted_skip(reason);
+        test_skip(reason);
         return NULL;
     }
-    (void)snprintf(queue, sizeof(queue), "%s", test_queue_name(test));
+    use_queue(test);
     struct bout *bout = process_share(sizeof(*bout));
     memcpy(bout->processors, processors, sizeof(processors));
     return bout;
@@ -337,26 +335,15 @@ START_TEST(with_fences_on_both_sides_none_is_lost)
 }
 END_TEST
 
-static void add(Suite *suite, const char *name, const TTest *test)
-{
-    TCase *tcase = tcase_create(name);
-    tcase_set_timeout(tcase, MOST_SECONDS + 40);
-    tcase_add_test(tcase, test);
-    suite_add_tcase(suite, tcase);
-}
+static const struct test tests[] = {
+    TEST_GROUP("without membarrier"),
+    TEST(without_membarrier_wake_ups_are_lost),
+    TEST_GROUP("fences of sleepers alone"),
+    TEST(with_fences_of_sleepers_alone_wake_ups_are_lost),
+    TEST_GROUP("membarrier"),
+    TEST(with_membarrier_none_is_lost),
+    TEST_GROUP("fences on both sides"),
+    TEST(with_fences_on_both_sides_none_is_lost),
+};
 
-int main(void)
-{
-    Suite *suite = suite_create("litmus");
-    add(suite, "without membarrier", without_membarrier_wake_ups_are_lost);
-    add(suite, "fences of sleepers alone", with_fences_of_sleepers_alone_wake_ups_are_lost);
-    add(suite, "membarrier", with_membarrier_none_is_lost);
-    add(suite, "fences on both sides", with_fences_on_both_sides_none_is_lost);
-    test_queue_begin();
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    test_queue_end();
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+TEST_SUITE("litmus", tests, .seconds = MOST_SECONDS + 40);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "common/shmq.h"
+#include "tests/support/harness.h"
 #include "tests/support/planted.h"
 #include "tests/support/process.h"
 #include "tests/support/test_queue.h"
@@ -20,7 +21,6 @@
 static const struct shmq_options options = {
     SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 4096, .max_message_bytes = 4096,
     .prefetch = 1,         .follow = true, .seats = CONSUMERS,     .tick_ns = TICK_MS * MS};
-static char queue[SHMQ_NAME_MAX + 1];
 static struct planted planted;
 static struct process consumers[CONSUMERS];
 static struct shmq *producer;
@@ -68,7 +68,7 @@ static void wait_for_long_sleep(void)
 
 static void begin(const char *test)
 {
-    (void)snprintf(queue, sizeof(queue), "%s", test_queue_name(test));
+    use_queue(test);
     producer = test_queue_open(queue, SHMQ_PRODUCER, &options);
     for (int i = 0; i < CONSUMERS; i++)
         process_start(&consumers[i], take_and_wait, NULL);
@@ -220,7 +220,7 @@ START_TEST(who_had_something_a_moment_ago_keeps_the_tick)
 {
     struct shmq_message message;
     uint64_t number;
-    (void)snprintf(queue, sizeof(queue), "%s", test_queue_name("moment"));
+    use_queue("moment");
     producer = test_queue_open(queue, SHMQ_PRODUCER, &options);
     struct shmq *watch = test_queue_open(queue, SHMQ_CONSUMER, &options);
     struct shmq *consumer = test_queue_open(queue, SHMQ_CONSUMER, &options);
@@ -240,29 +240,14 @@ START_TEST(who_had_something_a_moment_ago_keeps_the_tick)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-    Suite *suite = suite_create("long sleep");
-    TCase *tcase = tcase_create("long sleep");
-    tcase_set_timeout(tcase, 60);
-    suite_add_tcase(suite, tcase);
-    tcase_add_test(tcase, lane_that_has_an_owner_again_lets_everybody_sleep_long);
-    tcase_add_test(tcase, first_put_wakes_everybody);
-    tcase_add_test(tcase, put_without_a_ring_is_found_by_the_watch);
-    tcase_add_test(tcase, work_of_the_dead_is_taken_over_by_who_slept_long);
-    tcase_add_test(tcase, killed_watch_is_replaced);
-    tcase_add_test(tcase, missed_ring_is_made_up_for);
-    tcase_add_test(tcase, who_had_something_a_moment_ago_keeps_the_tick);
-    return suite;
-}
+static const struct test tests[] = {
+    TEST(lane_that_has_an_owner_again_lets_everybody_sleep_long),
+    TEST(first_put_wakes_everybody),
+    TEST(put_without_a_ring_is_found_by_the_watch),
+    TEST(work_of_the_dead_is_taken_over_by_who_slept_long),
+    TEST(killed_watch_is_replaced),
+    TEST(missed_ring_is_made_up_for),
+    TEST(who_had_something_a_moment_ago_keeps_the_tick),
+};
 
-int main(void)
-{
-    test_queue_begin();
-    SRunner *runner = srunner_create(make_suite());
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    test_queue_end();
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+TEST_SUITE("long sleep", tests, .seconds = 60);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/shmq.h"
+#include "tests/support/harness.h"
 #include "tests/support/plain_ring.h"
 #include "tests/support/planted.h"
 
@@ -49,7 +50,7 @@ static void open_queue(uint64_t longest)
 {
     small = planted_small();
     small.max_message_bytes = longest;
-    name = planted_name("mixture");
+    name = test_name("mixture");
     producer = planted_open(name, SHMQ_PRODUCER, &small);
     consumer = planted_open(name, SHMQ_CONSUMER, &small);
     memset(&story, 0, sizeof(story));
@@ -69,7 +70,7 @@ static void tear_down(void)
     ck_assert_int_eq(shmq_close(producer), 0);
     ck_assert_int_eq(shmq_close(consumer), 0);
     ck_assert_int_eq(shmq_remove(name, true), 0);
-    ck_assert_int_eq(planted_files(name), 0);
+    ck_assert_uint_eq(test_leftovers(name), 0);
 }
 
 static uint64_t draw(uint64_t below)
@@ -88,7 +89,7 @@ static size_t any_length(void)
 {
     static const size_t lengths[] = {0,  1,  2,  3,  4,  7,  8,  15, 16, 17,  31,  32,
                                      33, 47, 48, 49, 63, 64, 65, 66, 80, 128, 129, LONGEST};
-    return draw(8) != 0 ? story.usual : lengths[draw(sizeof(lengths) / sizeof(lengths[0]))];
+    return draw(8) != 0 ? story.usual : lengths[draw(COUNT(lengths))];
 }
 
 /* Message number put + @ahead, as it will be if it is put. */
@@ -357,21 +358,11 @@ START_TEST(a_first_that_failed_does_not_make_the_others_fail)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-    Suite *suite = suite_create("mixture");
-    TCase *mixture = tcase_create("of messages");
-    tcase_set_timeout(mixture, planted_seconds(30));
-    tcase_add_checked_fixture(mixture, set_up, tear_down);
-    tcase_add_loop_test(mixture, all_comes_as_it_was_put_in_any_mixture_and_any_number, 0, 8);
-    tcase_add_test(mixture, delivered_bytes_are_those_of_the_messages);
-    tcase_add_test(mixture, no_message_is_longer_than_the_longest_where_that_is_less_than_a_cell);
-    tcase_add_test(mixture, a_first_that_failed_does_not_make_the_others_fail);
-    suite_add_tcase(suite, mixture);
-    return suite;
-}
+static const struct test tests[] = {
+    TEST_EACH(all_comes_as_it_was_put_in_any_mixture_and_any_number, 8),
+    TEST(delivered_bytes_are_those_of_the_messages),
+    TEST(no_message_is_longer_than_the_longest_where_that_is_less_than_a_cell),
+    TEST(a_first_that_failed_does_not_make_the_others_fail),
+};
 
-int main(void)
-{
-    return planted_run(make_suite());
-}
+TEST_SUITE("mixture", tests, .seconds = 30, .set_up = set_up, .tear_down = tear_down);

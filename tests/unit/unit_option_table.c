@@ -14,6 +14,7 @@
 #include "common/cli/say.h"
 #include "consumer/option_table.h"
 #include "producer/option_table.h"
+#include "tests/support/harness.h"
 
 struct values {
     bool flag;
@@ -294,23 +295,19 @@ START_TEST(options_are_found_by_name)
 }
 END_TEST
 
-int main(void)
+static void set_up(void)
 {
     say_init("program", 0, NULL);
-    Suite *suite = suite_create("option_table");
-    TCase *tests = tcase_create("option_table");
-    tcase_add_test(tests, every_kind_goes_where_the_table_says);
-    tcase_add_test(tests, a_number_with_a_zero_before_it_is_decimal);
-    tcase_add_test(tests, names_may_be_shortened_and_belong_to_the_first_that_has_them);
-    tcase_add_test(tests, words_are_told_from_options);
-    tcase_add_loop_test(tests, what_makes_no_sense_is_refused_with_a_reason, 0,
-                        (int)(sizeof(refused) / sizeof(refused[0])));
-    tcase_add_test(tests, the_help_has_all_of_it_in_80_columns);
-    tcase_add_test(tests, options_are_found_by_name);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
 }
+
+static const struct test tests[] = {
+    TEST(every_kind_goes_where_the_table_says),
+    TEST(a_number_with_a_zero_before_it_is_decimal),
+    TEST(names_may_be_shortened_and_belong_to_the_first_that_has_them),
+    TEST(words_are_told_from_options),
+    TEST_EACH(what_makes_no_sense_is_refused_with_a_reason, COUNT(refused)),
+    TEST(the_help_has_all_of_it_in_80_columns),
+    TEST(options_are_found_by_name),
+};
+
+TEST_SUITE("option_table", tests, .seconds = 10, .set_up = set_up);

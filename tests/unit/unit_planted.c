@@ -12,6 +12,7 @@
 #include "common/core/ring.h"
 #include "common/kernel/byte_lock.h"
 #include "common/kernel/object.h"
+#include "tests/support/harness.h"
 #include "tests/support/planted.h"
 #include "tests/support/process.h"
 
@@ -28,7 +29,7 @@ static const struct expected other_version = {-EPROTO, -EPROTO, -EPROTO};
 
 static int open_object(const char *name, int flags)
 {
-    const int fd = open(planted_object_path(name), flags | O_RDWR | O_CLOEXEC, 0600);
+    const int fd = open(test_object_path(name), flags | O_RDWR | O_CLOEXEC, 0600);
     ck_assert_msg(fd >= 0, "%s: %s", name, strerror(errno));
     return fd;
 }
@@ -138,7 +139,7 @@ static void somebody_shuts_down(const char *name, struct expected expected)
 static void somebody_removes(const char *name, struct expected expected)
 {
     ck_assert_int_eq(shmq_remove(name, false), expected.remove);
-    ck_assert((access(planted_object_path(name), F_OK) == 0) == (expected.remove != 0));
+    ck_assert((access(test_object_path(name), F_OK) == 0) == (expected.remove != 0));
 }
 
 static void nobody_touches(const char *name, struct expected expected)
@@ -154,13 +155,13 @@ static void expect(void (*plant)(const char *name), struct expected expected)
         producer_makes, consumer_makes,      somebody_makes,   producer_uses,  consumer_uses,
         observer_looks, somebody_shuts_down, somebody_removes, nobody_touches,
     };
-    const char *name = planted_name("object");
-    for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
+    const char *name = test_name("object");
+    for (size_t i = 0; i < COUNT(attempts); i++) {
         plant(name);
         attempts[i](name, expected);
-        const bool there = access(planted_object_path(name), F_OK) == 0;
+        const bool there = access(test_object_path(name), F_OK) == 0;
         ck_assert_int_eq(shmq_remove(name, true), (there ? 0 : -ENOENT));
-        ck_assert_int_eq(planted_files(name), 0);
+        ck_assert_uint_eq(test_leftovers(name), 0);
     }
 }
 
@@ -186,7 +187,7 @@ static void with_a_header_that_is_not_ready(const char *name)
 static void cut_off_in_the_header(const char *name)
 {
     with_a_header_that_is_not_ready(name);
-    ck_assert_int_eq(truncate(planted_object_path(name), offsetof(struct header, state)), 0);
+    ck_assert_int_eq(truncate(test_object_path(name), offsetof(struct header, state)), 0);
 }
 
 /* What a dead maker, or an earlier queue, left must not shine through. */
@@ -223,7 +224,7 @@ END_TEST
 /* Not the one that was being removed, with what is in it. */
 START_TEST(what_was_being_removed_is_made_anew)
 {
-    const char *name = planted_name("anew");
+    const char *name = test_name("anew");
     const struct shmq_options options = planted_small();
     struct shmq_info before = SHMQ_INFO_INIT;
     struct shmq_stat after = SHMQ_STAT_INIT;
@@ -254,7 +255,7 @@ static bool waits(void *process)
 /* Whoever makes it holds its creation byte; and whoever opens it, as a reader. */
 START_TEST(what_somebody_is_making_or_opening_is_not_removed_meanwhile)
 {
-    const char *name = planted_name("making");
+    const char *name = test_name("making");
     struct process remover;
     if (_i == 0)
         with_a_header_that_is_not_ready(name);
@@ -265,26 +266,26 @@ START_TEST(what_somebody_is_making_or_opening_is_not_removed_meanwhile)
         _i == 0 ? byte_lock_try(fd, OBJECT_CREATION_BYTE) : byte_lock_try_shared(fd, OBJECT_CREATION_BYTE), 0);
     process_start(&remover, remove_and_report, (void *)(uintptr_t)name);
     process_wait_until(waits, &remover, "the remover waits");
-    ck_assert_int_eq(access(planted_object_path(name), F_OK), 0);
+    ck_assert_int_eq(access(test_object_path(name), F_OK), 0);
     ck_assert(!process_has_report(&remover));
     byte_lock_release(fd, OBJECT_CREATION_BYTE);
     ck_assert_uint_eq(process_hear(&remover), 0);
     process_expect_success(&remover);
     (void)close(fd);
-    ck_assert_int_eq(planted_files(name), 0);
+    ck_assert_uint_eq(test_leftovers(name), 0);
 }
 END_TEST
 
 /* Under another name it lives on; but nobody who comes by the name finds it. */
 START_TEST(a_queue_whose_name_another_has_is_stale)
 {
-    const char *name = planted_name("linked");
-    const char *other = planted_object_path(planted_name("link"));
+    const char *name = test_name("linked");
+    const char *other = test_object_path(test_name("link"));
     const struct shmq_options options = planted_small();
     struct shmq_info info = SHMQ_INFO_INIT;
     struct shmq *handle = planted_open(name, SHMQ_PRODUCER, &options);
-    ck_assert_int_eq(link(planted_object_path(name), other), 0);
-    ck_assert_int_eq(unlink(planted_object_path(name)), 0);
+    ck_assert_int_eq(link(test_object_path(name), other), 0);
+    ck_assert_int_eq(unlink(test_object_path(name)), 0);
     ck_assert_int_eq(shmq_info(handle, &info), 0);
     ck_assert(!info.removed); /* nothing is known */
     make_ready(name);
@@ -350,13 +351,13 @@ static void one_page_too_long(const char *name)
 static void cut_off_behind_the_header(const char *name)
 {
     make_ready(name);
-    ck_assert_int_eq(truncate(planted_object_path(name), 4096), 0);
+    ck_assert_int_eq(truncate(test_object_path(name), 4096), 0);
 }
 
 static void cut_off_behind_the_state(const char *name)
 {
     make_ready(name);
-    ck_assert_int_eq(truncate(planted_object_path(name), 96), 0);
+    ck_assert_int_eq(truncate(test_object_path(name), 96), 0);
 }
 
 static void (*const no_queue[])(const char *) = {
@@ -381,7 +382,7 @@ END_TEST
 START_TEST(a_stranger_s_file_keeps_its_content)
 {
     char text[16] = {0};
-    const char *name = planted_name("diary");
+    const char *name = test_name("diary");
     of_a_stranger(name);
     try_open(name, SHMQ_PRODUCER, true, -EBADMSG);
     const int fd = open_object(name, 0);
@@ -485,7 +486,7 @@ START_TEST(the_largest_queue_there_can_be_is_no_danger)
         .page_bytes = 4096,
         .tick_ns = TICK_MIN_NS,
     };
-    const char *name = planted_name("huge");
+    const char *name = test_name("huge");
     struct shmq_message message;
     struct shmq *producer = NULL;
     plant_parameters(name, &most);
@@ -554,28 +555,17 @@ END_TEST
 
 /* ------------------------------------------------------------------ */
 
-#define COUNT(array) (int)(sizeof(array) / sizeof(array[0]))
+static const struct test tests[] = {
+    TEST_EACH(what_is_half_made_or_half_removed_is_completed_by_who_wants_one, COUNT(half_made)),
+    TEST(what_was_being_removed_is_made_anew),
+    TEST_EACH(what_somebody_is_making_or_opening_is_not_removed_meanwhile, 2),
+    TEST(a_queue_whose_name_another_has_is_stale),
+    TEST_EACH(what_is_no_queue_is_refused_and_left_alone, COUNT(no_queue)),
+    TEST(a_stranger_s_file_keeps_its_content),
+    TEST_EACH(a_false_claim_about_a_size_is_refused, COUNT(claims)),
+    TEST(the_largest_queue_there_can_be_is_no_danger),
+    TEST_EACH(a_queue_of_another_version_is_told_apart_from_damage, COUNT(other_versions)),
+};
 
-static Suite *make_suite(void)
-{
-    Suite *suite = suite_create("planted objects");
-    TCase *objects = tcase_create("objects");
-    tcase_set_timeout(objects, planted_seconds(5)); /* nobody waits for a maker that is not there */
-    tcase_add_loop_test(objects, what_is_half_made_or_half_removed_is_completed_by_who_wants_one, 0,
-                        COUNT(half_made));
-    tcase_add_test(objects, what_was_being_removed_is_made_anew);
-    tcase_add_loop_test(objects, what_somebody_is_making_or_opening_is_not_removed_meanwhile, 0, 2);
-    tcase_add_test(objects, a_queue_whose_name_another_has_is_stale);
-    tcase_add_loop_test(objects, what_is_no_queue_is_refused_and_left_alone, 0, COUNT(no_queue));
-    tcase_add_test(objects, a_stranger_s_file_keeps_its_content);
-    tcase_add_loop_test(objects, a_false_claim_about_a_size_is_refused, 0, COUNT(claims));
-    tcase_add_test(objects, the_largest_queue_there_can_be_is_no_danger);
-    tcase_add_loop_test(objects, a_queue_of_another_version_is_told_apart_from_damage, 0, COUNT(other_versions));
-    suite_add_tcase(suite, objects);
-    return suite;
-}
-
-int main(void)
-{
-    return planted_run(make_suite());
-}
+/* Nobody waits for a maker that is not there. */
+TEST_SUITE("planted objects", tests, .seconds = 5);

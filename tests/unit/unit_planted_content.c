@@ -11,6 +11,7 @@
 #include "common/queue/mapping.h"
 #include "common/queue/seat.h"
 #include "common/queue/walk.h"
+#include "tests/support/harness.h"
 #include "tests/support/plain_ring.h"
 #include "tests/support/planted.h"
 
@@ -53,7 +54,7 @@ static void plant_ghost(void)
 static void set_up(void)
 {
     const struct shmq_options options = options_of(0);
-    name = planted_name("content");
+    name = test_name("content");
     struct shmq *producer = planted_open(name, SHMQ_PRODUCER, &options);
     for (uint32_t i = 0; i < MESSAGES; i++) {
         const char text[] = {(char)('0' + i), '\0'};
@@ -68,7 +69,7 @@ static void tear_down(void)
 {
     planted_unmap(&queue);
     ck_assert_int_eq(shmq_remove(name, true), 0);
-    ck_assert_int_eq(planted_files(name), 0);
+    ck_assert_uint_eq(test_leftovers(name), 0);
 }
 
 static struct lane_control *lane(void)
@@ -235,7 +236,7 @@ START_TEST(two_dead_consumers_batches_are_both_taken_over)
 END_TEST
 
 static const uint64_t intents[] = {0, 1, START - 1, START, START + 1, START + 64, UINT64_MAX};
-#define INTENTS (int)(sizeof(intents) / sizeof(intents[0]))
+#define INTENTS (int)COUNT(intents)
 
 /* An intent is only what somebody was about to do. */
 START_TEST(an_intent_without_its_word_means_nothing)
@@ -375,7 +376,7 @@ START_TEST(a_held_message_at_its_limits_is_delivered)
         {first, longest + 1, -EBADMSG},
         {first, record_frame(SHMQ_FRAME_LENGTH32 + 1, 0) | 1, -EBADMSG},
     };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         plant_held(1, START);
         atomic_store(&s->held_position, cases[i].position);
         atomic_store(&s->held_record[0], cases[i].word);
@@ -428,7 +429,7 @@ START_TEST(positions_at_their_limits_are_believed_and_no_others)
         {START + 1, START, START + 1, -EBADMSG},
         {START, START + 2, START + 1, -EBADMSG},
     };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         plant_positions(cases[i].head, cases[i].claim, cases[i].tail);
         expect_join(cases[i].code);
     }
@@ -538,7 +539,7 @@ END_TEST
 /* Nobody leases more than SHMQ_PREFETCH_MAX; there is no room to keep them in. */
 START_TEST(a_batch_of_more_messages_than_any_lease_has)
 {
-    const char *large = planted_name("large");
+    const char *large = test_name("large");
     struct shmq_options options = options_of(0);
     struct shmq_message message;
     options.capacity_bytes = 1 << 20; /* 16384 cells */
@@ -564,7 +565,7 @@ END_TEST
 /* As many as a lease can have at the most. */
 START_TEST(a_batch_of_as_many_messages_as_any_lease_has)
 {
-    const char *large = planted_name("most");
+    const char *large = test_name("most");
     struct shmq_options options = options_of(0);
     struct shmq_message message;
     options.capacity_bytes = 1 << 20;
@@ -863,7 +864,7 @@ START_TEST(a_header_that_changed_under_a_handle)
         {&queue.header->state, "is invalid"},
         {(unsigned char *)&queue.header->flags + 3, "unknown flags"},
     };
-    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+    for (size_t i = 0; i < COUNT(changes); i++) {
         *(unsigned char *)changes[i].field ^= 0x40;
         problems[0] = '\0';
         ck_assert_int_eq(shmq_check(observer, note_problem, problems), -EBADMSG);
@@ -994,7 +995,7 @@ START_TEST(an_intent_that_makes_no_sense_is_named_and_refused)
         {.narrow = &note->count, .value = SHMQ_PREFETCH_MAX + 1},
         {.narrow = &note->count, .value = UINT32_MAX},
     };
-    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+    for (size_t i = 0; i < COUNT(changes); i++) {
         (void)plant_intent(1);
         if (changes[i].wide != NULL)
             atomic_store(changes[i].wide, changes[i].value);
@@ -1035,7 +1036,7 @@ START_TEST(an_intent_at_its_limits_makes_sense)
         {0, 1, START, START, SHMQ_PREFETCH_MAX - 1, 1, true},
         {0, 1, START, START, SHMQ_PREFETCH_MAX, 1, false},
     };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         (void)plant_intent(1);
         atomic_store(&note->offset, cases[i].offset);
         atomic_store(&note->bytes, cases[i].bytes);
@@ -1074,7 +1075,7 @@ START_TEST(an_intent_whose_messages_make_no_sense_has_none)
     shared_u64 *word = &planted_record(&queue, 0, START + 2)->word;
     const uint64_t was = atomic_load(word);
     const uint64_t bad[] = {0, UINT64_MAX, was + 1024, was ^ UINT64_C(1) << 63, was ^ UINT64_C(3) << 40};
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < COUNT(bad); i++) {
         atomic_store(word, bad[i]);
         expect_visit(-EAGAIN, 0);
     }
@@ -1090,7 +1091,7 @@ START_TEST(an_intent_for_a_held_message_that_makes_no_sense_has_no_message)
     atomic_fetch_or(planted_lease(&queue, 0, START), LEASE_DONE);
     expect_visit(-EAGAIN, 1);
     const uint64_t bad[] = {0, UINT64_MAX, atomic_load(&s->held_record[0]) + 1024};
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < COUNT(bad); i++) {
         plant_held(1, START + 1);
         atomic_store(&s->held_record[0], bad[i]);
         expect_visit(-EAGAIN, 0);
@@ -1113,7 +1114,7 @@ static void expect_documented(int code)
 {
     static const int documented[] = {0,        -EAGAIN,    -ETIMEDOUT, -ENODATA, -EOWNERDEAD, -ESHUTDOWN, -ESTALE,
                                      -EBADMSG, -EOVERFLOW, -EMSGSIZE,  -EUSERS,  -EBUSY,      -ENOENT,    -EPROTO};
-    for (size_t i = 0; i < sizeof(documented) / sizeof(documented[0]); i++)
+    for (size_t i = 0; i < COUNT(documented); i++)
         if (code == documented[i])
             return;
     ck_abort_msg("a code that nobody documents here: %d", code);
@@ -1136,7 +1137,7 @@ static uint64_t *random_word(uint64_t dice)
         {&lane()->head, 8},
         {&lane()->claim, 8},
     };
-    const size_t part = dice % (sizeof(parts) / sizeof(parts[0]));
+    const size_t part = dice % COUNT(parts);
     return (uint64_t *)parts[part].start + (dice >> 8) % (parts[part].bytes / 8);
 }
 
@@ -1146,7 +1147,7 @@ static void damage(uint64_t *random)
     const uint64_t dice = plain_random(random);
     const uint64_t values[] = {*word ^ UINT64_C(1) << (dice >> 8 & 63), plain_random(random), *word + dice % 9 - 4,
                                dice % 70, 1};
-    *word = values[(dice >> 20) % (sizeof(values) / sizeof(values[0]))];
+    *word = values[(dice >> 20) % (COUNT(values))];
 }
 
 /* Settles about every third one. */
@@ -1250,86 +1251,61 @@ END_TEST
 
 /* ------------------------------------------------------------------ */
 
-static TCase *add_case(Suite *suite, const char *title, double seconds)
-{
-    TCase *cases = tcase_create(title);
-    tcase_set_timeout(cases, planted_seconds(seconds));
-    tcase_add_checked_fixture(cases, set_up, tear_down);
-    suite_add_tcase(suite, cases);
-    return cases;
-}
+static const struct test tests[] = {
+    TEST_GROUP("what the dead left"),
+    TEST_EACH(the_next_consumer_takes_over_a_dead_one_s_batch_from_its_progress, 3),
+    TEST_EACH(a_word_taken_by_one_who_died_before_it_moved_claim_counts, 3),
+    TEST(each_death_adds_an_attempt_and_an_orderly_return_does_not),
+    TEST(attempts_stop_at_their_largest_number),
+    TEST(two_dead_consumers_batches_are_both_taken_over),
+    TEST_EACH(an_intent_without_its_word_means_nothing, INTENTS),
+    TEST(a_lease_of_another_seat_is_not_taken_by_who_only_meant_to),
+    TEST(done_batches_that_nobody_reclaimed_are_reclaimed),
+    TEST_EACH(a_held_message_does_not_count_while_the_word_is_leased, 3),
+    TEST_EACH(a_held_message_counts_once_the_word_is_done, 3),
+    TEST_GROUP("damage is named"),
+    TEST(a_held_message_that_makes_no_sense_is_refused),
+    TEST(a_held_message_at_its_limits_is_delivered),
+    TEST(positions_at_their_limits_are_believed_and_no_others),
+    TEST(the_end_waits_for_a_batch_that_its_seat_knows),
+    TEST(a_good_queue_has_no_problems),
+    TEST(a_seat_that_acknowledged_more_than_it_had),
+    TEST(a_lease_that_changes_under_its_holder),
+    TEST(a_seat_that_names_a_lane_which_does_not_exist),
+    TEST(a_length_beyond_the_tail),
+    TEST(a_length_beyond_the_largest_message),
+    TEST(a_descriptor_that_changes_while_its_message_is_leased),
+    TEST(a_batch_of_more_messages_than_any_lease_has),
+    TEST(a_batch_of_as_many_messages_as_any_lease_has),
+    TEST(a_head_beyond_claim_and_tail),
+    TEST(the_end_does_not_wait_for_a_head_beyond_tail),
+    TEST(a_claim_beyond_tail),
+    TEST(a_head_before_the_first_position),
+    TEST(a_tail_that_is_too_far_ahead),
+    TEST(a_stream_with_a_gap),
+    TEST(a_put_that_was_never_published_is_not_counted),
+    TEST(a_tail_without_its_checkpoint),
+    TEST(a_state_or_priority_of_a_lane_that_is_none),
+    TEST(a_lane_marked_used_that_does_not_exist),
+    TEST(a_lane_marked_used_that_was_never_made),
+    TEST(a_batch_of_a_seat_that_does_not_exist),
+    TEST(a_batch_whose_seat_does_not_know_it),
+    TEST(a_walk_counts_what_is_there),
+    TEST(a_batch_that_is_done_need_not_be_known),
+    TEST(a_lane_that_had_messages_and_is_not_marked),
+    TEST(a_batch_that_head_has_passed),
+    TEST(a_batch_that_reaches_beyond_claim),
+    TEST(a_batch_that_reaches_beyond_tail),
+    TEST(a_claimed_batch_without_a_word),
+    TEST(a_header_that_changed_under_a_handle),
+    TEST(a_header_that_lies_later_misleads_nobody),
+    TEST_EACH(an_intent_is_found_in_any_seat_and_tells_of_another_s_lease, 3),
+    TEST(an_intent_that_makes_no_sense_is_named_and_refused),
+    TEST(an_intent_at_its_limits_makes_sense),
+    TEST(an_intent_whose_messages_make_no_sense_has_none),
+    TEST(an_intent_for_a_held_message_that_makes_no_sense_has_no_message),
+    TEST_GROUP("rubbish", .seconds = 30),
+    TEST_EACH(rubbish_anywhere_is_an_error_and_never_the_end_of_a_process, 10),
+};
 
-static void add_the_dead(Suite *suite)
-{
-    TCase *dead = add_case(suite, "what the dead left", 5);
-    tcase_add_loop_test(dead, the_next_consumer_takes_over_a_dead_one_s_batch_from_its_progress, 0, 3);
-    tcase_add_loop_test(dead, a_word_taken_by_one_who_died_before_it_moved_claim_counts, 0, 3);
-    tcase_add_test(dead, each_death_adds_an_attempt_and_an_orderly_return_does_not);
-    tcase_add_test(dead, attempts_stop_at_their_largest_number);
-    tcase_add_test(dead, two_dead_consumers_batches_are_both_taken_over);
-    tcase_add_loop_test(dead, an_intent_without_its_word_means_nothing, 0, INTENTS);
-    tcase_add_test(dead, a_lease_of_another_seat_is_not_taken_by_who_only_meant_to);
-    tcase_add_test(dead, done_batches_that_nobody_reclaimed_are_reclaimed);
-    tcase_add_loop_test(dead, a_held_message_does_not_count_while_the_word_is_leased, 0, 3);
-    tcase_add_loop_test(dead, a_held_message_counts_once_the_word_is_done, 0, 3);
-}
-
-static void add_damage(Suite *suite)
-{
-    TCase *damaged = add_case(suite, "damage is named", 5);
-    tcase_add_test(damaged, a_held_message_that_makes_no_sense_is_refused);
-    tcase_add_test(damaged, a_held_message_at_its_limits_is_delivered);
-    tcase_add_test(damaged, positions_at_their_limits_are_believed_and_no_others);
-    tcase_add_test(damaged, the_end_waits_for_a_batch_that_its_seat_knows);
-    tcase_add_test(damaged, a_good_queue_has_no_problems);
-    tcase_add_test(damaged, a_seat_that_acknowledged_more_than_it_had);
-    tcase_add_test(damaged, a_lease_that_changes_under_its_holder);
-    tcase_add_test(damaged, a_seat_that_names_a_lane_which_does_not_exist);
-    tcase_add_test(damaged, a_length_beyond_the_tail);
-    tcase_add_test(damaged, a_length_beyond_the_largest_message);
-    tcase_add_test(damaged, a_descriptor_that_changes_while_its_message_is_leased);
-    tcase_add_test(damaged, a_batch_of_more_messages_than_any_lease_has);
-    tcase_add_test(damaged, a_batch_of_as_many_messages_as_any_lease_has);
-    tcase_add_test(damaged, a_head_beyond_claim_and_tail);
-    tcase_add_test(damaged, the_end_does_not_wait_for_a_head_beyond_tail);
-    tcase_add_test(damaged, a_claim_beyond_tail);
-    tcase_add_test(damaged, a_head_before_the_first_position);
-    tcase_add_test(damaged, a_tail_that_is_too_far_ahead);
-    tcase_add_test(damaged, a_stream_with_a_gap);
-    tcase_add_test(damaged, a_put_that_was_never_published_is_not_counted);
-    tcase_add_test(damaged, a_tail_without_its_checkpoint);
-    tcase_add_test(damaged, a_state_or_priority_of_a_lane_that_is_none);
-    tcase_add_test(damaged, a_lane_marked_used_that_does_not_exist);
-    tcase_add_test(damaged, a_lane_marked_used_that_was_never_made);
-    tcase_add_test(damaged, a_batch_of_a_seat_that_does_not_exist);
-    tcase_add_test(damaged, a_batch_whose_seat_does_not_know_it);
-    tcase_add_test(damaged, a_walk_counts_what_is_there);
-    tcase_add_test(damaged, a_batch_that_is_done_need_not_be_known);
-    tcase_add_test(damaged, a_lane_that_had_messages_and_is_not_marked);
-    tcase_add_test(damaged, a_batch_that_head_has_passed);
-    tcase_add_test(damaged, a_batch_that_reaches_beyond_claim);
-    tcase_add_test(damaged, a_batch_that_reaches_beyond_tail);
-    tcase_add_test(damaged, a_claimed_batch_without_a_word);
-    tcase_add_test(damaged, a_header_that_changed_under_a_handle);
-    tcase_add_test(damaged, a_header_that_lies_later_misleads_nobody);
-    tcase_add_loop_test(damaged, an_intent_is_found_in_any_seat_and_tells_of_another_s_lease, 0, 3);
-    tcase_add_test(damaged, an_intent_that_makes_no_sense_is_named_and_refused);
-    tcase_add_test(damaged, an_intent_at_its_limits_makes_sense);
-    tcase_add_test(damaged, an_intent_whose_messages_make_no_sense_has_none);
-    tcase_add_test(damaged, an_intent_for_a_held_message_that_makes_no_sense_has_no_message);
-}
-
-static Suite *make_suite(void)
-{
-    Suite *suite = suite_create("planted content");
-    add_the_dead(suite);
-    add_damage(suite);
-    TCase *rubbish = add_case(suite, "rubbish", 30);
-    tcase_add_loop_test(rubbish, rubbish_anywhere_is_an_error_and_never_the_end_of_a_process, 0, 10);
-    return suite;
-}
-
-int main(void)
-{
-    return planted_run(make_suite());
-}
+TEST_SUITE("planted content", tests, .seconds = 5, .set_up = set_up, .tear_down = tear_down);

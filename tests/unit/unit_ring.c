@@ -3,8 +3,8 @@
 #include <check.h>
 #include <errno.h>
 
+#include "tests/support/harness.h"
 #include "tests/support/plain_ring.h"
-#include "tests/support/planted.h"
 
 /* ------------------------------------------------------------------ round trips */
 
@@ -42,7 +42,7 @@ START_TEST(every_size_goes_through_at_every_index)
     plain_make(&plain, PLAIN_SMALL, PLAIN_SMALL);
     const uint64_t start = plain_position(&plain, _i, 4);
     for (uint64_t index = 0; index < plain.ring.cells; index++)
-        for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
+        for (size_t i = 0; i < COUNT(lengths); i++)
             round_trip(&plain, start, index, lengths[i]);
     plain_free(&plain);
 }
@@ -526,30 +526,21 @@ END_TEST
 
 /* ------------------------------------------------------------------ */
 
-static Suite *make_suite(void)
-{
-    Suite *suite = suite_create("ring");
-    TCase *work = tcase_create("one lane at work");
-    tcase_set_timeout(work, planted_seconds(20));
-    tcase_add_loop_test(work, every_size_goes_through_at_every_index, 0, PLAIN_STARTS);
-    tcase_add_loop_test(work, any_order_of_operations_agrees_with_a_model, 0, PLAIN_STARTS);
-    tcase_add_test(work, a_batch_keeps_to_its_limits);
-    tcase_add_loop_test(work, a_batch_is_what_was_put_whatever_the_mixture, 0, PLAIN_STARTS);
-    tcase_add_loop_test(work, batches_finished_out_of_order_are_reclaimed_together, 0, PLAIN_STARTS);
-    tcase_add_loop_test(work, a_consumer_dead_after_taking_the_word_does_not_stop_the_next, 0, PLAIN_STARTS);
-    tcase_add_loop_test(work, a_claim_left_far_behind_is_helped_forward, 0, PLAIN_STARTS);
-    tcase_add_test(work, head_takes_claim_along);
-    tcase_add_loop_test(work, a_done_word_of_the_lap_before_reclaims_nothing, 0, PLAIN_STARTS);
-    tcase_add_test(work, finding_a_lease_needs_its_very_word);
-    tcase_add_loop_test(work, a_full_lane_refuses_until_the_oldest_is_done, 0, PLAIN_STARTS);
-    tcase_add_loop_test(work, a_full_producer_reclaims_what_the_dead_finished, 0, PLAIN_STARTS);
-    tcase_add_test(work, the_last_position_is_a_clear_end);
-    tcase_add_test(work, a_lease_word_holds_what_was_packed_at_every_width);
-    suite_add_tcase(suite, work);
-    return suite;
-}
+static const struct test tests[] = {
+    TEST_EACH(every_size_goes_through_at_every_index, PLAIN_STARTS),
+    TEST_EACH(any_order_of_operations_agrees_with_a_model, PLAIN_STARTS),
+    TEST(a_batch_keeps_to_its_limits),
+    TEST_EACH(a_batch_is_what_was_put_whatever_the_mixture, PLAIN_STARTS),
+    TEST_EACH(batches_finished_out_of_order_are_reclaimed_together, PLAIN_STARTS),
+    TEST_EACH(a_consumer_dead_after_taking_the_word_does_not_stop_the_next, PLAIN_STARTS),
+    TEST_EACH(a_claim_left_far_behind_is_helped_forward, PLAIN_STARTS),
+    TEST(head_takes_claim_along),
+    TEST_EACH(a_done_word_of_the_lap_before_reclaims_nothing, PLAIN_STARTS),
+    TEST(finding_a_lease_needs_its_very_word),
+    TEST_EACH(a_full_lane_refuses_until_the_oldest_is_done, PLAIN_STARTS),
+    TEST_EACH(a_full_producer_reclaims_what_the_dead_finished, PLAIN_STARTS),
+    TEST(the_last_position_is_a_clear_end),
+    TEST(a_lease_word_holds_what_was_packed_at_every_width),
+};
 
-int main(void)
-{
-    return planted_run(make_suite());
-}
+TEST_SUITE("ring", tests, .seconds = 20);

@@ -3,8 +3,8 @@
 #include <check.h>
 #include <errno.h>
 
+#include "tests/support/harness.h"
 #include "tests/support/plain_ring.h"
-#include "tests/support/planted.h"
 
 /* ------------------------------------------------------------------ damage */
 
@@ -41,7 +41,7 @@ START_TEST(a_damaged_descriptor_is_never_leased)
         (was & ~UINT64_C(0xffffffff)) | (3 * 16 * 64 + 1), /* longer than what is published */
         (was & ~UINT64_C(0xffffffff)) | UINT32_MAX,        /* much longer */
     };
-    for (size_t i = 0; i < sizeof(damaged) / sizeof(damaged[0]); i++) {
+    for (size_t i = 0; i < COUNT(damaged); i++) {
         atomic_store(word, damaged[i]);
         expect_bad_lease(&plain, &good);
     }
@@ -87,7 +87,7 @@ static void damage_each_of_many(struct plain_ring *plain, uint64_t first)
                                   was + 1, /* more than a message may have */
                                   was + (UINT64_C(1) << 31),
                                   plain_load(&ring_record(&plain->ring, first + (i + 2) % SHORT)->word)};
-        for (size_t j = 0; j < sizeof(wrong) / sizeof(wrong[0]); j++) {
+        for (size_t j = 0; j < COUNT(wrong); j++) {
             struct ring_batch batch;
             atomic_store(word, wrong[j]);
             ck_assert_int_eq(ring_lease(&plain->ring, plain->seats, 0, &limits, &batch), -EBADMSG);
@@ -164,7 +164,7 @@ START_TEST(positions_that_make_no_sense_are_refused)
         {&control->tail, plain.ring.max_position + 1},
         {&control->checkpoints[0].tail, start + 1},
     };
-    for (size_t i = 0; i < sizeof(damaged) / sizeof(damaged[0]); i++) {
+    for (size_t i = 0; i < COUNT(damaged); i++) {
         atomic_store(damaged[i].field, damaged[i].value);
         /* Its checkpoint agrees: only the positions are wrong. */
         if (damaged[i].field == &control->tail)
@@ -266,7 +266,7 @@ START_TEST(positions_at_their_limits_are_taken_and_no_others)
         {last, last, 0},
         {last + 1, last + 1, -EBADMSG},
     };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         plain_start(&plain, cells);
         atomic_store(&control->head, cases[i].head);
         atomic_store(&control->tail, cases[i].tail);
@@ -356,7 +356,7 @@ static const int anything[] = {0, -EAGAIN, -EBADMSG, -EOVERFLOW, -ENOENT};
 
 static void expect_any_of(int code)
 {
-    for (size_t i = 0; i < sizeof(anything) / sizeof(anything[0]); i++)
+    for (size_t i = 0; i < COUNT(anything); i++)
         if (code == anything[i])
             return;
     ck_abort_msg("a code that nobody documents: %d", code);
@@ -453,29 +453,20 @@ END_TEST
 
 /* ------------------------------------------------------------------ */
 
-static Suite *make_suite(void)
-{
-    Suite *suite = suite_create("ring, damaged");
-    TCase *damaged = tcase_create("a damaged lane");
-    tcase_set_timeout(damaged, planted_seconds(20));
-    tcase_add_loop_test(damaged, a_damaged_descriptor_is_never_leased, 0, PLAIN_STARTS);
-    tcase_add_test(damaged, damage_in_the_middle_of_a_batch_is_found_when_taking_and_when_taking_over);
-    tcase_add_loop_test(damaged, damage_among_short_messages_is_found_at_every_place, 0, PLAIN_STARTS);
-    tcase_add_loop_test(damaged, a_descriptor_of_the_lap_before_is_no_message, 0, PLAIN_STARTS);
-    tcase_add_loop_test(damaged, positions_that_make_no_sense_are_refused, 0, PLAIN_STARTS);
-    tcase_add_test(damaged, a_lane_begins_with_nothing_whatever_stood_there);
-    tcase_add_test(damaged, words_of_a_batch_that_has_changed_are_refused);
-    tcase_add_test(damaged, a_lease_forgets_what_the_seat_had_before);
-    tcase_add_test(damaged, positions_at_their_limits_are_taken_and_no_others);
-    tcase_add_loop_test(damaged, a_lease_refuses_claims_and_words_that_make_no_sense, 0, PLAIN_STARTS);
-    tcase_add_loop_test(damaged, a_producer_refuses_a_head_that_goes_back_or_runs_ahead, 0, PLAIN_STARTS);
-    tcase_add_test(damaged, finishing_and_reclaiming_refuse_words_that_make_no_sense);
-    tcase_add_loop_test(damaged, rubbish_anywhere_is_survived, 0, 4);
-    suite_add_tcase(suite, damaged);
-    return suite;
-}
+static const struct test tests[] = {
+    TEST_EACH(a_damaged_descriptor_is_never_leased, PLAIN_STARTS),
+    TEST(damage_in_the_middle_of_a_batch_is_found_when_taking_and_when_taking_over),
+    TEST_EACH(damage_among_short_messages_is_found_at_every_place, PLAIN_STARTS),
+    TEST_EACH(a_descriptor_of_the_lap_before_is_no_message, PLAIN_STARTS),
+    TEST_EACH(positions_that_make_no_sense_are_refused, PLAIN_STARTS),
+    TEST(a_lane_begins_with_nothing_whatever_stood_there),
+    TEST(words_of_a_batch_that_has_changed_are_refused),
+    TEST(a_lease_forgets_what_the_seat_had_before),
+    TEST(positions_at_their_limits_are_taken_and_no_others),
+    TEST_EACH(a_lease_refuses_claims_and_words_that_make_no_sense, PLAIN_STARTS),
+    TEST_EACH(a_producer_refuses_a_head_that_goes_back_or_runs_ahead, PLAIN_STARTS),
+    TEST(finishing_and_reclaiming_refuse_words_that_make_no_sense),
+    TEST_EACH(rubbish_anywhere_is_survived, 4),
+};
 
-int main(void)
-{
-    return planted_run(make_suite());
-}
+TEST_SUITE("ring, damaged", tests, .seconds = 20);

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/support/harness.h"
 #include "tests/support/plain_ring.h"
-#include "tests/support/planted.h"
 
 #define RINGS_MAX 3
 #define CONSUMERS_MAX 4u
@@ -283,7 +283,7 @@ static void make_lane(struct party *party, uint32_t number, int start)
     uint64_t random = number;
     plain_make(&lane->plain, plan->capacity_bytes, plan->capacity_bytes);
     lane->plain.ring.lane = number;
-    lane->messages = planted_sanitized() ? plan->messages / 5 : plan->messages;
+    lane->messages = test_is_sanitized() ? plan->messages / 5 : plan->messages;
     const uint64_t laps = (uint64_t)lane->messages * (cells_for(plan->longest) + 1) / lane->plain.ring.cells + 2;
     plain_start(&lane->plain, plain_position(&lane->plain, start, laps));
     lane->lengths = calloc(lane->messages, sizeof(*lane->lengths));
@@ -362,20 +362,10 @@ START_TEST(threads_get_each_message_once_towards_the_last_position)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-    const int count = (int)(sizeof(plans) / sizeof(plans[0]));
-    Suite *suite = suite_create("ring, threads");
-    TCase *threads = tcase_create("threads");
-    tcase_set_timeout(threads, planted_seconds(30));
-    tcase_add_loop_test(threads, threads_get_each_message_once_from_the_first_position_on, 0, count);
-    tcase_add_loop_test(threads, threads_get_each_message_once_over_the_end_of_32_bits, 0, count);
-    tcase_add_loop_test(threads, threads_get_each_message_once_towards_the_last_position, 0, count);
-    suite_add_tcase(suite, threads);
-    return suite;
-}
+static const struct test tests[] = {
+    TEST_EACH(threads_get_each_message_once_from_the_first_position_on, COUNT(plans)),
+    TEST_EACH(threads_get_each_message_once_over_the_end_of_32_bits, COUNT(plans)),
+    TEST_EACH(threads_get_each_message_once_towards_the_last_position, COUNT(plans)),
+};
 
-int main(void)
-{
-    return planted_run(make_suite());
-}
+TEST_SUITE("ring, threads", tests, .seconds = 30);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/shmq.h"
+#include "tests/support/harness.h"
 #include "tests/support/planted.h"
 
 #define GROUP 5
@@ -21,7 +22,7 @@ static void set_up(void)
 {
     small = planted_small();
     small.lanes = 4;
-    name = planted_name("source");
+    name = test_name("source");
     ck_assert_int_eq(shmq_create(name, &small), 0);
     observer = planted_open(name, SHMQ_OBSERVER, NULL);
 }
@@ -31,7 +32,7 @@ static void tear_down(void)
     ck_assert_int_eq(shmq_check(observer, NULL, NULL), 0);
     ck_assert_int_eq(shmq_close(observer), 0);
     ck_assert_int_eq(shmq_remove(name, true), 0);
-    ck_assert_int_eq(planted_files(name), 0);
+    ck_assert_uint_eq(test_leftovers(name), 0);
 }
 
 static struct shmq *open_source(uint64_t source_id)
@@ -95,7 +96,7 @@ START_TEST(a_note_is_written_beside_the_one_that_counts)
     struct shmq *handle = open_source(1);
     planted_map(&planted, name);
     const struct lane_control *control = planted_lane(&planted, 0);
-    for (uint64_t i = 0; i < sizeof(notes) / sizeof(notes[0]); i++) {
+    for (uint64_t i = 0; i < COUNT(notes); i++) {
         set_note(handle, notes[i]);
         const uint64_t note = atomic_load(&control->note);
         ck_assert_uint_eq(note, (i + 1) << 8 | strlen(notes[i]));
@@ -336,7 +337,7 @@ END_TEST
 static int lock_choice(void)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 1, .l_len = 1};
-    const int fd = open(planted_object_path(name), O_RDWR | O_CLOEXEC);
+    const int fd = open(test_object_path(name), O_RDWR | O_CLOEXEC);
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(fcntl(fd, F_OFD_SETLK, &lock), 0);
     return fd;
@@ -504,45 +505,35 @@ START_TEST(after_a_put_nobody_can_withdraw)
 }
 END_TEST
 
-static TCase *add_case(Suite *suite, const char *case_name)
-{
-    TCase *tcase = tcase_create(case_name);
-    tcase_set_timeout(tcase, planted_seconds(20));
-    tcase_add_checked_fixture(tcase, set_up, tear_down);
-    suite_add_tcase(suite, tcase);
-    return tcase;
-}
+static const struct test tests[] = {
+    TEST_GROUP("notes"),
+    TEST(a_note_stays_with_its_source),
+    TEST(a_note_is_written_beside_the_one_that_counts),
+    TEST(a_note_is_not_another_source_s),
+    TEST(notes_that_make_no_sense),
+    TEST(a_damaged_note_is_an_error),
+    TEST(a_source_begins_at_0_in_a_lane_that_others_had),
+    TEST_GROUP("parts"),
+    TEST_EACH(all_parts_go_by_what_the_first_said, 2),
+    TEST(parts_that_go_on_never_begin_anew),
+    TEST(a_part_that_comes_again_begins_anew),
+    TEST_EACH(a_part_that_comes_again_is_known_in_every_lane, 3),
+    TEST(what_another_group_agreed_on_does_not_count),
+    TEST(a_lane_is_taken_over_by_another_group),
+    TEST(nobody_begins_anew_while_a_part_is_unfinished),
+    TEST(a_lane_is_shared_by_the_parts_that_follow),
+    TEST(what_a_group_agreed_on_is_kept_while_other_lanes_are_there),
+    TEST_EACH(who_takes_long_to_choose_is_waited_for, 2),
+    TEST(who_waits_for_the_choice_of_others_can_be_stopped),
+    TEST(groups_that_make_no_sense),
+    TEST_GROUP("withdrawing"),
+    TEST(who_withdraws_leaves_a_finished_lane_finished),
+    TEST(who_withdraws_leaves_an_unfinished_lane_unfinished),
+    TEST_EACH(who_withdraws_leaves_the_lane_its_priority, 2),
+    TEST(a_part_that_withdraws_has_not_been_there),
+    TEST(who_withdraws_from_a_new_lane_counts_as_nobody),
+    TEST(the_stream_ends_when_the_last_one_withdraws),
+    TEST(after_a_put_nobody_can_withdraw),
+};
 
-int main(void)
-{
-    Suite *suite = suite_create("source");
-    TCase *notes = add_case(suite, "notes");
-    tcase_add_test(notes, a_note_stays_with_its_source);
-    tcase_add_test(notes, a_note_is_written_beside_the_one_that_counts);
-    tcase_add_test(notes, a_note_is_not_another_source_s);
-    tcase_add_test(notes, notes_that_make_no_sense);
-    tcase_add_test(notes, a_damaged_note_is_an_error);
-    TCase *parts = add_case(suite, "parts");
-    tcase_add_loop_test(parts, all_parts_go_by_what_the_first_said, 0, 2);
-    tcase_add_test(parts, parts_that_go_on_never_begin_anew);
-    tcase_add_test(parts, a_part_that_comes_again_begins_anew);
-    tcase_add_loop_test(parts, a_part_that_comes_again_is_known_in_every_lane, 0, 3);
-    tcase_add_test(parts, what_another_group_agreed_on_does_not_count);
-    tcase_add_test(parts, a_lane_is_taken_over_by_another_group);
-    tcase_add_test(parts, nobody_begins_anew_while_a_part_is_unfinished);
-    tcase_add_test(parts, a_lane_is_shared_by_the_parts_that_follow);
-    tcase_add_test(parts, what_a_group_agreed_on_is_kept_while_other_lanes_are_there);
-    tcase_add_loop_test(parts, who_takes_long_to_choose_is_waited_for, 0, 2);
-    tcase_add_test(parts, who_waits_for_the_choice_of_others_can_be_stopped);
-    tcase_add_test(parts, groups_that_make_no_sense);
-    TCase *withdrawing = add_case(suite, "withdrawing");
-    tcase_add_test(withdrawing, who_withdraws_leaves_a_finished_lane_finished);
-    tcase_add_test(withdrawing, who_withdraws_leaves_an_unfinished_lane_unfinished);
-    tcase_add_loop_test(withdrawing, who_withdraws_leaves_the_lane_its_priority, 0, 2);
-    tcase_add_test(withdrawing, a_part_that_withdraws_has_not_been_there);
-    tcase_add_test(notes, a_source_begins_at_0_in_a_lane_that_others_had);
-    tcase_add_test(withdrawing, who_withdraws_from_a_new_lane_counts_as_nobody);
-    tcase_add_test(withdrawing, the_stream_ends_when_the_last_one_withdraws);
-    tcase_add_test(withdrawing, after_a_put_nobody_can_withdraw);
-    return planted_run(suite);
-}
+TEST_SUITE("source", tests, .seconds = 20, .set_up = set_up, .tear_down = tear_down);

@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "common/queue/handle.h"
+#include "tests/support/harness.h"
 #include "tests/support/process.h"
 #include "tests/support/test_queue.h"
 
@@ -24,22 +25,10 @@
 #define PROMPT_MS 2000
 #define MS INT64_C(1000000)
 
-static char queue[SHMQ_NAME_MAX + 1];
 static const struct shmq_options attach_only = SHMQ_OPTIONS_INIT;
 static const struct shmq_options slow_tick = {SHMQ_OPTIONS_DEFAULTS,     .create = true, .capacity_bytes = 4096,
                                               .max_message_bytes = 4096, .prefetch = 1,  .follow = true,
                                               .tick_ns = LONG_TICK_NS};
-
-static void use_queue(const char *test)
-{
-    (void)snprintf(queue, sizeof(queue), "%s", test_queue_name(test));
-    ck_assert_uint_eq(test_queue_leftovers(queue), 0);
-}
-
-static int64_t patience_ns(void)
-{
-    return process_patience_ms() * MS;
-}
 
 static uint64_t hear_promptly(struct process *process)
 {
@@ -231,7 +220,7 @@ static void take_block(struct shmq *consumer)
 {
     unsigned char message[4096];
     size_t length;
-    ck_assert_int_eq(shmq_get(consumer, message, sizeof(message), &length, patience_ns()), 0);
+    ck_assert_int_eq(shmq_get(consumer, message, sizeof(message), &length, process_patience_ns()), 0);
     ck_assert_uint_eq(length, sizeof(message));
 }
 
@@ -456,7 +445,7 @@ START_TEST(removal_wakes_everybody)
         process_expect_success(&consumers[i]);
     }
     (void)shmq_close(holder);
-    ck_assert_uint_eq(test_queue_leftovers(queue), 0);
+    ck_assert_uint_eq(test_leftovers(queue), 0);
 }
 END_TEST
 
@@ -648,7 +637,7 @@ static void post_semaphore(const char *which)
 static void attack(unsigned how)
 {
     static const char *const names[] = {"items", "space.0", "space.1"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+    for (size_t i = 0; i < COUNT(names); i++) {
         switch (how) {
         case 0:
             delete_semaphore(names[i]);
@@ -1281,55 +1270,35 @@ START_TEST(waiting_costs_next_to_nothing)
 }
 END_TEST
 
-static TCase *add_case(Suite *suite, const char *name)
-{
-    TCase *tcase = tcase_create(name);
-    tcase_set_timeout(tcase, 60);
-    suite_add_tcase(suite, tcase);
-    return tcase;
-}
+static const struct test tests[] = {
+    TEST_GROUP("woken"),
+    TEST(get_is_woken_by_a_put),
+    TEST(get_is_woken_at_any_moment_of_falling_asleep),
+    TEST(two_producers_wake_three_consumers),
+    TEST(put_many_wakes_as_many_as_there_are_messages),
+    TEST(put_is_woken_when_there_is_room),
+    TEST(put_is_woken_at_any_moment_of_falling_asleep),
+    TEST(each_blocked_producer_is_woken_by_its_own_lane),
+    TEST_GROUP("everybody woken"),
+    TEST(shutdown_now_wakes_everybody),
+    TEST(shutdown_drain_wakes_everybody),
+    TEST(removal_wakes_everybody),
+    TEST(shutdown_of_an_empty_queue_wakes_consumers),
+    TEST(end_of_stream_wakes_consumers),
+    TEST_GROUP("semaphores"),
+    TEST(semaphores_deleted_set_and_replaced_under_load),
+    TEST(nothing_is_lost_by_timing_out),
+    TEST(who_times_out_is_no_longer_counted),
+    TEST(damaged_doorbell_heals),
+    TEST_EACH(semaphore_of_an_absurd_value_is_replaced, 8),
+    TEST_EACH(semaphore_of_rubbish_is_replaced_and_ends_nobody, 2 * sizeof(rubbish)),
+    TEST_EACH(semaphore_that_wakes_nobody_is_replaced, 2),
+    TEST(several_replace_a_semaphore_and_die),
+    TEST(killed_sleepers_are_counted_out),
+    TEST_GROUP("time"),
+    TEST(timeouts_are_kept),
+    TEST(stop_flag_ends_waiting),
+    TEST(waiting_costs_next_to_nothing),
+};
 
-static Suite *make_suite(void)
-{
-    Suite *suite = suite_create("waiting");
-    TCase *woken = add_case(suite, "woken");
-    tcase_add_test(woken, get_is_woken_by_a_put);
-    tcase_add_test(woken, get_is_woken_at_any_moment_of_falling_asleep);
-    tcase_add_test(woken, two_producers_wake_three_consumers);
-    tcase_add_test(woken, put_many_wakes_as_many_as_there_are_messages);
-    tcase_add_test(woken, put_is_woken_when_there_is_room);
-    tcase_add_test(woken, put_is_woken_at_any_moment_of_falling_asleep);
-    tcase_add_test(woken, each_blocked_producer_is_woken_by_its_own_lane);
-    TCase *all = add_case(suite, "everybody woken");
-    tcase_add_test(all, shutdown_now_wakes_everybody);
-    tcase_add_test(all, shutdown_drain_wakes_everybody);
-    tcase_add_test(all, removal_wakes_everybody);
-    tcase_add_test(all, shutdown_of_an_empty_queue_wakes_consumers);
-    tcase_add_test(all, end_of_stream_wakes_consumers);
-    TCase *semaphores = add_case(suite, "semaphores");
-    tcase_add_test(semaphores, semaphores_deleted_set_and_replaced_under_load);
-    tcase_add_test(semaphores, nothing_is_lost_by_timing_out);
-    tcase_add_test(semaphores, who_times_out_is_no_longer_counted);
-    tcase_add_test(semaphores, damaged_doorbell_heals);
-    tcase_add_loop_test(semaphores, semaphore_of_an_absurd_value_is_replaced, 0, 8);
-    tcase_add_loop_test(semaphores, semaphore_of_rubbish_is_replaced_and_ends_nobody, 0, 2 * sizeof(rubbish));
-    tcase_add_loop_test(semaphores, semaphore_that_wakes_nobody_is_replaced, 0, 2);
-    tcase_add_test(semaphores, several_replace_a_semaphore_and_die);
-    tcase_add_test(semaphores, killed_sleepers_are_counted_out);
-    TCase *time = add_case(suite, "time");
-    tcase_add_test(time, timeouts_are_kept);
-    tcase_add_test(time, stop_flag_ends_waiting);
-    tcase_add_test(time, waiting_costs_next_to_nothing);
-    return suite;
-}
-
-int main(void)
-{
-    test_queue_begin();
-    SRunner *runner = srunner_create(make_suite());
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    test_queue_end();
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+TEST_SUITE("waiting", tests, .seconds = 60);

@@ -13,6 +13,7 @@
 #include "common/kernel/byte_lock.h"
 #include "common/kernel/clock.h"
 #include "common/queue/waiting.h"
+#include "tests/support/harness.h"
 #include "tests/support/process.h"
 #include "tests/support/test_queue.h"
 
@@ -22,7 +23,6 @@
 #define OF_OTHER 1u /* its seat */
 #define OF_NOBODY 2u
 
-static char queue[SHMQ_NAME_MAX + 1];
 static struct shmq *producer;
 static struct shmq *consumer; /* seat 0 */
 static struct shmq *other;    /* seat 1, another consumer */
@@ -44,7 +44,7 @@ static void plant_ghost(void)
 
 static void begin(const char *test)
 {
-    (void)snprintf(queue, sizeof(queue), "%s", test_queue_name(test));
+    use_queue(test);
     producer = test_queue_open(queue, SHMQ_PRODUCER, &options);
     consumer = test_queue_open(queue, SHMQ_CONSUMER, &options);
     other = test_queue_open(queue, SHMQ_CONSUMER, &options);
@@ -519,7 +519,7 @@ START_TEST(who_sleeps_is_told_that_the_queue_is_removed)
     ck_assert_int_eq(shmq_remove(queue, true), 0);
     ck_assert_int_eq(value(space()), 1);
     ck_assert_int_eq(value(&consumer->items), 2);
-    ck_assert_uint_eq(test_queue_leftovers(queue), 0);
+    ck_assert_uint_eq(test_leftovers(queue), 0);
     ck_assert_int_eq(shmq_close(other), 0);
     ck_assert_int_eq(shmq_close(consumer), 0);
     ck_assert_int_eq(shmq_close(producer), -ESTALE);
@@ -973,57 +973,42 @@ START_TEST(patience_grows_with_short_sleeps_and_shrinks_with_long_ones)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-    Suite *suite = suite_create("wake-ups");
-    TCase *tcase = tcase_create("wake-ups");
-    suite_add_tcase(suite, tcase);
-    tcase_set_timeout(tcase, 30);
-    tcase_add_test(tcase, who_arms_is_counted_until_it_wakes_by_itself);
-    tcase_add_test(tcase, who_may_not_use_the_barrier_asks_everybody_for_fences);
-    tcase_add_test(tcase, who_takes_the_seat_of_a_dead_sleeper_is_awake);
-    tcase_add_test(tcase, a_waker_takes_off_as_many_as_it_rings_for);
-    tcase_add_test(tcase, each_message_wakes_one);
-    tcase_add_test(tcase, nobody_rings_more_often_than_there_are_seats);
-    tcase_add_test(tcase, where_some_sleep_long_all_are_rung_for);
-    tcase_add_test(tcase, who_falls_asleep_beside_work_wakes_the_long_sleepers);
-    tcase_add_test(tcase, there_is_something_to_do_in_a_lane);
-    tcase_add_test(tcase, who_may_sleep_long_does_and_nobody_else);
-    tcase_add_loop_test(tcase, no_long_sleep_is_as_short_as_a_tick, 0, 2);
-    tcase_add_test(tcase, who_was_rung_for_does_not_sleep_long);
-    tcase_add_test(tcase, the_dead_are_looked_for_at_each_tick);
-    tcase_add_test(tcase, a_lane_that_another_has_finished_is_no_longer_one_of_the_dead);
-    tcase_add_test(tcase, a_producer_is_rung_for_once_head_is_where_it_wants_it);
-    tcase_add_test(tcase, a_producer_says_how_much_room_it_waits_for);
-    tcase_add_test(tcase, everybody_is_rung_for_who_sleeps);
-    tcase_add_test(tcase, who_sleeps_is_told_that_the_queue_is_removed);
-    tcase_add_test(tcase, who_finds_no_place_waits_as_long_as_it_is_told);
-    tcase_add_test(tcase, a_ring_for_nothing_sets_the_count_right);
-    tcase_add_test(tcase, a_ring_for_nothing_takes_out_rings_that_nobody_needs);
-    tcase_add_test(tcase, the_dead_are_no_longer_said_to_sleep_after_some_rings_for_nothing);
-    tcase_add_test(tcase, a_dead_one_whose_work_is_in_hand_stays_ours);
-    tcase_add_loop_test(tcase, a_bell_that_misses_wake_ups_is_opened_again_and_then_replaced, 0, 2);
-    tcase_add_test(tcase, where_nobody_listened_nothing_is_missed);
-    tcase_add_test(tcase, who_finds_it_replaced_by_another_opens_that);
-    tcase_add_loop_test(tcase, what_cannot_be_replaced_is_done_without, 0, 2);
-    tcase_add_loop_test(tcase, what_rings_all_the_time_is_replaced_or_not_listened_to, 0, 2);
-    tcase_add_test(tcase, who_interrupts_rings_for_all_that_sleep);
-    tcase_add_test(tcase, the_ring_of_who_is_interrupted_is_left_to_it_for_a_while);
-    tcase_add_test(tcase, who_had_a_ring_of_who_was_interrupted_rings_once_more);
-    tcase_add_test(tcase, interrupts_that_all_have_noticed_are_no_longer_pending);
-    tcase_add_test(tcase, who_spins_looks_as_often_as_its_patience_says);
-    tcase_add_test(tcase, who_spins_has_several_processors);
-    tcase_add_test(tcase, patience_grows_with_short_sleeps_and_shrinks_with_long_ones);
-    return suite;
-}
+static const struct test tests[] = {
+    TEST(who_arms_is_counted_until_it_wakes_by_itself),
+    TEST(who_may_not_use_the_barrier_asks_everybody_for_fences),
+    TEST(who_takes_the_seat_of_a_dead_sleeper_is_awake),
+    TEST(a_waker_takes_off_as_many_as_it_rings_for),
+    TEST(each_message_wakes_one),
+    TEST(nobody_rings_more_often_than_there_are_seats),
+    TEST(where_some_sleep_long_all_are_rung_for),
+    TEST(who_falls_asleep_beside_work_wakes_the_long_sleepers),
+    TEST(there_is_something_to_do_in_a_lane),
+    TEST(who_may_sleep_long_does_and_nobody_else),
+    TEST_EACH(no_long_sleep_is_as_short_as_a_tick, 2),
+    TEST(who_was_rung_for_does_not_sleep_long),
+    TEST(the_dead_are_looked_for_at_each_tick),
+    TEST(a_lane_that_another_has_finished_is_no_longer_one_of_the_dead),
+    TEST(a_producer_is_rung_for_once_head_is_where_it_wants_it),
+    TEST(a_producer_says_how_much_room_it_waits_for),
+    TEST(everybody_is_rung_for_who_sleeps),
+    TEST(who_sleeps_is_told_that_the_queue_is_removed),
+    TEST(who_finds_no_place_waits_as_long_as_it_is_told),
+    TEST(a_ring_for_nothing_sets_the_count_right),
+    TEST(a_ring_for_nothing_takes_out_rings_that_nobody_needs),
+    TEST(the_dead_are_no_longer_said_to_sleep_after_some_rings_for_nothing),
+    TEST(a_dead_one_whose_work_is_in_hand_stays_ours),
+    TEST_EACH(a_bell_that_misses_wake_ups_is_opened_again_and_then_replaced, 2),
+    TEST(where_nobody_listened_nothing_is_missed),
+    TEST(who_finds_it_replaced_by_another_opens_that),
+    TEST_EACH(what_cannot_be_replaced_is_done_without, 2),
+    TEST_EACH(what_rings_all_the_time_is_replaced_or_not_listened_to, 2),
+    TEST(who_interrupts_rings_for_all_that_sleep),
+    TEST(the_ring_of_who_is_interrupted_is_left_to_it_for_a_while),
+    TEST(who_had_a_ring_of_who_was_interrupted_rings_once_more),
+    TEST(interrupts_that_all_have_noticed_are_no_longer_pending),
+    TEST(who_spins_looks_as_often_as_its_patience_says),
+    TEST(who_spins_has_several_processors),
+    TEST(patience_grows_with_short_sleeps_and_shrinks_with_long_ones),
+};
 
-int main(void)
-{
-    test_queue_begin();
-    SRunner *runner = srunner_create(make_suite());
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    test_queue_end();
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+TEST_SUITE("wake-ups", tests, .seconds = 30);
