@@ -33,6 +33,28 @@ static void add_words(uint64_t *hash, char *const *words, size_t count)
         add_text(hash, words[i]);
 }
 
+/* Not how patient children are, or what they print beside the messages. */
+static bool changes_work(const char *word)
+{
+    static const char *const others[] = {"--grace", "--echo", "--prefix", "--verbose", "--quiet", "--supervised"};
+    const size_t length = strcspn(word, "=");
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        if (strlen(others[i]) == length && strncmp(word, others[i], length) == 0)
+            return false;
+    }
+    return true;
+}
+
+/* Each option is one word with its full name, however it was written: see child_arguments.h. */
+static void add_extra(uint64_t *hash, const struct arguments *extra)
+{
+    for (size_t i = 0; i < extra->count; i++) {
+        if (changes_work(extra->words[i]))
+            add_text(hash, extra->words[i]);
+    }
+    add_number(hash, 0);
+}
+
 static uint64_t finish(uint64_t hash)
 {
     hash = (hash ^ hash >> 32) * UINT64_C(0x9e3779b97f4a7c15);
@@ -82,7 +104,8 @@ uint64_t identity_of_command(const struct options *options)
     add_number(&hash, options->producers);
     add_words(&hash, options->producer_framing.words, options->producer_framing.count);
     add_words(&hash, options->consumer_framing.words, options->consumer_framing.count);
-    add_words(&hash, options->extra_producer.words, options->extra_producer.count);
+    add_extra(&hash, &options->extra_producer);
+    add_extra(&hash, &options->extra_consumer);
     add_words(&hash, options->words.words, options->words.count);
     add_inputs(&hash, options);
     add_sink(&hash, options);

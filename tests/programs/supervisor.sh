@@ -123,6 +123,26 @@ check_status 'the same command goes on there' 0 slow_files try
 check_equal 'the same command goes on there: all of it, once' "$(seq 2000)" "$(sort -n "$scratch/piped")"
 check 'the same command goes on there: then the queue is removed' test ! -e "/dev/shm/shmq.$queue"
 
+# However it is written, the same command is the same.
+half_done() { # EXTRA...: leaves a queue of a run that was stopped half-way
+    new_queue
+    rm -f "$scratch/half"
+    start -q --keep --rate 2000 --input "$scratch/source" --output "$scratch/half" "$@"
+    wait_until 20 got_lines "$scratch/half" 100
+    kill -TERM "$pid"
+    wait "$pid" 2>/dev/null
+}
+half_done --producer-args "-D '\n' --rate 2000" --consumer-args '--grace 1s -D "\n"'
+check_status 'the same options, written in another way: go on' 0 try -q --input "$scratch/source" --output "$scratch/half" \
+    --producer-args '   "--delimiter=\n"' --consumer-args "'--delim'   '\n'  -v"
+check_same 'the same options, written in another way: exactly there' "$scratch/source" "$scratch/half"
+for different in '--producer-args -0' '--consumer-args -0' '--producer-args --whole'; do
+    half_done
+    # shellcheck disable=SC2086 # it is two words
+    check_status "other options, $different: are another command" 2 try -q --input "$scratch/source" --output "$scratch/half" $different
+    "$monitor" -q remove --force "$queue"
+done
+
 # The same for stdin.
 new_queue
 setsid "$supervisor" -Q "$queue" --input - --discard --rate 20 >"$scratch/out.log" 2>"$scratch/run.log" < <(seq 1000) &
