@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The documents and the models name files and functions of the code: all of these exist, whatever was renamed.
+. "$(dirname "$0")/../support/lib.sh"
+cd "$top" || exit 1
+
+documents=(README.md CONTRIBUTING.md docs/DESIGN.md)
+models=(tests/model/*.pml)
+mapfile -t sources < <(find common producer consumer monitor supervisor docs scripts tests bench -type f | LC_ALL=C sort)
+printf '%s\n' "${sources[@]}" >"$scratch/sources"
+find common consumer producer monitor supervisor -name '*.[ch]' -exec cat {} + >"$scratch/code"
+
+# Files of C, shell, awk and lists between backquotes; a document may leave out the first folders.
+named_files() { # DOCUMENT
+    # shellcheck disable=SC2016 # they are the document's
+    grep -oE '`[A-Za-z0-9_./-]+\.(c|h|sh|awk|map|abi)`' "$1" | tr -d '`' | LC_ALL=C sort -u
+}
+
+# Functions of the library that a document names by their public prefix.
+named_functions() { # DOCUMENT
+    grep -oE '\bshmq_[a-z][a-z_]*[a-z]' "$1" | LC_ALL=C sort -u
+}
+
+# Functions in the list at the head of a model.
+followed_functions() { # MODEL
+    sed -n '/It follows these functions/,/^ \*\/$/p' "$1" | sed '/PRODUCERS,\|LANES,\|CELLS,/,$d' |
+        grep -oE '\b[a-z]+_[a-z_]*[a-z]\b' | grep -v '^unit_' | LC_ALL=C sort -u
+}
+
+for document in "${documents[@]}"; do
+    missing=''
+    while IFS= read -r file; do
+        grep -qE "(^|/)${file//./\\.}$" "$scratch/sources" || missing+=" $file"
+    done < <(named_files "$document")
+    check_equal "$document: the files that it names exist" '' "$missing"
+    missing=''
+    while IFS= read -r name; do
+        grep -qw -- "$name" common/shmq.h || missing+=" $name"
+    done < <(named_functions "$document")
+    check_equal "$document: the functions that it names exist" '' "$missing"
+done
+
+for model in "${models[@]}"; do
+    missing=''
+    count=0
+    while IFS= read -r name; do
+        count=$((count + 1))
+        grep -qw -- "$name" "$scratch/code" || missing+=" $name"
+    done < <(followed_functions "$model")
+    check_equal "$model: the functions that it follows exist" '' "$missing"
+    check "$model: names several" test "$count" -ge 10
+done
