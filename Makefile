@@ -190,7 +190,8 @@ check-present:
 	    echo "make: the programs do not: 'make all'" >&2; exit 1; }
 
 $(filter $(out)/tests/unit_consumer_%,$(unit_tests)): $(filter-out %/main.o,$(call objects,consumer/*.c consumer/*/*.c))
-$(filter $(out)/tests/unit_consumer_%,$(unit_tests)): private wrap = $(wrapped:%=-Wl,--wrap=%)
+$(unit_tests): private wrap = $(wrapped:%=-Wl,--wrap=%)
+$(out)/tests/unit_cli: private wrapped = isatty stop_now_ns
 $(out)/tests/unit_consumer_commands: private wrapped = close_range fork pipe2 shmq_fail stop_now_ns stop_sleep_until syscall
 $(out)/tests/unit_consumer_sinks: private wrapped = pwritev record_lock_take writev
 $(out)/tests/unit_consumer_engine: private wrapped = clock_nanosleep shmq_acknowledge shmq_hold shmq_lease_many shmq_open sink_open \
