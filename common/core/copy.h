@@ -26,8 +26,8 @@ static inline void copy_store(unsigned char *to, struct copy_piece piece)
 }
 
 /*
- * As memcpy. What is short is copied in small pieces: its receiver reads it at once, word by word, and processors
- * pass on what was just stored only from stores that they have not had to split.
+ * Like memcpy. Short data is copied in small pieces: the receiver reads it at once, word by word, and processors
+ * forward a recent store to a load only if they did not have to split the store.
  */
 static inline void copy_out(void *to_where, const void *from_where, size_t length)
 {
@@ -44,7 +44,7 @@ static inline void copy_out(void *to_where, const void *from_where, size_t lengt
     copy_store(to + length - COPY_PIECE, last);
 }
 
-/* 1 to COPY_PIECE - 1 bytes: the first and the last ones, which may overlap. */
+/* Copies 1 to COPY_PIECE - 1 bytes as a first and a last part, which may overlap. */
 static inline void copy_less(unsigned char *to, const unsigned char *from, size_t length)
 {
     if (length >= sizeof(uint64_t)) {
@@ -67,7 +67,7 @@ static inline void copy_less(unsigned char *to, const unsigned char *from, size_
     }
 }
 
-/* As memcpy, of 1 to four pieces, without a call or a loop. */
+/* Like memcpy, for 1 byte to four pieces, without a call or a loop. */
 __attribute__((always_inline)) static inline void copy_short(void *to_where, const void *from_where, size_t length)
 {
     unsigned char *to = to_where;

@@ -7,7 +7,7 @@
 #include "common/core/layout.h"
 #include "common/shmq.h"
 
-static bool parameters_sane(const struct parameters *p)
+static bool parameters_are_valid(const struct parameters *p)
 {
     return p->page_bytes >= 4096 && p->page_bytes <= (1u << 20) && (p->page_bytes & (p->page_bytes - 1)) == 0 &&
            p->capacity_bytes >= CAPACITY_MIN && p->capacity_bytes >= p->page_bytes &&
@@ -32,7 +32,7 @@ static uint64_t round_up(uint64_t value, uint64_t unit)
 
 int geometry_compute(const struct parameters *parameters, struct geometry *geometry)
 {
-    if (!parameters_sane(parameters))
+    if (!parameters_are_valid(parameters))
         return -EINVAL;
 
     const uint64_t page = parameters->page_bytes;
@@ -40,7 +40,7 @@ int geometry_compute(const struct parameters *parameters, struct geometry *geome
     g.cells = parameters->capacity_bytes >> CELL_SHIFT;
     g.cells_log2 = bits_for(g.cells);
     g.seat_bits = bits_for(parameters->seats);
-    /* Lap, span, seat and state share 64 bits; a position is lap and span's width together. */
+    /* Lap, span, seat and state share 64 bits. A position has the width of lap and span together. */
     g.max_position = (UINT64_C(1) << (63 - g.seat_bits)) - g.cells;
 
     g.seats_offset = round_up(sizeof(struct header), page);

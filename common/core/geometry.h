@@ -14,23 +14,23 @@
 #define TICK_DEFAULT_NS INT64_C(50000000)
 #define LANES_DEFAULT 64u /* as scripts/checks.sh has it, too */
 
-/* What a queue is made with. Everything else about its layout follows from these. */
+/* The parameters of a queue. The rest of its layout follows from them. */
 struct parameters {
-    uint64_t capacity_bytes; /* a lane's arena: a power of two, whole pages */
+    uint64_t capacity_bytes; /* of a lane's arena: a power of two, whole pages */
     uint64_t max_message_bytes;
     uint32_t lanes;
     uint32_t seats;
-    uint32_t page_bytes; /* of the machine that made it */
+    uint32_t page_bytes; /* of the machine that created it */
     int64_t tick_ns;
 };
 
-/* Where everything stands, in bytes from the start of the object or of a lane, and how words are packed. */
+/* Offsets in bytes from the start of the object or of a lane, and the widths of packed fields. */
 struct geometry {
     struct parameters parameters;
-    uint64_t cells;        /* a lane's arena, in cells */
+    uint64_t cells;        /* cells in a lane's arena */
     uint32_t cells_log2;   /* log2 of cells */
-    uint32_t seat_bits;    /* bits of a seat number in a lease word */
-    uint64_t max_position; /* no message may end beyond it: the lap would not fit its lease word */
+    uint32_t seat_bits;    /* bits for a seat number in a lease word */
+    uint64_t max_position; /* no message may end beyond it, because the lap would not fit into its lease word */
 
     uint64_t seats_offset;
     uint64_t buffers_offset; /* seat buffers, buffer_bytes each */
@@ -43,7 +43,7 @@ struct geometry {
     uint64_t object_bytes;
 };
 
-/* Returns 0, or -EINVAL where the parameters are out of bounds; writes @geometry only on success. */
+/* Returns 0, or -EINVAL if the parameters are out of bounds. Writes @geometry only on success. */
 int geometry_compute(const struct parameters *parameters, struct geometry *geometry);
 
 static inline uint64_t geometry_lane_offset(const struct geometry *geometry, uint32_t lane)
@@ -56,7 +56,7 @@ static inline uint64_t geometry_buffer_offset(const struct geometry *geometry, u
     return geometry->buffers_offset + geometry->buffer_bytes * seat;
 }
 
-/* A message of no bytes takes a cell too, so that every message has a position of its own. */
+/* An empty message takes a cell too, so that every message has a position of its own. */
 static inline uint64_t cells_for(uint64_t length_bytes)
 {
     return (length_bytes + CELL_BYTES - 1 + (length_bytes == 0)) >> CELL_SHIFT;

@@ -14,19 +14,19 @@
  *                       struct record [cells]           16 bytes a cell
  *                       arena                           64 bytes a cell
  *
- * Locks (open file description locks, one byte each; the byte's content has nothing to do with it):
+ * Locks (open file description locks, one byte each; the byte's content does not matter):
  *   0                          creating or removing the queue
- *   1                          a producer with a source, or a part of one, while it chooses its lane
+ *   1                          held by a producer with a source, or a part of one, while it chooses its lane
  *   2                          supervising the queue's processes
  *   3                          replacing a semaphore
- *   offset of a struct seat    owning, or clearing up after, that seat
+ *   offset of a struct seat    owning that seat, or finishing a dead owner's work
  *   offset of a lane_control   owning that lane
  *
- * To change anything here: raise LAYOUT_ABI, so that old programs refuse new queues and the other way round,
- * and say in docs/DESIGN.md what changed. LAYOUT_FINGERPRINT follows the structs by itself.
+ * To change anything here: raise LAYOUT_ABI, so that old programs refuse new queues and vice versa, and describe
+ * the change in docs/DESIGN.md. layout_fingerprint() follows sizes and offsets by itself.
  *
- * Every comment on a field says who writes it (W) and who reads it (R). Fields that several parties write are
- * 128 bytes apart: adjacent lines are fetched in pairs.
+ * Every comment on a field says who writes it (W) and who reads it (R). Fields that different processes write are
+ * 128 bytes apart, because processors fetch adjacent cache lines in pairs.
  */
 
 #include <stdatomic.h>
@@ -51,26 +51,26 @@ typedef _Atomic uint32_t shared_u32;
 
 /* header.state */
 enum object_state {
-    OBJECT_RAW = 0, /* not ready: wait, or complete it */
+    OBJECT_RAW = 0, /* not ready yet: wait, or complete it */
     OBJECT_READY = 0x52454459,
     OBJECT_REMOVED = 0x474f4e45,
 };
 
-/* header.flags; bits are only ever added */
+/* header.flags; bits are set and never cleared */
 enum header_flag {
-    FLAG_FULL_FENCES = 1, /* somebody cannot membarrier: wakers and sleepers both fence */
+    FLAG_FULL_FENCES = 1, /* some process is refused membarrier: wakers and sleepers both use full fences */
     FLAG_DRAIN = 2,       /* no more puts */
     FLAG_NOW = 4,         /* no more gets either */
-    FLAG_REMOVED = 8,     /* the same as OBJECT_REMOVED, where the fast path looks */
-    FLAG_LOST = 16, /* something acknowledged is no longer where it was written; for people and supervisors */
+    FLAG_REMOVED = 8,     /* the same as OBJECT_REMOVED, for the fast path */
+    FLAG_LOST = 16,       /* something acknowledged is no longer where it was written; see shmq_report_loss */
 };
 
 struct header {
     /* W: the creator, before state becomes READY. R: everybody, once, at attach. */
     uint64_t magic;
     uint32_t abi;
-    uint32_t fingerprint; /* of the structs' sizes and offsets and of byte order */
-    uint64_t queue_id;    /* random; tells generations under one name apart */
+    uint32_t fingerprint; /* of the structs' sizes and offsets and of the byte order */
+    uint64_t queue_id;    /* random; distinguishes queues that have had the same name */
     uint64_t capacity_bytes;
     uint64_t max_message_bytes;
     uint64_t object_bytes;
@@ -78,148 +78,151 @@ struct header {
     uint32_t lanes;
     uint32_t seats;
     uint32_t page_bytes;
-    uint32_t creator_pid; /* for people */
-    int64_t created_s;    /* for people: seconds since 1970 */
+    uint32_t creator_pid; /* for display only */
+    int64_t created_s;    /* for display only; seconds since 1970 */
     shared_u32 state;     /* W: creator, remover; stored last, with release. R: everybody */
 
-    /* W: attaching and detaching processes, by atomic add. R: consumers, before each lease. Any change:
-     * look again at which lanes and seats are in use. */
+    /* W: attaching and detaching processes, by atomic add. R: consumers, before each lease: after a change, they
+     * check again which lanes and seats are in use. */
     LINE_ALIGNED shared_u32 membership;
-    shared_u32 flags;           /* W: whoever has the reason, by atomic or. R: everybody, every operation */
+    shared_u32 flags;           /* W: any process, by atomic or. R: everybody, in every operation */
     shared_u32 bell_generation; /* W: a sleeper that missed a wake-up. R: wakers: reopen semaphores on change */
     shared_u64 lanes_used[LANE_WORDS]; /* W: a producer at attach, by atomic or. R: consumers, observers */
 
-    /* W: consumers that go to sleep or give up, wakers. R: wakers, after every publish. {tag, count} */
+    /* {tag, count of sleeping consumers}. W: consumers that start or stop waiting, wakers. R: wakers, after every
+     * publish */
     LINE_ALIGNED shared_u64 bell;
-    shared_u32
-        long_sleepers; /* W: consumers before a long sleep (1), wakers (0). R: wakers: rings for everybody */
-    /* {interrupts so far 31, pending 1}: a ring may be meant for who is interrupted. W: who interrupts a consumer
-     * (and pending: consumers that see none, by compare-and-swap). R: consumers, around their sleeps. */
+    shared_u32 long_sleepers; /* W: consumers before a long sleep (1), wakers (0). R: wakers: if 1, ring for all */
+    /* {interrupts so far 31, pending 1}. Pending: a ring may be meant for an interrupted consumer. W: a process
+     * that interrupts a consumer; pending also by consumers that find none interrupted, by compare-and-swap.
+     * R: consumers, before and after their sleeps */
     shared_u32 interrupts;
 
-    /* The run record: which command is at work here. W: the supervisor, who holds its byte. R: the next one. */
+    /* The run record: the command that works on this queue. W: the supervisor, which holds its byte. R: the next
+     * supervisor */
     LINE_ALIGNED shared_u64 run_command; /* hash of the command line and of what it reads and writes */
     shared_u64 run_inputs;               /* hash of its inputs' sizes and times */
     shared_u32 run_state;                /* enum shmq_run_state; stored last */
-    shared_u32 supervisor_pid;           /* for people */
+    shared_u32 supervisor_pid;           /* for display only */
 };
 
 /* seat.waiting */
 enum waiting_state {
     WAITING_NOT = 0,
-    WAITING_TICK = 1, /* may be counted in bell; looks again after a tick */
+    WAITING_TICK = 1, /* may be counted in bell; checks again after a tick */
     WAITING_LONG = 2, /* likewise, but sleeps long */
 };
 
 /*
- * A write intent: what the consumer of a seat is about to write to a file, or was writing when it died. It counts
- * if turn is odd. It outlives its writer, who is dead if somebody else can lock the file. See intent.c.
+ * A write intent: what the consumer of a seat is about to write to a file, or was writing when it died. It is
+ * valid if turn is odd. It outlives its writer, which is dead if another process can lock the file. See intent.c.
  *
- * W: the seat's owner, while it holds an exclusive lock on the file that it names; turn also by whoever holds that
- * lock later, by compare-and-swap, to clear it. R: whoever holds that lock; turn also by newcomers, who prefer a
- * seat without one.
+ * W: the seat's owner, while it holds an exclusive lock on the file; turn also by a later holder of that lock, by
+ * compare-and-swap, to clear the intent. R: holders of that lock; turn also by new consumers, which prefer a seat
+ * without a pending intent.
  */
 struct write_intent {
-    shared_u64 turn; /* only grows; odd: what follows is whole and pending; even: nothing is under way */
+    shared_u64 turn; /* only grows; odd: what follows is complete and pending; even: nothing is pending */
     shared_u64 device;
     shared_u64 inode;
     shared_u64 offset; /* byte of the file at which the write begins */
-    shared_u64 bytes;  /* that it writes at the most */
-    shared_u64 format; /* the caller's */
-    /* The messages: as they stand in their lane, although they may have been moved into seat's buffer since. */
-    shared_u64 start;    /* of their batch, in cells */
-    shared_u64 position; /* of the first one of them */
+    shared_u64 bytes;  /* the most that it writes */
+    shared_u64 format; /* for the caller, not interpreted */
+    /* The messages, by their place in the lane, although they may have been moved to the seat's buffer since. */
+    shared_u64 start;    /* position of their batch, in cells */
+    shared_u64 position; /* of the first message */
     shared_u32 lane;
-    shared_u32 seat;  /* whose lease or held message it is: this seat's, or that of a dead seat it finishes */
-    shared_u32 first; /* records of the batch before them */
+    shared_u32 seat;  /* the seat that holds them: this one, or a dead consumer's whose work it was finishing */
+    shared_u32 first; /* records of the batch before the first message */
     shared_u32 count;
 };
 
 /*
- * One consumer's entry. Owner: who holds the byte at its offset. Only the owner writes here, where nothing else is
- * said; it may be the consumer that sits here or, after its death, another that finishes its work.
+ * One consumer's entry. Owner: the process that holds the byte at its offset, which is either the consumer that
+ * took the seat or, after its death, another one that finishes its work. Only the owner writes here, unless a
+ * comment says otherwise.
  */
 struct seat {
-    /* The lease this seat holds, if the lease word at this place says so too. W: owner, before the lease word
-     * is taken. R: whoever locks the byte next. */
-    shared_u64 intent_lane;     /* lane + 1; 0: none ever */
+    /* The lease that this seat holds, if the lease word at this position agrees. W: owner, before it takes the
+     * lease word. R: the next owner */
+    shared_u64 intent_lane;     /* lane + 1; 0: no lease yet */
     shared_u64 intent_position; /* first cell of the batch */
     shared_u64 progress;        /* {returned 1, attempts 31, acknowledged records 32}: see seat.h */
     shared_u64 delivered;       /* messages acknowledged. R: observers */
     shared_u64 delivered_bytes; /* R: observers */
     shared_u32 waiting;         /* enum waiting_state. R: other consumers */
-    shared_u32 interrupted;     /* W: owner (0), who interrupts its sleep (1). R: other consumers */
+    shared_u32 interrupted;     /* W: owner (0), a thread that interrupts it (1). R: other consumers */
 
-    /* For people, and pid != 0 for an estimate of how many share the work. */
+    /* For display only; besides, pid != 0 serves to estimate how many consumers share the work. */
     LINE_ALIGNED shared_u32 pid;
     unsigned char program[PROGRAM_BYTES];
 
-    /* The seat buffer holds a message moved out of the ring. It counts if held_valid is 1 and the lease word named
-     * by the intent is not LEASED by this seat. W: owner. R: whoever locks the byte next. */
+    /* The message that was moved from the ring to the seat buffer. It counts if held_valid is 1 and the lease word
+     * that the intent names is not LEASED by this seat. W: owner. R: the next owner */
     LINE_ALIGNED shared_u64 held_valid;
     shared_u64 held_lane;
     shared_u64 held_position;
     shared_u64 held_record[2]; /* its descriptor */
-    shared_u64 held_attempts;  /* as progress, acknowledged records always 0 */
+    shared_u64 held_attempts;  /* like progress, with acknowledged records always 0 */
 
     LINE_ALIGNED struct write_intent write_intent;
 };
 
-/* The entry whose tail is the lane's tail tells what had been put up to there. */
+/* The entry whose tail equals the lane's tail says what was put before that position. */
 struct checkpoint {
     shared_u64 tail;          /* cells */
     shared_u64 stream_offset; /* bytes, framing included */
     shared_u64 messages;
 };
 
-/* lane_control.life: {finishes so far 56, state 8}, one word so that a finish counts exactly once */
+/* lane_control.life: {finishes so far 56, state 8}, in one word so that a finish counts exactly once */
 enum lane_state {
     LANE_UNUSED = 0,
     LANE_ACTIVE = 1,   /* has an owner, or its owner died unfinished */
-    LANE_FINISHED = 2, /* its last owner left cleanly */
+    LANE_FINISHED = 2, /* its last owner finished */
 };
 
-/* Owner: the producer that holds the byte at its offset. */
+/* Owner: the producer that holds the byte at the lane's offset. */
 struct lane_control {
     /* W: owner. R: consumers. */
-    shared_u64 tail; /* everything before it is published */
+    shared_u64 tail; /* everything before this position is published */
 
     /* W: owner. R: its successor, observers. */
     LINE_ALIGNED struct checkpoint checkpoints[2];
     shared_u64 source_id;   /* 0: none */
     shared_u64 source_base; /* stream offset at which this source began */
 
-    /* W: owner at attach and detach; life also by whoever finishes it for a dead one, whose byte it then holds.
-     * R: consumers when membership changes, observers. */
+    /* W: owner at attach and detach; life also by a process that finishes the lane for a dead owner, while it
+     * holds the owner's byte. R: consumers when membership changes, observers. */
     LINE_ALIGNED shared_u64 life;
     shared_u64 attached; /* owners so far */
     shared_u32 priority;
-    shared_u32 pid; /* for people */
+    shared_u32 pid; /* for display only */
     unsigned char program[PROGRAM_BYTES];
 
     /* W: consumers, by compare-and-swap. R: consumers. */
-    LINE_ALIGNED shared_u64 claim; /* everything before it has been leased by someone */
+    LINE_ALIGNED shared_u64 claim; /* everything before this position has been leased */
 
-    /* W: whoever reclaims, by compare-and-swap. R: the owner. */
-    LINE_ALIGNED shared_u64 head; /* everything before it is acknowledged and may be overwritten */
+    /* W: any process that reclaims, by compare-and-swap. R: the owner. */
+    LINE_ALIGNED shared_u64 head; /* everything before this position is acknowledged and may be overwritten */
 
-    /* W: owner when it goes to sleep, wakers (to 0). R: whoever moves head. */
-    LINE_ALIGNED shared_u64 wanted_head; /* wake the owner once head has come this far; 0: it is awake */
+    /* W: owner before it sleeps, wakers (to 0). R: processes that move head. */
+    LINE_ALIGNED shared_u64 wanted_head; /* wake the owner once head has reached this position; 0: it is awake */
 
-    /* What the source is a part of. W: owner. R: its successors, newcomers of the same group. */
-    LINE_ALIGNED shared_u64 source_group; /* 0: none; in place only while what follows is right */
-    shared_u64 source_round;              /* how often the group was begun anew, from 1 */
-    shared_u64 source_size;               /* as the first of the round said */
+    /* The whole that the source is part of. W: owner. R: its successors, new producers of the same group. */
+    LINE_ALIGNED shared_u64 source_group; /* 0: none; set only while the fields below are right */
+    shared_u64 source_round;              /* number of the group's current round, from 1 */
+    shared_u64 source_size;               /* as given by the first part of the round */
     shared_u64 source_check;              /* likewise */
-    shared_u64 source_part;               /* which part it is; 0: none */
+    shared_u64 source_part;               /* number of the part; 0: none */
 
-    /* The source's note. W: owner: the copy that does not count, then this. R: its successors. */
-    shared_u64 note; /* {times set 56, length in bytes 8}; the lowest bit of the times: which copy counts */
+    /* The source's note. W: owner: first the copy that is not current, then this word. R: its successors. */
+    shared_u64 note; /* {times set 56, length in bytes 8}; the lowest bit of times tells which copy is current */
     LINE_ALIGNED shared_u64 note_copies[2][SOURCE_NOTE_WORDS];
     LINE_ALIGNED unsigned char reserved[LINE_BYTES];
 };
 
-/* A message's descriptor, at the index of its first cell. W: the lane's owner before tail. R: consumers. */
+/* A message's descriptor, at the index of its first cell. W: the lane's owner, before tail. R: consumers. */
 struct record {
     shared_u64 word;          /* {tag 22, frame 2, delimiter 8, length 32}: see ring.h */
     shared_u64 stream_offset; /* bytes of the lane's stream before this message */
@@ -238,7 +241,7 @@ _Static_assert(offsetof(struct lane_control, claim) - offsetof(struct lane_contr
 _Static_assert(offsetof(struct lane_control, head) - offsetof(struct lane_control, claim) >= LINE_BYTES, "lines");
 _Static_assert(sizeof(struct record) == 16, "record is 16 bytes");
 
-/* A value that changes with any size, offset or byte order that two builds must agree on. */
+/* A hash of the sizes, offsets and byte order that two builds must agree on. */
 #define LAYOUT_MIX(hash, value) (((hash) ^ (uint32_t)(value)) * UINT32_C(16777619))
 static inline uint32_t layout_fingerprint(void)
 {

@@ -5,10 +5,10 @@
 /*
  * The word at the first cell of a batch: {lap, span - 1 in cells, seat, state 1 bit}.
  *
- * It is the only truth about who has the batch. Boundaries of batches are unique positions, and a word only ever
- * changes to a later lap, or from LEASED to DONE in its own: so a compare-and-swap from a value that was read
- * earlier cannot succeed once anybody else has changed it. Laps count from 1; the all-zero word of fresh memory is
- * older than any.
+ * This word alone determines who has the batch. Boundaries of batches are unique positions, and a word only
+ * changes to a later lap, or from LEASED to DONE within its lap. So a compare-and-swap from a value that was read
+ * earlier fails once any process has changed the word. Laps count from 1; the all-zero word of fresh memory
+ * belongs to an earlier lap than any.
  */
 
 #include <stdbool.h>

@@ -15,7 +15,7 @@ void ring_format(const struct ring *ring, uint64_t position)
     atomic_store_explicit(&control->tail, position, memory_order_release);
 }
 
-/* Finds the checkpoint of @tail; returns its index, or -1. */
+/* Returns the index of @tail's checkpoint, or -1. */
 static int find_checkpoint(const struct lane_control *control, uint64_t tail)
 {
     for (int i = 0; i < 2; i++)
@@ -24,7 +24,7 @@ static int find_checkpoint(const struct lane_control *control, uint64_t tail)
     return -1;
 }
 
-/* Where writing has to stop while head is there. */
+/* The end of the room while head is there. */
 static uint64_t limit_of(const struct ring *ring, uint64_t head)
 {
     const uint64_t limit = head + ring->cells;
@@ -52,7 +52,7 @@ int ring_producer_init(struct ring_producer *producer, const struct ring *ring)
     return 0;
 }
 
-/* P2: acquire of head; what was read by the consumer that finished is read before it is overwritten. */
+/* P2: acquire of head. A consumer that finished a batch has read it before we overwrite it. */
 static int refresh_head(struct ring_producer *producer)
 {
     const uint64_t head = atomic_load_explicit(&producer->ring.control->head, memory_order_acquire);
@@ -82,7 +82,7 @@ int ring_make_room(struct ring_producer *producer, uint64_t need_cells)
 static inline void prefetch_for_writing(const void *line)
 {
 #if defined(__x86_64__)
-    /* Compilers that know of no more than the oldest processors leave out the "for writing". */
+    /* By default, compilers target the oldest processors and drop the "for writing" of the builtin. */
     __asm__ __volatile__("prefetchw %0" : : "m"(*(const char *)line));
 #else
     __builtin_prefetch(line, 1);
@@ -90,13 +90,13 @@ static inline void prefetch_for_writing(const void *line)
 }
 
 #define ROOM_AHEAD 96u
-#define LINES_MOST 16u
+#define LINES_MAX 16u
 
-/* Lines that the other side has read last are slow to write. */
-void ring_ask_for_room(const struct ring *ring, uint64_t next, uint64_t limit, uint64_t cells)
+/* Lines that another processor has read last are slow to write. */
+void ring_prefetch_room(const struct ring *ring, uint64_t next, uint64_t limit, uint64_t cells)
 {
     const uint64_t ahead = next + ROOM_AHEAD;
-    const uint64_t lines = cells < LINES_MOST ? cells : LINES_MOST;
+    const uint64_t lines = cells < LINES_MAX ? cells : LINES_MAX;
     if (ahead + lines > limit)
         return;
     for (uint64_t i = 0; i < lines; i++)
@@ -104,21 +104,22 @@ void ring_ask_for_room(const struct ring *ring, uint64_t next, uint64_t limit, u
     prefetch_for_writing(ring_record(ring, ahead));
 }
 
-/* Moves claim from @from to @to, unless somebody has done so. */
+/* Moves claim from @from to @to, unless another process has done so. */
 static void help_claim(const struct ring *ring, uint64_t from, uint64_t to)
 {
     atomic_compare_exchange_strong_explicit(&ring->control->claim, &from, to, memory_order_seq_cst,
                                             memory_order_relaxed);
 }
 
-/* Lines of another processor come slowly: what is read next is asked for while this is being looked at. */
+/* Lines from another processor arrive slowly, so they are prefetched while earlier ones are checked. */
 #define RECORDS_AHEAD 48u
 #define CELLS_AHEAD 16u
 #define RECORDS_A_LINE 4u
 
 /*
- * Copies the words of records from @start on that have 1 to CELL_BYTES bytes and are framed as the first, of up to
- * @most before @tail; by the line, so that some may be left that are like them. Return: how many.
+ * Copies the words of records from @start on, as long as they have 1 to CELL_BYTES bytes and the framing of the
+ * first; at most @most of them, and none beyond @tail. Works by whole lines of descriptors, so it may stop before
+ * the first record of another kind. Return: how many.
  */
 static uint32_t choose_short(const struct ring *ring, uint64_t start, uint64_t tail, uint64_t most,
                              uint64_t *words)
@@ -128,7 +129,7 @@ static uint32_t choose_short(const struct ring *ring, uint64_t start, uint64_t t
     const struct record *const records = &ring->records[index];
     const unsigned char *const cells = ring_payload(ring, start);
     const uint64_t there = tail - start;
-    const uint64_t to_end = ring->cells - index; /* of the lap: descriptors follow upon each other up to there */
+    const uint64_t to_end = ring->cells - index; /* of the lap: up to there, descriptors are contiguous */
     const uint64_t frame = atomic_load_explicit(&records->word, memory_order_relaxed) & RECORD_FRAME_MASK;
     if (frame >= RECORD_FRAME_BITS || ring->max_message_bytes < CELL_BYTES)
         return 0;
@@ -138,7 +139,7 @@ static uint32_t choose_short(const struct ring *ring, uint64_t start, uint64_t t
         const struct record *const line = records + count;
         const unsigned char *const ahead = cells + ((count + CELLS_AHEAD) << CELL_SHIFT);
         uint64_t *const to = words + count;
-        uint64_t lengths = 0; /* less 1, all in one */
+        uint64_t lengths = 0; /* the lengths minus 1, combined by or */
 #pragma GCC unroll 4
         for (uint64_t i = 0; i < RECORDS_A_LINE; i++) {
             const uint64_t word = atomic_load_explicit(&line[i].word, memory_order_relaxed);
@@ -148,7 +149,7 @@ static uint32_t choose_short(const struct ring *ring, uint64_t start, uint64_t t
         }
         if (lengths >= CELL_BYTES)
             break;
-        /* Not beyond tail: the producer is about to write there. */
+        /* Not beyond tail, because the producer is about to write there. */
         if (count + RECORDS_AHEAD < there)
             __builtin_prefetch(line + RECORDS_AHEAD);
         if (count + CELLS_AHEAD + RECORDS_A_LINE <= there)
@@ -160,11 +161,11 @@ static uint32_t choose_short(const struct ring *ring, uint64_t start, uint64_t t
     return (uint32_t)count;
 }
 
-/* Counts whole records from @start, within the limits and before @tail. False if a descriptor is no good. */
+/* Selects whole records from @start on, within the limits and before @tail. Returns false if one is invalid. */
 static bool choose_batch(const struct ring *ring, uint64_t start, uint64_t tail, const struct ring_limits *limits,
                          uint64_t most_cells, struct ring_batch *batch)
 {
-    const struct record *const records = ring->records; /* so that they need not be read again after every store */
+    const struct record *const records = ring->records; /* copies, so that no store forces reading them again */
     const unsigned char *const arena = ring->arena;
     const uint64_t mask = ring->mask;
     const uint64_t max_bytes = ring->max_message_bytes;
@@ -182,7 +183,7 @@ static bool choose_batch(const struct ring *ring, uint64_t start, uint64_t tail,
             return false;
         if (end > most && count > 0)
             break;
-        /* Not beyond tail: the producer is about to write there. */
+        /* Not beyond tail, because the producer is about to write there. */
         if (position + RECORDS_AHEAD < tail)
             __builtin_prefetch(&records[(position + RECORDS_AHEAD) & mask]);
         if (position + CELLS_AHEAD < tail)
@@ -207,7 +208,7 @@ bool ring_read_words(const struct ring *ring, const struct ring_batch *batch, ui
     return position == batch->end;
 }
 
-/* The seat says what it is about to take. While it holds nothing, every mixture of old and new is harmless. */
+/* Stores in the seat what it is about to lease. While it holds nothing, any mix of old and new is harmless. */
 static void write_intent(struct seat *owner, uint32_t lane, uint64_t position)
 {
     atomic_store_explicit(&owner->intent_lane, (uint64_t)lane + 1, memory_order_relaxed);
@@ -215,7 +216,7 @@ static void write_intent(struct seat *owner, uint32_t lane, uint64_t position)
     atomic_store_explicit(&owner->progress, 0, memory_order_relaxed);
 }
 
-/* The batch at claim has a holder already. Return: 0 to look again; -EBADMSG. */
+/* The batch at claim has a holder already. Return: 0 to try again; -EBADMSG. */
 static int pass_leased(const struct ring *ring, uint64_t claim, uint64_t word)
 {
     const uint64_t end = claim + lease_word_span(ring->format, word);
@@ -225,7 +226,7 @@ static int pass_leased(const struct ring *ring, uint64_t claim, uint64_t word)
     return 0;
 }
 
-/* The cells of @there that one of those who share them may take. */
+/* How many of the cells that are @there one of the sharing consumers may take. */
 static uint64_t fair_share(const struct ring_limits *limits, uint64_t there)
 {
     const uint64_t share = limits->sharers <= 1 ? there : (there + limits->sharers - 1) / limits->sharers;
@@ -233,9 +234,9 @@ static uint64_t fair_share(const struct ring_limits *limits, uint64_t there)
 }
 
 /*
- * One attempt at a lease. Return: 0; -EAGAIN when there is nothing; -EBADMSG; -EINTR to look again.
- * What is read at @claim may be overwritten meanwhile if somebody else takes it: so nothing is called damaged
- * before the lease word was seen unchanged afterwards.
+ * Tries once to lease a batch. Return: 0; -EAGAIN if there is nothing; -EBADMSG; -EINTR to try again.
+ * If another consumer leases and finishes the batch at claim meanwhile, what is read there may be overwritten. So
+ * content counts as damaged only if the lease word and claim are unchanged afterwards.
  */
 static int try_lease(const struct ring *ring, struct seat *owner, uint32_t seat, const struct ring_limits *limits,
                      struct ring_batch *batch)
@@ -274,7 +275,7 @@ static int try_lease(const struct ring *ring, struct seat *owner, uint32_t seat,
 int ring_lease(const struct ring *ring, struct seat *owner, uint32_t seat, const struct ring_limits *limits,
                struct ring_batch *batch)
 {
-    /* An attempt fails only because somebody else got on, so the bound matters only in damaged memory. */
+    /* An attempt fails only if another process makes progress, so the bound matters only in damaged memory. */
     for (int tries = 0; tries < 1 << 16; tries++) {
         const int error = try_lease(ring, owner, seat, limits, batch);
         if (error != -EINTR)
@@ -296,8 +297,8 @@ int ring_find_lease(const struct ring *ring, uint64_t start, uint32_t seat, stru
 }
 
 /*
- * Moves head over one batch. Return: 0; -EAGAIN when the one at head is not done; -EBADMSG.
- * @published   known to be; tail, which its writer changes all the time, is read only for what is beyond it
+ * Moves head past one batch. Return: 0; -EAGAIN if the batch at head is not done; -EBADMSG.
+ * @published  a position known to be published: tail, which the producer keeps changing, is read only beyond it
  */
 static int reclaim_one(const struct ring *ring, uint64_t published)
 {
@@ -310,7 +311,7 @@ static int reclaim_one(const struct ring *ring, uint64_t published)
     const uint64_t end = head + lease_word_span(ring->format, word);
     if (end > published && end > atomic_load_explicit(&control->tail, memory_order_acquire))
         return -EBADMSG;
-    /* Claim first, so that head never passes it. */
+    /* Move claim first, so that head never passes it. */
     if (atomic_load_explicit(&control->claim, memory_order_seq_cst) == head)
         help_claim(ring, head, end);
     atomic_compare_exchange_strong_explicit(&control->head, &head, end, memory_order_seq_cst, /* H1 */

@@ -4,23 +4,25 @@
 
 /*
  * The algorithm of one lane, on plain memory: no system call, no waiting, no allocation. Threads, tests and fault
- * injection drive it as it is.
+ * injection can drive it directly.
  *
- *   head <= claim <= tail <= head + cells, all 64-bit positions in cells that only grow, never masked.
+ *   head <= claim <= tail <= head + cells, all 64-bit positions in cells that only grow and are never masked.
  *
  * Put      write record and payload beyond tail, then store tail with release (P1).
- * Lease    at c = claim: intent into the seat, compare-and-swap the lease word at c to LEASED (L1), help claim
- *          forward. A word at c that already bears c's lap: somebody has it, help claim forward and look again.
+ * Lease    at c = claim: store the intent in the seat, compare-and-swap the lease word at c to LEASED (L1), help
+ *          claim forward. If the word at c already has c's lap, another consumer has the batch: help claim forward
+ *          and try again.
  * Finish   compare-and-swap the word to DONE (A1), then reclaim.
- * Reclaim  while the word at head is DONE: claim forward, then head over its span (H1). By anybody.
+ * Reclaim  while the word at head is DONE: move claim, then head over its span (H1). Any process may do this.
  *
- * Why nothing is lost, doubled or overwritten, whoever stops between any two steps:
- *  - The lease word is the only truth about a batch; see lease_word.h.
- *  - head passes a batch only if its word is DONE, so a leased batch is never overwritten, and its word,
- * descriptors and payload stay what they are until its holder, or who took over the holder's seat, finishes it.
- *  - Two that finish neighbouring batches at once both look at head after their own exchange, sequentially
- * consistent (A1, H0): at least one sees both words DONE and moves head over both. A holder that dies in between
- * leaves head behind; a producer that finds its lane full, and a consumer that looks for the end, reclaim first.
+ * Why nothing is lost, duplicated or overwritten, whichever process stops between any two steps:
+ *  - The lease word alone determines who has a batch; see lease_word.h.
+ *  - head passes a batch only if its word is DONE. So a leased batch is never overwritten: its word, descriptors
+ *    and payload stay unchanged until its holder, or the process that took over the holder's seat, finishes it.
+ *  - Two consumers that finish adjacent batches at the same time both read head after their own exchange,
+ *    sequentially consistent (A1, H0). At least one sees both words DONE and moves head over both. A holder that
+ *    dies in between leaves head behind; so a producer that finds its lane full, and a consumer that checks for
+ *    the end of the stream, reclaim first.
  */
 
 #include <stdatomic.h>
@@ -33,7 +35,7 @@
 #include "common/core/layout.h"
 #include "common/core/lease_word.h"
 
-/* A private view of a lane: addresses, and constants that are never read from shared memory again. */
+/* A private view of a lane: addresses, and constants that are not read from shared memory again. */
 struct ring {
     struct lane_control *control;
     shared_u64 *leases;
@@ -47,7 +49,7 @@ struct ring {
     uint32_t lane; /* number of this lane */
 };
 
-/* What a descriptor says. */
+/* The unpacked word of a descriptor. */
 struct record_head {
     uint32_t length;
     uint8_t delimiter;
@@ -59,13 +61,13 @@ struct record_head {
 #define RECORD_FRAME_BITS (UINT64_C(3) << 40)
 #define RECORD_FRAME_MASK (UINT64_C(0x3ff) << 32)
 
-/* A few bits of the position, lap and index mixed: an old descriptor is told from a current one. */
+/* A few bits that mix the position's lap and index. They distinguish a stale descriptor from a current one. */
 static inline uint64_t record_tag(const struct ring *ring, uint64_t position)
 {
     return (position ^ (position >> ring->format.cells_log2)) & ((1u << RECORD_TAG_BITS) - 1);
 }
 
-/* How messages are framed, as it stands in their descriptors. */
+/* A message's framing as stored in its descriptor. */
 static inline uint64_t record_frame(uint8_t frame, uint8_t delimiter)
 {
     return (uint64_t)frame << 40 | (uint64_t)delimiter << 32;
@@ -82,15 +84,15 @@ static inline struct record_head record_unpack(uint64_t word)
         .length = (uint32_t)word, .delimiter = (uint8_t)(word >> 32), .frame = (uint8_t)(word >> 40 & 3)};
 }
 
-/* Bytes that a message takes in its source's stream, by its descriptor. */
+/* Bytes that a message takes in its lane's stream, framing included, according to its descriptor. */
 static inline uint64_t record_stream_bytes(uint64_t word)
 {
-    const uint32_t overheads = 0x0410; /* four bits for each frame: none, a delimiter, a length, no frame */
+    const uint32_t overheads = 0x0410; /* four bits for each frame: none 0, delimiter 1, length 4 */
     return (uint32_t)word + (uint64_t)(overheads >> (word >> 38 & 12) & 15);
 }
 
-/* Whether a descriptor's word can be one of a message at @position: tag, frame and length. */
-static inline bool record_makes_sense(const struct ring *ring, uint64_t position, uint64_t word)
+/* Whether a descriptor's word is valid for a message at @position: tag, frame and length. */
+static inline bool record_is_valid(const struct ring *ring, uint64_t position, uint64_t word)
 {
     const uint64_t rest = word ^ record_tag(ring, position) << RECORD_TAG_SHIFT;
     return rest < RECORD_FRAME_BITS && (uint32_t)word <= ring->max_message_bytes;
@@ -107,14 +109,14 @@ static inline unsigned char *ring_payload(const struct ring *ring, uint64_t posi
 }
 
 /*
- * Reads the descriptor's word at @position; false if it is none of a message that ends at or before @limit.
- * Everything that follows uses the copy, never the shared word again.
+ * Copies the descriptor's word at @position. Returns false if it is not valid for a message that ends at or before
+ * @limit. The caller must use only the copy, and not read the shared word again.
  */
 static inline bool ring_read_word(const struct ring *ring, uint64_t position, uint64_t limit, uint64_t *word)
 {
     *word = atomic_load_explicit(&ring_record(ring, position)->word, memory_order_relaxed);
     const uint32_t length = (uint32_t)*word;
-    return record_makes_sense(ring, position, *word) && cells_for(length) <= limit - position;
+    return record_is_valid(ring, position, *word) && cells_for(length) <= limit - position;
 }
 
 /* The same, unpacked. */
@@ -129,43 +131,43 @@ static inline bool ring_read_record(const struct ring *ring, uint64_t position, 
 
 /* ------------------------------------------------------------------ the producer's side */
 
-/* What the owner of a lane knows without looking at shared memory. */
+/* The state of a lane's owner that is private to it. */
 struct ring_producer {
     struct ring ring;
-    uint64_t next;          /* written up to there, and published but within a put */
+    uint64_t next;          /* position after the last message written; equals tail, except during a put */
     uint64_t head;          /* as last read */
-    uint64_t limit;         /* what may be written ends here, as far as known */
-    uint64_t stream_offset; /* up to next */
-    uint64_t messages;      /* up to next */
-    uint32_t turn;          /* checkpoint to be overwritten next */
+    uint64_t limit;         /* end of the room that is known to be free */
+    uint64_t stream_offset; /* at next */
+    uint64_t messages;      /* before next */
+    uint32_t turn;          /* checkpoint to overwrite next */
 };
 
 /*
  * Becomes the writer of a lane: reads where its last owner stopped.
  * Context: the caller holds the lane's byte.
- * Return:  0; -EBADMSG where positions or checkpoints make no sense.
+ * Return:  0; -EBADMSG if positions or checkpoints are invalid.
  */
 int ring_producer_init(struct ring_producer *producer, const struct ring *ring);
 
-/* Sets up a lane that was never used, at @position (a multiple of cells). Context: the caller holds its byte. */
+/* Initialises an unused lane at @position (a multiple of cells). Context: the caller holds the lane's byte. */
 void ring_format(const struct ring *ring, uint64_t position);
 
 /*
- * Makes room for @need_cells beyond next, reclaiming if it must.
- * Return: 0; -EAGAIN when the lane is full; -EOVERFLOW; -EBADMSG.
+ * Makes room for @need_cells beyond next, and reclaims if necessary.
+ * Return: 0; -EAGAIN if the lane is full; -EOVERFLOW; -EBADMSG.
  */
 int ring_make_room(struct ring_producer *producer, uint64_t need_cells);
 
-/* Whether the room is there as far as known without reading shared memory. */
+/* Whether there is known to be room, without reading shared memory. */
 static inline bool ring_has_room(const struct ring_producer *producer, uint64_t need_cells)
 {
     return producer->next + need_cells <= producer->limit;
 }
 
-/* Asks for the lines that a message of @cells after the next ones will need, unless they may still be read. */
-void ring_ask_for_room(const struct ring *ring, uint64_t next, uint64_t limit, uint64_t cells);
+/* Prefetches the lines that a message of @cells some way ahead will need, unless consumers may still read them. */
+void ring_prefetch_room(const struct ring *ring, uint64_t next, uint64_t limit, uint64_t cells);
 
-/* Writes a descriptor. @tag: record_tag, of which no more than the low bits need be right. */
+/* Writes a descriptor. @tag: only its low RECORD_TAG_BITS are used. */
 static inline void ring_write_record(struct record *record, uint64_t tag, uint64_t framed_length,
                                      uint64_t stream_offset)
 {
@@ -174,9 +176,9 @@ static inline void ring_write_record(struct record *record, uint64_t tag, uint64
 }
 
 /*
- * Writes the descriptor of a message at next, whose payload is there or will be before publishing; moves next on.
+ * Writes the descriptor of a message at next, and advances next. The payload must be written before publishing.
  *
- * @framed_length  as in a descriptor: record_frame and bytes of payload
+ * @framed_length  as in a descriptor: record_frame and payload bytes
  * @cells          cells_for the payload
  * @stream_bytes   record_stream_bytes
  */
@@ -191,7 +193,7 @@ static inline void ring_append_cells(struct ring_producer *producer, uint64_t fr
     producer->messages++;
 }
 
-/* The same, by what the descriptor says. */
+/* The same, with @cells and @stream_bytes computed. */
 static inline void ring_append(struct ring_producer *producer, uint64_t framed_length)
 {
     ring_append_cells(producer, framed_length, cells_for((uint32_t)framed_length),
@@ -199,10 +201,11 @@ static inline void ring_append(struct ring_producer *producer, uint64_t framed_l
 }
 
 /*
- * Publishes everything up to @next, which is also what it sets next, stream offset and number of messages to.
+ * Publishes everything before @next, and sets the producer's next, stream offset and number of messages.
+ *
  * Ordering: P1, release; pairs with C1 in ring_lease. The checkpoint of this tail is complete before it.
- * Crash: before the store of tail nothing has happened: the entry being overwritten belongs to an older tail, and
- * so can match the lane's tail at no moment before P1.
+ * Crash:    before the store of tail nothing has happened: the checkpoint entry being overwritten belongs to an
+ *           older tail, so it cannot match the lane's tail at any moment before P1.
  */
 static inline void ring_publish_at(struct ring_producer *producer, uint64_t next, uint64_t stream_offset,
                                    uint64_t messages)
@@ -227,7 +230,7 @@ static inline void ring_publish(struct ring_producer *producer)
 
 /* ------------------------------------------------------------------ the consumers' side */
 
-/* A batch of whole records that one seat holds. */
+/* A batch of whole records that one seat has leased. */
 struct ring_batch {
     uint64_t start; /* positions */
     uint64_t end;
@@ -235,25 +238,25 @@ struct ring_batch {
 };
 
 struct ring_limits {
-    uint32_t records; /* of one lease at the most, at least 1 */
-    uint64_t cells;   /* at least 1; never less than one record */
-    uint32_t sharers; /* no more than a fair share of what is there among so many; 0 is as good as 1 */
+    uint32_t records; /* most records in a lease, at least 1 */
+    uint64_t cells;   /* most cells, at least 1; a lease has at least one record, however long */
+    uint32_t sharers; /* consumers that share the lane: take at most a fair share; 0 is the same as 1 */
     uint64_t *words;  /* receives the records' descriptors; NULL: not wanted */
 };
 
 /*
  * Leases a batch for @seat.
  *
- * @owner   the seat's shared entry, whose byte the caller holds and which holds nothing else
+ * @owner   the seat's shared entry; the caller holds its byte, and it holds no other work
  *
  * Ordering: C1, acquire of tail; pairs with P1. L1, sequentially consistent exchange of the lease word.
- * Crash:    before L1 nothing has happened; after it the seat's intent names the batch.
- * Return:   0; -EAGAIN when there is nothing; -EBADMSG.
+ * Crash:    before L1 nothing has happened; after it, the seat's intent names the batch.
+ * Return:   0; -EAGAIN if there is nothing to lease; -EBADMSG.
  */
 int ring_lease(const struct ring *ring, struct seat *owner, uint32_t seat, const struct ring_limits *limits,
                struct ring_batch *batch);
 
-/* Whether @seat holds a batch at @start. */
+/* Whether @seat has a batch leased at @start. */
 static inline bool ring_is_leased(const struct ring *ring, uint64_t start, uint32_t seat)
 {
     const uint64_t word = atomic_load_explicit(&ring->leases[start & ring->mask], memory_order_acquire);
@@ -262,48 +265,49 @@ static inline bool ring_is_leased(const struct ring *ring, uint64_t start, uint3
 }
 
 /*
- * Finds the batch that @seat holds at @start, if it does.
- * Return: 0; -ENOENT when it holds none there; -EBADMSG when it does and the records make no sense.
+ * Finds the batch that @seat has leased at @start.
+ * Return: 0; -ENOENT if there is none; -EBADMSG if its records are invalid.
  */
 int ring_find_lease(const struct ring *ring, uint64_t start, uint32_t seat, struct ring_batch *batch);
 
-/* Copies the descriptors of a batch that is held to @words. Return: false if one is no good. */
+/* Copies the descriptors of a leased batch to @words. Return: false if one is invalid. */
 bool ring_read_words(const struct ring *ring, const struct ring_batch *batch, uint64_t *words);
 
 /*
- * Marks a batch done and reclaims.
+ * Marks a batch as done, then reclaims.
+ *
  * Ordering: A1; pairs with H0 in ring_reclaim of another consumer, and through head with P2 in ring_make_room.
- * Crash:    before A1 the batch is still the seat's; after it, it is done and anybody can reclaim.
- * Return:   0; -EBADMSG when the word is not what this holder left there.
+ * Crash:    before A1 the batch still belongs to the seat; after it, it is done, and any process can reclaim.
+ * Return:   0; -EBADMSG if the word is not the one that this holder left there.
  */
 int ring_finish(const struct ring *ring, uint64_t start, uint64_t end, uint32_t seat);
 
-/* Moves head over what is done. Return: 0; -EBADMSG. */
+/* Moves head past finished batches. Return: 0; -EBADMSG. */
 int ring_reclaim(const struct ring *ring);
 
-/* Whether there is something that nobody has leased; a hint that may be old. */
+/* Whether there are messages that nobody has leased; a hint that may be out of date. */
 static inline bool ring_has_work(const struct ring *ring)
 {
     return atomic_load_explicit(&ring->control->claim, memory_order_relaxed) !=
            atomic_load_explicit(&ring->control->tail, memory_order_relaxed);
 }
 
-/* Asks for the lines of the first message that nobody has leased. */
-static inline void ring_ask_for_work(const struct ring *ring)
+/* Prefetches the lines of the first message that nobody has leased. */
+static inline void ring_prefetch_work(const struct ring *ring)
 {
     const uint64_t claim = atomic_load_explicit(&ring->control->claim, memory_order_relaxed);
     __builtin_prefetch(ring_record(ring, claim));
     __builtin_prefetch(ring_payload(ring, claim));
 }
 
-/* Whether everything published is acknowledged. Reads head before tail: true was true at some moment. */
+/* Whether everything published is acknowledged. Reads head before tail, so that true was right at some moment. */
 static inline bool ring_is_drained(const struct ring *ring)
 {
     const uint64_t head = atomic_load_explicit(&ring->control->head, memory_order_acquire);
     return head == atomic_load_explicit(&ring->control->tail, memory_order_acquire);
 }
 
-/* The position up to which everything is done, whether or not head has been moved there; changes nothing. */
+/* The position before which everything is done, whether or not head has been moved there. Changes nothing. */
 uint64_t ring_done_position(const struct ring *ring);
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef SHMQ_WORDS_H
 #define SHMQ_WORDS_H
 
-/* What stands in words of shared memory that hold more than one thing; lease_word.h has that of a batch. */
+/* Words of shared memory that hold several fields. The lease word is in lease_word.h. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,8 +23,8 @@ static inline uint64_t lane_life_finishes(uint64_t life)
 
 /*
  * seat.progress and seat.held_attempts: {returned 1, attempts 31, acknowledged records 32}.
- *   returned   it was given back in order: the next delivery is no sign that it kills consumers
- *   attempts   failed ones at the first unacknowledged record
+ *   returned   the batch was given back in an orderly way: the next delivery does not count as an attempt
+ *   attempts   failed attempts at the first unacknowledged record
  */
 
 #define PROGRESS_RETURNED (UINT64_C(1) << 63)
@@ -45,8 +45,8 @@ static inline uint32_t progress_attempts(uint64_t progress)
     return (uint32_t)(progress >> 32) & ATTEMPTS_MAX;
 }
 
-/* header.bell: {tag 32, count 32}. The tag changes with every change, so that a count can be corrected only if
- * nobody came or went. */
+/* header.bell: {tag 32, count 32}. The tag changes with every change of the word, so that a correction of the
+ * count fails if a sleeper came or went meanwhile. */
 
 static inline uint64_t bell_with(uint64_t bell, uint32_t count)
 {
@@ -58,7 +58,7 @@ static inline uint32_t bell_count(uint64_t bell)
     return (uint32_t)bell;
 }
 
-/* write_note.turn: odd while an intent is pending. */
+/* write_intent.turn: odd while the intent is pending. */
 
 static inline bool intent_turn_pending(uint64_t turn)
 {

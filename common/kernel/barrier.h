@@ -6,23 +6,23 @@
 #include <stdbool.h>
 
 /*
- * The asymmetric barrier between who goes to sleep and who wakes (Dekker's store-load on both sides):
+ * The asymmetric barrier between a sleeper and a waker (Dekker's store-load on both sides):
  *
- *   sleeper: say so (S0); barrier_heavy (B1); look at the ring again (S1)
+ *   sleeper: announce the sleep (S0); barrier_heavy (B1); check the ring again (S1)
  *   waker:   publish (P1, H1); barrier_light (B2); look for sleepers (W1)
  *
- * Either S1 sees what was published or W1 sees the sleeper. B1 interrupts every processor that runs a registered
- * process, which puts a full fence into each of them; so B2 need only keep the compiler from reordering. Where
- * membarrier is refused to anybody, a flag in the header turns both into full fences.
+ * Either S1 sees what was published, or W1 sees the sleeper. B1 interrupts every processor that runs a registered
+ * process, which executes a full fence on each of them; so B2 only has to keep the compiler from reordering. If
+ * any process is refused membarrier, a flag in the header turns both into full fences.
  */
 
-/* Registers this process for B1 of others. Return: 0; negative errno where the kernel refuses. */
+/* Registers this process for the B1 of others. Return: 0; negative errno if the kernel refuses. */
 int barrier_register(void);
 
-/* B1. Return: false where the kernel refuses; then it was a fence, which is enough only if B2 is one too. */
+/* B1. Return: false if the kernel refuses; it then was only a fence, which suffices only if B2 is a fence too. */
 bool barrier_heavy(void);
 
-/* B2. @full_fences as found in the header. */
+/* B2. @full_fences: the flag in the header. */
 static inline void barrier_light(bool full_fences)
 {
     if (__builtin_expect(full_fences, 0))

@@ -6,18 +6,18 @@
 #include <stdint.h>
 
 /*
- * Open-file-description locks on single bytes of the object's file: who holds one is alive. The kernel drops it at
- * every kind of death; it knows no pid, so none can be reused, and pid namespaces do not matter.
+ * Open-file-description locks on single bytes of the object's file: the holder of a lock is alive. The kernel
+ * drops the lock at every kind of death. No pid is involved, so pid reuse and pid namespaces do not matter.
  *
- * None of these blocks. Locks belong to the file description: the same @fd always gets what it holds already.
+ * None of these functions blocks. Locks belong to the file description: locking again with the same @fd succeeds.
  */
 
-/* Return: 0 held now; -EAGAIN somebody else holds it; other system errors. @fd is open for writing. */
+/* Locks a byte. Return: 0; -EAGAIN if another process holds it; other system errors. @fd is open for writing. */
 int byte_lock_try(int fd, uint64_t offset);
-/* The same, shared with others that do the same. */
+/* Takes a shared lock instead, which excludes only an exclusive one. */
 int byte_lock_try_shared(int fd, uint64_t offset);
 void byte_lock_release(int fd, uint64_t offset);
-/* Whether somebody else holds it. @fd may be read-only. Unknown (an error) counts as held. */
+/* Whether another process holds a lock on the byte. @fd may be read-only. An error counts as held. */
 bool byte_lock_held(int fd, uint64_t offset);
 /* The same for any byte from @offset on. */
 bool byte_lock_held_from(int fd, uint64_t offset);

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <time.h>
 
-/* The monotonic clock in nanoseconds: steps of the wall clock do not move it. */
+/* The monotonic clock in nanoseconds; it is not affected when the wall clock is set. */
 static inline int64_t clock_now_ns(void)
 {
     struct timespec now;
@@ -13,7 +13,7 @@ static inline int64_t clock_now_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* The same, a few milliseconds coarse, for a few nanoseconds' cost. */
+/* The same with a resolution of a few milliseconds; costs only a few nanoseconds. */
 static inline int64_t clock_coarse_ns(void)
 {
     struct timespec now;
@@ -26,7 +26,7 @@ static inline struct timespec clock_timespec(int64_t ns)
     return (struct timespec){.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
 }
 
-/* When a timeout that begins now is over; far away for a negative one. */
+/* When a timeout that starts now expires; INT64_MAX for a negative timeout. */
 static inline int64_t clock_deadline(int64_t timeout_ns)
 {
     const int64_t now = clock_now_ns();

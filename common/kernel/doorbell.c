@@ -13,7 +13,7 @@
 
 #include "common/kernel/clock.h"
 
-/* Whether its maker may use the queue, too: its owner, root, we, or a member of the group that shares it. */
+/* Whether its creator may use the queue too: the queue's owner, root, our own user, or a member of its group. */
 static bool is_made_by_us(const struct stat *st, const struct doorbell_access *access)
 {
     if (st->st_uid == access->owner || st->st_uid == geteuid() || st->st_uid == 0)
@@ -21,7 +21,7 @@ static bool is_made_by_us(const struct stat *st, const struct doorbell_access *a
     return (access->mode & 0060) == 0060 && st->st_gid == access->group && (st->st_mode & 0002) == 0;
 }
 
-/* A file of another kind, size or owner is no semaphore of this queue; touching it might even be fatal. */
+/* A file of another kind, size or owner is not a semaphore of this queue. Using it might even kill the process. */
 static bool may_be_trusted(int fd, const struct doorbell_access *access)
 {
     struct stat st;
@@ -30,20 +30,20 @@ static bool may_be_trusted(int fd, const struct doorbell_access *access)
 }
 
 /*
- * The mode passes through the umask; a queue for a group needs the mode it was given. What root makes belongs to
- * the queue's owner, who could not replace it otherwise.
+ * Sets the mode, because creation applies the umask, and the semaphore of a group's queue needs the queue's mode.
+ * A semaphore that root creates is given to the queue's owner, who could not replace it otherwise.
  */
 static void grant_access(int fd, const struct doorbell_access *access)
 {
     const uid_t owner = geteuid() == 0 ? access->owner : geteuid();
     if ((owner != geteuid() || access->group != getegid()) && fchown(fd, owner, access->group) != 0)
-        (void)0; /* others then sleep for their tick */
+        (void)0; /* then others cannot open it, and wake up at their tick */
     (void)fchmod(fd, access->mode);
 }
 
 _Static_assert(sizeof(sem_t) % sizeof(uint64_t) == 0 && DOORBELL_CONSTANT_WORDS > 0, "a semaphore is whole words");
 
-/* Before it is mapped: a signal handler may look there from then on. */
+/* Called before the semaphore is mapped: from then on, a signal handler may read the constants. */
 static void learn_constant(struct doorbell *bell)
 {
     union {
@@ -57,7 +57,7 @@ static void learn_constant(struct doorbell *bell)
     memcpy(bell->constant, fresh.words + 1, sizeof(bell->constant));
 }
 
-/* Whoever may write the file may write rubbish: of that, only a value and a number of sleepers are harmless. */
+/* A process with write access may write anything. Only changes of value and number of sleepers are harmless. */
 static bool is_intact(const struct doorbell *bell, const sem_t *semaphore)
 {
     const _Atomic uint64_t *words = (const _Atomic uint64_t *)(const void *)semaphore;
@@ -72,7 +72,7 @@ bool doorbell_is_intact(const struct doorbell *bell)
     return bell->semaphore == NULL || is_intact(bell, bell->semaphore);
 }
 
-/* Writing it beyond RLIMIT_FSIZE would raise a signal. */
+/* Writing the file beyond RLIMIT_FSIZE would raise a signal. */
 static bool may_be_written(void)
 {
     struct rlimit limit;
@@ -80,8 +80,8 @@ static bool may_be_written(void)
 }
 
 /*
- * Makes the semaphore's file complete before it gets its name: sem_open would give it a passing name first, and a
- * process killed in between would leave that behind for ever. Return: its descriptor; -1.
+ * Creates the semaphore's file without a name, and completes it before it gets one. sem_open would use a temporary
+ * name, which a process killed in between would leave behind for ever. Return: its descriptor; -1.
  */
 static int make_nameless(const struct doorbell_access *access)
 {
@@ -97,7 +97,7 @@ static int make_nameless(const struct doorbell_access *access)
     return -1;
 }
 
-/* Somebody else's may have the name first: it is as good. */
+/* Another process's semaphore may have the name already: that one is as good. */
 static bool give_name(int fd, const char *path)
 {
     char by_descriptor[64];
@@ -114,7 +114,7 @@ static bool make_file(const char *path, const struct doorbell_access *access)
     return made;
 }
 
-/* Without /proc. */
+/* For systems without /proc. */
 static bool make_by_name(const char *name, const struct doorbell_access *access)
 {
     sem_t *semaphore = sem_open(name, O_CREAT | O_EXCL, access->mode, 0u);
@@ -125,8 +125,8 @@ static bool make_by_name(const char *name, const struct doorbell_access *access)
 }
 
 /*
- * sem_open would map a file before we could look at whose it is. Where one was mapped before, the new one takes
- * its place in one step.
+ * Maps the file ourselves, because sem_open would map it before we can check its owner. If another one was mapped
+ * before, the new mapping replaces it in one step.
  */
 static sem_t *map_file(struct doorbell *bell, int fd)
 {
@@ -144,7 +144,7 @@ static sem_t *map_file(struct doorbell *bell, int fd)
     return address;
 }
 
-/* What is posted there now is heard by nobody. */
+/* Posts to this page have no effect. */
 static void map_bare_page(const struct doorbell *bell)
 {
     sem_t *place = atomic_load_explicit(&bell->place, memory_order_relaxed);
@@ -195,7 +195,7 @@ void doorbell_close(struct doorbell *bell)
     bell->semaphore = NULL;
 }
 
-/* At its greatest value it will wake everybody anyway. */
+/* Stops at an error: a semaphore at its greatest value wakes all sleepers anyway. */
 static void post(const struct doorbell *bell, sem_t *semaphore, uint32_t times)
 {
     while (times-- > 0 && is_intact(bell, semaphore) && sem_post(semaphore) == 0)
@@ -225,9 +225,9 @@ bool doorbell_sleep(const struct doorbell *bell, int64_t deadline_ns)
     return false;
 }
 
-#define DRAIN_MOST 4096u /* rings that are taken out one by one; more than that, no mistake of ours has left */
+#define DRAIN_MAX 4096u /* rings that are removed one by one; errors of ours leave fewer than that */
 
-/* Of a value that was written there, the C library may make a negative one. */
+/* The C library may return a corrupt value as a negative number. */
 static bool is_beyond(const struct doorbell *bell, uint32_t plausible)
 {
     int value = 0;
@@ -235,12 +235,12 @@ static bool is_beyond(const struct doorbell *bell, uint32_t plausible)
 }
 
 /*
- * Sleepers may take theirs between the look and the taking, so that we have one that somebody waits for: less than
- * @plausible are left then, and it is given back.
+ * Removes rings beyond @plausible. Sleepers may take rings between our check and our removal, so that we remove
+ * one that a sleeper waits for. Fewer than @plausible are left then, and we give it back.
  */
-static void take_out(const struct doorbell *bell, uint32_t plausible)
+static void remove_rings(const struct doorbell *bell, uint32_t plausible)
 {
-    for (uint32_t i = 0; i < DRAIN_MOST && is_beyond(bell, plausible); i++) {
+    for (uint32_t i = 0; i < DRAIN_MAX && is_beyond(bell, plausible); i++) {
         if (sem_trywait(bell->semaphore) != 0)
             break;
         if (!is_beyond(bell, plausible - 1)) {
@@ -252,22 +252,22 @@ static void take_out(const struct doorbell *bell, uint32_t plausible)
 
 bool doorbell_drain(const struct doorbell *bell, uint32_t plausible)
 {
-    if (is_beyond(bell, plausible + DRAIN_MOST))
+    if (is_beyond(bell, plausible + DRAIN_MAX))
         return false;
-    take_out(bell, plausible);
+    remove_rings(bell, plausible);
     return true;
 }
 
 bool doorbell_can_be_heard(struct doorbell *bell, uint32_t plausible)
 {
     if (bell->noisy) {
-        take_out(bell, plausible);
-        bell->noisy = is_beyond(bell, plausible + DRAIN_MOST);
+        remove_rings(bell, plausible);
+        bell->noisy = is_beyond(bell, plausible + DRAIN_MAX);
     }
     return bell->semaphore != NULL && !bell->noisy && doorbell_is_intact(bell);
 }
 
-/* Whether the name still means the file that is mapped. */
+/* Whether the name still leads to the mapped file. */
 static bool has_name(const struct doorbell *bell, const char *path)
 {
     struct stat st;
@@ -285,7 +285,7 @@ bool doorbell_replace(const struct doorbell *bell, const struct doorbell_access 
         return false;
     const bool replaced = unlink(path) == 0 || errno == ENOENT;
     if (replaced)
-        (void)give_name(fd, path); /* else it is made when it is opened next */
+        (void)give_name(fd, path); /* if this fails, the next process that opens it creates it */
     (void)close(fd);
     return replaced;
 }

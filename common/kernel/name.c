@@ -36,7 +36,7 @@ void name_of_semaphore_file(char text[SEMAPHORE_PATH_BYTES], const char *semapho
 
 void name_of_object_file(char text[OBJECT_NAME_BYTES + 16], const char *queue)
 {
-    /* Asked for at every tick of an idle consumer, which is awake for little more than that: without printf. */
+    /* Called at every tick of an idle consumer, which does little else: avoids printf. */
     static const char folder[] = "/dev/shm/shmq.";
     const size_t length = strnlen(queue, SHMQ_NAME_MAX);
     memcpy(text, folder, sizeof(folder) - 1);

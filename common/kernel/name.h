@@ -7,16 +7,16 @@
 
 #include "common/shmq.h"
 
-/* Bytes for any object name made here: "/shmq." NAME ".space." LANE and its NUL. */
+/* Enough bytes for each name of an object or semaphore: "/shmq." NAME ".space." LANE and its NUL. */
 #define OBJECT_NAME_BYTES (SHMQ_NAME_MAX + 32)
 
 /* "/shmq.NAME", "/shmq.NAME.items", "/shmq.NAME.space.LANE" for shm_open and sem_open. */
 void name_of_object(char text[OBJECT_NAME_BYTES], const char *queue);
 void name_of_items(char text[OBJECT_NAME_BYTES], const char *queue);
 void name_of_space(char text[OBJECT_NAME_BYTES], const char *queue, uint32_t lane);
-/* Where the C library keeps the object: "/dev/shm/shmq.NAME". */
+/* The path of the object: "/dev/shm/shmq.NAME". */
 void name_of_object_file(char text[OBJECT_NAME_BYTES + 16], const char *queue);
-/* Where glibc keeps the semaphore of that name: "/dev/shm/sem.NAME". */
+/* The path of a semaphore in glibc: "/dev/shm/sem.NAME". */
 #define SEMAPHORE_PATH_BYTES (OBJECT_NAME_BYTES + 16)
 void name_of_semaphore_file(char text[SEMAPHORE_PATH_BYTES], const char *semaphore);
 

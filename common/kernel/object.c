@@ -16,8 +16,8 @@
 #include "common/kernel/clock.h"
 #include "common/kernel/fork_guard.h"
 
-#define RESERVE_TRIES 16 /* before signals have to wait */
-#define RETRY 1          /* look again from the start: the name has come to mean something else */
+#define RESERVE_TRIES 16 /* attempts before signals are blocked */
+#define RETRY 1          /* start again: the name now leads to another object */
 
 static int default_parameters(const struct shmq_options *options, struct parameters *parameters)
 {
@@ -45,7 +45,7 @@ static mode_t wanted_mode(const struct shmq_options *options)
     return options->mode != 0 ? (mode_t)options->mode : 0600;
 }
 
-/* Options that no queue could be made with are an error even where one exists. */
+/* Options that no queue could be created with are an error even if the queue exists. */
 static int check_options(const struct shmq_options *options)
 {
     struct shmq_options alone = *options;
@@ -53,14 +53,14 @@ static int check_options(const struct shmq_options *options)
     struct geometry geometry;
     if ((options->mode & ~0664u) != 0 || (options->mode != 0 && (options->mode & 0600) != 0600))
         return -EINVAL;
-    /* Without a capacity it is the existing queue's, if there is one, that a message has to fit into. */
+    /* Without a capacity option, the largest message must fit into the existing queue's capacity, if any. */
     if (alone.capacity_bytes == 0)
         alone.capacity_bytes = CAPACITY_MAX;
     const int error = default_parameters(&alone, &parameters);
     return error != 0 ? error : geometry_compute(&parameters, &geometry);
 }
 
-/* What is given has to agree with what exists. */
+/* Whether all given options agree with the existing queue. */
 static bool options_agree(const struct shmq_options *options, const struct object *object)
 {
     const struct parameters *have = &object->geometry.parameters;
@@ -89,8 +89,8 @@ static bool in_group(gid_t group)
 }
 
 /*
- * /dev/shm is open to everybody, so the name may have been taken by a stranger who wants to read, or to write,
- * what goes through it. Reading statistics is harmless.
+ * /dev/shm is open to everybody, so another user may have taken the name in order to read or write the messages.
+ * Reading statistics is harmless.
  */
 static int check_owner(const struct object *object)
 {
@@ -104,9 +104,9 @@ static int open_file(const char *queue, int flags)
 {
     char name[OBJECT_NAME_BYTES];
     name_of_object(name, queue);
-    /* O_NONBLOCK: a FIFO under that name must not hang us. */
+    /* O_NONBLOCK: a FIFO of that name must not block us. */
     const int fd = fork_guard_open(name, flags | O_NONBLOCK | O_NOCTTY, 0600);
-    /* The name has been checked, so EINVAL is what the C library makes of a directory. */
+    /* The name is valid, so EINVAL is the C library's error for a directory. */
     return fd == -ELOOP || fd == -EISDIR || fd == -EINVAL || fd == -ENXIO ? -EPERM : fd;
 }
 
@@ -117,7 +117,7 @@ static int open_or_make(struct object *object, bool create)
     object->fd = open_file(object->queue, access);
     if (object->fd == -ENOENT && create) {
         object->fd = open_file(object->queue, access | O_CREAT | O_EXCL);
-        if (object->fd == -ENOENT) /* it is the directory that is missing */
+        if (object->fd == -ENOENT) /* the directory is missing */
             return -ENOSYS;
     }
     if (object->fd == -ENOTDIR)
@@ -142,8 +142,8 @@ static int read_identity(struct object *object)
     return check_owner(object);
 }
 
-/* What has the name now; a name that cannot be looked up says nothing (it may be another root directory). */
-static bool name_is_anothers(const struct object *object)
+/* Whether the name leads to another object. False if the lookup fails (the root directory may be another one). */
+static bool name_leads_elsewhere(const struct object *object)
 {
     char path[OBJECT_NAME_BYTES + 16];
     struct stat st;
@@ -154,10 +154,10 @@ static bool name_is_anothers(const struct object *object)
 bool object_is_current(const struct object *object)
 {
     struct stat st;
-    return fstat(object->fd, &st) != 0 || (st.st_nlink > 0 && !name_is_anothers(object));
+    return fstat(object->fd, &st) != 0 || (st.st_nlink > 0 && !name_leads_elsewhere(object));
 }
 
-/* RAW also for an object that is too short to have a state. */
+/* Returns RAW also for an object that is too short to have a state. */
 static uint32_t read_state(const struct object *object)
 {
     uint32_t state = OBJECT_RAW;
@@ -165,7 +165,7 @@ static uint32_t read_state(const struct object *object)
     return got == (ssize_t)sizeof(state) ? state : (uint32_t)OBJECT_RAW;
 }
 
-/* Whether it is half-made or half-removed: nothing but zeros where the magic stands, or our own magic. */
+/* Whether the object is incomplete or half removed: its magic is zero, or ours. */
 static bool may_complete(const struct object *object, uint32_t state)
 {
     uint64_t magic = 0;
@@ -175,13 +175,13 @@ static bool may_complete(const struct object *object, uint32_t state)
     return got < (ssize_t)sizeof(magic) ? got == 0 : magic == 0 || magic == LAYOUT_MAGIC;
 }
 
-/* Whoever holds a lane or a seat found it ready: it is its state that is damaged. */
+/* A process that holds a lane or a seat has found the object ready, so its state is damaged. */
 static bool is_in_use(const struct object *object)
 {
     return byte_lock_held_from(object->fd, OBJECT_CREATION_BYTE + 1);
 }
 
-/* Reads the constants of a ready object; trusts none of them. */
+/* Reads and checks the constants of a ready object. */
 static int read_geometry(struct object *object)
 {
     union {
@@ -213,8 +213,8 @@ static int read_geometry(struct object *object)
     return parameters.page_bytes == (uint32_t)sysconf(_SC_PAGESIZE) ? 0 : -EPROTO;
 }
 
-/* Where signals come faster than the room is reserved, they wait until it is. Those that cannot be blocked, a stop
- * among them, only undo it now and then. Return: 0 or a positive errno. */
+/* If signals interrupt every attempt to reserve, blocks them until it is done. Those that cannot be blocked, such
+ * as SIGSTOP, only interrupt it now and then. Return: 0 or a positive errno. */
 static int reserve_undisturbed(int fd, off_t offset, off_t bytes)
 {
     sigset_t all, before;
@@ -230,8 +230,7 @@ static int reserve_undisturbed(int fd, off_t offset, off_t bytes)
 
 int object_reserve(const struct object *object, uint64_t offset, uint64_t bytes)
 {
-    /* In one piece, which the kernel refuses at once where it cannot be had, or undoes. A signal may undo it, too.
-     */
+    /* In one piece: without room, the kernel refuses at once or undoes it. A signal may undo it, too. */
     int error = EINTR;
     for (int tries = 0; error == EINTR && tries < RESERVE_TRIES; tries++)
         error = posix_fallocate(object->fd, (off_t)offset, (off_t)bytes);
@@ -281,7 +280,7 @@ static int write_at(int fd, const void *bytes, size_t count, off_t offset)
     return (size_t)written == count ? 0 : -ENOSPC;
 }
 
-/* Writes the header with its state still RAW, then the state alone: whoever sees READY sees all of it. */
+/* Writes the header with its state still RAW, then the state alone: a process that sees READY sees all of it. */
 static int write_header(struct object *object)
 {
     const struct geometry *g = &object->geometry;
@@ -311,7 +310,7 @@ static int write_header(struct object *object)
     return write_at(object->fd, &ready, sizeof(ready), offsetof(struct header, state));
 }
 
-/* Makes the queue in an object whose creation byte is held for writing. */
+/* Creates the queue in an object whose creation byte is locked for writing. */
 static int initialise(struct object *object, const struct shmq_options *options)
 {
     struct parameters parameters;
@@ -320,7 +319,7 @@ static int initialise(struct object *object, const struct shmq_options *options)
         error = geometry_compute(&parameters, &object->geometry);
     if (error == 0)
         error = check_size_limit(object->geometry.object_bytes);
-    /* To nothing first: what a dead maker left must not shine through. */
+    /* Truncate to nothing first, so that nothing remains of what a dead creator wrote. */
     if (error == 0 &&
         (ftruncate(object->fd, 0) != 0 || ftruncate(object->fd, (off_t)object->geometry.object_bytes) != 0))
         error = -errno;
@@ -331,7 +330,7 @@ static int initialise(struct object *object, const struct shmq_options *options)
     return error != 0 ? error : write_header(object);
 }
 
-/* Return: RETRY once it is gone; other system errors. */
+/* Return: RETRY if it is gone now; other system errors. */
 static int unlink_name(const struct object *object)
 {
     char name[OBJECT_NAME_BYTES];
@@ -339,7 +338,8 @@ static int unlink_name(const struct object *object)
     return shm_unlink(name) == 0 || errno == ENOENT ? RETRY : -errno;
 }
 
-/* Completes, or finishes removing, what is not ready. Return: 0 made; RETRY; -EAGAIN others are at it; errno. */
+/* Completes, or finishes removing, an object that is not ready. Return: 0 if completed; RETRY; -EAGAIN if another
+ * process works on it; negative errno. */
 static int complete(struct object *object, const struct shmq_options *options)
 {
     byte_lock_release(object->fd, OBJECT_CREATION_BYTE);
@@ -359,12 +359,12 @@ static int complete(struct object *object, const struct shmq_options *options)
         if (error != 0)
             (void)unlink_name(object);
     }
-    /* From writer to reader in one step: nobody can remove it in between. */
+    /* From write to read lock in one step, so that no process can remove it in between. */
     return error != 0 ? error : byte_lock_try_shared(object->fd, OBJECT_CREATION_BYTE);
 }
 
-/* Return: 0 ready, creation byte held for reading; RETRY; -EAGAIN to wait; negative errno. */
-static int settle(struct object *object, bool create, const struct shmq_options *options)
+/* Return: 0 if ready, with the creation byte locked for reading; RETRY; -EAGAIN to wait; negative errno. */
+static int make_ready(struct object *object, bool create, const struct shmq_options *options)
 {
     int error = read_identity(object);
     if (error != 0)
@@ -379,7 +379,7 @@ static int settle(struct object *object, bool create, const struct shmq_options 
         if (state != OBJECT_REMOVED && (!may_complete(object, state) || is_in_use(object)))
             return -EBADMSG;
         if (!create)
-            return -ENOENT; /* half-made by a maker that died, or half-removed: there is no queue */
+            return -ENOENT; /* incomplete, because its creator died, or half removed: there is no queue */
         error = complete(object, options);
         if (error != 0)
             return error;
@@ -405,7 +405,7 @@ int object_open(struct object *object, const char *queue, bool create, bool writ
     for (;;) {
         error = open_or_make(object, create);
         if (error == 0)
-            error = settle(object, create, options);
+            error = make_ready(object, create, options);
         if (error == 0)
             return 0;
         object_close(object);
@@ -430,7 +430,7 @@ void object_close(struct object *object)
     object->fd = -1;
 }
 
-/* Return: RETRY; -EAGAIN others are at it; other system errors; 0 unlinked. */
+/* Return: 0 if unlinked; RETRY; -EAGAIN if another process works on it; other system errors. */
 static int unlink_unusable(struct object *object)
 {
     int error = read_identity(object);

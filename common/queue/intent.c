@@ -225,7 +225,7 @@ static int gather_from_buffer(struct shmq *handle, const struct ring *ring, cons
     const struct seat *s = &handle->seats[f->seat];
     const uint64_t word = load(&s->held_record[0]);
     unsigned char *base;
-    if (!record_makes_sense(ring, f->position, word))
+    if (!record_is_valid(ring, f->position, word))
         return -ENOENT;
     const int error = mapping_seat_buffer(handle, f->seat, (uint32_t)word, &base);
     if (error != 0)

@@ -172,7 +172,7 @@ static bool has_work(const struct shmq *handle, uint32_t lane)
     const struct ring *ring = &handle->lanes[lane].ring;
     if (!ring_has_work(ring))
         return false;
-    ring_ask_for_work(ring);
+    ring_prefetch_work(ring);
     return true;
 }
 

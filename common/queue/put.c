@@ -171,7 +171,7 @@ static inline void write_payload(const struct ring_producer *p, const void *data
     if (length > 0)
         memcpy(ring_payload(&p->ring, p->next), data, length);
     if (length > CELL_BYTES) /* for less, prefetching costs more than it saves */
-        ring_ask_for_room(&p->ring, p->next, p->limit, cells_for(length));
+        ring_prefetch_room(&p->ring, p->next, p->limit, cells_for(length));
 }
 
 /*
