@@ -281,7 +281,7 @@ $(out)/tests/fuzz_consumer_options: $(hooked_cli) $(filter-out %/main.o,$(call h
 $(out)/tests/fuzz_monitor_options: $(hooked_cli) $(call hooked,monitor/command_line.c monitor/option_table.c)
 $(out)/tests/fuzz_supervisor_options: $(hooked_cli) $(call hooked,producer/command_line.c producer/option_table.c) \
     $(filter-out %/main.o,$(call hooked,consumer/*.c consumer/*/*.c)) $(call hooked,$(patsubst %,supervisor/%.c,options \
-    option_table arguments child_arguments command label trial))
+    option_table arguments child_arguments command label preflight))
 $(fuzz_programs): $(out)/tests/fuzz_%: $(obj)/tests/fuzz/fuzz_%.o $(fuzz_main) $(obj)/libfuzz.a $(stamp) $(listed)
 	@mkdir -p $(@D)
 	$(link) $(if $(LIBFUZZER),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libraries)

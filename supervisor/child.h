@@ -35,9 +35,9 @@ struct child_history {
     size_t room;
     int failure; /* status of its last failure that was no signal's; 0: none */
     char failure_text[64];
-    uint64_t done_then; /* how much all had done when it last failed so */
+    uint64_t done_before; /* how much all had done when it last failed so */
     bool done_known;
-    unsigned in_vain; /* how often it has failed so since more was done */
+    unsigned fruitless; /* how often it has failed so since more was done */
 };
 
 struct child {
@@ -50,11 +50,11 @@ struct child {
     int pidfd;      /* -1: none, or the kernel has none */
     int64_t due_ns;
     struct child_end end; /* of its last process */
-    struct relay_source *says;
-    struct relay_source *said; /* of its last process, where somebody else holds the pipe */
+    struct relay_source *stderr_source;
+    struct relay_source *previous_stderr; /* of its last process, where somebody else holds the pipe */
     struct child_history history;
     bool unread; /* stopped before the end of its input */
-    char how_far[48];
+    char progress[48];
 };
 
 /* What a new process is to begin with. */

@@ -7,16 +7,16 @@
 #include "common/cli/say.h"
 
 /* Those that each child has with its name in it are left out. */
-static void add_handed(struct arguments *command, const struct options *options, const char *owner)
+static void add_passed(struct arguments *command, const struct options *options, const char *owner)
 {
-    for (size_t i = 0; i < options->handed_count; i++) {
-        const struct handed *handed = &options->handed[i];
-        if (strcmp(handed->owner, owner) != 0 || strcmp(handed->name, "echo") == 0 ||
-            strcmp(handed->name, "prefix") == 0)
+    for (size_t i = 0; i < options->passed_count; i++) {
+        const struct passed_option *passed = &options->passed[i];
+        if (strcmp(passed->owner, owner) != 0 || strcmp(passed->name, "echo") == 0 ||
+            strcmp(passed->name, "prefix") == 0)
             continue;
-        arguments_format(command, "--%s", handed->name);
-        if (handed->argument != NULL)
-            arguments_add(command, handed->argument);
+        arguments_format(command, "--%s", passed->name);
+        if (passed->argument != NULL)
+            arguments_add(command, passed->argument);
     }
 }
 
@@ -34,9 +34,9 @@ static void add_common(struct arguments *command, const struct options *options,
 
 static void make_producer(struct arguments *command, const struct options *options, unsigned number)
 {
-    const char *echo = options_handed(options, "echo");
+    const char *echo = options_passed(options, "echo");
     char label[LABEL_BYTES] = "";
-    add_handed(command, options, "producer");
+    add_passed(command, options, "producer");
     arguments_add_all(command, &options->producer_framing);
     if (options->sink != SINK_STDOUT)
         label_make(label, ROLE_PRODUCER, number, STDOUT_FILENO);
@@ -73,13 +73,13 @@ static bool is_labelled(const struct options *options)
 
 static void make_consumer(struct arguments *command, const struct options *options, unsigned number)
 {
-    const char *prefix = options_handed(options, "prefix");
+    const char *prefix = options_passed(options, "prefix");
     char label[LABEL_BYTES] = "";
     bool has_framing = options->sink == SINK_LABELLED || options->sink == SINK_STDOUT ||
                        options->sink == SINK_OUTPUT || options->sink == SINK_PIPE;
     arguments_add(command, "--producers");
     arguments_format(command, "%u", (unsigned)options->producers);
-    add_handed(command, options, "consumer");
+    add_passed(command, options, "consumer");
     if (options->sink == SINK_OUTPUT) {
         arguments_add(command, "--output");
         arguments_add(command, options->output);

@@ -84,17 +84,17 @@ static struct child *child_of(struct supervisor *supervisor, pid_t pid)
 }
 
 /* All that it has said comes before what is said about it. What it has started may hold its pipe open. */
-static void finish_saying(struct supervisor *supervisor, struct child *child)
+static void finish_stderr(struct supervisor *supervisor, struct child *child)
 {
-    if (child->said != NULL)
-        relay_remove(&supervisor->relay, child->said);
-    child->said = child->says;
-    child->says = NULL;
-    relay_read(&supervisor->relay, child->said);
-    if (child->said->fd >= 0)
+    if (child->previous_stderr != NULL)
+        relay_remove(&supervisor->relay, child->previous_stderr);
+    child->previous_stderr = child->stderr_source;
+    child->stderr_source = NULL;
+    relay_read(&supervisor->relay, child->previous_stderr);
+    if (child->previous_stderr->fd >= 0)
         return;
-    relay_remove(&supervisor->relay, child->said);
-    child->said = NULL;
+    relay_remove(&supervisor->relay, child->previous_stderr);
+    child->previous_stderr = NULL;
 }
 
 /* Everybody's: as process 1, there are others than children. */
@@ -112,7 +112,7 @@ static void reap(struct supervisor *supervisor)
         if (child->end.lasting)
             child->end.status = EXIT_FAILED;
         child_forget(child);
-        finish_saying(supervisor, child);
+        finish_stderr(supervisor, child);
         states_handle(supervisor, child, child->end.status == 0 ? EVENT_SUCCESS : EVENT_FAILURE);
     }
 }
@@ -164,8 +164,8 @@ static int64_t next_due(const struct supervisor *supervisor, const struct progre
         due = earlier(due, supervisor->deadline_ns);
     else if (supervisor->failure != 0)
         return supervisor->now_ns;
-    if (supervisor->look_ns != 0)
-        due = earlier(due, supervisor->look_ns);
+    if (supervisor->next_check_ns != 0)
+        due = earlier(due, supervisor->next_check_ns);
     for (size_t i = 0; i < supervisor->count; i++) {
         if (supervisor->children[i].state == CHILD_BACKING_OFF)
             due = earlier(due, supervisor->children[i].due_ns);

@@ -10,10 +10,10 @@
 #include "supervisor/bus_guard.h"
 #include "supervisor/files.h"
 #include "supervisor/loop.h"
+#include "supervisor/preflight.h"
 #include "supervisor/programs.h"
 #include "supervisor/signals.h"
 #include "supervisor/summary.h"
-#include "supervisor/trial.h"
 
 /* Two descriptors a child; the children themselves get the limit that we were given. */
 static void raise_descriptors(struct supervisor *supervisor)
@@ -68,13 +68,13 @@ int main(int argc, char **argv)
     supervisor.options = &options;
     supervisor.pid = getpid();
     supervisor.programs = (struct programs){programs_find("producer"), programs_find("consumer")};
-    trial_run(&options, &supervisor.programs);
+    preflight_run(&options, &supervisor.programs);
     supervisor_options_warn(&options);
 
     signals_init();
     bus_guard_init();
     /* From here on what an earlier run has left is looked at; nothing is changed before all checks are passed. */
-    work_begin(&supervisor.work, &options);
+    queue_begin(&supervisor.queue, &options);
     raise_descriptors(&supervisor);
     make_children(&supervisor);
     relay_init(&supervisor.relay);

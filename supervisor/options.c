@@ -16,29 +16,29 @@
 
 #define NS_PER_MS INT64_C(1000000)
 
-static void hand_on(struct options *options, const char *owner, const char *name, const char *argument)
+static void pass_on(struct options *options, const char *owner, const char *name, const char *argument)
 {
-    struct handed *more = realloc(options->handed, (options->handed_count + 1) * sizeof(*more));
+    struct passed_option *more = realloc(options->passed, (options->passed_count + 1) * sizeof(*more));
     if (more == NULL)
         options_usage("out of memory");
-    options->handed = more;
-    more[options->handed_count++] = (struct handed){.owner = owner, .name = name, .argument = argument};
+    options->passed = more;
+    more[options->passed_count++] = (struct passed_option){.owner = owner, .name = name, .argument = argument};
 }
 
-const char *options_handed(const struct options *options, const char *name)
+const char *options_passed(const struct options *options, const char *name)
 {
     const char *found = NULL;
-    for (size_t i = 0; i < options->handed_count; i++) {
-        const struct handed *handed = &options->handed[i];
-        if (strcmp(handed->name, name) == 0)
-            found = handed->argument != NULL ? handed->argument : "";
+    for (size_t i = 0; i < options->passed_count; i++) {
+        const struct passed_option *passed = &options->passed[i];
+        if (strcmp(passed->name, name) == 0)
+            found = passed->argument != NULL ? passed->argument : "";
     }
     return found;
 }
 
 bool options_endless(const struct options *options)
 {
-    const char *count = options_handed(options, "count");
+    const char *count = options_passed(options, "count");
     bool generated = options->source == SOURCE_RANDOM || options->source == SOURCE_DEMONSTRATION;
     return generated && (count == NULL || strspn(count, "0") == strlen(count));
 }
@@ -46,7 +46,7 @@ bool options_endless(const struct options *options)
 bool options_use_stdout(const struct options *options)
 {
     return options->sink == SINK_LABELLED || options->sink == SINK_STDOUT ||
-           options_handed(options, "echo") != NULL;
+           options_passed(options, "echo") != NULL;
 }
 
 static void take_framing(struct options *options, const struct option_entry *entry, const char *argument,
@@ -128,7 +128,7 @@ static void take(void *into, const struct option_group *group, const struct opti
 {
     struct options *options = into;
     if (group->owner != NULL)
-        hand_on(options, group->owner, entry->name, argument);
+        pass_on(options, group->owner, entry->name, argument);
     else
         take_own(options, entry, argument);
 }
@@ -179,7 +179,7 @@ static void check_divided(const struct options *options)
 /* A list of words that came out empty is no wish for the demonstration. */
 static void choose_source(struct options *options)
 {
-    bool random = options_handed(options, "random") != NULL;
+    bool random = options_passed(options, "random") != NULL;
     if ((options->inputs.count > 0) + options->words.given + random > 1)
         options_usage("--input, --random and words: only one source can be given");
     options->source = random ? SOURCE_RANDOM : options->words.given ? SOURCE_WORDS : SOURCE_DEMONSTRATION;
@@ -192,7 +192,7 @@ static void choose_source(struct options *options)
             options->source = SOURCE_STREAM;
     }
     check_divided(options);
-    const char *on_full = options_handed(options, "on-full");
+    const char *on_full = options_passed(options, "on-full");
     /* Where it stood could not be told from what was dropped. */
     options->resumable =
         options->source == SOURCE_FILES && !pseudo_file && (on_full == NULL || strcmp(on_full, "drop") != 0);
@@ -220,13 +220,13 @@ static void choose_sink(struct options *options)
     if (options->output != NULL)
         add_sink(options, strcmp(options->output, "-") == 0 ? SINK_STDOUT : SINK_OUTPUT, "--output");
     for (size_t i = 0; i < sizeof(sinks) / sizeof(sinks[0]); i++) {
-        if (options_handed(options, sinks[i].option) != NULL)
+        if (options_passed(options, sinks[i].option) != NULL)
             add_sink(options, sinks[i].sink, sinks[i].name);
     }
-    options->mirror = options_handed(options, "mirror");
+    options->mirror = options_passed(options, "mirror");
 }
 
-static void check_together(struct options *options)
+static void check_combinations(struct options *options)
 {
     check_words(options);
     child_arguments_read(&options->extra_producer, &options->producer_args, "producer", &supervisor_options,
@@ -254,24 +254,24 @@ void supervisor_options_read(struct options *options, int argc, char **argv)
     };
     options_init(&options->common);
     option_table_read(&supervisor_options, options, take, argc, argv, &options->words);
-    check_together(options);
+    check_combinations(options);
 }
 
 void supervisor_options_default(struct options *options)
 {
-    bool echo = options_handed(options, "echo") != NULL;
+    bool echo = options_passed(options, "echo") != NULL;
     if (options->source == SOURCE_DEMONSTRATION) {
-        if (options_handed(options, "count") == NULL)
-            hand_on(options, "producer", "count", "10");
-        if (options_handed(options, "delay") == NULL && options_handed(options, "rate") == NULL)
-            hand_on(options, "producer", "delay", "100ms:500ms");
-        hand_on(options, "producer", "random", NULL);
+        if (options_passed(options, "count") == NULL)
+            pass_on(options, "producer", "count", "10");
+        if (options_passed(options, "delay") == NULL && options_passed(options, "rate") == NULL)
+            pass_on(options, "producer", "delay", "100ms:500ms");
+        pass_on(options, "producer", "random", NULL);
         if (!echo && options->sink != SINK_STDOUT)
-            hand_on(options, "producer", "echo", "Produced: ");
-        if (options->sink == SINK_LABELLED && options_handed(options, "prefix") == NULL)
-            hand_on(options, "consumer", "prefix", "Consumed: ");
-        if (options->sink == SINK_LABELLED && options_handed(options, "work") == NULL)
-            hand_on(options, "consumer", "work", "100ms:800ms");
+            pass_on(options, "producer", "echo", "Produced: ");
+        if (options->sink == SINK_LABELLED && options_passed(options, "prefix") == NULL)
+            pass_on(options, "consumer", "prefix", "Consumed: ");
+        if (options->sink == SINK_LABELLED && options_passed(options, "work") == NULL)
+            pass_on(options, "consumer", "work", "100ms:800ms");
     }
     if (options->sink == SINK_STDOUT && echo)
         options_usage("--echo and --output -: both would write to stdout");
@@ -298,5 +298,5 @@ void supervisor_options_free(struct options *options)
     arguments_free(&options->consumer_args);
     arguments_free(&options->extra_producer);
     arguments_free(&options->extra_consumer);
-    free(options->handed);
+    free(options->passed);
 }

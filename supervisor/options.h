@@ -31,7 +31,7 @@ enum sink {
 enum restart_when { RESTART_ON_FAILURE, RESTART_NEVER };
 
 /* An option that is handed on to the children of a kind. */
-struct handed {
+struct passed_option {
     const char *owner; /* "producer" or "consumer" */
     const char *name;
     const char *argument; /* NULL: it takes none */
@@ -56,8 +56,8 @@ struct options {
     const char *mirror;    /* of SINK_MIRROR */
     bool append;
 
-    struct handed *handed;
-    size_t handed_count;
+    struct passed_option *passed;
+    size_t passed_count;
     struct arguments producer_args; /* the words of --producer-args */
     struct arguments consumer_args;
     struct arguments extra_producer; /* what of them is for producers alone, an option a word */
@@ -87,7 +87,7 @@ void supervisor_options_warn(const struct options *options);
 void supervisor_options_free(struct options *options);
 
 /* The last argument of an option that is handed on ("" for one without); NULL if it was not given. */
-const char *options_handed(const struct options *options, const char *name);
+const char *options_passed(const struct options *options, const char *name);
 /* Whether the source sends messages until it is told to end. */
 bool options_endless(const struct options *options);
 /* Whether the children's messages, or what producers print, go to stdout. */

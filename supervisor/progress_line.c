@@ -13,7 +13,7 @@
 
 #define NS_PER_MS INT64_C(1000000)
 
-enum { REDRAW_MS = 250, LINE_MS = 10000, LOOK_COST = 20, COLUMNS = 80, LINE_BYTES = 256 };
+enum { REDRAW_MS = 250, LINE_MS = 10000, CHECK_COST = 20, COLUMNS = 80, LINE_BYTES = 256 };
 
 static uint64_t size_of_inputs(const struct options *options)
 {
@@ -38,8 +38,8 @@ void progress_line_init(struct progress_line *progress, const struct supervisor 
         .terminal = label_is_terminal(STDERR_FILENO),
         .input_bytes = size_of_inputs(supervisor->options),
         .drawn_ns = supervisor->now_ns,
-        .put = supervisor->work.put_then,
-        .taken = supervisor->work.put_then - supervisor->work.left_then,
+        .put = supervisor->queue.put_before,
+        .taken = supervisor->queue.put_before - supervisor->queue.left_before,
     };
     progress->next_ns = supervisor->now_ns + interval(progress);
 }
@@ -72,7 +72,7 @@ static void format(struct progress_line *progress, struct supervisor *supervisor
              units_count(counts[0], (double)stat->put_messages),
              units_count(counts[1], per_second(stat->put_messages, progress->put, since)),
              units_count(counts[2], (double)taken),
-             units_count(counts[3], per_second(taken, progress->taken, since)), work_fill(&supervisor->work),
+             units_count(counts[3], per_second(taken, progress->taken, since)), queue_fill(&supervisor->queue),
              left);
     progress->put = stat->put_messages;
     progress->taken = taken;
@@ -95,7 +95,7 @@ void progress_line_tick(struct progress_line *progress, struct supervisor *super
     if (!progress->shown || supervisor->now_ns < progress->next_ns)
         return;
     int64_t before = stop_now_ns();
-    if (work_stat(&supervisor->work, &stat) == 0) {
+    if (queue_stat(&supervisor->queue, &stat) == 0) {
         format(progress, supervisor, &stat, line);
         if (progress->terminal) {
             size_t width = width_of_terminal();
@@ -105,7 +105,7 @@ void progress_line_tick(struct progress_line *progress, struct supervisor *super
             say_status("%s", line);
         }
     }
-    int64_t pause = (stop_now_ns() - before) * LOOK_COST;
+    int64_t pause = (stop_now_ns() - before) * CHECK_COST;
     progress->next_ns = supervisor->now_ns + (pause > interval(progress) ? pause : interval(progress));
 }
 

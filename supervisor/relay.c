@@ -18,7 +18,7 @@
 
 enum { OUT_BYTES = RELAY_BYTES + 4096, WRITE_US = 20000, READS = 8, PIPE_ROUNDS = 4 };
 
-static struct relay *of_say; /* where what we say ourselves goes */
+static struct relay *say_relay; /* where what we say ourselves goes */
 
 /* ------------------------------------------------------------------ taking in */
 
@@ -75,8 +75,8 @@ void relay_read(struct relay *relay, struct relay_source *source)
 
 static void say_through_relay(const char *text, size_t bytes)
 {
-    take_text(&of_say->own, text, bytes);
-    relay_write(of_say);
+    take_text(&say_relay->own, text, bytes);
+    relay_write(say_relay);
 }
 
 /* ------------------------------------------------------------------ giving out */
@@ -122,16 +122,16 @@ static bool give_line(struct relay *relay, struct relay_source *source)
 }
 
 /* Lines were dropped, there is room again to say so, and it would not be said in the middle of a line. */
-static bool can_tell_dropped(const struct relay_source *source)
+static bool can_report_dropped(const struct relay_source *source)
 {
     return source->dropped > 0 && source->filled <= RELAY_BYTES / 2 &&
            (source->filled == 0 || source->text[source->filled - 1] == '\n');
 }
 
-static void tell_dropped(struct relay_source *source)
+static void report_dropped(struct relay_source *source)
 {
     char text[128];
-    if (!can_tell_dropped(source))
+    if (!can_report_dropped(source))
         return;
     int length = snprintf(text, sizeof(text), "(%" PRIu64 " line%s dropped: nobody read them in time)\n",
                           source->dropped, units_plural(source->dropped));
@@ -142,20 +142,20 @@ static void tell_dropped(struct relay_source *source)
 
 static bool give_from(struct relay *relay, struct relay_source *source)
 {
-    tell_dropped(source);
+    report_dropped(source);
     return give_line(relay, source);
 }
 
-static bool has_said_all(const struct relay_source *source)
+static bool is_drained(const struct relay_source *source)
 {
     return source->filled == 0 && source->dropped == 0;
 }
 
-static void forget_those_leaving(struct relay *relay)
+static void free_leaving(struct relay *relay)
 {
     for (struct relay_source **at = &relay->sources; *at != NULL;) {
         struct relay_source *source = *at;
-        if (!source->leaving || !has_said_all(source)) {
+        if (!source->leaving || !is_drained(source)) {
             at = &source->next;
             continue;
         }
@@ -177,7 +177,7 @@ static void fill_out(struct relay *relay)
         for (struct relay_source *source = relay->sources; source != NULL; source = source->next)
             given = give_from(relay, source) || given;
     }
-    forget_those_leaving(relay);
+    free_leaving(relay);
     if (relay->live[0] == '\0' || relay->live_shown)
         return;
     add_out(relay, relay->live, strlen(relay->live));
@@ -227,10 +227,10 @@ void relay_write(struct relay *relay)
 
 bool relay_has_more(const struct relay *relay)
 {
-    if (relay->out_written < relay->out_filled || can_tell_dropped(&relay->own) || next_line(&relay->own) > 0)
+    if (relay->out_written < relay->out_filled || can_report_dropped(&relay->own) || next_line(&relay->own) > 0)
         return true;
     for (const struct relay_source *source = relay->sources; source != NULL; source = source->next) {
-        if (can_tell_dropped(source) || next_line(source) > 0)
+        if (can_report_dropped(source) || next_line(source) > 0)
             return true;
     }
     return false;
@@ -267,7 +267,7 @@ void relay_init(struct relay *relay)
     if (relay->out == NULL || relay->own.text == NULL)
         out_of_memory();
     relay->may_block = fstat(STDERR_FILENO, &st) == 0 && !S_ISREG(st.st_mode);
-    of_say = relay;
+    say_relay = relay;
     say_set_writer(say_through_relay);
 }
 
@@ -293,7 +293,7 @@ int relay_add(struct relay *relay, const char *label, struct relay_source **adde
     return ends[1];
 }
 
-static void let_go(struct relay *relay, struct relay_source *source)
+static void close_source(struct relay *relay, struct relay_source *source)
 {
     for (int rounds = 0; rounds < PIPE_ROUNDS && source->fd >= 0; rounds++)
         relay_read(relay, source);
@@ -304,7 +304,7 @@ static void let_go(struct relay *relay, struct relay_source *source)
 
 void relay_remove(struct relay *relay, struct relay_source *source)
 {
-    let_go(relay, source);
+    close_source(relay, source);
     source->leaving = true;
     relay_write(relay);
 }
@@ -312,7 +312,7 @@ void relay_remove(struct relay *relay, struct relay_source *source)
 void relay_remove_all(struct relay *relay)
 {
     for (struct relay_source *source = relay->sources; source != NULL; source = source->next)
-        let_go(relay, source);
+        close_source(relay, source);
     for (struct relay_source *source = relay->sources; source != NULL; source = source->next)
         source->leaving = true;
     relay_write(relay);

@@ -8,7 +8,7 @@
 
 #define NS_PER_MINUTE INT64_C(60000000000)
 
-enum { IN_VAIN_MAX = 3, DOUBLINGS_MAX = 6 };
+enum { FRUITLESS_MAX = 3, DOUBLINGS_MAX = 6 };
 
 /* Whether the child would know where to go on. */
 static bool can_restart(const struct options *options, const struct child *child)
@@ -47,41 +47,41 @@ static bool is_lasting(const struct supervisor *supervisor, const struct child *
 static bool is_too_late(struct supervisor *supervisor, const struct child *child)
 {
     return child->role == ROLE_CONSUMER && !child->end.killed && child->end.status == 1 &&
-           (work_has_ended(&supervisor->work) || !supervisor_has_work(supervisor));
+           (queue_has_ended(&supervisor->queue) || !supervisor_has_work(supervisor));
 }
 
 /* What all producers have put, or all consumers acknowledged. */
 static bool count_done(struct supervisor *supervisor, const struct child *child, uint64_t *done)
 {
     struct shmq_stat stat = SHMQ_STAT_INIT;
-    if (work_stat(&supervisor->work, &stat) != 0)
+    if (queue_stat(&supervisor->queue, &stat) != 0)
         return false;
     *done = stat.put_messages - (child->role == ROLE_CONSUMER ? stat.messages : 0);
     return true;
 }
 
 /* Keeps in mind a failure that is no signal's; its cause is likely to be there the next time, too. */
-static void note_failure(struct supervisor *supervisor, struct child *child)
+static void record_failure(struct supervisor *supervisor, struct child *child)
 {
     struct child_history *history = &child->history;
     uint64_t done = 0;
     if (child->end.killed || (child->end.status == 3 && child->role == ROLE_CONSUMER))
         return;
     bool known = count_done(supervisor, child, &done);
-    if (history->failure == 0 || known != history->done_known || done != history->done_then)
-        history->in_vain = 0;
+    if (history->failure == 0 || known != history->done_known || done != history->done_before)
+        history->fruitless = 0;
     history->failure = child->end.status;
     child_describe_end(child, history->failure_text, sizeof(history->failure_text));
-    history->done_then = done;
+    history->done_before = done;
     history->done_known = known;
-    history->in_vain++;
+    history->fruitless++;
 }
 
 bool restart_still_fails(struct supervisor *supervisor, const struct child *child)
 {
     uint64_t done = 0;
     return child->history.failure != 0 && count_done(supervisor, child, &done) == child->history.done_known &&
-           done == child->history.done_then;
+           done == child->history.done_before;
 }
 
 static void forget_old(struct child_history *history, int64_t now_ns)
@@ -144,7 +144,7 @@ struct restart restart_after_failure(struct supervisor *supervisor, struct child
 {
     const struct options *options = supervisor->options;
     struct restart restart = {0};
-    note_failure(supervisor, child);
+    record_failure(supervisor, child);
     if (options->restart == RESTART_NEVER)
         say_why(&restart, "--restart never");
     else if (!can_restart(options, child))
@@ -155,8 +155,8 @@ struct restart restart_after_failure(struct supervisor *supervisor, struct child
         say_why(&restart, "it would fail again");
     else if (is_too_late(supervisor, child))
         say_why(&restart, "nothing is left to be done, but what it had done may not have arrived");
-    else if (child->history.in_vain >= IN_VAIN_MAX)
-        say_why(&restart, "it failed %u times in a row, and nothing was done meanwhile", child->history.in_vain);
+    else if (child->history.fruitless >= FRUITLESS_MAX)
+        say_why(&restart, "it failed %u times in a row, and nothing was done meanwhile", child->history.fruitless);
     else if ((restart.pause_ns = take_restart(supervisor, child)) < 0)
         say_why(&restart, "%u restart%s within a minute", (unsigned)options->max_restarts,
                 units_plural(options->max_restarts));

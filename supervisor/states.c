@@ -22,10 +22,10 @@ static int spawn(struct supervisor *supervisor, struct child *child)
     const struct options *options = supervisor->options;
     struct arguments command;
     if (child->role == ROLE_PRODUCER)
-        supervisor->work.ended = false;
+        supervisor->queue.ended = false;
     char label[LABEL_BYTES];
     label_make(label, child->role, child->number, STDERR_FILENO);
-    int fd = relay_add(&supervisor->relay, label, &child->says);
+    int fd = relay_add(&supervisor->relay, label, &child->stderr_source);
     if (fd < 0)
         return fd;
     command_make(&command, options, &supervisor->programs, child->role, child->number);
@@ -82,15 +82,15 @@ static enum child_state start_anew(struct supervisor *supervisor, struct child *
 
 /* ------------------------------------------------------------------ ended */
 
-void states_note_unread(struct supervisor *supervisor, struct child *child)
+void states_record_unread(struct supervisor *supervisor, struct child *child)
 {
     struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
     if (options_endless(supervisor->options))
         return;
     child->unread = true;
-    child->how_far[0] = '\0';
-    if (child->last_pid != 0 && work_find_lane(&supervisor->work, child->last_pid, &lane))
-        snprintf(child->how_far, sizeof(child->how_far), " after %" PRIu64 " message%s", lane.put_messages,
+    child->progress[0] = '\0';
+    if (child->last_pid != 0 && queue_find_lane(&supervisor->queue, child->last_pid, &lane))
+        snprintf(child->progress, sizeof(child->progress), " after %" PRIu64 " message%s", lane.put_messages,
                  units_plural(lane.put_messages));
     /* Stopped while it tried again and again: that it has not failed this time means nothing. */
     if (restart_still_fails(supervisor, child))
@@ -103,14 +103,14 @@ static enum child_state producer_done(struct supervisor *supervisor, struct chil
     bool stopping = supervisor->phase != PHASE_WORKING;
     if (supervisor->options->resumable) {
         /* Its lane has a new owner where it is not found, and so was finished. */
-        bool finished = !work_find_lane(&supervisor->work, child->last_pid, &lane) || lane.finished;
+        bool finished = !queue_find_lane(&supervisor->queue, child->last_pid, &lane) || lane.finished;
         if (finished && child->end.status == 0)
             return CHILD_DONE;
         if (!stopping)
             return start_anew(supervisor, child);
     }
     if (stopping)
-        states_note_unread(supervisor, child);
+        states_record_unread(supervisor, child);
     return CHILD_DONE;
 }
 
@@ -118,7 +118,7 @@ static enum child_state done(struct supervisor *supervisor, struct child *child)
 {
     if (child->role == ROLE_PRODUCER)
         return producer_done(supervisor, child);
-    if (supervisor->phase != PHASE_WORKING || work_has_ended(&supervisor->work) ||
+    if (supervisor->phase != PHASE_WORKING || queue_has_ended(&supervisor->queue) ||
         !supervisor_has_work(supervisor))
         return CHILD_DONE;
     return start_anew(supervisor, child);
@@ -131,7 +131,7 @@ static enum child_state cut_short(struct supervisor *supervisor, struct child *c
     say_detail("%s (pid %d) ended with status %d", child->name, (int)child->last_pid, child->end.status);
     if (child->role == ROLE_CONSUMER)
         return CHILD_DONE;
-    states_note_unread(supervisor, child);
+    states_record_unread(supervisor, child);
     child_describe_end(child, text, sizeof(text));
     /* What it had read from a pipe, and not put, is gone. */
     if (!supervisor->options->resumable && !options_endless(supervisor->options))
@@ -147,14 +147,14 @@ static bool is_no_failure(struct supervisor *supervisor, const struct child *chi
     if (child->role == ROLE_PRODUCER || child->end.killed)
         return false;
     if (child->end.status == EXIT_TIMEOUT) {
-        supervisor->idle_in_vain = true; /* others took the messages, or it is started anew */
+        supervisor->idle_expired = true; /* others took the messages, or it is started anew */
         return true;
     }
     if (child->end.status != EXIT_ENDED)
         return false;
     if (supervisor->phase != PHASE_WORKING)
         return true; /* it has delivered everything, and learnt that a stream is not finished */
-    return !supervisor_has_producers(supervisor) && work_stat(&supervisor->work, &stat) == 0 &&
+    return !supervisor_has_producers(supervisor) && queue_stat(&supervisor->queue, &stat) == 0 &&
            stat.messages == 0 && stat.unfinished == 0 && stat.shut_down == 0;
 }
 
@@ -179,10 +179,10 @@ static enum child_state give_up_or_restart(struct supervisor *supervisor, struct
 static enum child_state failed(struct supervisor *supervisor, struct child *child)
 {
     bool by_our_signal = (supervisor->phase != PHASE_WORKING && child->end.status == 128 + SIGTERM) ||
-                         (supervisor->phase >= PHASE_INSISTING && child->end.status == 128 + SIGINT);
+                         (supervisor->phase >= PHASE_TERMINATING && child->end.status == 128 + SIGINT);
     if (by_our_signal)
         return done(supervisor, child);
-    if (supervisor->phase >= PHASE_INSISTING)
+    if (supervisor->phase >= PHASE_TERMINATING)
         return cut_short(supervisor, child);
     if (is_no_failure(supervisor, child))
         return done(supervisor, child);
@@ -191,54 +191,54 @@ static enum child_state failed(struct supervisor *supervisor, struct child *chil
 
 /* ------------------------------------------------------------------ to be ended */
 
-static enum child_state tell(struct supervisor *supervisor, struct child *child)
+static enum child_state terminate(struct supervisor *supervisor, struct child *child)
 {
     (void)supervisor;
     child_signal(child, SIGTERM);
     return CHILD_STOPPING;
 }
 
-static enum child_state tell_producer(struct supervisor *supervisor, struct child *child)
+static enum child_state terminate_producer(struct supervisor *supervisor, struct child *child)
 {
-    return child->role == ROLE_PRODUCER ? tell(supervisor, child) : child->state;
+    return child->role == ROLE_PRODUCER ? terminate(supervisor, child) : child->state;
 }
 
-static enum child_state tell_consumer(struct supervisor *supervisor, struct child *child)
+static enum child_state terminate_consumer(struct supervisor *supervisor, struct child *child)
 {
-    return child->role == ROLE_CONSUMER ? tell(supervisor, child) : child->state;
+    return child->role == ROLE_CONSUMER ? terminate(supervisor, child) : child->state;
 }
 
 /* It has been told already, perhaps just now: the same signal might be taken for that one. */
-static enum child_state insist(struct supervisor *supervisor, struct child *child)
+static enum child_state interrupt(struct supervisor *supervisor, struct child *child)
 {
     (void)supervisor;
     child_signal(child, SIGINT);
     return CHILD_STOPPING;
 }
 
-static enum child_state kill_it(struct supervisor *supervisor, struct child *child)
+static enum child_state kill_child(struct supervisor *supervisor, struct child *child)
 {
     (void)supervisor;
     child_signal(child, SIGKILL);
     return CHILD_STOPPING;
 }
 
-static enum child_state drop(struct supervisor *supervisor, struct child *child)
+static enum child_state cancel(struct supervisor *supervisor, struct child *child)
 {
     if (child->role == ROLE_PRODUCER)
-        states_note_unread(supervisor, child);
+        states_record_unread(supervisor, child);
     return CHILD_DONE;
 }
 
 /* Consumers go on, and are started again, until all is drained. */
-static enum child_state drop_producer(struct supervisor *supervisor, struct child *child)
+static enum child_state cancel_producer(struct supervisor *supervisor, struct child *child)
 {
-    return child->role == ROLE_PRODUCER ? drop(supervisor, child) : child->state;
+    return child->role == ROLE_PRODUCER ? cancel(supervisor, child) : child->state;
 }
 
-static enum child_state drop_consumer(struct supervisor *supervisor, struct child *child)
+static enum child_state cancel_consumer(struct supervisor *supervisor, struct child *child)
 {
-    return child->role == ROLE_CONSUMER ? drop(supervisor, child) : child->state;
+    return child->role == ROLE_CONSUMER ? cancel(supervisor, child) : child->state;
 }
 
 /* ------------------------------------------------------------------ the table */
@@ -246,11 +246,11 @@ static enum child_state drop_consumer(struct supervisor *supervisor, struct chil
 /* NULL: nothing happens, the state stays. */
 static action *const table[CHILD_STATES][EVENTS] = {
     /* clang-format off */
-    /*                     TIMER        SUCCESS FAILURE  STOP           DRAINED        INSIST  KILL */
-    [CHILD_STARTING]    = {start,       NULL,   NULL,    drop_producer, drop_consumer, drop,   drop},
-    [CHILD_RUNNING]     = {NULL,        done,   failed,  tell_producer, tell_consumer, tell,   kill_it},
-    [CHILD_STOPPING]    = {NULL,        done,   failed,  NULL,          tell_consumer, insist, kill_it},
-    [CHILD_BACKING_OFF] = {start_again, NULL,   NULL,    drop_producer, drop_consumer, drop,   drop},
+    /*                     TIMER        SUCCESS FAILURE  STOP                DRAINED             TERMINATE  KILL */
+    [CHILD_STARTING]    = {start,       NULL,   NULL,    cancel_producer,    cancel_consumer,    cancel,    cancel},
+    [CHILD_RUNNING]     = {NULL,        done,   failed,  terminate_producer, terminate_consumer, terminate, kill_child},
+    [CHILD_STOPPING]    = {NULL,        done,   failed,  NULL,               terminate_consumer, interrupt, kill_child},
+    [CHILD_BACKING_OFF] = {start_again, NULL,   NULL,    cancel_producer,    cancel_consumer,    cancel,    cancel},
     [CHILD_DONE]        = {NULL},
     [CHILD_FAILED]      = {NULL},
     /* clang-format on */

@@ -10,9 +10,9 @@
 
 #define NS_PER_MS INT64_C(1000000)
 #define KILL_AFTER_NS (2000 * NS_PER_MS)
-#define LOOK_NS (10 * NS_PER_MS)
+#define CHECK_NS (10 * NS_PER_MS)
 
-enum { LOOK_COST = 20 }; /* a look takes no more than this part of the time */
+enum { CHECK_COST = 20 }; /* a look takes no more than this part of the time */
 
 static void begin(struct supervisor *supervisor)
 {
@@ -51,15 +51,15 @@ void stopping_signal(struct supervisor *supervisor, const struct stop_signal *st
 }
 
 /* Nobody tells when the queue is drained, so it is looked at: not often where there is much to look at. */
-static void tell_idle_consumers(struct supervisor *supervisor)
+static void stop_idle_consumers(struct supervisor *supervisor)
 {
-    supervisor->look_ns = 0;
+    supervisor->next_check_ns = 0;
     if (supervisor->phase != PHASE_DRAINING || supervisor->consumers_told || supervisor_has_producers(supervisor))
         return;
     int64_t before = stop_now_ns();
     if (supervisor_has_work(supervisor)) {
-        int64_t pause = (stop_now_ns() - before) * LOOK_COST;
-        supervisor->look_ns = supervisor->now_ns + (pause > LOOK_NS ? pause : LOOK_NS);
+        int64_t pause = (stop_now_ns() - before) * CHECK_COST;
+        supervisor->next_check_ns = supervisor->now_ns + (pause > CHECK_NS ? pause : CHECK_NS);
         return;
     }
     supervisor->consumers_told = true;
@@ -73,15 +73,15 @@ void stopping_advance(struct supervisor *supervisor)
             return;
         begin(supervisor);
     }
-    if (supervisor->now_ns >= supervisor->look_ns)
-        tell_idle_consumers(supervisor);
+    if (supervisor->now_ns >= supervisor->next_check_ns)
+        stop_idle_consumers(supervisor);
     if (supervisor->now_ns < supervisor->deadline_ns)
         return;
     if (supervisor->phase == PHASE_DRAINING) {
         say_error("not done within --grace %s: ending what still runs", supervisor->options->grace_text);
-        supervisor->phase = PHASE_INSISTING;
+        supervisor->phase = PHASE_TERMINATING;
         supervisor->deadline_ns = supervisor->now_ns + KILL_AFTER_NS;
-        states_handle_all(supervisor, EVENT_INSIST);
+        states_handle_all(supervisor, EVENT_TERMINATE);
     } else {
         kill_all(supervisor);
     }

@@ -11,22 +11,22 @@
 #include "common/cli/units.h"
 
 /* How many messages are left; tells how many went through. @consumed: whether any did. */
-static uint64_t tell_counts(struct supervisor *supervisor, bool *consumed)
+static uint64_t report_counts(struct supervisor *supervisor, bool *consumed)
 {
-    struct work *work = &supervisor->work;
+    struct queue *queue = &supervisor->queue;
     struct shmq_stat stat = SHMQ_STAT_INIT;
     double seconds = (double)(stop_now_ns() - supervisor->started_ns) / 1e9;
-    int error = work_stat(work, &stat);
+    int error = queue_stat(queue, &stat);
     if (error != 0) {
         say_status("nothing can be counted (%s), after %.2f s, %" PRIu64 " restart%s",
-                   open_error_text(work->queue, error), seconds, supervisor->restarts,
+                   open_error_text(queue->name, error), seconds, supervisor->restarts,
                    units_plural(supervisor->restarts));
         return 0;
     }
-    uint64_t put = stat.put_messages - work->put_then;
-    *consumed = put + work->left_then > stat.messages;
+    uint64_t put = stat.put_messages - queue->put_before;
+    *consumed = put + queue->left_before > stat.messages;
     say_status("produced %" PRIu64 " message%s, consumed %" PRIu64 ", in %.2f s, %" PRIu64 " restart%s", put,
-               units_plural(put), put + work->left_then - stat.messages, seconds, supervisor->restarts,
+               units_plural(put), put + queue->left_before - stat.messages, seconds, supervisor->restarts,
                units_plural(supervisor->restarts));
     /* Whoever has lost what was acknowledged has said so; that it was started again mends nothing. */
     if (stat.lost)
@@ -45,7 +45,7 @@ static bool has_unread(const struct supervisor *supervisor)
 }
 
 /* A status of 0 only says that all that was read has arrived. */
-static void tell_unread(const struct supervisor *supervisor, uint64_t messages)
+static void report_unread(const struct supervisor *supervisor, uint64_t messages)
 {
     const struct options *options = supervisor->options;
     char list[4096];
@@ -54,7 +54,7 @@ static void tell_unread(const struct supervisor *supervisor, uint64_t messages)
         const struct child *child = &supervisor->children[i];
         if (child->unread)
             used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s%s", used > 0 ? ", " : "", child->name,
-                                     child->how_far);
+                                     child->progress);
     }
     if (used == 0)
         return;
@@ -70,21 +70,21 @@ int summary_finish(struct supervisor *supervisor)
 {
     if (supervisor->cut_short != 0) {
         say_error("cut short by a second signal: queue %s is kept (the same command takes over)",
-                  supervisor->work.queue);
+                  supervisor->queue.name);
         return 128 + supervisor->cut_short;
     }
     bool consumed = true;
-    uint64_t messages = tell_counts(supervisor, &consumed);
-    if (supervisor->idle_in_vain && !consumed && messages == 0)
+    uint64_t messages = report_counts(supervisor, &consumed);
+    if (supervisor->idle_expired && !consumed && messages == 0)
         supervisor_fail(supervisor, EXIT_TIMEOUT, "nothing came within --idle");
     bool unread = has_unread(supervisor);
-    tell_unread(supervisor, messages);
+    report_unread(supervisor, messages);
     if (supervisor->failure != 0)
         say_error("failed: %s", supervisor->failure_text);
     else if (messages > 0)
         say_error("failed: stopped before all had arrived: %" PRIu64 " message%s left in queue %s", messages,
-                  messages == 1 ? " is" : "s are", supervisor->work.queue);
-    work_end(&supervisor->work, messages, supervisor->failure == 0 && !unread, supervisor->failure != 0);
+                  messages == 1 ? " is" : "s are", supervisor->queue.name);
+    queue_end(&supervisor->queue, messages, supervisor->failure == 0 && !unread, supervisor->failure != 0);
     if (supervisor->failure != 0)
         return supervisor->failure;
     return messages > 0 ? EXIT_FAILED : EXIT_DONE;

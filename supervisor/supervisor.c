@@ -30,7 +30,7 @@ bool supervisor_has_work(struct supervisor *supervisor)
     struct shmq_stat stat = SHMQ_STAT_INIT;
     if (supervisor_has_producers(supervisor))
         return true;
-    return work_stat(&supervisor->work, &stat) == 0 && stat.messages > 0;
+    return queue_stat(&supervisor->queue, &stat) == 0 && stat.messages > 0;
 }
 
 bool supervisor_is_busy(const struct supervisor *supervisor)

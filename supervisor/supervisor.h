@@ -5,21 +5,21 @@
 #include "supervisor/child.h"
 #include "supervisor/command.h"
 #include "supervisor/options.h"
+#include "supervisor/queue.h"
 #include "supervisor/relay.h"
 #include "supervisor/signals.h"
-#include "supervisor/work.h"
 
 enum phase {
     PHASE_WORKING,
-    PHASE_DRAINING,  /* producers were told to end, consumers drain */
-    PHASE_INSISTING, /* all were told to end */
+    PHASE_DRAINING,    /* producers were told to end, consumers drain */
+    PHASE_TERMINATING, /* all were told to end */
     PHASE_KILLING,
 };
 
 struct supervisor {
     const struct options *options;
     struct programs programs;
-    struct work work;
+    struct queue queue;
     struct relay relay;
     struct child *children; /* producers first */
     size_t count;
@@ -31,10 +31,10 @@ struct supervisor {
     int64_t started_ns;
     struct stop_signal stop; /* that asked for the end; .number 0: none has */
     int64_t deadline_ns;     /* when the next, harsher step is due */
-    int64_t look_ns;         /* when to look next whether the queue is drained; 0: not now */
+    int64_t next_check_ns;   /* when to look next whether the queue is drained; 0: not now */
     bool consumers_told;     /* to end, as there is nothing left for them */
     bool suspended;          /* by SIGTSTP, and the children with it */
-    bool idle_in_vain;       /* a consumer waited for its --idle, and nothing had come */
+    bool idle_expired;       /* a consumer waited for its --idle, and nothing had come */
     int cut_short;           /* the second signal */
     int failure;             /* status of the first failure for good */
     char failure_text[160];

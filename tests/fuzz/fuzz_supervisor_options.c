@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "common/cli/say.h"
-#include "supervisor/trial.h"
+#include "supervisor/preflight.h"
 #include "tests/fuzz/support/child_line.h"
 #include "tests/fuzz/support/command_line.h"
 
@@ -117,37 +117,37 @@ static void judge_child(enum role role, unsigned number, const struct arguments 
 }
 
 /* Return: whether the program goes on. */
-static bool passes_trial(enum role role, const struct arguments *command)
+static bool passes_preflight(enum role role, const struct arguments *command)
 {
     struct child_line line;
     child_line_read(&line, role == ROLE_PRODUCER, command->count, command->words);
-    fuzz_require(!line.taken, "a trial that goes to work");
+    fuzz_require(!line.taken, "a preflight check that goes to work");
     fuzz_require(line.status == EXIT_DONE || (line.status == EXIT_USAGE && line.said[0] != '\0'),
-                 "a trial ends with %d: %s", line.status, line.said);
+                 "a preflight check ends with %d: %s", line.status, line.said);
     free(line.said);
     return line.status == EXIT_DONE;
 }
 
 static void judge_children(void)
 {
-    struct arguments trials[2], commands[2][2];
+    struct arguments checks[2], commands[2][2];
     bool needed[2];
     const unsigned last[2] = {(unsigned)options.producers, (unsigned)options.consumers};
     bool passed = true;
     for (enum role role = ROLE_PRODUCER; role <= ROLE_CONSUMER; role++) {
-        needed[role] = trial_make(&trials[role], &options, &programs, role);
+        needed[role] = preflight_make(&checks[role], &options, &programs, role);
         command_make(&commands[role][0], &options, &programs, role, 1);
         command_make(&commands[role][1], &options, &programs, role, last[role]);
     }
     for (enum role role = ROLE_PRODUCER; role <= ROLE_CONSUMER; role++)
-        passed = (!needed[role] || passes_trial(role, &trials[role])) && passed;
+        passed = (!needed[role] || passes_preflight(role, &checks[role])) && passed;
     for (enum role role = ROLE_PRODUCER; role <= ROLE_CONSUMER; role++) {
         for (size_t i = 0; i < 2; i++) {
             if (passed)
                 judge_child(role, i == 0 ? 1 : last[role], &commands[role][i]);
             arguments_free(&commands[role][i]);
         }
-        arguments_free(&trials[role]);
+        arguments_free(&checks[role]);
     }
 }
 

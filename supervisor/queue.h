@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef SUPERVISOR_WORK_H
-#define SUPERVISOR_WORK_H
+#ifndef SUPERVISOR_QUEUE_H
+#define SUPERVISOR_QUEUE_H
 
 #include "common/shmq.h"
 #include "supervisor/options.h"
 
 /* What is in the queue: what an earlier run left there, and in the end what this one leaves. */
-struct work {
+struct queue {
     const struct options *options;
     struct shmq *handle;
-    const char *queue;
-    int error;         /* of the last look; 0 */
-    bool fresh;        /* made by this run */
-    bool taken_over;   /* what an earlier run left is gone on with */
-    uint64_t put_then; /* what the summary counts from */
-    uint64_t left_then;
-    bool ended;             /* see work_has_ended; false again once another producer is started */
-    uint64_t finished_then; /* clean ends of producers before this run */
+    const char *name;
+    int error;           /* of the last look; 0 */
+    bool fresh;          /* made by this run */
+    bool taken_over;     /* what an earlier run left is gone on with */
+    uint64_t put_before; /* what the summary counts from */
+    uint64_t left_before;
+    bool ended;               /* see work_has_ended; false again once another producer is started */
+    uint64_t finished_before; /* clean ends of producers before this run */
 };
 
 /*
@@ -24,18 +24,18 @@ struct work {
  * what is finished. Anything else that stands in the way ends the program. All is checked before anything is
  * changed.
  */
-void work_begin(struct work *work, const struct options *options);
+void queue_begin(struct queue *queue, const struct options *options);
 /* Looks at the queue. Return: 0; negative errno, also kept in .error. */
-int work_stat(struct work *work, struct shmq_stat *stat);
+int queue_stat(struct queue *queue, struct shmq_stat *stat);
 /* Finds the lane whose last owner was @pid. Return: false: it has a new owner by now, and was finished. */
-bool work_find_lane(struct work *work, pid_t pid, struct shmq_lane_stat *lane);
+bool queue_find_lane(struct queue *queue, pid_t pid, struct shmq_lane_stat *lane);
 /* How full the lanes in use are, in percent. */
-unsigned work_fill(struct work *work);
+unsigned queue_fill(struct queue *queue);
 /*
  * Whether the stream has ended: all producers of this run have finished, whether or not they have exited by now,
  * and all is acknowledged.
  */
-bool work_has_ended(struct work *work);
+bool queue_has_ended(struct queue *queue);
 /*
  * Lets go of the queue: removes it if nobody needs it any more, and says why if not.
  *
@@ -43,6 +43,6 @@ bool work_has_ended(struct work *work);
  * @complete  nothing has failed, and nothing is left to be read
  * @failed    something has: the queue is kept where the same command can go on there
  */
-void work_end(struct work *work, uint64_t messages, bool complete, bool failed);
+void queue_end(struct queue *queue, uint64_t messages, bool complete, bool failed);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "supervisor/trial.h"
+#include "supervisor/preflight.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 
 #include "common/cli/say.h"
 
-struct trial {
+struct check {
     char name[NAME_BYTES];
     pid_t pid;
     int fd; /* what it says on stderr */
@@ -43,37 +43,37 @@ static unsigned last_of(const struct options *options, enum role role)
     return (unsigned)(role == ROLE_PRODUCER ? options->producers : options->consumers);
 }
 
-static void start(struct trial *trial, const struct options *options, enum role role,
+static void start(struct check *check, const struct options *options, enum role role,
                   const struct arguments *command)
 {
     int ends[2];
-    label_name(trial->name, role, last_of(options, role));
-    if (pipe2(ends, O_CLOEXEC) != 0 || (trial->pid = fork()) < 0) {
-        say_error("%s: cannot be started: %s", trial->name, strerror(errno));
+    label_name(check->name, role, last_of(options, role));
+    if (pipe2(ends, O_CLOEXEC) != 0 || (check->pid = fork()) < 0) {
+        say_error("%s: cannot be started: %s", check->name, strerror(errno));
         exit(EXIT_FAILED);
     }
-    if (trial->pid == 0)
+    if (check->pid == 0)
         become(command, ends[1]);
     close(ends[1]);
-    trial->fd = ends[0];
+    check->fd = ends[0];
 }
 
 /* Return: its status. What it says with success is of no interest. */
-static int finish(struct trial *trial)
+static int finish(struct check *check)
 {
     char line[4096];
     char *said = NULL;
     size_t bytes = 0;
     int status = 0;
     FILE *to = open_memstream(&said, &bytes);
-    FILE *from = fdopen(trial->fd, "r");
+    FILE *from = fdopen(check->fd, "r");
     while (to != NULL && from != NULL && fgets(line, sizeof(line), from) != NULL)
-        fprintf(to, "%s | %s", trial->name, line);
+        fprintf(to, "%s | %s", check->name, line);
     if (from != NULL)
         fclose(from);
     if (to != NULL)
         fclose(to);
-    while (waitpid(trial->pid, &status, 0) < 0 && errno == EINTR) {
+    while (waitpid(check->pid, &status, 0) < 0 && errno == EINTR) {
     }
     status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
     if (status != 0 && bytes > 0)
@@ -87,37 +87,37 @@ static bool is_needed(const struct options *options, enum role role)
 {
     bool producer = role == ROLE_PRODUCER;
     const char *owner = producer ? "producer" : "consumer";
-    size_t handed = 0;
-    for (size_t i = 0; i < options->handed_count; i++) {
-        if (strcmp(options->handed[i].owner, owner) == 0)
-            handed += options->handed[i].argument != NULL ? 2 : 1;
+    size_t passed = 0;
+    for (size_t i = 0; i < options->passed_count; i++) {
+        if (strcmp(options->passed[i].owner, owner) == 0)
+            passed += options->passed[i].argument != NULL ? 2 : 1;
     }
     const struct arguments *extra = producer ? &options->extra_producer : &options->extra_consumer;
     const struct arguments *framing = producer ? &options->producer_framing : &options->consumer_framing;
-    return handed > 1 || extra->count > 0 || framing->count > 0;
+    return passed > 1 || extra->count > 0 || framing->count > 0;
 }
 
-bool trial_make(struct arguments *command, const struct options *options, const struct programs *programs,
-                enum role role)
+bool preflight_make(struct arguments *command, const struct options *options, const struct programs *programs,
+                    enum role role)
 {
     command_make(command, options, programs, role, last_of(options, role));
     add_version(command);
     return is_needed(options, role);
 }
 
-void trial_run(const struct options *options, const struct programs *programs)
+void preflight_run(const struct options *options, const struct programs *programs)
 {
-    struct trial trials[2];
+    struct check checks[2];
     size_t count = 0;
     int failed = 0;
     for (enum role role = ROLE_PRODUCER; role <= ROLE_CONSUMER; role++) {
         struct arguments command;
-        if (trial_make(&command, options, programs, role))
-            start(&trials[count++], options, role, &command);
+        if (preflight_make(&command, options, programs, role))
+            start(&checks[count++], options, role, &command);
         arguments_free(&command);
     }
     for (size_t i = 0; i < count; i++) {
-        int status = finish(&trials[i]);
+        int status = finish(&checks[i]);
         if (failed == 0)
             failed = status;
     }

@@ -3,11 +3,11 @@
 #include <errno.h>
 
 #include "supervisor/bus_guard.h"
-#include "supervisor/work.h"
+#include "supervisor/queue.h"
 
 /* A question about the queue, and its answer. */
 struct question {
-    struct work *work;
+    struct queue *queue;
     struct shmq_stat *stat;
     struct shmq_lane_stat *lane;
     pid_t pid;
@@ -18,63 +18,63 @@ struct question {
 static int ask_stat(void *context)
 {
     struct question *question = context;
-    return shmq_stat(question->work->handle, question->stat);
+    return shmq_stat(question->queue->handle, question->stat);
 }
 
-int work_stat(struct work *work, struct shmq_stat *stat)
+int queue_stat(struct queue *queue, struct shmq_stat *stat)
 {
-    struct question question = {.work = work, .stat = stat};
-    work->error = bus_guard_call(ask_stat, &question);
-    if (work->error == 0 && stat->removed)
-        work->error = -ESTALE;
-    return work->error;
+    struct question question = {.queue = queue, .stat = stat};
+    queue->error = bus_guard_call(ask_stat, &question);
+    if (queue->error == 0 && stat->removed)
+        queue->error = -ESTALE;
+    return queue->error;
 }
 
-static uint32_t lanes_of_queue(const struct work *work)
+static uint32_t lanes_of_queue(const struct queue *queue)
 {
     struct shmq_info info = SHMQ_INFO_INIT;
-    return shmq_info(work->handle, &info) == 0 ? info.lanes : 0;
+    return shmq_info(queue->handle, &info) == 0 ? info.lanes : 0;
 }
 
 static int ask_lane(void *context)
 {
     struct question *question = context;
-    uint32_t lanes = lanes_of_queue(question->work);
+    uint32_t lanes = lanes_of_queue(question->queue);
     for (uint32_t i = 0; i < lanes && !question->yes; i++)
-        question->yes = shmq_stat_lane(question->work->handle, i, question->lane) == 0 && question->lane->used &&
+        question->yes = shmq_stat_lane(question->queue->handle, i, question->lane) == 0 && question->lane->used &&
                         question->lane->pid == question->pid;
     return 0;
 }
 
-bool work_find_lane(struct work *work, pid_t pid, struct shmq_lane_stat *lane)
+bool queue_find_lane(struct queue *queue, pid_t pid, struct shmq_lane_stat *lane)
 {
-    struct question question = {.work = work, .lane = lane, .pid = pid};
+    struct question question = {.queue = queue, .lane = lane, .pid = pid};
     return bus_guard_call(ask_lane, &question) == 0 && question.yes;
 }
 
 static int ask_unfinished(void *context)
 {
     struct question *question = context;
-    uint32_t lanes = lanes_of_queue(question->work);
+    uint32_t lanes = lanes_of_queue(question->queue);
     for (uint32_t i = 0; i < lanes; i++) {
         struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
-        if (shmq_stat_lane(question->work->handle, i, &lane) != 0 || (lane.used && !lane.finished))
+        if (shmq_stat_lane(question->queue->handle, i, &lane) != 0 || (lane.used && !lane.finished))
             question->yes = true;
     }
     return 0;
 }
 
-bool work_has_ended(struct work *work)
+bool queue_has_ended(struct queue *queue)
 {
     struct shmq_stat stat = SHMQ_STAT_INIT;
-    struct question question = {.work = work};
-    if (work->ended)
+    struct question question = {.queue = queue};
+    if (queue->ended)
         return true;
-    if (work_stat(work, &stat) != 0 || stat.messages > 0 ||
-        stat.finished - work->finished_then < work->options->producers)
+    if (queue_stat(queue, &stat) != 0 || stat.messages > 0 ||
+        stat.finished - queue->finished_before < queue->options->producers)
         return false;
-    work->ended = bus_guard_call(ask_unfinished, &question) == 0 && !question.yes;
-    return work->ended;
+    queue->ended = bus_guard_call(ask_unfinished, &question) == 0 && !question.yes;
+    return queue->ended;
 }
 
 static int ask_fill(void *context)
@@ -83,11 +83,11 @@ static int ask_fill(void *context)
     struct shmq_info info = SHMQ_INFO_INIT;
     uint64_t used = 0;
     uint64_t room = 0;
-    if (shmq_info(question->work->handle, &info) != 0)
+    if (shmq_info(question->queue->handle, &info) != 0)
         return 0;
     for (uint32_t i = 0; i < info.lanes; i++) {
         struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
-        if (shmq_stat_lane(question->work->handle, i, &lane) != 0 || !lane.used)
+        if (shmq_stat_lane(question->queue->handle, i, &lane) != 0 || !lane.used)
             continue;
         used += lane.used_bytes;
         room += info.capacity_bytes;
@@ -96,8 +96,8 @@ static int ask_fill(void *context)
     return 0;
 }
 
-unsigned work_fill(struct work *work)
+unsigned queue_fill(struct queue *queue)
 {
-    struct question question = {.work = work};
+    struct question question = {.queue = queue};
     return bus_guard_call(ask_fill, &question) == 0 ? (unsigned)question.number : 0;
 }

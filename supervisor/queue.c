@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor/queue.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cli/open_error.h"
+#include "common/cli/say.h"
+#include "common/cli/stop.h"
+#include "common/cli/units.h"
+#include "supervisor/bus_guard.h"
+#include "supervisor/files.h"
+#include "supervisor/identity.h"
+
+#define NS_PER_MS INT64_C(1000000)
+#define LOCK_WAIT_NS (500 * NS_PER_MS) /* for one that is just dying */
+
+/* What is there before anything is begun. */
+enum found {
+    FOUND_NOTHING,
+    FOUND_FINISHED, /* drained, and left by all */
+    FOUND_PENDING,
+};
+
+struct inspection {
+    struct shmq_stat stat;
+    struct shmq_run run;
+    enum found found;
+    bool own; /* the run record is of this very command */
+};
+
+/* ------------------------------------------------------------------ becoming its supervisor */
+
+_Noreturn static void refuse(struct queue *queue, int error)
+{
+    const struct common_options *common = &queue->options->common;
+    const char *difference = error == -EEXIST ? open_error_difference(common) : NULL;
+    options_explain(common, error);
+    say_error("queue %s: cannot be used: %s", queue->name,
+              difference != NULL ? difference : open_error_text(queue->name, error));
+    exit((int)exit_status_of(error));
+}
+
+_Noreturn static void refuse_second(struct queue *queue)
+{
+    struct shmq *observer;
+    struct shmq_run run = SHMQ_RUN_INIT;
+    if (shmq_open(&observer, queue->name, SHMQ_OBSERVER, NULL) == 0)
+        (void)shmq_get_run(observer, &run);
+    say_error("another %s supervises queue %s (pid %d) (wait for it, or use another -Q NAME)", say_program(),
+              queue->name, (int)run.supervisor);
+    exit(EXIT_FAILED);
+}
+
+/* Return: as shmq_open. */
+static int open_queue(struct queue *queue, const struct shmq_options *options)
+{
+    int64_t end = stop_now_ns() + LOCK_WAIT_NS;
+    for (;;) {
+        int error = shmq_open(&queue->handle, queue->name, SHMQ_SUPERVISOR, options);
+        if (error != -EBUSY)
+            return error;
+        if (stop_now_ns() >= end)
+            refuse_second(queue);
+        stop_sleep_until(stop_now_ns() + NS_PER_MS);
+    }
+}
+
+static void make_queue(struct queue *queue)
+{
+    struct shmq_options options = queue->options->common.shmq;
+    options.create = true;
+    int error = open_queue(queue, &options);
+    if (error != 0)
+        refuse(queue, error);
+    queue->fresh = true;
+}
+
+/* Another may have made it meanwhile, and begun. */
+static bool is_untouched(struct queue *queue)
+{
+    struct shmq_stat stat = SHMQ_STAT_INIT;
+    int error = queue_stat(queue, &stat);
+    if (error != 0)
+        refuse(queue, error);
+    return stat.lanes_used == 0 && stat.consumers == 0;
+}
+
+static void inspect(struct queue *queue, struct inspection *inspection)
+{
+    *inspection = (struct inspection){.found = FOUND_NOTHING, .stat = SHMQ_STAT_INIT, .run = SHMQ_RUN_INIT};
+    int error = open_queue(queue, NULL);
+    if (error == -ENOENT)
+        return;
+    if (error != 0)
+        refuse(queue, error);
+    error = queue_stat(queue, &inspection->stat);
+    if (error == 0)
+        error = shmq_get_run(queue->handle, &inspection->run);
+    if (error != 0)
+        refuse(queue, error);
+    const struct shmq_stat *stat = &inspection->stat;
+    bool finished = stat->messages == 0 && stat->producers == 0 && stat->consumers == 0 && stat->unfinished == 0;
+    inspection->found = finished ? FOUND_FINISHED : FOUND_PENDING;
+    inspection->own =
+        inspection->run.state != SHMQ_RUN_NONE && inspection->run.command == identity_of_command(queue->options);
+}
+
+/* ------------------------------------------------------------------ whether it may go on there */
+
+/* Nobody knows how much of the source an earlier run has read. */
+static bool rereads_source(const struct options *options)
+{
+    return options->source == SOURCE_STREAM || options->source == SOURCE_WORDS ||
+           (options->source == SOURCE_FILES && !options->resumable);
+}
+
+/* An earlier run had done it all, and was killed as it ended. */
+static bool was_complete(const struct queue *queue, const struct inspection *inspection)
+{
+    enum source source = queue->options->source;
+    return inspection->own && inspection->found == FOUND_FINISHED && inspection->run.state == SHMQ_RUN_COMPLETE &&
+           (source == SOURCE_FILES || source == SOURCE_WORDS) &&
+           inspection->run.inputs == identity_of_inputs(queue->options);
+}
+
+/*
+ * Whether the new run goes on in the queue. One that is finished would end the new consumers at once; but where
+ * this very command was killed as it ended, that is as it should be: nothing is left to be done.
+ */
+static bool continues(const struct queue *queue, const struct inspection *inspection)
+{
+    return inspection->found == FOUND_PENDING ||
+           (inspection->found == FOUND_FINISHED && inspection->own && queue->options->resumable);
+}
+
+static void check_enough(const struct queue *queue, bool old, const char *option, uint64_t wanted,
+                         const char *what, uint64_t there)
+{
+    if (wanted <= there)
+        return;
+    if (queue->fresh)
+        (void)shmq_remove(queue->name, false);
+    if (old)
+        options_usage("%s %" PRIu64 ": queue %s was made with only %" PRIu64
+                      " %s%s (start fewer, or remove it and give --%ss %" PRIu64 ")",
+                      option, wanted, queue->name, there, what, units_plural(there), what, wanted);
+    options_usage("%s %" PRIu64 ": a queue has only %" PRIu64 " %s%s (give --%ss %" PRIu64 ")", option, wanted,
+                  there, what, units_plural(there), what, wanted);
+}
+
+static void check_sizes(const struct queue *queue, bool old)
+{
+    struct shmq_info info = SHMQ_INFO_INIT;
+    if (shmq_info(queue->handle, &info) != 0)
+        return;
+    check_enough(queue, old, "-p", queue->options->producers, "lane", info.lanes);
+    check_enough(queue, old, "-c", queue->options->consumers, "seat", info.seats);
+}
+
+static void check_outputs(const struct queue *queue, const struct inspection *inspection, unsigned lanes)
+{
+    const struct options *options = queue->options;
+    char found[PATH_MAX];
+    bool own_work = inspection->own && continues(queue, inspection);
+    if (!files_have_content(options, lanes, found) || own_work)
+        return;
+    bool mirror = options->sink == SINK_MIRROR;
+    /* Mirrors of a queue with work in it are its own, or each is cut to its length in the end. */
+    if (mirror && continues(queue, inspection))
+        return;
+    if (queue->fresh)
+        (void)shmq_remove(queue->name, false);
+    const char *target = mirror ? options->mirror : options->output;
+    /* A mirror has a file for each lane: which one it is. */
+    const char *gap = strcmp(found, target) == 0 ? "" : " ";
+    const char *which = *gap == '\0' ? "" : found;
+    const char *advice = mirror ? "remove it: nothing can be appended to a mirror" : "remove it, or give --append";
+    if (inspection->found == FOUND_PENDING)
+        options_usage("%s %s: %s%sexists and is not empty, and queue %s was not left by this very command (%s)",
+                      options->sink_name, target, which, gap, queue->name, advice);
+    options_usage("%s %s: %s%sexists and is not empty (%s)", options->sink_name, target, which, gap, advice);
+}
+
+static void check_differences(struct queue *queue)
+{
+    struct shmq *observer;
+    int error = shmq_open(&observer, queue->name, SHMQ_OBSERVER, &queue->options->common.shmq);
+    if (error != 0)
+        refuse(queue, error);
+    (void)shmq_close(observer);
+}
+
+/* A producer of another command was killed; what it had put has gone through. */
+static bool waits_for_source(const struct shmq_stat *stat)
+{
+    return stat->unfinished > 0 && stat->put_messages > 0;
+}
+
+_Noreturn static void refuse_unfinished(const struct queue *queue)
+{
+    say_error("queue %s: another command that was ended has sent a part of its input there (run that again to "
+              "complete it, delete the queue with '%smonitor remove %s', give --take-over to go on beside it, or "
+              "use another -Q NAME)",
+              queue->name, say_prefix(), queue->name);
+    exit(EXIT_FAILED);
+}
+
+/* What is in the queue is another command's, or would come twice. */
+static void check_take_over(const struct queue *queue, const struct inspection *inspection)
+{
+    const struct shmq_stat *stat = &inspection->stat;
+    if (inspection->found == FOUND_NOTHING)
+        return;
+    if (!inspection->own) {
+        if (queue->options->take_over || (stat->messages == 0 && !waits_for_source(stat)))
+            return;
+        if (stat->messages == 0)
+            refuse_unfinished(queue);
+        say_error("queue %s: holds %" PRIu64 " message%s that this command has not put there (consume with "
+                  "'%sconsumer -Q %s', delete with '%smonitor remove --force %s', deliver along with its own with "
+                  "--take-over, or use another -Q NAME)",
+                  queue->name, stat->messages, units_plural(stat->messages), say_prefix(), queue->name,
+                  say_prefix(), queue->name);
+        exit(EXIT_FAILED);
+    }
+    if (!rereads_source(queue->options) || stat->put_messages == 0)
+        return;
+    if (queue->options->take_over) {
+        say_error(
+            "queue %s: an earlier run of this command was ended after it had sent %" PRIu64
+            " message%s; its source is read from the beginning, and what was sent is sent again (--take-over)",
+            queue->name, stat->put_messages, units_plural(stat->put_messages));
+        return;
+    }
+    say_error("queue %s: an earlier run of this command was ended after it had sent %" PRIu64
+              " message%s, with %" PRIu64
+              " left here; its source would be read from the beginning, and what was sent would come twice "
+              "(consume what is left with '%sconsumer -Q %s' and remove the queue, or give --take-over)",
+              queue->name, stat->put_messages, units_plural(stat->put_messages), stat->messages, say_prefix(),
+              queue->name);
+    exit(EXIT_FAILED);
+}
+
+/* ------------------------------------------------------------------ beginning */
+
+_Noreturn static void end_complete(struct queue *queue)
+{
+    (void)shmq_close(queue->handle);
+    int error = shmq_remove(queue->name, false);
+    if (error != 0)
+        say_error("queue %s is kept: %s", queue->name, shmq_strerror(error));
+    say_status("queue %s: all had arrived already, when an earlier run of this command was killed as it ended",
+               queue->name);
+    exit(EXIT_DONE);
+}
+
+struct record {
+    struct queue *queue;
+    struct shmq_run run;
+};
+
+static int write_record(void *context)
+{
+    struct record *record = context;
+    return shmq_set_run(record->queue->handle, &record->run);
+}
+
+static void record(struct queue *queue, enum shmq_run_state state)
+{
+    struct record record = {.queue = queue};
+    struct shmq_run run = {.size = sizeof(struct shmq_run), .state = state};
+    if (state != SHMQ_RUN_NONE)
+        run.command = identity_of_command(queue->options);
+    if (state == SHMQ_RUN_COMPLETE)
+        run.inputs = identity_of_inputs(queue->options);
+    record.run = run;
+    (void)bus_guard_call(write_record, &record);
+}
+
+static void take_over(struct queue *queue, const struct inspection *inspection)
+{
+    const struct shmq_stat *stat = &inspection->stat;
+    queue->taken_over = true;
+    queue->put_before = stat->put_messages;
+    queue->left_before = stat->messages;
+    queue->finished_before = stat->finished;
+    say_status("taking over queue %s: %" PRIu64
+               " message%s, %u unfinished lane%s; others attached: %u producer%s, %u "
+               "consumer%s",
+               queue->name, stat->messages, units_plural(stat->messages), stat->unfinished,
+               units_plural(stat->unfinished), stat->producers, units_plural(stat->producers), stat->consumers,
+               units_plural(stat->consumers));
+}
+
+/* Makes way for the new run. Return: false if another has come to the queue meanwhile. */
+static bool remove_finished(struct queue *queue, int64_t deadline_ns)
+{
+    (void)shmq_close(queue->handle);
+    queue->handle = NULL;
+    int error = shmq_remove(queue->name, false);
+    if (error == -EBUSY && stop_now_ns() < deadline_ns)
+        return false;
+    if (error != 0 && error != -ENOENT) {
+        say_error("queue %s: an earlier, finished one cannot be removed: %s", queue->name, shmq_strerror(error));
+        exit(EXIT_FAILED);
+    }
+    return true;
+}
+
+/* How many files a mirror may have: the lanes that there are, or will be. */
+static unsigned lanes_of(const struct queue *queue, const struct inspection *inspection)
+{
+    if (inspection->found != FOUND_NOTHING)
+        return inspection->stat.lanes;
+    return queue->options->common.shmq.lanes != 0 ? queue->options->common.shmq.lanes : SHMQ_LANES_MAX;
+}
+
+/* Makes the queue of the new run. Return: false if another did, which is to be looked at. */
+static bool make_own_queue(struct queue *queue, const struct inspection *found, int64_t deadline_ns)
+{
+    if (found->found == FOUND_FINISHED && !remove_finished(queue, deadline_ns))
+        return false;
+    make_queue(queue);
+    if (is_untouched(queue)) {
+        /* Another run may have written all of its messages there while this one waited for it. */
+        check_outputs(queue, found, lanes_of(queue, found));
+        return true;
+    }
+    (void)shmq_close(queue->handle);
+    queue->fresh = false;
+    return false;
+}
+
+void queue_begin(struct queue *queue, const struct options *options)
+{
+    struct inspection found;
+    int64_t deadline_ns = stop_now_ns() + LOCK_WAIT_NS;
+    *queue = (struct queue){.options = options, .name = options->common.queue};
+    for (;;) {
+        inspect(queue, &found);
+        if (was_complete(queue, &found))
+            end_complete(queue);
+        if (found.found == FOUND_PENDING)
+            check_sizes(queue, true);
+        check_outputs(queue, &found, lanes_of(queue, &found));
+        check_take_over(queue, &found);
+        files_make_output(options);
+        if (continues(queue, &found)) {
+            check_differences(queue);
+            take_over(queue, &found);
+            break;
+        }
+        if (make_own_queue(queue, &found, deadline_ns))
+            break;
+    }
+    if (queue->fresh)
+        check_sizes(queue, false);
+    record(queue, SHMQ_RUN_WORKING);
+}
+
+/* ------------------------------------------------------------------ ending */
+
+static void keep_with_messages(const struct queue *queue, uint64_t messages)
+{
+    if (queue->options->resumable || options_endless(queue->options))
+        say_error("queue %s is kept, with %" PRIu64 " message%s (run again to take over)", queue->name, messages,
+                  units_plural(messages));
+    else
+        say_error(
+            "queue %s is kept, with %" PRIu64
+            " message%s (consume with '%sconsumer -Q %s' and the same sink; run again, this command would send "
+            "everything again)",
+            queue->name, messages, units_plural(messages), say_prefix(), queue->name);
+}
+
+/* Whether the queue alone knows how far the input was sent, so that what failed can go on there. */
+static bool is_needed_to_go_on(const struct queue *queue, const struct shmq_stat *stat)
+{
+    return queue->options->resumable && stat->unfinished > 0 && stat->put_messages > 0 && !stat->lost;
+}
+
+void queue_end(struct queue *queue, uint64_t messages, bool complete, bool failed)
+{
+    struct shmq_stat stat = SHMQ_STAT_INIT;
+    if (queue_stat(queue, &stat) != 0)
+        return; /* why has been said */
+    if (messages > 0) {
+        keep_with_messages(queue, messages);
+        return;
+    }
+    if (failed && is_needed_to_go_on(queue, &stat)) {
+        say_error("queue %s is kept, as it knows how much of the input was sent (the same command goes on there; "
+                  "'%smonitor remove %s' to start anew)",
+                  queue->name, say_prefix(), queue->name);
+        return;
+    }
+    if (queue->options->keep) {
+        say_status("queue %s is kept ('%smonitor remove %s' removes it)", queue->name, say_prefix(), queue->name);
+        if (complete) /* the next run starts anew */
+            record(queue, SHMQ_RUN_NONE);
+        return;
+    }
+    if (complete)
+        record(queue, SHMQ_RUN_COMPLETE);
+    int error = shmq_remove(queue->name, false);
+    if (error == -ENOENT || error == 0)
+        return;
+    const char *reason = shmq_strerror(error);
+    if (error == -EBUSY && queue_stat(queue, &stat) == 0)
+        say_status("queue %s is kept: in use by %u producer%s and %u consumer%s", queue->name, stat.producers,
+                   units_plural(stat.producers), stat.consumers, units_plural(stat.consumers));
+    else
+        say_error("queue %s is kept: %s", queue->name, reason);
+}
