@@ -567,6 +567,26 @@ START_TEST(a_held_message_of_any_lane_goes_to_the_next)
 }
 END_TEST
 
+START_TEST(a_message_of_any_length_is_held)
+{
+    static const size_t lengths[] = {0, 1, 2, 64, 65, 1024};
+    unsigned char bytes[1024];
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        fill(bytes, lengths[i], i + 1);
+        ck_assert_int_eq(shmq_put(producer, bytes, lengths[i], 0), 0);
+        struct shmq_message message = lease(consumer);
+        ck_assert_int_eq(shmq_hold(consumer, &message), 0);
+        ck_assert_uint_eq(message.length, lengths[i]);
+        ck_assert(lengths[i] == 0 || memcmp(message.data, bytes, lengths[i]) == 0);
+        reopen_consumer();
+        message = lease(consumer);
+        ck_assert_uint_eq(message.length, lengths[i]);
+        ck_assert(lengths[i] == 0 || memcmp(message.data, bytes, lengths[i]) == 0);
+        acknowledge(consumer, 1);
+    }
+}
+END_TEST
+
 START_TEST(a_held_message_counts_as_one_of_the_queue_s)
 {
     struct planted planted;
@@ -1506,6 +1526,7 @@ static const struct test tests[] = {
     TEST(nothing_is_released_under_a_write_intent),
     TEST(a_held_message_goes_to_the_next_with_all_that_belongs_to_it),
     TEST(a_held_message_of_any_lane_goes_to_the_next),
+    TEST(a_message_of_any_length_is_held),
     TEST(a_held_message_counts_as_one_of_the_queue_s),
     TEST(nothing_is_got_into_no_buffer),
     TEST(failed_attempts_are_counted_with_their_message),

@@ -248,6 +248,46 @@ START_TEST(each_message_wakes_one)
 }
 END_TEST
 
+/* Of a lane that goes on, nobody is told; of one that ends, everybody. */
+START_TEST(the_last_acknowledgement_wakes_who_waits_for_the_end)
+{
+    uint64_t number;
+    begin("last");
+    open_items();
+    ck_assert_int_eq(test_queue_put(producer, 1, 0), 0);
+    ck_assert_int_eq(test_queue_put(producer, 2, 0), 0);
+    ck_assert_int_eq(test_queue_put(producer, 3, 0), 0);
+    set_sleepers(2);
+    ck_assert_int_eq(test_queue_get(consumer, &number, 0), 0);
+    ck_assert_uint_eq(sleepers(), 2);
+    if (_i == 0)
+        ck_assert_int_eq(shmq_finish(producer), 0);
+    else
+        ck_assert_int_eq(shmq_shutdown(queue, SHMQ_DRAIN), 0);
+    silence(&consumer->items);
+    set_sleepers(2);
+    ck_assert_int_eq(test_queue_get(consumer, &number, 0), 0);
+    ck_assert_uint_eq(sleepers(), 2); /* one is left */
+    ck_assert_int_eq(test_queue_get(consumer, &number, 0), 0);
+    ck_assert_uint_eq(sleepers(), 0);
+    ck_assert_int_eq(value(&consumer->items), 2);
+    end();
+}
+END_TEST
+
+START_TEST(an_acknowledgement_makes_room_and_tells_the_producer)
+{
+    unsigned char block[4096] = {0};
+    size_t length;
+    begin("room-made");
+    ck_assert_int_eq(shmq_put(producer, block, sizeof(block), 0), 0);
+    waiting_arm_producer(producer, producer->producer.ring.next);
+    ck_assert_int_eq(shmq_get(consumer, block, sizeof(block), &length, 0), 0);
+    ck_assert_int_eq(value(&producer->producer.view->space), 1);
+    end();
+}
+END_TEST
+
 START_TEST(nobody_rings_more_often_than_there_are_seats)
 {
     begin("seats");
@@ -413,6 +453,13 @@ START_TEST(the_dead_are_looked_for_at_each_tick)
     ck_assert_int_eq(test_queue_get(consumer, &number, 0), -EAGAIN);
     ck_assert_int_ge(consumer->consumer.orphans_ns, before + TICK_NS);
     ck_assert_int_le(consumer->consumer.orphans_ns, clock_coarse_ns() + TICK_NS);
+    consumer->consumer.sharers = 7; /* and counted, whoever has died meanwhile */
+    consumer->consumer.sharers_ns = before - 1000 * MS;
+    ck_assert_int_eq(test_queue_get(consumer, &number, 0), -EAGAIN);
+    ck_assert_uint_eq(consumer->consumer.sharers, 7); /* not before the next tick */
+    consumer->consumer.orphans_ns = 0;
+    ck_assert_int_eq(test_queue_get(consumer, &number, 0), -EAGAIN);
+    ck_assert_uint_eq(consumer->consumer.sharers, 2);
     end();
 }
 END_TEST
@@ -979,6 +1026,8 @@ static const struct test tests[] = {
     TEST(who_takes_the_seat_of_a_dead_sleeper_is_awake),
     TEST(a_waker_takes_off_as_many_as_it_rings_for),
     TEST(each_message_wakes_one),
+    TEST_EACH(the_last_acknowledgement_wakes_who_waits_for_the_end, 2),
+    TEST(an_acknowledgement_makes_room_and_tells_the_producer),
     TEST(nobody_rings_more_often_than_there_are_seats),
     TEST(where_some_sleep_long_all_are_rung_for),
     TEST(who_falls_asleep_beside_work_wakes_the_long_sleepers),
