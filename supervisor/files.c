@@ -68,6 +68,21 @@ void files_check_inputs(const struct options *options)
     }
 }
 
+bool files_read_stdin(const struct options *options)
+{
+    struct stat own;
+    if (options->source == SOURCE_STREAM)
+        return true;
+    if (options->source != SOURCE_FILES || fstat(STDIN_FILENO, &own) != 0)
+        return false;
+    for (size_t i = 0; i < options->inputs.count; i++) {
+        struct stat st;
+        if (look_at(options->inputs.words[i], &st) == 0 && is_same(&st, &own))
+            return true;
+    }
+    return false;
+}
+
 /* ------------------------------------------------------------------ outputs */
 
 static void make_mirror_path(char *path, const char *pattern, unsigned lane)

@@ -8,6 +8,8 @@
 
 /* Ends the program where an input cannot be read, or is written, too. */
 void files_check_inputs(const struct options *options);
+/* Whether producers need our stdin: also for a regular file that is named /dev/stdin or the like. */
+bool files_read_stdin(const struct options *options);
 
 /*
  * Whether something is in the files that are to be written, so that only a command that goes on may use them. Sets

@@ -10,6 +10,7 @@
 
 #include "common/cli/say.h"
 #include "common/cli/units.h"
+#include "supervisor/files.h"
 #include "supervisor/restart_policy.h"
 
 typedef enum child_state action(struct supervisor *supervisor, struct child *child);
@@ -31,7 +32,7 @@ static int spawn(struct supervisor *supervisor, struct child *child)
     command_make(&command, options, &supervisor->programs, child->role, child->number);
     struct child_start start = {
         .command = &command,
-        .with_stdin = child->role == ROLE_PRODUCER && options->source == SOURCE_STREAM,
+        .with_stdin = child->role == ROLE_PRODUCER && files_read_stdin(options),
         .stderr_fd = fd,
         .supervisor = supervisor->pid,
         .descriptors = supervisor->descriptors,

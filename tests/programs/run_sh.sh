@@ -237,6 +237,11 @@ try -p 2 -c 3 --input "$scratch/numbers" --output - 2>"$scratch/run.log" | cat >
 check_same_lines 'stdout of three consumers has whole lines and nothing else' "$scratch/numbers" "$scratch/back"
 printf 'a\nb\n' | try --input - --output - -q >"$scratch/back" 2>"$scratch/run.log"
 check_equal 'stdin' $'a\nb' "$(cat "$scratch/back")"
+for file in /dev/stdin /dev/fd/0 /proc/self/fd/0; do
+    new_queue_and_output
+    check_status "a file that is stdin, as $file" 0 try -q -p 2 --input "$file" --output "$scratch/output" <"$scratch/numbers"
+    check_output "a file that is stdin, as $file: all of it arrives"
+done
 check_status 'arguments are split as a shell does' 0 try --random --count 1 --discard --producer-args "--echo 'it is: '"
 check_match 'quotes keep blanks' '^it is: [0-9]' "$scratch/out"
 check_status '--prefix among --consumer-args' 0 try --consumer-args '--prefix -Qx' -- a
