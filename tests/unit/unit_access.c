@@ -621,11 +621,17 @@ START_TEST(removing_takes_only_its_own_semaphores)
     plant_file(test_semaphore_path(name, "items"), "1");
     plant_file(test_semaphore_path(name, "space.12"), "1");
     plant_file(test_semaphore_path(name, "space.1x"), "1");
+    plant_file(test_semaphore_path(name, "space."), "1");
+    plant_file(test_semaphore_path(name, "b.items"), "1");
+    plant_file(test_semaphore_path(name, "items2"), "1");
     plant_file(test_semaphore_path(other, "items"), "1");
     ck_assert_int_eq(shmq_remove(name, false), 0);
     ck_assert_int_eq(access(test_semaphore_path(name, "items"), F_OK), -1);
     ck_assert_int_eq(access(test_semaphore_path(name, "space.12"), F_OK), -1);
     ck_assert_int_eq(unlink(test_semaphore_path(name, "space.1x")), 0);
+    ck_assert_int_eq(unlink(test_semaphore_path(name, "space.")), 0);
+    ck_assert_int_eq(unlink(test_semaphore_path(name, "b.items")), 0);
+    ck_assert_int_eq(unlink(test_semaphore_path(name, "items2")), 0);
     ck_assert_int_eq(unlink(test_semaphore_path(other, "items")), 0);
 }
 END_TEST

@@ -1226,6 +1226,55 @@ START_TEST(all_queues_are_listed_with_what_becomes_of_who_opens_them)
 }
 END_TEST
 
+static int find_semaphores(void *context, const struct shmq_listed *listed)
+{
+    ck_assert_msg(strstr(listed->name, ".items") == NULL, "listed: %s", listed->name);
+    ++*(int *)context;
+    return 0;
+}
+
+START_TEST(what_is_no_queue_s_object_is_not_listed)
+{
+    uint64_t number;
+    size_t length;
+    int queues = 0;
+    ck_assert_int_eq(shmq_get(consumer, &number, sizeof(number), &length, 1000000), -ETIMEDOUT);
+    ck_assert_int_eq(shmq_list(find_semaphores, &queues), 0);
+    ck_assert_int_ge(queues, 1);
+}
+END_TEST
+
+static int lowest_free_descriptor(void)
+{
+    const int fd = open("/", O_RDONLY | O_CLOEXEC);
+    (void)close(fd);
+    return fd;
+}
+
+static int list_nothing(void *context, const struct shmq_listed *listed)
+{
+    (void)context;
+    (void)listed;
+    return 0;
+}
+
+START_TEST(calls_that_name_a_queue_leave_nothing_open)
+{
+    struct shmq_options options = small;
+    struct shmq *handle;
+    const int before = lowest_free_descriptor();
+    options.lanes = 3; /* is no queue of that size */
+    ck_assert_int_eq(shmq_create(name, &small), 0);
+    ck_assert_int_eq(shmq_create(name, &options), -EEXIST);
+    ck_assert_int_eq(shmq_open(&handle, name, SHMQ_CONSUMER, &options), -EEXIST);
+    ck_assert_int_eq(shmq_finish_lane(name, 1), -EALREADY);
+    ck_assert_int_eq(shmq_remove(name, false), -EBUSY);
+    ck_assert_int_eq(shmq_list(list_nothing, NULL), 0);
+    ck_assert_int_eq(shmq_shutdown(name, SHMQ_DRAIN), 0);
+    ck_assert_int_eq(lowest_free_descriptor(), before);
+}
+END_TEST
+
 START_TEST(the_list_ends_where_its_visitor_says_so)
 {
     struct listing listing = {.names = {name}, .result = 77};
@@ -1552,6 +1601,8 @@ static const struct test tests[] = {
     TEST(what_is_known_of_a_queue_needs_no_look_at_its_lanes),
     TEST(all_queues_are_listed_with_what_becomes_of_who_opens_them),
     TEST(the_list_ends_where_its_visitor_says_so),
+    TEST(what_is_no_queue_s_object_is_not_listed),
+    TEST(calls_that_name_a_queue_leave_nothing_open),
     TEST_EACH(what_is_filled_in_is_written_no_further_than_asked_for, 5),
     TEST(options_are_read_no_further_than_they_go_and_nothing_unknown_is_ignored),
     TEST(no_grace_is_none_and_the_urgent_priority_is_0),

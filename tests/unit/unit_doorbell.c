@@ -478,6 +478,11 @@ START_TEST(what_root_makes_belongs_to_the_queue_s_owner)
     ck_assert_int_eq(stat(path, &st), 0);
     ck_assert_uint_eq(st.st_uid, STRANGER);
     ck_assert_uint_eq(st.st_gid, THEIR_GROUP);
+    ck_assert_int_eq(unlink(path), 0); /* or only the owner is another */
+    const struct doorbell_access of_our_group = {.owner = STRANGER, .group = getegid(), .mode = 0600};
+    ck_assert(doorbell_open(&bell, &of_our_group, 2));
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_uint_eq(st.st_uid, STRANGER);
     end();
 }
 END_TEST

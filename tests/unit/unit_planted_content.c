@@ -794,6 +794,12 @@ START_TEST(a_batch_that_is_done_need_not_be_known)
     atomic_fetch_or(planted_lease(&queue, 0, START), LEASE_DONE);
     atomic_store(&queue.seats[1].intent_position, START + 2);
     expect_problem(NULL);
+    struct shmq_lane_stat stat = SHMQ_LANE_STAT_INIT;
+    struct shmq *observer = open_as(SHMQ_OBSERVER, 0);
+    ck_assert_int_eq(shmq_stat_lane(observer, 0, &stat), 0);
+    ck_assert_uint_eq(stat.messages, MESSAGES - 2);
+    ck_assert_uint_eq(stat.leased, 0);
+    ck_assert_int_eq(shmq_close(observer), 0);
 }
 END_TEST
 

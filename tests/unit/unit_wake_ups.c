@@ -200,6 +200,31 @@ START_TEST(who_takes_the_seat_of_a_dead_sleeper_is_awake)
 }
 END_TEST
 
+/* What it held is there for another; else, whoever sleeps long may have to watch. */
+START_TEST(who_leaves_wakes_another_if_need_be)
+{
+    uint64_t number;
+    struct shmq_message message;
+    begin("leaves");
+    open_items();
+    struct shmq *newcomer = test_queue_open(queue, SHMQ_CONSUMER, &options);
+    set_sleepers(3);
+    ck_assert_int_eq(shmq_close(newcomer), 0);
+    ck_assert_uint_eq(sleepers(), 3);
+    newcomer = test_queue_open(queue, SHMQ_CONSUMER, &options);
+    atomic_store(&consumer->header->long_sleepers, 1);
+    ck_assert_int_eq(shmq_close(newcomer), 0);
+    ck_assert_uint_eq(sleepers(), 0);
+    newcomer = test_queue_open(queue, SHMQ_CONSUMER, &options);
+    ck_assert_int_eq(test_queue_put(producer, 1, 0), 0);
+    ck_assert_int_eq(test_queue_lease(newcomer, &number, &message, 0), 0);
+    set_sleepers(3);
+    ck_assert_int_eq(shmq_close(newcomer), 0);
+    ck_assert_uint_eq(sleepers(), 2);
+    end();
+}
+END_TEST
+
 START_TEST(a_waker_takes_off_as_many_as_it_rings_for)
 {
     begin("wake");
@@ -473,7 +498,9 @@ START_TEST(a_lane_that_another_has_finished_is_no_longer_one_of_the_dead)
     shmq_abandon(producer);
     ck_assert_int_eq(test_queue_get(consumer, &number, 0), -EAGAIN);
     ck_assert_int_ne(consumer->lanes[lane].dead_since_ns, 0);
+    set_sleepers(2);
     ck_assert_int_eq(shmq_finish_lane(queue, lane), 0);
+    ck_assert_uint_eq(sleepers(), 0); /* it may be the end */
     ck_assert_int_eq(test_queue_get(consumer, &number, 0), -EAGAIN);
     ck_assert_int_eq(consumer->lanes[lane].dead_since_ns, 0);
     producer = test_queue_open(queue, SHMQ_PRODUCER, &options);
@@ -1024,6 +1051,7 @@ static const struct test tests[] = {
     TEST(who_arms_is_counted_until_it_wakes_by_itself),
     TEST(who_may_not_use_the_barrier_asks_everybody_for_fences),
     TEST(who_takes_the_seat_of_a_dead_sleeper_is_awake),
+    TEST(who_leaves_wakes_another_if_need_be),
     TEST(a_waker_takes_off_as_many_as_it_rings_for),
     TEST(each_message_wakes_one),
     TEST_EACH(the_last_acknowledgement_wakes_who_waits_for_the_end, 2),
