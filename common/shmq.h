@@ -80,8 +80,10 @@ extern "C" {
 #define SHMQ_PREFETCH_MAX 4096 /* messages in one lease */
 #define SHMQ_PRIORITIES 8      /* 0 is served first */
 #define SHMQ_PRIORITY_DEFAULT 4
-#define SHMQ_NOTE_MAX 64 /* bytes in a source's note */
-#define SHMQ_ID_SIZE 48  /* bytes in the text of a message id, including its NUL */
+#define SHMQ_NOTE_MAX 64       /* bytes in a source's note */
+#define SHMQ_CURSOR_WORDS 4    /* words in a source's cursor */
+#define SHMQ_HEADERS_MAX 65536 /* bytes in a header block */
+#define SHMQ_ID_SIZE 48        /* bytes in the text of a message id, including its NUL */
 #define SHMQ_FOREVER ((int64_t)-1)
 #define SHMQ_GROUP_ANY ((gid_t)-1) /* the creator's group; for an existing queue, any group */
 #define SHMQ_GRACE_DEFAULT_NS ((int64_t)5000000000)
@@ -145,7 +147,15 @@ struct shmq_options {
      * sleep that is just about to begin. shmq_interrupt has no such gaps.
      */
     const volatile int *stop;
+    uint64_t source_flags; /* producer: of SHMQ_SOURCE_...; 0: none */
 };
+
+/*
+ * For .source_flags: the source moves messages from elsewhere, a few at a time. While nobody owns its lane, the
+ * lane counts as finished, so a mover that died does not hold up the end of the stream. The lane is still kept for
+ * it.
+ */
+#define SHMQ_SOURCE_MOVES 1u
 
 /* How a message was framed in its source, so that a sink can rebuild the stream byte for byte. */
 enum shmq_frame {
@@ -156,15 +166,16 @@ enum shmq_frame {
 
 /* One delivered message. */
 struct shmq_message {
-    const void *data;       /* the payload, 64-byte aligned, in the queue itself; read-only */
-    size_t length;          /* bytes */
-    uint64_t position;      /* first cell of the message in its lane; only grows */
-    uint64_t stream_offset; /* bytes of the lane's stream before the message, framing included */
-    uint32_t lane;          /* its producer's lane */
-    uint32_t attempts;      /* earlier deliveries that ended in the consumer's death or in shmq_fail */
-    uint8_t frame;          /* enum shmq_frame */
-    uint8_t delimiter;      /* for SHMQ_FRAME_DELIMITER */
-    bool redelivered;       /* was delivered before, but not acknowledged */
+    const void *data;        /* the payload, 64-byte aligned, in the queue itself; read-only */
+    size_t length;           /* bytes */
+    uint64_t position;       /* first cell of the message in its lane; only grows */
+    uint64_t stream_offset;  /* bytes of the lane's stream before the message, framing included */
+    uint32_t lane;           /* its producer's lane */
+    uint32_t attempts;       /* earlier deliveries that ended in the consumer's death or in shmq_fail */
+    uint8_t frame;           /* enum shmq_frame */
+    uint8_t delimiter;       /* for SHMQ_FRAME_DELIMITER */
+    bool redelivered;        /* was delivered before, but not acknowledged */
+    uint32_t headers_length; /* bytes of its header block (shmq_message_headers); 0: none */
 };
 
 /*
@@ -357,6 +368,73 @@ int shmq_set_source_note(struct shmq *handle, const void *note, size_t length);
 int shmq_source_note(struct shmq *handle, void *note, size_t *length);
 
 /*
+ * How far a source has been put, in the source's own terms: a sequence number, a file and an offset, a message of
+ * another queue. The caller decides what the words mean; all 0 means that there is no cursor.
+ */
+struct shmq_cursor {
+    uint64_t words[SHMQ_CURSOR_WORDS];
+};
+
+/*
+ * Sets the cursor that is stored with the messages put from now on. It becomes valid with the same store that
+ * publishes them. A producer that resumes the source reads the cursor of the last message published, even if that
+ * message has been consumed since. Another source that takes the lane reads none.
+ *
+ * @cursor  the source's place after the next message
+ *
+ * shmq_put_many publishes in portions, each with this cursor. To give each message its own, use shmq_put_outgoing.
+ *
+ * Context: the handle's thread; no system call.
+ * Crash:   the previous cursor stays valid until a put publishes a message.
+ * Return:  0; -EINVAL without a source_id; -ECHILD.
+ */
+int shmq_set_cursor(struct shmq *handle, const struct shmq_cursor *cursor);
+
+/*
+ * Reads the cursor of the last message that this or an earlier owner of the lane published for the source.
+ *
+ * @cursor  receives it; all 0: there is none
+ *
+ * Context: the handle's thread; no system call.
+ * Return:  0; -EINVAL without a source_id; -ECHILD.
+ */
+int shmq_resume_cursor(struct shmq *handle, struct shmq_cursor *cursor);
+
+/*
+ * A message to put, with optional headers and cursor. Initialise it with SHMQ_OUTGOING_INIT.
+ *
+ * A header block is one or more lines "Name: value\n", as in HTTP: a name is a token, and a value contains neither
+ * NUL nor carriage return. The block counts towards the largest message: its length plus 16 bytes, rounded up to a
+ * multiple of 64. Names that begin with "Shmq-" are reserved.
+ */
+struct shmq_outgoing {
+    size_t size;                      /* set by SHMQ_OUTGOING_INIT */
+    const void *data;                 /* the payload */
+    size_t length;                    /* bytes */
+    const char *headers;              /* the header block; may be NULL when headers_length is 0 */
+    size_t headers_length;            /* bytes, at most SHMQ_HEADERS_MAX; 0: it has none */
+    const struct shmq_cursor *cursor; /* as if set by shmq_set_cursor before it; NULL: unchanged */
+};
+
+/*
+ * Copies messages with their headers and cursors into the lane and publishes as many together as there is room
+ * for.
+ *
+ * @messages    @count messages, all of the same .size
+ * @done        receives how many were published, also on failure; may be NULL
+ * @timeout_ns  how long to wait for room, in all
+ *
+ * Context:  the handle's thread. No system call unless the lane is full or a consumer sleeps.
+ * Ordering: P1, release of the lane's tail, for each portion; pairs with C1 in shmq_lease.
+ * Crash:    dying inside leaves a number of whole messages, from the first, and the cursor of the last of them.
+ * Return:   0 when all are published; -EMSGSIZE before a message that is too long, -EINVAL before one with a bad
+ *           header block, without an address, or with a cursor when there is no source_id; -EAGAIN, -ETIMEDOUT,
+ * -EINTR, -ESHUTDOWN, -ESTALE, -EBADMSG, -EOVERFLOW, -ECHILD.
+ */
+int shmq_put_outgoing(struct shmq *handle, const struct shmq_outgoing *messages, size_t count, size_t *done,
+                      int64_t timeout_ns);
+
+/*
  * Marks this producer's stream as complete. Further puts are refused. shmq_close does this too.
  *
  * Context: the handle's thread; does not block; wakes the consumers.
@@ -419,6 +497,30 @@ int shmq_lease_many(struct shmq *handle, struct shmq_message *messages, size_t m
                     int64_t timeout_ns);
 
 /*
+ * Finds the header block of a message in the queue. It is read-only, and valid as long as the message is.
+ *
+ * @message  leased or held
+ * @length   receives its bytes; may be NULL
+ *
+ * Context: a computation on @message alone.
+ * Return:  whole lines "Name: value\n"; NULL where the message has none.
+ */
+const char *shmq_message_headers(const struct shmq_message *message, size_t *length);
+
+/*
+ * Finds a header in a block.
+ *
+ * @headers         whole lines "Name: value\n"
+ * @headers_length  bytes
+ * @name            case of letters does not matter
+ * @length          receives the value's bytes, without blanks around it
+ *
+ * Context: any; reads nothing outside the block, whatever is in it.
+ * Return:  the first such header's value, in the block, not terminated; NULL if there is none.
+ */
+const char *shmq_header_value(const char *headers, size_t headers_length, const char *name, size_t *length);
+
+/*
  * Acknowledges the @count oldest messages held: they are done and are not delivered again.
  *
  * @count  messages; 0 is allowed
@@ -468,6 +570,54 @@ int shmq_fail(struct shmq *handle, uint32_t *attempts);
  *          intent pending (the messages then stay held); -ECHILD, other system errors.
  */
 int shmq_release(struct shmq *handle);
+
+/* Moves messages of a consumer to another queue, for example dead letters. */
+struct shmq_mover;
+
+/*
+ * Prepares to move messages of a consumer to another queue. Does not open that queue yet.
+ *
+ * @mover        receives it; NULL on failure
+ * @consumer     handle whose messages it moves; close it after the mover
+ * @destination  name of the other queue
+ * @options      for shmq_open as a producer there; with .create, shmq_move creates the queue if it is missing.
+ * NULL for all defaults. .source_id, .source_flags, .attach_wait_ns and .stop are ignored.
+ *
+ * Context: any.
+ * Return:  0; -EINVAL, also when @destination is the consumer's own queue; -ENAMETOOLONG, -ENOMEM, -ECHILD.
+ */
+int shmq_mover_open(struct shmq_mover **mover, struct shmq *consumer, const char *destination,
+                    const struct shmq_options *options);
+
+/*
+ * Moves the oldest message held to the other queue: puts a copy with the same payload and framing there, then
+ * acknowledges it here. When this returns 0, both have happened exactly once. If a consumer dies in between, its
+ * successor completes the move by moving the same message: the copy is not put again, even if it has been
+ * consumed.
+ *
+ * @mover           from shmq_mover_open
+ * @headers         header block of the copy, instead of the message's own; may be NULL when @headers_length is 0
+ * @headers_length  bytes
+ * @timeout_ns      how long to wait for a lane there, and for room
+ *
+ * Context: the consumer's thread. Opens and closes the other queue, which takes some dozen system calls.
+ * Crash:   dying inside leaves the message with this consumer's successor, and at most one copy.
+ * Return:  0; else the message stays held: -EINVAL when none is held or for bad headers; -EMSGSIZE when it is too
+ *          long for the other queue; -EAGAIN, -ETIMEDOUT when no lane was free there or no room; -EINTR when the
+ *          consumer's stop flag was set; as of the other queue -ESTALE, -ESHUTDOWN, -ENOENT, -EEXIST, -EPERM,
+ *          -EACCES, -EROFS, -EPROTO, -EBUSY, -ENOSPC, -EOVERFLOW, -ENOMEM, -EMFILE, -EFBIG, -ENOSYS, other
+ *          system errors; -EBADMSG of either; -ECHILD.
+ */
+int shmq_move(struct shmq_mover *mover, const char *headers, size_t headers_length, int64_t timeout_ns);
+
+/*
+ * Frees a mover.
+ *
+ * @mover  NULL is allowed; not valid afterwards
+ *
+ * Context: before the consumer is closed.
+ */
+void shmq_mover_close(struct shmq_mover *mover);
 
 /*
  * Write intents: how a consumer that appends to a file removes what a dead consumer left half-written there.
@@ -874,6 +1024,7 @@ inline struct shmq_options shmq_options_init(void)
 }
 
 #define SHMQ_OPTIONS_INIT shmq_options_init()
+#define SHMQ_OUTGOING_INIT shmq_sized_init<struct shmq_outgoing>()
 #define SHMQ_INFO_INIT shmq_sized_init<struct shmq_info>()
 #define SHMQ_RUN_INIT shmq_sized_init<struct shmq_run>()
 #define SHMQ_STAT_INIT shmq_sized_init<struct shmq_stat>()
@@ -887,6 +1038,7 @@ inline struct shmq_options shmq_options_init(void)
     .grace_ns = SHMQ_GRACE_DEFAULT_NS, .attach_wait_ns = SHMQ_ATTACH_WAIT_DEFAULT_NS
 
 #define SHMQ_OPTIONS_INIT {SHMQ_OPTIONS_DEFAULTS}
+#define SHMQ_OUTGOING_INIT {.size = sizeof(struct shmq_outgoing)}
 #define SHMQ_INFO_INIT {.size = sizeof(struct shmq_info)}
 #define SHMQ_RUN_INIT {.size = sizeof(struct shmq_run)}
 #define SHMQ_STAT_INIT {.size = sizeof(struct shmq_stat)}

@@ -38,11 +38,12 @@
 #endif
 
 #define LAYOUT_MAGIC UINT64_C(0x31514d4853a7e5c1)
-#define LAYOUT_ABI 2u
+#define LAYOUT_ABI 3u
 #define LINE_BYTES 128
 #define LANE_WORDS 16 /* 64-bit words of the bitmap of lanes: SHMQ_LANES_MAX bits */
 #define PROGRAM_BYTES 16
 #define SOURCE_NOTE_WORDS 8 /* SHMQ_NOTE_MAX bytes */
+#define CURSOR_WORDS 4      /* SHMQ_CURSOR_WORDS */
 
 #define LINE_ALIGNED _Alignas(LINE_BYTES)
 
@@ -191,6 +192,8 @@ struct lane_control {
     LINE_ALIGNED struct checkpoint checkpoints[2];
     shared_u64 source_id;   /* 0: none */
     shared_u64 source_base; /* stream offset at which this source began */
+    /* Of each checkpoint: the source's cursor as of the last message before its tail; all 0: none. */
+    shared_u64 cursors[2][CURSOR_WORDS];
 
     /* W: owner at attach and detach; life also by a process that finishes the lane for a dead owner, while it
      * holds the owner's byte. R: consumers when membership changes, observers. */
@@ -199,6 +202,7 @@ struct lane_control {
     shared_u32 priority;
     shared_u32 pid; /* for display only */
     unsigned char program[PROGRAM_BYTES];
+    shared_u32 mover; /* 1: its source moves messages here; without an owner it counts as finished */
 
     /* W: consumers, by compare-and-swap. R: consumers. */
     LINE_ALIGNED shared_u64 claim; /* everything before this position has been leased */
@@ -237,6 +241,7 @@ _Static_assert(sizeof(struct seat) == 4 * LINE_BYTES, "seat has four lines");
 _Static_assert(sizeof(struct write_intent) <= LINE_BYTES, "a write intent takes one line");
 _Static_assert(offsetof(struct seat, write_intent) == 3 * LINE_BYTES, "seat: the write intent has its own line");
 _Static_assert(sizeof(struct lane_control) == 9 * LINE_BYTES, "lane control has nine lines");
+_Static_assert(offsetof(struct lane_control, life) == 2 * LINE_BYTES, "cursors fit the line of the checkpoints");
 _Static_assert(offsetof(struct lane_control, claim) - offsetof(struct lane_control, tail) >= LINE_BYTES, "lines");
 _Static_assert(offsetof(struct lane_control, head) - offsetof(struct lane_control, claim) >= LINE_BYTES, "lines");
 _Static_assert(sizeof(struct record) == 16, "record is 16 bytes");
@@ -257,6 +262,7 @@ static inline uint32_t layout_fingerprint(void)
     hash = LAYOUT_MIX(hash, sizeof(struct write_intent));
     hash = LAYOUT_MIX(hash, offsetof(struct seat, write_intent));
     hash = LAYOUT_MIX(hash, sizeof(struct lane_control));
+    hash = LAYOUT_MIX(hash, offsetof(struct lane_control, cursors));
     hash = LAYOUT_MIX(hash, offsetof(struct lane_control, claim));
     hash = LAYOUT_MIX(hash, offsetof(struct lane_control, wanted_head));
     hash = LAYOUT_MIX(hash, offsetof(struct lane_control, note_copies));

@@ -10,6 +10,7 @@ void ring_format(const struct ring *ring, uint64_t position)
     atomic_store_explicit(&control->checkpoints[0].stream_offset, 0, memory_order_relaxed);
     atomic_store_explicit(&control->checkpoints[0].messages, 0, memory_order_relaxed);
     atomic_store_explicit(&control->checkpoints[0].tail, position, memory_order_relaxed);
+    ring_write_cursor(control, 0, (const uint64_t[CURSOR_WORDS]){0});
     atomic_store_explicit(&control->head, position, memory_order_relaxed);
     atomic_store_explicit(&control->claim, position, memory_order_relaxed);
     atomic_store_explicit(&control->tail, position, memory_order_release);
@@ -49,6 +50,9 @@ int ring_producer_init(struct ring_producer *producer, const struct ring *ring)
         .messages = atomic_load_explicit(&control->checkpoints[entry].messages, memory_order_relaxed),
         .turn = (uint32_t)(entry ^ 1),
     };
+    /* Whoever sets no cursor writes none: both checkpoints have to have this one. */
+    ring_read_cursor(control, (uint32_t)entry, producer->cursor);
+    ring_write_cursor(ring->control, (uint32_t)entry ^ 1, producer->cursor);
     return 0;
 }
 
@@ -179,7 +183,7 @@ static bool choose_batch(const struct ring *ring, uint64_t start, uint64_t tail,
         const uint64_t word = atomic_load_explicit(&records[position & mask].word, memory_order_relaxed);
         const uint64_t end = position + cells_for((uint32_t)word);
         const uint64_t rest = word ^ (position ^ position >> cells_log2) << RECORD_TAG_SHIFT;
-        if (rest >= RECORD_FRAME_BITS || (uint32_t)word > max_bytes || end > tail)
+        if (!record_rest_is_valid(rest) || (uint32_t)word > max_bytes || end > tail)
             return false;
         if (end > most && count > 0)
             break;

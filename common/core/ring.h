@@ -53,12 +53,15 @@ struct ring {
 struct record_head {
     uint32_t length;
     uint8_t delimiter;
-    uint8_t frame;
+    uint8_t frame; /* enum shmq_frame, or RECORD_HEADERS */
 };
+
+#define RECORD_HEADERS 3u /* a header block stands before the payload, and has the frame: header_block.h */
 
 #define RECORD_TAG_BITS 22u
 #define RECORD_TAG_SHIFT (64 - RECORD_TAG_BITS)
 #define RECORD_FRAME_BITS (UINT64_C(3) << 40)
+#define RECORD_TAG_LOW (UINT64_C(1) << RECORD_TAG_SHIFT)
 #define RECORD_FRAME_MASK (UINT64_C(0x3ff) << 32)
 
 /* A few bits that mix the position's lap and index. They distinguish a stale descriptor from a current one. */
@@ -84,18 +87,30 @@ static inline struct record_head record_unpack(uint64_t word)
         .length = (uint32_t)word, .delimiter = (uint8_t)(word >> 32), .frame = (uint8_t)(word >> 40 & 3)};
 }
 
-/* Bytes that a message takes in its lane's stream, framing included, according to its descriptor. */
+static inline bool record_has_headers(uint64_t word)
+{
+    return (word & RECORD_FRAME_BITS) == RECORD_FRAME_BITS;
+}
+
+/* Bytes that a message without headers takes in its lane's stream, framing included, according to its descriptor.
+ */
 static inline uint64_t record_stream_bytes(uint64_t word)
 {
     const uint32_t overheads = 0x0410; /* four bits for each frame: none 0, delimiter 1, length 4 */
     return (uint32_t)word + (uint64_t)(overheads >> (word >> 38 & 12) & 15);
 }
 
+/* Whether frame and length are valid in a word without its tag. With headers, the length is more than a cell. */
+static inline bool record_rest_is_valid(uint64_t rest)
+{
+    return rest < RECORD_FRAME_BITS || (rest < RECORD_TAG_LOW && (uint32_t)rest > CELL_BYTES);
+}
+
 /* Whether a descriptor's word is valid for a message at @position: tag, frame and length. */
 static inline bool record_is_valid(const struct ring *ring, uint64_t position, uint64_t word)
 {
     const uint64_t rest = word ^ record_tag(ring, position) << RECORD_TAG_SHIFT;
-    return rest < RECORD_FRAME_BITS && (uint32_t)word <= ring->max_message_bytes;
+    return record_rest_is_valid(rest) && (uint32_t)word <= ring->max_message_bytes;
 }
 
 static inline struct record *ring_record(const struct ring *ring, uint64_t position)
@@ -134,13 +149,27 @@ static inline bool ring_read_record(const struct ring *ring, uint64_t position, 
 /* The state of a lane's owner that is private to it. */
 struct ring_producer {
     struct ring ring;
-    uint64_t next;          /* position after the last message written; equals tail, except during a put */
-    uint64_t head;          /* as last read */
-    uint64_t limit;         /* end of the room that is known to be free */
-    uint64_t stream_offset; /* at next */
-    uint64_t messages;      /* before next */
-    uint32_t turn;          /* checkpoint to overwrite next */
+    uint64_t next;                 /* position after the last message written; equals tail, except during a put */
+    uint64_t head;                 /* as last read */
+    uint64_t limit;                /* end of the room that is known to be free */
+    uint64_t stream_offset;        /* at next */
+    uint64_t messages;             /* before next */
+    uint32_t turn;                 /* checkpoint to overwrite next */
+    uint64_t cursor[CURSOR_WORDS]; /* for the next publication */
 };
+
+static inline void ring_read_cursor(const struct lane_control *control, uint32_t entry, uint64_t *cursor)
+{
+    for (int i = 0; i < CURSOR_WORDS; i++)
+        cursor[i] = atomic_load_explicit(&control->cursors[entry][i], memory_order_relaxed);
+}
+
+/* Context: the lane's owner; @entry is not the checkpoint of tail. */
+static inline void ring_write_cursor(struct lane_control *control, uint32_t entry, const uint64_t *cursor)
+{
+    for (int i = 0; i < CURSOR_WORDS; i++)
+        atomic_store_explicit(&control->cursors[entry][i], cursor[i], memory_order_relaxed);
+}
 
 /*
  * Becomes the writer of a lane: reads where its last owner stopped.
@@ -220,6 +249,13 @@ static inline void ring_publish_at(struct ring_producer *producer, uint64_t next
     atomic_store_explicit(&entry->messages, messages, memory_order_relaxed);
     atomic_store_explicit(&entry->tail, next, memory_order_release);
     atomic_store_explicit(&control->tail, next, memory_order_release); /* P1 */
+}
+
+/* Publishes what was appended, and the cursor with it: both become valid with tail (P1). */
+static inline void ring_publish_with_cursor(struct ring_producer *producer)
+{
+    ring_write_cursor(producer->ring.control, producer->turn, producer->cursor);
+    ring_publish_at(producer, producer->next, producer->stream_offset, producer->messages);
 }
 
 /* Publishes what was appended. */

@@ -102,6 +102,14 @@ static bool is_abandoned(struct shmq *handle, uint32_t lane, struct lane_view *v
     return grace_ns >= 0 && now - view->dead_since_ns >= grace_ns;
 }
 
+/* What moves messages into a queue promises no more of them: such a lane is as good as finished without an owner.
+ */
+static bool is_left_by_mover(const struct shmq *handle, uint32_t lane, const struct lane_view *view)
+{
+    return atomic_load_explicit(&view->ring.control->mover, memory_order_relaxed) != 0 &&
+           !byte_lock_held(handle->object.fd, handle_lane_byte(handle, lane));
+}
+
 struct tally {
     uint64_t finishes;
     uint32_t abandoned;
@@ -124,6 +132,8 @@ static int count_lanes(struct shmq *handle, struct tally *tally)
             return -EBADMSG; /* the life was erased, so the lane's content is lost */
         if (lane_life_state(life) == LANE_FINISHED)
             view->dead_since_ns = 0;
+        else if (is_left_by_mover(handle, i, view))
+            tally->finishes++;
         else if (is_abandoned(handle, i, view))
             tally->abandoned++;
         else

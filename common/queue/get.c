@@ -5,6 +5,7 @@
 #include "common/queue/lane.h"
 #include "common/queue/lane_schedule.h"
 #include "common/queue/mapping.h"
+#include "common/queue/message.h"
 #include "common/queue/seat.h"
 #include "common/queue/waiting.h"
 
@@ -120,11 +121,6 @@ static inline void advance_cells(struct batch *b, uint64_t length, uint64_t cell
     b->handed++;
 }
 
-static inline void advance(struct batch *b, uint32_t length)
-{
-    advance_cells(b, length, cells_for(length));
-}
-
 /* A message with only those fields set that all messages of the batch with the framing of @word share. */
 static inline struct shmq_message common_fields(const struct batch *b, uint64_t word)
 {
@@ -147,12 +143,16 @@ static inline struct shmq_message message_of(const struct batch *b, const void *
     return message;
 }
 
-static inline void hand_out(struct shmq *handle, struct shmq_message *message)
+/* Return: 0; -EBADMSG where its headers make no sense. */
+static inline int hand_out(struct shmq *handle, struct shmq_message *message)
 {
     struct batch *b = &handle->consumer.batch;
     const uint64_t word = handle->consumer.words[b->handed];
     *message = message_of(b, b->payload, word, next_stream_offset(handle));
-    advance(b, (uint32_t)word);
+    if (!message_set_headers_apart(message, word))
+        return -EBADMSG;
+    advance_cells(b, message->length, cells_for((uint32_t)word));
+    return 0;
 }
 
 /* The fields that messages with the same framing share: from this offset to the end of the struct. */
@@ -209,19 +209,33 @@ static inline size_t hand_out_run(struct batch *b, const uint64_t *words, struct
     return i;
 }
 
-/* Delivers up to @max messages of a batch in the ring. Return: how many. */
-static size_t hand_out_many(struct shmq *handle, struct shmq_message *messages, size_t max)
+/*
+ * Delivers up to @max messages of a batch, in @count those before the first whose headers make no sense.
+ * Return: 0; -EBADMSG where that is the first of all.
+ */
+static int hand_out_many(struct shmq *handle, struct shmq_message *messages, size_t max, size_t *count)
 {
     struct batch *b = &handle->consumer.batch;
-    const uint64_t *words = handle->consumer.words + b->handed;
-    const size_t there = b->count - b->handed;
+    const uint32_t first = b->handed;
+    const size_t there = b->count - first;
     const size_t many = max < there ? max : there;
-    for (size_t i = 0; i < many;)
-        i += hand_out_run(b, words + i, messages + i, many - i);
-    if (b->handed == b->done)
+    int error = 0;
+    size_t i = 0;
+    while (i < many && error == 0) {
+        const uint64_t *words = handle->consumer.words + first + i;
+        if (__builtin_expect(b->held || record_has_headers(words[0]), 0)) {
+            error = hand_out(handle, messages + i);
+            i += error == 0;
+            continue;
+        }
+        const size_t run = hand_out_run(b, words, messages + i, many - i);
+        b->handed += (uint32_t)run;
+        i += run;
+    }
+    if (first == b->done && i > 0)
         messages[0].attempts = b->attempts;
-    b->handed += (uint32_t)many;
-    return many;
+    *count = i;
+    return i > 0 ? 0 : error;
 }
 
 /* Waits until there is a message to deliver. */
@@ -241,7 +255,7 @@ int shmq_lease(struct shmq *handle, struct shmq_message *message, int64_t timeou
     if (error == 0)
         error = next_message(handle, timeout_ns);
     if (error == 0)
-        hand_out(handle, message);
+        error = hand_out(handle, message);
     return error;
 }
 
@@ -256,13 +270,7 @@ int shmq_lease_many(struct shmq *handle, struct shmq_message *messages, size_t m
     if (error != 0)
         return error;
 
-    const struct batch *b = &handle->consumer.batch;
-    *count = 1;
-    if (b->held)
-        hand_out(handle, messages);
-    else
-        *count = hand_out_many(handle, messages, max);
-    return 0;
+    return hand_out_many(handle, messages, max, count);
 }
 
 static void count_delivered(struct shmq *handle, uint64_t messages, uint64_t bytes)
@@ -334,11 +342,18 @@ int shmq_acknowledge(struct shmq *handle, size_t count)
     return count == 0 ? 0 : acknowledge(handle, (uint32_t)count);
 }
 
-static __attribute__((noinline)) int take_any(struct shmq *handle, void *buffer, uint32_t length)
+static __attribute__((noinline)) int take_any(struct shmq *handle, void *buffer, size_t size, size_t *length)
 {
     struct batch *b = &handle->consumer.batch;
-    copy_out(buffer, b->payload, length);
-    advance(b, length);
+    const uint64_t word = handle->consumer.words[b->done];
+    struct shmq_message message = {.data = b->payload, .length = (uint32_t)word};
+    if (!message_set_headers_apart(&message, word))
+        return -EBADMSG;
+    *length = message.length;
+    if (message.length > size)
+        return -ENOBUFS;
+    copy_out(buffer, message.data, message.length);
+    advance_cells(b, message.length, cells_for((uint32_t)word));
     return acknowledge(handle, 1);
 }
 
@@ -348,11 +363,9 @@ static inline int take(struct shmq *handle, void *buffer, size_t size, size_t *l
 {
     struct batch *b = &handle->consumer.batch;
     const uint64_t bytes = (uint32_t)handle->consumer.words[b->done];
+    if (bytes - 1 >= CELL_BYTES || bytes > size) /* as all that have headers */
+        return take_any(handle, buffer, size, length);
     *length = bytes;
-    if (__builtin_expect(bytes > size, 0))
-        return -ENOBUFS;
-    if (bytes - 1 >= CELL_BYTES)
-        return take_any(handle, buffer, (uint32_t)bytes);
     copy_short(buffer, b->payload, bytes);
     advance_cells(b, bytes, 1);
     return acknowledge(handle, 1);
@@ -460,19 +473,20 @@ int shmq_hold(struct shmq *handle, struct shmq_message *message)
         return -EBUSY;
 
     unsigned char *base;
-    const uint32_t length = (uint32_t)handle->consumer.words[b->done];
-    const uint64_t position = b->next - cells_for(length); /* of the message handed out last */
+    const uint64_t word = handle->consumer.words[b->done];
+    const uint64_t position = b->next - cells_for((uint32_t)word); /* of the message handed out last */
     error = fill_buffer(handle, position, &base);
     if (error == 0)
         error = finish_in_ring(handle);
     if (error != 0)
         return error;
-    count_delivered(handle, b->done, b->bytes - length);
-    handle->consumer.words[0] = handle->consumer.words[b->done];
-    message->data = base;
+    const uint64_t bytes = message_payload_bytes(base, word);
+    count_delivered(handle, b->done, b->bytes - bytes);
+    handle->consumer.words[0] = word;
+    message->data = base + ((uint32_t)word - bytes);
     b->held = true;
     b->start = position;
-    b->bytes = length;
+    b->bytes = bytes;
     b->count = 1;
     b->handed = 1;
     b->done = 0;

@@ -3,7 +3,9 @@
 
 #include <stdlib.h>
 
+#include "common/queue/batch.h"
 #include "common/queue/mapping.h"
+#include "common/queue/message.h"
 
 /* Where the messages of a write intent are. */
 enum intent_place {
@@ -115,18 +117,6 @@ bool intent_makes_sense(const struct shmq *handle, uint32_t seat)
 
 /* ------------------------------------------------------------------ setting and clearing */
 
-/* Position of the oldest message held: the messages handed out but not acknowledged end at next. */
-static uint64_t oldest_position(const struct shmq *handle)
-{
-    const struct batch *b = &handle->consumer.batch;
-    uint64_t cells = 0;
-    if (b->held)
-        return b->start;
-    for (uint32_t i = b->done; i < b->handed; i++)
-        cells += cells_for((uint32_t)handle->consumer.words[i]);
-    return b->next - cells;
-}
-
 static int set(struct shmq *handle, const struct shmq_write_intent *intent)
 {
     struct consumer_side *c = &handle->consumer;
@@ -136,7 +126,7 @@ static int set(struct shmq *handle, const struct shmq_write_intent *intent)
     const struct intent_found f = {
         .intent = *intent,
         .start = b->start,
-        .position = oldest_position(handle),
+        .position = batch_oldest_position(handle),
         .lane = b->view->ring.lane,
         .seat = b->seat,
         .first = b->done,
@@ -195,7 +185,7 @@ static struct shmq_message message_of(const struct intent_found *f, uint64_t pos
                                  .redelivered = true};
 }
 
-/* Return: false if a record is invalid. */
+/* Return: false if a record or its header block is invalid. */
 static bool gather_from_ring(const struct shmq *handle, const struct ring *ring, const struct intent_found *f,
                              struct shmq_message *messages)
 {
@@ -211,6 +201,8 @@ static bool gather_from_ring(const struct shmq *handle, const struct ring *ring,
             *message = message_of(f, position, word);
             message->data = ring_payload(ring, position);
             message->stream_offset = load(&ring_record(ring, position)->stream_offset);
+            if (!message_set_headers_apart(message, word))
+                return false;
         }
         position += cells_for((uint32_t)word);
     }
@@ -234,7 +226,7 @@ static int gather_from_buffer(struct shmq *handle, const struct ring *ring, cons
     message->data = base;
     message->stream_offset = load(&s->held_record[1]);
     message->attempts = progress_attempts(load(&s->held_attempts));
-    return 0;
+    return message_set_headers_apart(message, word) ? 0 : -ENOENT;
 }
 
 /*

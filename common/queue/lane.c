@@ -123,6 +123,11 @@ static void remember_found(struct producer_side *p, uint64_t source_id)
     };
 }
 
+static uint32_t moves_messages(const struct shmq_options *options)
+{
+    return options->source_id != 0 && (options->source_flags & SHMQ_SOURCE_MOVES) != 0;
+}
+
 static int take_up(struct shmq *handle, uint32_t lane, const struct shmq_options *options)
 {
     struct producer_side *p = &handle->producer;
@@ -136,7 +141,7 @@ static int take_up(struct shmq *handle, uint32_t lane, const struct shmq_options
     const uint64_t finishes = lane_life_finishes(atomic_load_explicit(&control->life, memory_order_relaxed));
     remember_found(p, options->source_id);
     source_agree(handle, options, &p->whole);
-    source_take_up(control, options, &p->whole, p->ring.stream_offset);
+    source_take_up(&p->ring, options, &p->whole);
     p->resumable = options->source_id != 0;
     p->most_short = p->ring.ring.max_message_bytes < CELL_BYTES ? p->ring.ring.max_message_bytes : CELL_BYTES;
     owner_info_write(&control->pid, control->program);
@@ -144,6 +149,7 @@ static int take_up(struct shmq *handle, uint32_t lane, const struct shmq_options
     atomic_store_explicit(&control->attached, atomic_load_explicit(&control->attached, memory_order_relaxed) + 1,
                           memory_order_relaxed);
     atomic_store_explicit(&control->wanted_head, 0, memory_order_relaxed);
+    atomic_store_explicit(&control->mover, moves_messages(options), memory_order_relaxed);
     atomic_store_explicit(&control->life, finishes << 8 | LANE_ACTIVE, memory_order_release);
     atomic_fetch_or_explicit(&handle->header->lanes_used[lane / 64], UINT64_C(1) << (lane % 64),
                              memory_order_seq_cst);

@@ -13,17 +13,11 @@
 #define PAUSE_MIN_NS INT64_C(1000000)
 #define PAUSE_MAX_NS INT64_C(50000000)
 
-/* @given may be of an earlier version, or NULL. Return: 0; -EINVAL. */
-static int take_options(struct shmq_options *known, const struct shmq_options *given)
-{
-    *known = (struct shmq_options)SHMQ_OPTIONS_INIT;
-    return given == NULL ? 0 : sized_take(known, sizeof(*known), given, OPTIONS_FIRST_BYTES);
-}
-
 static int check_open_options(const struct shmq_options *o, enum shmq_role role)
 {
     if (role < SHMQ_PRODUCER || role > SHMQ_SUPERVISOR || o->priority >= SHMQ_PRIORITIES ||
-        o->prefetch > SHMQ_PREFETCH_MAX || (o->source_group == 0 && o->source_part != 0))
+        o->prefetch > SHMQ_PREFETCH_MAX || (o->source_group == 0 && o->source_part != 0) ||
+        (o->source_flags & ~(uint64_t)SHMQ_SOURCE_MOVES) != 0)
         return -EINVAL;
     return 0;
 }
@@ -102,7 +96,7 @@ int shmq_open(struct shmq **handle, const char *name, enum shmq_role role, const
     if (handle == NULL)
         return -EINVAL;
     *handle = NULL;
-    int error = take_options(&known, options);
+    int error = sized_take_options(&known, options);
     if (error == 0)
         error = check_open_options(&known, role);
     return error != 0 ? error : open_patiently(handle, name, role, &known);
@@ -112,7 +106,7 @@ int shmq_create(const char *name, const struct shmq_options *options)
 {
     struct shmq_options known;
     struct object object;
-    int error = take_options(&known, options);
+    int error = sized_take_options(&known, options);
     if (error == 0)
         error = object_open(&object, name, true, true, &known);
     if (error == 0)

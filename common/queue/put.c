@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "common/queue/put.h"
+
 #include "common/core/copy.h"
 #include "common/kernel/clock.h"
 #include "common/queue/lane.h"
@@ -6,9 +8,6 @@
 
 /* A producer checks once in so many messages that the queue still has its name. */
 #define MESSAGES_BETWEEN_CHECKS 4096u
-/* A batch is published in portions, so that consumers can work on one portion while the next is written. */
-#define PORTION_MESSAGES 64u
-#define PORTION_BYTES 32768u
 #define PATIENT_NS INT64_C(2000000) /* how long a producer waits for more room than it needs */
 
 /* Whether the queue accepts no more messages. */
@@ -155,7 +154,10 @@ static inline int after_publish(struct shmq *handle, uint64_t messages, uint32_t
 static inline int publish(struct shmq *handle, uint32_t messages)
 {
     struct ring_producer *p = &handle->producer.ring;
-    ring_publish(p);
+    if (__builtin_expect(handle->producer.has_cursor, 0))
+        ring_publish_with_cursor(p);
+    else
+        ring_publish(p);
     return after_publish(handle, p->messages, messages);
 }
 
@@ -382,6 +384,28 @@ int shmq_put_many(struct shmq *handle, const struct iovec *messages, size_t coun
     if (done != NULL)
         *done = put;
     return error == -EAGAIN && timeout_ns > 0 ? -ETIMEDOUT : error;
+}
+
+int put_check(const struct shmq *handle, uint64_t length)
+{
+    return check_put(handle, length);
+}
+
+int put_make_room(struct shmq *handle, uint64_t need_cells, int64_t timeout_ns)
+{
+    return make_room(handle, need_cells, timeout_ns);
+}
+
+int put_publish(struct shmq *handle, uint32_t messages)
+{
+    return publish(handle, messages);
+}
+
+void put_set_cursor(struct producer_side *side, const struct shmq_cursor *cursor)
+{
+    memcpy(side->ring.cursor, cursor->words, sizeof(side->ring.cursor));
+    side->has_cursor = true;
+    side->most_short = 0;
 }
 
 int shmq_set_frame(struct shmq *handle, enum shmq_frame frame, uint8_t delimiter)

@@ -143,11 +143,11 @@ static int adopt_lease(struct shmq *handle, uint32_t seat)
     return 0;
 }
 
-static bool held_makes_sense(const struct shmq *handle, uint64_t lane, uint64_t position, struct record_head head)
+static bool held_makes_sense(const struct shmq *handle, uint64_t lane, uint64_t position, uint64_t word)
 {
     const struct geometry *g = handle_geometry(handle);
     return lane < g->parameters.lanes && position >= g->cells && position <= g->max_position &&
-           head.length <= g->parameters.max_message_bytes && head.frame <= SHMQ_FRAME_LENGTH32;
+           record_rest_is_valid(word & (RECORD_TAG_LOW - 1)) && (uint32_t)word <= g->parameters.max_message_bytes;
 }
 
 bool seat_held_makes_sense(const struct shmq *handle, uint32_t seat)
@@ -155,7 +155,7 @@ bool seat_held_makes_sense(const struct shmq *handle, uint32_t seat)
     const struct seat *s = &handle->seats[seat];
     return held_makes_sense(handle, atomic_load_explicit(&s->held_lane, memory_order_relaxed),
                             atomic_load_explicit(&s->held_position, memory_order_relaxed),
-                            record_unpack(atomic_load_explicit(&s->held_record[0], memory_order_relaxed)));
+                            atomic_load_explicit(&s->held_record[0], memory_order_relaxed));
 }
 
 static int adopt_held(struct shmq *handle, uint32_t seat)
@@ -164,15 +164,14 @@ static int adopt_held(struct shmq *handle, uint32_t seat)
     const uint64_t lane = atomic_load_explicit(&s->held_lane, memory_order_relaxed);
     const uint64_t word = atomic_load_explicit(&s->held_record[0], memory_order_relaxed);
     const uint64_t position = atomic_load_explicit(&s->held_position, memory_order_relaxed);
-    const struct record_head head = record_unpack(word);
-    if (!held_makes_sense(handle, lane, position, head))
+    if (!held_makes_sense(handle, lane, position, word))
         return -EBADMSG;
 
     struct lane_view *view;
     unsigned char *base;
     int error = mapping_lane(handle, (uint32_t)lane, &view);
     if (error == 0)
-        error = mapping_seat_buffer(handle, seat, head.length, &base);
+        error = mapping_seat_buffer(handle, seat, (uint32_t)word, &base);
     if (error != 0)
         return error;
     const uint64_t attempts = count_attempt(atomic_load_explicit(&s->held_attempts, memory_order_relaxed));

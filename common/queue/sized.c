@@ -14,8 +14,9 @@ _Static_assert(sizeof(struct shmq_run) >= RUN_FIRST_BYTES, "fields are only ever
 _Static_assert(sizeof(struct shmq_stat) >= STAT_FIRST_BYTES, "fields are only ever appended");
 _Static_assert(sizeof(struct shmq_lane_stat) >= LANE_STAT_FIRST_BYTES, "fields are only ever appended");
 _Static_assert(sizeof(struct shmq_seat_stat) >= SEAT_STAT_FIRST_BYTES, "fields are only ever appended");
+_Static_assert(sizeof(struct shmq_outgoing) >= OUTGOING_FIRST_BYTES, "fields are only ever appended");
 /* Otherwise a field appended there later would be read from an older caller's padding. */
-_Static_assert(offsetof(struct shmq_options, stop) + sizeof(const volatile int *) == sizeof(struct shmq_options),
+_Static_assert(offsetof(struct shmq_options, source_flags) + sizeof(uint64_t) == sizeof(struct shmq_options),
                "options end without padding");
 
 static size_t size_of(const void *theirs)
@@ -49,4 +50,10 @@ int sized_take(void *ours, size_t our_bytes, const void *theirs, size_t first_by
     memcpy((unsigned char *)ours + sizeof(size), (const unsigned char *)theirs + sizeof(size),
            known - sizeof(size));
     return 0;
+}
+
+int sized_take_options(struct shmq_options *known, const struct shmq_options *given)
+{
+    *known = (struct shmq_options)SHMQ_OPTIONS_INIT;
+    return given == NULL ? 0 : sized_take(known, sizeof(*known), given, OPTIONS_FIRST_BYTES);
 }

@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#include "common/shmq.h"
+
 /*
  * Structs of shmq.h that begin with their size as in the caller's header, which may be of an earlier or a later
  * version. Fields are only ever appended. In options, 0 in a later version's field means the behaviour of this
@@ -17,6 +19,7 @@
 #define STAT_FIRST_BYTES 152
 #define LANE_STAT_FIRST_BYTES 136
 #define SEAT_STAT_FIRST_BYTES 80
+#define OUTGOING_FIRST_BYTES 48
 
 /* Checks the size of a struct that is filled in, or is read field by field. Return: 0; -EINVAL. */
 int sized_check(const void *theirs, size_t first_bytes, size_t our_bytes);
@@ -32,5 +35,8 @@ void sized_give(void *theirs, const void *ours);
  * Return: 0; -EINVAL, also if @theirs sets a field that we do not know.
  */
 int sized_take(void *ours, size_t our_bytes, const void *theirs, size_t first_bytes);
+
+/* The same for options. @given may be NULL: all defaults. */
+int sized_take_options(struct shmq_options *known, const struct shmq_options *given);
 
 #endif

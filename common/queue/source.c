@@ -86,15 +86,24 @@ static void take_up_group(struct lane_control *control, const struct source_whol
 
 /* ------------------------------------------------------------------ the lane's source */
 
-void source_take_up(struct lane_control *control, const struct shmq_options *options,
-                    const struct source_whole *whole, uint64_t stream_offset)
+static void clear_cursor(struct ring_producer *producer)
 {
+    memset(producer->cursor, 0, sizeof(producer->cursor));
+    ring_write_cursor(producer->ring.control, 0, producer->cursor);
+    ring_write_cursor(producer->ring.control, 1, producer->cursor);
+}
+
+void source_take_up(struct ring_producer *producer, const struct shmq_options *options,
+                    const struct source_whole *whole)
+{
+    struct lane_control *control = producer->ring.control;
     const uint64_t source_id = options->source_id;
     const bool same = source_id != 0 && load(&control->source_id) == source_id;
     if (!same) {
         store(&control->source_id, 0);
         store(&control->note, 0);
-        store(&control->source_base, stream_offset);
+        store(&control->source_base, producer->stream_offset);
+        clear_cursor(producer);
     }
     take_up_group(control, whole, options->source_part);
     if (!same)

@@ -4,7 +4,7 @@
 
 #include "common/queue/handle.h"
 
-/* What a lane stores about its source: its identity, what its parts have agreed on, and its owner's note. */
+/* What a lane stores about its source: identity, what its parts have agreed on, cursor, and its owner's note. */
 
 /* A lane's control, read without mapping the lane, because there may be a thousand lanes. */
 union source_peek {
@@ -24,8 +24,8 @@ void source_agree(const struct shmq *handle, const struct shmq_options *options,
  * Ordering: the identity is set only while the fields that belong to it are right.
  * Crash:    without an identity, nothing can be resumed; the group's values are kept as long as possible.
  */
-void source_take_up(struct lane_control *control, const struct shmq_options *options,
-                    const struct source_whole *whole, uint64_t stream_offset);
+void source_take_up(struct ring_producer *producer, const struct shmq_options *options,
+                    const struct source_whole *whole);
 /* Removes the source's identity from the lane, but not what its group has agreed on. */
 void source_forget(struct lane_control *control);
 

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/core/header_block.h"
 #include "common/kernel/byte_lock.h"
 #include "common/queue/lane.h"
 #include "common/queue/mapping.h"
@@ -60,7 +61,8 @@ static int fill_lane(struct shmq *handle, uint32_t lane, struct shmq_lane_stat *
     error = walk_lane(handle, &view->ring, &walk);
     const uint64_t life = load(&control->life);
     stat->used = true;
-    stat->finished = lane_life_state(life) == LANE_FINISHED;
+    stat->finished = lane_life_state(life) == LANE_FINISHED ||
+                     (!stat->alive && atomic_load_explicit(&control->mover, memory_order_relaxed) != 0);
     stat->finishes = lane_life_finishes(life);
     stat->priority = atomic_load_explicit(&control->priority, memory_order_relaxed);
     stat->pid = (pid_t)atomic_load_explicit(&control->pid, memory_order_relaxed);
@@ -179,6 +181,19 @@ static void add_message_bytes(struct shmq *handle, struct shmq_stat *stat)
     }
 }
 
+/* Read, not mapped: an observer would have to reserve the buffer. */
+static uint64_t held_payload_bytes(const struct shmq *handle, uint32_t seat)
+{
+    const uint64_t word = load(&handle->seats[seat].held_record[0]);
+    const uint64_t bytes = (uint32_t)word;
+    const off_t offset = (off_t)geometry_buffer_offset(handle_geometry(handle), seat);
+    struct header_prefix prefix;
+    if (!record_has_headers(word))
+        return bytes;
+    const bool whole = pread(handle->object.fd, &prefix, sizeof(prefix), offset) == (ssize_t)sizeof(prefix);
+    return whole && prefix.payload_offset <= bytes ? bytes - prefix.payload_offset : 0;
+}
+
 static int add_seats(struct shmq *handle, struct shmq_stat *stat)
 {
     int result = 0;
@@ -192,7 +207,7 @@ static int add_seats(struct shmq *handle, struct shmq_stat *stat)
             continue;
         }
         stat->messages++;
-        stat->message_bytes += record_unpack(load(&s->held_record[0])).length;
+        stat->message_bytes += held_payload_bytes(handle, i);
     }
     return result;
 }

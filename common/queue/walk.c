@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/queue/walk.h"
 
+#include "common/core/header_block.h"
 #include "common/queue/seat.h"
 
 #define WALK_TRIES 16
@@ -46,23 +47,43 @@ static uint32_t acknowledged(const struct shmq *handle, const struct ring *ring,
     return progress_done(load(&s->progress));
 }
 
+/* Finds the bytes of payload, and those in the stream. Return: false if the header block is invalid. */
+static bool measure(const struct ring *ring, uint64_t position, uint64_t word, uint64_t *bytes,
+                    uint64_t *stream_bytes)
+{
+    struct header_view view;
+    *bytes = (uint32_t)word;
+    *stream_bytes = record_stream_bytes(word);
+    if (!record_has_headers(word))
+        return true;
+    if (!header_read(ring_payload(ring, position), (uint32_t)word, &view))
+        return false;
+    *bytes -= view.payload_offset;
+    *stream_bytes = record_stream_bytes(record_frame(view.frame, view.delimiter)) + *bytes;
+    return true;
+}
+
 /* Counts whole records in [position, end). Each must begin in the stream where the previous one ended. */
 static int walk_records(const struct ring *ring, struct walk *walk, uint64_t position, uint64_t end, uint32_t skip,
                         uint64_t *count)
 {
     uint64_t expected = 0;
     for (*count = 0; position < end; ++*count) {
-        struct record_head head;
-        if (!ring_read_record(ring, position, end, &head))
+        uint64_t word;
+        uint64_t bytes;
+        uint64_t stream_bytes;
+        if (!ring_read_word(ring, position, end, &word))
             return problem(walk, position, "a record's descriptor is invalid");
+        if (!measure(ring, position, word, &bytes, &stream_bytes))
+            return problem(walk, position, "a record's header block is invalid");
         const uint64_t offset = load(&ring_record(ring, position)->stream_offset);
         if (*count > 0 && offset != expected)
             return problem(walk, position, "a record's stream offset is invalid");
-        expected = offset + record_stream_bytes(record_frame(head.frame, head.delimiter) | head.length);
-        position += cells_for(head.length);
+        expected = offset + stream_bytes;
+        position += cells_for((uint32_t)word);
         if (*count >= skip) {
             walk->messages++;
-            walk->bytes += head.length;
+            walk->bytes += bytes;
         }
     }
     return 0;

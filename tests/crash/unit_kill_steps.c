@@ -165,6 +165,8 @@ struct operation {
 
 /* ------------------------------------------------------------------ failing */
 
+static char destination[SHMQ_NAME_MAX + 1]; /* where messages of the queue are moved to */
+
 /* Names the instruction, where the tool for it is there. */
 static void say_where(uintptr_t pc)
 {
@@ -249,6 +251,17 @@ static uint64_t read_body(const struct shmq_message *message)
     return body.id;
 }
 
+#define HEADERS "Kill: steps\nOther: more than fits the rest of a cell, so that it takes two\n"
+
+/* A header block comes whole or not at all. */
+static void require_headers(const struct world *world, const struct shmq_message *message)
+{
+    size_t length;
+    const char *headers = shmq_message_headers(message, &length);
+    require(world, headers == NULL || (length == strlen(HEADERS) && memcmp(headers, HEADERS, length) == 0),
+            "headers are not whole");
+}
+
 static int put_one(struct world *world, struct shmq *handle, uint64_t id, size_t length, int64_t timeout_ns)
 {
     unsigned char bytes[LONG];
@@ -306,6 +319,7 @@ static uint64_t judge(struct world *world, const struct shmq_message *message)
 {
     const uint64_t id = read_body(message);
     require(world, id != 0, "a message of %zu bytes in lane %u is not whole", message->length, message->lane);
+    require_headers(world, message);
     const struct fate fate = world->ledger->fates[id];
     const uint32_t times = atomic_load(&world->ledger->received[id]) + 1;
     require(world, times <= fate.most, "message %d came %u times, not %u", (int)id, times, fate.most);
@@ -641,6 +655,29 @@ static void settle_note(struct world *world)
     settle(world);
 }
 
+/* The cursor of a number. */
+static struct shmq_cursor cursor_of(uint64_t n)
+{
+    return (struct shmq_cursor){.words = {n, ~n, n << 40, n * 3}};
+}
+
+/* The cursor is that of the last message that the queue had. */
+static void settle_cursor(struct world *world)
+{
+    uint64_t offset;
+    struct shmq_cursor found;
+    struct shmq *handle = open_role(world, SHMQ_PRODUCER, false, SOURCE);
+    require_call(world, shmq_resume_offset(handle, &offset), 0);
+    require_call(world, shmq_resume_cursor(handle, &found), 0);
+    const bool put = offset >= 2 * (SHORT + 1); /* one that was only stopped goes on */
+    const struct shmq_cursor wanted = cursor_of(put ? 2 : 1);
+    require(world, put || atomic_load(&world->ledger->returned) == 0, "what was put is not there");
+    require(world, put || offset == SHORT + 1, "the source is at %d", (int)offset);
+    require(world, memcmp(&found, &wanted, sizeof(found)) == 0, "the cursor is not that of the last message");
+    shmq_abandon(handle);
+    settle(world);
+}
+
 static struct shmq_options part_options(const struct world *world, uint64_t part, uint64_t size)
 {
     return (struct shmq_options){SHMQ_OPTIONS_DEFAULTS,
@@ -773,6 +810,30 @@ static void prepare_note(struct world *world)
 static int set_note(struct world *world)
 {
     return shmq_set_source_note(world->victim, world->ready, NOTE_BYTES);
+}
+
+static void prepare_cursor(struct world *world)
+{
+    const struct shmq_cursor cursor = cursor_of(1);
+    (void)open_victim(world, SHMQ_PRODUCER, SOURCE, 0);
+    process_require_equal(shmq_set_cursor(world->victim, &cursor), 0);
+    victim_puts(world, VICTIMS, 1, SHORT);
+    write_body(world->ready, VICTIMS + 1, SHORT);
+}
+
+static int put_with_headers(struct world *world)
+{
+    const struct shmq_cursor cursor = cursor_of(2);
+    const struct shmq_outgoing message = {.size = sizeof(message),
+                                          .data = world->ready,
+                                          .length = SHORT,
+                                          .headers = HEADERS,
+                                          .headers_length = strlen(HEADERS),
+                                          .cursor = &cursor};
+    const int code = shmq_put_outgoing(world->victim, &message, 1, NULL, 0);
+    if (code == 0)
+        atomic_fetch_add(&world->ledger->put[VICTIMS + 1], 1);
+    return code;
 }
 
 static void run_first_part(struct world *world)
@@ -1314,6 +1375,132 @@ static void expect_acknowledged_held(struct world *world, bool returned)
     expect_last(world, returned ? never : (struct fate){0, 1, 1, 2, 2});
 }
 
+/* ------------------------------------------------------------------ victims: movers */
+
+static struct shmq_mover *mover; /* the victim's */
+
+static const struct shmq_options destination_options = {
+    SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = CAPACITY,
+    .lanes = LANES,        .seats = SEATS, .tick_ns = TICK_NS};
+
+static void open_survivors_with_destination(struct world *world)
+{
+    open_survivors_and_put(world);
+    require_call(world, shmq_create(destination, &destination_options), 0);
+}
+
+static void open_mover(struct world *world)
+{
+    process_require_equal(shmq_mover_open(&mover, world->victim, destination, NULL), 0);
+}
+
+static int move_one(struct world *world)
+{
+    (void)world;
+    return shmq_move(mover, HEADERS, strlen(HEADERS), SHMQ_FOREVER);
+}
+
+static void prepare_move(struct world *world)
+{
+    prepare_lease(world);
+    read_leased(world, 1);
+    open_mover(world);
+}
+
+static void prepare_held_move(struct world *world)
+{
+    prepare_held(world);
+    read_leased(world, 1);
+    open_mover(world);
+}
+
+/* Leaves what a death between put and acknowledgement does: the copy there, an unfinished lane, the lease here. */
+static void die_in_a_move(struct world *world)
+{
+    static shared_u64 elsewhere;
+    struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
+    struct shmq_options options = destination_options;
+    struct shmq *there;
+    prepare_move(world);
+    world->victim->consumer.batch.progress = &elsewhere; /* nobody sees its acknowledgement */
+    process_require_equal(move_one(world), 0);
+    process_require_equal(shmq_open(&there, destination, SHMQ_OBSERVER, NULL), 0);
+    process_require_equal(shmq_stat_lane(there, 0, &lane), 0);
+    options.source_id = lane.source_id;
+    options.source_flags = SHMQ_SOURCE_MOVES;
+    process_require_equal(shmq_open(&there, destination, SHMQ_PRODUCER, &options), 0);
+}
+
+static void prepare_adopted_move(struct world *world)
+{
+    prepare_consumer(world);
+    let_die(world, die_in_a_move);
+    victim_leases(world);
+    read_leased(world, 1);
+    open_mover(world);
+}
+
+static void count_moved(struct world *world)
+{
+    world->leased_count--;
+    memmove(world->leased, world->leased + 1, world->leased_count * sizeof(world->leased[0]));
+    shmq_mover_close(mover);
+}
+
+/* The survivors move what was left, as what it was leased by. */
+static void move_the_rest(struct world *world)
+{
+    struct shmq_mover *own;
+    struct shmq_message message;
+    bool first = true;
+    require_call(world, shmq_mover_open(&own, world->consumer, destination, NULL), 0);
+    while (shmq_join(world->consumer, 0) != 0) {
+        require_call(world, shmq_lease(world->consumer, &message, recovery_ns(world)), 0);
+        require_call(world, shmq_move(own, HEADERS, strlen(HEADERS), SHMQ_FOREVER), 0);
+        if (first)
+            note_recovery(world);
+        first = false;
+    }
+    shmq_mover_close(own);
+}
+
+/* Each message is there once, but for those that were acknowledged without being moved. */
+static void expect_destination(struct world *world)
+{
+    struct shmq *consumer;
+    struct shmq_message message;
+    uint32_t found[IDS] = {0};
+    int code;
+    require_call(world, shmq_open(&consumer, destination, SHMQ_CONSUMER, NULL), 0);
+    require_call(world, shmq_check(consumer, say_problem, NULL), 0);
+    while ((code = shmq_lease(consumer, &message, recovery_ns(world))) == 0) {
+        const uint64_t id = read_body(&message);
+        require(world, id != 0 && message.headers_length == strlen(HEADERS), "what was moved is not whole");
+        require_headers(world, &message);
+        require_call(world, shmq_acknowledge(consumer, 1), 0);
+        found[id]++;
+    }
+    require_code(world, __LINE__, "the end of what was moved", code, -ENODATA);
+    for (uint64_t id = SURVIVORS; id < SURVIVORS + MESSAGES; id++) {
+        const uint32_t done =
+            atomic_load(&world->ledger->acknowledged[id]) + atomic_load(&world->ledger->received[id]);
+        require(world, found[id] + done == 1, "message %d was moved %u times, and done %u times", (int)id,
+                found[id], done);
+        atomic_fetch_add(&world->ledger->received[id], found[id]);
+    }
+    require_call(world, shmq_close(consumer), 0);
+    require_call(world, shmq_remove(destination, false), 0);
+}
+
+static void settle_moved(struct world *world)
+{
+    check(world);
+    move_the_rest(world);
+    expect_destination(world);
+    set_fates(world, SURVIVORS, MESSAGES, never);
+    work_to_the_end(world);
+}
+
 /* ------------------------------------------------------------------ victims: writers of files */
 
 #define FILE_DEVICE 3
@@ -1662,6 +1849,10 @@ static void nothing_goes_on(struct world *world)
 #define OF_PRODUCER .set_up = open_survivors_and_put, .settle = settle, .go_on = producer_goes_on
 #define OF_CONSUMER .set_up = open_survivors_and_put, .settle = settle, .go_on = consumer_goes_on
 
+#define OF_MOVER                                                                                                  \
+    .set_up = open_survivors_with_destination, .act = move_one, .count = count_moved, .expect = expect_nothing,   \
+    .settle = settle_moved, .go_on = consumer_goes_on
+
 #define OF_WRITER .set_up = open_survivors_and_put, .expect = expect_one_less, .go_on = consumer_goes_on
 
 static const struct operation operations[] = {
@@ -1678,6 +1869,8 @@ static const struct operation operations[] = {
      .act = attach_producer, .expect = expect_source, .settle = settle, .go_on = producer_goes_on},
     {"attach as producer, part of a source", .set_up = open_survivors_and_put, .prepare = leave_first_part,
      .act = attach_part, .expect = expect_survivors, .settle = settle_part, .go_on = producer_goes_on},
+    {"put with headers and a cursor", .set_up = open_survivors_and_put, .prepare = prepare_cursor,
+     .act = put_with_headers, .expect = expect_another, .settle = settle_cursor, .go_on = producer_goes_on},
     {"set a source's note", .set_up = open_survivors_and_put, .prepare = prepare_note, .act = set_note,
      .expect = expect_noted, .settle = settle_note, .go_on = producer_goes_on},
     {"withdraw", .set_up = open_survivors, .prepare = prepare_withdrawal, .arrange = start_sleeper,
@@ -1752,6 +1945,9 @@ static const struct operation operations[] = {
      .expect = expect_held_given_back, .redelivers = true},
     {"release, an adopted lease", OF_CONSUMER, .prepare = prepare_adopted, .act = release, .count = count_released,
      .expect = expect_adopted_given_back, .redelivers = true},
+    {"move", OF_MOVER, .prepare = prepare_move},
+    {"move, what a dead mover left", OF_MOVER, .prepare = prepare_adopted_move, .redelivers = true},
+    {"move, a held message", OF_MOVER, .prepare = prepare_held_move},
     {"set a write intent", OF_WRITER, .prepare = prepare_one_less, .act = set_intent, .settle = settle_set},
     {"replace a write intent", OF_WRITER, .prepare = prepare_intent, .act = set_another_intent,
      .settle = settle_replaced},
@@ -1776,7 +1972,8 @@ static bool keeps_queue(const struct operation *operation)
 {
     return operation->settle == settle || operation->settle == settle_single ||
            operation->settle == settle_finish || operation->settle == settle_beside_sleeper ||
-           operation->settle == settle_note || operation->settle == settle_part ||
+           operation->settle == settle_note || operation->settle == settle_cursor ||
+           operation->settle == settle_moved || operation->settle == settle_part ||
            operation->settle == settle_withdrawal || operation->settle == settle_set ||
            operation->settle == settle_replaced || operation->settle == settle_cleared ||
            operation->settle == settle_visited;
@@ -1842,6 +2039,7 @@ static void drop_world(struct world *world)
     (void)shmq_close(world->producer);
     (void)shmq_close(world->consumer);
     (void)shmq_remove(queue, true);
+    (void)shmq_remove(destination, true);
 }
 
 static bool has_returned(const struct world *world)
@@ -2152,7 +2350,8 @@ static size_t name_queue(const struct operation *operation, int worker)
     char test[32];
     (void)snprintf(test, sizeof(test), "%02d.%02d", (int)(operation - operations), worker);
     (void)snprintf(queue, sizeof(queue), "%s", test_name(test));
-    return test_leftovers(queue);
+    (void)snprintf(destination, sizeof(destination), "%.190s.to", queue);
+    return test_leftovers(queue) + test_leftovers(destination);
 }
 
 static void kill_share(struct plan *plan)

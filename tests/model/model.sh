@@ -93,6 +93,14 @@ judge() { # EXPECTED NAME LOG
     esac
 }
 
+# ------------------------------------------------------------------ moves between queues
+
+holds 'move: any number of kills' move.pml -DMESSAGES=2 -DKILLS=9 -DSTRANGERS=0
+holds 'move: kills, and others that take lanes there' move.pml -DMESSAGES=2 -DKILLS=2 -DSTRANGERS=2
+for fault in IGNORES_CURSOR FINISHES_FIRST OWN_IDENTITY ACKNOWLEDGES_FIRST CURSOR_AFTER_PUBLISHING GIVES_AWAY_UNFINISHED; do
+    finds "move: $fault" move.pml "-DFAULT_$fault"
+done
+
 # ------------------------------------------------------------------ lanes, leases, seats
 
 fine=(-DFINE_SEAT -DFINE_LEASE -DFINE_RECLAIM)

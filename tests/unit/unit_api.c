@@ -12,6 +12,7 @@
 
 #include "common/core/words.h"
 #include "common/queue/handle.h"
+#include "common/queue/sized.h"
 #include "common/shmq.h"
 #include "tests/support/harness.h"
 #include "tests/support/planted.h"
@@ -1425,9 +1426,13 @@ START_TEST(options_are_read_no_further_than_they_go_and_nothing_unknown_is_ignor
     } room = {.options = small};
     room.options.size = 0; /* never initialised */
     ck_assert_int_eq(shmq_create(name, &room.options), -EINVAL);
-    for (size_t size = 0; size < sizeof(struct shmq_options); size++) {
+    for (size_t size = 0; size < OPTIONS_FIRST_BYTES; size++) {
         room.options.size = size;
         ck_assert_int_eq(shmq_create(name, &room.options), -EINVAL);
+    }
+    for (size_t size = OPTIONS_FIRST_BYTES; size < sizeof(struct shmq_options); size++) {
+        room.options.size = size; /* an earlier version's */
+        ck_assert_int_eq(shmq_create(name, &room.options), 0);
     }
     for (size_t size = sizeof(struct shmq_options) + 1; size <= 1024; size++) {
         room.options.size = size;

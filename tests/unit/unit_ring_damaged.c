@@ -33,13 +33,13 @@ START_TEST(a_damaged_descriptor_is_never_leased)
     const uint64_t damaged[] = {
         0,
         ~UINT64_C(0),
-        was ^ UINT64_C(1) << 42,                           /* tag */
-        was ^ UINT64_C(1) << 63,                           /* tag */
-        was | UINT64_C(3) << 40,                           /* frame */
-        (was >> 42) << 42 | UINT64_C(3) << 40,             /* nothing but a frame that is none */
-        (was & ~UINT64_C(0xffffffff)) | 1001,              /* longer than any message */
-        (was & ~UINT64_C(0xffffffff)) | (3 * 16 * 64 + 1), /* longer than what is published */
-        (was & ~UINT64_C(0xffffffff)) | UINT32_MAX,        /* much longer */
+        was ^ UINT64_C(1) << 42,                                /* tag */
+        was ^ UINT64_C(1) << 63,                                /* tag */
+        (was & ~UINT64_C(0xffffffff)) | UINT64_C(3) << 40 | 64, /* headers, in one cell */
+        (was >> 42) << 42 | UINT64_C(3) << 40,                  /* headers, in nothing */
+        (was & ~UINT64_C(0xffffffff)) | 1001,                   /* longer than any message */
+        (was & ~UINT64_C(0xffffffff)) | (3 * 16 * 64 + 1),      /* longer than what is published */
+        (was & ~UINT64_C(0xffffffff)) | UINT32_MAX,             /* much longer */
     };
     for (size_t i = 0; i < COUNT(damaged); i++) {
         atomic_store(word, damaged[i]);

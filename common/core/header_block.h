@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SHMQ_HEADER_BLOCK_H
+#define SHMQ_HEADER_BLOCK_H
+
+/*
+ * A message's header block: lines "Name: value\n" in cells of their own before the payload.
+ *
+ *   cell 0        struct header_prefix, then the text
+ *   ...           the text goes on, then unused bytes up to the end of the cell
+ *   payload_offset  the payload, as aligned and contiguous as that of a message without headers
+ *
+ * The descriptor of such a message has the frame RECORD_HEADERS; the prefix has its real frame. The descriptor's
+ * length covers block and payload, so everything that only steps over messages needs to know nothing of headers.
+ * That length is always more than a cell, so the paths of short messages need not know either.
+ *
+ * W: the lane's owner, before tail. R: consumers; whoever holds a message in a seat buffer.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct header_prefix {
+    uint32_t text_bytes;
+    uint32_t payload_offset; /* bytes from the prefix on; a multiple of CELL_BYTES */
+    uint8_t frame;           /* enum shmq_frame */
+    uint8_t delimiter;
+    uint8_t reserved[6]; /* 0 */
+};
+
+/* Where things stand in a message with headers. */
+struct header_view {
+    const char *text;
+    uint32_t text_bytes;
+    uint32_t payload_offset; /* bytes from the prefix on */
+    uint8_t frame;           /* enum shmq_frame */
+    uint8_t delimiter;
+};
+
+/* Whether @text is one or more whole lines "Name: value\n". Names are tokens as in HTTP; values have no NUL, CR.
+ */
+bool header_text_makes_sense(const char *text, size_t bytes);
+
+/* Bytes from the prefix to the payload. */
+uint64_t header_payload_offset(uint64_t text_bytes, uint64_t payload_bytes);
+
+/* Writes prefix and text. @at: as many writable bytes as header_payload_offset says. */
+void header_write(unsigned char *at, const char *text, uint32_t text_bytes, uint64_t payload_bytes, uint8_t frame,
+                  uint8_t delimiter);
+
+/*
+ * Finds block and payload in the @bytes bytes @at, which anybody may have damaged.
+ * Return: false where they make no sense; nothing outside @at is read, or named in @view.
+ */
+bool header_read(const unsigned char *at, uint64_t bytes, struct header_view *view);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/kernel/clock.h"
+#include "common/queue/batch.h"
+#include "common/queue/handle.h"
+#include "common/queue/sized.h"
+
+/*
+ * Moving a message to another queue, once, whoever dies when: the copy is put there with a cursor that says which
+ * message it is, then the original is acknowledged here.
+ *
+ * In the destination the mover is a resumable source whose identity is the source queue and the seat that holds
+ * the message. Only whoever holds the seat's byte moves what the seat holds, also after its owner's death; so
+ * there is one mover of an identity at a time, and it finds the cursor of the one before. If that cursor names the
+ * oldest message of the seat, the one before died between the put and the acknowledgement, and only the latter is
+ * left.
+ *
+ * The lane stays unfinished until the message is acknowledged here: such a lane is never given to another source,
+ * so the cursor stays as long as it is needed. Consumers of the destination count it as finished while nobody owns
+ * it (SHMQ_SOURCE_MOVES).
+ */
+
+struct shmq_mover {
+    struct shmq *consumer;
+    struct shmq_options options;
+    char name[SHMQ_NAME_MAX + 1];
+};
+
+int shmq_mover_open(struct shmq_mover **mover, struct shmq *consumer, const char *destination,
+                    const struct shmq_options *options)
+{
+    if (mover == NULL)
+        return -EINVAL;
+    *mover = NULL;
+    int error = handle_check(consumer, SHMQ_CONSUMER);
+    if (error == 0)
+        error = shmq_name_check(destination);
+    if (error == 0 && strcmp(destination, consumer->object.queue) == 0)
+        error = -EINVAL;
+    if (error != 0)
+        return error;
+    struct shmq_mover *fresh = calloc(1, sizeof(*fresh));
+    if (fresh == NULL)
+        return -ENOMEM;
+    error = sized_take_options(&fresh->options, options);
+    if (error != 0) {
+        free(fresh);
+        return error;
+    }
+    fresh->consumer = consumer;
+    strcpy(fresh->name, destination); /* shmq_name_check has measured it */
+    *mover = fresh;
+    return 0;
+}
+
+void shmq_mover_close(struct shmq_mover *mover)
+{
+    free(mover);
+}
+
+/* Identity of what moves the messages of a seat; never 0. */
+static uint64_t source_of(uint64_t queue_id, uint32_t seat)
+{
+    uint64_t hash = queue_id + UINT64_C(0x9e3779b97f4a7c15) * ((uint64_t)seat + 1);
+    hash = (hash ^ hash >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    hash = (hash ^ hash >> 27) * UINT64_C(0x94d049bb133111eb);
+    hash ^= hash >> 31;
+    return hash != 0 ? hash : 1;
+}
+
+static struct shmq_cursor cursor_of(const struct shmq *consumer, const struct shmq_message *message)
+{
+    return (struct shmq_cursor){
+        .words = {consumer->object.queue_id, (uint64_t)message->lane + 1, message->position}};
+}
+
+/* Becomes the owner of the seat's lane there. The one before may be about to lose it: it has just died. */
+static int open_lane(const struct shmq_mover *mover, struct shmq **to, int64_t timeout_ns)
+{
+    const struct shmq *consumer = mover->consumer;
+    struct shmq_options options = mover->options;
+    options.source_id = source_of(consumer->object.queue_id, consumer->consumer.batch.seat);
+    options.source_flags = SHMQ_SOURCE_MOVES;
+    options.attach_wait_ns = timeout_ns;
+    options.stop = consumer->stop;
+    const int error = shmq_open(to, mover->name, SHMQ_PRODUCER, &options);
+    /* Cannot occur: -ENAMETOOLONG (shmq_mover_open has checked the name). */
+    return error == -EUSERS ? (timeout_ns == 0 ? -EAGAIN : -ETIMEDOUT) : error;
+}
+
+/* Puts the copy, unless the cursor says that it was put. */
+static int put_once(struct shmq *to, const struct shmq_message *message, const struct shmq_cursor *cursor,
+                    const char *headers, size_t headers_length, int64_t timeout_ns)
+{
+    struct shmq_cursor last;
+    const struct shmq_outgoing copy = {.size = sizeof(copy),
+                                       .data = message->data,
+                                       .length = message->length,
+                                       .headers = headers,
+                                       .headers_length = headers_length,
+                                       .cursor = cursor};
+    int error = shmq_resume_cursor(to, &last);
+    if (error != 0 || memcmp(&last, cursor, sizeof(last)) == 0)
+        return error;
+    error = shmq_set_frame(to, message->frame, message->delimiter);
+    if (error == 0)
+        error = shmq_put_outgoing(to, &copy, 1, NULL, timeout_ns);
+    return error;
+}
+
+int shmq_move(struct shmq_mover *mover, const char *headers, size_t headers_length, int64_t timeout_ns)
+{
+    struct shmq_message message;
+    struct shmq *to;
+    const int64_t deadline = clock_deadline(timeout_ns);
+    int error = mover == NULL ? -EINVAL : handle_check(mover->consumer, SHMQ_CONSUMER);
+    if (error == 0)
+        error = batch_oldest(mover->consumer, &message);
+    if (error == 0)
+        error = open_lane(mover, &to, timeout_ns);
+    if (error != 0)
+        return error;
+
+    const struct shmq_cursor cursor = cursor_of(mover->consumer, &message);
+    const int64_t left_ns = timeout_ns > 0 ? deadline - clock_now_ns() : timeout_ns;
+    error = put_once(to, &message, &cursor, headers, headers_length, timeout_ns > 0 && left_ns < 0 ? 0 : left_ns);
+    if (error == 0 && handle_is_stale(to))
+        error = -ESTALE;
+    if (error == 0)
+        error = shmq_acknowledge(mover->consumer, 1);
+    if (error != 0) {
+        shmq_withdraw(to); /* what was put stays known to be: the lane then stays unfinished */
+        return error == -EAGAIN && timeout_ns > 0 ? -ETIMEDOUT : error;
+    }
+    (void)shmq_close(to); /* what it could say does not concern the message any more */
+    return 0;
+}
