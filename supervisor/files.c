@@ -85,7 +85,7 @@ bool files_read_stdin(const struct options *options)
 
 /* ------------------------------------------------------------------ outputs */
 
-static void make_mirror_path(char *path, const char *pattern, unsigned lane)
+void files_mirror_path(char *path, const char *pattern, unsigned lane)
 {
     char *end = path + PATH_MAX - 12; /* room for a number */
     for (const char *at = pattern; *at != '\0' && path < end; at++) {
@@ -118,7 +118,7 @@ static void check_mirror_folder(const struct options *options)
     char path[PATH_MAX];
     char folder[PATH_MAX];
     struct stat st;
-    make_mirror_path(path, options->mirror, 0);
+    files_mirror_path(path, options->mirror, 0);
     snprintf(folder, sizeof(folder), "%s", path);
     char *slash = strrchr(folder, '/');
     const char *own = strstr(options->mirror, "%l");
@@ -137,15 +137,15 @@ static bool mirror_has_content(const struct options *options, unsigned lanes, ch
     char first[PATH_MAX];
     char path[PATH_MAX];
     struct stat st;
-    make_mirror_path(first, options->mirror, 0);
-    make_mirror_path(path, options->mirror, 1);
+    files_mirror_path(first, options->mirror, 0);
+    files_mirror_path(path, options->mirror, 1);
     if (options->producers > 1 && strcmp(first, path) == 0)
         options_usage("-p %u: --mirror %s is one file (each producer needs its own: put %%l into it)",
                       (unsigned)options->producers, options->mirror);
     check_mirror_folder(options);
     bool content = false;
     for (unsigned lane = 0; lane < lanes; lane++) {
-        make_mirror_path(path, options->mirror, lane);
+        files_mirror_path(path, options->mirror, lane);
         if (stat(path, &st) != 0)
             continue;
         check_is_no_input(options, path, &st);

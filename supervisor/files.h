@@ -18,6 +18,8 @@ bool files_read_stdin(const struct options *options);
  * @lanes  how many files a mirror may have
  */
 bool files_have_content(const struct options *options, unsigned lanes, char *found);
+/* Sets @path, of PATH_MAX bytes, to the mirror's file for a lane. */
+void files_mirror_path(char *path, const char *pattern, unsigned lane);
 /* Makes the output, so that the run record can tell it from another one of its name; ends the program if it
  * cannot. */
 void files_make_output(const struct options *options);

@@ -9,6 +9,7 @@
 
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
+#include "supervisor/mirror_map.h"
 #include "supervisor/progress_line.h"
 #include "supervisor/signals.h"
 #include "supervisor/states.h"
@@ -166,6 +167,8 @@ static int64_t next_due(const struct supervisor *supervisor, const struct progre
         return supervisor->now_ns;
     if (supervisor->next_check_ns != 0)
         due = earlier(due, supervisor->next_check_ns);
+    if (supervisor->map_ns != 0)
+        due = earlier(due, supervisor->map_ns);
     for (size_t i = 0; i < supervisor->count; i++) {
         if (supervisor->children[i].state == CHILD_BACKING_OFF)
             due = earlier(due, supervisor->children[i].due_ns);
@@ -195,8 +198,10 @@ void loop_run(struct supervisor *supervisor)
     /* Signals that have come meanwhile: who is told to end before anything is begun begins nothing. */
     signals_poll(NULL, 0, 0);
     handle_signals(supervisor);
+    mirror_map_begin(supervisor);
     for (;;) {
         start_due(supervisor);
+        mirror_map_tick(supervisor);
         stopping_advance(supervisor);
         if (!supervisor_is_busy(supervisor))
             break;

@@ -29,6 +29,9 @@ void queue_begin(struct queue *queue, const struct options *options);
 int queue_stat(struct queue *queue, struct shmq_stat *stat);
 /* Finds the lane whose last owner was @pid. Return: false: it has a new owner by now, and was finished. */
 bool queue_find_lane(struct queue *queue, pid_t pid, struct shmq_lane_stat *lane);
+/* Sets @owners to the pid of each lane's last owner, 0: none, SHMQ_LANES_MAX of them. Return: how many lanes there
+ * are; 0 where the queue cannot be looked at. */
+uint32_t queue_lane_owners(struct queue *queue, pid_t *owners);
 /* How full the lanes in use are, in percent. */
 unsigned queue_fill(struct queue *queue);
 /*

@@ -11,6 +11,7 @@ struct question {
     struct shmq_stat *stat;
     struct shmq_lane_stat *lane;
     pid_t pid;
+    pid_t *owners;
     bool yes;
     uint64_t number;
 };
@@ -50,6 +51,25 @@ bool queue_find_lane(struct queue *queue, pid_t pid, struct shmq_lane_stat *lane
 {
     struct question question = {.queue = queue, .lane = lane, .pid = pid};
     return bus_guard_call(ask_lane, &question) == 0 && question.yes;
+}
+
+static int ask_owners(void *context)
+{
+    struct question *question = context;
+    const uint32_t lanes = lanes_of_queue(question->queue);
+    for (uint32_t i = 0; i < lanes && i < SHMQ_LANES_MAX; i++) {
+        struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
+        const bool known = shmq_stat_lane(question->queue->handle, i, &lane) == 0 && lane.used;
+        question->owners[i] = known ? lane.pid : 0;
+        question->number = i + 1;
+    }
+    return 0;
+}
+
+uint32_t queue_lane_owners(struct queue *queue, pid_t *owners)
+{
+    struct question question = {.queue = queue, .owners = owners};
+    return bus_guard_call(ask_owners, &question) == 0 ? (uint32_t)question.number : 0;
 }
 
 static int ask_unfinished(void *context)

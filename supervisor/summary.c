@@ -9,6 +9,7 @@
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
 #include "common/cli/units.h"
+#include "supervisor/mirror_map.h"
 
 /* How many messages are left; tells how many went through. @consumed: whether any did. */
 static uint64_t report_counts(struct supervisor *supervisor, bool *consumed)
@@ -77,6 +78,7 @@ int summary_finish(struct supervisor *supervisor)
     uint64_t messages = report_counts(supervisor, &consumed);
     if (supervisor->idle_expired && !consumed && messages == 0)
         supervisor_fail(supervisor, EXIT_TIMEOUT, "nothing came within --idle");
+    mirror_map_finish(supervisor);
     bool unread = has_unread(supervisor);
     report_unread(supervisor, messages);
     if (supervisor->failure != 0)

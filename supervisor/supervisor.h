@@ -32,6 +32,7 @@ struct supervisor {
     struct stop_signal stop; /* that asked for the end; .number 0: none has */
     int64_t deadline_ns;     /* when the next, harsher step is due */
     int64_t next_check_ns;   /* when to look next whether the queue is drained; 0: not now */
+    int64_t map_ns;          /* when to look next which lanes producers have; 0: not again */
     bool consumers_told;     /* to end, as there is nothing left for them */
     bool suspended;          /* by SIGTSTP, and the children with it */
     bool idle_expired;       /* a consumer waited for its --idle, and nothing had come */

@@ -322,6 +322,24 @@ new_queue
 check_status 'a mirror' 0 try -p 3 -c 3 --input "$scratch/numbers" --mirror "$scratch/mirror.%l"
 cat "$scratch/mirror."[012] | sort -n >"$scratch/back"
 check_same 'a mirror: is whole' "$scratch/numbers" "$scratch/back"
+# Lanes are taken as producers come.
+new_queue
+rm -f "$scratch"/mirror.*
+run -p 3 --rate 30000 --input "$scratch/numbers" --mirror "$scratch/mirror.%l"
+check 'a mirror of three producers: where each goes is said soon' \
+    wait_until 5 grep -qx "run.sh: producer.3 -> $scratch/mirror.[012]" "$scratch/run.log"
+check_equal 'a mirror of three producers: before all have ended' '' "$(grep 'run.sh: produced' "$scratch/run.log")"
+finish_run 'a mirror of three producers' 0
+for number in 1 2 3; do
+    sed -n "s/^run.sh: producer.$number -> //p" "$scratch/run.log" >"$scratch/said"
+    check_equal "a mirror of three producers: the file of producer.$number is said twice" 2 "$(wc -l <"$scratch/said")"
+    head -n 1 -- "$(head -n 1 "$scratch/said")" >>"$scratch/firsts"
+done
+check_equal 'a mirror of three producers: there are three parts' 3 "$(wc -l <"$scratch/firsts")"
+check 'a mirror of three producers: each has its part' sort -nc "$scratch/firsts"
+new_queue
+check_status 'a mirror of one producer' 0 try --input "$scratch/numbers" --mirror "$scratch/single"
+check_equal 'a mirror of one producer: needs no word' '' "$(grep -e '->' "$scratch/err")"
 for framing in -0 '-D ;' --length-prefixed '--block 777' --whole; do
     rm -f "$scratch"/mirror.*
     printf '\0\0\0\005a\0;b\n' >"$scratch/framed"
