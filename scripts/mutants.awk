@@ -204,13 +204,16 @@ function plant_statement(k,    last, i, rule) {
 # ------------------------------------------------------------------ comparisons of which both are the same
 
 # Where the operand that ends, or begins, beside a token begins, or ends.
-function operand(k, step,    depth) {
+function operand(k, step,    begins, ends, depth) {
+    begins = (step > 0) ? "([" : ")]"
+    ends = (step > 0) ? ")]" : "(["
     for (k += step; k >= 1 && k <= tokens; k += step) {
-        if (T[k] ~ (step > 0 ? /^[([]$/ : /^[)\]]$/))
+        if (index(begins, T[k]))
             depth++
-        else if (T[k] ~ (step > 0 ? /^[)\]]$/ : /^[([]$/) && depth-- == 0)
-            break
-        else if (depth == 0 && T[k] ~ /^([;,?:{}=]|&&|\|\||return)$/)
+        else if (index(ends, T[k])) {
+            if (depth-- == 0)
+                break
+        } else if (depth == 0 && T[k] ~ /^([;,?:{}=]|&&|\|\||return)$/)
             break
     }
     return k - step

@@ -34,9 +34,9 @@ static int last_signal;
 static struct child_start started;
 static bool endless;
 
-int __wrap_work_stat(struct work *work, struct shmq_stat *stat);
-bool __wrap_work_has_ended(struct work *work);
-bool __wrap_work_find_lane(struct work *work, pid_t pid, struct shmq_lane_stat *lane);
+int __wrap_queue_stat(struct queue *queue, struct shmq_stat *stat);
+bool __wrap_queue_has_ended(struct queue *queue);
+bool __wrap_queue_find_lane(struct queue *queue, pid_t pid, struct shmq_lane_stat *lane);
 int __wrap_child_spawn(struct child *child, const struct child_start *start);
 void __wrap_child_signal(const struct child *child, int number);
 int __wrap_relay_add(struct relay *relay, const char *label, struct relay_source **source);
@@ -44,22 +44,22 @@ void __wrap_command_make(struct arguments *command, const struct options *option
                          enum role role, unsigned number);
 bool __wrap_options_endless(const struct options *options);
 
-int __wrap_work_stat(struct work *work, struct shmq_stat *stat)
+int __wrap_queue_stat(struct queue *queue, struct shmq_stat *stat)
 {
-    (void)work;
+    (void)queue;
     *stat = stat_now;
     return stat_error;
 }
 
-bool __wrap_work_has_ended(struct work *work)
+bool __wrap_queue_has_ended(struct queue *queue)
 {
-    (void)work;
+    (void)queue;
     return has_ended;
 }
 
-bool __wrap_work_find_lane(struct work *work, pid_t pid, struct shmq_lane_stat *lane)
+bool __wrap_queue_find_lane(struct queue *queue, pid_t pid, struct shmq_lane_stat *lane)
 {
-    (void)work;
+    (void)queue;
     ck_assert_int_eq(pid, 17);
     *lane = lane_now;
     return lane_found;
@@ -183,22 +183,22 @@ static const struct {
     {CHILD_STARTING, EVENT_TIMER, CHILD_RUNNING, CHILD_RUNNING, 0, 0},
     {CHILD_STARTING, EVENT_STOP, CHILD_DONE, CHILD_STARTING, 0, 0},
     {CHILD_STARTING, EVENT_DRAINED, CHILD_STARTING, CHILD_DONE, 0, 0},
-    {CHILD_STARTING, EVENT_INSIST, CHILD_DONE, CHILD_DONE, 0, 0},
+    {CHILD_STARTING, EVENT_TERMINATE, CHILD_DONE, CHILD_DONE, 0, 0},
     {CHILD_STARTING, EVENT_KILL, CHILD_DONE, CHILD_DONE, 0, 0},
     {CHILD_RUNNING, EVENT_TIMER, CHILD_RUNNING, CHILD_RUNNING, 0, 0},
     {CHILD_RUNNING, EVENT_STOP, CHILD_STOPPING, CHILD_RUNNING, SIGTERM, 0},
     {CHILD_RUNNING, EVENT_DRAINED, CHILD_RUNNING, CHILD_STOPPING, 0, SIGTERM},
-    {CHILD_RUNNING, EVENT_INSIST, CHILD_STOPPING, CHILD_STOPPING, SIGTERM, SIGTERM},
+    {CHILD_RUNNING, EVENT_TERMINATE, CHILD_STOPPING, CHILD_STOPPING, SIGTERM, SIGTERM},
     {CHILD_RUNNING, EVENT_KILL, CHILD_STOPPING, CHILD_STOPPING, SIGKILL, SIGKILL},
     {CHILD_STOPPING, EVENT_STOP, CHILD_STOPPING, CHILD_STOPPING, 0, 0},
-    {CHILD_STOPPING, EVENT_INSIST, CHILD_STOPPING, CHILD_STOPPING, SIGINT, SIGINT},
+    {CHILD_STOPPING, EVENT_TERMINATE, CHILD_STOPPING, CHILD_STOPPING, SIGINT, SIGINT},
     {CHILD_STOPPING, EVENT_KILL, CHILD_STOPPING, CHILD_STOPPING, SIGKILL, SIGKILL},
     {CHILD_BACKING_OFF, EVENT_TIMER, CHILD_RUNNING, CHILD_RUNNING, 0, 0},
     {CHILD_BACKING_OFF, EVENT_STOP, CHILD_DONE, CHILD_BACKING_OFF, 0, 0},
     {CHILD_BACKING_OFF, EVENT_DRAINED, CHILD_BACKING_OFF, CHILD_DONE, 0, 0},
     {CHILD_DONE, EVENT_KILL, CHILD_DONE, CHILD_DONE, 0, 0},
     {CHILD_DONE, EVENT_TIMER, CHILD_DONE, CHILD_DONE, 0, 0},
-    {CHILD_FAILED, EVENT_INSIST, CHILD_FAILED, CHILD_FAILED, 0, 0},
+    {CHILD_FAILED, EVENT_TERMINATE, CHILD_FAILED, CHILD_FAILED, 0, 0},
 };
 
 START_TEST(each_event_does_what_the_table_says)
@@ -217,7 +217,7 @@ END_TEST
 
 START_TEST(all_are_told)
 {
-    states_handle_all(&supervisor, EVENT_INSIST);
+    states_handle_all(&supervisor, EVENT_TERMINATE);
     ck_assert_int_eq(producer->state, CHILD_STOPPING);
     ck_assert_int_eq(consumer->state, CHILD_STOPPING);
 }
@@ -228,17 +228,17 @@ END_TEST
 START_TEST(a_child_is_started_with_what_it_needs)
 {
     options.source = SOURCE_STREAM;
-    supervisor.work.ended = true;
+    supervisor.queue.ended = true;
     say_set_level(SAY_DETAILS);
     be_in(consumer, CHILD_STARTING);
     states_handle(&supervisor, consumer, EVENT_TIMER);
     ck_assert(!started.with_stdin);
-    ck_assert(supervisor.work.ended);
+    ck_assert(supervisor.queue.ended);
     expect_heard("supervisor: consumer.1 started (pid 17)\n");
     be_in(producer, CHILD_STARTING);
     states_handle(&supervisor, producer, EVENT_TIMER);
     ck_assert(started.with_stdin);
-    ck_assert(!supervisor.work.ended);
+    ck_assert(!supervisor.queue.ended);
     ck_assert_int_eq(started.supervisor, 5);
     ck_assert_uint_eq(started.descriptors, 9);
     ck_assert_int_ge(started.stderr_fd, 3);
@@ -338,17 +338,17 @@ START_TEST(a_producer_that_is_stopped_leaves_something_unread)
     end_child(producer, 0);
     ck_assert_int_eq(producer->state, CHILD_DONE);
     ck_assert(producer->unread);
-    ck_assert_str_eq(producer->how_far, " after 3 messages");
+    ck_assert_str_eq(producer->progress, " after 3 messages");
     lane_now.put_messages = 1;
-    states_note_unread(&supervisor, producer);
-    ck_assert_str_eq(producer->how_far, " after 1 message");
+    states_record_unread(&supervisor, producer);
+    ck_assert_str_eq(producer->progress, " after 1 message");
     lane_found = false;
-    states_note_unread(&supervisor, producer);
-    ck_assert_str_eq(producer->how_far, "");
+    states_record_unread(&supervisor, producer);
+    ck_assert_str_eq(producer->progress, "");
     lane_found = true;
     producer->last_pid = 0;
-    states_note_unread(&supervisor, producer);
-    ck_assert_str_eq(producer->how_far, "");
+    states_record_unread(&supervisor, producer);
+    ck_assert_str_eq(producer->progress, "");
     producer->last_pid = 17;
     producer->unread = false;
     lane_now.finished = true;
@@ -359,7 +359,7 @@ START_TEST(a_producer_that_is_stopped_leaves_something_unread)
     ck_assert(producer->unread);
     producer->unread = false;
     endless = true;
-    states_note_unread(&supervisor, producer);
+    states_record_unread(&supervisor, producer);
     ck_assert(!producer->unread);
 }
 END_TEST
@@ -393,7 +393,7 @@ START_TEST(what_our_signal_ended_has_not_failed)
     ck_assert_int_eq(supervisor.failure, 0);
     end_child(consumer, 128 + SIGINT);
     ck_assert_int_eq(consumer->state, CHILD_BACKING_OFF); /* that was somebody else's */
-    supervisor.phase = PHASE_INSISTING;
+    supervisor.phase = PHASE_TERMINATING;
     end_child(consumer, 128 + SIGINT);
     ck_assert_int_eq(consumer->state, CHILD_DONE);
     supervisor.phase = PHASE_WORKING;
@@ -405,7 +405,7 @@ END_TEST
 
 START_TEST(what_is_cut_short_has_failed_if_it_cannot_go_on)
 {
-    supervisor.phase = PHASE_INSISTING;
+    supervisor.phase = PHASE_TERMINATING;
     end_child(consumer, 128 + SIGKILL);
     ck_assert_int_eq(consumer->state, CHILD_DONE);
     ck_assert_int_eq(supervisor.failure, 0);
@@ -427,7 +427,7 @@ START_TEST(an_idle_consumer_has_not_failed)
 {
     end_child(consumer, EXIT_TIMEOUT);
     ck_assert_int_eq(consumer->state, CHILD_BACKING_OFF);
-    ck_assert(supervisor.idle_in_vain);
+    ck_assert(supervisor.idle_expired);
     ck_assert_str_eq(heard, "");
     end_child(producer, EXIT_TIMEOUT);
     ck_assert_int_eq(producer->state, CHILD_FAILED);
@@ -554,7 +554,7 @@ START_TEST(what_failed_when_all_was_done_is_not_started_again)
     ck_assert_str_eq(why_not(consumer, 137), "");
     ck_assert_str_eq(why_not(producer, 1), "");
     has_ended = false;
-    consumer->history.in_vain = 0;
+    consumer->history.fruitless = 0;
     ck_assert_str_eq(why_not(consumer, 1), "");
     producer->state = CHILD_DONE;
     stat_now.messages = 0;
@@ -593,7 +593,7 @@ END_TEST
 static int64_t pause_after(struct child *child, int status)
 {
     child->end = (struct child_end){.status = status, .killed = status > 128};
-    child->history.in_vain = 0;
+    child->history.fruitless = 0;
     return restart_after_failure(&supervisor, child).pause_ns;
 }
 
@@ -639,11 +639,11 @@ START_TEST(what_failed_last_is_kept_in_mind_where_it_is_stopped)
 {
     supervisor.phase = PHASE_WORKING;
     ck_assert_str_eq(why_not(producer, 6), "");
-    states_note_unread(&supervisor, producer);
+    states_record_unread(&supervisor, producer);
     ck_assert_int_eq(supervisor.failure, 6);
     supervisor.failure = 0;
     stat_now.put_messages++;
-    states_note_unread(&supervisor, producer);
+    states_record_unread(&supervisor, producer);
     ck_assert_int_eq(supervisor.failure, 0);
 }
 END_TEST
