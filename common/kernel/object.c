@@ -418,7 +418,7 @@ int object_open(struct object *object, const char *queue, bool create, bool writ
     }
 }
 
-void object_opened(const struct object *object)
+void object_unlock_creation(const struct object *object)
 {
     byte_lock_release(object->fd, OBJECT_CREATION_BYTE);
 }

@@ -40,7 +40,7 @@ struct object {
 };
 
 /*
- * Opens the queue's object and leaves the creation byte locked for reading; object_opened releases it.
+ * Opens the queue's object and leaves the creation byte locked for reading; object_unlock_creation releases it.
  *
  * @create    create or complete the object if it is not ready
  * @writable  false: opened for reading only
@@ -53,7 +53,7 @@ struct object {
  */
 int object_open(struct object *object, const char *queue, bool create, bool writable,
                 const struct shmq_options *options);
-void object_opened(const struct object *object);
+void object_unlock_creation(const struct object *object);
 void object_close(struct object *object);
 
 /*

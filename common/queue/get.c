@@ -33,7 +33,7 @@ static int attempt(struct shmq *handle, int64_t now)
     const uint32_t flags = handle_flags(handle);
     if (__builtin_expect((flags & (FLAG_REMOVED | FLAG_NOW)) != 0, 0))
         return (flags & FLAG_REMOVED) != 0 ? -ESTALE : -ESHUTDOWN;
-    int error = lane_schedule_look_at_membership(handle, now);
+    int error = lane_schedule_update(handle, now);
     if (error != 0)
         return error;
     error = check_once_a_tick(handle, now);

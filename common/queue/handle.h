@@ -83,7 +83,8 @@ struct producer_side {
     struct lane_view *view;
     uint64_t reserved_at; /* equals the ring's next while a reservation may be committed */
     uint64_t reserved_bytes;
-    uint64_t most_short;   /* longest short message: a cell, or the largest message if that is less; 0: none is */
+    uint64_t
+        max_short_bytes;   /* longest short message: a cell, or the largest message if that is less; 0: none is */
     uint64_t frame;        /* framing of the next messages, as in their descriptors */
     uint64_t framing;      /* bytes that the framing adds to a message in the stream */
     uint64_t needed_cells; /* of the message that waits for room */

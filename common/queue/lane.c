@@ -143,7 +143,7 @@ static int take_up(struct shmq *handle, uint32_t lane, const struct shmq_options
     source_agree(handle, options, &p->whole);
     source_take_up(&p->ring, options, &p->whole);
     p->resumable = options->source_id != 0;
-    p->most_short = p->ring.ring.max_message_bytes < CELL_BYTES ? p->ring.ring.max_message_bytes : CELL_BYTES;
+    p->max_short_bytes = p->ring.ring.max_message_bytes < CELL_BYTES ? p->ring.ring.max_message_bytes : CELL_BYTES;
     owner_info_write(&control->pid, control->program);
     atomic_store_explicit(&control->priority, options->priority, memory_order_relaxed);
     atomic_store_explicit(&control->attached, atomic_load_explicit(&control->attached, memory_order_relaxed) + 1,
@@ -227,7 +227,7 @@ static void mark_finished(struct shmq *handle, struct lane_control *control)
 static void wake_after_finish(struct shmq *handle)
 {
     barrier_light((handle_flags(handle) & FLAG_FULL_FENCES) != 0);
-    waiting_wake_consumers_slowly(handle, UINT32_MAX);
+    waiting_wake_consumers_slow(handle, UINT32_MAX);
 }
 
 int lane_finish(struct shmq *handle)

@@ -52,7 +52,7 @@ void lane_schedule_count_sharers(struct shmq *handle, int64_t now_ns)
         count_sharers(handle, now_ns);
 }
 
-int lane_schedule_look_at_membership(struct shmq *handle, int64_t now_ns)
+int lane_schedule_update(struct shmq *handle, int64_t now_ns)
 {
     struct consumer_side *c = &handle->consumer;
     const uint32_t membership = atomic_load_explicit(&handle->header->membership, memory_order_acquire);

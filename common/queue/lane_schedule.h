@@ -10,7 +10,7 @@
  */
 
 /* Updates the lists of lanes and consumers if any process attached or left. Return: 0; -ENOMEM. */
-int lane_schedule_look_at_membership(struct shmq *handle, int64_t now_ns);
+int lane_schedule_update(struct shmq *handle, int64_t now_ns);
 /* Counts the live consumers from time to time, to share the work fairly. */
 void lane_schedule_count_sharers(struct shmq *handle, int64_t now_ns);
 

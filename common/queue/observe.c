@@ -41,7 +41,7 @@ int observe_begin(struct shmq **out, struct object *object, enum shmq_role role,
 
 void observe_done(struct shmq *handle)
 {
-    object_opened(&handle->object);
+    object_unlock_creation(&handle->object);
     handle->magic = HANDLE_MAGIC;
 }
 

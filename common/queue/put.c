@@ -164,7 +164,7 @@ static inline int publish(struct shmq *handle, uint32_t messages)
 /* Whether a message is not empty, fits into one cell, and is not longer than the largest message. */
 static inline bool is_short(const struct producer_side *side, size_t length)
 {
-    return length - 1 < side->most_short;
+    return length - 1 < side->max_short_bytes;
 }
 
 /* Writes the payload of the next message to append. */
@@ -305,7 +305,7 @@ static size_t append_short(struct producer_side *side, const struct iovec *messa
     struct ring_producer *producer = &side->ring;
     const uint64_t frame = side->frame;
     const uint64_t framing = side->framing;
-    const size_t longest = side->most_short;
+    const size_t longest = side->max_short_bytes;
     const struct ring *ring = &producer->ring;
     const uint64_t next = producer->next;
     struct record *const records = ring_record(ring, next);
@@ -405,7 +405,7 @@ void put_set_cursor(struct producer_side *side, const struct shmq_cursor *cursor
 {
     memcpy(side->ring.cursor, cursor->words, sizeof(side->ring.cursor));
     side->has_cursor = true;
-    side->most_short = 0;
+    side->max_short_bytes = 0;
 }
 
 int shmq_set_frame(struct shmq *handle, enum shmq_frame frame, uint8_t delimiter)

@@ -283,7 +283,7 @@ int seat_give_back(struct shmq *handle)
     mark_returned(handle);
     seat_release_adopted(handle);
     announce_membership(handle);
-    waiting_wake_consumers_slowly(handle, 1);
+    waiting_wake_consumers_slow(handle, 1);
     return 0;
 }
 
@@ -298,7 +298,7 @@ void seat_detach(struct shmq *handle)
     byte_lock_release(handle->object.fd, handle_seat_byte(handle, c->seat));
     announce_membership(handle);
     if (held)
-        waiting_wake_consumers_slowly(handle, 1);
+        waiting_wake_consumers_slow(handle, 1);
     else
         waiting_hand_over_watch(handle);
 }

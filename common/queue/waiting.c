@@ -141,7 +141,7 @@ static bool is_quiet(const struct shmq *handle)
 
 #define LONG_AFTER_TICKS 40
 #define LONG_TICKS 64
-#define LONG_MOST_NS INT64_C(4000000000)
+#define LONG_MAX_NS INT64_C(4000000000)
 
 /* Whether another live consumer, in a seat before @end, is in this waiting @state. */
 static bool another_waits(const struct shmq *handle, enum waiting_state state, uint32_t end)
@@ -158,7 +158,7 @@ static bool another_waits(const struct shmq *handle, enum waiting_state state, u
 static void wake_long_sleepers(struct shmq *handle)
 {
     if (another_waits(handle, WAITING_LONG, handle_geometry(handle)->parameters.seats))
-        waiting_wake_consumers_slowly(handle, UINT32_MAX);
+        waiting_wake_consumers_slow(handle, UINT32_MAX);
 }
 
 static bool was_busy(const struct shmq *handle)
@@ -167,9 +167,9 @@ static bool was_busy(const struct shmq *handle)
 }
 
 #define INTERRUPT_PENDING 1u
-#define ASIDES_MOST 8u
+#define ASIDES_MAX 8u
 #define ASIDE_NS INT64_C(1000000)
-#define ASIDE_MOST_NS INT64_C(16000000)
+#define ASIDE_MAX_NS INT64_C(16000000)
 
 /* Whether another live consumer was interrupted in its sleep and has not noticed yet. */
 static bool finds_interrupted(const struct shmq *handle)
@@ -207,9 +207,9 @@ static bool another_is_interrupted(struct shmq *handle)
 static bool sleeps_aside(struct shmq *handle, int64_t deadline_ns)
 {
     struct consumer_side *c = &handle->consumer;
-    if (!another_is_interrupted(handle) || c->asides >= ASIDES_MOST)
+    if (!another_is_interrupted(handle) || c->asides >= ASIDES_MAX)
         return false;
-    const int64_t longest = sooner(sooner(ASIDE_NS << c->asides, ASIDE_MOST_NS), tick_ns(handle));
+    const int64_t longest = sooner(sooner(ASIDE_NS << c->asides, ASIDE_MAX_NS), tick_ns(handle));
     c->asides++;
     interrupt_sleep_alone(&handle->interrupt, sooner(clock_now_ns() + longest, deadline_ns));
     return true;
@@ -221,7 +221,7 @@ static bool sleeps_aside(struct shmq *handle, int64_t deadline_ns)
  */
 static void ring_for_interrupted(struct shmq *handle, bool rung)
 {
-    if (another_is_interrupted(handle) && (!rung || handle->consumer.asides < ASIDES_MOST))
+    if (another_is_interrupted(handle) && (!rung || handle->consumer.asides < ASIDES_MAX))
         doorbell_ring(&handle->items, 1);
 }
 
@@ -263,7 +263,7 @@ void waiting_arm_consumer(struct shmq *handle)
 static int64_t longest_sleep_ns(struct shmq *handle)
 {
     const int64_t tick = tick_ns(handle);
-    const int64_t longest = sooner(LONG_TICKS * tick, LONG_MOST_NS);
+    const int64_t longest = sooner(LONG_TICKS * tick, LONG_MAX_NS);
     if (longest <= tick || was_busy(handle) || !another_waits(handle, WAITING_TICK, handle->consumer.seat) ||
         handle->items.semaphore == NULL || handle->items.noisy)
         return tick;
@@ -293,7 +293,7 @@ bool waiting_sleep_consumer(struct shmq *handle, int64_t deadline_ns)
 void waiting_hand_over_watch(struct shmq *handle)
 {
     if (atomic_load_explicit(&handle->header->long_sleepers, memory_order_relaxed) != 0)
-        waiting_wake_consumers_slowly(handle, 1);
+        waiting_wake_consumers_slow(handle, 1);
 }
 
 void waiting_disarm_consumer(struct shmq *handle, bool rung)
@@ -351,7 +351,7 @@ void waiting_learn_consumer(struct shmq *handle, bool rung, bool found)
     }
 }
 
-void waiting_wake_consumers_slowly(struct shmq *handle, uint32_t count)
+void waiting_wake_consumers_slow(struct shmq *handle, uint32_t count)
 {
     shared_u64 *bell = &handle->header->bell;
     uint64_t now = atomic_load_explicit(bell, memory_order_relaxed);
@@ -406,7 +406,7 @@ void waiting_learn_producer(struct shmq *handle, bool rung, bool found)
         bell->missed = 0;
 }
 
-void waiting_wake_producer_slowly(struct shmq *handle, struct lane_view *view, uint64_t wanted)
+void waiting_wake_producer_slow(struct shmq *handle, struct lane_view *view, uint64_t wanted)
 {
     struct lane_control *control = view->ring.control;
     if (atomic_load_explicit(&control->head, memory_order_relaxed) < wanted ||
@@ -432,7 +432,7 @@ void waiting_interrupt(struct shmq *handle)
 void waiting_wake_everybody(struct shmq *handle)
 {
     atomic_thread_fence(memory_order_seq_cst);
-    waiting_wake_consumers_slowly(handle, UINT32_MAX);
+    waiting_wake_consumers_slow(handle, UINT32_MAX);
     for (uint32_t i = 0; i < handle_geometry(handle)->parameters.lanes; i++) {
         struct lane_view *view = &handle->lanes[i];
         if (view->base == NULL ||

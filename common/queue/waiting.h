@@ -42,21 +42,21 @@ void waiting_disarm_consumer(struct shmq *handle, bool rung);
  * a ring, is a sign that a count or a semaphore has to be repaired.
  */
 void waiting_learn_consumer(struct shmq *handle, bool rung, bool found);
-void waiting_wake_consumers_slowly(struct shmq *handle, uint32_t count);
+void waiting_wake_consumers_slow(struct shmq *handle, uint32_t count);
 
 /* The producer of a lane: sleeps until head has reached @head. */
 void waiting_arm_producer(struct shmq *handle, uint64_t head);
 bool waiting_sleep_producer(struct shmq *handle, int64_t deadline_ns);
 void waiting_disarm_producer(struct shmq *handle);
 void waiting_learn_producer(struct shmq *handle, bool rung, bool found);
-void waiting_wake_producer_slowly(struct shmq *handle, struct lane_view *view, uint64_t wanted);
+void waiting_wake_producer_slow(struct shmq *handle, struct lane_view *view, uint64_t wanted);
 
 /*
  * Ends the wait in progress in this handle, or otherwise its next one. A ring meant for an interrupted consumer
  * may be taken by another consumer of any process. So the header and the seat say that a consumer is interrupted.
  * A consumer that has slept on the semaphore then rings once more, and sleeps aside (not on the semaphore) for
  * some milliseconds, so that it does not take that ring again. This is bounded, because the interrupted consumer
- * may be stopped: after ASIDES_MOST times the others go on as usual, and only ring once more at each tick.
+ * may be stopped: after ASIDES_MAX times the others go on as usual, and only ring once more at each tick.
  *
  * Context: any thread, signal handlers.
  */
@@ -82,7 +82,7 @@ static inline bool waiting_consumers_sleep(const struct shmq *handle)
 static inline void waiting_wake_consumers(struct shmq *handle, uint32_t count)
 {
     if (__builtin_expect(waiting_consumers_sleep(handle), 0))
-        waiting_wake_consumers_slowly(handle, count);
+        waiting_wake_consumers_slow(handle, count);
 }
 
 /* Wakes the lane's producer if it sleeps and head has come far enough. Ordering: B2; pairs with its B1. */
@@ -91,7 +91,7 @@ static inline void waiting_wake_producer(struct shmq *handle, struct lane_view *
     barrier_light((handle_flags(handle) & FLAG_FULL_FENCES) != 0);
     const uint64_t wanted = atomic_load_explicit(&view->ring.control->wanted_head, memory_order_relaxed); /* W1 */
     if (__builtin_expect(wanted != 0, 0))
-        waiting_wake_producer_slowly(handle, view, wanted);
+        waiting_wake_producer_slow(handle, view, wanted);
 }
 
 /* ------------------------------------------------------------------ spinning before sleeping */

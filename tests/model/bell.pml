@@ -7,7 +7,7 @@
  * It follows these functions access by access, and must be changed with them:
  *
  *   waiting.[ch]  waiting_arm_consumer, waiting_sleep_consumer, waiting_disarm_consumer, waiting_learn_consumer,
- *                 correct_count, waiting_consumers_sleep, waiting_wake_consumers, waiting_wake_consumers_slowly,
+ *                 correct_count, waiting_consumers_sleep, waiting_wake_consumers, waiting_wake_consumers_slow,
  *                 waiting_heavy_barrier;
  *                 is_quiet, longest_sleep_ns, wake_long_sleepers, waiting_hand_over_watch (LONG)
  *   doorbell.c    doorbell_ring, doorbell_sleep, doorbell_drain, on a semaphore that nobody deletes or sets
@@ -156,7 +156,7 @@ inline ring() {
     od
 }
 
-/* waiting_wake_consumers_slowly. Its exchange is a full fence. */
+/* waiting_wake_consumers_slow. Its exchange is a full fence. */
 inline wake_slowly(most, buffer) {
 #ifdef LONG
     STEP(all = long_sleepers);

@@ -6,7 +6,7 @@
  * It follows these functions access by access, and must be changed with them:
  *
  *   waiting.[ch]  waiting_arm_producer, waiting_sleep_producer, waiting_disarm_producer, waiting_learn_producer,
- *                 waiting_wake_producer, waiting_wake_producer_slowly, waiting_heavy_barrier
+ *                 waiting_wake_producer, waiting_wake_producer_slow, waiting_heavy_barrier
  *   doorbell.c    doorbell_ring, doorbell_sleep, doorbell_drain
  *   put.c         wait_for_room, sleep_for_room, sleep_once, attempt, head_for
  *   ring.c        ring_make_room, ring_finish, ring_reclaim

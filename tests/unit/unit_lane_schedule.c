@@ -66,7 +66,7 @@ static void put(uint32_t lane, uint32_t messages)
 static int serve(void)
 {
     struct batch *b = &consumer->consumer.batch;
-    ck_assert_int_eq(lane_schedule_look_at_membership(consumer, now_ns), 0);
+    ck_assert_int_eq(lane_schedule_update(consumer, now_ns), 0);
     const int error = lane_schedule_lease(consumer, now_ns);
     if (error != 0)
         return error;

@@ -231,16 +231,16 @@ START_TEST(a_waker_takes_off_as_many_as_it_rings_for)
     open_items();
     set_sleepers(3);
     const uint64_t before = atomic_load(&consumer->header->bell);
-    waiting_wake_consumers_slowly(producer, 0);
+    waiting_wake_consumers_slow(producer, 0);
     ck_assert_uint_eq(atomic_load(&consumer->header->bell), before);
-    waiting_wake_consumers_slowly(producer, 2);
+    waiting_wake_consumers_slow(producer, 2);
     ck_assert_uint_eq(sleepers(), 1);
     ck_assert_int_eq(value(&consumer->items), 2);
     ck_assert_uint_ne(atomic_load(&consumer->header->bell) >> 32, before >> 32);
-    waiting_wake_consumers_slowly(producer, 2);
+    waiting_wake_consumers_slow(producer, 2);
     ck_assert_uint_eq(sleepers(), 0);
     ck_assert_int_eq(value(&consumer->items), 3);
-    waiting_wake_consumers_slowly(producer, UINT32_MAX);
+    waiting_wake_consumers_slow(producer, UINT32_MAX);
     ck_assert_int_eq(value(&consumer->items), 3);
     end();
 }
@@ -318,7 +318,7 @@ START_TEST(nobody_rings_more_often_than_there_are_seats)
     begin("seats");
     open_items();
     set_sleepers(1000);
-    waiting_wake_consumers_slowly(producer, 999);
+    waiting_wake_consumers_slow(producer, 999);
     ck_assert_uint_eq(sleepers(), 1);
     ck_assert_int_eq(value(&consumer->items), SEATS);
     end();
@@ -333,7 +333,7 @@ START_TEST(where_some_sleep_long_all_are_rung_for)
     waiting_hand_over_watch(consumer);
     ck_assert_uint_eq(sleepers(), 3);
     atomic_store(&consumer->header->long_sleepers, 1);
-    waiting_wake_consumers_slowly(producer, 1);
+    waiting_wake_consumers_slow(producer, 1);
     ck_assert_uint_eq(sleepers(), 0);
     ck_assert_uint_eq(atomic_load(&consumer->header->long_sleepers), 0);
     ck_assert_int_eq(value(&consumer->items), 3);
@@ -528,13 +528,13 @@ START_TEST(a_producer_is_rung_for_once_head_is_where_it_wants_it)
     waiting_arm_producer(producer, head + 1);
     ck_assert_uint_eq(atomic_load(wanted_head()), head + 1);
     ck_assert_uint_eq(atomic_load(&producer->interrupt.place), SLEEP_ON_BELL);
-    waiting_wake_producer_slowly(producer, view, head + 1);
+    waiting_wake_producer_slow(producer, view, head + 1);
     ck_assert_int_eq(value(space()), 0);
-    waiting_wake_producer_slowly(producer, view, head); /* it has said another one since */
+    waiting_wake_producer_slow(producer, view, head); /* it has said another one since */
     ck_assert_int_eq(value(space()), 0);
     ck_assert_uint_eq(atomic_load(wanted_head()), head + 1);
     atomic_store(wanted_head(), head);
-    waiting_wake_producer_slowly(producer, view, head);
+    waiting_wake_producer_slow(producer, view, head);
     ck_assert_int_eq(value(space()), 1);
     ck_assert_uint_eq(atomic_load(wanted_head()), 0);
 
