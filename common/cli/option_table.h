@@ -111,8 +111,8 @@ void option_table_read(const struct option_table *table, void *into, option_take
                        struct option_words *words);
 
 /*
- * Reads a command line in the same way, but gives each option to @take, and looks at no argument: for whoever
- * hands the options on to the program whose table this is.
+ * Reads a command line in the same way, but passes each option to @take without parsing its argument: for a
+ * program that passes the options on to the program that the table belongs to.
  */
 void option_table_split(const struct option_table *table, void *into, option_take *take, int argc, char **argv,
                         struct option_words *words);

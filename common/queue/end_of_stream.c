@@ -23,8 +23,8 @@ static bool positions_are_sane(const struct ring *ring)
 }
 
 /*
- * Whether head is blocked, if at all, by a batch that a seat claims too: that seat's owner, or whoever acts for
- * it, will finish the batch. Waiting for anything else would never end.
+ * Whether head can move on. If a leased batch blocks it, a seat must name that batch, so that the seat's owner, or
+ * the consumer that takes over the seat, will finish it. Waiting for anything else would never end.
  */
 static bool head_can_move(const struct shmq *handle, const struct ring *ring)
 {

@@ -30,7 +30,7 @@ static const struct {
     {EEXIST, "the queue exists with other sizes or permissions (leave these options out, or remove the queue)"},
     {EBUSY, "in use"},
     {ENOTEMPTY, "there are messages in it"},
-    {EOVERFLOW, "the lane's positions are used up (remove the queue and make it anew)"},
+    {EOVERFLOW, "the lane's positions are used up (remove the queue and create it again)"},
     {ENOENT, "no such queue"},
     {EPERM, "it belongs to another user, anybody may write it, or it is not a plain file (see 'ls -l /dev/shm'; "
             "remove it, or use another name)"},

@@ -74,7 +74,7 @@ static int find_intent(struct shmq *handle, uint32_t seat, struct lane_view **vi
     if (error != 0)
         return error;
     /*
-     * Only the lane is written yet: the position is still 0, or belongs to another lane. No lease can be there.
+     * The intent is half written: its position is still 0, or belongs to another lane. No lease can be there.
      */
     return *position < g->cells || *position > g->max_position ? -ENOENT : 0;
 }
