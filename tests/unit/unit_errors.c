@@ -1263,6 +1263,9 @@ START_TEST(every_code_has_a_text_of_its_own)
     ck_assert_str_eq(shmq_strerror(INT32_MIN), "unknown error");
     ck_assert_str_eq(shmq_strerror(INT32_MAX), "unknown error");
     ck_assert_str_eq(shmq_version(), SHMQ_VERSION_STRING);
+    /* Ours, not the system's: the first and the last that there are. */
+    ck_assert_str_eq(shmq_strerror(-EAGAIN), "nothing to take, or no room, right now");
+    ck_assert_str_eq(shmq_strerror(-ENOSYS), "not supported here (is /dev/shm mounted?)");
 }
 END_TEST
 

@@ -366,6 +366,32 @@ START_TEST(other_programs_inherit_no_descriptor)
 }
 END_TEST
 
+/* What has the number of the parent's in the child is not the parent's. */
+START_TEST(a_child_of_a_child_keeps_its_own_files)
+{
+    int status = 0;
+    use_queue("grandchild");
+    struct shmq *handle = test_queue_open(queue, SHMQ_PRODUCER, &small);
+    const int descriptor = handle->object.fd;
+    const pid_t child = fork();
+    if (child == 0) {
+        process_require_equal(fcntl(descriptor, F_GETFD), -1);
+        process_require_equal(dup2(STDERR_FILENO, descriptor), descriptor);
+        const pid_t grandchild = fork();
+        if (grandchild == 0)
+            _exit(fcntl(descriptor, F_GETFD) < 0);
+        process_require_equal(waitpid(grandchild, &status, 0), grandchild);
+        process_require_equal(status, 0);
+        _exit(0);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+    ck_assert_int_eq(test_queue_put(handle, 1, 0), 0);
+    ck_assert_int_eq(shmq_close(handle), 0);
+    test_queue_remove(queue);
+}
+END_TEST
+
 /* What is written to the standard output must not get into the queue because that was closed. */
 START_TEST(descriptors_are_none_of_the_standard_ones)
 {
@@ -393,7 +419,7 @@ static const struct test tests[] = {
     TEST(handle_is_refused_in_a_forked_child),        TEST(child_may_open_its_own),
     TEST(child_does_not_keep_its_dead_parents_locks), TEST(threads_with_a_handle_each),
     TEST(handles_of_one_process_do_not_share_a_lock), TEST(other_programs_inherit_no_descriptor),
-    TEST(descriptors_are_none_of_the_standard_ones),
+    TEST(a_child_of_a_child_keeps_its_own_files),     TEST(descriptors_are_none_of_the_standard_ones),
 };
 
 TEST_SUITE("fork", tests, .seconds = 60);
