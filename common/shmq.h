@@ -885,8 +885,8 @@ struct shmq_lane_stat {
     uint64_t messages;   /* committed and not acknowledged */
     uint64_t leased;     /* those that a consumer has leased or holds */
     uint64_t put_messages;
-    uint64_t put_bytes;
-    bool blocked; /* its producer waits for room */
+    uint64_t put_bytes; /* payload and framing: the length of the lane's stream */
+    bool blocked;       /* its producer waits for room */
 };
 
 struct shmq_seat_stat {
@@ -900,10 +900,10 @@ struct shmq_seat_stat {
     char program[16];
     uint32_t lane; /* of the lease, if there is one */
     uint64_t position;
-    uint64_t leased; /* messages of the lease not yet acknowledged */
+    uint64_t leased; /* messages leased or held and not yet acknowledged */
     uint32_t attempts;
-    uint64_t delivered; /* messages acknowledged by all owners of the seat */
-    uint64_t delivered_bytes;
+    uint64_t delivered;       /* messages acknowledged by all owners of the seat */
+    uint64_t delivered_bytes; /* their payload */
 };
 
 /*

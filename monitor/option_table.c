@@ -76,8 +76,14 @@ const struct option_table monitor_options = {
                "and after all its processes have died. NAME may also be given by -Q or $SHMQ_QUEUE.",
     .verbs = verbs,
     .groups = groups,
-    .ending = "Exit status: 0 done; 1 failed, no such queue; 2 usage; 4 timed out; 5 queue damaged or of another "
-              "version.",
+    .ending =
+        "What show counts, in its table and as JSON: MESSAGES (messages) are put and not acknowledged. LEASED "
+        "(leased) are those of them that a consumer has taken; the sum over all lanes is that over all seats. "
+        "PAYLOAD (message_bytes, delivered_bytes) is the bytes of messages alone. STREAM (put_bytes) is what "
+        "was put including framing, such as each newline: the size of the lane's file with {prefix}consumer "
+        "--mirror. USED (used_bytes) is how much of the lane's capacity is taken, in cells of 64 bytes.\n\n"
+        "Exit status: 0 done; 1 failed, no such queue; 2 usage; 4 timed out; 5 queue damaged or of another "
+        "version.",
     .examples = {{"{self} show jobs", "show who uses the queue jobs and how full it is"},
                  {"{self} wait jobs --empty --timeout 1m", "wait until all messages are processed"},
                  {"{self} list --prometheus >/var/lib/prometheus/shmq.prom",

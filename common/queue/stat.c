@@ -80,6 +80,18 @@ static int fill_lane(struct shmq *handle, uint32_t lane, struct shmq_lane_stat *
     return error == -EAGAIN ? 0 : error;
 }
 
+/* What consumers hold was the lane's, and is acknowledged no more than what they have leased in it. */
+static void add_held(struct shmq *handle, struct shmq_lane_stat *stat)
+{
+    for (uint32_t i = 0; i < handle_geometry(handle)->parameters.seats; i++) {
+        const struct seat *s = &handle->seats[i];
+        if (load(&s->held_valid) != 1 || load(&s->held_lane) != stat->lane || seat_work(handle, i) != SEAT_HELD)
+            continue;
+        stat->messages++;
+        stat->leased++;
+    }
+}
+
 int shmq_stat_lane(struct shmq *handle, uint32_t lane, struct shmq_lane_stat *stat)
 {
     struct shmq_lane_stat all = {0};
@@ -89,6 +101,8 @@ int shmq_stat_lane(struct shmq *handle, uint32_t lane, struct shmq_lane_stat *st
     if (error != 0 || lane >= handle_geometry(handle)->parameters.lanes)
         return error != 0 ? error : -EINVAL;
     error = fill_lane(handle, lane, &all);
+    if (all.used)
+        add_held(handle, &all);
     sized_give(stat, &all);
     return error;
 }

@@ -33,7 +33,7 @@ void output_list_table(const struct snapshots *snapshots)
         width = length > width ? length : width;
     }
     printf("%-*s %7s %9s %9s %12s %10s  %s\n", width, "NAME", "LANES", "PRODUCERS", "CONSUMERS", "MESSAGES",
-           "BYTES", "STATE");
+           "PAYLOAD", "STATE");
     for (size_t i = 0; i < snapshots->count; i++)
         print_list_line(&snapshots->items[i], width);
 }
@@ -60,8 +60,8 @@ static void print_queue(const struct snapshot *snapshot)
     printf("queue %s: %s\n", snapshot->name, snapshot_state(snapshot));
     if (stat->lost)
         puts("  loss        acknowledged data is no longer where a consumer wrote it");
-    printf("  messages    %" PRIu64 " waiting or in flight, %s; %" PRIu64 " put so far, %s\n", stat->messages,
-           units_bytes(text[0], (double)stat->message_bytes), stat->put_messages,
+    printf("  messages    %" PRIu64 " waiting or in flight, payload %s; %" PRIu64 " put so far, stream %s\n",
+           stat->messages, units_bytes(text[0], (double)stat->message_bytes), stat->put_messages,
            units_bytes(text[1], (double)stat->put_bytes));
     printf("  producers   %" PRIu32 " alive, %" PRIu64 " finished, %" PRIu32 " died unfinished\n", stat->producers,
            stat->finished, stat->unfinished);
@@ -89,7 +89,7 @@ static void print_lanes(const struct snapshot *snapshot)
     if (snapshot->lane_count == 0)
         return;
     printf("\n%5s %-8s %8s %-15s %4s %12s %8s %10s %5s %14s %10s\n", "LANE", "STATE", "PID", "PROGRAM", "PRIO",
-           "MESSAGES", "LEASED", "USED", "%", "PUT", "PUT BYTES");
+           "MESSAGES", "LEASED", "USED", "%", "PUT", "STREAM");
     for (uint32_t i = 0; i < snapshot->lane_count; i++) {
         const struct shmq_lane_stat *lane = &snapshot->lanes[i];
         char used[UNITS_SIZE];
@@ -115,7 +115,7 @@ static void print_seats(const struct snapshot *snapshot)
     if (snapshot->seat_count == 0)
         return;
     printf("\n%5s %-8s %8s %-15s %8s %5s %9s %14s %10s\n", "SEAT", "STATE", "PID", "PROGRAM", "LEASED", "LANE",
-           "ATTEMPTS", "DELIVERED", "BYTES");
+           "ATTEMPTS", "DELIVERED", "PAYLOAD");
     for (uint32_t i = 0; i < snapshot->seat_count; i++) {
         const struct shmq_seat_stat *seat = &snapshot->seats[i];
         char bytes[UNITS_SIZE];

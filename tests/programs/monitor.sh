@@ -98,7 +98,7 @@ put --priority 2 -- hello world
 look show -- "$queue" >"$scratch/text"
 check_equal 'show: exit 0' 0 $?
 check_match 'show: name and state' "^queue $queue: open" "$scratch/text"
-check_match 'show: messages' '^ *messages +9 waiting.*, 18 B; 12 put so far' "$scratch/text"
+check_match 'show: messages' '^ *messages +9 waiting.*, payload 18 B; 12 put so far, stream 33 B$' "$scratch/text"
 check_match 'show: producers' '^ *producers +0 alive, 2 finished, 0 died' "$scratch/text"
 check_match 'show: consumers' '^ *consumers +0 alive' "$scratch/text"
 check_match 'show: lanes' '^ *lanes +2 of 64 used, 64 KiB each, largest message 16' "$scratch/text"
@@ -212,6 +212,32 @@ kill_now $reader
 kill_now $reader2
 kill_now $writer
 check_status 'under load, then all killed: check' 0 look check "$queue"
+
+# What a column means in one table it means in the other.
+next_queue
+put -- a b c d e f g h i j
+"$consumer" -q -Q "$queue" --work 60s &
+reader=$!
+wait_until 10 shows '"holding": true, .*"leased": 1,'
+mkfifo "$scratch/full"
+exec 6<>"$scratch/full"
+dd if=/dev/zero of=/dev/fd/6 bs=4096 oflag=nonblock conv=notrunc status=none 2>/dev/null
+"$consumer" -q -Q "$queue" >&6 &
+batch_reader=$!
+sum_of() { # lane|seat FIELD
+    "$monitor" show --json -- "$queue" | grep "^ *{\"$1\": " | sed -n "s/.*\"$2\": \([0-9]*\).*/\1/p" | awk '{ n += $1 } END { print n + 0 }'
+}
+check 'leased: the other consumer has a batch' wait_until 10 shows '"holding": false, .*"leased": [1-9]'
+leased=$(sum_of seat leased)
+check 'leased: both consumers have something' test "$leased" -ge 2
+check_equal 'leased: is the same over lanes and over seats' "$leased" "$(sum_of lane leased)"
+check_equal 'messages: are the same over lanes and in the queue' "$(queue_field "$queue" messages)" "$(sum_of lane messages)"
+look show "$queue" >"$scratch/text"
+check_equal 'leased: is the same in both tables' "$leased $leased" "$(awk '$1 == "LANE" || $1 == "SEAT" { what = $1; next }
+    what == "LANE" && $1 ~ /^[0-9]+$/ { lanes += $7 } what == "SEAT" && $1 ~ /^[0-9]+$/ { seats += $5 } END { print lanes, seats }' "$scratch/text")"
+kill_now $batch_reader
+exec 6>&-
+kill_now $reader
 
 # ------------------------------------------------------------------ wait
 
