@@ -217,7 +217,7 @@ END_TEST
 
 START_TEST(a_mode_that_lets_anybody_write_or_its_owner_not_is_refused)
 {
-    static const uint32_t modes[] = {0666, 0602, 0777, 0700, 0400, 0200, 0060, 04600, 01000, 0610};
+    static const uint32_t modes[] = {0666, 0602, 0777, 0700, 0400, 0200, 0060, 04600, 01000, 0610, 0601, 0665};
     const char *name = test_name("modes");
     for (size_t i = 0; i < COUNT(modes); i++) {
         struct shmq_options options = planted_small();
@@ -614,6 +614,7 @@ END_TEST
 START_TEST(removing_takes_only_its_own_semaphores)
 {
     const char *name = test_name("x");
+    const char *strangers = test_name("y");
     char other[SHMQ_NAME_MAX + 1];
     (void)snprintf(other, sizeof(other), "%s.space.1", name);
     const struct shmq_options options = planted_small();
@@ -622,6 +623,7 @@ START_TEST(removing_takes_only_its_own_semaphores)
     plant_file(test_semaphore_path(name, "space.12"), "1");
     plant_file(test_semaphore_path(name, "space.1x"), "1");
     plant_file(test_semaphore_path(name, "space."), "1");
+    plant_file(test_semaphore_path(strangers, "items"), "1");
     plant_file(test_semaphore_path(name, "b.items"), "1");
     plant_file(test_semaphore_path(name, "items2"), "1");
     plant_file(test_semaphore_path(other, "items"), "1");
@@ -630,6 +632,7 @@ START_TEST(removing_takes_only_its_own_semaphores)
     ck_assert_int_eq(access(test_semaphore_path(name, "space.12"), F_OK), -1);
     ck_assert_int_eq(unlink(test_semaphore_path(name, "space.1x")), 0);
     ck_assert_int_eq(unlink(test_semaphore_path(name, "space.")), 0);
+    ck_assert_int_eq(unlink(test_semaphore_path(strangers, "items")), 0);
     ck_assert_int_eq(unlink(test_semaphore_path(name, "b.items")), 0);
     ck_assert_int_eq(unlink(test_semaphore_path(name, "items2")), 0);
     ck_assert_int_eq(unlink(test_semaphore_path(other, "items")), 0);

@@ -1518,6 +1518,31 @@ START_TEST(a_lane_s_numbers_are_right)
 }
 END_TEST
 
+START_TEST(what_is_not_asked_for_is_as_documented)
+{
+    const char *plain = test_name("plain");
+    const struct shmq_options none = {SHMQ_OPTIONS_DEFAULTS, .create = true};
+    struct shmq_info info = SHMQ_INFO_INIT;
+    struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
+    struct shmq_seat_stat seat = SHMQ_SEAT_STAT_INIT;
+    ck_assert_int_eq(shmq_create(plain, &none), 0);
+    struct shmq *observer = planted_open(plain, SHMQ_OBSERVER, NULL);
+    ck_assert_int_eq(shmq_info(observer, &info), 0);
+    ck_assert_uint_eq(info.capacity_bytes, 8 << 20);
+    ck_assert_uint_eq(info.max_message_bytes, 2 << 20);
+    ck_assert_uint_eq(info.seats, 64);
+    ck_assert_uint_eq(info.mode, 0600);
+    for (uint32_t i = 0; i < 3; i++) {
+        ck_assert_int_eq(shmq_stat_lane(observer, i, &lane), 0);
+        ck_assert_uint_eq(lane.lane, i);
+        ck_assert_int_eq(shmq_stat_seat(observer, i, &seat), 0);
+        ck_assert_uint_eq(seat.seat, i);
+    }
+    ck_assert_int_eq(shmq_close(observer), 0);
+    ck_assert_int_eq(shmq_remove(plain, false), 0);
+}
+END_TEST
+
 START_TEST(a_seat_s_numbers_are_right)
 {
     struct shmq_seat_stat seat = SHMQ_SEAT_STAT_INIT;
@@ -1613,6 +1638,7 @@ static const struct test tests[] = {
     TEST(no_grace_is_none_and_the_urgent_priority_is_0),
     TEST(the_queue_s_numbers_follow_what_happens),
     TEST(a_lane_s_numbers_are_right),
+    TEST(what_is_not_asked_for_is_as_documented),
     TEST(a_seat_s_numbers_are_right),
 };
 

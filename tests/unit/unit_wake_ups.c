@@ -485,6 +485,8 @@ START_TEST(the_dead_are_looked_for_at_each_tick)
     consumer->consumer.orphans_ns = 0;
     ck_assert_int_eq(test_queue_get(consumer, &number, 0), -EAGAIN);
     ck_assert_uint_eq(consumer->consumer.sharers, 2);
+    ck_assert_int_eq(test_queue_get(other, &number, 0), -EAGAIN);
+    ck_assert_uint_eq(other->consumer.sharers, 2);
     end();
 }
 END_TEST
