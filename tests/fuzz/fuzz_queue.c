@@ -28,8 +28,9 @@ enum {
     TICK_NS = 1000000,
     INSTRUCTIONS = 256,
     LATER = 8,
-    WRITES = 112, /* codes from here on are about write intents; so the others keep their meaning */
-    HELD = 512,   /* more than any batch has */
+    WRITES = 112,  /* codes from here on are about write intents; so the others keep their meaning */
+    HEADERS = 120, /* and from here on about headers and cursors */
+    HELD = 512,    /* more than any batch has */
 };
 #define LOOKS_OF_A_CALL UINT64_C(20000000)
 
@@ -207,6 +208,7 @@ static struct shmq_options options_for(enum shmq_role role, uint8_t choice)
     if (role == SHMQ_PRODUCER) {
         options.priority = (choice & 0x60) != 0 ? (uint32_t)(choice >> 5 & 7) : SHMQ_PRIORITY_DEFAULT;
         options.source_id = choice & 3;
+        options.source_flags = (choice & 0x0c) == 0x0c ? SHMQ_SOURCE_MOVES : 0;
         options.source_group = choice >> 4 & 1;
         options.source_part = options.source_group != 0 ? 1u + (choice >> 2 & 1) : 0;
     }
@@ -374,6 +376,64 @@ static void put_many(const struct instruction *in)
  * Payload pointers stay inside the two mappings of an arena, or inside a seat's buffer. What follows in a batch on
  * a message that goes over the end of the first mapping begins in the second.
  */
+static const char *const blocks[] = {
+    "",           "A: b\n",    "Name: a value that takes more than the rest of a cell behind the prefix\n",
+    "x:\ny: z\n", "no header", "A: b\n\n",
+};
+
+/* The number that an input chose, and the source's cursor, of which all words are alike. */
+static void put_outgoing(const struct instruction *in)
+{
+    static unsigned char payload[2 * CAPACITY];
+    struct shmq *handle = producer(in->a, in->d);
+    const char *block = blocks[in->e % (sizeof(blocks) / sizeof(blocks[0]))];
+    const struct shmq_cursor cursor = {.words = {in->f, in->f, in->f, in->f}};
+    struct shmq_outgoing message = SHMQ_OUTGOING_INIT;
+    if (handle == NULL)
+        return;
+    message.data = payload;
+    message.length = length_of(in->b);
+    message.headers = block;
+    message.headers_length = strlen(block);
+    message.cursor = (in->c & 0x80) != 0 ? &cursor : NULL;
+    const bool valid = in->e % 6 < 4 && (message.cursor == NULL || handle->producer.resumable);
+    const uint32_t serial = ledger_fill(&world.ledger, payload, message.length);
+    begin();
+    const int code =
+        judge(CALL_PUT_OUTGOING, shmq_put_outgoing(handle, &message, 1, NULL, timeout_of(in->c & 0x7f)), handle);
+    fuzz_require((code == -EINVAL) == !valid, "put_outgoing: %d", code);
+    if (code == 0 || code == -ESTALE)
+        ledger_put(&world.ledger, serial, message.length);
+    else if (code == -ESHUTDOWN)
+        ledger_put_unsure(&world.ledger, serial, message.length);
+}
+
+/* A cursor is whole, as long as nothing was damaged. */
+static void read_cursor(struct shmq *handle)
+{
+    struct shmq_cursor cursor;
+    begin();
+    if (judge(CALL_CURSOR, shmq_resume_cursor(handle, &cursor), handle) != 0 || world.damaged)
+        return;
+    for (size_t i = 1; i < SHMQ_CURSOR_WORDS; i++)
+        fuzz_require(cursor.words[i] == cursor.words[0], "a cursor of two halves");
+}
+
+static void talk_of_headers(const struct instruction *in)
+{
+    if (in->c % 4 != 0) {
+        put_outgoing(in);
+        return;
+    }
+    struct shmq *handle = producer(in->a, in->d);
+    const struct shmq_cursor cursor = {.words = {in->f, in->f, in->f, in->f}};
+    if (handle == NULL)
+        return;
+    begin();
+    (void)judge(CALL_CURSOR, shmq_set_cursor(handle, &cursor), handle);
+    read_cursor(handle);
+}
+
 static bool is_inside(const struct shmq *handle, const void *payload, size_t length)
 {
     const struct geometry *g = &handle->object.geometry;
@@ -386,7 +446,7 @@ static bool is_inside(const struct shmq *handle, const void *payload, size_t len
     }
     for (uint32_t i = 0; handle->role == SHMQ_CONSUMER && i < g->parameters.seats; i++) {
         const unsigned char *buffer = handle->consumer.buffers[i].base;
-        if (buffer != NULL && start == buffer && length <= g->buffer_bytes)
+        if (buffer != NULL && start >= buffer && start + length <= buffer + g->buffer_bytes)
             return true;
     }
     return false;
@@ -467,6 +527,12 @@ static void look_at(const struct shmq *handle, const struct shmq_message *messag
     fuzz_require(message->lane < LANES, "a message of lane %u", (unsigned)message->lane);
     fuzz_require(message->frame <= SHMQ_FRAME_LENGTH32, "a message of frame %u", (unsigned)message->frame);
     read_whole(message->data, message->length);
+    size_t headers_length;
+    const char *headers = shmq_message_headers(message, &headers_length);
+    if (headers != NULL) {
+        fuzz_require(is_inside(handle, headers, headers_length), "headers outside of the object");
+        (void)shmq_header_value(headers, headers_length, "y", &headers_length);
+    }
     if (!world.damaged)
         ledger_look(&world.ledger, message->data, message->length);
 }
@@ -833,6 +899,8 @@ static void follow(const struct instruction *in)
     };
     if ((in->code & 128) != 0)
         change(in);
+    else if (in->code >= HEADERS)
+        talk_of_headers(in);
     else if (in->code >= WRITES)
         write_to_file(in);
     else

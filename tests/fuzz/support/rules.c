@@ -63,6 +63,9 @@ static const struct {
     bool public;
 } rules[] = {
     [CALL_PUT] = {"put", OK | AGAIN | TIMEDOUT | SHUTDOWN | STALE | OVERFLOW | MSGSIZE, BADMSG, false},
+    [CALL_PUT_OUTGOING] = {"put_outgoing", OK | AGAIN | TIMEDOUT | SHUTDOWN | STALE | OVERFLOW | MSGSIZE | INVAL,
+                           BADMSG, false},
+    [CALL_CURSOR] = {"cursor", OK | INVAL, 0, false},
     [CALL_COMMIT] = {"commit", OK | SHUTDOWN | STALE | INVAL, 0, false},
     [CALL_SET_FRAME] = {"set_frame", OK | INVAL, 0, false},
     [CALL_FINISH] = {"finish", OK | STALE, 0, false},

@@ -8,6 +8,8 @@
 
 enum call {
     CALL_PUT,
+    CALL_PUT_OUTGOING,
+    CALL_CURSOR,
     CALL_COMMIT,
     CALL_SET_FRAME,
     CALL_FINISH,
