@@ -147,7 +147,7 @@ struct shmq_options {
      * sleep that is just about to begin. shmq_interrupt has no such gaps.
      */
     const volatile int *stop;
-    uint64_t source_flags; /* producer: of SHMQ_SOURCE_...; 0: none */
+    uint64_t source_flags; /* producer: SHMQ_SOURCE_... flags; 0: none */
 };
 
 /*
@@ -411,25 +411,24 @@ struct shmq_outgoing {
     size_t size;                      /* set by SHMQ_OUTGOING_INIT */
     const void *data;                 /* the payload */
     size_t length;                    /* bytes */
-    const char *headers;              /* the header block; may be NULL when headers_length is 0 */
-    size_t headers_length;            /* bytes, at most SHMQ_HEADERS_MAX; 0: it has none */
-    const struct shmq_cursor *cursor; /* as if set by shmq_set_cursor before it; NULL: unchanged */
+    const char *headers;              /* the header block; may be NULL if headers_length is 0 */
+    size_t headers_length;            /* bytes, at most SHMQ_HEADERS_MAX; 0: no headers */
+    const struct shmq_cursor *cursor; /* as if set by shmq_set_cursor before this message; NULL: unchanged */
 };
 
 /*
- * Copies messages with their headers and cursors into the lane and publishes as many together as there is room
- * for.
+ * Copies messages with their headers and cursors into the lane and publishes them in portions.
  *
  * @messages    @count messages, all of the same .size
  * @done        receives how many were published, also on failure; may be NULL
- * @timeout_ns  how long to wait for room, in all
+ * @timeout_ns  how long to wait for room, in total
  *
  * Context:  the handle's thread. No system call unless the lane is full or a consumer sleeps.
  * Ordering: P1, release of the lane's tail, for each portion; pairs with C1 in shmq_lease.
- * Crash:    dying inside leaves a number of whole messages, from the first, and the cursor of the last of them.
- * Return:   0 when all are published; -EMSGSIZE before a message that is too long, -EINVAL before one with a bad
- *           header block, without an address, or with a cursor when there is no source_id; -EAGAIN, -ETIMEDOUT,
- * -EINTR, -ESHUTDOWN, -ESTALE, -EBADMSG, -EOVERFLOW, -ECHILD.
+ * Crash:    dying inside leaves whole messages only, the first ones, some or all, with the last one's cursor.
+ * Return:   0 if all are published; -EMSGSIZE at a message that is too long, -EINVAL at one with an invalid header
+ *           block, without an address, or with a cursor but without a source_id: those before it are published;
+ *           -EAGAIN, -ETIMEDOUT, -EINTR, -ESHUTDOWN, -ESTALE, -EBADMSG, -EOVERFLOW, -ECHILD.
  */
 int shmq_put_outgoing(struct shmq *handle, const struct shmq_outgoing *messages, size_t count, size_t *done,
                       int64_t timeout_ns);
@@ -503,7 +502,7 @@ int shmq_lease_many(struct shmq *handle, struct shmq_message *messages, size_t m
  * @length   receives its bytes; may be NULL
  *
  * Context: a computation on @message alone.
- * Return:  whole lines "Name: value\n"; NULL where the message has none.
+ * Return:  whole lines "Name: value\n"; NULL if the message has none.
  */
 const char *shmq_message_headers(const struct shmq_message *message, size_t *length);
 
@@ -515,7 +514,7 @@ const char *shmq_message_headers(const struct shmq_message *message, size_t *len
  * @name            case of letters does not matter
  * @length          receives the value's bytes, without blanks around it
  *
- * Context: any; reads nothing outside the block, whatever is in it.
+ * Context: any thread; reads nothing outside the block, whatever it contains.
  * Return:  the first such header's value, in the block, not terminated; NULL if there is none.
  */
 const char *shmq_header_value(const char *headers, size_t headers_length, const char *name, size_t *length);
@@ -577,36 +576,36 @@ struct shmq_mover;
 /*
  * Prepares to move messages of a consumer to another queue. Does not open that queue yet.
  *
- * @mover        receives it; NULL on failure
+ * @mover        receives the mover; NULL on failure
  * @consumer     handle whose messages it moves; close it after the mover
  * @destination  name of the other queue
- * @options      for shmq_open as a producer there; with .create, shmq_move creates the queue if it is missing.
- * NULL for all defaults. .source_id, .source_flags, .attach_wait_ns and .stop are ignored.
+ * @options      for opening the other queue as a producer; with .create, shmq_move creates it if it is missing;
+ *               NULL for all defaults; ignores .source_id, .source_flags, .attach_wait_ns and .stop
  *
- * Context: any.
- * Return:  0; -EINVAL, also when @destination is the consumer's own queue; -ENAMETOOLONG, -ENOMEM, -ECHILD.
+ * Context: any thread.
+ * Return:  0; -EINVAL, also if @destination is the consumer's own queue; -ENAMETOOLONG, -ENOMEM, -ECHILD.
  */
 int shmq_mover_open(struct shmq_mover **mover, struct shmq *consumer, const char *destination,
                     const struct shmq_options *options);
 
 /*
  * Moves the oldest message held to the other queue: puts a copy with the same payload and framing there, then
- * acknowledges it here. When this returns 0, both have happened exactly once. If a consumer dies in between, its
- * successor completes the move by moving the same message: the copy is not put again, even if it has been
- * consumed.
+ * acknowledges the message here. If this returns 0, both have happened exactly once. If a consumer dies in
+ * between, its successor completes the move by moving the same message: the copy is not put again, even if it has
+ * been consumed already.
  *
  * @mover           from shmq_mover_open
- * @headers         header block of the copy, instead of the message's own; may be NULL when @headers_length is 0
+ * @headers         header block of the copy, instead of the message's own; may be NULL if @headers_length is 0
  * @headers_length  bytes
  * @timeout_ns      how long to wait for a lane there, and for room
  *
- * Context: the consumer's thread. Opens and closes the other queue, which takes some dozen system calls.
- * Crash:   dying inside leaves the message with this consumer's successor, and at most one copy.
- * Return:  0; else the message stays held: -EINVAL when none is held or for bad headers; -EMSGSIZE when it is too
- *          long for the other queue; -EAGAIN, -ETIMEDOUT when no lane was free there or no room; -EINTR when the
- *          consumer's stop flag was set; as of the other queue -ESTALE, -ESHUTDOWN, -ENOENT, -EEXIST, -EPERM,
- *          -EACCES, -EROFS, -EPROTO, -EBUSY, -ENOSPC, -EOVERFLOW, -ENOMEM, -EMFILE, -EFBIG, -ENOSYS, other
- *          system errors; -EBADMSG of either; -ECHILD.
+ * Context: the consumer's thread. Opens and closes the other queue, which takes a few dozen system calls.
+ * Crash:   dying inside leaves the message to this consumer's successor, and at most one copy.
+ * Return:  0; on an error the message stays held: -EINVAL if none is held, or for invalid headers; -EMSGSIZE if it
+ *          is too long for the other queue; -EAGAIN, -ETIMEDOUT if the other queue had no free lane or no room;
+ *          -EINTR if the consumer's stop flag was set; about the other queue: -ESTALE, -ESHUTDOWN, -ENOENT,
+ *          -EEXIST, -EPERM, -EACCES, -EROFS, -EPROTO, -EBUSY, -ENOSPC, -EOVERFLOW, -ENOMEM, -EMFILE, -EFBIG,
+ *          -ENOSYS, other system errors; about either queue: -EBADMSG; -ECHILD.
  */
 int shmq_move(struct shmq_mover *mover, const char *headers, size_t headers_length, int64_t timeout_ns);
 

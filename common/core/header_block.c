@@ -15,7 +15,7 @@ static bool is_token(unsigned char c)
            (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
 }
 
-/* Return: bytes of the line at @text, its newline included; 0 if it is none. */
+/* Return: length of the header line at @text, including its newline; 0 if it is not valid. */
 static size_t line_bytes(const char *text, size_t bytes)
 {
     const char *const end = memchr(text, '\n', bytes);
@@ -69,7 +69,7 @@ bool header_read(const unsigned char *at, uint64_t bytes, struct header_view *vi
     struct header_prefix prefix;
     if (bytes <= CELL_BYTES)
         return false;
-    memcpy(&prefix, at, sizeof(prefix)); /* from here on, the copy alone is believed */
+    memcpy(&prefix, at, sizeof(prefix)); /* only the copy is checked and used */
     const char *const text = (const char *)at + sizeof(prefix);
     if (prefix.text_bytes > SHMQ_HEADERS_MAX || prefix.payload_offset > bytes ||
         prefix.payload_offset != header_payload_offset(prefix.text_bytes, bytes - prefix.payload_offset) ||

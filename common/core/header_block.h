@@ -5,15 +5,15 @@
 /*
  * A message's header block: lines "Name: value\n" in cells of their own before the payload.
  *
- *   cell 0        struct header_prefix, then the text
- *   ...           the text goes on, then unused bytes up to the end of the cell
- *   payload_offset  the payload, as aligned and contiguous as that of a message without headers
+ *   cell 0          struct header_prefix, then the text
+ *   ...             the rest of the text, then unused bytes up to the end of the cell
+ *   payload_offset  the payload, aligned and contiguous like that of a message without headers
  *
  * The descriptor of such a message has the frame RECORD_HEADERS; the prefix has its real frame. The descriptor's
- * length covers block and payload, so everything that only steps over messages needs to know nothing of headers.
- * That length is always more than a cell, so the paths of short messages need not know either.
+ * length covers block and payload, so code that only steps over messages need not know about headers. That length
+ * is always more than a cell, so the paths of short messages need not know about them either.
  *
- * W: the lane's owner, before tail. R: consumers; whoever holds a message in a seat buffer.
+ * W: the lane's owner, before tail. R: consumers, in the lane or in a seat buffer.
  */
 
 #include <stdbool.h>
@@ -28,7 +28,7 @@ struct header_prefix {
     uint8_t reserved[6]; /* 0 */
 };
 
-/* Where things stand in a message with headers. */
+/* The parts of a message with headers. */
 struct header_view {
     const char *text;
     uint32_t text_bytes;
@@ -37,20 +37,20 @@ struct header_view {
     uint8_t delimiter;
 };
 
-/* Whether @text is one or more whole lines "Name: value\n". Names are tokens as in HTTP; values have no NUL, CR.
+/* Whether @text is one or more whole lines "Name: value\n". Names are tokens as in HTTP; values have no NUL or CR.
  */
 bool header_text_makes_sense(const char *text, size_t bytes);
 
 /* Bytes from the prefix to the payload. */
 uint64_t header_payload_offset(uint64_t text_bytes, uint64_t payload_bytes);
 
-/* Writes prefix and text. @at: as many writable bytes as header_payload_offset says. */
+/* Writes prefix and text. @at: header_payload_offset writable bytes. */
 void header_write(unsigned char *at, const char *text, uint32_t text_bytes, uint64_t payload_bytes, uint8_t frame,
                   uint8_t delimiter);
 
 /*
- * Finds block and payload in the @bytes bytes @at, which anybody may have damaged.
- * Return: false where they make no sense; nothing outside @at is read, or named in @view.
+ * Finds block and payload in the @bytes bytes @at, which may be damaged.
+ * Return: false if they are invalid. Reads nothing outside these bytes, and @view refers to nothing outside.
  */
 bool header_read(const unsigned char *at, uint64_t bytes, struct header_view *view);
 

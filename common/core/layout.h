@@ -192,7 +192,7 @@ struct lane_control {
     LINE_ALIGNED struct checkpoint checkpoints[2];
     shared_u64 source_id;   /* 0: none */
     shared_u64 source_base; /* stream offset at which this source began */
-    /* Of each checkpoint: the source's cursor as of the last message before its tail; all 0: none. */
+    /* One for each checkpoint: the source's cursor at the last message before its tail; all 0: none. */
     shared_u64 cursors[2][CURSOR_WORDS];
 
     /* W: owner at attach and detach; life also by a process that finishes the lane for a dead owner, while it
@@ -202,7 +202,7 @@ struct lane_control {
     shared_u32 priority;
     shared_u32 pid; /* for display only */
     unsigned char program[PROGRAM_BYTES];
-    shared_u32 mover; /* 1: its source moves messages here; without an owner it counts as finished */
+    shared_u32 mover; /* 1: the source moves messages here, so the lane counts as finished while it has no owner */
 
     /* W: consumers, by compare-and-swap. R: consumers. */
     LINE_ALIGNED shared_u64 claim; /* everything before this position has been leased */

@@ -50,7 +50,7 @@ int ring_producer_init(struct ring_producer *producer, const struct ring *ring)
         .messages = atomic_load_explicit(&control->checkpoints[entry].messages, memory_order_relaxed),
         .turn = (uint32_t)(entry ^ 1),
     };
-    /* Whoever sets no cursor writes none: both checkpoints have to have this one. */
+    /* A producer that sets no cursor writes none, so both checkpoints must have the present one. */
     ring_read_cursor(control, (uint32_t)entry, producer->cursor);
     ring_write_cursor(ring->control, (uint32_t)entry ^ 1, producer->cursor);
     return 0;

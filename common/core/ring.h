@@ -164,7 +164,7 @@ static inline void ring_read_cursor(const struct lane_control *control, uint32_t
         cursor[i] = atomic_load_explicit(&control->cursors[entry][i], memory_order_relaxed);
 }
 
-/* Context: the lane's owner; @entry is not the checkpoint of tail. */
+/* Context: called by the lane's owner; @entry is not the checkpoint of tail. */
 static inline void ring_write_cursor(struct lane_control *control, uint32_t entry, const uint64_t *cursor)
 {
     for (int i = 0; i < CURSOR_WORDS; i++)

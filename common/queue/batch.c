@@ -3,7 +3,7 @@
 
 #include "common/queue/message.h"
 
-/* What was delivered and not acknowledged ends at next. */
+/* The messages handed out but not acknowledged end at next. */
 uint64_t batch_oldest_position(const struct shmq *handle)
 {
     const struct batch *b = &handle->consumer.batch;

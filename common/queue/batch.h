@@ -6,10 +6,10 @@
 
 /* The oldest message that a consumer has leased and not acknowledged. */
 
-/* Its position. Context: there is one. */
+/* Returns its position. Context: there must be one. */
 uint64_t batch_oldest_position(const struct shmq *handle);
 
-/* The message itself. Return: 0; -EINVAL where none is leased; -EBADMSG where its headers make no sense. */
+/* Describes the message. Return: 0; -EINVAL if none is leased; -EBADMSG if its headers are invalid. */
 int batch_oldest(const struct shmq *handle, struct shmq_message *message);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The cursor of a source: kept with its lane's checkpoints, see source.h. */
+/* The cursor of a source, stored with its lane's checkpoints; see source.h. */
 #include "common/queue/put.h"
 
 _Static_assert(CURSOR_WORDS == SHMQ_CURSOR_WORDS, "the lane keeps a whole cursor");

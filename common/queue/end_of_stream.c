@@ -102,8 +102,7 @@ static bool is_abandoned(struct shmq *handle, uint32_t lane, struct lane_view *v
     return grace_ns >= 0 && now - view->dead_since_ns >= grace_ns;
 }
 
-/* What moves messages into a queue promises no more of them: such a lane is as good as finished without an owner.
- */
+/* A mover's lane counts as finished while it has no owner: a dead mover does not hold up the end of the stream. */
 static bool is_left_by_mover(const struct shmq *handle, uint32_t lane, const struct lane_view *view)
 {
     return atomic_load_explicit(&view->ring.control->mover, memory_order_relaxed) != 0 &&

@@ -143,7 +143,7 @@ static inline struct shmq_message message_of(const struct batch *b, const void *
     return message;
 }
 
-/* Return: 0; -EBADMSG where its headers make no sense. */
+/* Return: 0; -EBADMSG if its headers are invalid. */
 static inline int hand_out(struct shmq *handle, struct shmq_message *message)
 {
     struct batch *b = &handle->consumer.batch;
@@ -210,8 +210,9 @@ static inline size_t hand_out_run(struct batch *b, const uint64_t *words, struct
 }
 
 /*
- * Delivers up to @max messages of a batch, in @count those before the first whose headers make no sense.
- * Return: 0; -EBADMSG where that is the first of all.
+ * Delivers up to @max messages of a batch, but only those before the first one with invalid headers. Returns their
+ * number in @count.
+ * Return: 0; -EBADMSG if the very first has invalid headers.
  */
 static int hand_out_many(struct shmq *handle, struct shmq_message *messages, size_t max, size_t *count)
 {
@@ -363,7 +364,7 @@ static inline int take(struct shmq *handle, void *buffer, size_t size, size_t *l
 {
     struct batch *b = &handle->consumer.batch;
     const uint64_t bytes = (uint32_t)handle->consumer.words[b->done];
-    if (bytes - 1 >= CELL_BYTES || bytes > size) /* as all that have headers */
+    if (bytes - 1 >= CELL_BYTES || bytes > size) /* true for all messages with headers */
         return take_any(handle, buffer, size, length);
     *length = bytes;
     copy_short(buffer, b->payload, bytes);

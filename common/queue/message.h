@@ -6,12 +6,13 @@
 #include "common/core/ring.h"
 #include "common/shmq.h"
 
-/* What a consumer gets to see of a record. */
+/* From a record to the message that a consumer gets. */
 
 /*
- * Completes a message of which .data is where the record begins and .length what its descriptor @word says: where
- * there are headers, they are set apart.
- * Return: false where the header block makes no sense.
+ * Separates the headers, if there are any, from the payload. On entry, .data is the start of the record and
+ * .length the length in its descriptor @word.
+ *
+ * Return: false if the header block is invalid.
  */
 static inline bool message_set_headers_apart(struct shmq_message *message, uint64_t word)
 {
@@ -28,7 +29,7 @@ static inline bool message_set_headers_apart(struct shmq_message *message, uint6
     return true;
 }
 
-/* Bytes of payload of the record @at. One that makes no sense has none. */
+/* Payload bytes of the record @at; 0 if it is invalid. */
 static inline uint64_t message_payload_bytes(const void *at, uint64_t word)
 {
     struct shmq_message message = {.data = at, .length = (uint32_t)word};

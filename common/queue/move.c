@@ -8,18 +8,18 @@
 #include "common/queue/sized.h"
 
 /*
- * Moving a message to another queue, once, whoever dies when: the copy is put there with a cursor that says which
- * message it is, then the original is acknowledged here.
+ * Moving a message to another queue exactly once, whichever process dies when: puts a copy there with a cursor
+ * that identifies the message, then acknowledges the original here.
  *
- * In the destination the mover is a resumable source whose identity is the source queue and the seat that holds
- * the message. Only whoever holds the seat's byte moves what the seat holds, also after its owner's death; so
- * there is one mover of an identity at a time, and it finds the cursor of the one before. If that cursor names the
- * oldest message of the seat, the one before died between the put and the acknowledgement, and only the latter is
- * left.
+ * In the destination, the mover is a resumable source whose identity is the source queue and the seat that holds
+ * the message. Only the process that holds the seat's byte moves the seat's messages, also after the owner's
+ * death. So an identity has only one mover at a time, and it finds the cursor of the previous one. If that cursor
+ * names the oldest message of the seat, the previous mover died between the put and the acknowledgement, and only
+ * the acknowledgement remains to be done.
  *
- * The lane stays unfinished until the message is acknowledged here: such a lane is never given to another source,
- * so the cursor stays as long as it is needed. Consumers of the destination count it as finished while nobody owns
- * it (SHMQ_SOURCE_MOVES).
+ * The lane stays unfinished until the message is acknowledged here. An unfinished lane is never given to another
+ * source, so the cursor stays as long as it is needed. Consumers of the destination count the lane as finished
+ * while it has no owner (SHMQ_SOURCE_MOVES).
  */
 
 struct shmq_mover {
@@ -50,7 +50,7 @@ int shmq_mover_open(struct shmq_mover **mover, struct shmq *consumer, const char
         return error;
     }
     fresh->consumer = consumer;
-    strcpy(fresh->name, destination); /* shmq_name_check has measured it */
+    strcpy(fresh->name, destination); /* shmq_name_check has checked its length */
     *mover = fresh;
     return 0;
 }
@@ -60,7 +60,7 @@ void shmq_mover_close(struct shmq_mover *mover)
     free(mover);
 }
 
-/* Identity of what moves the messages of a seat; never 0. */
+/* The source identity of a seat's mover; never 0. */
 static uint64_t source_of(uint64_t queue_id, uint32_t seat)
 {
     uint64_t hash = queue_id + UINT64_C(0x9e3779b97f4a7c15) * ((uint64_t)seat + 1);
@@ -76,7 +76,8 @@ static struct shmq_cursor cursor_of(const struct shmq *consumer, const struct sh
         .words = {consumer->object.queue_id, (uint64_t)message->lane + 1, message->position}};
 }
 
-/* Becomes the owner of the seat's lane there. The one before may be about to lose it: it has just died. */
+/* Becomes the owner of the seat's lane in the destination. May wait for the previous owner's lock, if it just
+ * died. */
 static int open_lane(const struct shmq_mover *mover, struct shmq **to, int64_t timeout_ns)
 {
     const struct shmq *consumer = mover->consumer;
@@ -90,7 +91,7 @@ static int open_lane(const struct shmq_mover *mover, struct shmq **to, int64_t t
     return error == -EUSERS ? (timeout_ns == 0 ? -EAGAIN : -ETIMEDOUT) : error;
 }
 
-/* Puts the copy, unless the cursor says that it was put. */
+/* Puts the copy, unless the cursor says that it was put already. */
 static int put_once(struct shmq *to, const struct shmq_message *message, const struct shmq_cursor *cursor,
                     const char *headers, size_t headers_length, int64_t timeout_ns)
 {
@@ -131,9 +132,9 @@ int shmq_move(struct shmq_mover *mover, const char *headers, size_t headers_leng
     if (error == 0)
         error = shmq_acknowledge(mover->consumer, 1);
     if (error != 0) {
-        shmq_withdraw(to); /* what was put stays known to be: the lane then stays unfinished */
+        shmq_withdraw(to); /* after a put, the lane stays unfinished, so its cursor stays too */
         return error == -EAGAIN && timeout_ns > 0 ? -ETIMEDOUT : error;
     }
-    (void)shmq_close(to); /* what it could say does not concern the message any more */
+    (void)shmq_close(to); /* an error here no longer concerns the message */
     return 0;
 }

@@ -6,9 +6,9 @@
 #include "common/queue/put.h"
 #include "common/queue/sized.h"
 
-/* Messages with all that may go along with them: headers and cursors. */
+/* Putting messages with headers and cursors. */
 
-/* A checked message: how it will stand in the lane. */
+/* A checked message and the layout of its record. */
 struct plan {
     struct shmq_outgoing message;
     uint64_t payload_offset; /* 0: no headers */
@@ -16,7 +16,7 @@ struct plan {
     uint64_t cells;
 };
 
-/* The message at @index of an array that may be of an earlier version's structs. */
+/* The message at @index; the array's structs may be of an earlier version. */
 static const struct shmq_outgoing *element(const struct shmq_outgoing *messages, size_t index)
 {
     return (const struct shmq_outgoing *)((const unsigned char *)messages + index * messages->size);
@@ -44,7 +44,7 @@ static int make_plan(const struct shmq *handle, const struct shmq_outgoing *give
     return 0;
 }
 
-/* There is room for it. */
+/* Context: there is room for it. */
 static void append(struct producer_side *side, const struct plan *plan)
 {
     const struct shmq_outgoing *m = &plan->message;
@@ -63,7 +63,7 @@ static void append(struct producer_side *side, const struct plan *plan)
         put_set_cursor(side, m->cursor);
 }
 
-/* One portion, from *@put on. Return: as shmq_put_outgoing, for its first message. */
+/* Puts one portion, from *@put on. Return: like shmq_put_outgoing, for its first message. */
 static int put_portion(struct shmq *handle, const struct shmq_outgoing *messages, size_t count, size_t *put,
                        int64_t timeout_ns)
 {

@@ -4,7 +4,7 @@
 
 #include "common/queue/handle.h"
 
-/* The steps of a put, for the kinds of put that have a file of their own. */
+/* Steps of a put, for those kinds of put that are in other files. */
 
 /* A batch is published in portions, so that consumers can work on one portion while the next is written. */
 #define PORTION_MESSAGES 64u
@@ -20,10 +20,10 @@ int put_check(const struct shmq *handle, uint64_t length);
  */
 int put_make_room(struct shmq *handle, uint64_t need_cells, int64_t timeout_ns);
 
-/* Publishes what was appended, and wakes. Return: 0; -ESHUTDOWN; -ESTALE. */
+/* Publishes what was appended, and wakes consumers. Return: 0; -ESHUTDOWN; -ESTALE. */
 int put_publish(struct shmq *handle, uint32_t messages);
 
-/* From now on, what is published has this cursor; no put takes the path on which none is written. */
+/* Publishes this cursor with all messages from now on; puts then avoid the paths that write no cursor. */
 void put_set_cursor(struct producer_side *side, const struct shmq_cursor *cursor);
 
 #endif

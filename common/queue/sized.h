@@ -36,7 +36,7 @@ void sized_give(void *theirs, const void *ours);
  */
 int sized_take(void *ours, size_t our_bytes, const void *theirs, size_t first_bytes);
 
-/* The same for options. @given may be NULL: all defaults. */
+/* The same for options. @given may be NULL for all defaults. */
 int sized_take_options(struct shmq_options *known, const struct shmq_options *given);
 
 #endif

@@ -195,7 +195,7 @@ static void add_message_bytes(struct shmq *handle, struct shmq_stat *stat)
     }
 }
 
-/* Read, not mapped: an observer would have to reserve the buffer. */
+/* Reads the buffer instead of mapping it, because mapping would reserve it. */
 static uint64_t held_payload_bytes(const struct shmq *handle, uint32_t seat)
 {
     const uint64_t word = load(&handle->seats[seat].held_record[0]);
