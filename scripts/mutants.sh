@@ -213,11 +213,11 @@ shell_tests() { # PROGRAM
         xargs grep -LE '\bmake -|mutants\.sh'
 }
 
-# Whether a program was linked with one of those objects: it has their first symbols.
+# Whether a program was linked with one of those objects: it has their first symbols (but main, which all have).
 links() { # PROGRAM OBJECT...
     local program=$1 symbols
     shift
-    symbols=$(nm -A --defined-only --extern-only "$@" 2>/dev/null | sed 's/:.* / /' | awk '!seen[$1]++ { print $2 }')
+    symbols=$(nm -A --defined-only --extern-only "$@" 2>/dev/null | sed 's/:.* / /' | awk '$2 != "main" && !seen[$1]++ { print $2 }')
     [[ $symbols ]] && nm --defined-only --extern-only "$program" | sed 's/.* //' | grep -qxF -- "$symbols"
 }
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -677,6 +678,46 @@ START_TEST(a_sleep_ends_when_something_is_asked_for)
 }
 END_TEST
 
+START_TEST(a_wait_for_a_descriptor_ends_when_something_is_asked_for)
+{
+    int number = SIGTERM;
+    pthread_t thread;
+    sigset_t set;
+    struct rlimit none = {0};
+    stop_init();
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    ck_assert_int_eq(stop_wait_fd(0, POLLIN, __real_stop_now_ns() + SECOND), -EINVAL);
+    sigemptyset(&set);
+    sigaddset(&set, number);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    ck_assert_int_eq(pthread_create(&thread, NULL, signal_soon, &number), 0);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    ck_assert(!stop_sleep_until(__real_stop_now_ns() + 20 * SECOND));
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+}
+END_TEST
+
+/* The wait that comes next, too: the signal may come just before it. */
+START_TEST(a_signal_ends_the_wait_for_messages)
+{
+    const char *name = test_name("interrupted");
+    struct shmq_options small = planted_small();
+    struct shmq_message message;
+    struct shmq *producer = planted_open(name, SHMQ_PRODUCER, &small);
+    struct shmq *consumer = planted_open(name, SHMQ_CONSUMER, &small);
+    stop_init();
+    stop_interrupts(consumer);
+    raise(SIGTERM);
+    int64_t began = __real_stop_now_ns();
+    ck_assert_int_eq(shmq_lease(consumer, &message, 5 * SECOND), -EINTR);
+    ck_assert_int_lt(__real_stop_now_ns() - began, 4 * SECOND);
+    stop_interrupts(NULL);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+    ck_assert_int_eq(shmq_close(producer), 0);
+    ck_assert_int_eq(shmq_remove(name, true), 0);
+}
+END_TEST
+
 START_TEST(a_descriptor_is_waited_for)
 {
     int ends[2];
@@ -1130,6 +1171,8 @@ static const struct test tests[] = {
     TEST(signals_that_were_blocked_are_let_in),
     TEST(a_sleep_ends_when_it_is_time),
     TEST_EACH(a_sleep_ends_when_something_is_asked_for, 2),
+    TEST(a_wait_for_a_descriptor_ends_when_something_is_asked_for),
+    TEST(a_signal_ends_the_wait_for_messages),
     TEST(a_descriptor_is_waited_for),
     TEST_GROUP("options"),
     TEST(a_bad_value_is_told_with_what_is_allowed),

@@ -24,6 +24,7 @@ struct values {
     int64_t duration_ns;
     int64_t range_ns[2];
     double rate;
+    unsigned choice;
     char taken[256]; /* what the program's own function was called with */
 };
 
@@ -51,6 +52,20 @@ static const struct option_entry own[] = {
      .help = "pause",
      AT(range_ns)},
     {.name = "rate", .kind = OPTION_IS_RATE, .argument = "N", .help = "a second", AT(rate)},
+    {.name = "limited",
+     .kind = OPTION_IS_SIZE,
+     .argument = "SIZE",
+     .help = "bytes",
+     .min = 10,
+     .max = 2048,
+     AT(size)},
+    {.name = "least", .kind = OPTION_IS_COUNT, .argument = "N", .help = "many", .min = 5, AT(count)},
+    {.name = "choice",
+     .kind = OPTION_IS_CHOICE,
+     .argument = "WHICH",
+     .choices = "one two three",
+     .help = "one of them",
+     AT(choice)},
     {.name = "own", .letter = 'o', .code = CODE_OWN, .argument = "X", .help = "the program's own"},
     {.name = NULL},
 };
@@ -211,17 +226,151 @@ static void bad_range(void)
     READ("--range-of-a-long-name", "2:1");
 }
 
+static void too_many_bytes(void)
+{
+    READ("--limited", "3K");
+}
+
+static void far_too_many_bytes(void)
+{
+    READ("--limited", "99999999999999999999");
+}
+
+static void too_few_bytes(void)
+{
+    READ("--limited", "9");
+}
+
+static void no_bytes(void)
+{
+    READ("--limited", "x");
+}
+
+static void no_number(void)
+{
+    READ("--least", "4");
+}
+
+static void other_choice(void)
+{
+    READ("--choice", "tw");
+}
+
+static void no_rate(void)
+{
+    READ("--rate", "0");
+}
+
+static void no_time(void)
+{
+    READ("--time", "x");
+}
+
 static void without_argument(void)
 {
     READ("--size");
 }
 
+enum { VERB_SHOW, VERB_WAIT };
+
+static const struct option_entry of_verbs[] = {
+    {.name = "flag", .letter = 'f', .kind = OPTION_IS_FLAG, .help = "set it", AT(flag)},
+    {.name = "exact", .kind = OPTION_IS_FLAG, .help = "so", .verbs = 1 << VERB_WAIT, AT(flag)},
+    {.name = NULL},
+};
+
+static const struct option_section verb_section = {.title = "Options:", .entries = of_verbs};
+static const struct option_group verb_groups[] = {{.section = &verb_section}, {.section = NULL}};
+static const struct option_verb verbs[] = {
+    {.name = "show", .code = VERB_SHOW}, {.name = "wait", .code = VERB_WAIT}, {.name = NULL}};
+static const struct option_table verb_table = {.usage = "VERB", .verbs = verbs, .groups = verb_groups};
+
+#define READ_VERB(...) read_line(&verb_table, (char *[]){(char[]){"program"}, __VA_ARGS__})
+
+static void no_verb(void)
+{
+    READ_VERB("-f", NULL);
+}
+
+static void other_verb(void)
+{
+    READ_VERB("shw", NULL);
+}
+
+static void option_of_another_verb(void)
+{
+    READ_VERB("show", "--exact", NULL);
+}
+
+START_TEST(a_verb_stands_before_its_words)
+{
+    READ_VERB("-f", "wait", "a", "--exact", "b", NULL);
+    ck_assert(values.flag);
+    ck_assert_ptr_eq(words.verb, &verbs[1]);
+    ck_assert_uint_eq(words.count, 2);
+    ck_assert_str_eq(words.words[0], "a");
+    ck_assert_str_eq(words.words[1], "b");
+    READ_VERB("show", NULL);
+    ck_assert_ptr_eq(words.verb, &verbs[0]);
+    ck_assert_uint_eq(words.count, 0);
+    ck_assert(!values.flag);
+}
+END_TEST
+
+START_TEST(values_at_their_limits_are_taken)
+{
+    READ("--limited", "10", "--least", "5", "--choice", "two", "-n", "9");
+    ck_assert_uint_eq(values.size, 10);
+    ck_assert_uint_eq(values.count, 9);
+    ck_assert_uint_eq(values.choice, 1);
+    READ("--limited", "2K", "-n", "1", "--choice", "three");
+    ck_assert_uint_eq(values.size, 2048);
+    ck_assert_uint_eq(values.count, 1);
+    ck_assert_uint_eq(values.choice, 2);
+    READ("--least", "18446744073709551615", "--choice", "one");
+    ck_assert_uint_eq(values.count, UINT64_MAX);
+    ck_assert_uint_eq(values.choice, 0);
+}
+END_TEST
+
+/* An option is visited once, in the first group that has it. */
+static void count_numbers(void *context, const struct option_group *group, const struct option_entry *entry)
+{
+    if (strcmp(entry->name, "number") == 0) {
+        ++*(int *)context;
+        ck_assert_ptr_eq(group, &groups[0]);
+    }
+}
+
+START_TEST(a_name_that_two_groups_have_is_visited_once)
+{
+    int numbers = 0;
+    option_table_walk(&table, count_numbers, &numbers);
+    ck_assert_int_eq(numbers, 1);
+}
+END_TEST
+
 static const struct {
     void (*run)(void);
     const char *says;
 } refused[] = {
-    {unknown, "--bogus"},           {alone, "--lonely"},        {too_large, "not a number from 1 to 9"},
-    {empty, "--text '': is empty"}, {bad_range, "not MIN:MAX"}, {without_argument, "requires an argument"},
+    {too_many_bytes, "--limited 3K: too large (at most 2K)"},
+    {far_too_many_bytes, "--limited 99999999999999999999: too large (at most 2K)"},
+    {too_few_bytes, "--limited 9: too small (at least 10)"},
+    {no_bytes, "--limited x: not a size"},
+    {no_number, "--least 4: not a number (a whole number, at least 5)"},
+    {other_choice, "--choice tw: not one of the choices (one two three)"},
+    {no_rate, "--rate 0: not a rate"},
+    {no_time, "--time x: not a duration"},
+    {no_verb, "no verb given"},
+    {other_verb, "shw: unknown verb"},
+    {option_of_another_verb, "show: takes no --exact"},
+    {unknown, "--bogus"},
+    {alone, "--lonely"},
+    {too_large, "not a number from 1 to 9"},
+    {empty, "--text '': is empty"},
+    {bad_range, "not MIN:MAX"},
+    {without_argument, "requires an argument"},
 };
 
 START_TEST(what_makes_no_sense_is_refused_with_a_reason)
@@ -308,6 +457,9 @@ static const struct test tests[] = {
     TEST_EACH(what_makes_no_sense_is_refused_with_a_reason, COUNT(refused)),
     TEST(the_help_has_all_of_it_in_80_columns),
     TEST(options_are_found_by_name),
+    TEST(a_verb_stands_before_its_words),
+    TEST(values_at_their_limits_are_taken),
+    TEST(a_name_that_two_groups_have_is_visited_once),
 };
 
 TEST_SUITE("option_table", tests, .seconds = 10, .set_up = set_up);
