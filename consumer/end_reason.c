@@ -35,10 +35,10 @@ static void say_idle(const struct consumer_options *options, const struct totals
 
     units_duration(duration, options->idle_ns);
     if (options->count > 0)
-        say_error("queue '%s': nothing came for %s; %s delivered (see --idle and --count)", options->common.queue,
+        say_error("queue '%s': no message for %s; %s delivered (see --idle and --count)", options->common.queue,
                   duration, amount(text, options, totals));
     else
-        say_error("queue '%s': nothing came for %s (see --idle)", options->common.queue, duration);
+        say_error("queue '%s': no message for %s (see --idle)", options->common.queue, duration);
 }
 
 /* Why the queue cannot be used. */

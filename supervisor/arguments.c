@@ -59,8 +59,8 @@ static bool is_blank(char c)
 }
 
 /*
- * Reads one word at *@at into @word, which is as long as the text; moves *@at behind it. False where a quote is
- * not closed.
+ * Reads one word at *@at into @word, which has room for the whole text, and advances *@at past it. Returns false
+ * if a quote is not closed.
  */
 static bool read_word(const char **at, char *word)
 {

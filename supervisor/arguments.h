@@ -5,21 +5,21 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A growing list of words, such as a command line; always ended by NULL once something was added. */
+/* A growing list of words, such as a command line; NULL-terminated once a word has been added. */
 struct arguments {
     char **words;
     size_t count;
     size_t room;
 };
 
-/* Adds a copy of @word; ends the program where there is no memory. */
+/* Adds a copy of @word; exits if there is no memory. */
 void arguments_add(struct arguments *arguments, const char *word);
 void arguments_add_all(struct arguments *arguments, const struct arguments *more);
-/* Adds what the format makes. */
+/* Adds a formatted word. */
 void arguments_format(struct arguments *arguments, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /*
- * Splits @text at blanks into words, as a shell does by quotes and backslashes; nothing is expanded. False, with
- * nothing added, where a quote is not closed.
+ * Splits @text into words at blanks, heeding quotes and backslashes as a shell does, but without expansion.
+ * Returns false, and adds nothing, if a quote is not closed.
  */
 bool arguments_split(struct arguments *arguments, const char *text);
 /* Whether @word is one of them. */

@@ -3,13 +3,13 @@
 #define SUPERVISOR_BUS_GUARD_H
 
 /*
- * Looking into a queue that somebody has cut short raises SIGBUS. Programs that work in it can only end then; the
- * supervisor still has to say what has become of its children.
+ * Reading a queue whose object somebody has truncated raises SIGBUS. A producer or consumer can only exit then,
+ * but the supervisor still has to report the fate of its children.
  */
 
-/* Installs the handler. A SIGBUS outside of a guarded call, or sent by a process, ends the program as ever. */
+/* Installs the handler. A SIGBUS outside a guarded call, or one sent by a process, ends the program as usual. */
 void bus_guard_init(void);
-/* Calls @call with @context. Return: what it returns; -EBADMSG if the queue's memory is gone. */
+/* Calls @call with @context. Returns its result, or -EBADMSG if the queue's memory is gone. */
 int bus_guard_call(int (*call)(void *context), void *context);
 
 #endif

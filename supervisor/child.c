@@ -26,10 +26,10 @@ static void limit_descriptors(uint64_t soft)
 }
 
 /*
- * A Ctrl-C in the terminal is for the supervisor alone, so that each child has a process group of its own.
- * Sessions would do that, too; but the scheduler groups tasks by session (autogroup), and what works together in
- * different ones takes two or three times as long. Only who reads the terminal needs one: there, it would be
- * stopped as a background job.
+ * Ctrl-C in the terminal must reach only the supervisor, so each child gets a process group of its own. A session
+ * of its own would do that too, but the scheduler groups tasks by session (autogroup), and processes of different
+ * sessions that work together take two or three times as long. Only a child that reads the terminal gets a
+ * session, because it would otherwise be stopped as a background job.
  */
 static void leave_group(const struct child_start *start)
 {
@@ -37,18 +37,18 @@ static void leave_group(const struct child_start *start)
         setsid();
     else
         setpgid(0, 0);
-    /* Others who try to use the terminal fail, instead of waiting for ever to be brought to the foreground. */
+    /* Makes other uses of the terminal fail, instead of stopping the child until it is in the foreground. */
     signal(SIGTTIN, SIG_IGN);
     signal(SIGTTOU, SIG_IGN);
 }
 
-/* On a stack of its own, in the memory of the supervisor, which waits until this has become the program. */
-static int become(void *argument)
+/* Runs on a stack of its own in the supervisor's memory; the supervisor is suspended until execv. */
+static int exec_child(void *argument)
 {
     const struct child_start *start = argument;
     char *const *words = start->command->words;
     leave_group(start);
-    /* It dies with the supervisor, also if that has gone before this was asked for. */
+    /* The getppid check covers a supervisor that died before this call. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != start->supervisor)
         _exit(STATUS_CANNOT_RUN);
@@ -73,20 +73,19 @@ int child_spawn(struct child *child, const struct child_start *start)
     static _Alignas(16) char stack[STACK_BYTES];
     struct child_start its = *start;
     /*
-     * Nothing is copied, and the supervisor waits for the exec: so many children do not all begin at once, before
-     * the first has anything to do. The library's fork handler does not run, but what it would close is closed by
-     * the exec.
+     * CLONE_VM copies nothing, and CLONE_VFORK waits for the exec, so that many children do not all start before
+     * the first has something to do. The library's fork handler does not run, but exec closes what it would close.
      */
-    int pid =
-        clone(become, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &its, &child->pidfd);
-    if (pid < 0 && errno == EINVAL) { /* a kernel without pidfds: SIGCHLD tells of its end */
+    int pid = clone(exec_child, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &its,
+                    &child->pidfd);
+    if (pid < 0 && errno == EINVAL) { /* without pidfds, SIGCHLD reports its end */
         child->pidfd = -1;
-        pid = clone(become, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, &its);
+        pid = clone(exec_child, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, &its);
     }
     if (pid < 0)
         return -errno;
     child->pid = child->last_pid = pid;
-    setpgid(pid, pid); /* whoever comes first */
+    setpgid(pid, pid); /* the child does the same; whichever comes first */
     return 0;
 }
 
@@ -94,7 +93,7 @@ void child_signal(const struct child *child, int number)
 {
     if (child->pid == 0)
         return;
-    /* What a command has started is in the child's group, unless it has one of its own. */
+    /* The group includes what the child has started, unless that has a group of its own. */
     if (number == SIGKILL || number == SIGSTOP || number == SIGCONT)
         kill(-child->pid, number);
     if (child->pidfd < 0 || syscall(SYS_pidfd_send_signal, child->pidfd, number, NULL, 0) != 0)

@@ -10,34 +10,34 @@
 #include "supervisor/label.h"
 #include "supervisor/relay.h"
 
-/* What becomes of a child is in states.c. */
+/* states.c has the table of transitions. */
 enum child_state {
-    CHILD_STARTING,    /* is to be started as soon as may be */
-    CHILD_RUNNING,     /* has not been told to end */
-    CHILD_STOPPING,    /* has */
-    CHILD_BACKING_OFF, /* has ended, and is to be started again at .due_ns */
+    CHILD_STARTING,    /* to be started as soon as possible */
+    CHILD_RUNNING,     /* not yet told to end */
+    CHILD_STOPPING,    /* told to end */
+    CHILD_BACKING_OFF, /* ended; to be restarted at .due_ns */
     CHILD_DONE,
-    CHILD_FAILED, /* for good */
+    CHILD_FAILED, /* will not be restarted */
     CHILD_STATES,
 };
 
 /* How a process ended. */
 struct child_end {
-    int status;   /* as a shell has it: 128 + the signal's number */
+    int status;   /* as a shell reports it: 128 + signal number if killed */
     bool killed;  /* by a signal */
-    bool lasting; /* it failed and says that it would fail again */
+    bool lasting; /* it failed and reported that a restart would fail again */
 };
 
-/* What the failures of a child have been like: see restart_policy.h. */
+/* Restarts and failures of a child; restart_policy.c uses it. */
 struct child_history {
-    int64_t *restarts_ns; /* when, in the last minute */
+    int64_t *restarts_ns; /* times of the restarts in the last minute */
     size_t restarts;
     size_t room;
-    int failure; /* status of its last failure that was no signal's; 0: none */
+    int failure; /* status of its last failure, not counting signals; 0: none */
     char failure_text[64];
-    uint64_t done_before; /* how much all had done when it last failed so */
+    uint64_t done_before; /* messages that all children of its role had done at that failure */
     bool done_known;
-    unsigned fruitless; /* how often it has failed so since more was done */
+    unsigned fruitless; /* consecutive such failures without progress */
 };
 
 struct child {
@@ -45,36 +45,37 @@ struct child {
     unsigned number;
     char name[NAME_BYTES];
     enum child_state state;
-    pid_t pid;      /* of the process; 0: none */
-    pid_t last_pid; /* likewise, also after its end */
-    int pidfd;      /* -1: none, or the kernel has none */
+    pid_t pid;      /* 0: no process */
+    pid_t last_pid; /* of the current or last process */
+    int pidfd;      /* -1: no process, or the kernel has no pidfds */
     int64_t due_ns;
     struct child_end end; /* of its last process */
     struct relay_source *stderr_source;
-    struct relay_source *previous_stderr; /* of its last process, where somebody else holds the pipe */
+    struct relay_source *previous_stderr; /* of its last process, if other processes still hold the pipe open */
     struct child_history history;
-    bool unread; /* stopped before the end of its input */
-    char progress[48];
+    bool unread;       /* stopped before the end of its input */
+    char progress[48]; /* how far it came, for the summary */
 };
 
-/* What a new process is to begin with. */
+/* Parameters of a new process. */
 struct child_start {
     const struct arguments *command;
-    bool with_stdin; /* else it gets /dev/null */
+    bool with_stdin; /* false: stdin is /dev/null */
     int stderr_fd;
     pid_t supervisor;
-    uint64_t descriptors; /* its soft limit; 0: ours */
+    uint64_t descriptors; /* soft limit of open files; 0: the supervisor's */
 };
 
 /*
- * Starts the process, in a process group of its own: a Ctrl-C in the terminal is for the supervisor alone. It dies
- * with the supervisor. Return: 0; negative errno.
+ * Starts the process in a process group of its own, so that Ctrl-C in the terminal reaches only the supervisor.
+ * The process dies with the supervisor. Returns 0 or a negative errno.
  */
 int child_spawn(struct child *child, const struct child_start *start);
-/* Sends a signal to the process, and with SIGKILL, SIGSTOP and SIGCONT to its whole group; does nothing if it has
- * ended. */
+/*
+ * Sends a signal to the process; SIGKILL, SIGSTOP and SIGCONT go to its whole group. Does nothing if it has ended.
+ */
 void child_signal(const struct child *child, int number);
-/* The process has been reaped. */
+/* Call it once the process has been reaped. */
 void child_forget(struct child *child);
 /* "consumer.2 (pid 17) was killed by SIGKILL, status 137" */
 void child_describe_end(const struct child *child, char *text, size_t size);

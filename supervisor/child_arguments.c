@@ -18,15 +18,15 @@ struct reading {
     option_take *take;
 };
 
-/* What a child is told by nobody but the supervisor. */
-static void refuse_own(const char *owner, const char *name)
+/* Options of a child that only the supervisor may set. */
+static void refuse_reserved(const char *owner, const char *name)
 {
     static const struct {
         const char *name;
         const char *why;
     } own[] = {{"queue", "all its children use one queue"},
                {"split", "-p N splits the input"},
-               {"producers", "-p N is how many there are"}};
+               {"producers", "-p N sets their number"}};
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
         if (strcmp(name, own[i].name) == 0)
             options_usage("--%s-args: --%s: is for %s itself (%s)", owner, name, say_program(), own[i].why);
@@ -35,13 +35,13 @@ static void refuse_own(const char *owner, const char *name)
         options_usage("--%s-args: --%s: does no work (run '%s%s --%s')", owner, name, say_prefix(), owner, name);
 }
 
-/* What it prints is marked with the child's name unless it is given here. */
+/* Given to the supervisor, these get the child's name as a label; given here, they do not. */
 static bool is_marked(const char *name)
 {
     return strcmp(name, "echo") == 0 || strcmp(name, "prefix") == 0;
 }
 
-/* Whether the supervisor's option of that name means the same. */
+/* Whether the supervisor's option of that name has the same meaning. */
 static bool means_the_same(const struct option_group *group, const char *owner, const char *name)
 {
     if (group->owner != NULL)
@@ -58,7 +58,7 @@ static void take_one(void *into, const struct option_group *its_group, const str
     const struct reading *reading = into;
     const struct option_group *group = NULL;
     (void)its_group;
-    refuse_own(reading->owner, entry->name);
+    refuse_reserved(reading->owner, entry->name);
     const struct option_entry *known = option_table_find(reading->own, entry->name, &group);
     if (known != NULL && means_the_same(group, reading->owner, entry->name))
         option_table_take(group, known, reading->into, reading->take, argument);
@@ -75,7 +75,7 @@ void child_arguments_read(struct arguments *kept, const struct arguments *words,
     struct reading reading = {.kept = kept, .owner = owner, .own = own, .into = into, .take = take};
     struct option_words left;
     struct arguments line = {0};
-    arguments_format(&line, "%s: --%s-args", say_program(), owner); /* for what getopt_long says */
+    arguments_format(&line, "%s: --%s-args", say_program(), owner); /* for getopt_long's messages */
     char **argv = calloc(words->count + 2, sizeof(*argv));
     if (argv == NULL)
         options_usage("out of memory");
@@ -84,7 +84,7 @@ void child_arguments_read(struct arguments *kept, const struct arguments *words,
         argv[i + 1] = words->words[i];
     option_table_split(table, &reading, take_one, (int)words->count + 1, argv, &left);
     if (left.count > 0)
-        options_usage("--%s-args: %s: is no option (words to be sent are for %s itself, behind --)", owner,
+        options_usage("--%s-args: %s: is not an option (give words to send to %s itself, after --)", owner,
                       left.words[0][0] != '\0' ? left.words[0] : "''", say_program());
     if (left.given)
         options_usage("--%s-args: --: is for %s itself", owner, say_program());

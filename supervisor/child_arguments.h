@@ -6,11 +6,11 @@
 #include "supervisor/arguments.h"
 
 /*
- * Reads the words of --producer-args or --consumer-args (@owner: "producer" or "consumer") as that program would.
- * An option that is in @own, the supervisor's table, with the same meaning goes @into there with @take, as if it
- * had been given to the supervisor: it has to know about sources, sinks and sizes. The others become @kept, each
- * in one word. Ends the program with EXIT_USAGE at whatever would have a child do other work than the supervisor
- * thinks. What is taken may point to @words.
+ * Parses the words of --producer-args or --consumer-args (@owner: "producer" or "consumer") as that program would.
+ * An option that @own, the supervisor's table, has with the same meaning is passed to @take with @into, as if it
+ * had been given to the supervisor, which has to know about sources, sinks and sizes. The others are added to
+ * @kept, each as one word. Exits with EXIT_USAGE if an option would make a child do something that the supervisor
+ * does not expect. What is taken may point into @words.
  */
 void child_arguments_read(struct arguments *kept, const struct arguments *words, const char *owner,
                           const struct option_table *own, void *into, option_take *take);

@@ -6,7 +6,7 @@
 
 #include "common/cli/say.h"
 
-/* Those that each child has with its name in it are left out. */
+/* Leaves out --echo and --prefix, which are different for each child. */
 static void add_passed(struct arguments *command, const struct options *options, const char *owner)
 {
     for (size_t i = 0; i < options->passed_count; i++) {
@@ -62,7 +62,7 @@ static void make_producer(struct arguments *command, const struct options *optio
         arguments_add(command, options->words.words[i]);
 }
 
-/* Bytes that are no lines have no names before them. */
+/* Only lines get the consumer's name before them. */
 static bool is_labelled(const struct options *options)
 {
     return options->sink == SINK_LABELLED && !arguments_have(&options->consumer_framing, "--raw") &&

@@ -36,7 +36,7 @@ static bool is_same(const struct stat *one, const struct stat *other)
     return one->st_dev == other->st_dev && one->st_ino == other->st_ino;
 }
 
-/* Reading what is written would never end. */
+/* Reading a file while writing its content to it would never end. */
 static void check_not_written(const struct options *options, const char *input)
 {
     struct stat st;
@@ -44,10 +44,10 @@ static void check_not_written(const struct options *options, const char *input)
     if (look_at(input, &st) != 0 || !S_ISREG(st.st_mode))
         return;
     if (options->sink == SINK_OUTPUT && stat(options->output, &written) == 0 && is_same(&st, &written))
-        options_usage("--output %s: is the input, too", options->output);
+        options_usage("--output %s: is also the input", options->output);
     bool to_stdout = options->sink == SINK_LABELLED || options->sink == SINK_STDOUT;
     if (to_stdout && fstat(STDOUT_FILENO, &written) == 0 && is_same(&st, &written))
-        options_usage("%s: is stdout, too, where messages go", input);
+        options_usage("%s: is also stdout, where messages go", input);
 }
 
 void files_check_inputs(const struct options *options)
@@ -106,13 +106,13 @@ static void check_is_no_input(const struct options *options, const char *path, c
     for (size_t i = 0; i < options->inputs.count; i++) {
         struct stat input;
         if (look_at(options->inputs.words[i], &input) == 0 && is_same(&input, st))
-            options_usage("--mirror %s: %s%sis an input, too", options->mirror,
+            options_usage("--mirror %s: %s%sis also an input", options->mirror,
                           strcmp(path, options->mirror) == 0 ? "" : path,
                           strcmp(path, options->mirror) == 0 ? "" : " ");
     }
 }
 
-/* Whether the files of all lanes that share a folder can be made. */
+/* Checks that the mirror's folder exists, unless each lane has a folder of its own. */
 static void check_mirror_folder(const struct options *options)
 {
     char path[PATH_MAX];
@@ -129,7 +129,7 @@ static void check_mirror_folder(const struct options *options)
     else
         slash[slash == folder] = '\0';
     if (stat(folder, &st) != 0 || !S_ISDIR(st.st_mode))
-        fail(path, "cannot be written: %s is no directory", folder);
+        fail(path, "cannot be written: %s is not a directory", folder);
 }
 
 static bool mirror_has_content(const struct options *options, unsigned lanes, char *found)

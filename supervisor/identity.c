@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* FNV-1a, 64 bits, with a last step that mixes what came last into all of them. */
+/* 64-bit FNV-1a; finish() mixes the last bytes into the whole hash. */
 static void add_bytes(uint64_t *hash, const void *data, size_t bytes)
 {
     const unsigned char *at = data;
@@ -20,7 +20,7 @@ static void add_number(uint64_t *hash, uint64_t number)
     add_bytes(hash, &number, sizeof(number));
 }
 
-/* With its NUL: two words are not one. */
+/* Includes the NUL, so that word boundaries matter. */
 static void add_text(uint64_t *hash, const char *text)
 {
     add_bytes(hash, text, strlen(text) + 1);
@@ -74,7 +74,7 @@ static void add_file(uint64_t *hash, const char *path, bool with_size)
     add_number(hash, with_size ? (uint64_t)st.st_size : 0);
 }
 
-/* The last file may have grown meanwhile. */
+/* The size of the last file does not count, because it may grow. */
 static void add_inputs(uint64_t *hash, const struct options *options)
 {
     size_t count = options->inputs.count;

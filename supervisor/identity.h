@@ -5,12 +5,11 @@
 #include "supervisor/options.h"
 
 /*
- * What has to be the same for what an earlier run has done to count for this one, as one number: source, framing,
- * sink, and the files that are read and written, by inode. How fast, how many consumers, and how commands are
- * retried does not matter. Never 0.
+ * Hash of everything that must be the same for this run to continue an earlier one: source, framing, sink, and the
+ * files read and written, by inode. Rates, the number of consumers and retry options do not matter. Never 0.
  */
 uint64_t identity_of_command(const struct options *options);
-/* Sizes and times of the inputs: they tell whether there is more now than there was. */
+/* Hash of the sizes and times of the inputs, which change when more is appended. */
 uint64_t identity_of_inputs(const struct options *options);
 
 #endif

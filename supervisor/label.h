@@ -10,10 +10,9 @@ enum { NAME_BYTES = 24, LABEL_BYTES = 48 };
 
 /* "producer.1" */
 void label_name(char *name, enum role role, unsigned number);
-/* "producer.1 | ", in a colour of its own where @descriptor is a terminal that has some, and NO_COLOR does not say
- * no. */
+/* "producer.1 | ", coloured if @descriptor is a terminal with colours and NO_COLOR is not set. */
 void label_make(char *label, enum role role, unsigned number, int descriptor);
-/* Whether what is written there may be coloured, and redrawn. */
+/* Whether the descriptor is a terminal that supports colours and redrawing. */
 bool label_is_terminal(int descriptor);
 
 #endif

@@ -16,58 +16,60 @@
 #include "supervisor/stopping.h"
 
 #define NS_PER_MS INT64_C(1000000)
-#define LAST_WORDS_NS (100 * NS_PER_MS) /* for what a command left running */
-#define READER_NS (2000 * NS_PER_MS)    /* for whoever reads our stderr */
+/* How long to wait at the end for output of processes that a command left running, and for the reader of stderr.
+ */
+#define DESCENDANTS_NS (100 * NS_PER_MS)
+#define READER_NS (2000 * NS_PER_MS)
 
-/* What is waited for. */
-struct watch {
+/* The descriptors that ppoll waits for. */
+struct poll_set {
     struct pollfd *fds;
-    struct relay_source **sources; /* beside each; NULL: it is none */
+    struct relay_source **sources; /* the source of each descriptor; NULL: not a relay source */
     size_t count;
     size_t room;
 };
 
-static void add(struct watch *watch, int fd, short events, struct relay_source *source)
+static void add(struct poll_set *set, int fd, short events, struct relay_source *source)
 {
-    if (watch->count == watch->room) {
-        size_t room = watch->room * 2 + 16;
-        struct pollfd *fds = realloc(watch->fds, room * sizeof(*fds));
+    if (set->count == set->room) {
+        size_t room = set->room * 2 + 16;
+        struct pollfd *fds = realloc(set->fds, room * sizeof(*fds));
         if (fds != NULL)
-            watch->fds = fds;
-        struct relay_source **sources = realloc(watch->sources, room * sizeof(*sources));
+            set->fds = fds;
+        struct relay_source **sources = realloc(set->sources, room * sizeof(*sources));
         if (sources != NULL)
-            watch->sources = sources;
+            set->sources = sources;
         if (fds == NULL || sources == NULL)
-            return; /* it is looked at when something else happens */
-        watch->room = room;
+            return; /* its event is handled at the next wake-up */
+        set->room = room;
     }
-    watch->fds[watch->count] = (struct pollfd){.fd = fd, .events = events};
-    watch->sources[watch->count++] = source;
+    set->fds[set->count] = (struct pollfd){.fd = fd, .events = events};
+    set->sources[set->count++] = source;
 }
 
-static void collect(struct supervisor *supervisor, struct watch *watch)
+static void collect(struct supervisor *supervisor, struct poll_set *set)
 {
-    watch->count = 0;
+    set->count = 0;
     if (relay_has_more(&supervisor->relay))
-        add(watch, STDERR_FILENO, POLLOUT, NULL);
+        add(set, STDERR_FILENO, POLLOUT, NULL);
     for (struct relay_source *source = supervisor->relay.sources; source != NULL; source = source->next) {
         if (source->fd >= 0)
-            add(watch, source->fd, POLLIN, source);
+            add(set, source->fd, POLLIN, source);
     }
     for (size_t i = 0; i < supervisor->count; i++) {
         if (supervisor->children[i].pid != 0 && supervisor->children[i].pidfd >= 0)
-            add(watch, supervisor->children[i].pidfd, POLLIN, NULL);
+            add(set, supervisor->children[i].pidfd, POLLIN, NULL);
     }
 }
 
-/* Sleeps, and lets in what children say. */
-static void wait_for_something(struct supervisor *supervisor, struct watch *watch, int64_t deadline_ns)
+/* Sleeps until an event arrives, then relays the children's stderr output. */
+static void wait_for_event(struct supervisor *supervisor, struct poll_set *set, int64_t deadline_ns)
 {
-    collect(supervisor, watch);
-    int ready = signals_poll(watch->fds, (nfds_t)watch->count, deadline_ns);
-    for (size_t i = 0; i < watch->count && ready > 0; i++) {
-        if (watch->fds[i].revents != 0 && watch->sources[i] != NULL)
-            relay_read(&supervisor->relay, watch->sources[i]);
+    collect(supervisor, set);
+    int ready = signals_poll(set->fds, (nfds_t)set->count, deadline_ns);
+    for (size_t i = 0; i < set->count && ready > 0; i++) {
+        if (set->fds[i].revents != 0 && set->sources[i] != NULL)
+            relay_read(&supervisor->relay, set->sources[i]);
     }
     relay_write(&supervisor->relay);
     supervisor->now_ns = stop_now_ns();
@@ -84,7 +86,7 @@ static struct child *child_of(struct supervisor *supervisor, pid_t pid)
     return NULL;
 }
 
-/* All that it has said comes before what is said about it. What it has started may hold its pipe open. */
+/* Relays the child's output before its end is reported. Its descendants may keep the pipe open. */
 static void finish_stderr(struct supervisor *supervisor, struct child *child)
 {
     if (child->previous_stderr != NULL)
@@ -98,7 +100,7 @@ static void finish_stderr(struct supervisor *supervisor, struct child *child)
     child->previous_stderr = NULL;
 }
 
-/* Everybody's: as process 1, there are others than children. */
+/* Reaps all processes: as process 1, the supervisor also inherits orphans. */
 static void reap(struct supervisor *supervisor)
 {
     int status;
@@ -126,7 +128,7 @@ static void signal_children(struct supervisor *supervisor, int number)
         child_signal(&supervisor->children[i], number);
 }
 
-/* Ctrl-Z reaches us alone: the children are stopped, then we are. */
+/* Ctrl-Z reaches only the supervisor, so it stops the children and then itself. */
 static void suspend(struct supervisor *supervisor)
 {
     supervisor->suspended = true;
@@ -157,7 +159,7 @@ static int64_t earlier(int64_t one, int64_t other)
     return one < 0 || (other >= 0 && other < one) ? other : one;
 }
 
-/* When something is due; negative: nothing is. */
+/* The time of the next timer; negative: none. */
 static int64_t next_due(const struct supervisor *supervisor, const struct progress_line *progress)
 {
     int64_t due = progress->shown ? progress->next_ns : -1;
@@ -191,11 +193,11 @@ static void start_due(struct supervisor *supervisor)
 
 void loop_run(struct supervisor *supervisor)
 {
-    struct watch watch = {0};
+    struct poll_set set = {0};
     struct progress_line progress;
     supervisor->now_ns = supervisor->started_ns = stop_now_ns();
     progress_line_init(&progress, supervisor);
-    /* Signals that have come meanwhile: who is told to end before anything is begun begins nothing. */
+    /* Handles pending signals first, so that nothing starts after a stop request. */
     signals_poll(NULL, 0, 0);
     handle_signals(supervisor);
     mirror_map_begin(supervisor);
@@ -206,26 +208,26 @@ void loop_run(struct supervisor *supervisor)
         if (!supervisor_is_busy(supervisor))
             break;
         progress_line_tick(&progress, supervisor);
-        wait_for_something(supervisor, &watch, next_due(supervisor, &progress));
+        wait_for_event(supervisor, &set, next_due(supervisor, &progress));
         handle_signals(supervisor);
         reap(supervisor);
     }
     progress_line_end(&progress, supervisor);
-    free(watch.fds);
-    free(watch.sources);
+    free(set.fds);
+    free(set.sources);
 }
 
 void loop_finish_output(struct supervisor *supervisor)
 {
-    struct watch watch = {0};
+    struct poll_set set = {0};
     struct relay *relay = &supervisor->relay;
     int64_t begun = stop_now_ns();
-    while (relay_open_sources(relay) > 0 && stop_now_ns() < begun + LAST_WORDS_NS)
-        wait_for_something(supervisor, &watch, begun + LAST_WORDS_NS);
+    while (relay_open_sources(relay) > 0 && stop_now_ns() < begun + DESCENDANTS_NS)
+        wait_for_event(supervisor, &set, begun + DESCENDANTS_NS);
     relay_remove_all(relay);
     begun = stop_now_ns();
     while (relay_has_more(relay) && !relay->broken && stop_now_ns() < begun + READER_NS)
-        wait_for_something(supervisor, &watch, begun + READER_NS);
-    free(watch.fds);
-    free(watch.sources);
+        wait_for_event(supervisor, &set, begun + READER_NS);
+    free(set.fds);
+    free(set.sources);
 }

@@ -5,11 +5,11 @@
 #include "supervisor/supervisor.h"
 
 /*
- * Runs the children until none is left that runs or will. It sleeps in one ppoll, until something happens: a
- * child's end, something that one says, a signal, a time that was set. Where nothing happens it is not woken.
+ * Runs the children until none is running or waiting to be started. It sleeps in a single ppoll until an event
+ * arrives: the end of a child, stderr output of one, a signal, or a timer. Without an event it does not wake up.
  */
 void loop_run(struct supervisor *supervisor);
-/* Waits shortly for what children, and what they have started, still have to say, and for stderr to take it. */
+/* Waits briefly for the remaining stderr output of children and their descendants, and for stderr to take it. */
 void loop_finish_output(struct supervisor *supervisor);
 
 #endif

@@ -15,7 +15,7 @@
 #include "supervisor/signals.h"
 #include "supervisor/summary.h"
 
-/* Two descriptors a child; the children themselves get the limit that we were given. */
+/* The supervisor needs two descriptors per child; the children get the original limit. */
 static void raise_descriptors(struct supervisor *supervisor)
 {
     struct rlimit limit;
@@ -60,7 +60,7 @@ int main(int argc, char **argv)
     static struct options options;
     bool stdout_closed = fcntl(STDOUT_FILENO, F_GETFD) < 0;
 
-    say_init("run", argc, argv); /* installed, it is shmq-run beside shmq-producer */
+    say_init("run", argc, argv); /* installed as shmq-run, beside shmq-producer */
     supervisor_options_read(&options, argc, argv);
     supervisor_options_default(&options);
     check_stdout(&options, stdout_closed);
@@ -73,7 +73,7 @@ int main(int argc, char **argv)
 
     signals_init();
     bus_guard_init();
-    /* From here on what an earlier run has left is looked at; nothing is changed before all checks are passed. */
+    /* Nothing is changed until all checks have passed. */
     queue_begin(&supervisor.queue, &options);
     raise_descriptors(&supervisor);
     make_children(&supervisor);

@@ -8,11 +8,11 @@
 #include "supervisor/files.h"
 
 #define NS_PER_MS INT64_C(1000000)
-#define FIRST_LOOK_NS (5 * NS_PER_MS)
-#define LOOK_NS (20 * NS_PER_MS)
-#define PATIENCE_NS (5000 * NS_PER_MS) /* they wait for lanes that others have */
+#define FIRST_CHECK_NS (5 * NS_PER_MS)
+#define CHECK_NS (20 * NS_PER_MS)
+#define CHECKS_END_NS (5000 * NS_PER_MS) /* after this time, producers are waiting for other producers' lanes */
 
-enum { LOOK_COST = 20 }; /* a look takes no more than this part of the time */
+enum { CHECK_COST = 20 }; /* checks take at most 1/CHECK_COST of the time */
 
 static bool is_wanted(const struct supervisor *supervisor)
 {
@@ -20,7 +20,7 @@ static bool is_wanted(const struct supervisor *supervisor)
            say_get_level() >= SAY_STATUS;
 }
 
-/* A lane's pid is its last owner's. Return: how many of the producers have one. */
+/* Counts the producers that have a lane; a lane's pid is that of its last owner. */
 static size_t count_found(const struct supervisor *supervisor, const pid_t *owners, uint32_t lanes)
 {
     size_t found = 0;
@@ -47,7 +47,7 @@ static void say_map(const struct supervisor *supervisor, const pid_t *owners, ui
 
 void mirror_map_begin(struct supervisor *supervisor)
 {
-    supervisor->map_ns = is_wanted(supervisor) ? supervisor->now_ns + FIRST_LOOK_NS : 0;
+    supervisor->map_ns = is_wanted(supervisor) ? supervisor->now_ns + FIRST_CHECK_NS : 0;
 }
 
 void mirror_map_tick(struct supervisor *supervisor)
@@ -60,11 +60,11 @@ void mirror_map_tick(struct supervisor *supervisor)
     if (count_found(supervisor, owners, lanes) >= supervisor->options->producers) {
         supervisor->map_ns = 0;
         say_map(supervisor, owners, lanes);
-    } else if (before - supervisor->started_ns > PATIENCE_NS) {
+    } else if (before - supervisor->started_ns > CHECKS_END_NS) {
         supervisor->map_ns = 0;
     } else {
-        const int64_t pause = (stop_now_ns() - before) * LOOK_COST;
-        supervisor->map_ns = supervisor->now_ns + (pause > LOOK_NS ? pause : LOOK_NS);
+        const int64_t pause = (stop_now_ns() - before) * CHECK_COST;
+        supervisor->map_ns = supervisor->now_ns + (pause > CHECK_NS ? pause : CHECK_NS);
     }
 }
 

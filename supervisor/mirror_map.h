@@ -5,15 +5,16 @@
 #include "supervisor/supervisor.h"
 
 /*
- * Which file of a mirror has which producer's stream: "producer.2 -> out.0". Lanes are taken as producers come, so
- * the numbers need not agree. Says nothing where there is one producer, or no mirror.
+ * Reports which file of a mirror has which producer's stream: "producer.2 -> out.0". Producers take lanes in the
+ * order in which they attach, so the numbers need not agree. Reports nothing for a single producer or without a
+ * mirror.
  */
 
-/* Producers were started; they are in their lanes soon. */
+/* Call it when the producers are started; they will have their lanes soon. */
 void mirror_map_begin(struct supervisor *supervisor);
-/* Says where they are once all of them are there; looks again at .map_ns if not. */
+/* Reports the files once all producers have a lane; until then, checks again at .map_ns. */
 void mirror_map_tick(struct supervisor *supervisor);
-/* Says where their streams are in the end. */
+/* Reports the files at the end. */
 void mirror_map_finish(struct supervisor *supervisor);
 
 #endif

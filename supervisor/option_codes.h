@@ -2,7 +2,7 @@
 #ifndef SUPERVISOR_OPTION_CODES_H
 #define SUPERVISOR_OPTION_CODES_H
 
-/* Of the options that options.c takes by itself. */
+/* Codes of the options that options.c handles itself. */
 enum option_own_code {
     CODE_PRODUCER_ARGS,
     CODE_CONSUMER_ARGS,

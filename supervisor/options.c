@@ -133,13 +133,13 @@ static void take(void *into, const struct option_group *group, const struct opti
         take_own(options, entry, argument);
 }
 
-/* ------------------------------------------------------------------ what goes together */
+/* ------------------------------------------------------------------ combinations */
 
-/* Words are messages only behind "--": anywhere else they are more likely a mistake. */
+/* Words are messages only after "--"; anywhere else they are more likely a mistake. */
 static void check_words(const struct options *options)
 {
     if (!options->words.given && options->words.count > 0)
-        options_usage("%s: unexpected argument (words to be sent go behind --)", options->words.words[0]);
+        options_usage("%s: unexpected argument (put words to send after --)", options->words.words[0]);
 }
 
 static bool is_stream(const char *path)
@@ -148,7 +148,7 @@ static bool is_stream(const char *path)
     return strcmp(path, "-") == 0 || (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode));
 }
 
-/* How far such a file was read cannot be known. Nothing else is opened: a FIFO would lose its writer by it. */
+/* Such a file cannot be resumed. Opens regular files only, because closing a FIFO would disturb its writer. */
 static bool is_pseudo_file(const char *path)
 {
     struct stat st;
@@ -176,7 +176,7 @@ static void check_divided(const struct options *options)
         options_usage("-p %u: --%s cannot be split among producers (use -p 1)", producers, options->framing);
 }
 
-/* A list of words that came out empty is no wish for the demonstration. */
+/* An empty list of words after "--" does not mean the demonstration. */
 static void choose_source(struct options *options)
 {
     bool random = options_passed(options, "random") != NULL;
@@ -193,7 +193,7 @@ static void choose_source(struct options *options)
     }
     check_divided(options);
     const char *on_full = options_passed(options, "on-full");
-    /* Where it stood could not be told from what was dropped. */
+    /* After drops, the position in the source cannot be recovered. */
     options->resumable =
         options->source == SOURCE_FILES && !pseudo_file && (on_full == NULL || strcmp(on_full, "drop") != 0);
 }
@@ -277,7 +277,7 @@ void supervisor_options_default(struct options *options)
         options_usage("--echo and --output -: both would write to stdout");
 }
 
-/* What belongs together stands in several messages, and each consumer writes its own as it comes to them. */
+/* Without framing, several consumers would write the blocks of an input in any order. */
 void supervisor_options_warn(const struct options *options)
 {
     bool raw =
@@ -285,7 +285,7 @@ void supervisor_options_warn(const struct options *options)
     bool whole = options->framing != NULL && strcmp(options->framing, "whole") == 0;
     bool stream = options->sink == SINK_LABELLED || options->sink == SINK_STDOUT || options->sink == SINK_OUTPUT;
     if (raw && stream && !whole && options->consumers > 1)
-        say_status("-c %u: several consumers change the order of blocks (use -c 1, or --mirror)",
+        say_status("-c %u: several consumers change the order of blocks (use -c 1 or --mirror)",
                    (unsigned)options->consumers);
 }
 

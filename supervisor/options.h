@@ -11,7 +11,7 @@
 
 enum source {
     SOURCE_DEMONSTRATION, /* none was given */
-    SOURCE_FILES,         /* regular files: whoever reads them can go on where another stopped */
+    SOURCE_FILES,         /* regular files, which a restarted producer can resume */
     SOURCE_STREAM,        /* stdin, a pipe or a device */
     SOURCE_WORDS,
     SOURCE_RANDOM,
@@ -30,11 +30,11 @@ enum sink {
 
 enum restart_when { RESTART_ON_FAILURE, RESTART_NEVER };
 
-/* An option that is handed on to the children of a kind. */
+/* An option that is passed on to the producers or the consumers. */
 struct passed_option {
     const char *owner; /* "producer" or "consumer" */
     const char *name;
-    const char *argument; /* NULL: it takes none */
+    const char *argument; /* NULL: none */
 };
 
 struct options {
@@ -44,10 +44,10 @@ struct options {
 
     enum source source;
     struct arguments inputs;
-    struct option_words words; /* .given also where the list is empty */
+    struct option_words words; /* .given is also true if the list is empty */
     bool raw;
-    const char *framing;               /* the option that chose it, without its dashes; NULL */
-    struct arguments producer_framing; /* as its options are written */
+    const char *framing;               /* the option that chose it, without its dashes; NULL: none */
+    struct arguments producer_framing; /* as options of the program */
     struct arguments consumer_framing;
 
     enum sink sink;
@@ -65,32 +65,31 @@ struct options {
 
     enum restart_when restart;
     uint64_t max_restarts;
-    int64_t restart_pause_ns[2]; /* from, to */
+    int64_t restart_pause_ns[2]; /* minimum, maximum */
     int64_t grace_ns;
     const char *grace_text;
     bool keep;
     bool take_over;
     bool progress;
 
-    bool resumable; /* producers that died are known to go on where they were */
+    bool resumable; /* restarted producers continue where they were */
 };
 
-/* Data of option_table.c. */
 extern const struct option_table supervisor_options;
 
-/* Reads the command line; a mistake in it ends the program with EXIT_USAGE. */
+/* Parses the command line; exits with EXIT_USAGE on an error. */
 void supervisor_options_read(struct options *options, int argc, char **argv);
-/* What is asked for where nothing else was: the demonstration. */
+/* Without a source, sets the options of the demonstration. */
 void supervisor_options_default(struct options *options);
-/* Says what is allowed, but may not be what was meant. */
+/* Warns about combinations that are allowed but may not be intended. */
 void supervisor_options_warn(const struct options *options);
 void supervisor_options_free(struct options *options);
 
-/* The last argument of an option that is handed on ("" for one without); NULL if it was not given. */
+/* The last argument of an option that is passed on ("" if it takes none); NULL if it was not given. */
 const char *options_passed(const struct options *options, const char *name);
-/* Whether the source sends messages until it is told to end. */
+/* Whether the source sends messages without end. */
 bool options_endless(const struct options *options);
-/* Whether the children's messages, or what producers print, go to stdout. */
+/* Whether messages, or the output of --echo, go to stdout. */
 bool options_use_stdout(const struct options *options);
 
 #endif

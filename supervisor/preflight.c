@@ -14,10 +14,10 @@
 struct check {
     char name[NAME_BYTES];
     pid_t pid;
-    int fd; /* what it says on stderr */
+    int fd; /* read end of its stderr */
 };
 
-/* First, as it would be a word behind "--". */
+/* Inserts --version first, because after "--" it would be a word. */
 static void add_version(struct arguments *command)
 {
     arguments_add(command, "--version");
@@ -26,7 +26,7 @@ static void add_version(struct arguments *command)
     command->words[1] = version;
 }
 
-_Noreturn static void become(const struct arguments *command, int fd)
+_Noreturn static void exec_check(const struct arguments *command, int fd)
 {
     int null = open("/dev/null", O_RDWR);
     dup2(null, 0);
@@ -37,7 +37,7 @@ _Noreturn static void become(const struct arguments *command, int fd)
     _exit(EXIT_FAILED);
 }
 
-/* The last one has the longest name before its lines. */
+/* The last child is checked, because it has the longest label. */
 static unsigned last_of(const struct options *options, enum role role)
 {
     return (unsigned)(role == ROLE_PRODUCER ? options->producers : options->consumers);
@@ -53,12 +53,12 @@ static void start(struct check *check, const struct options *options, enum role 
         exit(EXIT_FAILED);
     }
     if (check->pid == 0)
-        become(command, ends[1]);
+        exec_check(command, ends[1]);
     close(ends[1]);
     check->fd = ends[0];
 }
 
-/* Return: its status. What it says with success is of no interest. */
+/* Returns its status. Relays its messages only if it failed. */
 static int finish(struct check *check)
 {
     char line[4096];
@@ -82,7 +82,7 @@ static int finish(struct check *check)
     return status;
 }
 
-/* Whether there is anything that has not been looked at here already. */
+/* Whether there are options that the supervisor has not checked itself. */
 static bool is_needed(const struct options *options, enum role role)
 {
     bool producer = role == ROLE_PRODUCER;

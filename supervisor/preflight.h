@@ -5,14 +5,14 @@
 #include "supervisor/command.h"
 
 /*
- * Lets both programs read the command lines that their children will get, before anything is begun: each reads the
- * whole of it before it prints its version. What they complain of is told, and ends the program with their status.
+ * Checks the command lines of the children before anything starts: runs both programs with --version added, which
+ * makes them parse the whole command line and exit. If one fails, relays its messages and exits with its status.
  */
 void preflight_run(const struct options *options, const struct programs *programs);
 
 /*
- * Sets @command to what a child of @role is tried with: its command line, and to print its version.
- * Return: whether there is anything in it that has not been looked at here already.
+ * Sets @command to the command line of a child of @role with --version added. Returns whether it has any option
+ * that the supervisor has not checked itself.
  */
 bool preflight_make(struct arguments *command, const struct options *options, const struct programs *programs,
                     enum role role);

@@ -11,7 +11,8 @@
 #include "common/cli/options.h"
 #include "common/cli/say.h"
 
-/* The folder of @path, with its slash; what the name in it has before "supervisor" or "run" goes behind. */
+/* Looks for @name in the folder of @path, with the prefix that the name in @path has before "supervisor" or "run".
+ */
 static char *beside(const char *path, const char *name)
 {
     static const char *const own[] = {"supervisor", "run"};
@@ -39,7 +40,7 @@ char *programs_find(const char *name)
     const char *self = (const char *)(uintptr_t)getauxval(AT_EXECFN);
     char target[PATH_MAX];
     char *found = self != NULL ? beside(self, name) : NULL;
-    /* Called through a link, the others may be where that leads. */
+    /* If this program was called through a link, the others may be beside the link's target. */
     if (found == NULL && self != NULL && realpath(self, target) != NULL)
         found = beside(target, name);
     if (found != NULL)

@@ -3,11 +3,11 @@
 #define SUPERVISOR_PROGRAMS_H
 
 /*
- * Where producer and consumer are: beside this program, under the same prefix. Found without /proc, from the path
- * that the kernel was given.
+ * Finds producer and consumer: they are beside this program, with the same name prefix. Uses the path that the
+ * kernel was given to execute it, and needs no /proc.
  */
 
-/* The path of "producer" or "consumer"; ends the program with 1 where there is none. The caller frees it. */
+/* Returns the path of "producer" or "consumer", which the caller frees; exits if there is none. */
 char *programs_find(const char *name);
 
 #endif

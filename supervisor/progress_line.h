@@ -4,23 +4,25 @@
 
 #include "supervisor/supervisor.h"
 
-/* --progress: the whole pipeline in one line, redrawn on a terminal and no wider than that; else one every 10 s.
+/*
+ * --progress: the whole pipeline in one line. On a terminal it is redrawn in place and never wider than the
+ * terminal; elsewhere a line is printed every 10 s.
  */
 struct progress_line {
     bool shown;
     bool terminal;
     uint64_t input_bytes; /* 0: not known */
-    int64_t next_ns;      /* when to draw it again */
-    int64_t drawn_ns;
-    uint64_t put; /* as drawn then */
+    int64_t next_ns;      /* when to draw it next */
+    int64_t drawn_ns;     /* when it was drawn last */
+    uint64_t put;         /* counts at that time */
     uint64_t taken;
     uint64_t put_bytes;
 };
 
 void progress_line_init(struct progress_line *progress, const struct supervisor *supervisor);
-/* Draws it if it is time to. */
+/* Draws it if it is due. */
 void progress_line_tick(struct progress_line *progress, struct supervisor *supervisor);
-/* Takes it away. */
+/* Removes it. */
 void progress_line_end(struct progress_line *progress, struct supervisor *supervisor);
 
 #endif

@@ -16,23 +16,23 @@
 #include "supervisor/identity.h"
 
 #define NS_PER_MS INT64_C(1000000)
-#define LOCK_WAIT_NS (500 * NS_PER_MS) /* for one that is just dying */
+#define LOCK_WAIT_NS (500 * NS_PER_MS) /* how long to wait for the lock of a dying supervisor */
 
-/* What is there before anything is begun. */
+/* What an earlier run left under the queue's name. */
 enum found {
     FOUND_NOTHING,
-    FOUND_FINISHED, /* drained, and left by all */
-    FOUND_PENDING,
+    FOUND_FINISHED, /* a queue that is drained and not in use */
+    FOUND_PENDING,  /* a queue with messages, unfinished lanes or attached processes */
 };
 
 struct inspection {
     struct shmq_stat stat;
     struct shmq_run run;
     enum found found;
-    bool own; /* the run record is of this very command */
+    bool own; /* the run record is that of the same command */
 };
 
-/* ------------------------------------------------------------------ becoming its supervisor */
+/* ------------------------------------------------------------------ opening */
 
 _Noreturn static void refuse(struct queue *queue, int error)
 {
@@ -79,7 +79,7 @@ static void make_queue(struct queue *queue)
     queue->fresh = true;
 }
 
-/* Another may have made it meanwhile, and begun. */
+/* False if another process has created the queue meanwhile and used it. */
 static bool is_untouched(struct queue *queue)
 {
     struct shmq_stat stat = SHMQ_STAT_INIT;
@@ -109,16 +109,16 @@ static void inspect(struct queue *queue, struct inspection *inspection)
         inspection->run.state != SHMQ_RUN_NONE && inspection->run.command == identity_of_command(queue->options);
 }
 
-/* ------------------------------------------------------------------ whether it may go on there */
+/* ------------------------------------------------------------------ checking for an earlier run */
 
-/* Nobody knows how much of the source an earlier run has read. */
+/* Whether the source is read from the beginning again, because nobody knows how much an earlier run has read. */
 static bool rereads_source(const struct options *options)
 {
     return options->source == SOURCE_STREAM || options->source == SOURCE_WORDS ||
            (options->source == SOURCE_FILES && !options->resumable);
 }
 
-/* An earlier run had done it all, and was killed as it ended. */
+/* Whether an earlier run had delivered everything and was killed while it ended. */
 static bool was_complete(const struct queue *queue, const struct inspection *inspection)
 {
     enum source source = queue->options->source;
@@ -128,8 +128,8 @@ static bool was_complete(const struct queue *queue, const struct inspection *ins
 }
 
 /*
- * Whether the new run goes on in the queue. One that is finished would end the new consumers at once; but where
- * this very command was killed as it ended, that is as it should be: nothing is left to be done.
+ * Whether the new run continues in the queue. In a finished queue the new consumers end at once; that is right if
+ * the same command was killed while it ended, because nothing is left to do.
  */
 static bool continues(const struct queue *queue, const struct inspection *inspection)
 {
@@ -145,7 +145,7 @@ static void check_enough(const struct queue *queue, bool old, const char *option
     if (queue->fresh)
         (void)shmq_remove(queue->name, false);
     if (old)
-        options_usage("%s %" PRIu64 ": queue %s was made with only %" PRIu64
+        options_usage("%s %" PRIu64 ": queue %s was created with only %" PRIu64
                       " %s%s (start fewer, or remove it and give --%ss %" PRIu64 ")",
                       option, wanted, queue->name, there, what, units_plural(there), what, wanted);
     options_usage("%s %" PRIu64 ": a queue has only %" PRIu64 " %s%s (give --%ss %" PRIu64 ")", option, wanted,
@@ -169,18 +169,18 @@ static void check_outputs(const struct queue *queue, const struct inspection *in
     if (!files_have_content(options, lanes, found) || own_work)
         return;
     bool mirror = options->sink == SINK_MIRROR;
-    /* Mirrors of a queue with work in it are its own, or each is cut to its length in the end. */
+    /* The mirrors of a continued queue are its own, or are truncated to the length of their stream at the end. */
     if (mirror && continues(queue, inspection))
         return;
     if (queue->fresh)
         (void)shmq_remove(queue->name, false);
     const char *target = mirror ? options->mirror : options->output;
-    /* A mirror has a file for each lane: which one it is. */
+    /* Names the file if it is not the target itself: a mirror has one file per lane. */
     const char *gap = strcmp(found, target) == 0 ? "" : " ";
     const char *which = *gap == '\0' ? "" : found;
     const char *advice = mirror ? "remove it: nothing can be appended to a mirror" : "remove it, or give --append";
     if (inspection->found == FOUND_PENDING)
-        options_usage("%s %s: %s%sexists and is not empty, and queue %s was not left by this very command (%s)",
+        options_usage("%s %s: %s%sexists and is not empty, and queue %s was not left by this command (%s)",
                       options->sink_name, target, which, gap, queue->name, advice);
     options_usage("%s %s: %s%sexists and is not empty (%s)", options->sink_name, target, which, gap, advice);
 }
@@ -194,7 +194,7 @@ static void check_differences(struct queue *queue)
     (void)shmq_close(observer);
 }
 
-/* A producer of another command was killed; what it had put has gone through. */
+/* A producer of another command died unfinished, although all its messages have been consumed. */
 static bool waits_for_source(const struct shmq_stat *stat)
 {
     return stat->unfinished > 0 && stat->put_messages > 0;
@@ -202,14 +202,14 @@ static bool waits_for_source(const struct shmq_stat *stat)
 
 _Noreturn static void refuse_unfinished(const struct queue *queue)
 {
-    say_error("queue %s: another command that was ended has sent a part of its input there (run that again to "
-              "complete it, delete the queue with '%smonitor remove %s', give --take-over to go on beside it, or "
-              "use another -Q NAME)",
+    say_error("queue %s: another command was stopped after sending a part of its input there (run it again to "
+              "complete it, delete the queue with '%smonitor remove %s', use it anyway with --take-over, or use "
+              "another -Q NAME)",
               queue->name, say_prefix(), queue->name);
     exit(EXIT_FAILED);
 }
 
-/* What is in the queue is another command's, or would come twice. */
+/* Refuses a queue with another command's messages, or one whose messages this command would send twice. */
 static void check_take_over(const struct queue *queue, const struct inspection *inspection)
 {
     const struct shmq_stat *stat = &inspection->stat;
@@ -220,7 +220,7 @@ static void check_take_over(const struct queue *queue, const struct inspection *
             return;
         if (stat->messages == 0)
             refuse_unfinished(queue);
-        say_error("queue %s: holds %" PRIu64 " message%s that this command has not put there (consume with "
+        say_error("queue %s: holds %" PRIu64 " message%s that this command did not put there (consume with "
                   "'%sconsumer -Q %s', delete with '%smonitor remove --force %s', deliver along with its own with "
                   "--take-over, or use another -Q NAME)",
                   queue->name, stat->messages, units_plural(stat->messages), say_prefix(), queue->name,
@@ -231,14 +231,14 @@ static void check_take_over(const struct queue *queue, const struct inspection *
         return;
     if (queue->options->take_over) {
         say_error(
-            "queue %s: an earlier run of this command was ended after it had sent %" PRIu64
+            "queue %s: an earlier run of this command was stopped after sending %" PRIu64
             " message%s; its source is read from the beginning, and what was sent is sent again (--take-over)",
             queue->name, stat->put_messages, units_plural(stat->put_messages));
         return;
     }
-    say_error("queue %s: an earlier run of this command was ended after it had sent %" PRIu64
+    say_error("queue %s: an earlier run of this command was stopped after sending %" PRIu64
               " message%s, with %" PRIu64
-              " left here; its source would be read from the beginning, and what was sent would come twice "
+              " left here; its source would be read from the beginning, and what was sent would arrive twice "
               "(consume what is left with '%sconsumer -Q %s' and remove the queue, or give --take-over)",
               queue->name, stat->put_messages, units_plural(stat->put_messages), stat->messages, say_prefix(),
               queue->name);
@@ -253,7 +253,7 @@ _Noreturn static void end_complete(struct queue *queue)
     int error = shmq_remove(queue->name, false);
     if (error != 0)
         say_error("queue %s is kept: %s", queue->name, shmq_strerror(error));
-    say_status("queue %s: all had arrived already, when an earlier run of this command was killed as it ended",
+    say_status("queue %s: all messages had already arrived when an earlier run of this command was killed",
                queue->name);
     exit(EXIT_DONE);
 }
@@ -289,14 +289,13 @@ static void take_over(struct queue *queue, const struct inspection *inspection)
     queue->left_before = stat->messages;
     queue->finished_before = stat->finished;
     say_status("taking over queue %s: %" PRIu64
-               " message%s, %u unfinished lane%s; others attached: %u producer%s, %u "
-               "consumer%s",
+               " message%s, %u unfinished lane%s; others attached: %u producer%s, %u consumer%s",
                queue->name, stat->messages, units_plural(stat->messages), stat->unfinished,
                units_plural(stat->unfinished), stat->producers, units_plural(stat->producers), stat->consumers,
                units_plural(stat->consumers));
 }
 
-/* Makes way for the new run. Return: false if another has come to the queue meanwhile. */
+/* Removes the finished queue of an earlier run. False if another process has attached to it meanwhile. */
 static bool remove_finished(struct queue *queue, int64_t deadline_ns)
 {
     (void)shmq_close(queue->handle);
@@ -305,13 +304,14 @@ static bool remove_finished(struct queue *queue, int64_t deadline_ns)
     if (error == -EBUSY && stop_now_ns() < deadline_ns)
         return false;
     if (error != 0 && error != -ENOENT) {
-        say_error("queue %s: an earlier, finished one cannot be removed: %s", queue->name, shmq_strerror(error));
+        say_error("queue %s: cannot remove the finished queue of an earlier run: %s", queue->name,
+                  shmq_strerror(error));
         exit(EXIT_FAILED);
     }
     return true;
 }
 
-/* How many files a mirror may have: the lanes that there are, or will be. */
+/* Maximum number of files of a mirror: the number of lanes. */
 static unsigned lanes_of(const struct queue *queue, const struct inspection *inspection)
 {
     if (inspection->found != FOUND_NOTHING)
@@ -319,14 +319,14 @@ static unsigned lanes_of(const struct queue *queue, const struct inspection *ins
     return queue->options->common.shmq.lanes != 0 ? queue->options->common.shmq.lanes : SHMQ_LANES_MAX;
 }
 
-/* Makes the queue of the new run. Return: false if another did, which is to be looked at. */
+/* Creates the queue of the new run. False if another process created one, which has to be inspected. */
 static bool make_own_queue(struct queue *queue, const struct inspection *found, int64_t deadline_ns)
 {
     if (found->found == FOUND_FINISHED && !remove_finished(queue, deadline_ns))
         return false;
     make_queue(queue);
     if (is_untouched(queue)) {
-        /* Another run may have written all of its messages there while this one waited for it. */
+        /* Another run may have written to the output while this one waited for it to end. */
         check_outputs(queue, found, lanes_of(queue, found));
         return true;
     }
@@ -377,8 +377,8 @@ static void keep_with_messages(const struct queue *queue, uint64_t messages)
             queue->name, messages, units_plural(messages), say_prefix(), queue->name);
 }
 
-/* Whether the queue alone knows how far the input was sent, so that what failed can go on there. */
-static bool is_needed_to_go_on(const struct queue *queue, const struct shmq_stat *stat)
+/* Whether a failed run can continue later: only the queue records how much of the input was sent. */
+static bool is_needed_to_continue(const struct queue *queue, const struct shmq_stat *stat)
 {
     return queue->options->resumable && stat->unfinished > 0 && stat->put_messages > 0 && !stat->lost;
 }
@@ -387,20 +387,20 @@ void queue_end(struct queue *queue, uint64_t messages, bool complete, bool faile
 {
     struct shmq_stat stat = SHMQ_STAT_INIT;
     if (queue_stat(queue, &stat) != 0)
-        return; /* why has been said */
+        return; /* the summary has reported the error */
     if (messages > 0) {
         keep_with_messages(queue, messages);
         return;
     }
-    if (failed && is_needed_to_go_on(queue, &stat)) {
-        say_error("queue %s is kept, as it knows how much of the input was sent (the same command goes on there; "
-                  "'%smonitor remove %s' to start anew)",
+    if (failed && is_needed_to_continue(queue, &stat)) {
+        say_error("queue %s is kept, because it records how much of the input was sent (the same command "
+                  "continues there; '%smonitor remove %s' to start over)",
                   queue->name, say_prefix(), queue->name);
         return;
     }
     if (queue->options->keep) {
         say_status("queue %s is kept ('%smonitor remove %s' removes it)", queue->name, say_prefix(), queue->name);
-        if (complete) /* the next run starts anew */
+        if (complete) /* the next run starts over */
             record(queue, SHMQ_RUN_NONE);
         return;
     }

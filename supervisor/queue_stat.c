@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What is asked about the queue while children are at work in it; its memory may be gone at any moment. */
+/* Reads the queue's state while children use it. Its memory may disappear at any moment, so all reads are guarded.
+ */
 #include <errno.h>
 
 #include "supervisor/bus_guard.h"
 #include "supervisor/queue.h"
 
-/* A question about the queue, and its answer. */
+/* Parameters and result of a guarded read. */
 struct question {
     struct queue *queue;
     struct shmq_stat *stat;

@@ -18,18 +18,19 @@
 
 enum { OUT_BYTES = RELAY_BYTES + 4096, WRITE_US = 20000, READS = 8, PIPE_ROUNDS = 4 };
 
-static struct relay *say_relay; /* where what we say ourselves goes */
+static struct relay *say_relay; /* the relay that say.h writes to */
 
-/* ------------------------------------------------------------------ taking in */
+/* ------------------------------------------------------------------ reading */
 
-/* The beginning of a line that was dropped must not be said without its end. */
+/* Removes the beginning of a line whose rest is dropped. */
 static void drop_unfinished(struct relay_source *source)
 {
     const char *newline = memrchr(source->text, '\n', source->filled);
     source->filled = newline != NULL ? (size_t)(newline - source->text) + 1 : 0;
 }
 
-/* What has no room is dropped in whole lines, also what of one was taken before. */
+/* Buffers the text; what does not fit is dropped in whole lines, including a beginning that is already buffered.
+ */
 static void take_text(struct relay_source *source, const char *text, size_t bytes)
 {
     while (bytes > 0) {
@@ -54,7 +55,7 @@ static void take_text(struct relay_source *source, const char *text, size_t byte
 void relay_read(struct relay *relay, struct relay_source *source)
 {
     char text[PIPE_BUF];
-    /* Not for ever: there are others. */
+    /* The limit is for the other sources' sake. */
     for (int reads = 0; source->fd >= 0 && reads < READS; reads++) {
         ssize_t got = read(source->fd, text, sizeof(text));
         if (got < 0 && errno == EINTR)
@@ -79,7 +80,7 @@ static void say_through_relay(const char *text, size_t bytes)
     relay_write(say_relay);
 }
 
-/* ------------------------------------------------------------------ giving out */
+/* ------------------------------------------------------------------ writing */
 
 static void add_out(struct relay *relay, const char *text, size_t bytes)
 {
@@ -94,7 +95,7 @@ static void hide_live(struct relay *relay)
     relay->live_shown = false;
 }
 
-/* Bytes of the next thing that the source has to say: a line, or all the rest where no more will come; 0: none. */
+/* Size of the source's next line, or of all the rest if no more will come; 0: none. */
 static size_t next_line(const struct relay_source *source)
 {
     const char *newline = memchr(source->text, '\n', source->filled);
@@ -103,12 +104,12 @@ static size_t next_line(const struct relay_source *source)
     return source->fd < 0 || source->filled == RELAY_BYTES ? source->filled : 0;
 }
 
-/* Puts the next line of a source behind what is to be written. False if there is none, or no room for it. */
+/* Moves the next line of a source to the output buffer. False if there is none or no room for it. */
 static bool give_line(struct relay *relay, struct relay_source *source)
 {
     size_t length = next_line(source);
     size_t label = strlen(source->label);
-    /* Also for a newline, and for hiding the line that is redrawn and showing it again. */
+    /* Includes room for a newline and for hiding and redrawing the live line. */
     if (length == 0 || relay->out_filled + label + length + 1 + sizeof(relay->live) > OUT_BYTES)
         return false;
     hide_live(relay);
@@ -121,7 +122,7 @@ static bool give_line(struct relay *relay, struct relay_source *source)
     return true;
 }
 
-/* Lines were dropped, there is room again to say so, and it would not be said in the middle of a line. */
+/* Whether dropped lines can be reported: there is room again, and the report does not interrupt a line. */
 static bool can_report_dropped(const struct relay_source *source)
 {
     return source->dropped > 0 && source->filled <= RELAY_BYTES / 2 &&
@@ -165,7 +166,7 @@ static void free_leaving(struct relay *relay)
     }
 }
 
-/* One line from each in turn, as long as there is room. */
+/* Takes one line from each source in turn, as long as there is room. */
 static void fill_out(struct relay *relay)
 {
     bool given = true;
@@ -185,8 +186,9 @@ static void fill_out(struct relay *relay)
 }
 
 /*
- * One write that does not wait long: a pipe that is said to have room takes this much at once, unless another
- * writer was faster, and a terminal takes a part. Then a signal ends the write.
+ * Writes without blocking for long. A pipe that poll reports as writable takes PIPE_BUF bytes at once, unless
+ * another writer was faster, and a terminal takes part of them. If the write blocks nevertheless, a timer signal
+ * ends it.
  */
 static ssize_t write_soon(const struct relay *relay, const char *text, size_t bytes)
 {
@@ -239,7 +241,7 @@ bool relay_has_more(const struct relay *relay)
 void relay_set_live(struct relay *relay, const char *text)
 {
     if (relay->out_written < relay->out_filled)
-        return; /* what is under way may show the old one */
+        return; /* the pending output may include the old line */
     fill_out(relay);
     hide_live(relay);
     snprintf(relay->live, sizeof(relay->live), "%s", text);

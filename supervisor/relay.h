@@ -10,54 +10,54 @@
 #include "supervisor/label.h"
 
 /*
- * What children say on stderr, on our own: whole lines, each behind its child's name. A child never waits for
- * whoever reads our stderr: what has no room any more is dropped, line by line, and counted. Data is not relayed:
- * children write to the real stdout.
+ * Relays the children's stderr output to ours, in whole lines, each after its child's name. A child never waits
+ * for the reader of our stderr: lines that do not fit into the buffer are dropped and counted. Data is not
+ * relayed: children write directly to stdout.
  */
 
-enum { RELAY_BYTES = 65536 }; /* of a child, at the most */
+enum { RELAY_BYTES = 65536 }; /* buffer of each child */
 
-/* What one process says, through a pipe. */
+/* The stderr output of one process. */
 struct relay_source {
-    int fd; /* -1: its last writer has gone */
+    int fd; /* read end of its pipe; -1: closed by its last writer */
     char label[LABEL_BYTES];
     char *text; /* RELAY_BYTES */
     size_t filled;
-    bool discarding;  /* until the end of a line of which the beginning had no room */
-    bool leaving;     /* nothing more comes; it is forgotten once all of it is written */
-    uint64_t dropped; /* lines, since that was last told */
+    bool discarding;  /* dropping the rest of a line whose beginning did not fit */
+    bool leaving;     /* no more input; freed once everything is written */
+    uint64_t dropped; /* lines dropped since the last report */
     struct relay_source *next;
 };
 
 struct relay {
-    struct relay_source *sources; /* in turn */
-    struct relay_source own;      /* what we say ourselves */
+    struct relay_source *sources; /* served in turn */
+    struct relay_source own;      /* the supervisor's own messages */
     char *out;
     size_t out_filled;
     size_t out_written;
     char live[512]; /* the line that is redrawn in place; empty: none */
     bool live_shown;
-    bool may_block; /* stderr is something that can make a writer wait */
-    bool broken;    /* nobody reads stderr any more */
+    bool may_block; /* writing to stderr may block */
+    bool broken;    /* stderr has no reader any more */
 };
 
-/* Begins; from now on what say.h says goes through it. Ends the program where there is no memory. */
+/* Starts relaying, also of the messages of say.h. Exits if there is no memory. */
 void relay_init(struct relay *relay);
-/* Return: the writing end, for a new child; negative errno. @source receives the source. */
+/* Adds a source for a new child. Returns the write end of its pipe or a negative errno. */
 int relay_add(struct relay *relay, const char *label, struct relay_source **source);
-/* Nothing more is read from a source: what it has said is still written, and then it is forgotten. */
+/* Stops reading from a source; it is freed once what was read is written. */
 void relay_remove(struct relay *relay, struct relay_source *source);
-/* Does that with all of them. */
+/* Removes all sources. */
 void relay_remove_all(struct relay *relay);
-/* Reads what a source has to say. */
+/* Reads what a source has written to its pipe. */
 void relay_read(struct relay *relay, struct relay_source *source);
-/* Writes as much as stderr takes without waiting. */
+/* Writes as much as stderr takes without blocking. */
 void relay_write(struct relay *relay);
-/* Whether something waits for stderr to take it. */
+/* Whether something is waiting to be written. */
 bool relay_has_more(const struct relay *relay);
 /* Replaces the line that is redrawn in place; "" removes it. */
 void relay_set_live(struct relay *relay, const char *text);
-/* How many sources have a writer left. */
+/* Number of sources whose pipe still has a writer. */
 size_t relay_open_sources(const struct relay *relay);
 
 #endif

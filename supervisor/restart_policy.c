@@ -10,13 +10,13 @@
 
 enum { FRUITLESS_MAX = 3, DOUBLINGS_MAX = 6 };
 
-/* Whether the child would know where to go on. */
+/* Whether a restarted child can continue where the last one stopped. */
 static bool can_restart(const struct options *options, const struct child *child)
 {
     return child->role == ROLE_CONSUMER || options->resumable || options_endless(options);
 }
 
-/* Whether starting it again could make no difference. */
+/* Whether a restart would fail again. */
 static bool is_lasting(const struct supervisor *supervisor, const struct child *child)
 {
     enum sink sink = supervisor->options->sink;
@@ -24,7 +24,7 @@ static bool is_lasting(const struct supervisor *supervisor, const struct child *
     if (child->end.killed || child->end.lasting)
         return child->end.lasting;
     switch (child->end.status) {
-    case 1: /* of --exec it has tried again already; what others were given may be lost */
+    case 1: /* --exec has already retried; what was given to the other sinks may be lost */
         return !producer &&
                (sink == SINK_LABELLED || sink == SINK_STDOUT || sink == SINK_EXEC || sink == SINK_PIPE);
     case 2:
@@ -41,8 +41,8 @@ static bool is_lasting(const struct supervisor *supervisor, const struct child *
 }
 
 /*
- * Whether all was acknowledged before it failed: then it is no message that comes again that it failed for, but
- * what it had already, as when a file system says only in the end that it could not write.
+ * Whether all messages were acknowledged before the consumer failed. Then no redelivery can repair the failure,
+ * for example when a file system reports a failed write only at close.
  */
 static bool is_too_late(struct supervisor *supervisor, const struct child *child)
 {
@@ -50,7 +50,7 @@ static bool is_too_late(struct supervisor *supervisor, const struct child *child
            (queue_has_ended(&supervisor->queue) || !supervisor_has_work(supervisor));
 }
 
-/* What all producers have put, or all consumers acknowledged. */
+/* Counts the messages that all producers have put or all consumers have acknowledged. */
 static bool count_done(struct supervisor *supervisor, const struct child *child, uint64_t *done)
 {
     struct shmq_stat stat = SHMQ_STAT_INIT;
@@ -60,7 +60,7 @@ static bool count_done(struct supervisor *supervisor, const struct child *child,
     return true;
 }
 
-/* Keeps in mind a failure that is no signal's; its cause is likely to be there the next time, too. */
+/* Records a failure that was not a signal; its cause is likely to remain after a restart. */
 static void record_failure(struct supervisor *supervisor, struct child *child)
 {
     struct child_history *history = &child->history;
@@ -100,14 +100,14 @@ static void remember(struct child_history *history, int64_t now_ns)
         size_t room = history->room * 2 + 8;
         int64_t *more = realloc(history->restarts_ns, room * sizeof(*more));
         if (more == NULL)
-            return; /* it is not counted */
+            return; /* without memory, the restart is not counted */
         history->restarts_ns = more;
         history->room = room;
     }
     history->restarts_ns[history->restarts++] = now_ns;
 }
 
-/* Counts the restart. Return: how long to wait before it; negative: there were too many in the last minute. */
+/* Counts the restart. Returns the pause before it; negative: too many restarts in the last minute. */
 static int64_t take_restart(struct supervisor *supervisor, struct child *child)
 {
     const struct options *options = supervisor->options;
@@ -148,15 +148,15 @@ struct restart restart_after_failure(struct supervisor *supervisor, struct child
     if (options->restart == RESTART_NEVER)
         say_why(&restart, "--restart never");
     else if (!can_restart(options, child))
-        say_why(&restart, "where its source stood is not known");
+        say_why(&restart, "the position in its source is not known");
     else if (supervisor->phase != PHASE_WORKING && child->role == ROLE_PRODUCER)
         say_why(&restart, "stopping");
     else if (is_lasting(supervisor, child))
         say_why(&restart, "it would fail again");
     else if (is_too_late(supervisor, child))
-        say_why(&restart, "nothing is left to be done, but what it had done may not have arrived");
+        say_why(&restart, "all messages are acknowledged, but some may not have arrived");
     else if (child->history.fruitless >= FRUITLESS_MAX)
-        say_why(&restart, "it failed %u times in a row, and nothing was done meanwhile", child->history.fruitless);
+        say_why(&restart, "it failed %u times in a row without progress", child->history.fruitless);
     else if ((restart.pause_ns = take_restart(supervisor, child)) < 0)
         say_why(&restart, "%u restart%s within a minute", (unsigned)options->max_restarts,
                 units_plural(options->max_restarts));

@@ -4,7 +4,7 @@
 
 #include "supervisor/supervisor.h"
 
-/* Whether a child that failed is started again, and when. */
+/* Decides whether and when a child is restarted. */
 
 struct restart {
     bool wanted;
@@ -14,9 +14,9 @@ struct restart {
 
 /* Decides about a child that has just failed; counts the restart. */
 struct restart restart_after_failure(struct supervisor *supervisor, struct child *child);
-/* How long to wait before a child that ended well, but too early, is started anew. */
+/* Counts the restart of a child that ended too early without failing; returns the pause before it. */
 int64_t restart_pause(struct supervisor *supervisor, struct child *child);
-/* Whether nothing was done since it failed: then it has not got over that. */
+/* Whether there was no progress since the child's last failure, so that its cause is likely to remain. */
 bool restart_still_fails(struct supervisor *supervisor, const struct child *child);
 
 #endif

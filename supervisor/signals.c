@@ -13,7 +13,7 @@ static const int handled[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGTSTP, SIGCONT
 enum { HANDLED = sizeof(handled) / sizeof(handled[0]) };
 
 static volatile sig_atomic_t pending[64];
-static volatile struct stop_signal stops[2]; /* the first two that ask for an end */
+static volatile struct stop_signal stops[2]; /* the first two stop requests */
 static sigset_t before_start;
 
 static void on_stop(int number)
@@ -49,15 +49,16 @@ void signals_init(void)
         struct sigaction before;
         struct sigaction action = {.sa_handler = asks_for_end(handled[i]) ? on_stop : on_signal};
         action.sa_mask = all;
-        sigdelset(&before_start, handled[i]); /* while it sleeps, all are let in, whatever was set */
+        sigdelset(&before_start, handled[i]); /* ppoll unblocks them even if they were blocked at the start */
         sigaction(handled[i], NULL, &before);
         if (before.sa_handler == SIG_IGN && handled[i] != SIGTERM && handled[i] != SIGCHLD)
             continue;
         sigaction(handled[i], &action, NULL);
     }
-    /* That nobody reads what is said any more is no reason to leave the work undone. */
+    /* A closed stderr must not end the supervisor. */
     signal(SIGPIPE, SIG_IGN);
-    struct sigaction alarm = {.sa_handler = ignore_nothing}; /* without SA_RESTART: it ends a write that blocks */
+    struct sigaction alarm = {.sa_handler =
+                                  ignore_nothing}; /* without SA_RESTART, so that it ends a blocking write */
     sigaction(SIGALRM, &alarm, NULL);
     sigemptyset(&all);
     sigaddset(&all, SIGALRM);
@@ -94,7 +95,7 @@ void signals_for_child(void)
     sigset_t mask = before_start;
     for (size_t i = 0; i < sizeof(waiting) / sizeof(waiting[0]); i++)
         sigaddset(&mask, waiting[i]);
-    /* Before any is let in: the handlers would write into the supervisor's memory. */
+    /* Resets the handlers before any signal is unblocked: they would write to the supervisor's memory. */
     for (size_t i = 0; i < HANDLED; i++) {
         struct sigaction now;
         sigaction(handled[i], NULL, &now);

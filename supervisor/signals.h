@@ -8,30 +8,32 @@
 #include <stdint.h>
 
 /*
- * Signals are let in while the supervisor sleeps, and nowhere else: between two sleeps they wait, so that none is
- * missed and none has to be expected in the middle of something.
+ * Signals are unblocked only while the supervisor sleeps in ppoll and stay pending otherwise. So none is missed,
+ * and no other code has to expect one.
  */
 
-/* Blocks them and installs the handlers; one that was ignored when the program started stays so, but for TERM. */
+/* Blocks the signals and installs the handlers. Signals ignored at the start stay ignored, except SIGTERM. */
 void signals_init(void);
-/* Sleeps until something happens or @deadline_ns has come (negative: for ever). Return: as ppoll. */
+/* Sleeps until an event or @deadline_ns (negative: no limit). Returns as ppoll. */
 int signals_poll(struct pollfd *fds, nfds_t count, int64_t deadline_ns);
 
-/* A signal that asks for an end: SIGINT, SIGTERM, SIGHUP. */
+/* A stop request: SIGINT, SIGTERM or SIGHUP. */
 struct stop_signal {
     int number;    /* 0: none */
     int64_t at_ns; /* when it came */
 };
 
-/* The next of them that was not told yet; false: there is none. */
+/* Takes the next stop request; false: there is none. */
 bool signals_take_stop(struct stop_signal *stop);
-/* True once for each SIGUSR1, SIGTSTP, SIGCONT. */
+/* True once after each SIGUSR1, SIGTSTP or SIGCONT. */
 bool signals_take(int number);
 
-/* Between clone and exec, in the supervisor's memory: what a child is to start with. SIGINT, SIGTERM and SIGUSR1
- * wait until its handlers are there. */
+/*
+ * Sets up a child's signals between clone and exec, in the supervisor's memory. SIGINT, SIGTERM and SIGUSR1 stay
+ * blocked until the child has installed its handlers.
+ */
 void signals_for_child(void);
-/* Stops this process as SIGTSTP would have; returns when it is continued. */
+/* Stops this process, as SIGTSTP would; returns when it is continued. */
 void signals_suspend(void);
 
 #endif

@@ -17,7 +17,6 @@ typedef enum child_state action(struct supervisor *supervisor, struct child *chi
 
 /* ------------------------------------------------------------------ starting */
 
-/* Return: 0; negative errno. */
 static int spawn(struct supervisor *supervisor, struct child *child)
 {
     const struct options *options = supervisor->options;
@@ -59,7 +58,7 @@ static enum child_state start(struct supervisor *supervisor, struct child *child
     return CHILD_FAILED;
 }
 
-/* A consumer for which nothing is left is not needed any more. */
+/* Restarts the child, unless it is a consumer and no messages are left. */
 static enum child_state start_again(struct supervisor *supervisor, struct child *child)
 {
     if (child->role == ROLE_CONSUMER && !supervisor_has_work(supervisor))
@@ -74,10 +73,10 @@ static enum child_state back_off(struct supervisor *supervisor, struct child *ch
     return CHILD_BACKING_OFF;
 }
 
-/* Not a failure, but not the end either: somebody told it to end, or its own --idle or --count. */
+/* It ended too early without failing: because of a signal, --idle or --count. */
 static enum child_state start_anew(struct supervisor *supervisor, struct child *child)
 {
-    say_detail("%s (pid %d) ended before it had done all; starting it anew", child->name, (int)child->last_pid);
+    say_detail("%s (pid %d) ended before all was done; restarting it", child->name, (int)child->last_pid);
     return back_off(supervisor, child, restart_pause(supervisor, child));
 }
 
@@ -93,7 +92,7 @@ void states_record_unread(struct supervisor *supervisor, struct child *child)
     if (child->last_pid != 0 && queue_find_lane(&supervisor->queue, child->last_pid, &lane))
         snprintf(child->progress, sizeof(child->progress), " after %" PRIu64 " message%s", lane.put_messages,
                  units_plural(lane.put_messages));
-    /* Stopped while it tried again and again: that it has not failed this time means nothing. */
+    /* If it was stopped between restarts without progress, its last failure still counts. */
     if (restart_still_fails(supervisor, child))
         supervisor_fail(supervisor, child->history.failure, child->history.failure_text);
 }
@@ -103,7 +102,7 @@ static enum child_state producer_done(struct supervisor *supervisor, struct chil
     struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
     bool stopping = supervisor->phase != PHASE_WORKING;
     if (supervisor->options->resumable) {
-        /* Its lane has a new owner where it is not found, and so was finished. */
+        /* If its lane is not found, the lane has a new owner and so was finished. */
         bool finished = !queue_find_lane(&supervisor->queue, child->last_pid, &lane) || lane.finished;
         if (finished && child->end.status == 0)
             return CHILD_DONE;
@@ -125,7 +124,7 @@ static enum child_state done(struct supervisor *supervisor, struct child *child)
     return start_anew(supervisor, child);
 }
 
-/* We insisted on its end. */
+/* It ended after EVENT_TERMINATE or EVENT_KILL. */
 static enum child_state cut_short(struct supervisor *supervisor, struct child *child)
 {
     char text[96];
@@ -134,27 +133,26 @@ static enum child_state cut_short(struct supervisor *supervisor, struct child *c
         return CHILD_DONE;
     states_record_unread(supervisor, child);
     child_describe_end(child, text, sizeof(text));
-    /* What it had read from a pipe, and not put, is gone. */
+    /* What it had read from a pipe but not put is lost. */
     if (!supervisor->options->resumable && !options_endless(supervisor->options))
         supervisor_fail(supervisor, child->end.status, text);
     return CHILD_DONE;
 }
 
-/* Whether a status other than 0 means no more than that nothing came any more, or that there were no more
- * messages. */
+/* Whether a status other than 0 only means that no message arrived within --idle or that the stream had ended. */
 static bool is_no_failure(struct supervisor *supervisor, const struct child *child)
 {
     struct shmq_stat stat = SHMQ_STAT_INIT;
     if (child->role == ROLE_PRODUCER || child->end.killed)
         return false;
     if (child->end.status == EXIT_TIMEOUT) {
-        supervisor->idle_expired = true; /* others took the messages, or it is started anew */
+        supervisor->idle_expired = true; /* other consumers took the messages, or it is restarted */
         return true;
     }
     if (child->end.status != EXIT_ENDED)
         return false;
     if (supervisor->phase != PHASE_WORKING)
-        return true; /* it has delivered everything, and learnt that a stream is not finished */
+        return true; /* it has delivered everything and found a stream unfinished */
     return !supervisor_has_producers(supervisor) && queue_stat(&supervisor->queue, &stat) == 0 &&
            stat.messages == 0 && stat.unfinished == 0 && stat.shut_down == 0;
 }
@@ -190,7 +188,7 @@ static enum child_state failed(struct supervisor *supervisor, struct child *chil
     return give_up_or_restart(supervisor, child);
 }
 
-/* ------------------------------------------------------------------ to be ended */
+/* ------------------------------------------------------------------ stopping */
 
 static enum child_state terminate(struct supervisor *supervisor, struct child *child)
 {
@@ -209,7 +207,7 @@ static enum child_state terminate_consumer(struct supervisor *supervisor, struct
     return child->role == ROLE_CONSUMER ? terminate(supervisor, child) : child->state;
 }
 
-/* It has been told already, perhaps just now: the same signal might be taken for that one. */
+/* It may have got SIGTERM just before, and would count the same signal only once. */
 static enum child_state interrupt(struct supervisor *supervisor, struct child *child)
 {
     (void)supervisor;
@@ -231,7 +229,7 @@ static enum child_state cancel(struct supervisor *supervisor, struct child *chil
     return CHILD_DONE;
 }
 
-/* Consumers go on, and are started again, until all is drained. */
+/* Consumers continue, and are restarted, until the queue is drained. */
 static enum child_state cancel_producer(struct supervisor *supervisor, struct child *child)
 {
     return child->role == ROLE_PRODUCER ? cancel(supervisor, child) : child->state;
@@ -244,7 +242,7 @@ static enum child_state cancel_consumer(struct supervisor *supervisor, struct ch
 
 /* ------------------------------------------------------------------ the table */
 
-/* NULL: nothing happens, the state stays. */
+/* NULL: the event is ignored. */
 static action *const table[CHILD_STATES][EVENTS] = {
     /* clang-format off */
     /*                     TIMER        SUCCESS FAILURE  STOP                DRAINED             TERMINATE  KILL */

@@ -4,22 +4,22 @@
 
 #include "supervisor/supervisor.h"
 
-/* What can happen to a child; what comes of it in which of its states is the table in states.c. */
+/* Events of a child; the table in states.c has the action for each state and event. */
 enum event {
-    EVENT_TIMER,     /* the time for its start has come */
-    EVENT_SUCCESS,   /* it ended with 0 */
-    EVENT_FAILURE,   /* it ended otherwise */
-    EVENT_STOP,      /* producers: the pipeline is to end in order */
-    EVENT_DRAINED,   /* consumers: nothing is left for them */
-    EVENT_TERMINATE, /* what still runs is to end */
-    EVENT_KILL,      /* now */
+    EVENT_TIMER,     /* it is due to be started */
+    EVENT_SUCCESS,   /* it exited 0 */
+    EVENT_FAILURE,   /* it ended in any other way */
+    EVENT_STOP,      /* producers: the pipeline stops in order */
+    EVENT_DRAINED,   /* consumers: no messages are left */
+    EVENT_TERMINATE, /* all children: the grace period is over */
+    EVENT_KILL,      /* all children: kill those that are left */
     EVENTS,
 };
 
 void states_handle(struct supervisor *supervisor, struct child *child, enum event event);
-/* The same for all children. */
+/* Handles the event for all children. */
 void states_handle_all(struct supervisor *supervisor, enum event event);
-/* A producer was stopped, or will not be started again: notes how far it came. */
+/* Records how far a producer came that was stopped or will not be restarted. */
 void states_record_unread(struct supervisor *supervisor, struct child *child);
 
 #endif

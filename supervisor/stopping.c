@@ -12,7 +12,7 @@
 #define KILL_AFTER_NS (2000 * NS_PER_MS)
 #define CHECK_NS (10 * NS_PER_MS)
 
-enum { CHECK_COST = 20 }; /* a look takes no more than this part of the time */
+enum { CHECK_COST = 20 }; /* checks take at most 1/CHECK_COST of the time */
 
 static void begin(struct supervisor *supervisor)
 {
@@ -28,7 +28,7 @@ static void kill_all(struct supervisor *supervisor)
     states_handle_all(supervisor, EVENT_KILL);
 }
 
-/* One request that reached us twice. A session that ends sends HUP beside whatever else it sends. */
+/* Whether one request arrived twice. A terminal that closes sends SIGHUP in addition to other signals. */
 static bool is_repeated(const struct stop_signal *first, const struct stop_signal *stop)
 {
     const bool same = first->number == stop->number || first->number == SIGHUP || stop->number == SIGHUP;
@@ -50,7 +50,7 @@ void stopping_signal(struct supervisor *supervisor, const struct stop_signal *st
     kill_all(supervisor);
 }
 
-/* Nobody tells when the queue is drained, so it is looked at: not often where there is much to look at. */
+/* There is no notification for a drained queue, so check it, less often if the check takes long. */
 static void stop_idle_consumers(struct supervisor *supervisor)
 {
     supervisor->next_check_ns = 0;
@@ -78,7 +78,7 @@ void stopping_advance(struct supervisor *supervisor)
     if (supervisor->now_ns < supervisor->deadline_ns)
         return;
     if (supervisor->phase == PHASE_DRAINING) {
-        say_error("not done within --grace %s: ending what still runs", supervisor->options->grace_text);
+        say_error("not done within --grace %s: ending the remaining children", supervisor->options->grace_text);
         supervisor->phase = PHASE_TERMINATING;
         supervisor->deadline_ns = supervisor->now_ns + KILL_AFTER_NS;
         states_handle_all(supervisor, EVENT_TERMINATE);

@@ -6,13 +6,14 @@
 #include "supervisor/supervisor.h"
 
 /*
- * The end before the end of the source: producers are told, consumers drain; those that would not end by
- * themselves are told once nothing is left for them; after the grace all are told, and then killed.
+ * Stopping before the end of the source: producers are told to end, and consumers drain the queue. Consumers that
+ * do not end by themselves are told once the queue is drained. After the grace period all children are told to
+ * end, and then killed.
  */
 
-/* A signal asks for an end. */
+/* Handles a stop request. */
 void stopping_signal(struct supervisor *supervisor, const struct stop_signal *stop);
-/* Takes the next step if its time has come. */
+/* Takes the next step if it is due. */
 void stopping_advance(struct supervisor *supervisor);
 
 #endif

@@ -11,7 +11,7 @@
 #include "common/cli/units.h"
 #include "supervisor/mirror_map.h"
 
-/* How many messages are left; tells how many went through. @consumed: whether any did. */
+/* Reports the counts; @consumed receives whether any message was consumed. Returns how many messages are left. */
 static uint64_t report_counts(struct supervisor *supervisor, bool *consumed)
 {
     struct queue *queue = &supervisor->queue;
@@ -19,7 +19,7 @@ static uint64_t report_counts(struct supervisor *supervisor, bool *consumed)
     double seconds = (double)(stop_now_ns() - supervisor->started_ns) / 1e9;
     int error = queue_stat(queue, &stat);
     if (error != 0) {
-        say_status("nothing can be counted (%s), after %.2f s, %" PRIu64 " restart%s",
+        say_status("cannot count messages (%s), after %.2f s, %" PRIu64 " restart%s",
                    open_error_text(queue->name, error), seconds, supervisor->restarts,
                    units_plural(supervisor->restarts));
         return 0;
@@ -29,7 +29,7 @@ static uint64_t report_counts(struct supervisor *supervisor, bool *consumed)
     say_status("produced %" PRIu64 " message%s, consumed %" PRIu64 ", in %.2f s, %" PRIu64 " restart%s", put,
                units_plural(put), put + queue->left_before - stat.messages, seconds, supervisor->restarts,
                units_plural(supervisor->restarts));
-    /* Whoever has lost what was acknowledged has said so; that it was started again mends nothing. */
+    /* The consumer that lost acknowledged messages has reported it; its restart does not repair the loss. */
     if (stat.lost)
         supervisor_fail(supervisor, EXIT_FAILED,
                         "messages that were acknowledged are no longer where they were written");
@@ -45,7 +45,7 @@ static bool has_unread(const struct supervisor *supervisor)
     return false;
 }
 
-/* A status of 0 only says that all that was read has arrived. */
+/* Reports unread input: exit status 0 only means that everything read has arrived. */
 static void report_unread(const struct supervisor *supervisor, uint64_t messages)
 {
     const struct options *options = supervisor->options;
@@ -60,11 +60,11 @@ static void report_unread(const struct supervisor *supervisor, uint64_t messages
     if (used == 0)
         return;
     if (!options->resumable)
-        say_error("stopped early: %s (if the source had more, that is not sent)", list);
+        say_error("stopped early: %s (any remaining input was not sent)", list);
     else
         say_error("stopped before the end of the input: %s (%s)", list,
-                  options->keep || messages > 0 ? "the same command goes on there"
-                                                : "with --keep, the same command would go on there");
+                  options->keep || messages > 0 ? "the same command continues there"
+                                                : "with --keep, the same command would continue there");
 }
 
 int summary_finish(struct supervisor *supervisor)
@@ -77,14 +77,14 @@ int summary_finish(struct supervisor *supervisor)
     bool consumed = true;
     uint64_t messages = report_counts(supervisor, &consumed);
     if (supervisor->idle_expired && !consumed && messages == 0)
-        supervisor_fail(supervisor, EXIT_TIMEOUT, "nothing came within --idle");
+        supervisor_fail(supervisor, EXIT_TIMEOUT, "no message arrived within --idle");
     mirror_map_finish(supervisor);
     bool unread = has_unread(supervisor);
     report_unread(supervisor, messages);
     if (supervisor->failure != 0)
         say_error("failed: %s", supervisor->failure_text);
     else if (messages > 0)
-        say_error("failed: stopped before all had arrived: %" PRIu64 " message%s left in queue %s", messages,
+        say_error("failed: stopped before all messages arrived: %" PRIu64 " message%s left in queue %s", messages,
                   messages == 1 ? " is" : "s are", supervisor->queue.name);
     queue_end(&supervisor->queue, messages, supervisor->failure == 0 && !unread, supervisor->failure != 0);
     if (supervisor->failure != 0)

@@ -4,7 +4,7 @@
 
 #include "supervisor/supervisor.h"
 
-/* How it went: says so, lets go of the queue, and returns the exit status. */
+/* Prints the summary, removes or keeps the queue, and returns the exit status. */
 int summary_finish(struct supervisor *supervisor);
 
 #endif

@@ -11,8 +11,8 @@
 
 enum phase {
     PHASE_WORKING,
-    PHASE_DRAINING,    /* producers were told to end, consumers drain */
-    PHASE_TERMINATING, /* all were told to end */
+    PHASE_DRAINING,    /* producers are told to end, consumers drain the queue */
+    PHASE_TERMINATING, /* all children are told to end */
     PHASE_KILLING,
 };
 
@@ -23,32 +23,32 @@ struct supervisor {
     struct relay relay;
     struct child *children; /* producers first */
     size_t count;
-    uint64_t descriptors; /* soft limit that children get; 0: ours */
+    uint64_t descriptors; /* soft limit of open files for children; 0: the supervisor's */
     pid_t pid;
 
     enum phase phase;
     int64_t now_ns;
     int64_t started_ns;
     struct stop_signal stop; /* that asked for the end; .number 0: none has */
-    int64_t deadline_ns;     /* when the next, harsher step is due */
-    int64_t next_check_ns;   /* when to look next whether the queue is drained; 0: not now */
-    int64_t map_ns;          /* when to look next which lanes producers have; 0: not again */
-    bool consumers_told;     /* to end, as there is nothing left for them */
-    bool suspended;          /* by SIGTSTP, and the children with it */
-    bool idle_expired;       /* a consumer waited for its --idle, and nothing had come */
-    int cut_short;           /* the second signal */
-    int failure;             /* status of the first failure for good */
+    int64_t deadline_ns;     /* when the next step is due: EVENT_TERMINATE or EVENT_KILL */
+    int64_t next_check_ns;   /* when to check next whether the queue is drained; 0: no check is due */
+    int64_t map_ns;          /* when to check next which lanes the producers have; 0: never again */
+    bool consumers_told;     /* consumers were told to end because the queue is drained */
+    bool suspended;          /* by SIGTSTP, together with the children */
+    bool idle_expired;       /* a consumer ended because no message arrived within --idle */
+    int cut_short;           /* number of the second signal; 0: none */
+    int failure;             /* exit status of the first child that failed for good; 0: none */
     char failure_text[160];
     uint64_t restarts;
 };
 
-/* The first failure is the one that counts. */
+/* Sets the failure; only the first one counts. */
 void supervisor_fail(struct supervisor *supervisor, int status, const char *text);
-/* Whether a producer runs, or will be started again. */
+/* Whether a producer is running or will be started. */
 bool supervisor_has_producers(const struct supervisor *supervisor);
-/* Whether a consumer still has something to do. */
+/* Whether messages are left or may still be put. */
 bool supervisor_has_work(struct supervisor *supervisor);
-/* Whether any child runs, or will. */
+/* Whether any child is running or will be started. */
 bool supervisor_is_busy(const struct supervisor *supervisor);
 
 #endif

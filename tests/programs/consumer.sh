@@ -510,7 +510,7 @@ check_equal '--count of more than ever comes: what came is delivered' $'a\nb\nc'
 check_short '--count of an ended stream' 3 'all producers have finished; 0 of 1 message delivered' --count 1
 check_equal '--count of more than ever comes: -q hides no error' 1 "$(rest --count 5 >"$scratch/out"; take -q --count 5 2>&1 | wc -l)"
 put -- a b c
-check_short '--idle before --count' 4 'nothing came for 100 ms; 3 of 5 messages delivered' --follow --count 5 --idle 100ms
+check_short '--idle before --count' 4 'no message for 100 ms; 3 of 5 messages delivered' --follow --count 5 --idle 100ms
 check_equal '--idle before --count: what came is delivered' $'a\nb\nc' "$(cat "$scratch/out")"
 put -- a b c
 check_status '--count that came, with --idle: exit 0' 0 take --follow --count 3 --idle 10s
@@ -606,12 +606,12 @@ check_status '--idle does not mind producers that live' 0 take --idle 500ms
 check_equal '--idle: what they have put is taken' a "$(cat "$scratch/out")"
 next_queue
 check_status '--idle while there is no queue: exit 4' 4 take --idle 100ms
-check_match '--idle while there is no queue: is said' "^consumer: queue '$queue': nothing came for 100 ms" "$scratch/err"
+check_match '--idle while there is no queue: is said' "^consumer: queue '$queue': no message for 100 ms" "$scratch/err"
 put --
 check_status '--idle 0, and nothing is there: exit 4' 4 take --follow --idle 0
-check_match '--idle 0: the time is 0 s' ': nothing came for 0 s \(see --idle\)' "$scratch/err"
+check_match '--idle 0: the time is 0 s' ': no message for 0 s \(see --idle\)' "$scratch/err"
 check_status '--idle, and nothing came: exit 4' 4 take --follow --idle 100ms
-check_match '--idle, and nothing came: is said' "^consumer: queue '$queue': nothing came for 100 ms" "$scratch/err"
+check_match '--idle, and nothing came: is said' "^consumer: queue '$queue': no message for 100 ms" "$scratch/err"
 start --follow --idle 60s
 wait_until 10 is_waiting
 kill -TERM "$pid"

@@ -118,7 +118,7 @@ for program in producer consumer; do
     check_usage "$program-args: another queue, behind other letters" 2 'is for run.sh' --$program-args '-vQother' --discard -- a
     check_usage "$program-args: help instead of work" 2 "run '.*$program --help'" --$program-args '-qh' --discard -- a
     check_usage "$program-args: version instead of work" 2 "run '.*$program --version'" --$program-args '--vers' --discard -- a
-    check_usage "$program-args: words" 2 'is no option' --$program-args '-- b' --discard -- a
+    check_usage "$program-args: words" 2 'is not an option' --$program-args '-- b' --discard -- a
     check_usage "$program-args: an end of options" 2 '--: is for run.sh' --$program-args '--' --discard -- a
     check_usage "$program-args: what it does not know" 2 "--$program-args: unrecognized option '--bogus'" --$program-args '--bogus' --discard -- a
 done
@@ -134,12 +134,12 @@ check_usage 'more consumers than the seats asked for' 2 '-c 3: .*only 2 seats' -
 check_usage 'more producers than lanes' 2 '-p 65: .*only 64 lanes' -p 65
 check_usage 'an output in no directory' 1 'nowhere/out: cannot be written: No such' --output "$scratch/nowhere/out" -- a
 check_usage 'an output that is a directory' 1 'is a directory' --output "$scratch" -- a
-check_usage 'a mirror in no directory' 1 'nowhere is no directory' --mirror "$scratch/nowhere/out.%l" -- a
-check_usage 'an output that is the input' 2 'numbers: is the input' --input "$scratch/numbers" --append \
+check_usage 'a mirror in no directory' 1 'nowhere is not a directory' --mirror "$scratch/nowhere/out.%l" -- a
+check_usage 'an output that is the input' 2 'numbers: is also the input' --input "$scratch/numbers" --append \
     --output "$scratch/../${scratch##*/}/numbers"
 check_usage 'a mirror of several producers that is one file' 2 'put %l into it' -p 2 --input "$scratch/numbers" \
     --mirror "$scratch/100%%l"
-check_usage 'a mirror that is the input' 2 '--mirror [^ ]*/numbers: is an input' --input "$scratch/numbers" --mirror "$scratch/numbers"
+check_usage 'a mirror that is the input' 2 '--mirror [^ ]*/numbers: is also an input' --input "$scratch/numbers" --mirror "$scratch/numbers"
 check_equal 'which is not written' "$(seq 300000 | sha256sum)" "$(sha256sum <"$scratch/numbers")"
 check_usage 'options of programs yet to come' 2 'dead-letter' --dead-letter x --exec true -- a
 echo old >"$scratch/old"
@@ -212,7 +212,7 @@ new_queue
 check_status '--idle: a consumer that got nothing beside one that got all: exit 0' 0 try -c 2 --prefetch 1 --idle 300ms --random \
     --count 1 --follow --discard
 check_status '--idle, and nothing came at all: exit 4' 4 try --idle 100ms --follow --discard --
-check_match '--idle, and nothing came at all: is said' 'failed: nothing came within --idle' "$scratch/err"
+check_match '--idle, and nothing came at all: is said' 'failed: no message arrived within --idle' "$scratch/err"
 new_queue
 check_status '--count of each consumer, of which one gets fewer: exit 0' 0 try --consumer-args '--count 400' --discard \
     --input <(seq 1000)
@@ -414,7 +414,7 @@ run --rate 1000 --input "$scratch/numbers" --discard
 wait_until 10 has_attached consumers 1
 truncate -s 100 "/dev/shm/shmq.$queue"
 finish_run 'a queue that is damaged: 5' 5
-check_match 'a queue that is damaged: that is why nothing is counted' 'nothing can be counted \(.*damaged' "$scratch/run.log"
+check_match 'a queue that is damaged: that is why nothing is counted' 'cannot count messages \(.*damaged' "$scratch/run.log"
 
 # Causes that no restart can repair.
 (seq 3 && head -c 1000 /dev/zero | tr '\0' x && echo) >"$scratch/long"
@@ -427,7 +427,7 @@ check_match 'what was before it has arrived' 'produced 3 messages, consumed 3' "
 # Others may be mended while it waits.
 new_queue
 check_status 'a disk that is full ends it' 1 try --output /dev/full --restart-pause 1ms:1ms -- a
-check_match 'a disk that is full: after some attempts' 'not restarted: it failed 3 times in a row, and nothing was done' "$scratch/err"
+check_match 'a disk that is full: after some attempts' 'not restarted: it failed 3 times in a row without progress' "$scratch/err"
 new_queue
 check_status 'a command that fails is tried as often as was said, and no more' 1 \
     try --exec 'cat >>"'"$scratch/attempts"'"; exit 1' --retries 2 --backoff 1ms:2ms --restart-pause 1ms:1ms -- a
@@ -468,7 +468,7 @@ fi
 new_queue
 "$producer" -q -Q "$queue" --seats 2 -- a
 check_status 'fewer seats than consumers in the queue that is there' 2 try -c 3 --discard -- b
-check_match 'is said' 'was made with only 2 seats' "$scratch/err"
+check_match 'is said' 'was created with only 2 seats' "$scratch/err"
 
 # ------------------------------------------------------------------ signals
 
@@ -532,7 +532,7 @@ new_queue_and_output
 for name in once twice; do
     stop_early --keep
     finish_run "TERM with --keep, $name: 0" 0
-    check_match "TERM with --keep, $name: what is to be done is said" 'the same command goes on there' "$scratch/run.log"
+    check_match "TERM with --keep, $name: what is to be done is said" 'the same command continues there' "$scratch/run.log"
     check "TERM with --keep, $name: the queue is kept" test -e "/dev/shm/shmq.$queue"
 done
 check_status 'the same command then goes on' 0 try --input "$scratch/numbers" --output "$scratch/output"
@@ -684,7 +684,7 @@ fi
 check_other() { # NAME ARGUMENT...
     cp "$scratch/output" "$scratch/before"
     check_status "$1" 2 try "${@:2}"
-    check_match "$1: says why" 'was not left by this very command' "$scratch/err"
+    check_match "$1: says why" 'was not left by this command' "$scratch/err"
     check_same "$1: changes nothing" "$scratch/before" "$scratch/output"
 }
 new_queue_and_output

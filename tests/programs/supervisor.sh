@@ -100,7 +100,7 @@ start --output "$scratch/words" --delay 50ms -- 1 2 3 4 5 6 7 8 9 10 11 12 13 14
 wait_until 20 got_lines "$scratch/words" 2
 kill_supervisor
 check_status 'words, killed, repeated: refused' 1 try --output "$scratch/words" --delay 50ms -- 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16
-check_match 'words, killed, repeated: why' 'ended after it had sent [0-9]+ messages.* would come twice .*--take-over' "$scratch/err"
+check_match 'words, killed, repeated: why' 'stopped after sending [0-9]+ messages.* would arrive twice .*--take-over' "$scratch/err"
 check_status 'words, killed, repeated with --take-over' 0 try --take-over --output "$scratch/words" -- 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16
 check_match 'words, killed, repeated with --take-over: is told' 'what was sent is sent again' "$scratch/err"
 check_equal 'words, killed, repeated with --take-over: all is there' "$(seq 16)" "$(sort -nu "$scratch/words")"
@@ -116,9 +116,9 @@ wait_until 10 got_lines "$scratch/piped" 100
 kill -KILL "$(children producer)"
 end_status 'a producer is killed for good: its status' 137
 check_match 'a producer is killed for good: the queue is kept, and why' \
-    "queue $queue is kept, as it knows how much of the input was sent" "$scratch/run.log"
+    "queue $queue is kept, because it records how much of the input was sent" "$scratch/run.log"
 check_status 'another command: what is unfinished is not its own' 1 try -q --input "$scratch/source" --discard
-check_match 'another command: what to do' 'another command that was ended has sent a part .* --take-over' "$scratch/err"
+check_match 'another command: what to do' 'another command was stopped after sending a part .* --take-over' "$scratch/err"
 check_status 'the same command goes on there' 0 slow_files try
 check_equal 'the same command goes on there: all of it, once' "$(seq 2000)" "$(sort -n "$scratch/piped")"
 check 'the same command goes on there: then the queue is removed' test ! -e "/dev/shm/shmq.$queue"
@@ -150,7 +150,7 @@ pid=$!
 wait_until 20 attached 1 1
 kill_supervisor
 check_status 'stdin, killed, repeated: refused' 1 try --input - --discard </dev/null
-check_match 'stdin, killed, repeated: why' 'would come twice' "$scratch/err"
+check_match 'stdin, killed, repeated: why' 'would arrive twice' "$scratch/err"
 "$monitor" -q remove --force "$queue"
 
 # The lock belongs to the queue, whatever the environment.

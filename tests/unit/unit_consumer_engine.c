@@ -700,7 +700,7 @@ START_TEST(idle_is_not_longer_than_it_says)
     expect_run(EXIT_TIMEOUT, "c verify close", "", 0);
     EXPECT_WAITS(250, 50);
     ck_assert_uint_eq(waits, 2);
-    expect_said(": nothing came for 300 ms (see --idle)\n");
+    expect_said(": no message for 300 ms (see --idle)\n");
     options.idle_ns = 0;
     expect_run(EXIT_TIMEOUT, "verify close", "", 0);
     EXPECT_WAITS(0);
@@ -709,7 +709,7 @@ START_TEST(idle_is_not_longer_than_it_says)
     options.count = 3;
     put("a b");
     expect_run(EXIT_TIMEOUT, "d2 a verify close", "a b ", 0);
-    expect_said(": nothing came for 100 ms; 2 of 3 messages delivered (see --idle and --count)\n");
+    expect_said(": no message for 100 ms; 2 of 3 messages delivered (see --idle and --count)\n");
     options.count = 0;
     put("a");
     expect_run(EXIT_DONE, "d1 a verify close", "a ", 0);
@@ -915,7 +915,7 @@ START_TEST(a_queue_is_waited_for_until_idle_is_over)
     ck_assert_uint_eq(waits, 4);
     ck_assert_str_eq(said, "");
     expect_run(EXIT_TIMEOUT, "close", "", 0);
-    expect_said(": nothing came for 10 ms (see --idle)\n");
+    expect_said(": no message for 10 ms (see --idle)\n");
     stop_requested = SIGTERM;
     ck_assert_int_eq(attach_it(), -EINTR);
     open_result = -EUSERS;
