@@ -30,7 +30,7 @@ static size_t line_bytes(const char *text, size_t bytes)
     return valid ? length + 1 : 0;
 }
 
-bool header_text_makes_sense(const char *text, size_t bytes)
+bool header_text_is_valid(const char *text, size_t bytes)
 {
     size_t at = 0;
     if (bytes == 0 || bytes > SHMQ_HEADERS_MAX)
@@ -73,7 +73,7 @@ bool header_read(const unsigned char *at, uint64_t bytes, struct header_view *vi
     const char *const text = (const char *)at + sizeof(prefix);
     if (prefix.text_bytes > SHMQ_HEADERS_MAX || prefix.payload_offset > bytes ||
         prefix.payload_offset != header_payload_offset(prefix.text_bytes, bytes - prefix.payload_offset) ||
-        prefix.frame > SHMQ_FRAME_LENGTH32 || !header_text_makes_sense(text, prefix.text_bytes))
+        prefix.frame > SHMQ_FRAME_LENGTH32 || !header_text_is_valid(text, prefix.text_bytes))
         return false;
     *view = (struct header_view){.text = text,
                                  .text_bytes = prefix.text_bytes,

@@ -39,7 +39,7 @@ struct header_view {
 
 /* Whether @text is one or more whole lines "Name: value\n". Names are tokens as in HTTP; values have no NUL or CR.
  */
-bool header_text_makes_sense(const char *text, size_t bytes);
+bool header_text_is_valid(const char *text, size_t bytes);
 
 /* Bytes from the prefix to the payload. */
 uint64_t header_payload_offset(uint64_t text_bytes, uint64_t payload_bytes);

@@ -153,9 +153,9 @@ static void check_seat(struct shmq *handle, uint32_t seat, struct findings *find
     const uint64_t valid = load(&s->held_valid);
     if (valid > 1)
         add_finding(findings, "seat %u: its buffer is neither empty nor full", seat);
-    if (valid == 1 && !seat_held_makes_sense(handle, seat))
+    if (valid == 1 && !seat_held_is_valid(handle, seat))
         add_finding(findings, "seat %u: the message in its buffer is invalid", seat);
-    if (!intent_makes_sense(handle, seat))
+    if (!intent_is_valid(handle, seat))
         add_finding(findings, "seat %u: its write intent is invalid", seat);
 }
 

@@ -38,12 +38,12 @@ static uint32_t load_narrow(const shared_u32 *word)
 
 /* ------------------------------------------------------------------ validity */
 
-static bool file_makes_sense(const struct shmq_write_intent *intent)
+static bool file_is_valid(const struct shmq_write_intent *intent)
 {
     return intent->bytes != 0 && intent->offset <= INT64_MAX && intent->bytes <= INT64_MAX - intent->offset;
 }
 
-static bool batch_makes_sense(const struct shmq *handle, const struct intent_found *f)
+static bool batch_is_valid(const struct shmq *handle, const struct intent_found *f)
 {
     const struct geometry *g = handle_geometry(handle);
     return f->lane < g->parameters.lanes && handle_lane_used(handle, f->lane) && f->seat < g->parameters.seats &&
@@ -108,11 +108,11 @@ static void clear_intent(struct write_intent *intent, uint64_t turn)
                                                   memory_order_relaxed);
 }
 
-bool intent_makes_sense(const struct shmq *handle, uint32_t seat)
+bool intent_is_valid(const struct shmq *handle, uint32_t seat)
 {
     struct intent_found f;
     return !load_intent(&handle->seats[seat].write_intent, &f) ||
-           (file_makes_sense(&f.intent) && batch_makes_sense(handle, &f));
+           (file_is_valid(&f.intent) && batch_is_valid(handle, &f));
 }
 
 /* ------------------------------------------------------------------ setting and clearing */
@@ -121,7 +121,7 @@ static int set(struct shmq *handle, const struct shmq_write_intent *intent)
 {
     struct consumer_side *c = &handle->consumer;
     const struct batch *b = &c->batch;
-    if (intent->count == 0 || intent->count > b->handed - b->done || !file_makes_sense(intent))
+    if (intent->count == 0 || intent->count > b->handed - b->done || !file_is_valid(intent))
         return -EINVAL;
     const struct intent_found f = {
         .intent = *intent,
@@ -269,7 +269,7 @@ bool shmq_intent_holds(const struct shmq *handle)
 /* Visits a write intent by its private copy. */
 static int visit_found(struct shmq *handle, struct intent_found *f, shmq_intent_visitor *visit, void *context)
 {
-    if (!file_makes_sense(&f->intent) || !batch_makes_sense(handle, f))
+    if (!file_is_valid(&f->intent) || !batch_is_valid(handle, f))
         return -EBADMSG;
     struct shmq_message *messages = malloc(f->intent.count * sizeof(*messages));
     if (messages == NULL)

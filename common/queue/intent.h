@@ -16,6 +16,6 @@ static inline bool intent_is_pending(const struct write_intent *intent)
 }
 
 /* Whether a seat's write intent is plausible. True if there is none, or it changes meanwhile. */
-bool intent_makes_sense(const struct shmq *handle, uint32_t seat);
+bool intent_is_valid(const struct shmq *handle, uint32_t seat);
 
 #endif

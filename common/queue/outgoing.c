@@ -34,7 +34,7 @@ static int make_plan(const struct shmq *handle, const struct shmq_outgoing *give
     if ((m->data == NULL && m->length > 0) || (m->headers == NULL && m->headers_length > 0) ||
         (m->cursor != NULL && !handle->producer.resumable))
         return -EINVAL;
-    if (m->headers_length > 0 && !header_text_makes_sense(m->headers, m->headers_length))
+    if (m->headers_length > 0 && !header_text_is_valid(m->headers, m->headers_length))
         return -EINVAL;
     plan->payload_offset = m->headers_length > 0 ? header_payload_offset(m->headers_length, m->length) : 0;
     if (m->length > largest || plan->payload_offset > largest - m->length)

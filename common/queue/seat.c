@@ -143,19 +143,19 @@ static int adopt_lease(struct shmq *handle, uint32_t seat)
     return 0;
 }
 
-static bool held_makes_sense(const struct shmq *handle, uint64_t lane, uint64_t position, uint64_t word)
+static bool held_is_valid(const struct shmq *handle, uint64_t lane, uint64_t position, uint64_t word)
 {
     const struct geometry *g = handle_geometry(handle);
     return lane < g->parameters.lanes && position >= g->cells && position <= g->max_position &&
            record_rest_is_valid(word & (RECORD_TAG_LOW - 1)) && (uint32_t)word <= g->parameters.max_message_bytes;
 }
 
-bool seat_held_makes_sense(const struct shmq *handle, uint32_t seat)
+bool seat_held_is_valid(const struct shmq *handle, uint32_t seat)
 {
     const struct seat *s = &handle->seats[seat];
-    return held_makes_sense(handle, atomic_load_explicit(&s->held_lane, memory_order_relaxed),
-                            atomic_load_explicit(&s->held_position, memory_order_relaxed),
-                            atomic_load_explicit(&s->held_record[0], memory_order_relaxed));
+    return held_is_valid(handle, atomic_load_explicit(&s->held_lane, memory_order_relaxed),
+                         atomic_load_explicit(&s->held_position, memory_order_relaxed),
+                         atomic_load_explicit(&s->held_record[0], memory_order_relaxed));
 }
 
 static int adopt_held(struct shmq *handle, uint32_t seat)
@@ -164,7 +164,7 @@ static int adopt_held(struct shmq *handle, uint32_t seat)
     const uint64_t lane = atomic_load_explicit(&s->held_lane, memory_order_relaxed);
     const uint64_t word = atomic_load_explicit(&s->held_record[0], memory_order_relaxed);
     const uint64_t position = atomic_load_explicit(&s->held_position, memory_order_relaxed);
-    if (!held_makes_sense(handle, lane, position, word))
+    if (!held_is_valid(handle, lane, position, word))
         return -EBADMSG;
 
     struct lane_view *view;

@@ -19,7 +19,7 @@ enum seat_work { SEAT_EMPTY, SEAT_LEASE, SEAT_HELD };
 int seat_work(struct shmq *handle, uint32_t seat);
 
 /* Whether the fields that describe the message in a seat's buffer are plausible. */
-bool seat_held_makes_sense(const struct shmq *handle, uint32_t seat);
+bool seat_held_is_valid(const struct shmq *handle, uint32_t seat);
 
 /* Takes a free seat. Crash: leaves the seat free. Return: 0; -EUSERS; other system errors. */
 int seat_attach(struct shmq *handle);

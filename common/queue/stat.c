@@ -132,7 +132,7 @@ static int stat_work(struct shmq *handle, uint32_t seat, struct shmq_seat_stat *
         if (lane < handle_geometry(handle)->parameters.lanes && mapping_lane(handle, (uint32_t)lane, &view) == 0)
             stat_lease(handle, seat, &view->ring, stat->position, stat);
     } else if (work_of_seat == SEAT_HELD) {
-        if (!seat_held_makes_sense(handle, seat))
+        if (!seat_held_is_valid(handle, seat))
             return -EBADMSG;
         stat->holding = true;
         stat->lane = (uint32_t)load(&s->held_lane);
@@ -216,7 +216,7 @@ static int add_seats(struct shmq *handle, struct shmq_stat *stat)
         stat->consumers += seat_alive(handle, i);
         if (load(&s->held_valid) != 1 || seat_work(handle, i) != SEAT_HELD)
             continue;
-        if (!seat_held_makes_sense(handle, i)) {
+        if (!seat_held_is_valid(handle, i)) {
             result = -EBADMSG;
             continue;
         }

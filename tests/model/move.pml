@@ -6,7 +6,7 @@
  * It follows these functions (and has to be changed with them):
  *
  *   move.c     shmq_move, open_lane, put_once
- *   lane.c     lane_rank_for_source, lane_rank_for_anybody, choose_lane, take_up, mark_finished
+ *   lane.c     lane_rank_with_source, lane_rank_without_source, choose_lane, take_up, mark_finished
  *   source.c   source_take_up
  *   ring.h     ring_write_cursor, ring_publish_at; ring.c: find_checkpoint
  *   seat.c     seat_adopt, as one step: who holds a seat's byte acts for the seat

@@ -293,7 +293,7 @@ START_TEST(what_is_no_header_block_is_refused)
                                       "\xc3: v\n", " a: b\n", "a :b\n",   "a: b\nc: d"};
     for (size_t i = 0; i < COUNT(bad); i++) {
         ck_assert_msg(put_text(bad[i], "x") == -EINVAL, "%zu: %s", i, bad[i]);
-        ck_assert(!header_text_makes_sense(bad[i], strlen(bad[i])));
+        ck_assert(!header_text_is_valid(bad[i], strlen(bad[i])));
     }
     struct shmq_outgoing message = SHMQ_OUTGOING_INIT;
     message.headers = "a: \0\n";
@@ -320,10 +320,10 @@ START_TEST(the_longest_block_is_taken_and_a_longer_one_is_not)
     memset(text, 'x', SHMQ_HEADERS_MAX + 1);
     memcpy(text, "a:", 2);
     text[SHMQ_HEADERS_MAX - 1] = '\n';
-    ck_assert(header_text_makes_sense(text, SHMQ_HEADERS_MAX));
+    ck_assert(header_text_is_valid(text, SHMQ_HEADERS_MAX));
     text[SHMQ_HEADERS_MAX - 1] = 'x';
     text[SHMQ_HEADERS_MAX] = '\n';
-    ck_assert(!header_text_makes_sense(text, SHMQ_HEADERS_MAX + 1));
+    ck_assert(!header_text_is_valid(text, SHMQ_HEADERS_MAX + 1));
     free(text);
 }
 END_TEST
