@@ -68,7 +68,7 @@ static void record_failure(struct supervisor *supervisor, struct child *child)
     if (child->end.killed || (child->end.status == 3 && child->role == ROLE_CONSUMER))
         return;
     bool known = count_done(supervisor, child, &done);
-    if (history->failure == 0 || known != history->done_known || done != history->done_before)
+    if (known != history->done_known || done != history->done_before)
         history->fruitless = 0;
     history->failure = child->end.status;
     child_describe_end(child, history->failure_text, sizeof(history->failure_text));

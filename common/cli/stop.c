@@ -196,10 +196,6 @@ int stop_wait_fd(int fd, short events, int64_t deadline_ns)
     struct pollfd wanted = {.fd = fd, .events = events};
     for (;;) {
         int result = wait_once(&wanted, 1, deadline_ns);
-        if (result > 0)
-            return 1;
-        if (result == 0)
-            return 0;
         if (result != -EINTR || stop_requested != 0 || atomic_load(&statistics_wanted))
             return result;
     }

@@ -6,6 +6,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -250,19 +251,24 @@ START_TEST(a_signal_reaches_all_that_it_has_started)
 }
 END_TEST
 
+static size_t count_open(void)
+{
+    size_t count = 0;
+    for (int fd = 0; fd < 256; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
 START_TEST(a_command_that_cannot_be_started_leaves_nothing)
 {
     struct command command;
-    int before = dup(0);
-    close(before);
+    size_t before = count_open();
     fork_error = EAGAIN;
     ck_assert_int_eq(command_start(&command, "true", NULL), -EAGAIN);
     fork_error = 0;
     pipe_error = EMFILE;
     ck_assert_int_eq(command_start(&command, "true", NULL), -EMFILE);
-    int after = dup(0);
-    ck_assert_int_eq(after, before);
-    close(after);
+    ck_assert_uint_eq(count_open(), before);
 }
 END_TEST
 
@@ -328,6 +334,19 @@ START_TEST(a_mistyped_name_is_noticed)
         ck_assert_int_eq(strncmp(word, texts[i].word, length), 0);
     }
     ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1); /* the shell was collected */
+}
+END_TEST
+
+START_TEST(looking_for_a_command_leaves_no_memory)
+{
+    const char *word;
+    size_t length;
+    ck_assert_int_eq(command_lookup("cat", &word, &length), COMMAND_FOUND);
+    const struct mallinfo2 before = mallinfo2();
+    for (int i = 0; i < 50; i++)
+        ck_assert_int_eq(command_lookup("cat", &word, &length), COMMAND_FOUND);
+    const struct mallinfo2 after = mallinfo2();
+    ck_assert_uint_lt(after.uordblks, before.uordblks + 10000);
 }
 END_TEST
 
@@ -865,6 +884,7 @@ static const struct test tests[] = {
     TEST(a_command_that_cannot_be_started_leaves_nothing),
     TEST(a_status_is_described),
     TEST(a_mistyped_name_is_noticed),
+    TEST(looking_for_a_command_leaves_no_memory),
     TEST(a_command_ends_with_its_consumer),
     TEST(what_is_not_watched_goes_on),
     TEST(an_old_kernel_s_watcher_has_nothing_open_either),

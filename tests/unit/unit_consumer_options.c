@@ -174,6 +174,9 @@ END_TEST
 
 START_TEST(common_options_are_read)
 {
+    READ("--mode", "640", "-v");
+    ck_assert_uint_eq(options.common.shmq.mode, 0640);
+    ck_assert_int_eq(say_get_level(), SAY_DETAILS);
     READ("-Q", "name", "--lanes", "3", "--count", "2", "--idle", "2s", "--work", "1:2", "--follow", "--progress");
     ck_assert_str_eq(options.common.queue, "name");
     ck_assert_uint_eq(options.common.shmq.lanes, 3);
