@@ -331,14 +331,6 @@ END_TEST
 
 /* ------------------------------------------------------------------ limits */
 
-static void set_limit(int resource, rlim_t value)
-{
-    struct rlimit limit;
-    ck_assert_int_eq(getrlimit((__rlimit_resource_t)resource, &limit), 0);
-    limit.rlim_cur = value;
-    ck_assert_int_eq(setrlimit((__rlimit_resource_t)resource, &limit), 0);
-}
-
 /*
  * Nothing that exists grows: a lane is reserved inside an object of full size. Semaphores would have to be made.
  * Check itself writes a file: here, nothing of it may be used.
@@ -393,7 +385,7 @@ static int open_with_few_descriptors(void *context)
         const int next = next_descriptor();
         struct rlimit before;
         ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
-        set_limit(RLIMIT_NOFILE, (rlim_t)(next + more));
+        process_limit(RLIMIT_NOFILE, (rlim_t)(next + more));
         code = shmq_open(&handle, name, *role, &small);
         ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
         ck_assert_msg(code == -EMFILE || code == 0, "%d with %d descriptors", code, more);
@@ -414,16 +406,6 @@ START_TEST(too_few_descriptors_are_a_clear_error_and_leave_nothing)
 }
 END_TEST
 
-static rlim_t mapped_bytes(void)
-{
-    unsigned long long pages = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
-    ck_assert_ptr_nonnull(file);
-    ck_assert_int_eq(fscanf(file, "%llu", &pages), 1);
-    (void)fclose(file);
-    return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
-}
-
 /* A consumer maps a lane when it first hears of it. */
 static int get_without_memory(void *options)
 {
@@ -434,7 +416,7 @@ static int get_without_memory(void *options)
     struct shmq *producer = planted_open(name, SHMQ_PRODUCER, options);
     planted_put(producer, "text");
     ck_assert_int_eq(getrlimit(RLIMIT_AS, &before), 0);
-    set_limit(RLIMIT_AS, mapped_bytes() + (1 << 20));
+    process_limit(RLIMIT_AS, process_mapped_bytes() + (1 << 20));
     expect(-ENOMEM, shmq_get(consumer, text, sizeof(text), &length, 0));
     expect(-ENOMEM, shmq_get(consumer, text, sizeof(text), &length, SECOND));
     ck_assert_int_eq(setrlimit(RLIMIT_AS, &before), 0);

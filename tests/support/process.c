@@ -287,3 +287,21 @@ bool process_refuse_membarrier(void)
            (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
             prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0 && barrier_register() != 0);
 }
+
+void process_limit(int resource, rlim_t value)
+{
+    struct rlimit limit;
+    ck_assert_int_eq(getrlimit((__rlimit_resource_t)resource, &limit), 0);
+    limit.rlim_cur = value;
+    ck_assert_int_eq(setrlimit((__rlimit_resource_t)resource, &limit), 0);
+}
+
+rlim_t process_mapped_bytes(void)
+{
+    unsigned long long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_eq(fscanf(file, "%llu", &pages), 1);
+    (void)fclose(file);
+    return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
+}

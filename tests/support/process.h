@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -67,6 +68,11 @@ void process_gate_open(int gate, size_t children);
 /* From now on, in this process and its children, there is no membarrier. Return: false where that cannot be had.
  */
 bool process_refuse_membarrier(void);
+
+/* Sets a soft limit of this process, RLIMIT_AS or the like. */
+void process_limit(int resource, rlim_t value);
+/* How much address space it uses. */
+rlim_t process_mapped_bytes(void);
 
 /* ------------------------------------------------------------------ in the child */
 

@@ -15,32 +15,10 @@
 #include "common/queue/sized.h"
 #include "common/shmq.h"
 #include "tests/support/harness.h"
+#include "tests/support/pair.h"
 #include "tests/support/planted.h"
 
 #define SECOND INT64_C(1000000000)
-
-static struct shmq_options small;
-static struct shmq *producer;
-static struct shmq *consumer;
-static const char *name;
-
-/* Room for 64 messages of up to a cell; up to 1024 bytes each. */
-static void set_up(void)
-{
-    small = planted_small();
-    name = test_name("api");
-    producer = planted_open(name, SHMQ_PRODUCER, &small);
-    consumer = planted_open(name, SHMQ_CONSUMER, &small);
-}
-
-static void tear_down(void)
-{
-    ck_assert_int_eq(shmq_check(consumer, NULL, NULL), 0);
-    ck_assert_int_eq(shmq_close(producer), 0);
-    ck_assert_int_eq(shmq_close(consumer), 0);
-    ck_assert_int_eq(shmq_remove(name, true), 0);
-    ck_assert_uint_eq(test_leftovers(name), 0);
-}
 
 static void put_number(struct shmq *handle, uint64_t number)
 {
@@ -1642,4 +1620,4 @@ static const struct test tests[] = {
     TEST(a_seat_s_numbers_are_right),
 };
 
-TEST_SUITE("api", tests, .seconds = 10, .set_up = set_up, .tear_down = tear_down);
+TEST_SUITE("api", tests, .seconds = 10, .set_up = pair_set_up, .tear_down = pair_tear_down_intact);

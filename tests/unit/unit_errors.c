@@ -18,35 +18,16 @@
 #include <unistd.h>
 
 #include "common/kernel/clock.h"
+#include "tests/support/calls.h"
 #include "tests/support/harness.h"
+#include "tests/support/pair.h"
 #include "tests/support/planted.h"
+#include "tests/support/process.h"
 
 #define SECOND INT64_C(1000000000)
 #define MS INT64_C(1000000)
 #define NOBODY 65534
 #define NOT_PERMITTED 77
-
-static struct shmq_options small;
-static struct shmq *producer;
-static struct shmq *consumer;
-static const char *name;
-
-/* Room for 64 messages of up to a cell. */
-static void set_up(void)
-{
-    small = planted_small();
-    name = test_name("errors");
-    producer = planted_open(name, SHMQ_PRODUCER, &small);
-    consumer = planted_open(name, SHMQ_CONSUMER, &small);
-}
-
-static void tear_down(void)
-{
-    (void)shmq_close(producer);
-    (void)shmq_close(consumer);
-    (void)shmq_remove(name, true);
-    ck_assert_uint_eq(test_leftovers(name), 0);
-}
 
 static void expect(int code, int actual)
 {
@@ -182,11 +163,10 @@ static void stop_in(int64_t ns)
 
 START_TEST(eintr_is_for_the_stop_flag)
 {
-    tear_down();
+    pair_tear_down();
     name = test_name("stopped");
     small.stop = &stopped;
-    producer = planted_open(name, SHMQ_PRODUCER, &small);
-    consumer = planted_open(name, SHMQ_CONSUMER, &small);
+    pair_open();
     int (*const empty[])(int64_t) = {get, lease_one};
     int (*const full[])(int64_t) = {put_x, put_two, reserve_one, join};
     for (size_t i = 0; i < 2; i++) {
@@ -315,8 +295,7 @@ START_TEST(eshutdown_now_is_for_gets_too)
     expect(0, shmq_close(producer));
     expect(0, shmq_close(consumer));
     expect(-ENOTEMPTY, shmq_remove(name, false));
-    producer = planted_open(name, SHMQ_PRODUCER, &small);
-    consumer = planted_open(name, SHMQ_CONSUMER, &small);
+    pair_open();
 }
 END_TEST
 
@@ -349,8 +328,7 @@ START_TEST(estale_is_for_who_had_it_open)
     expect(0, shmq_close(observer));
     expect(-ESTALE, shmq_close(producer));
     expect(0, shmq_close(consumer));
-    producer = planted_open(name, SHMQ_PRODUCER, &small);
-    consumer = planted_open(name, SHMQ_CONSUMER, &small);
+    pair_open();
 }
 END_TEST
 
@@ -575,8 +553,7 @@ START_TEST(ebusy_while_others_are_attached)
     struct shmq *observer = planted_open(name, SHMQ_OBSERVER, NULL);
     expect(0, shmq_remove(name, false)); /* observers do not count */
     expect(0, shmq_close(observer));
-    producer = planted_open(name, SHMQ_PRODUCER, &small);
-    consumer = planted_open(name, SHMQ_CONSUMER, &small);
+    pair_open();
 }
 END_TEST
 
@@ -623,8 +600,7 @@ START_TEST(enotempty_while_messages_are_in_it)
     expect(0, get(0));
     expect(0, shmq_close(consumer));
     expect(0, shmq_remove(name, false));
-    producer = planted_open(name, SHMQ_PRODUCER, &small);
-    consumer = planted_open(name, SHMQ_CONSUMER, &small);
+    pair_open();
 }
 END_TEST
 
@@ -720,124 +696,21 @@ START_TEST(einval_for_options_that_make_no_sense)
 }
 END_TEST
 
-/* Every function of producers (or of consumers) by its own number. */
-static int producers_call(struct shmq *handle, int number)
+static void expect_all(int code, struct shmq *handle, unsigned kinds)
 {
-    void *payload;
-    char note[SHMQ_NOTE_MAX];
-    uint64_t offset;
-    size_t done;
-    struct iovec vector = {.iov_base = (void *)(uintptr_t) "x", .iov_len = 1};
-    switch (number) {
-    case 0:
-        return shmq_put(handle, "x", 1, 0);
-    case 1:
-        return shmq_put_many(handle, &vector, 1, &done, 0);
-    case 2:
-        return shmq_reserve(handle, 1, &payload, 0);
-    case 3:
-        return shmq_commit(handle, 0);
-    case 4:
-        return shmq_set_frame(handle, SHMQ_FRAME_NONE, 0);
-    case 5:
-        return shmq_resume_offset(handle, &offset);
-    case 6:
-        return shmq_put_many(handle, &vector, 0, &done, 0);
-    case 7:
-        return shmq_set_source_note(handle, "x", 1);
-    case 8:
-        return shmq_source_note(handle, note, &done);
-    case 9:
-        return shmq_source_whole(handle, &offset, &offset);
-    default:
-        return shmq_finish(handle);
-    }
-}
-
-#define CONSUMERS_CALLS 10
-
-static int settle(void *context, const struct shmq_write_intent *intent, const struct shmq_message *messages,
-                  size_t count)
-{
-    (void)context;
-    (void)intent;
-    (void)messages;
-    (void)count;
-    return 0;
-}
-
-static int consumers_call(struct shmq *handle, int number)
-{
-    char buffer[8];
-    size_t length;
-    struct shmq_message message = {0};
-    switch (number) {
-    case 0:
-        return shmq_get(handle, buffer, sizeof(buffer), &length, 0);
-    case 1:
-        return shmq_lease(handle, &message, 0);
-    case 2:
-        return shmq_lease_many(handle, &message, 1, &length, 0);
-    case 3:
-        return shmq_acknowledge(handle, 0);
-    case 4:
-        return shmq_hold(handle, &message);
-    case 5:
-        return shmq_acknowledge(handle, 1);
-    case 6:
-        return shmq_set_write_intent(handle, NULL);
-    case 7:
-        return shmq_visit_write_intents(handle, 0, 0, settle, NULL);
-    case 8:
-        return shmq_release(handle);
-    default:
-        return shmq_fail(handle, NULL);
-    }
-}
-
-static int anybodys_call(struct shmq *handle, int number)
-{
-    struct shmq_info info = SHMQ_INFO_INIT;
-    struct shmq_stat stat = SHMQ_STAT_INIT;
-    struct shmq_lane_stat lane_stat = SHMQ_LANE_STAT_INIT;
-    struct shmq_seat_stat seat_stat = SHMQ_SEAT_STAT_INIT;
-    switch (number) {
-    case 0:
-        return shmq_stat(handle, &stat);
-    case 1:
-        return shmq_stat_lane(handle, 0, &lane_stat);
-    case 2:
-        return shmq_stat_seat(handle, 0, &seat_stat);
-    case 3:
-        return shmq_check(handle, NULL, NULL);
-    case 4:
-        return shmq_info(handle, &info);
-    case 5:
-        return shmq_interrupt(handle);
-    default:
-        return shmq_join(handle, 0);
-    }
+    ck_assert_uint_eq(calls_not_returning(code, handle, kinds), 0);
 }
 
 START_TEST(einval_for_the_wrong_role_and_for_no_handle)
 {
     struct shmq *observer = planted_open(name, SHMQ_OBSERVER, NULL);
-    for (int i = 0; i < 11; i++) {
-        expect(-EINVAL, producers_call(consumer, i));
-        expect(-EINVAL, producers_call(observer, i));
-        expect(-EINVAL, producers_call(NULL, i));
-    }
-    for (int i = 0; i < CONSUMERS_CALLS; i++) {
-        expect(-EINVAL, consumers_call(producer, i));
-        expect(-EINVAL, consumers_call(observer, i));
-        expect(-EINVAL, consumers_call(NULL, i));
-    }
-    for (int i = 0; i < 7; i++) {
-        expect(0, anybodys_call(producer, i));
-        expect(0, anybodys_call(consumer, i));
-        expect(0, anybodys_call(observer, i));
-        expect(-EINVAL, anybodys_call(NULL, i));
-    }
+    expect_all(-EINVAL, consumer, CALLS_OF_PRODUCERS);
+    expect_all(-EINVAL, producer, CALLS_OF_CONSUMERS);
+    expect_all(-EINVAL, observer, CALLS_OF_PRODUCERS | CALLS_OF_CONSUMERS);
+    expect_all(-EINVAL, NULL, CALLS_OF_PRODUCERS | CALLS_OF_CONSUMERS | CALLS_OF_ANYBODY);
+    expect_all(0, producer, CALLS_OF_ANYBODY);
+    expect_all(0, consumer, CALLS_OF_ANYBODY);
+    expect_all(0, observer, CALLS_OF_ANYBODY);
     expect(-EINVAL, shmq_report_loss(observer));
     expect(-EINVAL, shmq_report_loss(NULL));
     ck_assert(!shmq_intent_holds(NULL) && !shmq_intent_holds(producer) && !shmq_intent_holds(consumer));
@@ -911,14 +784,10 @@ END_TEST
 static int use_the_parents_handles(void *context)
 {
     (void)context;
-    for (int i = 0; i < 11; i++)
-        expect(-ECHILD, producers_call(producer, i));
-    for (int i = 0; i < CONSUMERS_CALLS; i++)
-        expect(-ECHILD, consumers_call(consumer, i));
+    expect_all(-ECHILD, producer, CALLS_OF_PRODUCERS);
+    expect_all(-ECHILD, consumer, CALLS_OF_CONSUMERS | CALLS_OF_ANYBODY);
     expect(-ECHILD, shmq_report_loss(producer));
     ck_assert(!shmq_intent_holds(consumer));
-    for (int i = 0; i < 5; i++)
-        expect(-ECHILD, anybodys_call(consumer, i));
     expect(-ECHILD, shmq_close(producer));
     shmq_abandon(consumer);
     struct shmq *own = planted_open(name, SHMQ_CONSUMER, &small); /* its own works */
@@ -940,15 +809,9 @@ END_TEST
 
 /* ------------------------------------------------------------------ what the system refuses */
 
-static void set_limit(int resource, rlim_t value)
-{
-    const struct rlimit limit = {.rlim_cur = value, .rlim_max = value};
-    ck_assert_int_eq(setrlimit((__rlimit_resource_t)resource, &limit), 0);
-}
-
 static int make_too_large(void *fresh)
 {
-    set_limit(RLIMIT_FSIZE, 65536);
+    process_limit(RLIMIT_FSIZE, 65536);
     expect(-EFBIG, shmq_create(fresh, NULL));
     struct shmq *handle;
     const struct shmq_options create = {SHMQ_OPTIONS_DEFAULTS, .create = true};
@@ -970,7 +833,7 @@ static int open_without_descriptors(void *fresh)
     struct shmq *handle;
     ck_assert_int_ge(next, 0);
     (void)close(next);
-    set_limit(RLIMIT_NOFILE, (rlim_t)next);
+    process_limit(RLIMIT_NOFILE, (rlim_t)next);
     expect(-EMFILE, shmq_open(&handle, name, SHMQ_CONSUMER, NULL));
     expect(-EMFILE, shmq_create(fresh, NULL));
     expect(-EMFILE, shmq_remove(name, true));
@@ -994,7 +857,7 @@ static int wait_without_descriptors(void *context)
     struct shmq_message message;
     const int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
     (void)close(next);
-    set_limit(RLIMIT_NOFILE, (rlim_t)next);
+    process_limit(RLIMIT_NOFILE, (rlim_t)next);
     expect(-ETIMEDOUT, shmq_lease(own, &message, 20 * MS));
     return -shmq_close(own);
 }
@@ -1005,21 +868,11 @@ START_TEST(a_missing_semaphore_is_no_error)
 }
 END_TEST
 
-static rlim_t mapped_bytes(void)
-{
-    unsigned long long pages = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
-    ck_assert_ptr_nonnull(file);
-    ck_assert_int_eq(fscanf(file, "%llu", &pages), 1);
-    (void)fclose(file);
-    return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
-}
-
 static int open_without_memory(void *fresh)
 {
     struct shmq *handle;
     const struct shmq_options create = {SHMQ_OPTIONS_DEFAULTS, .create = true};
-    set_limit(RLIMIT_AS, mapped_bytes() + (2 << 20));
+    process_limit(RLIMIT_AS, process_mapped_bytes() + (2 << 20));
     expect(-ENOMEM, shmq_open(&handle, fresh, SHMQ_PRODUCER, &create));
     return 0;
 }
@@ -1042,7 +895,7 @@ static int hold_without_memory(void *context)
     struct shmq_message message;
     struct shmq *own = planted_open(name, SHMQ_CONSUMER, &small);
     expect(0, shmq_lease(own, &message, 0));
-    set_limit(RLIMIT_AS, mapped_bytes());
+    process_limit(RLIMIT_AS, process_mapped_bytes());
     expect(-ENOMEM, shmq_hold(own, &message));
     ck_assert_mem_eq(message.data, "x", 1); /* still where it was */
     expect(0, shmq_acknowledge(own, 1));
@@ -1320,4 +1173,4 @@ static const struct test tests[] = {
     TEST(enospc_is_a_full_dev_shm_and_leaves_nothing_behind),
 };
 
-TEST_SUITE("errors", tests, .seconds = 10, .set_up = set_up, .tear_down = tear_down);
+TEST_SUITE("errors", tests, .seconds = 10, .set_up = pair_set_up, .tear_down = pair_tear_down);

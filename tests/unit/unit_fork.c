@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 
 #include "common/queue/handle.h"
+#include "tests/support/calls.h"
 #include "tests/support/harness.h"
 #include "tests/support/process.h"
 #include "tests/support/test_queue.h"
@@ -28,52 +29,15 @@ static const struct shmq_options small = {
 static void use_producer(void *context)
 {
     struct shmq *handle = context;
-    void *payload;
-    char note[SHMQ_NOTE_MAX];
-    size_t done;
-    uint64_t offset;
-    const struct iovec message = {"x", 1};
-    process_require_equal(shmq_put(handle, "x", 1, SHMQ_FOREVER), -ECHILD);
-    process_require_equal(shmq_put_many(handle, &message, 1, &done, SHMQ_FOREVER), -ECHILD);
-    process_require_equal(shmq_reserve(handle, 1, &payload, SHMQ_FOREVER), -ECHILD);
-    process_require_equal(shmq_commit(handle, 1), -ECHILD);
-    process_require_equal(shmq_set_frame(handle, SHMQ_FRAME_NONE, 0), -ECHILD);
-    process_require_equal(shmq_resume_offset(handle, &offset), -ECHILD);
-    process_require_equal(shmq_source_whole(handle, &offset, &offset), -ECHILD);
-    process_require_equal(shmq_set_source_note(handle, "x", 1), -ECHILD);
-    process_require_equal(shmq_source_note(handle, note, &done), -ECHILD);
+    process_require_equal(calls_not_returning(-ECHILD, handle, CALLS_OF_PRODUCERS), 0);
     shmq_withdraw(handle); /* is refused, too */
     process_require_equal(shmq_finish(handle), -ECHILD);
-}
-
-static int settle(void *context, const struct shmq_write_intent *intent, const struct shmq_message *messages,
-                  size_t count)
-{
-    (void)context;
-    (void)intent;
-    (void)messages;
-    (void)count;
-    return 0;
 }
 
 static void use_consumer(void *context)
 {
     struct shmq *handle = context;
-    struct shmq_message message;
-    char buffer[8];
-    size_t length;
-    uint32_t attempts;
-    process_require_equal(shmq_get(handle, buffer, sizeof(buffer), &length, SHMQ_FOREVER), -ECHILD);
-    process_require_equal(shmq_lease(handle, &message, SHMQ_FOREVER), -ECHILD);
-    process_require_equal(shmq_lease_many(handle, &message, 1, &length, SHMQ_FOREVER), -ECHILD);
-    process_require_equal(shmq_acknowledge(handle, 1), -ECHILD);
-    process_require_equal(shmq_hold(handle, &message), -ECHILD);
-    process_require_equal(shmq_fail(handle, &attempts), -ECHILD);
-    process_require_equal(shmq_release(handle), -ECHILD);
-    const struct shmq_write_intent intent = {.bytes = 1, .count = 1};
-    process_require_equal(shmq_set_write_intent(handle, &intent), -ECHILD);
-    process_require_equal(shmq_set_write_intent(handle, NULL), -ECHILD);
-    process_require_equal(shmq_visit_write_intents(handle, 0, 0, settle, NULL), -ECHILD);
+    process_require_equal(calls_not_returning(-ECHILD, handle, CALLS_OF_CONSUMERS), 0);
     process_require(!shmq_intent_holds(handle));
     process_require_equal(shmq_report_loss(handle), -ECHILD);
 }
@@ -81,17 +45,7 @@ static void use_consumer(void *context)
 static void use_as_anybody(void *context)
 {
     struct shmq *handle = context;
-    struct shmq_stat stat = SHMQ_STAT_INIT;
-    struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
-    struct shmq_seat_stat seat = SHMQ_SEAT_STAT_INIT;
-    struct shmq_info info = SHMQ_INFO_INIT;
-    process_require_equal(shmq_info(handle, &info), -ECHILD);
-    process_require_equal(shmq_interrupt(handle), -ECHILD);
-    process_require_equal(shmq_stat(handle, &stat), -ECHILD);
-    process_require_equal(shmq_stat_lane(handle, 0, &lane), -ECHILD);
-    process_require_equal(shmq_stat_seat(handle, 0, &seat), -ECHILD);
-    process_require_equal(shmq_check(handle, NULL, NULL), -ECHILD);
-    process_require_equal(shmq_join(handle, SHMQ_FOREVER), -ECHILD);
+    process_require_equal(calls_not_returning(-ECHILD, handle, CALLS_OF_ANYBODY), 0);
     shmq_abandon(handle);
     process_require_equal(shmq_close(handle), -ECHILD);
 }
