@@ -25,10 +25,6 @@ check_ends() { # NAME STATUS REGEX
     check_match "$1: is said" "$3" "$scratch/err"
 }
 
-is_attached() { # producers|consumers
-    [[ $(queue_field "$queue" "$1") == 1 ]]
-}
-
 object() {
     printf '/dev/shm/shmq.%s' "$queue"
 }
@@ -44,22 +40,22 @@ new_small_queue() { # MESSAGE...
 start_waiting_consumer() {
     new_small_queue one
     start "$consumer" -q -Q "$queue" --follow --discard
-    wait_until 20 is_attached consumers
+    wait_until 20 queue_has consumers 1
 }
 start_working_consumer() {
     new_small_queue one two three
     start "$consumer" -q -Q "$queue" --follow --discard --work 300ms
-    wait_until 20 is_attached consumers
+    wait_until 20 queue_has consumers 1
 }
 start_commanding_consumer() {
     new_small_queue one two three
     start "$consumer" -q -Q "$queue" --follow --exec 'sleep 0.3'
-    wait_until 20 is_attached consumers
+    wait_until 20 queue_has consumers 1
 }
 start_blocked_producer() {
     new_small_queue one
     start "$producer" -q -Q "$queue" --random --count 100000
-    wait_until 20 is_attached producers
+    wait_until 20 queue_has producers 1
 }
 start_waiting_monitor() {
     new_small_queue one

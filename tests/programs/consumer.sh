@@ -4,23 +4,6 @@
 # shellcheck disable=SC2016 # what is in single quotes is for the shells of --exec and --pipe
 . "$(dirname "$0")/../support/lib.sh"
 
-put() { # OPTION...
-    timeout 30 "$producer" -q -Q "$queue" "$@"
-}
-
-take() { # OPTION...
-    timeout 30 "$consumer" -Q "$queue" "$@"
-}
-
-# What is left in the queue after an earlier failure.
-rest() { # OPTION...
-    take -q --grace 10ms "$@" 2>/dev/null
-}
-
-next_queue() {
-    "$monitor" remove -q --force -- "$queue" 2>/dev/null
-    new_queue
-}
 new_queue
 
 # Makes a new queue with the lines of a file.
@@ -36,53 +19,12 @@ start() { # OPTION...
     pid=$!
 }
 
-end_status() { # NAME STATUS: of the process started last
-    wait "$pid"
-    local status=$?
-    ((status == $2)) && ok "$1" && return
-    not_ok "$1" "status $status instead of $2" "$scratch/run.log"
-    return 1
-}
-
 has_lines() { # FILE COUNT
     (($(wc -l <"$1") >= $2))
 } 2>/dev/null
 
-holds() { # COUNT: exactly COUNT messages are in the queue
-    [[ $(queue_field "$queue" messages) == "$1" ]]
-}
-
-# Whether exactly that many messages were taken.
-is_holding() {
-    "$monitor" show --json -- "$queue" 2>/dev/null | grep -Eq "\"leased\": $1, \"attempts\""
-}
-
-# Whether a consumer sleeps.
-is_waiting() {
-    "$monitor" show --json -- "$queue" 2>/dev/null | grep -q '"waiting": true'
-}
-
-no_queue() {
-    [[ ! -e /dev/shm/shmq.$queue ]]
-}
-
-kill_now() { # PID
-    kill -KILL "$1"
-    wait "$1"
-} 2>/dev/null
-
 # Waits for all background jobs, except those checked at the end.
 slow=''
-wait_for_others() {
-    local job
-    for job in $(jobs -p); do
-        [[ $job == "$slow" ]] || wait "$job"
-    done
-}
-
-milliseconds_since() { # EPOCHREALTIME
-    printf '%d' $(((${EPOCHREALTIME//[!0-9]/} - ${1//[!0-9]/}) / 1000))
-}
 
 # A message may be in two outputs only if a consumer died.
 check_all_there() { # NAME INPUT OUTPUT...
@@ -182,13 +124,13 @@ fill_queue "$scratch/lengths" --capacity 16M
 for i in 1 2 3; do
     rest --prefetch 50 --output "$scratch/shared" &
 done
-wait_for_others
+wait_for_others "$slow"
 check_same_lines 'three consumers append to one file: whole lines' "$scratch/lengths" "$scratch/shared"
 fill_queue "$scratch/lengths" --capacity 16M
 for i in 1 2 3; do
     rest --prefetch 50 &
 done >"$scratch/shared"
-wait_for_others
+wait_for_others "$slow"
 check_same_lines 'three consumers share a stdout: whole lines' "$scratch/lengths" "$scratch/shared"
 fill_queue "$scratch/lengths" --capacity 16M
 for i in 1 2 3; do
@@ -200,7 +142,7 @@ fill_queue "$scratch/thousand"
 check_status '--discard' 0 take --discard
 check_equal '--discard writes nothing' '' "$(cat "$scratch/out")"
 check_match '--discard counts' '^consumer: consumed 1000 messages' "$scratch/err"
-check '--discard leaves nothing' holds 0
+check '--discard leaves nothing' queue_has messages 0
 
 # ------------------------------------------------------------------ a stdout that does not work
 
@@ -291,7 +233,7 @@ kill -TERM "$pid"
 : >"$scratch/go"
 end_status '--pipe: SIGTERM before the command reads: exit 0' 0
 check_same '--pipe: SIGTERM before the command reads: it has all' "$scratch/three" "$scratch/late"
-check '--pipe: SIGTERM before the command reads: nothing is left' holds 0
+check '--pipe: SIGTERM before the command reads: nothing is left' queue_has messages 0
 rm -f "$scratch/go"
 
 # A command that a shell would not find is reported before the consumer attaches or takes anything.
@@ -362,14 +304,14 @@ check_equal '--exec: attempts are counted' '1 2 3 4' "$(runs 1)"
 check_equal '--exec: the later ones are redelivered' '0 1 1 1' "$(runs 2)"
 check_equal '--exec: the id stays' 1 "$(cut -d ' ' -f 3 "$scratch/runs" | sort -u | wc -l)"
 check_equal '--exec: each failure is said' 3 "$(grep -c '^consumer: --exec: .*exit status 1' "$scratch/err")"
-check '--exec: then it is done' holds 0
+check '--exec: then it is done' queue_has messages 0
 
 forget
 put -- a b
 check_status '--exec: retries used up: exit 1' 1 take --retries 2 --backoff 1ms --exec "$record; exit 9"
 check_equal '--exec: so many attempts' '1 2 3' "$(runs 1)"
 check_match '--exec: giving up is said' '^consumer: --exec: .*failed 3 times.*exit status 9' "$scratch/err"
-check '--exec: the message stays' holds 2
+check '--exec: the message stays' queue_has messages 2
 forget
 check_equal '--exec: and can be taken later' 'ab' "$(rest --exec "$record; cat")"
 check_equal '--exec: failures before are remembered' '4 1' "$(runs 1)"
@@ -384,7 +326,7 @@ forget
 put -- a
 check_status '--exec: 65 gives up at once' 1 take --exec "$record; exit 65"
 check_equal '--exec: after one attempt' '1' "$(runs 1)"
-check '--exec: and keeps the message' holds 1
+check '--exec: and keeps the message' queue_has messages 1
 rest --discard
 forget
 put -- a
@@ -483,7 +425,7 @@ fill_queue "$scratch/forty"
 for i in 1 2 3 4; do
     rest --exec 'cat >>"$SCRATCH/worker.'$i'"; echo >>"$SCRATCH/worker.'$i'"; sleep 0.01' &
 done
-wait_for_others
+wait_for_others "$slow"
 check_same_lines 'four workers: each message once' "$scratch/forty" <(cat "$scratch"/worker.*)
 check_equal 'four workers: all had some' 4 "$(find "$scratch" -name 'worker.*' | wc -l)"
 
@@ -559,13 +501,13 @@ wait "$putting"
 check_equal 'slow work does not pin the queue: all were put' 0 $?
 : >"$scratch/go"
 end_status 'slow work is done in the end' 0
-check 'slow work is done in the end: nothing is left' holds 0
+check 'slow work is done in the end: nothing is left' queue_has messages 0
 
 seq 100 >"$scratch/hundred"
 fill_queue "$scratch/hundred"
 rest --work 5ms >"$scratch/one" &
 rest --work 5ms >"$scratch/two"
-wait_for_others
+wait_for_others "$slow"
 check 'two share: the first gets some' test -s "$scratch/one"
 check 'two share: the second gets some' test -s "$scratch/two"
 check_same_lines 'two share: each message once' "$scratch/hundred" <(cat "$scratch/one" "$scratch/two")
@@ -634,7 +576,7 @@ check_equal '--producers: and gets what all have put' $'a\nb' "$(cat "$scratch/o
 dead_producer() { # puts "a" and dies
     next_queue
     "$producer" -q -Q "$queue" --delay 60s -- a b &
-    wait_until 10 holds 1
+    wait_until 10 queue_has messages 1
     kill_now $!
 }
 dead_producer
@@ -667,7 +609,7 @@ check_match 'shut down while it waits: is said' '^consumer: .*shut down.*3 messa
 next_queue
 "$producer" -q -Q "$queue" --delay 60s -- a b &
 writer=$!
-wait_until 10 holds 1
+wait_until 10 queue_has messages 1
 "$monitor" shutdown -q "$queue"
 check_short 'shut down before' 3 'was shut down; 1 of 5 messages' --count 5
 check_equal 'shut down before: what was there is delivered' a "$(cat "$scratch/out")"
@@ -721,7 +663,7 @@ for signal in INT TERM; do
     rest >"$scratch/two"
     cat "$scratch/one" "$scratch/two" >"$scratch/joined"
     check_same "SIG$signal in the middle: the next one goes on" "$scratch/numbers" "$scratch/joined"
-    wait_for_others
+    wait_for_others "$slow"
 done
 fill_queue "$scratch/numbers" --capacity 16M
 rm -f "$scratch/one"
@@ -820,10 +762,6 @@ check 'SIGUSR1 prints the statistics' wait_until 10 grep -q '^consumer: consumed
 kill -TERM "$pid"
 end_status 'SIGUSR1 does not end it' 0
 
-pause() { # random, up to 60 ms: there is no condition to wait for
-    read -rt "0.0$((RANDOM % 6))$((RANDOM % 10))" _ <>"$scratch/fifo"
-}
-
 # Kills at any moment: nothing is lost, and no line is broken.
 kill_through() { # KILLS OPTION...
     local kills=$1 pid
@@ -831,7 +769,7 @@ kill_through() { # KILLS OPTION...
     for ((; kills > 0; kills--)); do
         "$consumer" -q -Q "$queue" "$@" &
         pid=$!
-        pause
+        random_pause 6
         kill_now "$pid"
     done
 }
@@ -842,7 +780,7 @@ kill_through 8 --output "$scratch/killed" &
 kill_through 8 --output "$scratch/killed"
 rest --output "$scratch/killed"
 check_equal 'killed at any moment, --output: the last one completes it' 0 $?
-wait_for_others
+wait_for_others "$slow"
 check_all_there 'killed at any moment, --output: all lines, and no other' "$scratch/numbers" "$scratch/killed"
 # stdout that consumers append to, and stdout that they share.
 for how in '>>' '>'; do
@@ -858,7 +796,7 @@ for how in '>>' '>'; do
             rest
         } >"$scratch/killed"
     fi
-    wait_for_others
+    wait_for_others "$slow"
     check_all_there "killed at any moment, $how: all lines, and no other" "$scratch/numbers" "$scratch/killed"
 done
 fill_queue "$scratch/hundred"
@@ -870,53 +808,46 @@ check_all_there 'killed at any moment, --exec: all are done' "$scratch/hundred" 
 # ------------------------------------------------------------------ usage
 
 next_queue
-check_usage() { # REGEX OPTION...
-    local regex=$1
-    shift
-    check_status "usage: $*" 2 timeout 30 "$consumer" -Q "$queue" "$@"
-    check_match "usage: $*: is named" "^consumer: .*$regex" "$scratch/err"
-    [[ ! -s $scratch/out ]] || not_ok "usage: $*: stdout is for data" "$scratch/out"
-}
 for bad in '--count x' '--count -1' '--count 99999999999999999999' '--prefetch 0' '--prefetch 4097' '--prefetch x' \
     '--idle x' '--idle -1' '--idle 1:2' '--grace x' '--grace -1' '--work x' '--work 2:1' '--work 1:' '--producers 0' \
     '--producers x' '--producers 99999999999' '--delimiter ab' '--delimiter \q' '--capacity x' '--capacity 0' \
     '--max-message x' '--lanes 0' '--seats 1025' '--mode 888' '--group no-such-group' '--tick 0'; do
     # shellcheck disable=SC2086 # it is two words
-    check_usage "${bad% *} " $bad
+    check_usage consumer take "${bad% *} " $bad
 done
 for bad in '--retries x' '--retries -1' '--backoff x' '--backoff 2:1' '--exec-timeout x' '--exec-timeout 0'; do
     # shellcheck disable=SC2086 # it is two words
-    check_usage "${bad% *} " --exec true $bad
+    check_usage consumer take "${bad% *} " --exec true $bad
 done
 for option in --output --mirror --exec --pipe --delimiter --prefix --count --prefetch --idle --grace --work --producers --retries \
     --backoff --exec-timeout --queue; do
-    check_usage "${option#--}" "$option"
-    [[ $option == --prefix ]] || check_usage "$option" "$option" ''
+    check_usage consumer take "${option#--}" "$option"
+    [[ $option == --prefix ]] || check_usage consumer take "$option" "$option" ''
 done
-check_usage '--bogus' --bogus
-check_usage "'x'" -x
-check_usage '--discard' --discard=5
-check_usage '--exec and --pipe' --exec true --pipe cat
-check_usage '--output and --discard' --output x --discard
-check_usage '--output' --output a --output b
-check_usage '-0 \(--null\) and --raw' -0 --raw
-check_usage '--null and --raw' --null --raw
-check_usage '--length-prefixed and -D \(--delimiter\)' --length-prefixed -D x
-check_usage "queue 'a/b': not a valid name" --queue a/b
-check_usage '--raw.*--exec' --exec true --raw
-check_usage '--prefix.*--exec' --exec true --prefix x
-check_usage '-0 \(--null\) cannot be combined with --discard' --discard -0
-check_usage '--exec '"''"': is empty \(give a command\)' --exec ''
-check_usage '--pipe '"''"': is empty \(give a command\)' --pipe ''
-check_usage '--output '"''"': is empty \(give the name of a file\)' --output ''
-check_usage '-D \(--delimiter\) '"''"': not valid \(one byte' -D ''
-check_usage '--prefix.*--length-prefixed' --length-prefixed --prefix x
-check_usage '--retries' --retries 3
-check_usage '--backoff' --backoff 1s --pipe cat
-check_usage '--exec-timeout' --exec-timeout 1s
-check_usage 'file: .*option' "$scratch/file"
+check_usage consumer take '--bogus' --bogus
+check_usage consumer take "'x'" -x
+check_usage consumer take '--discard' --discard=5
+check_usage consumer take '--exec and --pipe' --exec true --pipe cat
+check_usage consumer take '--output and --discard' --output x --discard
+check_usage consumer take '--output' --output a --output b
+check_usage consumer take '-0 \(--null\) and --raw' -0 --raw
+check_usage consumer take '--null and --raw' --null --raw
+check_usage consumer take '--length-prefixed and -D \(--delimiter\)' --length-prefixed -D x
+check_usage consumer take "queue 'a/b': not a valid name" --queue a/b
+check_usage consumer take '--raw.*--exec' --exec true --raw
+check_usage consumer take '--prefix.*--exec' --exec true --prefix x
+check_usage consumer take '-0 \(--null\) cannot be combined with --discard' --discard -0
+check_usage consumer take '--exec '"''"': is empty \(give a command\)' --exec ''
+check_usage consumer take '--pipe '"''"': is empty \(give a command\)' --pipe ''
+check_usage consumer take '--output '"''"': is empty \(give the name of a file\)' --output ''
+check_usage consumer take '-D \(--delimiter\) '"''"': not valid \(one byte' -D ''
+check_usage consumer take '--prefix.*--length-prefixed' --length-prefixed --prefix x
+check_usage consumer take '--retries' --retries 3
+check_usage consumer take '--backoff' --backoff 1s --pipe cat
+check_usage consumer take '--exec-timeout' --exec-timeout 1s
+check_usage consumer take 'file: .*option' "$scratch/file"
 check_match 'and where to find help' "^Try 'consumer --help'" "$scratch/err"
-check_usage 'a: ' -- a
+check_usage consumer take 'a: ' -- a
 check 'no usage error makes a queue' no_queue
 for option in -h --help; do
     check_status "$option" 0 "$consumer" $option

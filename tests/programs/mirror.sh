@@ -4,50 +4,19 @@
 # time limit: 600 s
 . "$(dirname "$0")/../support/lib.sh"
 
-put() { # OPTION...
-    timeout 60 "$producer" -q -Q "$queue" "$@"
-}
-
-take() { # OPTION...
-    timeout 60 "$consumer" -Q "$queue" "$@"
-}
-
 out=$scratch/mirrors
 mirror=$out/%l
 
-# Starts with a new queue and no mirrors.
-next_queue() {
-    "$monitor" remove -q --force -- "$queue" 2>/dev/null
-    new_queue
+# A new queue, and no mirrors.
+next_mirror() {
+    next_queue
     rm -rf -- "$out"
     mkdir -- "$out"
 }
 new_queue
 
-holds() { # COUNT: exactly COUNT messages are in the queue
-    [[ $(queue_field "$queue" messages) == "$1" ]]
-}
-
 size_of() { # FILE
     stat -c %s -- "$1" 2>/dev/null || echo 0
-}
-
-# Whether a consumer has leased COUNT messages.
-is_holding() { # COUNT
-    "$monitor" show --json -- "$queue" 2>/dev/null | grep -Eq "\"leased\": $1, \"attempts\""
-}
-
-kill_now() { # PID
-    kill -KILL "$1"
-    wait "$1"
-} 2>/dev/null
-
-end_status() { # NAME STATUS PID LOG
-    wait "$3"
-    local status=$?
-    ((status == $2)) && ok "$1" && return
-    not_ok "$1" "status $status instead of $2" "$4"
-    return 1
 }
 
 # Lines of very different lengths, each with its number.
@@ -64,7 +33,7 @@ seq 3 >"$scratch/three"
 check_mirrored() { # NAME INPUT [PRODUCER-OPTION...]
     local name=$1 input=$2 i pids=() status=0
     shift 2
-    next_queue
+    next_mirror
     for i in 1 2 3 4; do
         take -q --mirror "$mirror" 2>"$scratch/consumer.$i.err" &
         pids+=($!)
@@ -99,14 +68,14 @@ check_mirrored 'large blocks' "$scratch/random" --block 64K --capacity 1M
 check_mirrored '--whole' "$scratch/random" --whole
 check_mirrored '--resume' "$scratch/lines" --resume
 for option in '--prefetch 1' '--prefetch 4096' '--work 0'; do
-    next_queue
+    next_mirror
     # shellcheck disable=SC2086 # it is two words
     put --input "$scratch/three" && take -q --mirror "$mirror" $option
     check_same "$option" "$scratch/three" "$out/0"
 done
 
 # An input that is not a file leaves a stream, too.
-next_queue
+next_mirror
 put -- a '' $'b\nc'
 put --capacity 8M <"$scratch/three"
 check_status 'words, and what stdin brings next' 0 take --mirror "$mirror"
@@ -117,13 +86,13 @@ put --input "$scratch/cut" --input "$scratch/three"
 check_status 'more for the same lane' 0 take -q --mirror "$mirror"
 check_equal 'more for the same lane: comes behind what is there' $'a\n\nb\nc\n1\n2\n3\n\n\n\n1\n2\n3\n.' \
     "$(cat "$out/0" && echo .)"
-next_queue
+next_mirror
 timeout 60 "$producer" -q -Q "$queue" --random --seed 5 --count 1000 --echo '' >"$scratch/echo"
 take -q --mirror "$mirror"
 check_same '--random' "$scratch/echo" "$out/0"
 
 # Percent signs, a directory for each lane.
-next_queue
+next_mirror
 put --input "$scratch/three"
 mkdir "$out/0"
 check_status 'a directory for each lane' 0 take -q --mirror "$out/%l/a%%b%%%l"
@@ -154,7 +123,7 @@ for i in 1 2 3; do
     part "$i" 3 >"$scratch/part.$i"
 done
 check_same 'the parts are the whole' "$scratch/lines" <(cat "$scratch"/part.[123])
-next_queue
+next_mirror
 for i in 1 2 3 4; do
     take -q --mirror "$mirror" --producers 3 &
 done
@@ -165,7 +134,7 @@ wait
 check_parts '3 producers x 4 consumers'
 
 # More lanes than a consumer may have open files.
-next_queue
+next_mirror
 for ((i = 0; i < 70; i++)); do
     echo "lane $i" >"$scratch/lane.$i"
     put --resume --lanes 70 --capacity 4K --input "$scratch/lane.$i"
@@ -185,44 +154,44 @@ done >"$scratch/differences"
 check_equal '70 lanes: all files are right' '' "$(cat "$scratch/differences")"
 
 # Without %l there is one file, for one lane.
-next_queue
+next_mirror
 put --resume --input "$scratch/three"
 check_status 'no %l, one lane' 0 take -q --mirror "$out/only"
 check_same 'no %l, one lane: its file' "$scratch/three" "$out/only"
 put --resume --input "$scratch/lines"
 check_status 'no %l, then a second lane: exit 1' 1 take --mirror "$out/only"
 check_match 'no %l, then a second lane: is said' "^consumer: --mirror: .*lane 1 .*$out/only.*%l" "$scratch/err"
-check 'no %l, then a second lane: nothing is acknowledged' holds 20000
+check 'no %l, then a second lane: nothing is acknowledged' queue_has messages 20000
 check_same 'no %l, then a second lane: the file is as it was' "$scratch/three" "$out/only"
 check_status 'no %l, then a second lane: with %l it goes on' 0 take -q --mirror "$mirror"
 check_same 'no %l, then a second lane: and gets it all' "$scratch/lines" "$out/1"
-next_queue
+next_mirror
 put --resume --input "$scratch/three"
 put --resume --input "$scratch/lines"
 check_status 'no %l, two lanes: exit 1' 1 take --mirror "$out/only"
-check 'no %l, two lanes: nothing is acknowledged' holds 20003
+check 'no %l, two lanes: nothing is acknowledged' queue_has messages 20003
 check_equal 'no %l, two lanes: no file is made' '' "$(ls "$out")"
-next_queue
+next_mirror
 put --resume --input "$scratch/three"
 take -q --follow --mirror "$out/only" 2>"$scratch/follow.err" &
 pid=$!
 wait_until 30 cmp -s "$scratch/three" "$out/only"
 put --resume --input "$scratch/lines"
 end_status 'no %l, a second lane meanwhile: exit 1' 1 "$pid" "$scratch/follow.err"
-check 'no %l, a second lane meanwhile: nothing is acknowledged' holds 20000
+check 'no %l, a second lane meanwhile: nothing is acknowledged' queue_has messages 20000
 check_same 'no %l, a second lane meanwhile: the file is as it was' "$scratch/three" "$out/only"
-next_queue
+next_mirror
 put --resume --input "$scratch/empty"
 put --resume --input "$scratch/three"
 check_status 'no %l, another lane without messages' 0 take -q --mirror "$out/only"
 check_same 'no %l, another lane without messages: no harm' "$scratch/three" "$out/only"
-next_queue
+next_mirror
 put --resume --input "$scratch/empty"
 check_status 'no %l, no messages' 0 take -q --mirror "$out/only"
 check_same 'no %l, no messages: an empty file' "$scratch/empty" "$out/only"
 
 # Both names refer to the same file.
-next_queue
+next_mirror
 ln -s 0 "$out/1"
 put --resume --input "$scratch/three"
 put --resume --input "$scratch/lines"
@@ -232,7 +201,7 @@ check_match 'two lanes in one file: is said' "^consumer: $out/[01]: .*another la
 # ------------------------------------------------------------------ what is there before
 
 cat "$scratch/lines" "$scratch/random" >"$scratch/longer"
-next_queue
+next_mirror
 cp "$scratch/longer" "$out/0"
 put --input "$scratch/random" --block 100 --capacity 16M
 take -q --count 100 --mirror "$mirror"
@@ -241,17 +210,17 @@ inode=$(stat -c %i "$out/0")
 check_status 'a longer file before' 0 take -q --mirror "$mirror"
 check_same 'a longer file before: is replaced in the end' "$scratch/random" "$out/0"
 check_equal 'a longer file before: in place' "$inode" "$(stat -c %i "$out/0")"
-next_queue
+next_mirror
 head -c 100 "$scratch/random" >"$out/0"
 put --input "$scratch/lines" --capacity 16M
 take -q --mirror "$mirror"
 check_same 'a shorter file before' "$scratch/lines" "$out/0"
-next_queue
+next_mirror
 cp "$scratch/random" "$out/0"
 put --input "$scratch/empty"
 take -q --mirror "$mirror"
 check_same 'a file before, and an empty stream' "$scratch/empty" "$out/0"
-next_queue
+next_mirror
 cp "$scratch/longer" "$out/0"
 put --input "$scratch/random" --block 100 --capacity 16M
 for i in 1 2 3 4; do
@@ -259,7 +228,7 @@ for i in 1 2 3 4; do
 done
 wait
 check_same 'a longer file before, and four consumers' "$scratch/random" "$out/0"
-next_queue
+next_mirror
 cp "$scratch/lines" "$out/0"
 put --input "$out/0" --capacity 16M
 take -q --mirror "$mirror"
@@ -267,7 +236,7 @@ check_same 'an input that is its own mirror' "$scratch/lines" "$out/0"
 
 # ------------------------------------------------------------------ files that cannot be
 
-next_queue
+next_mirror
 mkfifo "$scratch/fifo"
 mkdir "$scratch/readonly"
 : >"$scratch/file"
@@ -300,9 +269,9 @@ check_equal 'none of them is made' '' "$(ls "$scratch/readonly")"
 put --input "$scratch/three"
 check_status 'a directory that is missing for a lane: exit 1' 1 take --mirror "$out/%l/file"
 check_match 'a directory that is missing for a lane: is named' "^consumer: $out/0/file: .*No such file" "$scratch/err"
-check 'nothing is lost' holds 3
+check 'nothing is lost' queue_has messages 3
 
-next_queue
+next_mirror
 put --input "$scratch/lines" --capacity 16M
 (ulimit -f 100 && take -q --mirror "$mirror" 2>"$scratch/err")
 check_equal 'a file that may not grow: exit 1' 1 $?
@@ -319,7 +288,7 @@ full_disk() {
 }
 export -f full_disk take
 export out mirror queue scratch consumer
-next_queue
+next_mirror
 put --input "$scratch/lines" --capacity 16M
 unshare -m bash -c full_disk 2>/dev/null
 case $? in
@@ -332,11 +301,11 @@ case $? in
 esac
 
 for how in moved removed replaced; do
-    next_queue
+    next_mirror
     put --input "$scratch/three"
     take -q --follow --mirror "$mirror" 2>"$scratch/follow.err" &
     pid=$!
-    wait_until 30 cmp -s "$scratch/three" "$out/0" && wait_until 30 holds 0
+    wait_until 30 cmp -s "$scratch/three" "$out/0" && wait_until 30 queue_has messages 0
     case $how in
     moved) mv "$out/0" "$out/elsewhere" ;;
     removed) rm "$out/0" ;;
@@ -346,11 +315,11 @@ for how in moved removed replaced; do
     end_status "a file that is $how meanwhile: exit 1" 1 "$pid" "$scratch/follow.err"
     check_match "a file that is $how meanwhile: is said" "^consumer: $out/0: was removed, replaced" \
         "$scratch/follow.err"
-    check "a file that is $how meanwhile: nothing is acknowledged" holds 1
+    check "a file that is $how meanwhile: nothing is acknowledged" queue_has messages 1
 done
 
 # A message with a false offset. The offset to overwrite is that of the second message, 12346, in its last copy.
-next_queue
+next_mirror
 head -c 12345 /dev/zero | tr '\0' a >"$scratch/long"
 put --capacity 64K --lanes 1 --seats 2 -- "$(cat "$scratch/long")" second
 at=$(LC_ALL=C grep -obUaP '\x3a\x30\x00\x00\x00\x00\x00\x00' "/dev/shm/shmq.$queue" | tail -n 1 | cut -d : -f 1)
@@ -372,26 +341,20 @@ check_same 'an offset that was repaired: all is there' <(cat "$scratch/long" && 
 
 # ------------------------------------------------------------------ usage
 
-check_usage() { # REGEX OPTION...
-    local regex=$1
-    shift
-    check_status "usage: $*" 2 timeout 30 "$consumer" -Q "$queue" "$@"
-    check_match "usage: $*: is named" "^consumer: .*$regex" "$scratch/err"
-}
-next_queue
+next_mirror
 for bad in '' - % %x a% %%% %l% %L; do
-    check_usage '--mirror' --mirror "$bad"
+    check_usage consumer take '--mirror' --mirror "$bad"
 done
-check_usage '--mirror' --mirror
-check_usage '--mirror.*twice' --mirror a --mirror b
-check_usage '--mirror and --discard' --mirror a --discard
-check_usage '--output and --mirror' --output a --mirror b
-check_usage '--prefix.*--mirror' --mirror a --prefix x
-check_usage '--null.*--mirror' --mirror a -0
-check_usage '--delimiter.*--mirror' --mirror a -D x
-check_usage '--length-prefixed.*--mirror' --mirror a --length-prefixed
-check_usage '--raw.*--mirror' --mirror a --raw
-check_usage '--retries' --mirror a --retries 1
+check_usage consumer take '--mirror' --mirror
+check_usage consumer take '--mirror.*twice' --mirror a --mirror b
+check_usage consumer take '--mirror and --discard' --mirror a --discard
+check_usage consumer take '--output and --mirror' --output a --mirror b
+check_usage consumer take '--prefix.*--mirror' --mirror a --prefix x
+check_usage consumer take '--null.*--mirror' --mirror a -0
+check_usage consumer take '--delimiter.*--mirror' --mirror a -D x
+check_usage consumer take '--length-prefixed.*--mirror' --mirror a --length-prefixed
+check_usage consumer take '--raw.*--mirror' --mirror a --raw
+check_usage consumer take '--retries' --mirror a --retries 1
 
 # ------------------------------------------------------------------ stopped consumers
 
@@ -401,7 +364,7 @@ start() { # OPTION...
     pid=$!
 }
 
-next_queue
+next_mirror
 : >"$scratch/run.log"
 put --input "$scratch/three"
 start --work 5s
@@ -416,7 +379,7 @@ end_status 'a stopped consumer: goes on' 0 "$stopped" "$scratch/run.log"
 check_same 'a stopped consumer: and completes the file' "$scratch/three" "$out/0"
 
 # Its queue is removed and the next queue is mirrored to the same place, so what it still writes would be in the wrong file.
-next_queue
+next_mirror
 put --input "$scratch/three"
 start --follow
 stopped=$pid
@@ -426,7 +389,7 @@ kill -STOP "$stopped"
 put --input "$scratch/lines" --capacity 16M
 check_status 'a stopped consumer of a queue that was removed: exit 1' 1 take --mirror "$mirror"
 check_match 'a stopped consumer of a queue that was removed: is said' "^consumer: $out/0: .*queue.*removed" "$scratch/err"
-check 'a stopped consumer of a queue that was removed: nothing is acknowledged' holds 20000
+check 'a stopped consumer of a queue that was removed: nothing is acknowledged' queue_has messages 20000
 take -q --mirror "$mirror" &
 other=$!
 kill -CONT "$stopped"
@@ -437,14 +400,11 @@ check_same 'and the next one goes on: all is there' "$scratch/lines" "$out/0"
 # ------------------------------------------------------------------ killed consumers
 
 # Kills it at each system call, from the first that concerns the queue. What one consumer leaves, the next one takes.
-can_trace() {
-    strace -f -qq -o /dev/null true
-} 2>/dev/null
 traced() { # STRACE-OPTION...
     ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o "$scratch/trace" "$@" "$consumer" -q -Q "$queue" --prefetch 2 --mirror "$mirror"
 } 2>/dev/null
 if can_trace; then
-    next_queue
+    next_mirror
     seq 5 >"$scratch/five"
     put --lanes 1 --seats 2 --input "$scratch/five" && traced
     check_same 'traced' "$scratch/five" "$out/0"
@@ -464,16 +424,16 @@ if can_trace; then
     check_same 'killed at each system call: all is there, once' "$scratch/expected" "$out/0"
     # What a call would have written is not acknowledged before it.
     for n in 1 2 3; do
-        next_queue
+        next_mirror
         put --input "$scratch/five"
         traced -e trace=pwritev -e "inject=pwritev:signal=KILL:when=$n"
-        check "killed before write $n: what it would have written stays" holds $((5 - 2 * (n - 1)))
+        check "killed before write $n: what it would have written stays" queue_has messages $((5 - 2 * (n - 1)))
     done
-    next_queue
+    next_mirror
     put --input "$scratch/five"
     traced -e trace=pwritev -e 'inject=pwritev:error=EDQUOT:when=2' 2>"$scratch/err"
     check_equal 'a quota that is used up: exit 1' 1 $?
-    check 'a quota that is used up: what was not written stays' holds 3
+    check 'a quota that is used up: what was not written stays' queue_has messages 3
     check_same 'a quota that is used up: what was written is there' <(seq 2) "$out/0"
     put -- 6
     check 'a write that is interrupted: exit 0' traced -e trace=pwritev -e 'inject=pwritev:error=EINTR:when=1'
@@ -534,7 +494,7 @@ end_storm() { # NAME MESSAGES: the consumers end well; MESSAGES had to be delive
 
 seq 100000 599999 >"$scratch/input"
 printf 'the end' >>"$scratch/input"
-next_queue
+next_mirror
 check '100 consumers killed, and 33 producers' storm 100 5000 1 --prefetch 20 --work 0:200us
 end_storm '100 consumers killed, and 33 producers' 25
 check_same '100 consumers killed, and 33 producers: the same bytes' "$scratch/input" "$out/0"
@@ -544,10 +504,10 @@ cp "$scratch/lines" "$scratch/input"
 for i in 1 2 3; do
     part "$i" 3 >"$scratch/part.$i"
 done
-next_queue
+next_mirror
 check '3 producers, 40 consumers killed' storm 40 1250 3 --prefetch 3
 end_storm '3 producers, 40 consumers killed' 1
 check_parts '3 producers, 40 consumers killed'
 
-next_queue
+next_mirror
 check_equal 'nothing is left in /dev/shm' '' "$(find /dev/shm -name "*shmq.$SHMQ_TEST_PREFIX*")"

@@ -3,32 +3,11 @@
 # The monitor: every verb, on queues that are idle, in use, left by the dead, damaged, half-made, or no queues at all.
 . "$(dirname "$0")/../support/lib.sh"
 
-put() { # OPTION...
-    timeout 30 "$producer" -q -Q "$queue" "$@"
-}
-
-take() { # OPTION...
-    timeout 30 "$consumer" -q -Q "$queue" --grace 10ms "$@" 2>/dev/null
-}
-
 look() { # VERB...: with a time limit
     timeout 30 "$monitor" "$@"
 }
 
-next_queue() {
-    "$monitor" remove -q --force -- "$queue" 2>/dev/null
-    new_queue
-}
 new_queue
-
-kill_now() { # PID
-    kill -KILL "$1"
-    wait "$1"
-} 2>/dev/null
-
-holds() { # COUNT: exactly COUNT messages are in the queue
-    [[ $(queue_field "$queue" messages) == "$1" ]]
-}
 
 shows() { # REGEX: somewhere in the JSON
     "$monitor" show --json -- "$queue" 2>/dev/null | grep -Eq -- "$1"
@@ -36,10 +15,6 @@ shows() { # REGEX: somewhere in the JSON
 
 objects() { # of the queue, in /dev/shm
     find /dev/shm -name "shmq.$queue" -o -name "sem.shmq.$queue.*"
-}
-
-milliseconds_since() { # EPOCHREALTIME
-    printf '%d' $(((${EPOCHREALTIME//[!0-9]/} - ${1//[!0-9]/}) / 1000))
 }
 
 # All JSON is parsed at the end, at once, because starting the parser takes long.
@@ -93,7 +68,7 @@ prometheus_errors() { # FILE
 # Ten messages of 21 bytes, three of which are consumed, in one lane; two of five bytes in another.
 next_queue
 seq 10 | put --capacity 64K --seats 5
-take --count 3 --discard
+rest --count 3 --discard
 put --priority 2 -- hello world
 look show -- "$queue" >"$scratch/text"
 check_equal 'show: exit 0' 0 $?
@@ -138,7 +113,7 @@ for verb in list show check 'wait --timeout 0' 'wait --empty --timeout 0'; do
     SHMQ_QUEUE=$queue look $verb >"$scratch/out" 2>&1
 done
 check_equal 'reading changes nothing' "$before" "$(sha256sum <"/dev/shm/shmq.$queue")"
-check_equal 'all that was in it is still delivered' 9 "$(take | wc -l)"
+check_equal 'all that was in it is still delivered' 9 "$(rest | wc -l)"
 check_equal 'the name by -Q' "queue $queue: open" "$("$monitor" show -Q "$queue" | head -n 1)"
 check_equal 'the name by SHMQ_QUEUE' "queue $queue: open" "$(SHMQ_QUEUE=$queue "$monitor" show | head -n 1)"
 
@@ -147,7 +122,7 @@ check_equal 'the name by SHMQ_QUEUE' "queue $queue: open" "$(SHMQ_QUEUE=$queue "
 next_queue
 "$producer" -q -Q "$queue" --seats 1 --delay 60s -- a b &
 writer=$!
-wait_until 10 holds 1
+wait_until 10 queue_has messages 1
 "$consumer" -q -Q "$queue" --follow >"$scratch/out" &
 reader=$!
 check 'live: a consumer that sleeps' wait_until 10 shows '"waiting": true, .*"pid": '$reader', "program": "consumer"'
@@ -181,12 +156,12 @@ timeout 10 "$consumer" -q -Q "$queue" --exec 'exit 1' --retries 0 2>/dev/null
 check_equal 'given back: the message is counted' 1 "$(queue_field "$queue" messages)"
 check_match 'given back: the text shows where it is' '^ +0 left +0 .* 1 +0 +1 ' <(look show "$queue")
 check 'given back: show --json shows it, too' shows '"seat": 0, "alive": false, .*"holding": true, "pid": 0, .*"leased": 1,'
-take --discard
+rest --discard
 check_equal 'given back: once another has worked on it, it is shown no more' '' "$(look show "$queue" | grep '^ *0 left')"
 
 next_queue
 "$producer" -q -Q "$queue" --delay 60s -- a b &
-wait_until 10 holds 1
+wait_until 10 queue_has messages 1
 kill_now $!
 check_equal 'a dead producer is counted' 1 "$(queue_field "$queue" unfinished)"
 check_match 'a dead producer: show says so' '^ *producers +0 alive, 0 finished, 1 died' <(look show "$queue")
@@ -258,7 +233,7 @@ check_status 'wait --empty: it is not empty: exit 4' 4 look wait --empty "$queue
 check_match 'wait --empty: is said' "^monitor: queue '$queue': .*not empty" "$scratch/err"
 "$monitor" wait --empty "$queue" &
 waiter=$!
-check_equal 'wait --empty: others are not disturbed' ab "$(take --raw)"
+check_equal 'wait --empty: others are not disturbed' ab "$(rest --raw)"
 wait "$waiter"
 check_equal 'wait --empty: until all is acknowledged: exit 0' 0 $?
 put -- a
@@ -293,13 +268,13 @@ check_equal 'shutdown: the state' draining "$(queue_field "$queue" state)"
 put -- c 2>/dev/null
 check_equal 'shutdown: producers are refused' 3 $?
 check_status 'shutdown: once more' 0 look shutdown "$queue"
-check_equal 'shutdown: what is in it is delivered' ab "$(take --raw)"
+check_equal 'shutdown: what is in it is delivered' ab "$(rest --raw)"
 next_queue
 put -- a b
 check_status 'shutdown --now: exit 0' 0 look shutdown --now "$queue"
 check_equal 'shutdown --now: the state' 'shut down' "$(queue_field "$queue" state)"
-check_equal 'shutdown --now: nothing is delivered' '' "$(take)"
-check 'shutdown --now: it stays' holds 2
+check_equal 'shutdown --now: nothing is delivered' '' "$(rest)"
+check 'shutdown --now: it stays' queue_has messages 2
 check_status 'shutdown after --now does not open it' 0 look shutdown "$queue"
 check_equal 'shutdown after --now: the state' 'shut down' "$(queue_field "$queue" state)"
 check_status 'a queue that is shut down: check' 0 look check "$queue"
@@ -322,7 +297,7 @@ for priority in 7 2 1 4; do
     "$producer" -q -Q "$queue" --priority "$priority" --delay 60s -- a b &
     writers+=($!)
 done
-wait_until 10 holds 4
+wait_until 10 queue_has messages 4
 for writer in "${writers[@]:0:3}"; do
     kill_now "$writer"
 done
@@ -346,9 +321,9 @@ check_status 'finish: exit 0' 0 look finish "$queue"
 check_equal 'finish: all of the dead with one call, each once, and no living one' '0 3 1' \
     "$(queue_field "$queue" unfinished) $(queue_field "$queue" finished) $(queue_field "$queue" producers)"
 kill_now "${writers[3]}"
-check_equal 'finish: what they had put is still delivered, an unfinished one is left' 'aaaa 3' "$(take --raw; echo " $?")"
+check_equal 'finish: what they had put is still delivered, an unfinished one is left' 'aaaa 3' "$(rest --raw; echo " $?")"
 check_status 'finish: the last: exit 0' 0 look finish -Q "$queue"
-check_status 'finish: then consumers end with 0' 0 take --discard
+check_status 'finish: then consumers end with 0' 0 rest --discard
 check_status 'finish: a check finds nothing wrong' 0 look check "$queue"
 next_queue
 seq 1000 >"$scratch/source"
@@ -356,10 +331,10 @@ seq 1000 >"$scratch/source"
 wait_until 10 shows '"put_messages": [0-9]{2}'
 kill_now $!
 check_status 'finish: of a source: exit 0' 0 look finish "$queue"
-check_status 'finish: of a source: a consumer ends with 0' 0 take
+check_status 'finish: of a source: a consumer ends with 0' 0 rest
 cp "$scratch/out" "$scratch/begun"
 put --resume --input "$scratch/source"
-check_same 'finish: the source can still be resumed' "$scratch/source" <(cat "$scratch/begun" - < <(take))
+check_same 'finish: the source can still be resumed' "$scratch/source" <(cat "$scratch/begun" - < <(rest))
 if ((EUID == 0)) && setpriv --reuid=54321 --regid=54321 --clear-groups "$monitor" --version >/dev/null 2>&1; then
     check_status 'finish: of another user: exit 1' 1 \
         setpriv --reuid=54321 --regid=54321 --clear-groups "$monitor" finish "$queue"
@@ -375,8 +350,8 @@ check_match 'remove: no such queue: is said' "^monitor: queue '$queue': .*no suc
 put -- a
 check_status 'remove: not empty: exit 1' 1 look remove "$queue"
 check_match 'remove: not empty: says how many' "^monitor: queue '$queue': not removed: 1 message " "$scratch/err"
-check 'remove: not empty: it is still there' holds 1
-take --discard
+check 'remove: not empty: it is still there' queue_has messages 1
+rest --discard
 check_status 'remove: empty: exit 0' 0 look remove "$queue"
 check_match 'remove: is said' "^monitor: removed queue '$queue'" "$scratch/err"
 check_equal 'remove: nothing is left' '' "$(objects)"
@@ -386,7 +361,7 @@ check_match 'remove --force: says what is lost' '1 message' "$scratch/err"
 check_equal 'remove --force: nothing is left' '' "$(objects)"
 "$producer" -q -Q "$queue" --delay 60s -- a b 2>"$scratch/producer.err" &
 writer=$!
-wait_until 10 holds 1
+wait_until 10 queue_has messages 1
 "$consumer" -q -Q "$queue" --follow >"$scratch/received" 2>"$scratch/consumer.err" &
 reader=$!
 wait_until 10 shows '"waiting": true'
@@ -400,7 +375,7 @@ put -- new
 kill -TERM $writer
 wait $writer
 check_equal 'remove --force: its producer: exit 5' 5 $?
-check_equal 'remove --force: a new queue of the name is another one' new "$(take)"
+check_equal 'remove --force: a new queue of the name is another one' new "$(rest)"
 "$consumer" -q -Q "$queue" --follow >"$scratch/out" &
 reader=$!
 wait_until 10 shows '"waiting": true'
@@ -546,7 +521,7 @@ check_status 'an empty object: remove' 0 look remove "$queue"
 check_equal 'an empty object: is gone' '' "$(objects)"
 : >"/dev/shm/shmq.$queue"
 put -- a
-check_equal 'an empty object: a producer completes it' a "$(take)"
+check_equal 'an empty object: a producer completes it' a "$(rest)"
 next_queue
 mkfifo "/dev/shm/shmq.$queue"
 check_listed 'a fifo' '[a-z-]+'
@@ -605,7 +580,7 @@ if ((EUID == 0)) && as_other "$monitor" --version >/dev/null 2>&1; then
     check_match 'the queue of another user: list' "^$queue .*forbidden: belongs to root\$" <(as_other "$monitor" list)
     as_other "$monitor" remove --force "$queue" 2>"$scratch/err"
     check_equal 'the queue of another user: remove --force: exit 1' 1 $?
-    check 'the queue of another user: is still there' holds 1
+    check 'the queue of another user: is still there' queue_has messages 1
 else
     skip 'the queue of another user' 'needs root, setpriv, and a build that others may run'
 fi
@@ -649,42 +624,34 @@ check_match 'show without a reader: is said' '^monitor: standard output: .*Broke
 exec 7>&-
 check_status 'a closed stderr does no harm' 0 look show "$queue" 2>&-
 
-check_usage() { # REGEX ARGUMENT...
-    local regex=$1
-    shift
-    check_status "usage: $*" 2 look "$@"
-    check_match "usage: $*: is named" "^monitor: .*$regex" "$scratch/err"
-    check_match "usage: $*: and where to find help" "^Try 'monitor --help'" "$scratch/err"
-    [[ ! -s $scratch/out ]] || not_ok "usage: $*: stdout is for data" "$scratch/out"
-}
-check_usage 'no verb'
-check_usage 'frobnicate: unknown verb' frobnicate
-check_usage 'frobnicate: unknown verb' frobnicate "$queue"
-check_usage 'Show: unknown verb' Show "$queue"
-check_usage "$queue: unknown verb" "$queue"
+check_usage monitor look 'no verb'
+check_usage monitor look 'frobnicate: unknown verb' frobnicate
+check_usage monitor look 'frobnicate: unknown verb' frobnicate "$queue"
+check_usage monitor look 'Show: unknown verb' Show "$queue"
+check_usage monitor look "$queue: unknown verb" "$queue"
 for name in a/b '' ' ' 'a b' 'a*' ../a "$(printf '%0201d' 0)" $'a\tb' 'ä'; do
     for verb in show check remove shutdown wait finish; do
         check_status "bad name '$name': $verb" 2 look "$verb" -- "$name"
     done
     check_match "bad name '$name': says so" "queue.*name" "$scratch/err"
 done
-check_usage 'b: unexpected' show a b
-check_usage 'a: unexpected' list a
-check_usage '--bogus' list --bogus
-check_usage "'x'" list -x
-check_usage '--json and --prometheus' list --json --prometheus
-check_usage '--force' show --force "$queue"
-check_usage '--json' remove --json "$queue"
-check_usage '--now' remove --now "$queue"
-check_usage '--empty' list --empty
-check_usage '--timeout' show --timeout 1s "$queue"
-check_usage '--lane x' finish --lane x "$queue"
-check_usage '--lane' finish --lane 1024 "$queue"
-check_usage '--lane' check --lane 1 "$queue"
-check_usage '--timeout x' wait --timeout x "$queue"
-check_usage '--timeout -1' wait --timeout -1 "$queue"
-check_usage 'timeout' wait "$queue" --timeout
-check_usage 'creating' show --capacity 1M "$queue"
+check_usage monitor look 'b: unexpected' show a b
+check_usage monitor look 'a: unexpected' list a
+check_usage monitor look '--bogus' list --bogus
+check_usage monitor look "'x'" list -x
+check_usage monitor look '--json and --prometheus' list --json --prometheus
+check_usage monitor look '--force' show --force "$queue"
+check_usage monitor look '--json' remove --json "$queue"
+check_usage monitor look '--now' remove --now "$queue"
+check_usage monitor look '--empty' list --empty
+check_usage monitor look '--timeout' show --timeout 1s "$queue"
+check_usage monitor look '--lane x' finish --lane x "$queue"
+check_usage monitor look '--lane' finish --lane 1024 "$queue"
+check_usage monitor look '--lane' check --lane 1 "$queue"
+check_usage monitor look '--timeout x' wait --timeout x "$queue"
+check_usage monitor look '--timeout -1' wait --timeout -1 "$queue"
+check_usage monitor look 'timeout' wait "$queue" --timeout
+check_usage monitor look 'creating' show --capacity 1M "$queue"
 for option in -h --help; do
     check_status "$option" 0 look $option
     check_match "$option is on stdout" '^Usage: monitor' "$scratch/out"

@@ -9,18 +9,9 @@ later_than() { # SECONDS: since the start
     ((${EPOCHREALTIME//[!0-9]/} - started > $1 * 1000000))
 }
 
-is_attached() { # QUEUE ROLE [COUNT]
-    [[ $(queue_field "$1" "$2") == "${3:-1}" ]]
-}
-
 is_held() { # QUEUE
     "$monitor" show --json "$1" | grep -q '"leased": 1, "attempts"'
 }
-
-kill_now() { # PID
-    kill -KILL "$1"
-    wait "$1"
-} 2>/dev/null
 
 # Starts a program in the background; its messages go to $scratch/NAME.log. Sets pid.
 start() { # NAME PROGRAM OPTION...
@@ -58,7 +49,7 @@ slow=$SHMQ_TEST_PREFIX.slow
 "$producer" -q -Q "$slow" --
 start slow-consumer "$consumer" -Q "$slow" --follow --count 3
 slow_consumer=$pid
-wait_until 10 is_attached "$slow" consumers
+wait_until 10 queue_has consumers 1 "$slow"
 start slow-producer "$producer" -Q "$slow" --delay 3s -- a b c
 trickle=$SHMQ_TEST_PREFIX.trickle
 start trickle "$producer" -Q "$trickle" --capacity 4K --max-message 4K --block 4K --input <(head -c 24K /dev/zero)
@@ -78,14 +69,14 @@ check_notice one producer 'waiting for room: the lane is full and 1 consumer is 
 check_notice in-place producer 'waiting for room: the lane is full and no consumer is attached'
 start holder-2 "$consumer" -q -Q "$one" --work 60s
 holder_2=$pid
-wait_until 10 is_attached "$one" consumers 2
+wait_until 10 queue_has consumers 2 "$one"
 start two "$producer" -Q "$one" "${small[@]}"
 check_notice two producer 'waiting for room: the lane is full and 2 consumers are attached'
 kill -STOP "$holder" "$holder_2"
 start stopped "$producer" -Q "$one" "${small[@]}"
 check_notice stopped producer 'waiting for room: the lane is full and 2 consumers are attached, all stopped'
 kill_now "$holder"
-wait_until 10 is_attached "$one" consumers
+wait_until 10 queue_has consumers 1 "$one"
 start one-stopped "$producer" -Q "$one" "${small[@]}" --progress
 check_notice one-stopped producer 'waiting for room: the lane is full and 1 consumer is attached, but stopped'
 check_equal 'a --timeout after a second: both are said' 2 "$("$producer" -Q "$one" "${small[@]}" --timeout 1500ms 2>&1 | grep -c -e waiting -e 'no room')"
@@ -99,7 +90,7 @@ check_notice absent consumer "waiting for queue '$absent' to appear"
 two=$SHMQ_TEST_PREFIX.two
 start writer "$producer" -q -Q "$two" --delay 60s -- a b
 writer=$pid
-wait_until 10 is_attached "$two" producers
+wait_until 10 queue_has producers 1 "$two"
 start living "$consumer" -Q "$two" --progress
 start with-idle "$consumer" -Q "$two" --idle 60s
 check_notice living consumer 'waiting for messages: 1 producer is attached'
@@ -108,7 +99,7 @@ kill -STOP "$writer"
 start still "$consumer" -Q "$two"
 check_notice still consumer 'waiting for messages: 1 producer is attached, but stopped'
 kill_now "$writer"
-wait_until 10 is_attached "$two" unfinished
+wait_until 10 queue_has unfinished 1 "$two"
 start unfinished "$consumer" -Q "$two" --grace 60s
 check_notice unfinished consumer \
     'waiting for messages: no producer is attached; 1 died before finishing and can be resumed within --grace 60s'
@@ -128,7 +119,7 @@ for _ in {1..5}; do
     "$producer" -q -Q "$brief" --
     start brief "$consumer" -Q "$brief" --follow --count 1
     brief_pid=$pid
-    wait_until 10 is_attached "$brief" consumers
+    wait_until 10 queue_has consumers 1 "$brief"
     sleep 1.3
     "$producer" -q -Q "$brief" -- a
     wait "$brief_pid"

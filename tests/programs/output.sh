@@ -11,22 +11,9 @@ records=$build/tests/tool_records
 preload=$scratch/preload_output.so
 file=$scratch/file
 
-put() { # OPTION...
-    timeout 60 "$producer" -q -Q "$queue" "$@"
-}
-
-take() { # OPTION...
-    timeout 60 "$consumer" -Q "$queue" "$@"
-}
-
-# What is left in the queue after an earlier failure.
-rest() { # OPTION...
-    take -q --grace 10ms "$@" 2>"$scratch/rest.err"
-}
-
-next_queue() {
-    "$monitor" remove -q --force -- "$queue" 2>/dev/null
-    new_queue
+# A new queue, and no file.
+next_file() {
+    next_queue
     rm -f -- "$file"
 }
 new_queue
@@ -36,25 +23,12 @@ faulty() { # FAULT OPTION...
     LD_PRELOAD=$preload OUTPUT_FAULT=$1 take -q "${@:2}"
 } 2>"$scratch/faulty.err"
 
-holds() { # COUNT: exactly COUNT messages are in the queue
-    [[ $(queue_field "$queue" messages) == "$1" ]]
-}
-
 is_lost() {
     [[ $(queue_field "$queue" lost) == true ]]
 }
 
-is_waiting() {
-    "$monitor" show --json -- "$queue" 2>/dev/null | grep -q '"waiting": true'
-}
-
 has_bytes() { # FILE COUNT
     (($(stat -c %s "$1") >= $2))
-} 2>/dev/null
-
-kill_now() { # PID
-    kill -KILL "$1"
-    wait "$1"
 } 2>/dev/null
 
 is_stopped() { # PID
@@ -64,15 +38,6 @@ is_stopped() { # PID
 start() { # OPTION...: in the background; sets pid. It inherits the caller's stdout.
     "$consumer" -Q "$queue" "$@" 2>"$scratch/run.log" </dev/null &
     pid=$!
-}
-
-end_status() { # NAME STATUS: of the process started last
-    local status
-    wait_until 20 has_ended "$pid" || kill -KILL "$pid"
-    wait "$pid"
-    status=$?
-    ((status == $2)) && ok "$1" && return
-    not_ok "$1" "status $status instead of $2" "$scratch/run.log"
 }
 
 # Checks that all records are there, each whole and once.
@@ -86,7 +51,7 @@ check 'the faults can be built' "${compiler[@]}" -shared -fPIC -D_GNU_SOURCE -o 
 # ------------------------------------------------------------------ what others wrote stays
 
 seq -f 'message %g' 40 >"$scratch/forty"
-next_queue
+next_file
 put --rate 400 --input "$scratch/forty" &
 rest --prefetch 1 -0 --output "$file" &
 rest --prefetch 1 --output "$file"
@@ -94,7 +59,7 @@ wait
 tr '\0' '\n' <"$file" >"$scratch/lines"
 check_same_lines 'two consumers of two framings: each keeps what the other writes' "$scratch/forty" "$scratch/lines"
 
-next_queue
+next_file
 seq -f 'm%g;' 300 >"$scratch/messages"
 put --rate 300 --input "$scratch/messages" &
 rest --output "$file" &
@@ -109,7 +74,7 @@ check_equal 'another program appends half a line, then the rest: all of it stays
 check_equal 'another program appends half a line: the messages are all there' 300 "$(grep -Eo 'm[0-9]+;' "$file" | sort -u | wc -l)"
 
 dead_holder() { # MESSAGE...: a killed consumer had leased the first and had written nothing
-    next_queue
+    next_file
     put -- "$@"
     start --work 60s
     wait_until 10 eval '[[ $(queue_field "$queue" consumers) == 1 ]] && "$monitor" show --json -- "$queue" | grep -Eq "\"leased\": [1-9]|\"holding\": true"'
@@ -131,7 +96,7 @@ done
 no_locks() { # OPTION...
     LD_PRELOAD=$preload OUTPUT_NO_LOCKS=1 rest "$@"
 }
-next_queue
+next_file
 "$records" make line 4000 10 60000 | put &
 for i in 1 2 3; do
     no_locks --output "$file" &
@@ -139,7 +104,7 @@ done
 no_locks --output "$file"
 wait
 check_records 'no record locks, four consumers: all lines, whole and once' "$file" line 4000 10 60000
-next_queue
+next_file
 printf 'old\n' >"$file"
 put -- one two
 OUTPUT_NO_LOCKS=1 faulty 2:1:kill --output "$file"
@@ -154,7 +119,7 @@ declare -A take_options=([length]=--length-prefixed [line]=--delimiter=\\n [null
 # A consumer is killed after it has written some bytes; another one goes on.
 torn() { # FRAMING HOW FAULT
     local option=${take_options[$1]}
-    next_queue
+    next_file
     put "${put_options[$1]}" --input "$scratch/stream"
     printf old >"$file"
     case $2 in
@@ -181,7 +146,7 @@ for fault in 1:100000:kill 2:1:kill 2:100000:kill 3:500:kill; do
 done
 
 three() { # three messages; the writer was killed while it wrote the second
-    next_queue
+    next_file
     put -- first second third
     printf old >"$file"
 }
@@ -283,13 +248,13 @@ kill_through() { # KILLS OPTION...
     for ((; kills > 0; kills--)); do
         "$consumer" -q -Q "$queue" "$@" --output "$file" 2>>"$scratch/killed.err" &
         pid=$!
-        read -rt "0.0$((RANDOM % 4))$((RANDOM % 10))" _ <>"$scratch/fifo" # a random pause: there is no condition to wait for
+        random_pause 4
         kill_now "$pid"
     done
 }
 mkfifo "$scratch/fifo"
 for framing in length line null block; do
-    next_queue
+    next_file
     "$records" make "$framing" 500 65536 65536 | put "${put_options[$framing]/50000/65536}" &
     kill_through 15 "${take_options[$framing]}" &
     kill_through 15 "${take_options[$framing]}"
@@ -297,7 +262,7 @@ for framing in length line null block; do
     wait
     check_records "killed at any moment, records of 64 KiB, $framing: whole, and once" "$file" "$framing" 500 65536 65536
 done
-next_queue
+next_file
 "$records" make line 100000 20 60 | put &
 kill_through 25 &
 kill_through 25
@@ -310,22 +275,14 @@ run() { # ARGUMENT...: run.sh in the background; sets run_pid
     setsid "$run_sh" -Q "$queue" "$@" >"$scratch/out.log" 2>"$scratch/run.log" </dev/null &
     run_pid=$!
 }
-finish_run() { # NAME STATUS
-    local status
-    wait_until 60 has_ended "$run_pid" || kill -KILL "$run_pid"
-    wait "$run_pid"
-    status=$?
-    ((status == $2)) && ok "$1" && return
-    not_ok "$1" "status $status instead of $2" "$scratch/run.log"
-}
 consumers_of_run() {
     pgrep -f "^$build/consumer --queue $queue " || :
 }
-next_queue
+next_file
 "$records" make length 1500 65536 65536 >"$scratch/stream"
 LD_PRELOAD=$preload OUTPUT_FAULT=5:70000:kill run -c 3 --max-restarts 1000 --restart-pause 1ms:1ms --prefetch 20 \
     --length-prefixed --input "$scratch/stream" --output "$file"
-finish_run 'run.sh, each consumer is killed in its fifth write: exit 0' 0
+end_status 'run.sh, each consumer is killed in its fifth write: exit 0' 0 "$run_pid"
 check_match 'run.sh, each consumer is killed in its fifth write: some were' 'SIGKILL' "$scratch/run.log"
 check_records 'run.sh, each consumer is killed in its fifth write: records, whole and once' "$file" length 1500 65536 65536
 
@@ -340,14 +297,14 @@ damage() { # HOW FILE
     esac
 }
 begin() { # HOW: a consumer has written a message and waits; then the file is damaged
-    next_queue
+    next_file
     if [[ $how == '>>' ]]; then
         start --follow >>"$file"
     else
         start --follow --output "$file"
     fi
     put -- first
-    wait_until 10 holds 0
+    wait_until 10 queue_has messages 0
     wait_until 10 is_waiting
 }
 for how in --output '>>'; do
@@ -359,7 +316,7 @@ for how in --output '>>'; do
         end_status "$how: $what under way: exit 1" 1
         check_match "$how: $what under way: is said" "^consumer: ($file|stdout): was .* acknowledged are not redelivered" \
             "$scratch/run.log"
-        check "$how: $what under way: nothing more is acknowledged" holds 1
+        check "$how: $what under way: nothing more is acknowledged" queue_has messages 1
         check "$how: $what under way: the queue keeps it in mind" is_lost
         begin
         damage "$what" "$file"
@@ -371,27 +328,27 @@ begin
 damage removed "$file"
 end_status 'a file removed while nothing comes: exit 1' 1
 for what in removed 'cut short'; do
-    next_queue
+    next_file
     put -- first second third
     [[ $what == removed ]] && command="rm $file" || command="truncate -s 3 $file"
     OUTPUT_COMMAND=$command faulty 1:100:go --output "$file"
     check_equal "$what while it is written: exit 1" 1 $?
-    check "$what while it is written: nothing is acknowledged" holds 3
+    check "$what while it is written: nothing is acknowledged" queue_has messages 3
 done
-next_queue
+next_file
 start --follow --output "$file"
 wait_until 10 test -e "$file"
 rm "$file"
 put -- first
 end_status 'a file removed before anything is written: exit 1' 1
 check 'a file removed before anything is written: nothing is lost' eval '! is_lost'
-next_queue
+next_file
 put -- first
 exec 5<>"$file"
 rm "$file"
 check_status 'a stdout that never had a name: exit 0' 0 eval 'take -q >&5'
 exec 5>&-
-next_queue
+next_file
 put -- first second
 : >"$file"
 take -q --count 1 --output "$file"
@@ -400,26 +357,26 @@ check_status 'a file that others append to: exit 0' 0 take -q --output "$file"
 check_equal 'a file that others append to: nothing is lost' $'first\nminesecond' "$(cat "$file")"
 
 mkdir "$scratch/mirror"
-next_queue
+next_file
 start --follow --mirror "$scratch/mirror/%l"
 put -- first
-wait_until 10 holds 0
+wait_until 10 queue_has messages 0
 damage 'cut short' "$scratch/mirror/0"
 put -- second
 end_status '--mirror: cut short under way: exit 1' 1
-check '--mirror: cut short under way: nothing more is acknowledged' holds 1
+check '--mirror: cut short under way: nothing more is acknowledged' queue_has messages 1
 check '--mirror: cut short under way: the queue keeps it in mind' is_lost
 
 seq 20000 >"$scratch/numbers"
 for what in removed replaced 'cut short'; do
-    next_queue
+    next_file
     run --rate 10000 --input "$scratch/numbers" --output "$file"
     wait_until 20 has_bytes "$file" 20000
     damage "$what" "$file"
-    finish_run "run.sh: $what under way: exit 1, whatever restarts achieve" 1
+    end_status "run.sh: $what under way: exit 1, whatever restarts achieve" 1 "$run_pid"
     check_match "run.sh: $what under way: is said" '^run.sh: failed: .*no longer where' "$scratch/run.log"
 done
-next_queue
+next_file
 run --rate 10000 --restart-pause 30s:30s --input "$scratch/numbers" --output "$file"
 wait_until 20 has_bytes "$file" 20000
 rm "$file"
@@ -427,7 +384,7 @@ wait_until 20 is_lost
 kill_now "$run_pid"
 wait_until 10 eval '[[ ! $(consumers_of_run) ]]'
 run --take-over --input "$scratch/numbers" --output "$file"
-finish_run 'run.sh: it takes over a queue whose output was removed: exit 1' 1
+end_status 'run.sh: it takes over a queue whose output was removed: exit 1' 1 "$run_pid"
 check_match 'run.sh: it takes over a queue whose output was removed: is said' '^run.sh: failed: .*no longer where' "$scratch/run.log"
 
 # ------------------------------------------------------------------ stopped writers of a pipe
@@ -438,7 +395,7 @@ has_locked() { # PID: it has the pipe, and its lock shows that
 in_write() { # PID: it has leased a message, and sleeps until the pipe has room
     [[ $(cat "/proc/$1/wchan") == *pipe* ]]
 }
-next_queue
+next_file
 put -- stopped
 exec 6<>"$scratch/fifo"
 timeout 60 "$consumer" -q -Q "$queue.none" >&6 & # has the pipe, too, and waits for its queue
@@ -465,7 +422,7 @@ kill -TERM "$other"
 wait "$other"
 exec 6>&-
 
-next_queue
+next_file
 "$records" make line 100000 100 500 | put &
 for i in 1 2 3; do
     rest &
@@ -473,7 +430,7 @@ done | cat >"$file"
 wait
 check_records 'three consumers, short messages to one pipe at once: whole, and once' "$file" line 100000 100 500
 # Short and long messages at once: each is whole.
-next_queue
+next_file
 "$records" make line 3000 100 9000 | put &
 for i in 1 2 3; do
     rest --prefetch 3 &
@@ -487,7 +444,7 @@ head -c 100000 /dev/urandom >"$scratch/random"
 warned() { # NAME STATUS OPTION...
     local name=$1 expected=$2
     shift 2
-    next_queue
+    next_file
     timeout 60 "$run_sh" -Q "$queue" "$@" >"$scratch/out" 2>"$scratch/err" || not_ok "$name: exit 0" "$scratch/err"
     grep -q '^run.sh: .*order' "$scratch/err"
     check_equal "$name" "$expected" $?
@@ -498,5 +455,5 @@ warned 'run.sh: --block and one consumer: no warning' 1 --block 1000 --input "$s
 warned 'run.sh: --block and a mirror: no warning' 1 -c 2 --block 1000 --input "$scratch/random" --mirror "$scratch/mirror/%l.random"
 check_match 'consumer --help tells that several consumers of one file change the order' 'order' <("$consumer" --help)
 
-next_queue
+next_file
 check_equal 'nothing is left in /dev/shm' '' "$(find /dev/shm -name "*shmq.$SHMQ_TEST_PREFIX*")"

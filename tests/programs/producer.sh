@@ -7,20 +7,11 @@ put() { # OPTION...
     timeout 30 "$producer" -Q "$queue" "$@"
 }
 
-# Prints what is in the queue, even if the producers before failed.
-take() { # OPTION...
-    timeout 30 "$consumer" -q -Q "$queue" --grace 10ms "$@" 2>"$scratch/take.err"
-}
-
 # The same, in a form that shows where each message begins and ends, and that a shell variable can hold.
 bracketed() {
-    take --prefix '<' -D '>' | tr '\0' '@'
+    rest --prefix '<' -D '>' | tr '\0' '@'
 }
 
-next_queue() {
-    "$monitor" remove -q --force -- "$queue" 2>/dev/null
-    new_queue
-}
 new_queue
 
 no_queue_left() {
@@ -34,40 +25,14 @@ start() { # OPTION...
     pid=$!
 }
 
-end_status() { # NAME STATUS: of the process started last
-    wait "$pid"
-    local status=$?
-    ((status == $2)) && ok "$1" && return
-    not_ok "$1" "status $status instead of $2" "$scratch/run.log"
-    return 1
-}
-
-holds() { # COUNT: at least COUNT messages are in the queue
+holds_at_least() { # COUNT: at least COUNT messages are in the queue
     local messages
     messages=$(queue_field "$queue" messages)
     ((${messages:-0} >= $1))
 }
 
-is_blocked() {
-    "$monitor" show --json -- "$queue" 2>/dev/null | grep -q '"blocked": true'
-}
-
-is_attached() {
-    [[ $(queue_field "$queue" producers) == 1 ]]
-}
-
 # Waits for all background jobs, except those checked at the end.
 slow=''
-wait_for_others() {
-    local job
-    for job in $(jobs -p); do
-        [[ $job == "$slow" ]] || wait "$job"
-    done
-}
-
-milliseconds_since() { # EPOCHREALTIME
-    printf '%d' $(((${EPOCHREALTIME//[!0-9]/} - ${1//[!0-9]/}) / 1000))
-}
 
 seq 1000 >"$scratch/thousand"
 
@@ -126,7 +91,7 @@ check_binary() { # NAME DELIMITER
     next_queue
     (cat "$scratch/random" && printf '%b' "$2") >"$scratch/in"
     put -q -D "$2" <"$scratch/in"
-    take -D "$2" >"$scratch/back"
+    rest -D "$2" >"$scratch/back"
     check_same "$1" "$scratch/in" "$scratch/back"
 }
 check_binary 'binary lines' '\n'
@@ -135,12 +100,12 @@ check_binary 'binary, \xff between' '\xff'
 next_queue
 put -q --block 64K --input "$scratch/random"
 check_equal 'blocks filled in place: their number' 5 "$(queue_field "$queue" messages)"
-take --raw >"$scratch/back"
+rest --raw >"$scratch/back"
 check_same 'blocks filled in place: their content' "$scratch/random" "$scratch/back"
 next_queue
 dd bs=777 status=none <"$scratch/random" | dd obs=1000 status=none | put -q --block 100000
 check_equal 'blocks do not depend on how a pipe was written' 3 "$(queue_field "$queue" messages)"
-take --raw >"$scratch/back"
+rest --raw >"$scratch/back"
 check_same 'blocks from a pipe: their content' "$scratch/random" "$scratch/back"
 next_queue
 for size in 0 1 63 64 65 300 70000; do
@@ -148,7 +113,7 @@ for size in 0 1 63 64 65 300 70000; do
     head -c "$size" "$scratch/random"
 done >"$scratch/in"
 put -q --length-prefixed <"$scratch/in"
-take --length-prefixed >"$scratch/back"
+rest --length-prefixed >"$scratch/back"
 check_same 'length-prefixed there and back' "$scratch/in" "$scratch/back"
 
 # The error names what is wrong; what came before it is in the queue.
@@ -247,7 +212,7 @@ check_equal 'the word before arrives' '<1234>' "$(bracketed)"
 next_queue
 random() { # OPTION...
     put -q --random "$@"
-    take
+    rest
 }
 first=$(random --count 500 --seed 7)
 check_equal 'as many integers as asked for' 500 "$(wc -l <<<"$first")"
@@ -275,12 +240,12 @@ check_split() { # NAME FILE PARTS OPTION...: $scratch/expected has the expected 
     for ((part = 1; part <= parts; part++)); do
         put -q --split "$part/$parts" --input "$file" "$@"
     done
-    take --length-prefixed >"$scratch/joined"
+    rest --length-prefixed >"$scratch/joined"
     check_same "$name" "$scratch/expected" "$scratch/joined"
 }
 expect_of() { # FILE OPTION...
     next_queue
-    put -q --lanes 1 --input "$@" && take --length-prefixed >"$scratch/expected"
+    put -q --lanes 1 --input "$@" && rest --length-prefixed >"$scratch/expected"
 }
 for shape in 1 2 3 4 5 6 7 8; do
     expect_of "$scratch/odd.$shape"
@@ -300,8 +265,8 @@ seq 300000 >"$scratch/numbers"
 for part in 1 2 3; do
     put -q --split "$part/3" --input "$scratch/numbers" --input "$scratch/odd.7" &
 done
-take --producers 3 >"$scratch/back"
-wait_for_others
+rest --producers 3 >"$scratch/back"
+wait_for_others "$slow"
 cat "$scratch/numbers" "$scratch/odd.7" <(echo) >"$scratch/expected"
 check_same_lines 'three producers at once share two files' "$scratch/expected" "$scratch/back"
 
@@ -334,7 +299,7 @@ started=$EPOCHREALTIME
 put -q --delay 20ms --count 11 --input "$scratch/thousand"
 took=$(milliseconds_since "$started")
 check '--delay is kept' test "$took" -ge 200
-check_equal '--delay loses nothing' "$(seq 11)" "$(take)"
+check_equal '--delay loses nothing' "$(seq 11)" "$(rest)"
 next_queue
 started=$EPOCHREALTIME
 put -q --delay 10ms:30ms --count 11 --random
@@ -351,11 +316,11 @@ next_queue
 check_equal '--echo and --quiet' $'x1\nx2' "$(put -q --echo x -- 1 2)"
 next_queue
 put -q --echo '' --input "$scratch/random" >"$scratch/out"
-take >"$scratch/back"
+rest >"$scratch/back"
 check_same '--echo of any bytes' "$scratch/back" "$scratch/out"
 next_queue
 put -q --capacity 4K --on-full fail --echo '' --input "$scratch/thousand" >"$scratch/out" 2>"$scratch/err"
-check_equal '--echo only what is in the queue' "$(take)" "$(cat "$scratch/out")"
+check_equal '--echo only what is in the queue' "$(rest)" "$(cat "$scratch/out")"
 next_queue
 exec 5<>"$scratch/fifo"
 start --echo 'sent: ' <"$scratch/fifo" >"$scratch/out"
@@ -399,7 +364,7 @@ check_full() { # NAME STATUS REGEX OPTION...
     kept=$(queue_field "$queue" messages)
     check_match "$name: the count is what is in the queue" "^producer: produced $kept messages" "$scratch/err"
     check "$name: some were put" test "$kept" -gt 10 -a "$kept" -lt 1000
-    check_equal "$name: they are the first ones" "$(seq "$kept")" "$(take)"
+    check_equal "$name: they are the first ones" "$(seq "$kept")" "$(rest)"
 }
 check_full '--on-full fail' 4 'full' --on-full fail
 check_full '--on-full drop' 0 ', [0-9]+ dropped' --on-full drop
@@ -419,7 +384,7 @@ check_match 'a loss is said all the same' '^producer: [0-9]+ dropped' "$scratch/
 next_queue
 start --capacity 4K --input "$scratch/thousand"
 check 'by default, it waits when the queue is full' wait_until 10 is_blocked
-take >"$scratch/back"
+rest >"$scratch/back"
 end_status 'and goes on when there is room' 0
 check_same 'nothing is lost' "$scratch/thousand" "$scratch/back"
 
@@ -430,11 +395,11 @@ for priority in 7 6 5 4 3 2 1 0; do
     put -q --priority "$priority" -- "$priority"
 done
 put -q -- default
-check_equal '--priority: lower is served first' '<0><1><2><3><4><default><5><6><7>' "$(take --prefetch 1 --prefix '<' -D '>')"
+check_equal '--priority: lower is served first' '<0><1><2><3><4><default><5><6><7>' "$(rest --prefetch 1 --prefix '<' -D '>')"
 next_queue
 put -q --priority 7 -- late1 late2 late3
 put -q --priority 0 -- soon1 soon2
-check_equal '--priority: in turn within one' 'soon1 soon2 late1 late2 late3 ' "$(take --prefetch 1 -D ' ')"
+check_equal '--priority: in turn within one' 'soon1 soon2 late1 late2 late3 ' "$(rest --prefetch 1 -D ' ')"
 
 # ------------------------------------------------------------------ --resume
 
@@ -450,33 +415,29 @@ blocked_count() {
 : >"$scratch/back"
 for _ in 1 2 3; do
     kept=$(blocked_count --input "$scratch/thousand" 2>/dev/null)
-    take --count "$kept" >>"$scratch/back"
+    rest --count "$kept" >>"$scratch/back"
 done
 check_equal '--resume goes on after what was put, three times' "$(seq $((3 * kept)))" "$(cat "$scratch/back")"
 check_equal '--resume with --count counts those of earlier runs' "$(seq $((3 * kept + 1)) $((3 * kept + 10)))" \
-    "$(put -q --resume --count $((3 * kept + 10)) --input "$scratch/thousand" && take)"
+    "$(put -q --resume --count $((3 * kept + 10)) --input "$scratch/thousand" && rest)"
 
 next_queue
 seq 5 >"$scratch/grows"
 put -q --resume --input "$scratch/grows"
 put -q --resume --input "$scratch/grows"
-check_equal '--resume of what is complete puts nothing' "$(seq 5)" "$(take)"
+check_equal '--resume of what is complete puts nothing' "$(seq 5)" "$(rest)"
 seq 6 8 >>"$scratch/grows"
 put -q --resume --input "$scratch/grows"
-check_equal '--resume of a file that has grown puts what is new' "$(seq 6 8)" "$(take)"
+check_equal '--resume of a file that has grown puts what is new' "$(seq 6 8)" "$(rest)"
 put -q --resume -0 --input "$scratch/grows"
 check_equal '--resume with another framing is another source' "<$(seq 8)
 >" "$(bracketed)"
 put -q --input "$scratch/grows"
-check_equal 'without --resume, all of it' "$(seq 8)" "$(take)"
+check_equal 'without --resume, all of it' "$(seq 8)" "$(rest)"
 seq 2 >"$scratch/grows"
 check_status '--resume of a file that has shrunk: exit 1' 1 put --resume --input "$scratch/grows"
 check_match 'and says so' '^producer: .*grows: is not .*: it has become shorter' "$scratch/err"
 
-pause() { # random, up to 60 ms: there is no condition to wait for
-    read -rt "0.0$((RANDOM % 6))$((RANDOM % 10))" _ <>"$scratch/fifo.pause"
-}
-mkfifo "$scratch/fifo.pause"
 
 # Kills it at any moment, again and again, and then lets it complete.
 resume_through() { # KILLS OPTION...
@@ -485,7 +446,7 @@ resume_through() { # KILLS OPTION...
     for ((; kills > 0; kills--)); do
         "$producer" -q -Q "$queue" --resume "$@" &
         pid=$!
-        pause
+        random_pause 6
         kill -KILL "$pid"
         wait "$pid"
     done 2>/dev/null
@@ -494,7 +455,7 @@ resume_through() { # KILLS OPTION...
 
 check_resume() { # NAME
     next_queue
-    take --grace 30s >"$scratch/back" &
+    rest --grace 30s >"$scratch/back" &
     local reader=$!
     resume_through 15 "${@:2}" || not_ok "$1: completes" "$scratch/resume.err"
     wait "$reader"
@@ -512,9 +473,9 @@ next_queue
 for part in 1 2 3; do
     resume_through 10 --rate 1000000 --split "$part/3" --input "$scratch/numbers" &
 done
-take --producers 3 --grace 30s >"$scratch/back"
+rest --producers 3 --grace 30s >"$scratch/back"
 check_equal 'parts killed at any moment, in parallel: exit 0' 0 $?
-wait_for_others
+wait_for_others "$slow"
 check_same_lines 'parts killed at any moment, in parallel: each line once' "$scratch/numbers" "$scratch/back"
 
 # ------------------------------------------------------------------ signals
@@ -522,7 +483,7 @@ check_same_lines 'parts killed at any moment, in parallel: each line once' "$scr
 for signal in INT TERM; do
     next_queue
     start --random --rate 10000
-    wait_until 10 holds 20
+    wait_until 10 holds_at_least 20
     kill -"$signal" "$pid"
     end_status "SIG$signal: exit 0" 0
     kept=$(queue_field "$queue" messages)
@@ -531,7 +492,7 @@ for signal in INT TERM; do
 
     next_queue
     start --random --delay 60s
-    wait_until 10 holds 1
+    wait_until 10 holds_at_least 1
     kill -"$signal" "$pid"
     end_status "SIG$signal during a pause: exit 0" 0
 
@@ -556,7 +517,7 @@ for signal in INT TERM; do
         "^producer: stopped by a signal after [0-9]+ of $(wc -c <"$scratch/thousand") bytes" "$scratch/run.log"
     check_equal "SIG$signal before the end: the stream is not finished" '0 1' \
         "$(queue_field "$queue" finished) $(queue_field "$queue" unfinished)"
-    take >>"$scratch/resumed"
+    rest >>"$scratch/resumed"
     check_equal "SIG$signal before the end: the consumer has all of it, and says 3" "$kept 3" \
         "$(wc -l <"$scratch/resumed") $(timeout 30 "$consumer" -q -Q "$queue" --grace 10ms 2>/dev/null; echo $?)"
     : >"$scratch/resumed"
@@ -564,27 +525,27 @@ done
 next_queue
 : >"$scratch/resumed"
 start --resume --rate 2000 --input "$scratch/thousand"
-wait_until 10 holds 100
+wait_until 10 holds_at_least 100
 kill -TERM "$pid"
 end_status 'SIGTERM, to go on later: exit 0' 0
-take >"$scratch/resumed"
+rest >"$scratch/resumed"
 put -q --resume --input "$scratch/thousand"
-check_equal 'the same command goes on: exit 0 of the consumer' 0 "$(take >>"$scratch/resumed"; echo $?)"
+check_equal 'the same command goes on: exit 0 of the consumer' 0 "$(rest >>"$scratch/resumed"; echo $?)"
 check_same 'the same command goes on: exactly there' "$scratch/thousand" "$scratch/resumed"
 next_queue
 start --rate 100 --input "$scratch/thousand"
-wait_until 10 holds 1
+wait_until 10 holds_at_least 1
 kill -TERM "$pid"
 end_status 'SIGTERM in the middle of a file, without --resume: exit 0' 0
 check_match 'SIGTERM in the middle of a file: the summary says so' 'produced [0-9]+ message.*, stopped by a signal' "$scratch/run.log"
 next_queue
 start --resume --input "$scratch/thousand" --count 10 --rate 100
-wait_until 10 holds 5
+wait_until 10 holds_at_least 5
 end_status 'what can be resumed, and is done: exit 0' 0
 check_equal 'what can be resumed, and is done, is finished' 1 "$(queue_field "$queue" finished)"
 next_queue
 start --resume --rate 100 --input "$scratch/thousand"
-wait_until 10 holds 1
+wait_until 10 holds_at_least 1
 "$monitor" remove -q --force "$queue"
 kill -TERM "$pid"
 end_status 'SIGTERM before the end, when the queue has gone: exit 5' 5
@@ -593,22 +554,22 @@ end_status 'SIGTERM before the end, when the queue has gone: exit 5' 5
 leave_dead() { # OPTION...
     next_queue
     start "$@" --rate 100 --input "$scratch/thousand"
-    wait_until 10 holds 1
+    wait_until 10 holds_at_least 1
     kill -KILL "$pid"
     wait "$pid" 2>/dev/null
-    take --discard
+    rest --discard
     check_equal "a dead producer, $*: consumers say 3" 3 $?
 }
 leave_dead --priority 4
 put -q --
-take --discard
+rest --discard
 check_equal 'any other producer finishes what was left' 0 $?
 leave_dead --resume
 put -q --
-take --discard
+rest --discard
 check_equal 'but not what waits for --resume' 3 $?
 put -q --resume --input "$scratch/thousand"
-take --discard
+rest --discard
 check_equal 'which the same command does' 0 $?
 
 next_queue
@@ -623,7 +584,7 @@ next_queue
 start --capacity 4K < <(cat "$scratch/thousand")
 wait_until 10 is_blocked
 kill -TERM "$pid"
-take >"$scratch/back"
+rest >"$scratch/back"
 end_status 'SIGTERM while it is blocked, and then there is room: exit 0' 0
 check_same 'what it had read from a pipe is put' "$scratch/thousand" "$scratch/back"
 
@@ -635,7 +596,7 @@ for _ in {1..20}; do
     signal_twice TERM "$pid" && break
     kill_now "$pid"
 done
-take >"$scratch/back"
+rest >"$scratch/back"
 end_status 'SIGTERM twice within microseconds: is one request, exit 0' 0
 check_same 'SIGTERM twice within microseconds: what it had read is put' "$scratch/thousand" "$scratch/back"
 
@@ -649,7 +610,7 @@ fill_pipe 6
 for signal in INT:130 TERM:143; do
     next_queue
     start --random --count 1 --echo '' >&6
-    wait_until 10 holds 1
+    wait_until 10 holds_at_least 1
     kill -"${signal%:*}" "$pid"
     wait_until 10 no_signal_pending "$pid"
     sleep 0.15 # two signals in less time count as one request
@@ -660,7 +621,7 @@ exec 6>&-
 
 next_queue
 start --random --delay 60s
-wait_until 10 holds 1
+wait_until 10 holds_at_least 1
 kill -USR1 "$pid"
 check 'SIGUSR1 prints the statistics' wait_until 10 grep -q '^producer: produced 1 message' "$scratch/run.log"
 kill -USR1 "$pid"
@@ -672,7 +633,7 @@ end_status 'SIGUSR1 does not end it' 0
 # How much of the queue a producer has mapped after it has put its first message.
 mapped_parts() { # MESSAGES-BEFORE
     start --random --delay 60s
-    wait_until 10 holds $(($1 + 1))
+    wait_until 10 holds_at_least $(($1 + 1))
     grep -c -F "/dev/shm/shmq.$queue" "/proc/$pid/maps"
     kill -TERM "$pid"
     wait "$pid"
@@ -699,7 +660,7 @@ check_end() { # NAME STATUS REGEX VERB...
     shift 3
     next_queue
     start --random --rate 1000
-    wait_until 10 holds 5
+    wait_until 10 holds_at_least 5
     "$monitor" -q "$@" -- "$queue"
     end_status "$name: exit $status" "$status"
     check_match "$name: is said" "^producer: .*$regex" "$scratch/run.log"
@@ -711,7 +672,7 @@ check_end() { # NAME STATUS REGEX VERB...
     next_queue
     start <&5
     wait_until 10 test -e "/dev/shm/shmq.$queue"
-    wait_until 10 is_attached
+    wait_until 10 queue_has producers 1
     "$monitor" -q "$@" -- "$queue"
     echo line >&5
     end_status "$name while it waits for input: exit $status" "$status"
@@ -772,7 +733,7 @@ done | tr '\n' ' ' | sed 's/ $//')"
 
 next_queue
 start --lanes 1 --random --delay 60s
-wait_until 10 holds 1
+wait_until 10 holds_at_least 1
 owner=$pid
 check_status 'all lanes taken, --timeout: exit 4' 4 put --timeout 200ms -- a
 check_match 'all lanes taken, --timeout: says by whom, and what to do' \
@@ -795,13 +756,13 @@ end_status 'the lane of a producer that dies is taken by one that waits' 0
 took=$(((${EPOCHREALTIME//[!0-9]/} - freed) / 1000))
 check 'soon' test "$took" -lt 1000
 check_equal 'and it is said once what is waited for' 1 "$(grep -c waiting "$scratch/run.log")"
-take --raw >"$scratch/out"
+rest --raw >"$scratch/out"
 check_match 'what waited is delivered' 'waited$' "$scratch/out"
 
 next_queue
 start --lanes 1 --random --delay 60s
 owner=$pid
-wait_until 10 holds 1
+wait_until 10 holds_at_least 1
 start -- a
 wait_until 10 grep -q waiting "$scratch/run.log"
 kill -TERM "$pid"
@@ -816,19 +777,19 @@ kill -KILL "$owner"
 wait "$owner" 2>/dev/null
 start --lanes 1 --random --delay 60s
 owner=$pid
-wait_until 10 holds 1
+wait_until 10 holds_at_least 1
 start -- new
 wait_until 10 grep -q waiting "$scratch/run.log"
 "$monitor" remove -q --force "$queue"
 end_status 'a queue removed while it waits for a lane: it makes a new one' 0
-check_equal 'a queue removed while it waits for a lane: with what it sends in it' new "$(take)"
+check_equal 'a queue removed while it waits for a lane: with what it sends in it' new "$(rest)"
 kill -KILL "$owner"
 wait "$owner" 2>/dev/null
 
 # Lanes that are kept for their sources are different: there is no living producer to wait for.
 next_queue
 start --lanes 1 --resume --rate 100 --input "$scratch/thousand"
-wait_until 10 holds 1
+wait_until 10 holds_at_least 1
 kill -KILL "$pid"
 wait "$pid" 2>/dev/null
 check_status 'the lane waits for its source: exit 4' 4 put --timeout 200ms -- a
@@ -839,7 +800,7 @@ wait_until 10 grep -q waiting "$scratch/run.log"
 check_match 'the lane waits for its source: is said while it waits, too' 'reserved for unfinished sources' "$scratch/run.log"
 "$monitor" finish -q "$queue"
 end_status 'the lane waits for its source: given up, it is taken' 0
-take --discard
+rest --discard
 check_equal 'the lane waits for its source: given up, the stream has an end' 0 $?
 
 next_queue
@@ -852,18 +813,11 @@ for ((i = 1; i <= 12; i++)); do
     wait "${makers[i]}" || failures=$((failures + 1))
 done
 check_equal 'twelve that make the same queue at once' 0 $failures
-check_equal 'all their messages are there' "$(seq 12)" "$(take | sort -n)"
+check_equal 'all their messages are there' "$(seq 12)" "$(rest | sort -n)"
 
 # ------------------------------------------------------------------ usage
 
 next_queue
-check_usage() { # REGEX OPTION...
-    local regex=$1
-    shift
-    check_status "usage: $*" 2 "$producer" -Q "$queue" "$@" </dev/null
-    check_match "usage: $*: is named" "^producer: .*$regex" "$scratch/err"
-    [[ -s $scratch/out ]] && not_ok "usage: $*: stdout is for data" "$scratch/out"
-}
 for bad in '--count x' '--count -1' '--count 1.5' '--count 99999999999999999999' '--rate 0' '--rate x' '--rate -1' \
     '--delay x' '--delay 2:1' '--delay 1:' '--delay :1' '--delay 1d' '--delay 9999999999h' '--seed x' '--seed -1' \
     '--timeout x' '--timeout -1' '--timeout 1:2' '--block 0' '--block x' '--block 1T' '--block 1KK' '--block 1.5K' \
@@ -874,42 +828,42 @@ for bad in '--count x' '--count -1' '--count 1.5' '--count 99999999999999999999'
     '--max-message x' '--lanes 0' '--lanes 1025' '--lanes x' '--seats 0' '--seats 1025' '--mode 999' '--mode x' \
     '--mode 0400' '--mode 0666' '--mode 0700' '--mode 01600' '--group no-such-group' '--tick 0' '--tick 1us' '--tick 1h'; do
     # shellcheck disable=SC2086 # it is two words
-    check_usage "${bad% *} " $bad
+    check_usage producer put "${bad% *} " $bad
 done
 for option in --count --rate --delay --timeout --block --split --delimiter --capacity --max-message --lanes --seats \
     --mode --group --tick --priority --seed --on-full --input --queue; do
-    check_usage "$option" "$option" ''
-    check_usage "${option#--}" "$option"
+    check_usage producer put "$option" "$option" ''
+    check_usage producer put "${option#--}" "$option"
 done
-check_usage 'queue' -Q 'with blank'
-check_usage 'queue.*200' -Q "$(printf '%0201d' 0)"
-check_usage "queue 'a/b': not a valid name" -Q 'a/b'
-check_usage "queue 'a[*]': not a valid name" --queue 'a*'
+check_usage producer put 'queue' -Q 'with blank'
+check_usage producer put 'queue.*200' -Q "$(printf '%0201d' 0)"
+check_usage producer put "queue 'a/b': not a valid name" -Q 'a/b'
+check_usage producer put "queue 'a[*]': not a valid name" --queue 'a*'
 SHMQ_QUEUE=a/b check_status 'a bad SHMQ_QUEUE' 2 "$producer" -- a
-check_usage '--bogus' --bogus
-check_usage "'x'" -x
-check_usage '--random' --random=5
-check_usage '--input and --random' --input "$scratch/thousand" --random
-check_usage '--input and words' --input "$scratch/thousand" -- a
-check_usage '--random and words' --random -- a
-check_usage '--null.*--block|--block.*--null' -0 --block 4
-check_usage '--whole.*--length-prefixed|--length-prefixed.*--whole' --length-prefixed --whole
-check_usage '--rate and --delay' --rate 1 --delay 1
-check_usage '--rate and --delay' --version --rate 1 --delay 1
-check_usage '--timeout' --timeout 1s --on-full drop
-check_usage '--split.*--length-prefixed' --split 1/2 --length-prefixed --input "$scratch/thousand"
-check_usage '--split.*--whole' --split 1/2 --whole --input "$scratch/thousand"
-check_usage '--split' --split 1/2
-check_usage '--split.*standard input|standard input.*--split' --split 1/2 --input -
-check_usage '--resume' --resume
-check_usage '--resume' --resume --input -
-check_usage '--resume' --resume --random
-check_usage '--resume' --resume --on-full drop --input "$scratch/thousand"
-check_usage '--block' --random --block 4
-check_usage '--block' --block 2K --max-message 1K
-check_usage '--max-message' --max-message 16M --capacity 8M -- a
-check_usage 'thousand: .*--input' "$scratch/thousand"
-check_usage 'word: .*--' --count 3 word
+check_usage producer put '--bogus' --bogus
+check_usage producer put "'x'" -x
+check_usage producer put '--random' --random=5
+check_usage producer put '--input and --random' --input "$scratch/thousand" --random
+check_usage producer put '--input and words' --input "$scratch/thousand" -- a
+check_usage producer put '--random and words' --random -- a
+check_usage producer put '--null.*--block|--block.*--null' -0 --block 4
+check_usage producer put '--whole.*--length-prefixed|--length-prefixed.*--whole' --length-prefixed --whole
+check_usage producer put '--rate and --delay' --rate 1 --delay 1
+check_usage producer put '--rate and --delay' --version --rate 1 --delay 1
+check_usage producer put '--timeout' --timeout 1s --on-full drop
+check_usage producer put '--split.*--length-prefixed' --split 1/2 --length-prefixed --input "$scratch/thousand"
+check_usage producer put '--split.*--whole' --split 1/2 --whole --input "$scratch/thousand"
+check_usage producer put '--split' --split 1/2
+check_usage producer put '--split.*standard input|standard input.*--split' --split 1/2 --input -
+check_usage producer put '--resume' --resume
+check_usage producer put '--resume' --resume --input -
+check_usage producer put '--resume' --resume --random
+check_usage producer put '--resume' --resume --on-full drop --input "$scratch/thousand"
+check_usage producer put '--block' --random --block 4
+check_usage producer put '--block' --block 2K --max-message 1K
+check_usage producer put '--max-message' --max-message 16M --capacity 8M -- a
+check_usage producer put 'thousand: .*--input' "$scratch/thousand"
+check_usage producer put 'word: .*--' --count 3 word
 check_match 'and where to find help' "^Try 'producer --help'" "$scratch/err"
 check 'no usage error makes a queue' no_queue_left
 put --max-message 16M -- a 2>"$scratch/err" && not_ok '--max-message above the default capacity'

@@ -14,14 +14,6 @@ run() { # ARGUMENT...: run.sh in a session of its own, in the background; sets r
     run_pid=$!
 }
 
-finish_run() { # NAME STATUS
-    local status
-    wait "$run_pid"
-    status=$?
-    ((status == $2)) && ok "$1" && return
-    not_ok "$1" "status $status instead of $2" "$scratch/run.log"
-}
-
 # Runs run.sh in the foreground, with a time limit.
 try() { # ARGUMENT...
     timeout 120 "$run_sh" -Q "$queue" "$@"
@@ -50,24 +42,12 @@ no_child_left() {
     ! pgrep -f -- "$build/(producer|consumer) --queue $queue( |\$)"
 } >/dev/null
 
-got_lines() { # FILE COUNT
-    (($(wc -l <"$1") >= $2))
-} 2>/dev/null
-
 got_statistics() {
     grep -q '^producer.1 | .*produced' "$scratch/run.log" && grep -q '^consumer.2 | .*consumed' "$scratch/run.log"
 }
 
 has_attached() { # ROLE COUNT
     [[ $(queue_field "$queue" "$1") == "$2" ]]
-}
-
-can_trace() {
-    strace -qq -o /dev/null true
-} 2>/dev/null
-
-no_queue() {
-    [[ ! -e /dev/shm/shmq.$queue ]]
 }
 
 check_output() { # NAME: each number is there, some perhaps twice
@@ -329,7 +309,7 @@ run -p 3 --rate 30000 --input "$scratch/numbers" --mirror "$scratch/mirror.%l"
 check 'a mirror of three producers: where each goes is said soon' \
     wait_until 5 grep -qx "run.sh: producer.3 -> $scratch/mirror.[012]" "$scratch/run.log"
 check_equal 'a mirror of three producers: before all have ended' '' "$(grep 'run.sh: produced' "$scratch/run.log")"
-finish_run 'a mirror of three producers' 0
+end_status 'a mirror of three producers' 0 "$run_pid"
 for number in 1 2 3; do
     sed -n "s/^run.sh: producer.$number -> //p" "$scratch/run.log" >"$scratch/said"
     check_equal "a mirror of three producers: the file of producer.$number is said twice" 2 "$(wc -l <"$scratch/said")"
@@ -360,7 +340,7 @@ while ((kills < 12)); do
     sleep 0.1
     has_ended "$run_pid" && break
 done 2>/dev/null
-finish_run 'children killed at random: run.sh says 0' 0
+end_status 'children killed at random: run.sh says 0' 0 "$run_pid"
 check_output 'every line arrived, and no other'
 check_match 'deaths are reported by name, pid and status' \
     '(producer|consumer)\.[123] \(pid [0-9]+\) was killed by SIGKILL, status 137; restarting' "$scratch/run.log"
@@ -369,14 +349,14 @@ new_queue
 run --random --rate 100 --count 1000 --discard
 wait_until 5 pids producer >/dev/null
 kill -KILL "$(pids producer)"
-finish_run 'a producer that cannot know where it was is not restarted: 137' 137
+end_status 'a producer that cannot know where it was is not restarted: 137' 137 "$run_pid"
 check_match 'and this is said' 'producer.1 .* not restarted' "$scratch/run.log"
 
 new_queue_and_output
 run -c 2 --rate 50000 --input "$scratch/numbers" --output "$scratch/output"
 wait_until 10 has_attached producers 1
 kill -TERM "$(pids producer)"
-finish_run 'a producer that somebody else ends goes on' 0
+end_status 'a producer that somebody else ends goes on' 0 "$run_pid"
 check_same_lines 'and sends everything, once' "$scratch/numbers" "$scratch/output"
 
 another_consumer() { # PID: another consumer was started
@@ -390,14 +370,14 @@ first=$(pids consumer)
 kill -KILL "$first"
 wait_until 10 another_consumer "$first"
 kill -KILL "$(pids consumer)"
-finish_run 'a consumer that keeps dying is given up' 137
+end_status 'a consumer that keeps dying is given up' 137 "$run_pid"
 check_match 'after as many restarts as allowed' 'not restarted: 1 restart within' "$scratch/run.log"
 
 new_queue
 run --restart never --rate 100 --input "$scratch/numbers" --discard
 wait_until 10 has_attached consumers 1
 kill -KILL "$(pids consumer)"
-finish_run '--restart never: the first death is the end' 137
+end_status '--restart never: the first death is the end' 137 "$run_pid"
 check_match '--restart never: is said' 'SIGKILL, status 137; not restarted: --restart never' "$scratch/run.log"
 
 # Other processes shut down or remove the queue.
@@ -407,13 +387,13 @@ for verb in 5:'remove --force' 3:shutdown; do
     wait_until 10 has_attached consumers 1
     # shellcheck disable=SC2086 # it may be two words
     "$monitor" -q ${verb#*:} -- "$queue"
-    finish_run "monitor ${verb#*:}: ${verb%:*}" "${verb%:*}"
+    end_status "monitor ${verb#*:}: ${verb%:*}" "${verb%:*}" "$run_pid"
 done
 new_queue
 run --rate 1000 --input "$scratch/numbers" --discard
 wait_until 10 has_attached consumers 1
 truncate -s 100 "/dev/shm/shmq.$queue"
-finish_run 'a queue that is damaged: 5' 5
+end_status 'a queue that is damaged: 5' 5 "$run_pid"
 check_match 'a queue that is damaged: that is why nothing is counted' 'cannot count messages \(.*damaged' "$scratch/run.log"
 
 # Causes that no restart can repair.
@@ -479,7 +459,7 @@ wait_until 10 has_attached consumers 2
 kill -USR1 "$run_pid"
 check 'SIGUSR1: all say how far they are' wait_until 5 got_statistics
 kill -INT -- "-$run_pid"
-finish_run 'Ctrl-C, to the whole group: drains and says 0' 0
+end_status 'Ctrl-C, to the whole group: drains and says 0' 0 "$run_pid"
 check_equal 'all that was produced was consumed' "$(grep -c Produced "$scratch/out.log")" "$(grep -c Consumed "$scratch/out.log")"
 check_equal 'a source without end is not cut short' '' "$(grep stopped "$scratch/run.log")"
 
@@ -490,7 +470,7 @@ kill -INT "$run_pid"
 wait_until 5 grep -q SIGINT "$scratch/run.log"
 sleep 0.3 # two signals in less time count as one
 kill -INT "$run_pid"
-finish_run 'a second one stops at once' 130
+end_status 'a second one stops at once' 130 "$run_pid"
 check 'no child is left' no_child_left
 
 new_queue
@@ -499,7 +479,7 @@ wait_until 10 has_attached consumers 1
 wait_until 10 got_lines "$scratch/out.log" 5
 kill -STOP "$(pids consumer)"
 kill -TERM "$run_pid"
-finish_run 'after the grace it insists' 1
+end_status 'after the grace it insists' 1 "$run_pid"
 check_match 'and says what is left' 'messages are left' "$scratch/run.log"
 check 'no child is left behind' no_child_left
 
@@ -513,7 +493,7 @@ stop_early() { # ARGUMENT...
 }
 new_queue_and_output
 stop_early -p 2 -c 2
-finish_run 'TERM before the end of the input: what was read arrives, and it says 0' 0
+end_status 'TERM before the end of the input: what was read arrives, and it says 0' 0 "$run_pid"
 check_match 'that there was more is said, even with -q' \
     'stopped before the end of the input: (, |producer.. after [0-9]+ messages?){3} \(with --keep' "$scratch/run.log"
 check 'the queue is removed' no_queue
@@ -521,17 +501,17 @@ new_queue_and_output
 run --rate 30000 --input "$scratch/numbers" --output "$scratch/output"
 wait_until 20 got_lines "$scratch/output" 1000
 kill -TERM "$run_pid"
-finish_run 'TERM without --keep: 0' 0
+end_status 'TERM without --keep: 0' 0 "$run_pid"
 check_match 'TERM without --keep: the producer says how far it came' \
     'producer.1 \| producer: stopped by a signal after [0-9]+ of [0-9]+ bytes$' "$scratch/run.log"
 check_match 'TERM without --keep: the supervisor says what --keep would do' 'with --keep, the same command' "$scratch/run.log"
 new_queue_and_output
 stop_early --consumer-args '--grace 1ms'
-finish_run 'consumers that do not wait for what was stopped are no failure' 0
+end_status 'consumers that do not wait for what was stopped are no failure' 0 "$run_pid"
 new_queue_and_output
 for name in once twice; do
     stop_early --keep
-    finish_run "TERM with --keep, $name: 0" 0
+    end_status "TERM with --keep, $name: 0" 0 "$run_pid"
     check_match "TERM with --keep, $name: what is to be done is said" 'the same command continues there' "$scratch/run.log"
     check "TERM with --keep, $name: the queue is kept" test -e "/dev/shm/shmq.$queue"
 done
@@ -558,7 +538,7 @@ new_queue
 run --output "$scratch/words" --delay 100ms -- a b c d e f g h i j k l
 wait_until 10 got_lines "$scratch/words" 1
 kill -TERM "$run_pid"
-finish_run 'TERM before all words are sent: 0' 0
+end_status 'TERM before all words are sent: 0' 0 "$run_pid"
 check_match 'that there are more may be seen' 'stopped early: producer.1 after [0-9]+ messages? ' "$scratch/run.log"
 mkdir "$scratch/failing"
 ln -s "$consumer" "$build/supervisor" "$scratch/failing"
@@ -568,7 +548,7 @@ new_queue
 SHMQ_BUILD_DIR=$scratch/failing run --input "$scratch/numbers" --discard --restart-pause 60s:60s
 wait_until 10 grep -q 'restarting it' "$scratch/run.log"
 kill -TERM "$run_pid"
-finish_run 'TERM while a producer fails again and again is no success' 1
+end_status 'TERM while a producer fails again and again is no success' 1 "$run_pid"
 
 # ------------------------------------------------------------------ its own death
 
@@ -581,7 +561,7 @@ for round in 1 2 3; do
     check "killed itself, round $round: its children die with it" wait_until 5 no_child_left
 done
 run -p 2 -c 2 --input "$scratch/numbers" --output "$scratch/output"
-finish_run 'run again, it takes over' 0
+end_status 'run again, it takes over' 0 "$run_pid"
 check_match 'and says so' 'taking over queue' "$scratch/run.log"
 check_output 'nothing is lost'
 
@@ -639,7 +619,7 @@ run -p 2 --rate 1000 --input "$scratch/grows" --output "$scratch/output"
 wait_until 20 got_lines "$scratch/output" 200
 kill_producers
 seq 4001 4200 >>"$scratch/grows"
-finish_run 'killed producers of a file that grows: exit 0' 0
+end_status 'killed producers of a file that grows: exit 0' 0 "$run_pid"
 check_same_lines 'killed producers of a file that grows: each line once' "$scratch/grows" "$scratch/output"
 check_match 'killed producers of a file that grows: that is said' 'producer.2 \| .*has grown from [0-9]+ to [0-9]+ bytes' \
     "$scratch/run.log"
@@ -662,7 +642,7 @@ run --rate 1000 --input "$scratch/grows" --output "$scratch/output"
 wait_until 20 got_lines "$scratch/output" 200
 seq 100000 200000 | cat >"$scratch/grows"
 kill_producers
-finish_run 'a killed producer of a file that was rewritten: exit 1' 1
+end_status 'a killed producer of a file that was rewritten: exit 1' 1 "$run_pid"
 check_match 'a killed producer of a file that was rewritten: says why' \
     'producer.1 \| .*grows: is not the file that was being sent' "$scratch/run.log"
 check_equal 'a killed producer of a file that was rewritten: says so once' 1 \
@@ -698,7 +678,7 @@ check_status 'the queue of somebody else, with --append and --take-over' 0 try -
 check_equal 'the queue of somebody else: is delivered, too' $'a\nb\nold' "$(sort "$scratch/output")"
 new_queue_and_output
 stop_early --keep
-finish_run 'a queue is left' 0
+end_status 'a queue is left' 0 "$run_pid"
 check_other 'another input' --input "$scratch/thousand" --output "$scratch/output"
 check_other 'another output' --input "$scratch/numbers" --output "$scratch/before"
 check_other 'another number of producers' -p 2 --input "$scratch/numbers" --output "$scratch/output"
@@ -720,7 +700,7 @@ for name in second third; do
     check_match 'naming the first' "another run.sh supervises queue $queue \(pid $run_pid\)" "$scratch/err"
 done
 kill -TERM "$run_pid"
-finish_run 'which is not disturbed' 0
+end_status 'which is not disturbed' 0 "$run_pid"
 
 new_queue
 if unshare --pid --fork --mount-proc true 2>/dev/null; then
@@ -729,7 +709,7 @@ if unshare --pid --fork --mount-proc true 2>/dev/null; then
     run_pid=$!
     wait_until 10 got_lines "$scratch/out.log" 10
     kill -TERM "$(pgrep -P "$run_pid")"
-    finish_run 'as process 1' 0
+    end_status 'as process 1' 0 "$run_pid"
 else
     skip 'as process 1' 'unshare is not permitted'
 fi

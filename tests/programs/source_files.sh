@@ -7,19 +7,7 @@ put() { # OPTION...
     timeout 30 "$producer" -Q "$queue" "$@"
 }
 
-take() { # OPTION...
-    timeout 30 "$consumer" -q -Q "$queue" --grace 10ms "$@" 2>"$scratch/take.err"
-}
-
-next_queue() {
-    "$monitor" remove -q --force -- "$queue" 2>/dev/null
-    new_queue
-}
 new_queue
-
-is_blocked() {
-    "$monitor" show --json -- "$queue" 2>/dev/null | grep -q '"blocked": true'
-}
 
 state() { # prints the queue's messages, bytes put so far, finished and unfinished streams
     echo "$(queue_field "$queue" messages) $(queue_field "$queue" put_bytes)" \
@@ -54,7 +42,7 @@ check_rest() { # NAME EXPECTED OPTION...
     shift 2
     put -q --resume "$@" 2>"$scratch/err" &
     rm -f -- "$scratch/back"
-    take --grace 20s --mirror "$scratch/back"
+    rest --grace 20s --mirror "$scratch/back"
     check_equal "$name: the consumer's exit status" 0 $?
     wait "$!"
     check_equal "$name: the producer's exit status" 0 $?
@@ -122,7 +110,7 @@ put -q --resume --input "$file"
 cat "$scratch/longer" >"$file"
 check_refused 'a finished file, rewritten' "$file: is not the file that was being sent" --input "$file"
 check_equal 'a finished file, rewritten: the stream is still finished' "0 0" \
-    "$(take --discard; echo $?) $(queue_field "$queue" unfinished)"
+    "$(rest --discard; echo $?) $(queue_field "$queue" unfinished)"
 
 # ------------------------------------------------------------------ every framing
 
@@ -153,7 +141,7 @@ if [[ $(records <(echo ab) | od -An -tx1 | tr -d ' ') == 000000026162 ]]; then
     check_refused 'records, rewritten' "$file: is not the file" --length-prefixed --input "$file"
     cat "$scratch/records" >"$file"
     put -q --resume --length-prefixed --input "$file" &
-    take --grace 20s --length-prefixed >"$scratch/back"
+    rest --grace 20s --length-prefixed >"$scratch/back"
     check_same 'records, as they were' "$scratch/records" "$scratch/back"
     wait "$!"
 else
@@ -206,11 +194,11 @@ next_queue
 put -q --resume --input "$file"
 printf 'a\nb\n' >"$file"
 put -q --resume --input "$file"
-check_equal 'an empty file that gets content' 'a b' "$(take | tr '\n' ' ' | sed 's/ $//')"
+check_equal 'an empty file that gets content' 'a b' "$(rest | tr '\n' ' ' | sed 's/ $//')"
 printf 'c\nd' >>"$file"
 put -q --resume --input "$file"
 check_status 'a last line without an end is sent' 0 put -q --resume --input "$file"
-check_equal 'a last line without an end is sent, once' 'c d' "$(take | tr '\n' ' ' | sed 's/ $//')"
+check_equal 'a last line without an end is sent, once' 'c d' "$(rest | tr '\n' ' ' | sed 's/ $//')"
 printf 'e\nf\n' >>"$file"
 check_refused 'the last line that was sent has grown' "$file: is not .*: no message begins at byte 7" --input "$file"
 next_queue
@@ -239,7 +227,7 @@ check_growing() { # NAME PARTS ORDER LATER OPTION...: LATER additions come after
         cat "$scratch/more" >>"$file"
     done
     check_equal "$name: all end with 0" 0 "$status"
-    take >"$scratch/back"
+    rest >"$scratch/back"
     head -c "-$((($(wc -c <"$scratch/more") + 10) * later))" "$file" >"$scratch/expected"
     check_same_lines "$name: no line is missing or doubled" "$scratch/expected" "$scratch/back"
 }
@@ -257,7 +245,7 @@ cp "$file" "$scratch/expected"
 put -q --split 2/2 --input "$file"
 cat "$scratch/more" >>"$file"
 put -q --split 1/2 --input "$file"
-take >"$scratch/back"
+rest >"$scratch/back"
 check_same_lines 'the last part first' "$scratch/expected" "$scratch/back"
 
 # Blocks: the last one is short until it has grown.
@@ -266,7 +254,7 @@ head -c 10500 "$scratch/source" >"$file"
 put -q --split 1/2 --block 1000 --input "$file"
 tail -c +10501 "$scratch/source" | head -c 5200 >>"$file"
 put -q --split 2/2 --block 1000 --input "$file"
-take --raw >"$scratch/back"
+rest --raw >"$scratch/back"
 check_same 'parts of blocks, growing' "$file" "$scratch/back"
 
 # Both parts are killed, the file grows, and both are taken up again.
@@ -283,7 +271,7 @@ cat "$scratch/more" >>"$file"
 for part in 1 2; do
     put --resume --split "$part/2" --input "$file" 2>"$scratch/err.$part" &
 done
-take --producers 2 --grace 20s >"$scratch/back"
+rest --producers 2 --grace 20s >"$scratch/back"
 check_equal 'parts killed, and grown: the consumer'\''s exit status' 0 $?
 wait
 check_same_lines 'parts killed, and grown: each line once' "$file" "$scratch/back"
@@ -311,13 +299,13 @@ for content in source others longer; do
     [[ $content == source ]] && next_queue
     put -q --capacity 4M --split 1/2 --input "$file"
     put -q --split 2/2 --input "$file"
-    take >"$scratch/back"
+    rest >"$scratch/back"
     check_same_lines "one file again and again: $content" "$file" "$scratch/back"
 done
 head -n 100 "$scratch/source" >"$file"
 put -q --split 2/2 --input "$file"
 put -q --split 1/2 --input "$file"
-take >"$scratch/back"
+rest >"$scratch/back"
 check_same_lines 'one file again and again: shorter' "$file" "$scratch/back"
 
 # ------------------------------------------------------------------ cut short while it is read
@@ -332,7 +320,7 @@ check_cut() { # NAME OPTION...
     pid=$!
     wait_until 10 is_blocked
     truncate -s 1M "$file"
-    take --discard --grace 20s &
+    rest --discard --grace 20s &
     wait "$pid"
     check_equal "$name, cut short while it is read: exit 1" 1 $?
     check_match "$name, cut short while it is read: says so" \
@@ -356,7 +344,7 @@ if [[ -f $file && ! -s $file && $(head -c 1 "$file" | wc -c) == 1 ]]; then
     check_match 'a part of a file of /proc: is all of it, and says so' "^producer: $file: .*part 1 reads all" "$scratch/err"
     check_status 'the other part' 0 put --split 2/2 --input "$file"
     check_match 'the other part: is nothing, and says so' "^producer: $file: .*the others nothing" "$scratch/err"
-    take >"$scratch/back"
+    rest >"$scratch/back"
     cat "$file" >"$scratch/expected"
     check_same 'a file of /proc in two parts: all of it, once' "$scratch/expected" "$scratch/back"
     next_queue
@@ -364,7 +352,7 @@ if [[ -f $file && ! -s $file && $(head -c 1 "$file" | wc -c) == 1 ]]; then
     check_match 'a file of /proc, to go on: says why' "^producer: $file: has no reliable size.*without --resume" "$scratch/err"
     check 'a file of /proc, to go on: no queue is left behind' test ! -e "/dev/shm/shmq.$queue"
     put -q --input "$file"
-    take >"$scratch/back"
+    rest >"$scratch/back"
     check_same 'a file of /proc alone' "$scratch/expected" "$scratch/back"
 else
     skip 'a part of a file of /proc' "$file is none"
@@ -381,13 +369,13 @@ if [[ $file ]]; then
     check_match 'a part of a file that has less than it claims: is all of it, and says so' \
         "^producer: $file: has no reliable size: part 1 reads all" "$scratch/err"
     check_status 'the other part of a file that has less than it claims' 0 put --split 2/2 --input "$file"
-    take >"$scratch/back"
+    rest >"$scratch/back"
     check_same 'a file that has less than it claims in two parts: all of it, once' "$scratch/expected" "$scratch/back"
     next_queue
     check_status 'a file that has less than it claims, to go on: exit 1' 1 put --resume --input "$file"
     check_match 'a file that has less than it claims, to go on: says why' "^producer: $file: has no reliable size" "$scratch/err"
     put -q --input "$file"
-    take >"$scratch/back"
+    rest >"$scratch/back"
     check_same 'a file that has less than it claims, as a whole' "$scratch/expected" "$scratch/back"
 else
     skip 'a file that has less than it claims' 'there is none'

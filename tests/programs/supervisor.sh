@@ -12,14 +12,6 @@ start() { # ARGUMENT...: in the background, in a process group of its own; sets 
     pid=$!
 }
 
-end_status() { # NAME STATUS
-    local status
-    wait "$pid" 2>/dev/null
-    status=$?
-    ((status == $2)) && ok "$1" && return
-    not_ok "$1" "status $status instead of $2" "$scratch/run.log"
-}
-
 try() { # ARGUMENT...
     timeout 60 "$supervisor" -Q "$queue" "$@"
 }
@@ -45,10 +37,6 @@ attached() { # PRODUCERS CONSUMERS
 milliseconds() {
     echo $((${EPOCHREALTIME//[!0-9]/} / 1000))
 }
-
-got_lines() { # FILE COUNT
-    (($(wc -l <"$1") >= $2))
-} 2>/dev/null
 
 has_gone() { # PATTERN
     ! pgrep -f -- "$1" >/dev/null

@@ -145,6 +145,111 @@ queue_field() { # QUEUE FIELD
     "$monitor" show --json -- "$1" 2>/dev/null | tr '{,' '\n' | sed -n "s/^ *\"$2\" *: *\"\\{0,1\\}\\([^\"}]*\\).*/\\1/p" | head -n 1
 }
 
+# For wait_until: a field of a queue has a value.
+queue_has() { # FIELD VALUE [QUEUE]
+    [[ $(queue_field "${3-$queue}" "$1") == "$2" ]]
+}
+
+holds_at_least() { # COUNT
+    local messages
+    messages=$(queue_field "$queue" messages)
+    ((${messages:-0} >= $1))
+}
+
+queue_shows() { # EXTENDED-REGEX: in a line of `monitor show --json`
+    "$monitor" show --json -- "$queue" 2>/dev/null | grep -Eq -- "$1"
+}
+
+is_waiting() { # a consumer, for a message
+    queue_shows '"waiting": true'
+}
+
+is_blocked() { # a producer, for room
+    queue_shows '"blocked": true'
+}
+
+is_holding() { # COUNT: a consumer has leased so many messages
+    queue_shows "\"leased\": $1, \"attempts\""
+}
+
+no_queue() {
+    [[ ! -e /dev/shm/shmq.$queue ]]
+}
+
+got_lines() { # FILE COUNT
+    (($(wc -l <"$1") >= $2))
+} 2>/dev/null
+
+# ------------------------------------------------------------------ what most tests of programs do
+
+next_queue() {
+    "$monitor" remove -q --force -- "$queue" 2>/dev/null
+    new_queue
+}
+
+put() { # OPTION...
+    timeout 60 "$producer" -q -Q "$queue" "$@"
+}
+
+take() { # OPTION...
+    timeout 60 "$consumer" -Q "$queue" "$@"
+}
+
+# What is left in the queue, even if the producers before failed.
+rest() { # OPTION...
+    take -q --grace 10ms "$@" 2>"$scratch/rest.err"
+}
+
+# Arguments that make no sense: COMMAND, which starts PROGRAM, says so.
+check_usage() { # PROGRAM COMMAND EXTENDED-REGEX ARGUMENT...
+    local program=$1 command=$2 regex=$3
+    shift 3
+    check_status "usage: $*" 2 "$command" "$@" </dev/null
+    check_match "usage: $*: is named" "^$program: .*$regex" "$scratch/err"
+    check_match "usage: $*: and where to find help" "^Try '$program --help'" "$scratch/err"
+    check_equal "usage: $*: stdout is for data" '' "$(head -c 100 "$scratch/out" | tr '\0' '@')"
+}
+
+# The process $pid, or another, has to end with that status.
+end_status() { # NAME STATUS [PID [LOG]]
+    local process=${3-$pid} status
+    wait_until 120 has_ended "$process" || kill -KILL "$process"
+    wait "$process" 2>/dev/null
+    status=$?
+    ((status == $2)) && ok "$1" && return
+    not_ok "$1" "status $status instead of $2" "${4-$scratch/run.log}"
+    return 1
+}
+
+kill_now() { # PID
+    kill -KILL "$1"
+    wait "$1"
+} 2>/dev/null
+
+# Waits for all that this shell has started, but for PID.
+wait_for_others() { # PID
+    local job
+    for job in $(jobs -p); do
+        [[ $job == "$1" ]] || wait "$job"
+    done
+}
+
+milliseconds_since() { # EPOCHREALTIME
+    printf '%d' $(((${EPOCHREALTIME//[!0-9]/} - ${1//[!0-9]/}) / 1000))
+}
+
+# Up to ten times TENS milliseconds, for kills at random moments: there is no condition to wait for.
+random_pause() { # TENS
+    [[ -p $scratch/never ]] || mkfifo "$scratch/never"
+    read -rt "0.0$((RANDOM % $1))$((RANDOM % 10))" _ <>"$scratch/never"
+}
+
+can_trace() {
+    strace -f -qq -o /dev/null true
+} 2>/dev/null
+
+# ------------------------------------------------------------------ processes and objects left
+
 # Prints the pids of the processes that this test has started (not of what runs it), whatever their names and parents.
 test_processes() {
     local directory pid
