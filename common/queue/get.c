@@ -22,9 +22,12 @@ static int check_once_a_tick(struct shmq *handle, int64_t now)
     struct consumer_side *c = &handle->consumer;
     if (now < c->orphans_ns)
         return -EAGAIN;
-    c->orphans_ns = now + tick_ns(handle);
     lane_schedule_count_sharers(handle, now);
-    return seat_adopt(handle);
+    const int error = seat_adopt(handle);
+    /* What is found goes before new messages, and so does what else the dead left: look again before any lease. */
+    if (error == -EAGAIN || error == -EBADMSG)
+        c->orphans_ns = now + tick_ns(handle);
+    return error;
 }
 
 /* Return: 0 with a batch leased; -EAGAIN; the reason why none will come. */
@@ -39,8 +42,8 @@ static int attempt(struct shmq *handle, int64_t now)
     error = check_once_a_tick(handle, now);
     if (error == -EAGAIN)
         error = lane_schedule_lease(handle, now);
-    if (error == -EAGAIN)
-        error = seat_adopt(handle);
+    if (error == -EAGAIN && (error = seat_adopt(handle)) == 0)
+        handle->consumer.orphans_ns = now;
     if (error == 0)
         handle->consumer.busy_ns = now;
     return error == -EAGAIN ? end_of_stream_state(handle) : error;
@@ -429,8 +432,11 @@ int shmq_release(struct shmq *handle)
         return -EINVAL;
     if (handle->consumer.write_turn != 0) /* the pending write intent would stay behind in the seat */
         return -EBUSY;
-    /* Postpone our own search for abandoned work by a tick, so that other consumers, now awake, come first. */
-    handle->consumer.orphans_ns = clock_coarse_ns() + tick_ns(handle);
+    /* Postpone our own search for abandoned work by a tick, so that other consumers, now awake, come first. Not if
+     * there is some in our own seat: the next lease would overwrite it. */
+    const uint32_t own = handle->consumer.seat;
+    const bool others_first = b->seat == own || seat_work(handle, own) == SEAT_EMPTY;
+    handle->consumer.orphans_ns = others_first ? clock_coarse_ns() + tick_ns(handle) : 0;
     return seat_give_back(handle);
 }
 

@@ -190,41 +190,86 @@ static int adopt_held(struct shmq *handle, uint32_t seat)
     return 0;
 }
 
-static int adopt_work(struct shmq *handle, uint32_t seat)
+/* Where a seat's work begins; only called while its byte is ours. */
+struct place {
+    uint64_t lane;
+    uint64_t position;
+};
+
+static struct place place_of(const struct shmq *handle, uint32_t seat, int work)
 {
-    const int work = seat_work(handle, seat);
-    if (work == SEAT_LEASE)
-        return adopt_lease(handle, seat);
+    const struct seat *s = &handle->seats[seat];
     if (work == SEAT_HELD)
-        return adopt_held(handle, seat);
+        return (struct place){atomic_load_explicit(&s->held_lane, memory_order_relaxed),
+                              atomic_load_explicit(&s->held_position, memory_order_relaxed)};
+    return (struct place){atomic_load_explicit(&s->intent_lane, memory_order_relaxed) - 1,
+                          atomic_load_explicit(&s->intent_position, memory_order_relaxed)};
+}
+
+static bool is_before(const struct place *one, const struct place *other)
+{
+    return one->lane != other->lane ? one->lane < other->lane : one->position < other->position;
+}
+
+static void release_work(const struct shmq *handle, uint32_t seat)
+{
+    if (seat != handle->consumer.seat)
+        byte_lock_release(handle->object.fd, handle_seat_byte(handle, seat));
+}
+
+/*
+ * Locks the byte of a seat whose owner left work behind. A live consumer's seat may look damaged while it changes,
+ * so damage is only reported with the byte locked. Return: enum seat_work, not SEAT_EMPTY; -EAGAIN; -EBADMSG;
+ * -ENOMEM; other system errors.
+ */
+static int claim_work(struct shmq *handle, uint32_t seat)
+{
+    if (seat != handle->consumer.seat) {
+        if (seat_work(handle, seat) == SEAT_EMPTY)
+            return -EAGAIN;
+        const int error = byte_lock_try(handle->object.fd, handle_seat_byte(handle, seat));
+        if (error != 0)
+            return error;
+    }
+    const int work = seat_work(handle, seat);
+    if (work <= SEAT_EMPTY)
+        release_work(handle, seat);
     return work == SEAT_EMPTY ? -EAGAIN : work;
 }
 
-/* A live consumer's seat may look damaged while it changes, so damage is only reported with the seat's byte
- * locked. */
-static int adopt_from(struct shmq *handle, uint32_t seat)
+static int adopt_claimed(struct shmq *handle, uint32_t seat, int work)
 {
-    if (seat == handle->consumer.seat)
-        return adopt_work(handle, seat);
-    if (seat_work(handle, seat) == SEAT_EMPTY)
-        return -EAGAIN;
-    int error = byte_lock_try(handle->object.fd, handle_seat_byte(handle, seat));
+    const int error = work == SEAT_LEASE ? adopt_lease(handle, seat) : adopt_held(handle, seat);
     if (error != 0)
-        return error;
-    error = adopt_work(handle, seat);
-    if (error != 0)
-        byte_lock_release(handle->object.fd, handle_seat_byte(handle, seat));
+        release_work(handle, seat);
     return error;
 }
 
 int seat_adopt(struct shmq *handle)
 {
-    /* Our own seat first: a new lease would overwrite the work that its previous owner left. */
-    int error = adopt_from(handle, handle->consumer.seat);
-    for (uint32_t i = 0; error == -EAGAIN && i < seat_count(handle); i++)
-        if (i != handle->consumer.seat)
-            error = adopt_from(handle, i);
-    return error;
+    int error = -EAGAIN;
+    int work = SEAT_EMPTY;
+    uint32_t first = 0;
+    struct place first_place = {0};
+    /* Our own seat is among them. Until its work is done nothing may be leased, which would overwrite it. */
+    for (uint32_t i = 0; i < seat_count(handle); i++) {
+        const int found = claim_work(handle, i);
+        if (found < 0) {
+            error = found == -EAGAIN ? error : found;
+            continue;
+        }
+        const struct place place = place_of(handle, i, found);
+        if (work != SEAT_EMPTY && !is_before(&place, &first_place)) {
+            release_work(handle, i);
+            continue;
+        }
+        if (work != SEAT_EMPTY)
+            release_work(handle, first);
+        work = found;
+        first = i;
+        first_place = place;
+    }
+    return work != SEAT_EMPTY ? adopt_claimed(handle, first, work) : error;
 }
 
 void seat_release_adopted(struct shmq *handle)

@@ -319,6 +319,78 @@ START_TEST(batch_of_a_dead_consumer_is_taken_over)
 }
 END_TEST
 
+static void take_when_told(void *context)
+{
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .prefetch = 10, .follow = true};
+    struct shmq *handle;
+    struct shmq_message message[10];
+    size_t count;
+    (void)context;
+    process_require_equal(shmq_open(&handle, queue, SHMQ_CONSUMER, &options), 0);
+    process_report(0);
+    (void)process_await_order();
+    process_require_equal(shmq_lease_many(handle, message, 10, &count, SHMQ_FOREVER), 0);
+    process_report(count);
+    (void)process_await_order();
+}
+
+enum { DEAD = 3, LEFT = 40 };
+
+/* They sit down in the order of the seats, take messages in the opposite one, and die. */
+static struct shmq *leave_several_dead(const char *name)
+{
+    struct process victims[DEAD];
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 4096,
+                                         .follow = true, .tick_ns = LONG_TICK_NS};
+    use_queue(name);
+    struct shmq *producer = test_queue_open(queue, SHMQ_PRODUCER, &options);
+    for (int i = 0; i < DEAD; i++) {
+        process_start(&victims[i], take_when_told, NULL);
+        ck_assert_uint_eq(process_hear(&victims[i]), 0);
+    }
+    put_numbers(producer, 0, LEFT);
+    for (int i = DEAD - 1; i >= 0; i--) {
+        process_order(&victims[i], 0);
+        ck_assert_uint_ge(process_hear(&victims[i]), 2);
+    }
+    for (int i = 0; i < DEAD; i++)
+        process_kill(&victims[i]);
+    return producer;
+}
+
+static void get_all_left(struct shmq *producer, struct shmq *heir)
+{
+    uint64_t number;
+    for (uint64_t i = 0; i < LEFT; i++) {
+        ck_assert_int_eq(test_queue_get(heir, &number, 0), 0);
+        ck_assert_uint_eq(number, i);
+    }
+    ck_assert_int_eq(shmq_close(heir), 0);
+    ck_assert_int_eq(shmq_close(producer), 0);
+    test_queue_remove(queue);
+}
+
+START_TEST(several_dead_consumers_work_comes_first_and_in_order)
+{
+    struct shmq *producer = leave_several_dead("several-dead");
+    get_all_left(producer, test_queue_open(queue, SHMQ_CONSUMER, NULL));
+}
+END_TEST
+
+/* The seat that it sits in has work, too, which its own leases would overwrite. */
+START_TEST(work_of_the_dead_that_is_given_back_keeps_its_turn)
+{
+    struct shmq_message message;
+    uint64_t number;
+    struct shmq *producer = leave_several_dead("several-given-back");
+    struct shmq *heir = test_queue_open(queue, SHMQ_CONSUMER, NULL);
+    ck_assert_int_eq(test_queue_lease(heir, &number, &message, 0), 0);
+    ck_assert_uint_eq(number, 0);
+    ck_assert_int_eq(shmq_release(heir), 0);
+    get_all_left(producer, heir);
+}
+END_TEST
+
 START_TEST(stopped_consumer_is_never_robbed)
 {
     struct process victim;
@@ -1301,6 +1373,8 @@ static const struct test tests[] = {
     TEST(producer_stopped_while_it_writes),
     TEST_GROUP("consumers"),
     TEST(batch_of_a_dead_consumer_is_taken_over),
+    TEST(several_dead_consumers_work_comes_first_and_in_order),
+    TEST(work_of_the_dead_that_is_given_back_keeps_its_turn),
     TEST(stopped_consumer_is_never_robbed),
     TEST(three_hundred_consumers_killed),
     TEST(undertakers_die_over_the_same_batch),
