@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Looks for inputs that break something; `scripts/fuzz.sh --help` says how.
+# Runs the fuzzers with libFuzzer; see `scripts/fuzz.sh --help`.
 set -u
 
 top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
@@ -13,15 +13,21 @@ fuzzers=()
 print_help() {
     cat <<END
 Usage: scripts/fuzz.sh [-t SECONDS] [-b DIR] [--minimise] [FUZZER...]
-Builds the fuzzers with libFuzzer (make fuzz) and runs one after the other, beginning with tests/fuzz/corpus. What they
-find goes to DIR/fuzz/found: inputs that reach something new, and crash-*, timeout-*, leak-* for whatever is wrong.
+Builds the fuzzers with libFuzzer (make fuzz) and runs them in turn, starting
+from tests/fuzz/corpus. Writes findings to DIR/fuzz/found: inputs that reach new
+code, and crash-*, timeout-* and leak-* for failures.
 
-  -t SECONDS    how long each runs (600)
-  -b DIR        where to build (build)
-  --minimise    afterwards, add to the corpus what reaches something that the corpus does not
-  FUZZER...     of: ${all[*]}
+  -t SECONDS    run each for SECONDS (600)
+  -b DIR        build in DIR (build)
+  --minimise    afterwards, add inputs that reach new code to the corpus
+  FUZZER...     run only these of:
+$(printf '%s\n' "${all[*]}" | fold -s -w 60 | sed 's/^/                /')
 
-FUZZ_TRACE=1 in the environment makes the fuzzer of queues say what an input does.
+FUZZ_TRACE=1 in the environment makes the fuzzer of queues trace its inputs.
+
+Example:
+  scripts/fuzz.sh -t 60 queue
+      run the fuzzer of queues for a minute
 END
 }
 
@@ -52,7 +58,7 @@ run_fuzzer() { # FUZZER
     printf 'fuzz.sh: %s for %s s; see %s\n' "$1" "$seconds" "$found/log"
     if ! "$program" -artifact_prefix="$found/" -max_total_time="$seconds" -timeout=60 -max_len=514 -len_control=0 \
         "$found/inputs" "$corpus" >"$found/log" 2>&1; then
-        printf 'fuzz.sh: %s: something is wrong:\n' "$1" >&2
+        printf 'fuzz.sh: %s: failed:\n' "$1" >&2
         tail -n 40 -- "$found/log" >&2
         return 1
     fi

@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Called by make: puts files where they belong below $DESTDIR, and takes them away again.
+# Called by make: installs files below $DESTDIR and uninstalls them.
 #
 #   install.sh install RECORD MODE:SOURCE:TARGET...
 #   install.sh uninstall RECORD MODE:SOURCE:TARGET...
 #
-# MODE is an octal mode, or "link". Folders that had to be made are listed in the file RECORD, one a line and without
-# $DESTDIR, so that uninstall removes those and no other, and only once they are empty.
+# MODE is an octal mode or "link". The file RECORD lists the folders that install created, one per line and without
+# $DESTDIR, so that uninstall removes only those, and only if they are empty.
 set -eu
 
 root=${DESTDIR:-}
@@ -19,14 +19,14 @@ fail() { # TEXT
     exit 1
 }
 
-# Makes a folder and those above it; what is new comes into the list, outermost first.
+# Creates a folder and its parents; adds the new ones to the list, outermost first.
 make_folder() { # FOLDER: without $DESTDIR
     [ -n "$root$1" ] && [ ! -d "$root$1" ] || return 0
     case $1 in
     '' | /) ;;
     *) make_folder "${1%/*}" ;;
     esac
-    mkdir -p -- "$root$1" || fail "$root$1: cannot be made"
+    mkdir -p -- "$root$1" || fail "$root$1: cannot be created"
     made="$made${1:-.}
 "
 }
@@ -40,7 +40,7 @@ install_all() {
         source=${rest%%:*}
         target=${rest#*:}
         make_folder "${target%/*}"
-        # Before anything is put into it: an install that is broken off can be taken back, too.
+        # Recorded before the file is installed, so that an interrupted install can be undone.
         [ -z "$made" ] || printf '%s' "$made" >>"$root$record"
         made=''
         echo "$root$target"
@@ -52,7 +52,7 @@ install_all() {
     done
 }
 
-# The innermost come last in the list, and have to go first.
+# Removes in reverse order: the innermost folders come last in the list.
 remove_folders() {
     [ -f "$root$record" ] || return 0
     folders=$(sed '1!G;h;$!d' "$root$record")

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Compares what callers have compiled in (functions, sizes and offsets of the public structs, values of enumerators, the
-# soname) with what is written down in shmq.abi. `make lint` runs it.
+# Compares the binary interface (functions, sizes and offsets of the public structs, values of enumerators, the soname)
+# with the one recorded in shmq.abi. `make lint` runs it.
 #
 #   lint_abi.sh [--write] [DIR]
 #
-#   --write  write it down as it is now
-#   DIR      of shmq.h, shmq.map and shmq.abi; common/ of this checkout if left out
+#   --write  record the present interface
+#   DIR      folder of shmq.h, shmq.map and shmq.abi; default common/ of this checkout
 #
-# Exit status: 0 both are the same; 1 not.
+# Exit status: 0 they are equal; 1 they differ.
 set -u
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd) || exit 1
 write=0
@@ -26,7 +26,7 @@ fail() {
     exit 1
 }
 
-# Without comments, one declaration a line.
+# Prints the declarations without comments, one per line.
 declarations() {
     $compiler -std=c17 -E -P -x c -include "$sources/shmq.h" /dev/null 2>"$work/errors" |
         tr '\n' ' ' | sed 's/  */ /g; s/[;{}]/&\n/g' | sed 's/^ //; s/( /(/g; s/ )/)/g'
@@ -37,7 +37,7 @@ functions() {
     grep '^typedef .*shmq_' "$work/declarations"
 }
 
-# Turns the structs and enums into a program that says how long they are and where their fields are.
+# Prints a program that prints the sizes of the structs, the offsets of their fields and the values of the enumerators.
 program() {
     awk '
         BEGIN { print "#include <stdio.h>\n#include \"shmq.h\"\nint main(void)\n{" }
@@ -72,7 +72,7 @@ program() {
         END { print "return 0;\n}" }' "$work/declarations"
 }
 
-# Sizes and limits that callers have compiled in, too.
+# Sizes and limits, which callers also compile in.
 constants() {
     sed -n 's/^#define \(SHMQ_[A-Z_]*\)  *\([^/]*[^ /]\).*/\1 \2/p' "$sources/shmq.h" |
         grep -v -e '_INIT ' -e '^SHMQ_VERSION_STRING ' -e '^SHMQ_OPTIONS_DEFAULTS ' | LC_ALL=C sort | sed 's/^/constant /'
@@ -82,7 +82,7 @@ declarations >"$work/declarations"
 grep -q '^struct shmq_options {$' "$work/declarations" || fail "$sources/shmq.h: cannot be read by $compiler: $(head -n 3 "$work/errors")"
 program >"$work/program.c"
 $compiler -std=c17 -I "$sources" -o "$work/program" "$work/program.c" 2>"$work/errors" ||
-    fail "the layout of the structs in $sources/shmq.h cannot be found out: $(head -n 3 "$work/errors")"
+    fail "$sources/shmq.h: cannot determine the layout of the structs: $(head -n 3 "$work/errors")"
 {
     echo '# What callers of shmq have compiled in. Written by scripts/lint_abi.sh --write; CONTRIBUTING.md says what may change.'
     sed -n 's/^\(SHMQ_[0-9]*\) {.*/version \1/p' "$sources/shmq.map"
@@ -96,6 +96,6 @@ if ((write)); then
     exit 0
 fi
 [[ -f $sources/shmq.abi ]] || fail "$sources/shmq.abi: missing"
-diff -u --label "shmq.abi, as written down" --label "shmq.h and shmq.map, as they are" "$sources/shmq.abi" "$work/now" >&2 && exit 0
-echo "lint: the binary interface has changed: if that is meant, see CONTRIBUTING.md, then scripts/lint_abi.sh --write" >&2
+diff -u --label "shmq.abi, as recorded" --label "shmq.h and shmq.map, as they are" "$sources/shmq.abi" "$work/now" >&2 && exit 0
+echo "lint: the binary interface has changed (if intended, see CONTRIBUTING.md, then run scripts/lint_abi.sh --write)" >&2
 exit 1

@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Reads the includes of the sources and fails on an arrow that runs back, and on a circle. A header and its source are one
-# file here: the noun that they are about. `make lint-includes` runs it.
+# Checks the includes of the sources: fails on a dependency in the wrong direction and on a cycle. A header and its source
+# count as one file. `make lint-includes` runs it.
 set -u
 export LC_ALL=C
 
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." || exit 1
 
-# Lines "FROM TO", without endings: what each file includes of the project's own.
+# Prints lines "FROM TO", without file name extensions: the project's own headers that each file includes.
 list_arrows() {
     find common producer consumer monitor supervisor bench docs -name '*.[ch]' -exec grep -Ho '^#include "[^"]*"' {} + |
         sed 's/:#include "/ /; s/"$//; s/\.[ch] / /; s/\.h$//' | awk '$1 != $2' | sort -u
 }
 
-# The room of a file, and the rooms that it may look into.
+# The room of a file and the rooms whose headers it may include.
 # shellcheck disable=SC2016 # it is awk's
 readonly rules='
 function room(file) {
@@ -44,7 +44,7 @@ END { exit bad }'
 arrows=$(list_arrows)
 status=0
 awk "$rules" <<<"$arrows" >&2 || status=1
-# tsort names the files of each circle, one a line.
+# tsort names the files of each cycle, one per line.
 if ! circles=$(tsort <<<"$arrows" 2>&1 >/dev/null); then
     sed 's|^tsort: -: input contains a loop:|lint: these files include each other:|; s|^tsort: |lint:   |' <<<"$circles" >&2
     status=1

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
 #
-# Lists the small faults that can be planted into C sources. It relies on their format: a function's body begins with {
-# and ends with } in the first column.
+# Lists the small faults that can be planted in C sources. Relies on their format: a function's body begins with { and
+# ends with } in the first column.
 #
 #   LC_ALL=C awk -f mutants.awk SOURCE.c...
 #
-# A line for each fault, of fields with tabs in between:
+# Prints a line for each fault, with fields separated by tabs:
 #
 #   file  line  function  rule  offset  length  text
 #
-# The text goes where those bytes of the file stand; a byte 1 in it stands for a newline. Directives, comments, strings and
-# what is outside of functions are left alone; so are hints to the compiler and the processor, which change no result.
+# The text replaces those bytes of the file; a byte 1 in it stands for a newline. Directives, comments, strings and
+# anything outside functions are left alone; so are hints to the compiler and the processor, which change no result.
 
 # ------------------------------------------------------------------ code without comments and strings
 

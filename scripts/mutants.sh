@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Plants small faults and looks whether the tests notice; `scripts/mutants.sh --help` says more. Which faults there are
-# stands in mutants.awk.
+# Mutation testing: plants small faults and checks whether the tests notice them; see `scripts/mutants.sh --help`.
+# mutants.awk has the kinds of faults.
 set -u
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd) || exit 1
 top=${here%/*}
@@ -16,22 +16,24 @@ work='' isolated=0
 print_help() {
     cat <<'END'
 Usage: scripts/mutants.sh [OPTION...] [FILE|FOLDER|FUNCTION|FILE:LINE]...
-Plants small faults into product code, one at a time, in a copy of the tree, and
-runs the tests that link or start what was changed, until one fails. Lists the
-faults that none of them noticed.
+Plants small faults in product code, one at a time, in a copy of the tree. Runs
+the tests that link or start the changed code until one fails, and lists the
+faults that no test noticed.
 
-  --every N     a sample: every N-th fault (1)
-  --rule TEXT   only faults of rules whose name contains TEXT, such as 'store'
-  --list        list the faults, without planting any
-  --jobs N      so many copies side by side (1)
+  --every N     plant only every N-th fault (1)
+  --rule TEXT   plant only faults of rules whose name contains TEXT, such as
+                'store'
+  --list        list the faults without planting any
+  --jobs N      use N copies of the tree in parallel (1)
   --longest S   leave out tests that take longer than S seconds (20)
-  --tests TEXT  only tests whose name contains TEXT
-  --help        this text
+  --tests TEXT  run only tests whose name contains TEXT
+  --help        print this help
 
 Without a name: all of common/, producer/, consumer/, monitor/ and supervisor/.
-Faults that do not compile, or that change no object, are not counted. A test
-that fails once and then not again has not noticed. As root, each test has
-process numbers and shared memory of its own, and can write to /tmp only.
+Faults that do not compile or that change no object file are not counted. A
+test that fails only once of twice has not noticed the fault. As root, each test
+runs in a PID namespace of its own with its own /dev/shm, and can write only to
+/tmp.
 
 Examples:
   scripts/mutants.sh --every 10 common
@@ -67,7 +69,7 @@ read_options() {
     done
 }
 
-# ------------------------------------------------------------------ what can be planted
+# ------------------------------------------------------------------ faults
 
 product_sources() { # FOLDER...
     find "$@" -name '*.[ch]' | sort
@@ -99,7 +101,7 @@ list_faults() {
 
 # ------------------------------------------------------------------ copies
 
-# -g0: a line that moves does not change the object.
+# -g0, so that moved lines do not change the object file.
 build() { # TREE TARGET...
     local tree=$1
     shift
@@ -121,8 +123,8 @@ make_copies() {
 
 # ------------------------------------------------------------------ running one test
 
-# Sets runner to what a command is run by; it ends with all that it has started when it is killed.
-# Without that, a fault could signal and remove what is not ours.
+# Sets runner to a command prefix that isolates a test; killing it ends everything that the test has started.
+# Without it, a fault could signal foreign processes or remove foreign files.
 set_runner() { # FOLDER
     # shellcheck disable=SC2016 # the inner shell's
     runner=(unshare --mount --pid --fork --kill-child=KILL --mount-proc bash -c '
@@ -140,7 +142,7 @@ can_isolate() {
     "${runner[@]}" true >/dev/null 2>&1
 }
 
-# Ends and removes what a test left, where it was not isolated.
+# Kills and removes what a test left behind that was not isolated.
 sweep() { # PREFIX
     local left
     grep -lzxF "SHMQ_TEST_PREFIX=$1" /proc/[0-9]*/environ 2>/dev/null | sed 's|/proc/\([0-9]*\)/.*|\1|' |
@@ -159,14 +161,14 @@ end_test() {
     [[ ! $test_pid ]] || kill -TERM "$test_pid" 2>/dev/null
 }
 
-# Runs a test of a tree until it ends or something of it fails. Return: 0 it passed; 1 not; 124 it took too long.
+# Runs a test of a tree until it ends or its first failure. Returns 0: passed; 1: failed; 124: took too long.
 run_test() { # TREE TEST SECONDS
     local tree=$1 prefix=test.$BASHPID.mutant command=("./$2") status pid runner=()
     local scratch=$tree.scratch
     [[ $2 == *.sh ]] && command=(bash "./$2")
     ((isolated)) && set_runner "$tree"
     until rm -rf -- "$scratch" 2>/dev/null; do
-        sleep 0.05 # what was killed is still ending
+        sleep 0.05 # killed processes are still ending
     done
     mkdir -p -- "$scratch/tmp" || exit 1
     (
@@ -197,9 +199,9 @@ run_test() { # TREE TEST SECONDS
     ((status == 0))
 }
 
-# ------------------------------------------------------------------ which tests
+# ------------------------------------------------------------------ selecting tests
 
-# Programs that Check runs.
+# Lists the test programs that use Check.
 unit_tests() {
     local file
     find build/tests -type f -perm -u+x | while read -r file; do
@@ -207,13 +209,13 @@ unit_tests() {
     done
 }
 
-# Shell tests that start a program, by itself or through the supervisor, and that do not build.
+# Lists the shell tests that start a program, directly or through the supervisor, and that do not build anything.
 shell_tests() { # PROGRAM
     grep -rl --include='*.sh' '^\. .*/lib\.sh"' tests | xargs grep -lE "[\$/{\"](run_sh|supervisor|$1)\\b" |
         xargs grep -LE '\bmake -|mutants\.sh'
 }
 
-# Whether a program was linked with one of those objects: it has their first symbols (but main, which all have).
+# Whether a program was linked with one of the objects, judged by their first symbols (except main, which all have).
 links() { # PROGRAM OBJECT...
     local program=$1 symbols
     shift
@@ -226,7 +228,7 @@ objects_of() { # FILE
     find build/obj -name '*.d' -not -path '*/hooked/*' -exec grep -lE "(^| )${1//./\\.}( |:|\$)" {} + | sed 's/d$/o/' | sort
 }
 
-# Unit tests that link it; for what is no part of the library also shell tests of the programs.
+# Lists the unit tests that link a file; for a file outside the library, also the shell tests of the programs.
 tests_of() { # FILE
     local objects program
     mapfile -t objects < <(objects_of "$1")
@@ -239,7 +241,7 @@ tests_of() { # FILE
     done | sort -u
 }
 
-# Lets every test that may be needed pass once, and writes down how long it takes: "milliseconds test".
+# Runs every test that may be needed once and records its time in lines "milliseconds test".
 time_tests() {
     local file test began
     cd -- "$work/0" || exit 1
@@ -270,7 +272,7 @@ plant() { # SOURCE OFFSET LENGTH TEXT
     printf '%s%s%s' "${content:0:$2}" "${4//$'\001'/$'\n'}" "${content:$2+$3}" >"$1"
 }
 
-# The lines of a source that bytes are in, as one.
+# Prints the source lines around a byte range as one line.
 lines_around() { # SOURCE OFFSET LENGTH
     local content first last
     content=$(cat -- "$1")
@@ -279,7 +281,7 @@ lines_around() { # SOURCE OFFSET LENGTH
     tr -s '\n ' '  ' <<<"${first##*$'\n'}${content:$2:$3}${last%%$'\n'*}" | cut -c 1-160
 }
 
-# Compiles what depends on a file. Return: whether an object has changed; verdict says why not.
+# Compiles what depends on a file. Returns 0 if an object has changed; otherwise sets verdict.
 compile() { # TREE FILE OBJECT...
     local tree=$1 object
     shift 2
@@ -296,7 +298,7 @@ compile() { # TREE FILE OBJECT...
 
 declare -A noticed=() # for a file, the test that noticed its last fault
 
-# The tests of a file, as time_tests wrote them: first the one that noticed the last fault, then the fastest.
+# Lists the tests of a file, as recorded by time_tests: first the one that noticed the last fault, then the fastest.
 tests_in_order() { # FILE
     awk -v tests="$work/tests/${1//\//,}" -v first="${noticed[$1]-}" '
         BEGIN { while ((getline test <tests) > 0) wanted[test] = 1 }
@@ -332,7 +334,8 @@ try_tests() { # TREE FILE
     done < <(tests_in_order "$2")
 }
 
-# Plants one fault, and takes it out again. Objects get a new time: what was linked with the fault is linked anew.
+# Plants one fault and removes it again. Restored objects get a new time, so that programs linked with the fault are
+# relinked.
 try_fault() { # TREE FILE LINE FUNCTION RULE OFFSET LENGTH TEXT
     local tree=$1 file=$2 objects object before after
     mapfile -t objects < <(cd -- "$tree" && objects_of "$file")
@@ -353,7 +356,7 @@ try_fault() { # TREE FILE LINE FUNCTION RULE OFFSET LENGTH TEXT
     printf '%-17s %3d of %d  %s:%s %s: %s%s\n' "$verdict" "$place" "$total" "$file" "$3" "$4" "$5" "${witness:+ ($witness)}"
 }
 
-# One of the jobs: every so manieth fault.
+# Runs one of the jobs: every N-th fault, for N jobs.
 work_off() { # NUMBER
     local file line function rule offset length text place=0 total
     trap 'end_test; exit 143' TERM
@@ -364,7 +367,7 @@ work_off() { # NUMBER
     return 0
 }
 
-# ------------------------------------------------------------------ the whole
+# ------------------------------------------------------------------ summary and main
 
 summarize() {
     cat "$work"/*.results | sort -t "$(printf '\t')" -k 2,2V | awk -F '\t' '

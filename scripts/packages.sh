@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# Sourced: what a build needs: packages, through apt where that is allowed, and a folder.
+# Sourced by other scripts: checks and installs what a build needs.
 
 # Prints the packages of those "command:package" pairs whose command is missing.
 missing_packages() {
@@ -14,7 +14,7 @@ may_install() {
     [[ ${EUID:-1} -eq 0 && -z ${SHMQ_NO_INSTALL:-} ]] && command -v apt-get >/dev/null
 }
 
-# Runs apt-get; shows what it said only if it failed.
+# Runs apt-get; shows its output only if it fails.
 quiet_apt() {
     local said
     said=$(DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" 2>&1 </dev/null) && return
@@ -22,14 +22,15 @@ quiet_apt() {
     return 1
 }
 
-# Whether what is built can be put into FOLDER, which is made where it is missing; else says so, and what to do.
+# Creates FOLDER if it is missing and checks that it is writable; otherwise reports what to do.
 can_build_in() { # FOLDER PROGRAM COMMAND
     mkdir -p -- "$1" 2>/dev/null && [[ -d $1 && -w $1 && -x $1 ]] && return
     printf '%s: %s: cannot be written (to build in another folder: SHMQ_BUILD_DIR=DIR %s)\n' "$2" "$1" "$3" >&2
     return 1
 }
 
-# install_packages PROGRAM PACKAGE...: installs them, or says on stderr what to run. Returns 1 if they are not there.
+# Installs the packages, or prints on stderr the command to run. Returns 1 if they are not installed.
+# install_packages PROGRAM PACKAGE...
 install_packages() {
     local program=$1
     shift

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Builds what is missing, then becomes build/supervisor, which starts producers and consumers on one queue and supervises
-# them; `scripts/run.sh --help` says how.
+# Builds the programs if necessary, then executes build/supervisor, which starts and supervises producers and consumers
+# on one queue; see `scripts/run.sh --help`.
 #
-#   SHMQ_BUILD_DIR=DIR    where the programs are, or are built (build)
+#   SHMQ_BUILD_DIR=DIR    folder of the programs (default build)
 
-# Started as `sh scripts/run.sh`: by another shell, or by bash pretending to be one.
+# Started as `sh scripts/run.sh`: by another shell, or by bash in POSIX mode.
 if [ -z "${BASH_VERSION:-}" ]; then
     command -v bash >/dev/null || { echo 'run.sh: bash is missing (install it, or start build/supervisor)' >&2; exit 1; }
     exec bash -- "$0" "$@"
 fi
-# Whatever the caller's shell was told: a failure here is reported, and not just the end.
+# Overrides options inherited through SHELLOPTS, so that every failure is reported.
 set +o posix +o errexit +o pipefail
 set -u
 
@@ -19,10 +19,10 @@ die() { # TEXT
     exit 1
 }
 
-# Sets top to the folder that scripts/ is in. Without a process, unless this is a link.
+# Sets top to the folder that contains scripts/. Starts no process unless this script is a link.
 find_top() {
     local self=${BASH_SOURCE[0]}
-    [[ ! -L $self ]] || self=$(readlink -f -- "$self") || die "$self: the link leads nowhere"
+    [[ ! -L $self ]] || self=$(readlink -f -- "$self") || die "$self: broken link"
     [[ $self == */* ]] && top=${self%/*} || top=.
     [[ $top == */* ]] && top=${top%/*} || top=$top/..
     [[ -d $top/scripts ]] || top=$top/.. # called as ./run.sh
@@ -44,10 +44,10 @@ build_programs() {
     install_packages "$self" "${packages[@]}" || exit 1
     [[ " $* " == *' --quiet '* || " $* " == *' -q '* ]] || printf '%s: building the programs (make)\n' "$self" >&2
     [[ $build == "$top/build" ]] && target=build || target=$(realpath -- "$build") || exit 1
-    # Two at the same time would tread on each other.
+    # The lock keeps two builds from interfering.
     ! command -v flock >/dev/null || lock=(flock "$build")
-    "${lock[@]}" make -s -C "$top" BUILD="$target" -j"$(nproc)" all >&2 || die "make failed, see above"
-    is_built || die "$build: make has not built the programs there (see above)"
+    "${lock[@]}" make -s -C "$top" BUILD="$target" -j"$(nproc)" all >&2 || die "make failed (see above)"
+    is_built || die "$build: make did not build the programs there (see above)"
 }
 
 find_top

@@ -10,7 +10,7 @@ top=$(readlink -f -- "${BASH_SOURCE[0]}") && top=$(cd -- "$(dirname -- "$top")/.
 build=$(realpath -m -- "${SHMQ_BUILD_DIR:-$top/build}") || exit 1
 called_in=$PWD
 cd -- "$top" || exit 1
-# Of the make that may have called us: not for those that the tests call.
+# Set by a make that called this script; must not reach those that the tests call.
 unset MAKEFLAGS MFLAGS MAKELEVEL
 . "$top/scripts/packages.sh"
 
@@ -19,25 +19,37 @@ patterns=()
 passed=0 failed=0
 failures=()
 jobs=$(nproc)
-counting=0 # nothing is run, only counted: what would be
+counting=0 # 1: count the tests without running them
 total=0 begun=0
-terminal=0 # stdout is one, and can redraw a line
+terminal=0 # 1: stdout is a terminal that can redraw a line
 scratch=''
 locale=${SHMQ_TEST_LOCALE:-de_DE.UTF-8}
 
 print_help() {
     cat <<'END'
 Usage: scripts/test.sh [--inner] [--build-dir DIR] [NAME...]
-Installs what the tests need (through apt, as root), builds, and runs everything: unit tests, shell tests, the unit tests
-under AddressSanitizer and UBSan, those of threads under ThreadSanitizer, a build by clang, and a look for leftovers.
-The last line is "N passed, M failed"; the exit status 0 if all passed. Everything takes about 15 minutes and 1 GB of disk.
+Installs what the tests need (through apt, as root), builds, and runs all tests:
+unit tests, shell tests, the unit tests under AddressSanitizer and UBSan, those
+with threads under ThreadSanitizer, a build with clang, and a check for
+leftovers. Takes about 15 minutes and 1 GB of disk. The last line is "N passed,
+M failed"; the exit status is 0 if all passed.
 
-Shell tests run under a locale with a decimal comma, $SHMQ_TEST_LOCALE or de_DE.UTF-8, which is made in a temporary folder.
+Shell tests run under a locale with a decimal comma, $SHMQ_TEST_LOCALE or
+de_DE.UTF-8, which is generated in a temporary folder.
 
-  NAME...          only those tests whose file has one of these in its name, with
-                   gcc; a NAME that ends in / is a folder of tests/
-  --inner          nothing is installed or built, and no sanitizer: what `make test` runs
-  --build-dir DIR  where the programs are, or are built ($SHMQ_BUILD_DIR, else build)
+  NAME...          run only tests whose file name contains a NAME, with gcc
+                   only; a NAME that ends in / is a folder of tests/
+  --inner          install and build nothing and use no sanitizer, as `make
+                   test` does
+  --build-dir DIR  folder of the programs ($SHMQ_BUILD_DIR, else build)
+
+Examples:
+  scripts/test.sh
+      run everything
+  scripts/test.sh ring consumer
+      run the tests whose file name contains "ring" or "consumer"
+  scripts/test.sh --inner unit/
+      run the unit tests that are built
 END
 }
 
@@ -54,7 +66,7 @@ read_options() {
     done
 }
 
-# Whether a test file is asked for, by a piece of its name or by its folder.
+# Whether a test file was selected, by a part of its name or by its folder.
 wanted() { # FILE
     local pattern
     ((${#patterns[@]})) || return 0
@@ -68,7 +80,7 @@ wanted() { # FILE
     return 1
 }
 
-# Sets the lists of test files, sorted by name across folders. last_test runs after all others: it looks for what they left.
+# Sets the lists of test files, sorted by name across folders. last_test runs after all others and checks for leftovers.
 find_tests() {
     last_test=tests/programs/leftovers.sh
     mapfile -t unit_tests < <(printf '%s\n' tests/*/unit_*.c | LC_ALL=C sort -t / -k 3)
@@ -76,7 +88,7 @@ find_tests() {
         LC_ALL=C sort -t / -k 3)
 }
 
-# A mistyped name must not look like success.
+# Fails for a mistyped name, instead of passing without any test.
 check_names() {
     local file
     for file in "${unit_tests[@]}" "${shell_tests[@]}" "$last_test"; do
@@ -86,7 +98,7 @@ check_names() {
     exit 2
 }
 
-# How much time and room it takes is known before it is spent: measured on two processors.
+# Announces the time and disk space needed, as measured on two processors.
 announce() {
     ((!inner && ${#patterns[@]} == 0)) || return
     printf 'all tests: about 15 minutes and 1 GB of disk (200 MB in %s, up to 350 MB in %s, the rest packages that are missing)\n' \
@@ -108,7 +120,7 @@ milliseconds() {
     printf '%d' $((${EPOCHREALTIME//[!0-9]/} / 1000))
 }
 
-# Counts what is about to run; fails where it is only to be counted.
+# Counts a test; returns 1 if it is not to be run.
 begin() {
     if ((counting)); then
         total=$((total + 1))
@@ -125,8 +137,7 @@ show_running() { # LABEL STARTED-MS
     printf '\r        %3d of %d  %s  %d s\e[K' "$begun" "$total" "$1" $((($(milliseconds) - $2) / 1000))
 }
 
-# Sets status to that of the process test_pid when it has ended. On a terminal, a line tells how long it has been
-# running.
+# Waits for the process test_pid and sets status to its exit status. On a terminal, shows how long it has been running.
 await_test() { # LABEL STARTED-MS
     local ended timer
     while ((terminal)); do
@@ -148,7 +159,7 @@ await_test() { # LABEL STARTED-MS
     test_pid=''
 }
 
-# One line for a file of tests; what it said, if something failed. The log's own lines "ok" and "not ok" count.
+# Prints one line for a test file, and its output if something failed. Counts the lines "ok" and "not ok" of the log.
 report() { # LABEL STATUS STARTED-MS LOG
     local good bad seconds
     good=$(grep -c '^ok\b' "$4")
@@ -172,7 +183,7 @@ report() { # LABEL STATUS STARTED-MS LOG
     fi
 }
 
-# Whatever the file left: is ended and removed here, so that the next one starts clean, and counts as a failure.
+# Kills and removes what the test file left behind, and counts it as failures.
 report_leftovers() { # PREFIX LOG
     local pid object
     for pid in $(processes_of "$1"); do
@@ -186,7 +197,7 @@ report_leftovers() { # PREFIX LOG
     done
 }
 
-# A process that is about to end has a moment for it.
+# Lists the processes of a test file; gives those that are about to end a moment.
 processes_of() { # PREFIX
     local tries found=''
     for ((tries = 0; tries < 10; tries++)); do
@@ -199,7 +210,7 @@ processes_of() { # PREFIX
 
 # ------------------------------------------------------------------ running
 
-# Runs one file with a prefix, a folder and a time of its own.
+# Runs one test file with its own prefix, folder and time limit.
 run_file() { # LABEL SECONDS COMMAND...
     local label=$1 limit=$2 prefix log status started
     shift 2
@@ -223,14 +234,14 @@ run_file() { # LABEL SECONDS COMMAND...
     rm -rf -- "$scratch/tmp"
 }
 
-# A test file may say how long it needs.
+# Reads the time limit from the test file.
 time_limit() { # FILE
     local seconds
     seconds=$(sed -n 's/^\(#\| \*\|\/\*\) time limit: \([0-9][0-9]*\) s.*/\2/p' "$1" | head -n 1)
     printf '%s' "${seconds:-300}"
 }
 
-# Building is a test, too.
+# Runs make as a test.
 run_make() { # LABEL ARGUMENT...
     local label=$1 started status
     shift
@@ -260,9 +271,8 @@ run_unit_tests() { # WORD FILE-PATTERN TIME-FACTOR DIRECTORY [WRAPPER...]
     done
 }
 
-# Sets in_locale to the words before a command that give it a locale with a decimal comma: numbers such as 0.5 are
-# then wrong for bash, awk and flock, and $EPOCHREALTIME has a comma. That costs no time, as no test runs twice: the
-# shell tests start every script and program; unit tests and sanitizers know no locale.
+# Sets in_locale to a command prefix that sets a locale with a decimal comma: with it, bash, awk and flock reject numbers
+# such as 0.5, and $EPOCHREALTIME has a comma. Only shell tests use it, since they start every script and program.
 choose_locale() {
     local folder=$scratch/locale
     in_locale=()
@@ -283,7 +293,7 @@ run_shell_tests() {
 
 run_sanitizers() {
     local unshuffled=()
-    # Older ThreadSanitizers cannot live with as much address randomisation as newer kernels use.
+    # Older ThreadSanitizers do not support the address randomisation of newer kernels.
     setarch -R true 2>/dev/null && unshuffled=(setarch -R)
     if run_make 'build with AddressSanitizer and UBSan' CC=gcc BUILD="${build#"$top"/}" SANITIZE=address tests; then
         UBSAN_OPTIONS=print_stacktrace=1 run_unit_tests ' (address)' '*' 3 "$build/asan"
@@ -293,7 +303,7 @@ run_sanitizers() {
     fi
 }
 
-# What is there now, so that only what comes later counts as left over.
+# Records what exists now, so that only later additions count as leftovers.
 remember_before() {
     local directory program
     {

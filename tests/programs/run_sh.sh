@@ -466,6 +466,7 @@ check_equal 'a source without end is not cut short' '' "$(grep stopped "$scratch
 new_queue
 run --count 0 --delay 1ms --work 60s
 wait_until 10 has_attached consumers 1
+wait_until 10 got_lines "$scratch/out.log" 5
 kill -INT "$run_pid"
 wait_until 5 grep -q SIGINT "$scratch/run.log"
 sleep 0.3 # two signals in less time count as one
