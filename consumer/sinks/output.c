@@ -134,7 +134,7 @@ static enum sink_result output_deliver(struct sink *sink, const struct shmq_mess
     /* Nobody read what was in the pipe when its reader closed it. */
     if (result == -EPIPE)
         *done = 0;
-    return report(output, result, *done < count ? &messages[*done] : messages);
+    return report(output, result, &messages[*done]); /* what was written whole is not all */
 }
 
 static void output_acknowledged(struct sink *sink)

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -452,6 +453,12 @@ START_TEST(a_watcher_ends_when_it_is_told_to)
     ck_assert_int_eq(kill(pid, 0), -1);
     ck_assert_int_eq(fcntl(fd, F_GETFD), -1);
     process_group_watch_stop(&watch);
+    /* It may be gone before. */
+    ck_assert_int_eq(process_group_watch_start(&watch), 0);
+    ck_assert_int_eq(kill(watch.pid, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(watch.pid, NULL, 0), watch.pid);
+    process_group_watch_set(&watch, 5);
+    process_group_watch_stop(&watch);
     fork_error = EAGAIN;
     ck_assert_int_eq(process_group_watch_start(&watch), -EAGAIN);
     ck_assert_int_eq(watch.pid, -1);
@@ -545,15 +552,20 @@ static void expect_close(enum sink_result expected)
     ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
 }
 
+static void make_go(void)
+{
+    int fd = open("go", O_WRONLY | O_CREAT, 0600);
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+}
+
 /* The command has closed its stdin, and goes on until it finds a file. */
 static void close_before_the_command_ends(void)
 {
     pid_t pid = waitpid(-1, NULL, WNOHANG);
     ck_assert_int_eq(pid, 0);
     ck_assert_int_eq(sink->operations->close(sink), SINK_OK);
-    int fd = open("go", O_WRONLY | O_CREAT, 0600);
-    ck_assert_int_ge(fd, 0);
-    close(fd);
+    make_go();
     ck_assert_int_gt(waitpid(-1, NULL, 0), 0);
     ck_assert_int_eq(unlink("go"), 0);
 }
@@ -714,6 +726,18 @@ START_TEST(a_large_message_is_fed_as_the_command_takes_it)
 }
 END_TEST
 
+/* Only what runs when the consumer dies ends with it. */
+START_TEST(what_a_command_leaves_running_goes_on)
+{
+    open_exec("(until [ -e go ]; do sleep 0.02; done; echo alive >alive) &");
+    put("a");
+    expect_delivery(SINK_OK, 1);
+    expect_close(SINK_OK);
+    make_go();
+    process_wait_until(has_content, "alive", "what the command has started goes on");
+}
+END_TEST
+
 START_TEST(a_command_that_takes_too_long_is_ended)
 {
     options.retries = 0;
@@ -832,6 +856,42 @@ START_TEST(a_command_that_reads_nothing_is_given_nothing_for_good)
 }
 END_TEST
 
+/* One byte is enough to be left unread. */
+START_TEST(an_empty_message_that_nobody_reads_stays)
+{
+    open_pipe("sleep 0.1; exit 3");
+    put("");
+    expect_delivery(SINK_FAILED, 0);
+    expect_said("consumer: --pipe: the command has read nothing: exit status 3 (");
+    expect_close(SINK_OK);
+}
+END_TEST
+
+static void ask_for_the_end(int number)
+{
+    stop_requested = number;
+}
+
+/* A pipe holds four of these; the request to stop comes while the fifth waits for room. */
+START_TEST(what_nobody_has_read_stays_when_an_end_is_asked_for)
+{
+    static char block[16383];
+    const struct sigaction action = {.sa_handler = ask_for_the_end};
+    const struct itimerval soon = {.it_value = {.tv_usec = 100000}};
+    for (int i = 0; i < 5; i++)
+        ck_assert_int_eq(shmq_put(producer, block, sizeof(block), 0), 0);
+    ck_assert_int_eq(sigaction(SIGALRM, &action, NULL), 0);
+    open_pipe("sleep 1; exit 3");
+    ck_assert_int_eq(shmq_lease_many(consumer, messages, 8, &leased, 0), 0);
+    ck_assert_uint_eq(leased, 5);
+    ck_assert_int_eq(setitimer(ITIMER_REAL, &soon, NULL), 0);
+    expect_delivery(SINK_FAILED, 0);
+    ck_assert_int_eq(stop_requested, SIGALRM);
+    expect_said("consumer: --pipe: the command has read nothing: exit status 3 (");
+    expect_close(SINK_OK);
+}
+END_TEST
+
 START_TEST(a_command_that_ends_without_reading_more_is_told)
 {
     open_pipe("read line; exit 4");
@@ -899,6 +959,7 @@ static const struct test tests[] = {
     TEST(some_messages_before_one_that_fails_are_done),
     TEST(a_pause_ends_when_an_end_is_asked_for),
     TEST(a_large_message_is_fed_as_the_command_takes_it),
+    TEST(what_a_command_leaves_running_goes_on),
     TEST(a_command_that_takes_too_long_is_ended),
     TEST(a_command_that_ignores_it_is_killed),
     TEST(what_ignores_the_end_that_its_command_obeys_is_killed),
@@ -907,6 +968,8 @@ static const struct test tests[] = {
     TEST(one_command_reads_all),
     TEST(a_command_that_fails_in_the_end_is_told),
     TEST(a_command_that_reads_nothing_is_given_nothing_for_good),
+    TEST(an_empty_message_that_nobody_reads_stays),
+    TEST(what_nobody_has_read_stays_when_an_end_is_asked_for),
     TEST(a_command_that_ends_without_reading_more_is_told),
     TEST(what_was_read_of_a_large_batch_is_enough_to_go_on),
     TEST(a_pipe_that_cannot_be_started_is_told),

@@ -966,6 +966,7 @@ START_TEST(one_that_has_finished_is_told)
 {
     options.common.shmq.producers = 2;
     finish();
+    options.common.shmq.follow = true;
     expect_told("no producer is attached; 1 of 2 has finished");
 }
 END_TEST

@@ -312,6 +312,18 @@ START_TEST(what_a_killed_consumer_left_is_taken_back)
 }
 END_TEST
 
+START_TEST(a_message_that_was_written_alone_is_taken_back)
+{
+    for (size_t bytes = 1; bytes <= strlen("first\n"); bytes++) {
+        write_file("file", "old");
+        put("first");
+        kill_after(bytes, SINK_OUTPUT, "file");
+        deliver_rest(SINK_OUTPUT, "file");
+        expect_file("file", "oldfirst\n");
+    }
+}
+END_TEST
+
 START_TEST(what_others_wrote_behind_it_stays)
 {
     write_file("file", "old");
@@ -704,6 +716,23 @@ START_TEST(what_a_pipe_held_was_read_by_nobody)
 }
 END_TEST
 
+START_TEST(a_message_that_is_too_long_for_a_pipe_is_told)
+{
+    char id[SHMQ_ID_SIZE];
+    take_pipe();
+    put("a b");
+    options.framing.kind = FRAMING_LENGTH32;
+    attach(SINK_STDOUT, NULL);
+    ck_assert_int_eq(shmq_lease_many(consumer, messages, 64, &leased, 0), 0);
+    messages[1].length = (size_t)UINT32_MAX + 1;
+    shmq_message_id(consumer, &messages[1], id);
+    expect_delivery(SINK_FAILED, 1);
+    expect_said(id);
+    expect_said(" of 4294967296 bytes does not fit into --length-prefixed");
+    detach(SINK_OK);
+}
+END_TEST
+
 START_TEST(a_device_without_room_is_told)
 {
     put("a b");
@@ -1057,6 +1086,7 @@ static const struct test tests[] = {
     TEST(messages_are_appended_to_a_file),
     TEST(a_file_that_cannot_be_opened_is_told),
     TEST(what_a_killed_consumer_left_is_taken_back),
+    TEST(a_message_that_was_written_alone_is_taken_back),
     TEST(what_others_wrote_behind_it_stays),
     TEST(what_has_another_framing_is_taken_back),
     TEST(a_prefix_that_is_not_known_stays),
@@ -1077,6 +1107,7 @@ static const struct test tests[] = {
     TEST(stdout_that_is_none_is_told),
     TEST(a_pipe_without_a_reader_is_told),
     TEST(what_a_pipe_held_was_read_by_nobody),
+    TEST(a_message_that_is_too_long_for_a_pipe_is_told),
     TEST(a_device_without_room_is_told),
     TEST(who_shares_a_pipe_writes_what_is_atomic),
     TEST_GROUP("mirror"),
