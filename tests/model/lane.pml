@@ -15,7 +15,7 @@
  *   lane.c     what take_up and lane_finish do to a lane that is taken up again until it is finished
  *   lane_schedule.c  lane_schedule_lease with lease_from
  *   get.c      attempt, acknowledge, finish_batch, finish_in_ring, fill_buffer, shmq_hold
- *   seat.c     take_seat, find_intent, seat_work, adopt_from, adopt_work, adopt_lease, adopt_held,
+ *   seat.c     take_seat, find_intent, seat_work, claim_work, adopt_claimed, adopt_lease, adopt_held,
  *              seat_release_adopted, seat_detach
  *   end_of_stream.c  count_lanes and end_of_stream_is_drained with lane_is_drained and buffers_are_empty, for the end of
  *              the stream; positions_are_sane and head_can_move (OBSERVER)
@@ -446,6 +446,7 @@ proctype Consumer(byte me)
     byte start, end, done; /* the batch */
     byte tail, word, head;
     byte i;
+    bit own_done; /* nothing is left in the own seat of its last owner */
     bit looked, in_buffer;
 
     goto attach;
@@ -481,22 +482,23 @@ attach:
     :: atomic { own < SEATS && seat[own].holder != 0 -> own++ }
     :: atomic { own == SEATS -> seat[0].holder == 0 || seat[SEATS - 1].holder == 0 || seat[SEATS / 2].holder == 0; own = 0 }
     od;
-    from = own;
-#ifndef FAULT_NEWCOMER_LEASES_FIRST
-    goto adopt;
+    own_done = 0;
+#ifdef FAULT_NEWCOMER_LEASES_FIRST
+    own_done = 1;
 #endif
 
-idle:
+idle: /* what the seat's last owner left may come after what other dead consumers left, but before any lease */
     if
-    :: atomic { lane[0].claim != lane[0].tail -> l = 0; goto lease }
+    :: atomic { !own_done -> from = own; own_done = 1; goto adopt }
+    :: atomic { own_done && lane[0].claim != lane[0].tail -> l = 0; goto lease }
 #if LANES == 2
-    :: atomic { lane[1].claim != lane[1].tail -> l = 1; goto lease }
+    :: atomic { own_done && lane[1].claim != lane[1].tail -> l = 1; goto lease }
 #endif
     :: atomic { LOOKS_ORPHANED(0) -> from = 0; goto lock_orphan }
     :: atomic { LOOKS_ORPHANED(1) -> from = 1; goto lock_orphan }
     :: atomic { LOOKS_ORPHANED(2) -> from = 2; goto lock_orphan }
     :: atomic {
-           NOTHING_TO_LEASE && ALL_FINISHED &&
+           own_done && NOTHING_TO_LEASE && ALL_FINISHED &&
                (!looked || (LOOKS_ENDED(0) && LOOKS_ENDED(LANES - 1) && BUFFERS_EMPTY)) -> l = 0; looked = 1; goto end_of_stream
        }
     fi;
