@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * How long it takes to come and to go. Output: CSV, a line for each case and one with the column names; medians of
- * as many queues as asked for, in microseconds.
+ * How long attaching and detaching take. Output: CSV with a header line and one line per case: median, minimum and
+ * maximum over ROUNDS queues, in microseconds.
  *
  *   attach [ROUNDS]
  */
@@ -30,7 +30,7 @@ static const char *const step_names[STEPS] = {
 
 static int64_t times_ns[STEPS][ROUNDS_MAX];
 
-/* Attaches, sends or takes a message so that nothing is put off, and detaches. */
+/* Attaches, puts or gets one message so that no set-up is deferred, and detaches. */
 static int come_and_go(const char *name, enum shmq_role role, enum step step, int round)
 {
     struct shmq *queue;

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Runs the contenders in turn, round after round, and compares them; `bench/bench.sh --help` says how.
+# Runs the contenders in turn, in several rounds, and compares them; see `bench/bench.sh --help`.
 set -u
-# Numbers have a point, in results and for awk, whatever the caller's are written with.
+# Numbers must have a decimal point, in the results and for awk, whatever the caller's locale.
 export LC_ALL=C
 
 bench=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd) || exit 1
@@ -49,27 +49,34 @@ round=0
 print_help() {
     cat <<'END'
 Usage: bench/bench.sh [OPTION...] [CONTENDER...]
-Passes messages from producers to consumers, through this project's queue and through others. Every payload is written
-whole, read whole and checked. In each round, all contenders take their turn, so that other work on the machine affects
-all of them alike; ratios compare contenders of the same round. A missing contender is named; one that loses or damages
-a message is shown as FAILED, and the exit status is 1.
-The results' folder receives results.csv (every value), summary.csv (medians, minima, maxima, ratios), RESULTS.md and
-plots/*.svg.
+Passes messages from producers to consumers, through this project's queue and
+through others. Every payload is written whole, read whole and checked. In each
+round, all contenders take their turn, so that other work on the machine affects
+all of them alike; ratios compare contenders of the same round. A missing
+contender is named; one that loses or damages a message is shown as FAILED, and
+the exit status is 1. Writes results.csv (every value), summary.csv (medians,
+minima, maxima, ratios), RESULTS.md and plots/*.svg to the results folder.
 
-  --quick          all loads, smaller: less than two minutes
-  --loads LIST     of throughput,round-trip,contention,room,idle,redelivery,scale,programs,jobs (all)
-  --rounds N       rounds (5)
+  --quick          run all loads, smaller: less than two minutes
+  --loads LIST     run only these of throughput,round-trip,contention,room,idle,
+                   redelivery,scale,programs,jobs (all)
+  --rounds N       run N rounds (5)
   --budget S       start no round that would probably end after S seconds (none)
   --seconds S      length of one measurement of throughput (0.3)
   --sizes LIST     bytes per message (16,64,256,1024,16384,65536,1048576)
   --cpus P,C       processors of producer and consumer (0,1)
-  --realtime       use a realtime priority (chrt -f 10), and rest before each measurement: for a machine with other
-                   work, which it slows down a little. Needs root. Not used for contenders with threads of their own,
-                   nor for contention
-  --results DIR    where results go (BUILD-DIR/bench-results)
-  --report-only    measure nothing; make tables and plots of the existing results
+  --realtime       use a realtime priority (chrt -f 10), and rest before each
+                   measurement: for a machine with other work, which it slows
+                   down a little. Needs root. Not used for contenders with
+                   threads of their own, nor for contention
+  --results DIR    write results to DIR (BUILD-DIR/bench-results)
+  --report-only    measure nothing; make tables and plots of existing results
   --publish        then copy RESULTS.md and the plots into bench/
-  --build-dir DIR  where make put the programs (build)
+  --build-dir DIR  folder of the programs (build)
+
+Examples:
+  bench/bench.sh --quick
+  bench/bench.sh --loads throughput --sizes 64 --rounds 3 shmq_single pipe
 
 Contenders:
 END
@@ -195,7 +202,7 @@ measure_rounds() {
     done
 }
 
-# What a later report needs to know.
+# Records what a later report needs to know.
 note_circumstances() {
     local text
     printf -v text 'Each measurement of throughput takes %s s.' "$seconds"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What consumers cost that wait on an empty queue: processor time and wake-ups, of all together, scaled to a
- * minute. Both are what the kernel tells of the processes in /proc. Output: CSV.
+ * What idle consumers cost that wait on an empty queue: total processor time and wake-ups per minute, as counted
+ * by the kernel in /proc. Output: CSV.
  *
  *   idle [CONSUMERS [SECONDS]]
  */
@@ -25,7 +25,7 @@
 #define START_S 30
 #define LOOK_NS 10000000
 
-/* Of one process or of several. */
+/* Totals of one or more processes. */
 struct used {
     double busy_s;
     uint64_t sleeps;
@@ -120,7 +120,7 @@ static int start_all(struct children *children, struct hall *hall)
         if (bench_now_ns() > end)
             return bench_failed("attaching", -ETIMEDOUT);
     }
-    /* Until the last has fallen asleep, too. */
+    /* Wait until the last one is asleep. */
     return failed != 0 ? failed : watch_for(children, 1);
 }
 
@@ -148,7 +148,7 @@ static int measure(struct children *children, struct hall *hall, double seconds)
     return fflush(stdout) == 0 ? 0 : bench_failed("writing to stdout", -errno);
 }
 
-/* With a live producer attached, so that there is no end of stream to be found. */
+/* Keeps a live producer attached, so that the stream does not end. */
 static int run(struct hall *hall, double seconds)
 {
     static struct children children;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The limit of a round trip: one cache line that two processors write by turns. What it carries is the message
- * itself, so a message is no longer than the line.
+ * The lower limit of a round trip: one cache line that two processors write in turn. The line holds the message
+ * itself, so a message is no longer than a line.
  */
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 #define LINE_BYTES 64u
 #define LINE_WORDS (LINE_BYTES / sizeof(uint64_t))
 
-/* Both channels use it by turns: the turn is odd after a message there, even after one back. */
+/* Both channels use the line in turn: the turn is odd after a message there, even after one back. */
 struct line {
     _Alignas(128) _Atomic uint64_t turn;
     uint64_t words[LINE_WORDS - 1];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The limit for large messages: one process copies each message into a ring of the usual size and reads it there
- * at once. No other process, nothing to wait for; but two could share the work.
+ * A reference for large messages: one process copies each message into a ring of the usual size and reads it there
+ * at once. It waits for no other process; but two processes could share the work.
  */
 
 #include <errno.h>

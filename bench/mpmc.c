@@ -2,8 +2,8 @@
 
 /*
  * The textbook lock-free queue for many producers and consumers: a ring of slots with sequence numbers (Vyukov's
- * bounded queue). Who finds it full or empty spins, and gives the processor away after a while: with more
- * processes than processors, spinning on would only keep the one from running that is waited for.
+ * bounded queue). A process that finds it full or empty spins and yields the processor after a while: with more
+ * processes than processors, longer spinning would only delay the process that it waits for.
  */
 
 #include <errno.h>
@@ -67,7 +67,7 @@ static inline void wait_a_little(unsigned *spins)
         bench_relax();
 }
 
-/* The next position whose slot bears the sequence number position + @ready, for this process alone. */
+/* Claims the next position whose slot has the sequence number position + @ready. */
 static inline uint64_t take_position(const struct mpmc_channel *mine, _Atomic uint64_t *end, uint64_t ready)
 {
     unsigned spins = 0;

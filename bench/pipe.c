@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* For scale: a pipe, with one write and one read a message, which is what keeps messages apart without framing. */
+/* For comparison: a pipe, with one write and one read per message, which keeps messages apart without framing. */
 
 #include <errno.h>
 #include <fcntl.h>

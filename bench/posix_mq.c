@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* POSIX message queue, as deep as the system lets this user make it. */
+/* POSIX message queue, as deep as the system permits. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 
 #include "bench/support/harness.h"
 
-/* Of the kernel; what a user is allowed is less, and found by trying. */
+/* The kernel's maximum; a user's limit is lower and found by trial. */
 #define DEEPEST 65536
 
 struct mq_channel {
@@ -37,7 +37,7 @@ static void raise_limit(const char *path, const char *limit)
     (void)close(fd);
 }
 
-/* The limits are those of a namespace: in one of its own, root may raise them without changing anybody else's. */
+/* The limits belong to an IPC namespace: root raises them in a new one, without changing the system's. */
 static void raise_limits(void)
 {
     const struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};

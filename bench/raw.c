@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The baseline: the plain spinning ring. Every message is published by a store, both sides spin, and each reads
- * the other's index only when what it saw of it last is used up.
+ * The baseline: a plain spinning ring. One store publishes each message, both sides spin, and each side reads the
+ * other's index only when its cached copy is used up.
  */
 
 #include "bench/support/raw_ring.h"

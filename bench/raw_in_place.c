@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The limit for who copies nothing: as raw_tuned, with the message written where it is to be read. */
+/* The limit without copying: as raw_tuned, but the message is written in place and read in place. */
 
 #include "bench/support/raw_ring.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The limit: the ring of raw.c with all that is known to help two processors that pass lines to each other. Where
- * the consumer is the faster one, it catches up with the producer, and then both fight for every line: the plain
- * ring has two speeds, by who happens to be ahead. Here, the producer publishes and the consumer gives room back
- * in portions, lines are asked for ahead of time, and a consumer that finds only a few messages lets them gather.
+ * The limit: the ring of raw.c with all known techniques for two processors that exchange cache lines. If the
+ * consumer is faster, it catches up with the producer, and then both contend for every line, so the plain ring has
+ * two speeds. Here the producer publishes and the consumer frees room in batches, lines are prefetched, and a
+ * consumer that finds only a few messages waits for more.
  */
 
 #include "bench/support/raw_ring.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * How long a message stays with the dead: from the kill -9 of the consumer that holds it until another has it. The
- * other one is either asleep on the empty queue, or comes only after the death was seen, as one that a supervisor
- * starts. Output: CSV, in milliseconds.
+ * How long redelivery takes: from the kill -9 of the consumer that holds a message until another consumer has it.
+ * The other consumer either sleeps on the empty queue or is started after the death is noticed, as by a
+ * supervisor. Output: CSV, in milliseconds.
  *
  *   redelivery [ROUNDS]
  */
@@ -23,7 +23,7 @@
 
 #define ROUNDS_MAX 1000
 #define DEADLINE_S 10
-#define PHASE_NS 7300000 /* no part of a tick: deaths fall into all parts of it */
+#define PHASE_NS 7300000 /* not a fraction of the tick, so that deaths are spread over it */
 
 enum heir { WAITING, NEWCOMER, HEIRS };
 static const char *const heir_names[HEIRS] = {"asleep in a get", "started after the death"};
@@ -31,14 +31,14 @@ static const char *const heir_names[HEIRS] = {"asleep in a get", "started after 
 /* Shared by all processes. */
 struct scene {
     char name[SHMQ_NAME_MAX + 1];
-    _Atomic bool holding; /* the one to be killed has the message */
+    _Atomic bool holding; /* the consumer to be killed has the message */
     _Atomic bool ready;   /* the heir is about to wait */
-    int64_t taken_ns;     /* when the heir had it */
+    int64_t taken_ns;     /* when the heir got it */
 };
 
 static int64_t times_ns[HEIRS][ROUNDS_MAX];
 
-/* Return: 0; 1 with the reason told. */
+/* Returns 0, or 1 after reporting the reason. */
 static int lease_one(struct shmq *queue, struct shmq_message *message)
 {
     const int error = shmq_lease(queue, message, DEADLINE_S * INT64_C(1000000000));
@@ -93,7 +93,7 @@ static bool await(_Atomic bool *flag)
     return atomic_load(flag);
 }
 
-/* Kills @holder, and sees to an heir. Return: 0; 1. */
+/* Kills @holder and provides an heir. Returns 0, or 1 after reporting the reason. */
 static int kill_and_time(struct scene *scene, pid_t holder, enum heir how, int round)
 {
     pid_t heir = 0;

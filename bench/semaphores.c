@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The textbook's solution: a ring in shared memory and three named semaphores, for the free slots, the used ones,
- * and whose turn it is.
+ * The textbook solution: a ring in shared memory and three named semaphores: free slots, used slots and mutual
+ * exclusion.
  */
 
 #include <errno.h>

@@ -9,7 +9,7 @@
 
 #define LARGEST_BUFFER (16 << 20)
 
-/* More than an ordinary user may have, where that is allowed. */
+/* More than an ordinary user may set; used if permitted. */
 static int set_buffer(int fd, int bytes)
 {
     if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) == 0)
@@ -17,7 +17,7 @@ static int set_buffer(int fd, int bytes)
     return setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)) == 0 ? 0 : -errno;
 }
 
-/* How many messages fit in. */
+/* Number of messages that fit. */
 static uint64_t fill(const struct ends_channel *mine, uint64_t most)
 {
     unsigned char *message = mine->buffer;
@@ -29,7 +29,7 @@ static uint64_t fill(const struct ends_channel *mine, uint64_t most)
     return sent;
 }
 
-/* What the kernel charges for a message is its own affair: the bound is found by trying. */
+/* The kernel's accounting per message is not documented, so the bound is found by trial. */
 static int bound(const struct ends_channel *mine)
 {
     const uint64_t wanted = plan_messages(mine->channel.plan);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Many messages a call: copied in, read in place, acknowledged together. */
+/* Many messages per call: copied in, read in place, acknowledged together. */
 
 #include "bench/support/queue.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* As shmq_single, where the kernel refuses membarrier: every publish pays a full fence. */
+/* As shmq_single, but without membarrier: every publish executes a full fence. */
 
 #include <errno.h>
 #include <linux/filter.h>
@@ -11,7 +11,7 @@
 
 #include "bench/support/queue.h"
 
-/* Refuses membarrier to this process and its children. */
+/* Makes membarrier fail in this process and its children. */
 static int refuse_membarrier(void)
 {
     struct sock_filter filter[] = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* One message a call without any copy: written where it is reserved, read where it is leased. */
+/* One message per call without copying: written in reserved room, read from the lease. */
 
 #include "bench/support/queue.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The plain way to use a queue: put and get, one message a call. */
+/* The simplest use of a queue: put and get, one message per call. */
 
 #include "bench/support/queue.h"
 

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-/* Boost.Interprocess message_queue, as far as C needs it. Each int is 0 or -1. */
+/* C interface to Boost.Interprocess message_queue. Functions that return int return 0 or -1. */
 
 #ifdef __cplusplus
 extern "C" {

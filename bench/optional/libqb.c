@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * libqb's ring buffer, shared by two processes. Its reader can sleep until there is something; for a writer that
- * finds it full it has nothing to wait for: that one gives the processor away and tries again.
+ * libqb's ring buffer, shared by two processes. Its reader can sleep until there is data. It has no way to wait
+ * for room, so a writer that finds it full yields the processor and tries again.
  */
 
 #include <errno.h>
@@ -46,7 +46,7 @@ static void close_receiver(struct channel *channel)
     free(mine_of(channel)->buffer);
 }
 
-/* Who made it takes it away. */
+/* The creator removes it. */
 static void clean_up(struct channel *channel)
 {
     if (mine_of(channel)->ring != NULL)
@@ -84,7 +84,7 @@ int main(int argc, char **argv)
     static const struct contender contender = {
         .name = "libqb",
         .loads = LOAD_STREAM | LOAD_ROUND_TRIP,
-        .unbounded = true, /* it rounds up by pages, and some more */
+        .unbounded = true, /* it rounds up to pages and adds some room */
         .channel_bytes = sizeof(struct libqb_channel),
         .prepare = prepare,
         .open_receiver = open_receiver,

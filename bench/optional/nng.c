@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* nng, push to pull over ipc. Each producer listens at an address of its own, every consumer dials all. */
+/* nng, push to pull over ipc. Each producer listens at its own address, and every consumer dials all of them. */
 
 #include <errno.h>
 #include <nng/nng.h>
@@ -24,7 +24,7 @@ static inline struct nng_channel *mine_of(struct channel *channel)
     return (struct nng_channel *)channel;
 }
 
-/* The library has numbers of its own, some of them the system's. */
+/* nng has error numbers of its own; some are those of the system. */
 static int error_of(int code)
 {
     if (code == 0)
@@ -47,7 +47,7 @@ static void address_of(const struct nng_channel *mine, unsigned producer, char *
     (void)snprintf(address, size, "ipc://%s/%u.%u", mine->folder, mine->channel.index, producer);
 }
 
-/* What may be under way is on both sides half. */
+/* Half of the capacity is on each side. */
 static int depth(const struct channel *channel)
 {
     const uint64_t half = plan_messages(channel->plan) / 2;
@@ -91,7 +91,7 @@ static void close_socket(struct channel *channel)
     (void)nng_close(mine_of(channel)->socket);
 }
 
-/* It wants data that it may write to, and only reads them. */
+/* The parameter is not const, but nng only reads the data. */
 static int send_each(struct channel *channel, struct source *source, uint64_t count)
 {
     int code = 0;

@@ -46,7 +46,7 @@ def parse_arguments():
 
 
 class Source:
-    """Makes the messages of one producer."""
+    """Creates the messages of one producer."""
 
     def __init__(self, size, producer=0):
         self.number = producer << PRODUCER_SHIFT
@@ -59,7 +59,7 @@ class Source:
 
 
 class Checker:
-    """Reads all of each message; knows the messages of each producer by their order."""
+    """Reads each message completely; checks the messages of each producer by their order."""
 
     def __init__(self, size, producers=1):
         self.size = size
@@ -91,7 +91,7 @@ def make_queue(arguments):
     room = room_of(arguments)
     if arguments.kind == "threads":
         return queue.Queue(room)
-    # A semaphore is what bounds it, and has a largest value.
+    # A semaphore bounds it, and its value has a maximum.
     return CONTEXT.Queue(min(room, 32767))
 
 
@@ -148,7 +148,7 @@ def name_of(arguments):
 
 
 def stream_once(arguments, channel, source, checker, count):
-    """Moves so many messages. Returns the seconds from the first to the last."""
+    """Moves the given number of messages. Returns the seconds from the first to the last."""
     began, ended = shared(arguments, "d"), shared(arguments, "d")
     got, bad = shared(arguments, "q"), shared(arguments, "q")
 
@@ -208,7 +208,7 @@ def ask(arguments, there, back, count, report):
 
 
 def write_times(arguments, times):
-    """In steps of a 64th of a doubling, as the other contenders."""
+    """Uses 64 buckets for each power of two, as the other contenders do."""
     counts = {}
     for ns in times:
         step = 1 << max(0, ns.bit_length() - 7)
@@ -291,7 +291,7 @@ def many(arguments):
     end = time.monotonic() + DEADLINE_S
     while any(value.value < 0 for value in sent) or sum(value.value for value in got) < sum(v.value for v in sent):
         if time.monotonic() > end:
-            fail("not everything that was sent has come")
+            fail("not every message that was sent has arrived")
         time.sleep(0.001)
     expected = sum(value.value * (value.value - 1) // 2 for value in sent)
     time.sleep(0.01)
@@ -311,7 +311,7 @@ def main():
     arguments = parse_arguments()
     {"stream": stream, "round-trip": round_trip, "many": many}[arguments.load](arguments)
     sys.stdout.flush()
-    # Threads and feeders of queues are of no more use.
+    # Skips waiting for threads and for the queues' feeder threads.
     os._exit(0)
 
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * A Redis list: RPUSH in pipelines, BLPOP to wait and LPOP to take several, over a Unix socket, from a server of
- * its own that keeps nothing on disk. A list has no bound: a producer that sees it too long waits a moment.
+ * A Redis list: RPUSH in pipelines, BLPOP to wait and LPOP to take several, over a Unix socket, with its own
+ * server that stores nothing on disk. A list has no bound, so a producer that finds it too long waits a moment.
  */
 
 #include <errno.h>
@@ -45,7 +45,7 @@ static void become_server(const char *folder, const char *path)
     _exit(127);
 }
 
-/* Waits until it answers. */
+/* Waits until the server answers. */
 static int await_server(const char *path)
 {
     const int64_t end = bench_now_ns() + START_NS;
@@ -105,7 +105,7 @@ static void close_either(struct channel *channel)
     redisFree(mine_of(channel)->connection);
 }
 
-/* Return: the number it answered; negative errno. */
+/* Returns the number in the reply or a negative errno. */
 static long long number_answered(redisContext *connection)
 {
     redisReply *reply;
@@ -151,7 +151,7 @@ static int send_all(struct channel *channel, struct source *source, uint64_t cou
     return error;
 }
 
-/* Return: how many messages were there; 0 if it has to be waited for them; negative errno. */
+/* Returns how many messages there were, 0 if the caller has to wait, or a negative errno. */
 static int take_reply(redisReply *reply, struct checker *checker, bool with_key)
 {
     const size_t first = with_key ? 1 : 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* ZeroMQ, PUSH to PULL over ipc. Each producer binds an address of its own, every consumer connects to all. */
+/* ZeroMQ, PUSH to PULL over ipc. Each producer binds its own address, and every consumer connects to all of them.
+ */
 
 #include <errno.h>
 #include <stdio.h>
@@ -32,7 +33,7 @@ static int prepare(struct channel *channel)
     return 0;
 }
 
-/* What may be under way is on both sides half. */
+/* Half of the capacity is on each side. */
 static int set_marks(const struct zeromq_channel *mine)
 {
     const uint64_t half = plan_messages(mine->channel.plan) / 2;

@@ -20,7 +20,7 @@ void board_meet(struct board *board, uint32_t *meeting)
 {
     const uint32_t all = ++*meeting * SIDES;
     atomic_fetch_add(&board->arrived, 1);
-    /* On one processor, spinning on would keep the other from coming. */
+    /* On one processor, more spinning would delay the other side. */
     for (unsigned looks = 0; atomic_load_explicit(&board->arrived, memory_order_acquire) < all; looks++)
         if (looks < 10000)
             bench_relax();
@@ -28,7 +28,7 @@ void board_meet(struct board *board, uint32_t *meeting)
             bench_sleep_ns(20000);
 }
 
-/* The one makes the number odd, the other even. */
+/* One side makes the number odd, the other even. */
 static double bounce(struct board *board, enum side side)
 {
     const uint64_t base = atomic_load(&board->bouncing) & ~UINT64_C(1);

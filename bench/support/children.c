@@ -55,7 +55,7 @@ void children_kill(struct children *children)
     children->count = 0;
 }
 
-/* Collects those that have ended. Return: 0 if all went well; an exit status. */
+/* Reaps the children that have ended. Returns 0 or an exit status. */
 static int collect(struct children *children, unsigned *left)
 {
     int failed = 0;
@@ -78,7 +78,7 @@ static int collect(struct children *children, unsigned *left)
     return failed;
 }
 
-/* Return: 0 when the time has passed or a child has ended; an exit status. */
+/* Returns 0 when the time has passed or a child has ended; otherwise an exit status. */
 static int wait_for_signal(int64_t ns)
 {
     const struct timespec limit = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};

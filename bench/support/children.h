@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* The processes of a measurement. None outlives the parent, and a failure of one ends all. */
+/* The processes of a measurement. None outlives the parent, and a failure of one ends them all. */
 
 #define CHILDREN_MAX 1024
 
@@ -14,23 +14,23 @@ struct children {
     pid_t pids[CHILDREN_MAX]; /* 0: has ended */
 };
 
-/* Before the first fork: from now on, the end of a child and the signals that end a program are waited for. */
+/* Call it before the first fork: blocks SIGCHLD and the terminating signals, which are then waited for. */
 void children_begin(void);
 
 /*
- * Forks.
+ * Forks a child.
  *
- * @cpu   to run on; negative: any
+ * @cpu   processor to run on; negative: any
  * @body  what the child does; its return value is the child's exit status
  *
  * Return: 0; negative errno.
  */
 int children_start(struct children *children, int cpu, int (*body)(void *context, unsigned number), void *context);
 
-/* Waits for all, at most so long. Return: 0; the exit status to end with. */
+/* Waits for all children, at most the given time. Returns 0 or the exit status to end with. */
 int children_await(struct children *children, double seconds);
 
-/* Waits for a short while, or until something happens. Return: 0 if all goes well; the exit status to end with. */
+/* Waits for @ns or until a child ends. Returns 0 if all is well, else the exit status to end with. */
 int children_watch(struct children *children, long ns);
 
 /* Kills all and waits for them. */

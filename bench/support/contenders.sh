@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034,SC2154 # its variables are shared with bench.sh
-# Sourced: the contenders, their titles, and what each needs.
+# Sourced by bench.sh: the contenders, their titles and their requirements.
 
 # name|title|package that it needs. The order is that of the tables.
 contender_list='raw|raw spinning ring|
@@ -25,11 +25,10 @@ redis|Redis list, pipelined|libhiredis-dev
 python_multiprocessing|Python multiprocessing.Queue|python3
 python_threads|Python queue.Queue (threads)|python3'
 
-# Those that burn the processor while they wait: with one processor they would measure the scheduler's time slice.
+# Contenders that spin while they wait; with one processor they would measure the scheduler's time slice.
 spinning=(raw raw_tuned raw_in_place line mpmc)
 
-# The programs that the pipelines and the jobs are compared with: name|title|command|package. In a title, " to " is
-# a pipe.
+# The programs that pipelines and jobs are compared with: name|title|command|package. In a title, " to " is a pipe.
 program_list='shmq|producer, queue, consumer||
 cat|cat to cat|cat|coreutils
 pv|pv to cat|pv|pv
@@ -43,7 +42,7 @@ all_contenders() {
     cut -d '|' -f 1 <<<"$contender_list"
 }
 
-# A field of a contender's, or program's, line.
+# Prints a field of a contender's or program's line.
 field_of() { # LIST NAME NUMBER
     awk -F'|' -v name="$2" -v field="$3" '$1 == name { gsub(/ to /, " | ", $2); print $field }' <<<"$1"
 }
@@ -81,7 +80,7 @@ why_program_missing() { # NAME
         printf '%s is missing (Debian package %s)' "$command" "$(field_of "$program_list" "$1" 4)"
 }
 
-# Sets `command` to what runs a contender.
+# Sets `command` to the command that runs a contender.
 command_of() { # NAME
     case $1 in
     python_multiprocessing) command=(python3 "$bench/optional/python_queue.py" multiprocessing) ;;

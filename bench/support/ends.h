@@ -4,7 +4,7 @@
 
 #include "bench/support/harness.h"
 
-/* A channel of two file descriptors, one to send into and one to receive from. */
+/* A channel of two file descriptors, one for sending and one for receiving. */
 
 enum { RECEIVING, SENDING, ENDS };
 
@@ -19,7 +19,7 @@ static inline struct ends_channel *ends_of(struct channel *channel)
     return (struct ends_channel *)channel;
 }
 
-/* Each keeps its own end alone. */
+/* Each side closes the other side's end. */
 int ends_open_sender(struct channel *channel, unsigned number);
 int ends_open_receiver(struct channel *channel, unsigned number);
 void ends_close_receiver(struct channel *channel);

@@ -97,22 +97,26 @@ static bool is_able(const struct contender *contender, const struct plan *plan)
 
 /* ------------------------------------------------------------------ arguments */
 
-static const char help[] =
-    "Usage: %s [OPTION...]\n"
-    "Moves messages from one process to another, checks every one, and writes a line of CSV.\n\n"
-    "  --load KIND       stream (one producer, one consumer), round-trip, or many (stream)\n"
-    "  --size BYTES      of a message: a multiple of 8, from 8 to 2097152 (64)\n"
-    "  --seconds S       how long it is to take, after a warm-up (0.3)\n"
-    "  --messages N      so many instead\n"
-    "  --pause US        of the round trip: microseconds between two (0)\n"
-    "  --histogram FILE  of the round trip: write nanoseconds,count there\n"
-    "  --shape PxC       of many: producers and consumers (2x2)\n"
-    "  --room N          no more than N messages under way\n"
-    "  --capacity BYTES  what may be under way, a message rounded up to 64 bytes (8388608)\n"
-    "  --lanes N         of a queue, all attached to, one busy\n"
-    "  --seats N         of a queue\n"
-    "  --cpus P,C        processors of producer and consumer (0,1; 0,0 where there is one)\n"
-    "  --header          write the names of the columns, too\n";
+static const char help[] = "Usage: %s [OPTION...]\n"
+                           "Moves messages between processes, checks each one, and prints a line of CSV.\n\n"
+                           "  --load KIND       stream (one producer, one consumer), round-trip or many\n"
+                           "                    (stream)\n"
+                           "  --size BYTES      size of a message, a multiple of 8 from 8 to 2097152 (64)\n"
+                           "  --seconds S       run for S seconds after a warm-up (0.3)\n"
+                           "  --messages N      move N messages instead\n"
+                           "  --pause US        round-trip: pause between trips, in microseconds (0)\n"
+                           "  --histogram FILE  round-trip: write lines nanoseconds,count to FILE\n"
+                           "  --shape PxC       many: P producers and C consumers (2x2)\n"
+                           "  --room N          at most N messages in flight\n"
+                           "  --capacity BYTES  at most BYTES in flight, each message rounded up to 64\n"
+                           "                    bytes (8388608)\n"
+                           "  --lanes N         shmq: lanes, all attached, one busy\n"
+                           "  --seats N         shmq: seats\n"
+                           "  --cpus P,C        processors of producer and consumer (0,1; 0,0 with one\n"
+                           "                    processor)\n"
+                           "  --header          also print the column names\n\n"
+                           "Example:\n"
+                           "  %s --load many --shape 8x8 --size 64 --header\n";
 
 static int usage(void)
 {
@@ -226,7 +230,7 @@ static bool take_argument(struct arguments *arguments, int code, const char *tex
     }
 }
 
-/* Return: -1 to go on; an exit status. */
+/* Returns -1 to continue or an exit status. */
 static int take_arguments(struct arguments *arguments, int argc, char **argv)
 {
     static const struct option options[] = {
@@ -250,7 +254,7 @@ static int take_arguments(struct arguments *arguments, int argc, char **argv)
     opterr = 0;
     while ((code = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (code == '?' && strcmp(argv[optind - 1], "--help") == 0) {
-            (void)printf(help, program_invocation_short_name);
+            (void)printf(help, program_invocation_short_name, program_invocation_short_name);
             return run_reported();
         }
         if (!take_argument(arguments, code, optarg)) {

@@ -5,7 +5,7 @@
 #include "bench/support/contender.h"
 #include "bench/support/tools.h"
 
-/* What a contender's main calls: reads the options, and runs the load that they ask for. */
+/* Called by a contender's main: reads the options and runs the load that they select. */
 int bench_run(int argc, char **argv, const struct contender *contender);
 
 #endif

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* Below HISTOGRAM_STEPS, each number has a place of its own; above, the leading bits decide. */
+/* Below HISTOGRAM_STEPS, each number has its own bucket; above, the leading bits select the bucket. */
 static uint32_t place(uint64_t ns)
 {
     const uint32_t top = 63 - (uint32_t)__builtin_clzll(ns | 1);
@@ -18,7 +18,7 @@ static uint32_t place(uint64_t ns)
     return where < last ? where : last;
 }
 
-/* The middle of what a place stands for. */
+/* The middle of a bucket's range. */
 static int64_t worth(uint32_t where)
 {
     if (where < HISTOGRAM_STEPS)

@@ -4,9 +4,9 @@
 
 #include <stdint.h>
 
-/* How often which time was seen, to a part in 64: so that results of several runs can be put together. */
+/* Counts times with a resolution of 1/64, so that the results of several runs can be merged. */
 
-#define HISTOGRAM_STEPS 64u /* of each doubling */
+#define HISTOGRAM_STEPS 64u /* buckets for each power of two */
 #define HISTOGRAM_DOUBLINGS 40u
 
 struct histogram {
@@ -17,10 +17,10 @@ struct histogram {
 
 void histogram_add(struct histogram *histogram, int64_t ns);
 
-/* Nanoseconds that the part @share of all took at most. */
+/* The time, in nanoseconds, that the fraction @share of all trips does not exceed. */
 int64_t histogram_at(const struct histogram *histogram, double share);
 
-/* Writes "nanoseconds,count" lines. Return: 0; negative errno. */
+/* Writes lines "nanoseconds,count". Returns 0 or a negative errno. */
 int histogram_write(const struct histogram *histogram, const char *file);
 
 #endif

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034,SC2154 # its variables are shared with bench.sh
-# Sourced: what the results were measured on and with; no names of hosts, users or folders.
+# Sourced by bench.sh: describes the machine and the software versions, without names of hosts, users or folders.
 
 version_of() { # PACKAGE
     dpkg-query -W -f '${Version}' "$1" 2>/dev/null
 }
 
-# The first that is installed.
+# Prints the first command that is installed.
 versions() { # TITLE=PACKAGE...
     local pair found=''
     for pair; do

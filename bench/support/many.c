@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Several producers and consumers share a channel; the system places them. They run for a while, not for a number
- * of messages: the parent looks at the consumers' tallies at two moments, tells the producers to stop, and waits
- * until everything that was sent has come. Then all are ended: none of them has to know when it has seen the last
+ * Several producers and consumers share a channel, on processors chosen by the system. They run for a time, not
+ * for a number of messages: the parent reads the consumers' tallies twice, tells the producers to stop, and waits
+ * until everything sent has arrived. Then it ends all processes, so none of them has to recognise its last
  * message.
  */
 
@@ -103,7 +103,7 @@ static int take_part(void *context, unsigned number)
     const int error = number < producers ? produce(crowd, number) : consume(crowd, number - producers);
     if (error != 0)
         return run_status(number < producers ? "producer" : "consumer", error);
-    for (;;) /* what it has under way may need it alive */
+    for (;;) /* its messages in flight may need it alive */
         (void)pause();
 }
 
@@ -127,7 +127,7 @@ static uint64_t bad_ones(const struct crowd *crowd)
     return sum;
 }
 
-/* Return: whether all producers have stopped; how many messages they sent. */
+/* Returns whether all producers have stopped; @sent receives how many messages they sent. */
 static bool all_sent(const struct crowd *crowd, uint64_t *sent)
 {
     *sent = 0;
@@ -173,7 +173,7 @@ static int await_last(struct crowd *crowd, uint64_t *sent)
     return failed;
 }
 
-/* Every message of every producer exactly once: as many as were sent, and their numbers add up. */
+/* Checks that each message arrived exactly once: the counts are equal and the message numbers add up. */
 static int check_tallies(const struct crowd *crowd, uint64_t sent)
 {
     const struct plan *plan = &crowd->run->arguments.plan;

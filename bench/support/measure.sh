@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034,SC2154 # its variables are shared with bench.sh
-# Sourced: one measurement, and the rounds of each load. What was measured goes to results.csv, a value a line; what
-# could not be to problems.csv.
+# Sourced by bench.sh: a single measurement and the rounds of each load. Writes results to results.csv, one value per
+# line, and failures to problems.csv.
 
 best_line_ns=''
 tries=3
 stays_far=0 # the last measurement's tries were all made while the processors were far apart: the next has one
 
-# A measurement's value. LINE_NS tells how far apart the two processors were; empty where that was not looked at.
+# Records a value. LINE_NS is the round-trip time of a cache line between the processors; empty if not measured.
 record() { # LOAD CONTENDER PARAMETER METRIC VALUE [LINE_NS]
     printf '%s,%d,%s,%s,%s,%s,%s\n' "$1" "$round" "$2" "$3" "$4" "$5" "${6:-}" >>"$results/results.csv"
 }
@@ -27,7 +27,7 @@ within() { # NUMBER FACTOR OF
     awk -v a="$1" -v f="$2" -v b="$3" 'BEGIN { exit !(a <= f * b) }'
 }
 
-# With a realtime priority where asked for, and then with a rest.
+# Runs a command, with a realtime priority and a pause after it if requested.
 run() { # COMMAND...
     if ((realtime)) && ! has_threads "$1"; then
         sleep "$seconds"
@@ -37,14 +37,14 @@ run() { # COMMAND...
     fi
 }
 
-# Threads that wait for each other by spinning never end with such a priority, and hold up the machine.
+# Threads that spin while waiting for each other would never end with such a priority, and would block the machine.
 has_threads() { # PROGRAM
     case ${1##*/} in zeromq | nng | redis | python3) return 0 ;; esac
     return 1
 }
 
-# Sets `line` to what a program printed. Where the two processors were farther apart than they can be, or something
-# came between, it is tried again, and the best try counts. Returns 1 when there is nothing to be recorded.
+# Sets `line` to the program's output. Repeats the measurement if the processors were slower for each other than they can
+# be, or if it was disturbed; the best attempt counts. Returns 1 if there is nothing to record.
 line_of() { # LOAD CONTENDER PARAMETER COMMAND...
     local load=$1 name=$2 parameter=$3 try status said line_ns best='' best_ns='' near=0
     shift 3
@@ -77,7 +77,7 @@ is_near() { # LINE_NS
     within "$1" 1.6 "$best_line_ns"
 }
 
-# How fast the two processors can be for each other, to know it when they are not.
+# Measures the best round-trip time of a cache line between the two processors, to detect when they are slower.
 find_best_line() {
     local i said
     [[ ! $(why_missing raw) ]] || return 0
@@ -111,7 +111,7 @@ round_of_throughput() {
     done
 }
 
-# A queue's smallest ring is a page; eight messages of 512 bytes fill it.
+# The smallest ring of a queue is one page, which eight messages of 512 bytes fill.
 round_of_room() {
     local name
     for name in "${present[@]}"; do
@@ -145,7 +145,7 @@ round_of_round_trip() {
 
 # ------------------------------------------------------------------ many processes
 
-# Never with a realtime priority: those that spin would not let the others run.
+# Never with a realtime priority: spinning processes would not let the others run.
 round_of_contention() {
     local shape name values line
     local -a command
@@ -154,7 +154,7 @@ round_of_contention() {
         for name in "${present[@]}"; do
             case $name in raw* | line | memcpy | libqb) continue ;; esac
             command_of "$name"
-            # No line: several processes, placed by the system.
+            # No line time: the system places the processes.
             tries=1 line_of contention "$name" "$shape" "${command[@]}" --load many --shape "$shape" \
                 --seconds "$(awk -v s="$seconds" 'BEGIN { print s < 0.1 ? 0.1 : s }')" || continue
             IFS=, read -r -a values <<<"$line"
@@ -163,9 +163,9 @@ round_of_contention() {
     done
 }
 
-# ------------------------------------------------------------------ what this project's queue costs besides
+# ------------------------------------------------------------------ further measurements of shmq
 
-# Records all columns but the first of CSV with names, under the name in the first.
+# Records the columns of a CSV with a header line; the first column is the parameter.
 record_table() { # LOAD TEXT
     local names values index text
     {
@@ -213,8 +213,8 @@ round_of_redelivery() {
     measure_table attach "$build/bench/attach" "$attaches"
 }
 
-# The first command tells whose it is and lingers, the second one tells the time. It begins with a shell of its own,
-# and ends with starting date.
+# The first command records its consumer and sleeps; the second one records the time. That time includes the start of a
+# shell and of date.
 write_command() { # FILE
     cat >"$1" <<'END'
 if [ "$SHMQ_REDELIVERED" = 1 ]; then
@@ -226,7 +226,7 @@ fi
 END
 }
 
-# Waits for a file; 20 s at most.
+# Waits for a file, at most 20 s.
 await_file() { # FILE
     local tries
     for ((tries = 0; tries < 20000; tries++)); do
@@ -236,8 +236,8 @@ await_file() { # FILE
     return 1
 }
 
-# One message, two consumers, run.sh: kills the one that has it. Sets `elapsed_ms` until the other one's command runs,
-# which comes after the least pause before another attempt.
+# Starts two consumers with run.sh and kills the one that has the message. Sets `elapsed_ms` to the time until the other
+# consumer's command runs; this includes the minimum backoff.
 time_supervised_death() {
     local file=$scratch/death supervisor consumer command_pid killed_us again_ns status=1
     rm -f "$file" "$file".*
@@ -246,7 +246,7 @@ time_supervised_death() {
         --exec "sh '$file'" -- message 2>"$scratch/stderr" >/dev/null &
     supervisor=$!
     if await_file "$file.first" && read -r consumer command_pid <"$file.first"; then
-        # The other consumer has found nothing and sleeps; when in its tick it is killed is left to chance.
+        # The other consumer sleeps on the empty queue. The kill falls at a random moment of its tick.
         sleep "0.2$((RANDOM % 100))"
         killed_us=${EPOCHREALTIME//[!0-9]/}
         kill -KILL "$consumer"
@@ -257,13 +257,13 @@ time_supervised_death() {
         fi
         kill -KILL "$command_pid" 2>/dev/null
     fi
-    # Once more, it would restart for ever; after an ordinary end it has ended already.
+    # After a failure, ends run.sh; otherwise it ends by itself.
     ((status == 0)) || kill -TERM "$supervisor" 2>/dev/null
     wait "$supervisor" || status=1
     return "$status"
 }
 
-# Cost of a message by the number of lanes (one busy), seats, and the capacity.
+# Measures the cost of a message by the number of lanes (one busy), the number of seats and the capacity.
 round_of_scale() {
     local name value
     for name in shmq_single shmq_batch; do

@@ -15,8 +15,8 @@ const uint64_t payload_pattern[PAYLOAD_CELL_WORDS] = {
     UINT64_C(0x8ebc6af09c88c6e3),
 };
 
-/* The block is one lap of the sender's buffer: small enough to stay in the first-level cache where messages are.
- */
+/* The block is one lap of the sender's buffer, small enough to stay in the first-level cache if messages are
+ * small. */
 int source_init(struct source *source, size_t size, unsigned producer)
 {
     const size_t fits = SOURCE_BYTES / size;
@@ -33,7 +33,7 @@ int source_init(struct source *source, size_t size, unsigned producer)
     return 0;
 }
 
-/* Only the numbers differ from what the block held before. */
+/* Updates only the message numbers; the rest of the block does not change. */
 void source_refill(struct source *source)
 {
     for (uint32_t i = 0; i < source->room; i++) {
@@ -54,7 +54,7 @@ void checker_init(struct checker *checker, size_t size, struct tally *tallies, u
         checker->sum += payload_word(0, i);
 }
 
-/* Of one producer, later messages come later; which of them come here, nobody knows beforehand. */
+/* Messages of one producer arrive in order, but which of them this consumer gets is not known in advance. */
 void checker_tally(struct checker *checker, const void *data, size_t length)
 {
     const uint64_t number = length == checker->size ? *(const uint64_t *)data : UINT64_MAX;

@@ -10,15 +10,15 @@
 #include <sys/uio.h>
 
 /*
- * What is sent: 64-bit words, of which the first of every 64 bytes bears the message's number, so that a line of
- * an earlier message in the same place is found out. The receiver reads every word: it sums them up.
+ * The payload is an array of 64-bit words. The first word of each 64 bytes holds the message's number, so that a
+ * stale line of an earlier message is detected. The receiver reads and adds up all words.
  */
 
 #define PAYLOAD_CELL_WORDS 8
 /* A cell of message 0. */
 extern const uint64_t payload_pattern[PAYLOAD_CELL_WORDS];
 
-/* Which producer it was stands above the number of its message. */
+/* The producer's number is in the bits above the message number. */
 #define PAYLOAD_PRODUCER_SHIFT 40
 
 static inline uint64_t payload_word(uint64_t number, size_t index)
@@ -60,12 +60,12 @@ static inline uint64_t payload_sum(const void *where, size_t size)
 #define SOURCE_BYTES 32768
 
 /*
- * The sender's own buffer: a block of messages that is filled anew when all of it was sent, as a program does that
- * reads its input in blocks. Filling is part of the measured work, and the same for all who copy.
+ * The sender's buffer: a block of messages that is refilled when all of it has been sent, as in a program that
+ * reads its input in blocks. Filling is part of the measured work and the same for all contenders that copy.
  */
 struct source {
     size_t size;
-    uint64_t next; /* number of the next message to be filled in */
+    uint64_t next; /* number of the next message to fill in */
     uint32_t room;
     uint32_t taken;
     struct iovec block[SOURCE_MESSAGES];
@@ -82,7 +82,7 @@ static inline const void *source_take(struct source *source)
     return source->block[source->taken++].iov_base;
 }
 
-/* Up to @most messages at once. Return: how many; at least 1. */
+/* Provides up to @most messages at once. Returns how many; at least 1. */
 static inline uint32_t source_take_many(struct source *source, uint64_t most, const struct iovec **messages)
 {
     if (source->taken == source->room)
@@ -94,7 +94,7 @@ static inline uint32_t source_take_many(struct source *source, uint64_t most, co
     return taken;
 }
 
-/* For who writes the messages where they are to be, without the block. */
+/* For contenders that write messages in place, without the block. */
 static inline uint64_t source_number(struct source *source)
 {
     return source->next++;
@@ -102,10 +102,10 @@ static inline uint64_t source_number(struct source *source)
 
 /* ------------------------------------------------------------------ the receiving side */
 
-/* What one consumer had of one producer, where there are several; in memory that the judge of them all sees. */
+/* What one consumer received from one of several producers; in shared memory that the parent reads. */
 struct tally {
     _Atomic uint64_t messages;
-    uint64_t next; /* no number below it is to come any more */
+    uint64_t next; /* all lower numbers have passed */
     uint64_t sum;  /* of the numbers */
 };
 
@@ -113,17 +113,17 @@ struct checker {
     size_t size;
     uint64_t next;  /* number of the next message */
     uint64_t sum;   /* of a message 0 */
-    uint64_t cells; /* words of a message that bear its number */
+    uint64_t cells; /* words of a message that hold its number */
     uint64_t bad;   /* messages of wrong length, number or content */
     struct tally *tallies;
     unsigned producers;
 };
 
-/* @tallies  one for each of @producers; NULL: there is one, and all of its messages come here */
+/* @tallies  one for each of @producers; NULL: a single producer, all of whose messages arrive here */
 void checker_init(struct checker *checker, size_t size, struct tally *tallies, unsigned producers);
 void checker_tally(struct checker *checker, const void *data, size_t length);
 
-/* Reads all of a message. A wrong one is counted: the loop being measured has no other way out. */
+/* Reads a whole message. Counts a wrong one, because the measured loop has no other exit. */
 static inline void checker_take(struct checker *checker, const void *data, size_t length)
 {
     if (__builtin_expect(checker->tallies != NULL, 0)) {

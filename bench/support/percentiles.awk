@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Reads histograms.csv (contender,parameter,round,nanoseconds,count); writes contender,parameter,share,nanoseconds for
-# all rounds together, as far as there is at least one longer time.
+# Reads histograms.csv (contender,parameter,round,nanoseconds,count). Writes contender,parameter,share,nanoseconds for
+# all rounds together, for each share above which there is at least one longer time.
 
 BEGIN {
     FS = OFS = ","

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034,SC2154 # its variables are shared with bench.sh
-# Sourced: the summary as plots, by gnuplot. Axes begin at zero, or say that they are logarithmic; limits are dashed.
+# Sourced by bench.sh: plots the summary with gnuplot. Axes begin at zero or are labelled as logarithmic; limits are
+# dashed.
 
 plot_folder=plots
 
@@ -55,7 +56,7 @@ series_in() { # FILE NAME...
     count=${#names[@]}
 }
 
-# "plot ..." of all series: a line through the points of each, from a file of "name x y [...]".
+# Prints the plot command for all series, with a line through the points of each, from a file of "name x y [...]".
 plot_series() { # FILE USING
     local index text=''
     for ((index = 0; index < count; index++)); do
@@ -65,7 +66,7 @@ plot_series() { # FILE USING
     printf 'plot %s\n' "$text"
 }
 
-# "name parameter median min max" lines.
+# Prints lines "name parameter median min max".
 points_of() { # LOAD METRIC
     awk -F, -v load="$1" -v metric="$2" '$1 == load && $4 == metric { print $2, $3, $6, $7, $8 }' "$results/summary.csv"
 }
@@ -91,7 +92,7 @@ set xtics add ('1 Mi' 1048576)
 $(plot_series "$file" 2:3)"
 }
 
-# One row for each contender, the fastest on top, from the least to the most of the rounds.
+# One row for each contender, the fastest on top, from the minimum to the maximum of the rounds.
 plot_throughput_64() {
     local file=$scratch/throughput-64.dat name parameter middle least most rows=0 colour
     while read -r name parameter middle least most; do
@@ -113,7 +114,7 @@ $(limit_line raw_tuned 2)
 plot '$file' using 3:1:4:5:6:ytic(2) with xerrorbars pt 7 ps 0.8 lw 2 lc rgb variable"
 }
 
-# A dashed line across, where the limit is.
+# Draws a dashed horizontal line at the limit.
 limit_line() { # NAME DASHES
     awk -v name="$1" -v dashes="$2" '$1 == name && $2 == 64 {
         printf "set arrow from %s, graph 0 to %s, graph 1 nohead dt %d lc rgb \"#000000\"\n", $3, $3, dashes
@@ -159,7 +160,7 @@ set xrange [-0.2:$index - 0.8]
 $(plot_series "$file" 2:3)"
 }
 
-# Three panels of the same height; the cost from zero.
+# Three panels of the same height; the cost axis begins at zero.
 plot_scale() {
     local load file script='' title
     has_load lanes || return 0
@@ -187,7 +188,7 @@ $script
 unset multiplot"
 }
 
-# More than the highest third column, with room for the legend; the same for all panels, which are to be compared.
+# Prints an upper limit above the highest third column, with room for the legend; all panels use the same one.
 highest() { # FILE...
     cat "$@" | awk '$3 > most { most = $3 } END { print most * 1.35 }'
 }
@@ -243,7 +244,7 @@ plot $text"
 }
 
 draw_plots() {
-    # Those of an earlier try.
+    # Remove the plots of an earlier attempt.
     sed -i '/^plots,/d' "$results/problems.csv"
     if ! command -v gnuplot >/dev/null; then
         problem plots '' '' missing 'gnuplot is missing (Debian package gnuplot-nox)'

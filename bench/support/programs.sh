@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034,SC2154 # its variables are shared with bench.sh
-# Sourced: the programs as parts of pipelines and as runners of commands, beside others of their kind.
+# Sourced by bench.sh: compares the programs with others, in pipelines and as runners of commands.
 
 queue_count=0
 
-# Sets `elapsed` to what a command takes, in seconds. Returns its status.
+# Sets `elapsed` to the time that a command takes, in seconds. Returns its status.
 time_of() { # COMMAND...
     local start=${EPOCHREALTIME//[!0-9]/} status
     "$@"
@@ -15,7 +15,7 @@ time_of() { # COMMAND...
 
 # ------------------------------------------------------------------ input
 
-# Lines of so many bytes, newline included, of which no two are the same.
+# Prints distinct lines of the given size in bytes, newline included.
 make_lines() { # BYTES FILE
     awk -v size="$1" -v total="$program_bytes" 'BEGIN {
         filler = sprintf("%1100s", ""); gsub(/ /, "the quick brown fox ", filler)
@@ -23,7 +23,7 @@ make_lines() { # BYTES FILE
     }' >"$2"
 }
 
-# Real text: this project's own, over and over.
+# Prints real text: this project's files, repeated.
 make_text() { # FILE
     local once=$scratch/once
     cat "$top"/common/*.[ch] "$top"/docs/*.md "$top"/README.md "$top"/scripts/*.sh >"$once"
@@ -34,7 +34,7 @@ make_text() { # FILE
     rm -f "$once"
 }
 
-# How often a line is read, and from where, must not depend on the disk: it is read once beforehand.
+# Reads the file once beforehand, so that the measurement does not depend on the disk.
 make_inputs() {
     local size
     [[ ! -d $scratch/input ]] || return 0
@@ -84,7 +84,7 @@ pipeline_of() { # NAME KIND FILE OUTPUT
     esac 2>"$scratch/stderr"
 }
 
-# Before a pipeline is timed for the first time, what comes out of it is compared with what went in.
+# Compares a pipeline's output with its input, before it is timed for the first time.
 check_pipeline() { # NAME KIND FILE
     pipeline_of "$1" "$2" "$3" "$scratch/copy" && cmp -s "$3" "$scratch/copy"
     local status=$?
@@ -119,7 +119,7 @@ round_of_programs() {
 
 # ------------------------------------------------------------------ commands
 
-# The queue has all jobs when the consumers start.
+# Puts all jobs into the queue before the consumers start.
 fill_queue() { # QUEUE JOBS
     seq "$2" | "$build/producer" -q -Q "$1"
 }
@@ -148,7 +148,7 @@ parallel_jobs() {
     seq "$1" | parallel --will-cite -j "$2" true
 }
 
-# Sets `elapsed`.
+# Sets `elapsed` to the time that the jobs take, in seconds.
 time_jobs() { # NAME JOBS PROCESSES
     local queue=bench.$$.$((++queue_count)) status
     case $1 in
@@ -163,7 +163,7 @@ time_jobs() { # NAME JOBS PROCESSES
     esac 2>"$scratch/stderr"
 }
 
-# Each job exactly once.
+# Checks that each job ran exactly once.
 check_jobs() {
     local queue=bench.$$.$((++queue_count)) status=1
     rm -f "$scratch/done"
@@ -187,7 +187,7 @@ round_of_jobs() {
                 problem jobs "$name" "$processes" missing "$why"
                 continue
             fi
-            # It takes ten times as long.
+            # parallel takes about ten times as long per job.
             jobs=$job_count
             [[ $name != parallel ]] || jobs=$((job_count / 8 + 1))
             if time_jobs "$name" "$jobs" "$processes"; then

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Live producers that have put nothing, in all lanes but one. */
+/* Attaches live producers that put nothing to all lanes but one. */
 static int add_bystanders(struct queue_channel *mine, unsigned lanes)
 {
     mine->bystanders = calloc(lanes, sizeof(struct shmq *));

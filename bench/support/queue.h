@@ -5,14 +5,13 @@
 #include "bench/support/harness.h"
 #include "common/shmq.h"
 
-/* What the contenders of this project's own library have in common: a queue of all defaults, unless the plan says
- * otherwise, and ways to use it. */
+/* Shared by the contenders that use shmq: a queue with default sizes, unless the plan says otherwise. */
 
 struct queue_channel {
     struct channel channel;
     char name[SHMQ_NAME_MAX + 1];
     struct shmq *queue;       /* the open handle of this process's side */
-    unsigned char *buffer;    /* the consumer's own, of one message */
+    unsigned char *buffer;    /* the consumer's, of one message */
     struct shmq **bystanders; /* in the parent: producers that put nothing */
 };
 
@@ -21,7 +20,7 @@ static inline struct queue_channel *queue_of(struct channel *channel)
     return (struct queue_channel *)channel;
 }
 
-/* Names the queue after this process and makes it. */
+/* Creates a queue named after this process. */
 int queue_prepare(struct channel *channel);
 int queue_open_producer(struct channel *channel, unsigned number);
 int queue_open_consumer(struct channel *channel, unsigned number);
@@ -29,10 +28,10 @@ void queue_close_producer(struct channel *channel);
 void queue_close_consumer(struct channel *channel);
 void queue_clean_up(struct channel *channel);
 
-/* One message a call, copied in, copied out. */
+/* One message per call, copied in and out. */
 int queue_put_each(struct channel *channel, struct source *source, uint64_t count);
 int queue_get_each(struct channel *channel, struct checker *checker, uint64_t count);
-/* One message a call, in place. */
+/* One message per call, in place. */
 int queue_lease_each(struct channel *channel, struct checker *checker, uint64_t count);
 
 #define QUEUE_CONTENDER(title, make_ready, put, get)                                                              \

@@ -86,7 +86,7 @@ struct raw_portions raw_portions_of(const struct raw_channel *raw)
     return (struct raw_portions){.told = told, .gathered = gathered};
 }
 
-/* Until there is something; a moment longer while there is little, and more may come. */
+/* Waits for messages; while there are only a few, waits a little longer for more. */
 static uint64_t await_tail(const struct raw_channel *raw, uint64_t next, uint64_t enough)
 {
     for (int looks = 0;; looks++) {

@@ -9,9 +9,8 @@
 #include "bench/support/harness.h"
 
 /*
- * A ring between one producer and one consumer with nothing around it. Cells, capacity and alignment are those of
- * a lane; a word of description a message. Nothing is there for the case that a process dies, sleeps, or has
- * company.
+ * A bare ring between one producer and one consumer. Cells, capacity and alignment are those of a lane, with one
+ * descriptor word per message. It does not handle processes that die or sleep, or more than two of them.
  */
 
 #define RAW_CELL_BYTES UINT64_C(64)
@@ -22,9 +21,9 @@ struct raw_ring {
     _Alignas(128) uint64_t lengths[];    /* one for each cell */
 };
 
-/* What one side knows without looking at the other. */
+/* Private state of one side. */
 struct raw_side {
-    uint64_t next;  /* to be written, or to be read */
+    uint64_t next;  /* next index to write or to read */
     uint64_t other; /* the other side's index, as last seen */
 };
 
@@ -41,7 +40,7 @@ static inline struct raw_channel *raw_of(struct channel *channel)
     return (struct raw_channel *)channel;
 }
 
-/* Makes both. Return: 0; negative errno. */
+/* Creates both rings. Returns 0 or a negative errno. */
 int raw_prepare(struct channel *channel);
 
 static inline uint64_t raw_cells_for(uint64_t length)
@@ -59,7 +58,7 @@ static inline unsigned char *raw_payload(const struct raw_channel *raw, uint64_t
     return raw->arena + raw_index(raw, position) * RAW_CELL_BYTES;
 }
 
-/* Waits until there is room for so many cells. */
+/* Waits until there is room for the given number of cells. */
 static inline void raw_await_room(const struct raw_channel *raw, struct raw_side *side, uint64_t cells)
 {
     while (side->next + cells - side->other > raw->cells) {
@@ -69,14 +68,14 @@ static inline void raw_await_room(const struct raw_channel *raw, struct raw_side
     }
 }
 
-/* One message a store. */
+/* One store per message. */
 int raw_send_each(struct channel *channel, struct source *source, uint64_t count);
 int raw_receive_each(struct channel *channel, struct checker *checker, uint64_t count);
 
-/* With what is known to help: see raw_tuned.c. */
+/* With the techniques of raw_tuned.c. */
 int raw_receive_gathered(struct channel *channel, struct checker *checker, uint64_t count);
 
-/* The cells after which one side tells the other, and those for which it waits a moment. */
+/* The number of cells after which one side publishes its index, and the number for which it waits a moment. */
 struct raw_portions {
     uint64_t told;
     uint64_t gathered;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034,SC2154 # its variables are shared with bench.sh
-# Sourced: turns results.csv into a summary, tables and a page.
+# Sourced by bench.sh: turns results.csv into a summary, tables and a page.
 
 # The two contenders of each load that the others are compared with.
 baselines='throughput:raw:raw_tuned room:raw:raw_tuned round-trip/busy:raw:line round-trip/pause:pipe:line

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The first process sends a message over channel 0, the second sends one back over channel 1, and so on: in a
- * hurry, or with a pause each time, so that both fall asleep. The time of one trip is from before the sending to
- * after the check of what came back.
+ * The first process sends a message over channel 0, and the second sends one back over channel 1: without a pause,
+ * or with one before each trip, so that both fall asleep. The time of a trip runs from before the first send to
+ * after the check of the reply.
  */
 
 #include <errno.h>
@@ -24,7 +24,7 @@ struct party {
     enum side side;
     uint32_t meeting;
     uint64_t trips;
-    struct histogram *times; /* of the first; NULL while it warms up */
+    struct histogram *times; /* of the first process; NULL during the warm-up */
     struct source source;
     struct checker checker;
 };
@@ -50,7 +50,7 @@ static int there_and_back(struct party *party)
     return error;
 }
 
-/* @trips  0: as many as there is time for */
+/* @trips  0: as many as the time permits */
 static int ask(struct party *party, double seconds, uint64_t trips)
 {
     const struct run *run = party->run;
@@ -71,7 +71,7 @@ static int ask(struct party *party, double seconds, uint64_t trips)
     return error;
 }
 
-/* The other side has told before it sent the last. */
+/* The other side stores the number before it sends the last message. */
 static int answer(struct party *party)
 {
     uint64_t done = 0;
@@ -125,7 +125,7 @@ static int prepare(struct party *party)
 {
     const size_t size = party->run->arguments.plan.size;
     checker_init(&party->checker, size, NULL, 0);
-    /* The timer's usual slack would be part of every pause. */
+    /* Otherwise the default timer slack would be part of every pause. */
     (void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
     int error = source_init(&party->source, size, 0);
     if (error == 0)

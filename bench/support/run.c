@@ -50,7 +50,7 @@ int run_reported(void)
     return fflush(stdout) == 0 ? 0 : bench_failed("writing to stdout", -errno);
 }
 
-/* Twice round the ring, and no less than tells the pace. */
+/* Enough messages to wrap around the ring twice and to estimate the rate. */
 void warm_up_begin(struct warm_up *warm_up, const struct plan *plan)
 {
     const uint64_t by_bytes = WARM_UP_BYTES / plan->size + 1;
@@ -61,7 +61,7 @@ void warm_up_begin(struct warm_up *warm_up, const struct plan *plan)
     *warm_up = (struct warm_up){.full = full, .count = full / WARM_UP_STEPS + 1};
 }
 
-/* Whole blocks of the source, where a moment has some. */
+/* Rounds a portion to whole blocks of the source, if it has at least one. */
 static uint64_t portion_of(uint64_t count, int64_t ns)
 {
     const double messages = (double)count / ((double)ns / 1e9) * MOMENT_S;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* One producer and one consumer, from the producer's first message to the consumer's last by the clock. */
+/* One producer and one consumer, timed from the producer's first message to the consumer's last. */
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -27,9 +27,10 @@ static int64_t sleeps_so_far(void)
     return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_nvcsw : 0;
 }
 
-/* Who moves @messages, or as many as there is time for, in portions. Of the last portion, the board tells. */
+/* One side's move of .messages, or as many as the time permits, in portions. The board announces the last portion.
+ */
 struct move {
-    uint64_t messages; /* 0: as many as there is time for */
+    uint64_t messages; /* 0: as many as the time permits */
     double seconds;
     uint64_t portion;
 };
@@ -66,7 +67,7 @@ static int receive_all(struct party *party, const struct move *move)
     uint64_t done = 0, last = 0;
     int error = 0;
     while (error == 0 && (last == 0 || done < last)) {
-        /* What is known to be left, or what is to come at least. */
+        /* The number known to be left, or the minimum still to come. */
         uint64_t portion = move->portion;
         if (move->messages != 0 && move->messages - done < portion)
             portion = move->messages - done;
@@ -80,7 +81,7 @@ static int receive_all(struct party *party, const struct move *move)
     return error;
 }
 
-/* Both sides come here; the board's times are valid afterwards. */
+/* Called by both sides; afterwards, the board's times are valid. */
 static int move_messages(struct party *party, const struct move *move)
 {
     struct board *board = party->run->board;
@@ -164,7 +165,7 @@ static int take_part(void *context, unsigned number)
     return run_status(side_names[party.side], party.side == PRODUCER ? produce(&party) : consume(&party));
 }
 
-/* Both sides' work in one process. */
+/* Does the work of both sides in one process. */
 struct soloist {
     struct run *run;
     struct source source;

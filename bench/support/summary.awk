@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-# Reads results.csv; writes for each load, contender, parameter and metric: how many rounds, median, least, most, and
-# the medians of its ratios to two other contenders in the same rounds. A measurement that was made while the
-# processors were far apart (see measure.sh) counts only where there is no other.
+# Reads results.csv. Writes for each load, contender, parameter and metric: number of rounds, median, minimum, maximum,
+# and the medians of its ratios to two other contenders in the same rounds. A measurement made while the processors were
+# slow for each other (see measure.sh) counts only if there is no other.
 #
 #   -v baselines='LOAD[/PARAMETER]:FIRST:SECOND ...'   -v best_line_ns=NS
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# A Markdown table of one load and metric, contenders downwards, parameters across.
+# Prints a Markdown table of one load and metric: one row per contender, one column per parameter.
 #
 #   awk -f table.awk -v load=L -v metric=M -v show=range|median|first|second -v unit=rate|bytes|ns|us|share|number
 #       -v corner=TEXT titles.txt problems.csv summary.csv
@@ -36,7 +36,7 @@ FILENAME ~ /problems/ {
     of_second[part[2], part[3]] = part[10]
 }
 
-# Three digits.
+# Formats a number with three digits.
 function digits(x) {
     return x >= 99.95 ? sprintf("%.0f", x) : x >= 9.995 ? sprintf("%.1f", x) : sprintf("%.2f", x)
 }

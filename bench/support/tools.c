@@ -54,7 +54,7 @@ const char *bench_folder(void)
     const char *where = getenv("TMPDIR");
     if (folder[0] != '\0')
         return folder;
-    /* A socket's path has room for about a hundred characters. */
+    /* A socket path is limited to about a hundred characters. */
     if (where == NULL || where[0] != '/' || strlen(where) > 60)
         where = "/tmp";
     (void)snprintf(folder, sizeof(folder), "%s/shmq-bench.XXXXXX", where);

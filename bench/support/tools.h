@@ -4,12 +4,13 @@
 
 #include <stdint.h>
 
-/* What all benchmarks need of the system. */
+/* System functions for all benchmarks. */
 
-/* No errno of the library's or of the system's: why was told already. */
+/* Not an errno: the reason is already reported. */
 #define RUN_CANNOT (-77777)
 
-/* Says on stderr why the contender cannot do this. Return: for prepare and the open ones to return. */
+/* Reports on stderr why the contender cannot do this. Returns the value for prepare and open functions to return.
+ */
 int bench_cannot(const char *why);
 
 /* The monotonic clock in nanoseconds. */
@@ -17,15 +18,15 @@ int64_t bench_now_ns(void);
 
 void bench_sleep_ns(int64_t ns);
 
-/* Runs this thread on one processor only. Return: 0; negative errno. */
+/* Pins this thread to one processor. Returns 0 or a negative errno. */
 int bench_pin(int cpu);
 
-/* "PROGRAM: WHAT: why" on stderr. Return: 1, for main to return. */
+/* Prints "PROGRAM: WHAT: why" on stderr. Returns 1, for main to return. */
 int bench_failed(const char *what, int error);
 
-/* A folder for sockets and the like, of this process and its children. Return: NULL if it cannot be made. */
+/* Creates a folder for sockets and the like of this process and its children. Returns NULL if it cannot. */
 const char *bench_folder(void);
-/* Takes it away, with the files in it. */
+/* Removes it, with the files in it. */
 void bench_folder_remove(void);
 
 static inline void bench_relax(void)
