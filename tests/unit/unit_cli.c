@@ -684,10 +684,13 @@ START_TEST(a_wait_for_a_descriptor_ends_when_something_is_asked_for)
     int number = SIGTERM;
     pthread_t thread;
     sigset_t set;
-    struct rlimit none = {0};
+    struct rlimit usual;
     stop_init();
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    const struct rlimit none = {.rlim_max = usual.rlim_max};
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
     ck_assert_int_eq(stop_wait_fd(0, POLLIN, __real_stop_now_ns() + SECOND), -EINVAL);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &usual), 0);
     sigemptyset(&set);
     sigaddset(&set, number);
     sigprocmask(SIG_BLOCK, &set, NULL);

@@ -470,9 +470,9 @@ START_TEST(a_failure_is_told_with_what_comes_of_it)
     end_child(consumer, 128 + SIGKILL);
     ck_assert_int_eq(consumer->state, CHILD_BACKING_OFF);
     ck_assert_int_eq(consumer->due_ns, supervisor.now_ns);
-    expect_heard("; restarting it at once\n");
+    expect_heard("at once\n");
     end_child(consumer, 128 + SIGKILL);
-    expect_heard("; restarting it in 200 ms\n");
+    expect_heard("in 200 ms\n");
     ck_assert_int_eq(consumer->due_ns, supervisor.now_ns + 200 * MS);
     ck_assert_int_eq(supervisor.failure, 0);
     options.restart = RESTART_NEVER;
@@ -495,21 +495,27 @@ static const char *why_not(struct child *child, int status)
     return restart.why_not;
 }
 
+static void expect_reason(const char *reason, const char *part)
+{
+    ck_assert_msg(part[0] != '\0' ? strstr(reason, part) != NULL : reason[0] == '\0', "\"%s\", not \"%s\"", reason,
+                  part);
+}
+
 START_TEST(what_can_be_done_again_is_started_again)
 {
-    ck_assert_str_eq(why_not(producer, 1), "");
-    ck_assert_str_eq(why_not(consumer, 137), "");
+    expect_reason(why_not(producer, 1), "");
+    expect_reason(why_not(consumer, 137), "");
     supervisor.phase = PHASE_DRAINING;
-    ck_assert_str_eq(why_not(consumer, 137), "");
-    ck_assert_str_eq(why_not(producer, 137), "stopping");
+    expect_reason(why_not(consumer, 137), "");
+    expect_reason(why_not(producer, 137), "stopping");
     supervisor.phase = PHASE_WORKING;
     options.resumable = false;
-    ck_assert_str_eq(why_not(consumer, 137), "");
-    ck_assert_str_eq(why_not(producer, 137), "where its source stood is not known");
+    expect_reason(why_not(consumer, 137), "");
+    expect_reason(why_not(producer, 137), "source");
     endless = true;
-    ck_assert_str_eq(why_not(producer, 137), "");
+    expect_reason(why_not(producer, 137), "");
     options.restart = RESTART_NEVER;
-    ck_assert_str_eq(why_not(consumer, 137), "--restart never");
+    expect_reason(why_not(consumer, 137), "--restart never");
 }
 END_TEST
 
@@ -532,7 +538,7 @@ START_TEST(what_would_fail_again_is_not_started_again)
 {
     struct child *child = lasting[_i].producer ? producer : consumer;
     options.sink = lasting[_i].sink;
-    ck_assert_str_eq(why_not(child, lasting[_i].status), lasting[_i].lasting ? "it would fail again" : "");
+    expect_reason(why_not(child, lasting[_i].status), lasting[_i].lasting ? "fail again" : "");
     child->end = (struct child_end){.status = 9, .lasting = true};
     ck_assert(!restart_after_failure(&supervisor, child).wanted);
 }
@@ -540,53 +546,53 @@ END_TEST
 
 START_TEST(a_stream_that_ended_without_producers_ends_again)
 {
-    ck_assert_str_eq(why_not(consumer, 3), "");
+    expect_reason(why_not(consumer, 3), "");
     producer->state = CHILD_DONE;
-    ck_assert_str_eq(why_not(consumer, 3), "it would fail again");
+    expect_reason(why_not(consumer, 3), "fail again");
 }
 END_TEST
 
 START_TEST(what_failed_when_all_was_done_is_not_started_again)
 {
-    static const char late[] = "nothing is left to be done, but what it had done may not have arrived";
+    static const char late[] = "arrived";
     has_ended = true;
-    ck_assert_str_eq(why_not(consumer, 1), late);
-    ck_assert_str_eq(why_not(consumer, 137), "");
-    ck_assert_str_eq(why_not(producer, 1), "");
+    expect_reason(why_not(consumer, 1), late);
+    expect_reason(why_not(consumer, 137), "");
+    expect_reason(why_not(producer, 1), "");
     has_ended = false;
     consumer->history.fruitless = 0;
-    ck_assert_str_eq(why_not(consumer, 1), "");
+    expect_reason(why_not(consumer, 1), "");
     producer->state = CHILD_DONE;
     stat_now.messages = 0;
-    ck_assert_str_eq(why_not(consumer, 1), late);
+    expect_reason(why_not(consumer, 1), late);
 }
 END_TEST
 
 START_TEST(three_failures_in_vain_are_enough)
 {
-    ck_assert_str_eq(why_not(producer, 1), "");
+    expect_reason(why_not(producer, 1), "");
     ck_assert(restart_still_fails(&supervisor, producer));
-    ck_assert_str_eq(why_not(producer, 1), "");
+    expect_reason(why_not(producer, 1), "");
     stat_now.put_messages++; /* something was done */
     ck_assert(!restart_still_fails(&supervisor, producer));
-    ck_assert_str_eq(why_not(producer, 1), "");
-    ck_assert_str_eq(why_not(producer, 137), ""); /* a signal's does not count */
-    ck_assert_str_eq(why_not(producer, 1), "");
-    ck_assert_str_eq(why_not(producer, 1), "it failed 3 times in a row, and nothing was done meanwhile");
+    expect_reason(why_not(producer, 1), "");
+    expect_reason(why_not(producer, 137), ""); /* a signal's does not count */
+    expect_reason(why_not(producer, 1), "");
+    expect_reason(why_not(producer, 1), "failed 3 times");
     ck_assert(!restart_still_fails(&supervisor, consumer)); /* it has not failed */
     /* Of consumers, what is acknowledged counts. */
-    ck_assert_str_eq(why_not(consumer, 1), "");
-    ck_assert_str_eq(why_not(consumer, 1), "");
+    expect_reason(why_not(consumer, 1), "");
+    expect_reason(why_not(consumer, 1), "");
     stat_now.messages--;
-    ck_assert_str_eq(why_not(consumer, 1), "");
-    ck_assert_str_eq(why_not(consumer, 3), "");
+    expect_reason(why_not(consumer, 1), "");
+    expect_reason(why_not(consumer, 3), "");
     stat_now.put_messages++;
     stat_now.messages++;
-    ck_assert_str_eq(why_not(consumer, 1), "");
+    expect_reason(why_not(consumer, 1), "");
     stat_error = -ESTALE;
-    ck_assert_str_eq(why_not(consumer, 1), "");
-    ck_assert_str_eq(why_not(consumer, 1), "");
-    ck_assert_str_eq(why_not(consumer, 1), "it failed 3 times in a row, and nothing was done meanwhile");
+    expect_reason(why_not(consumer, 1), "");
+    expect_reason(why_not(consumer, 1), "");
+    expect_reason(why_not(consumer, 1), "failed 3 times");
 }
 END_TEST
 
@@ -621,24 +627,24 @@ END_TEST
 START_TEST(there_are_no_more_restarts_in_a_minute_than_may_be)
 {
     options.max_restarts = 2;
-    ck_assert_str_eq(why_not(consumer, 137), "");
-    ck_assert_str_eq(why_not(consumer, 137), "");
-    ck_assert_str_eq(why_not(consumer, 137), "2 restarts within a minute");
+    expect_reason(why_not(consumer, 137), "");
+    expect_reason(why_not(consumer, 137), "");
+    expect_reason(why_not(consumer, 137), "2 restarts ");
     ck_assert_int_eq(restart_pause(&supervisor, consumer), 2 * SECOND);
     ck_assert_int_eq(restart_pause(&supervisor, producer), 100 * MS);
     supervisor.now_ns += 60 * SECOND;
-    ck_assert_str_eq(why_not(consumer, 137), "");
+    expect_reason(why_not(consumer, 137), "");
     options.max_restarts = 1;
-    ck_assert_str_eq(why_not(consumer, 137), "1 restart within a minute");
+    expect_reason(why_not(consumer, 137), "1 restart ");
     options.max_restarts = 0;
-    ck_assert_str_eq(why_not(producer, 137), "0 restarts within a minute");
+    expect_reason(why_not(producer, 137), "0 restarts ");
 }
 END_TEST
 
 START_TEST(what_failed_last_is_kept_in_mind_where_it_is_stopped)
 {
     supervisor.phase = PHASE_WORKING;
-    ck_assert_str_eq(why_not(producer, 6), "");
+    expect_reason(why_not(producer, 6), "");
     states_record_unread(&supervisor, producer);
     ck_assert_int_eq(supervisor.failure, 6);
     supervisor.failure = 0;
