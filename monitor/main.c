@@ -9,11 +9,9 @@
 #include "monitor/output.h"
 #include "monitor/verbs/verbs.h"
 
-static int (*const verbs[VERBS])(const struct options *options) = {
-    [VERB_LIST] = verb_list,     [VERB_SHOW] = verb_show,     [VERB_CHECK] = verb_check,
-    [VERB_WAIT] = verb_wait,     [VERB_FINISH] = verb_finish, [VERB_SHUTDOWN] = verb_shutdown,
-    [VERB_REMOVE] = verb_remove,
-};
+#define VERB_ENTRY(code, function) [VERB_##code] = verb_##function,
+static int (*const verbs[VERBS])(const struct options *options) = {MONITOR_VERBS(VERB_ENTRY)};
+#undef VERB_ENTRY
 
 int verb_fail(const struct options *options, const char *what, int error)
 {

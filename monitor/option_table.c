@@ -22,6 +22,8 @@ static const struct option_verb verbs[] = {
     {.name = NULL},
 };
 
+_Static_assert(sizeof(verbs) / sizeof(verbs[0]) == VERBS + 1, "each verb is described once");
+
 static const struct option_entry own[] = {
     {.name = "json", .code = FORMAT_JSON, .verbs = FOR(LIST) | FOR(SHOW), .help = "print JSON"},
     {.name = "prometheus",

@@ -7,7 +7,22 @@
 
 #include "common/cli/options.h"
 
-enum monitor_verb { VERB_LIST, VERB_SHOW, VERB_CHECK, VERB_WAIT, VERB_FINISH, VERB_SHUTDOWN, VERB_REMOVE, VERBS };
+/*
+ * The one list of all verbs. The enum below, the declarations in verbs/verbs.h and the table in main.c come from
+ * it, and option_table.c does not compile unless it describes each of them.
+ */
+#define MONITOR_VERBS(VERB)                                                                                       \
+    VERB(LIST, list)                                                                                              \
+    VERB(SHOW, show)                                                                                              \
+    VERB(CHECK, check)                                                                                            \
+    VERB(WAIT, wait)                                                                                              \
+    VERB(FINISH, finish)                                                                                          \
+    VERB(SHUTDOWN, shutdown)                                                                                      \
+    VERB(REMOVE, remove)
+
+#define VERB_CODE(code, function) VERB_##code,
+enum monitor_verb { MONITOR_VERBS(VERB_CODE) VERBS };
+#undef VERB_CODE
 
 enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_PROMETHEUS };
 
