@@ -19,7 +19,8 @@
  */
 struct given {
     struct consumer_options options;
-    const char *sink;
+    const struct option_entry *sink;
+    char sink_text[OPTION_WRITTEN_BYTES];
     const struct option_entry *framing;
     char framing_text[OPTION_WRITTEN_BYTES];
     const char *prefix;
@@ -38,20 +39,25 @@ static const char *target_advice(enum sink_kind sink)
     }
 }
 
-static void take_sink(struct given *given, enum sink_kind sink, const char *name, const char *argument)
+static void take_sink(struct given *given, const struct option_entry *entry, const char *argument)
 {
     struct consumer_options *options = &given->options;
-    if (given->sink && strcmp(given->sink, name) == 0)
-        options_usage("%s: given twice", name);
+    char written[OPTION_WRITTEN_BYTES];
+    option_written(entry, written);
+    if (given->sink == entry)
+        options_usage("%s: given twice", written);
     if (given->sink)
-        options_usage("%s and %s: only one sink can be given", given->sink, name);
-    given->sink = name;
-    options->sink = sink;
+        options_usage("%s and %s: only one sink can be given", given->sink_text, written);
+    given->sink = entry;
+    memcpy(given->sink_text, written, sizeof(written));
+    options->sink = (enum sink_kind)entry->code;
     options->target = argument;
-    if (sink != SINK_DISCARD && *argument == '\0')
-        options_bad(name, argument, target_advice(sink));
-    if (sink == SINK_OUTPUT && strcmp(argument, "-") == 0)
+    if (argument && *argument == '\0')
+        option_entry_bad(entry, argument, target_advice(options->sink));
+    if (options->sink == SINK_OUTPUT && strcmp(argument, "-") == 0)
         options->sink = SINK_STDOUT;
+    if (options->sink == SINK_MIRROR && (!pattern_is_valid(argument) || strcmp(argument, "-") == 0))
+        option_entry_bad(entry, argument, "a file's name; %l in it is the lane's number, %% a percent sign");
 }
 
 static void take_framing(struct given *given, enum framing_kind kind, const struct option_entry *entry)
@@ -112,31 +118,6 @@ static void take_exec_timeout(struct consumer_options *options, const struct opt
         option_entry_bad(entry, argument, "longer than 0");
 }
 
-static bool take_sink_option(struct given *given, int code, const char *argument)
-{
-    switch (code) {
-    case CONSUMER_OUTPUT:
-        take_sink(given, SINK_OUTPUT, "--output", argument);
-        return true;
-    case CONSUMER_MIRROR:
-        take_sink(given, SINK_MIRROR, "--mirror", argument);
-        if (!pattern_is_valid(argument) || strcmp(argument, "-") == 0)
-            options_bad("--mirror", argument, "a file's name; %l in it is the lane's number, %% a percent sign");
-        return true;
-    case CONSUMER_EXEC:
-        take_sink(given, SINK_EXEC, "--exec", argument);
-        return true;
-    case CONSUMER_PIPE:
-        take_sink(given, SINK_PIPE, "--pipe", argument);
-        return true;
-    case CONSUMER_DISCARD:
-        take_sink(given, SINK_DISCARD, "--discard", argument);
-        return true;
-    default:
-        return false;
-    }
-}
-
 static bool take_framing_option(struct given *given, const struct option_entry *entry, const char *argument)
 {
     switch (entry->code) {
@@ -185,11 +166,11 @@ static void take(void *into, const struct option_group *group, const struct opti
                  const char *argument)
 {
     struct given *given = into;
-    (void)group;
     if (option_is_version(entry)) /* handled last, so that errors in other options are reported */
         given->version = true;
-    else if (!take_sink_option(given, entry->code, argument) && !take_framing_option(given, entry, argument) &&
-             !take_exec_option(given, entry, argument))
+    else if (group->section == &consumer_sink_section)
+        take_sink(given, entry, argument);
+    else if (!take_framing_option(given, entry, argument) && !take_exec_option(given, entry, argument))
         option_common_take(&given->options.common, &consumer_options, entry, argument);
 }
 
@@ -208,12 +189,12 @@ static void set_defaults(struct consumer_options *options)
 
 static void check_together(const struct consumer_options *options, const struct given *given)
 {
-    bool framed = options->sink == SINK_STDOUT || options->sink == SINK_OUTPUT || options->sink == SINK_PIPE;
+    bool framed = consumer_sink_is_framed((int)options->sink);
 
     if (!framed && given->framing)
-        options_usage("%s cannot be combined with %s", given->framing_text, given->sink);
+        options_usage("%s cannot be combined with %s", given->framing_text, given->sink_text);
     if (!framed && given->prefix)
-        options_usage("--prefix cannot be combined with %s", given->sink);
+        options_usage("--prefix cannot be combined with %s", given->sink_text);
     if (given->prefix && options->framing.kind == FRAMING_LENGTH32)
         options_usage("--prefix would break the frames of --length-prefixed");
     if (given->exec_only && options->sink != SINK_EXEC)
@@ -230,9 +211,10 @@ static void check_command(const struct consumer_options *options, const struct g
         return;
     switch (command_lookup(options->target, &word, &length)) {
     case COMMAND_MISSING:
-        options_usage("%s: %.*s: command not found (check its name, and PATH)", given->sink, (int)length, word);
+        options_usage("%s: %.*s: command not found (check its name, and PATH)", given->sink_text, (int)length,
+                      word);
     case COMMAND_NOT_EXECUTABLE:
-        options_usage("%s: %.*s: cannot be executed (check that it is a program, and its mode)", given->sink,
+        options_usage("%s: %.*s: cannot be executed (check that it is a program, and its mode)", given->sink_text,
                       (int)length, word);
     case COMMAND_FOUND:
         break;

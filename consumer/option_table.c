@@ -8,7 +8,7 @@
 
 static const struct option_entry sink[] = {
     {.name = "output",
-     .code = CONSUMER_OUTPUT,
+     .code = SINK_OUTPUT,
      .argument = "FILE",
      .help =
          "append to FILE; \"-\" is stdout. Several consumers that share FILE write whole messages, but reorder "
@@ -16,27 +16,32 @@ static const struct option_entry sink[] = {
          "to keep the order. The next consumer removes what a killed one left unfinished. Fails if FILE is "
          "removed, replaced or truncated"},
     {.name = "mirror",
-     .code = CONSUMER_MIRROR,
+     .code = SINK_MIRROR,
      .argument = "PATTERN",
      .help =
          "write one file per lane, that is, per producer: byte for byte what it put, in order and exactly once, "
          "even if consumers are killed (and the producer, if it uses --resume). Overwrites existing files. In "
          "PATTERN, %l is the lane number and %% a percent sign"},
     {.name = "exec",
-     .code = CONSUMER_EXEC,
+     .code = SINK_EXEC,
      .argument = "COMMAND",
      .help = "run '/bin/sh -c COMMAND' for each message, with the message on its stdin"},
     {.name = "pipe",
-     .code = CONSUMER_PIPE,
+     .code = SINK_PIPE,
      .argument = "COMMAND",
      .help = "run '/bin/sh -c COMMAND' once and write all messages to its stdin. Once it has begun to read, a "
              "message is acknowledged when it is written to the pipe, before the command has processed it"},
-    {.name = "discard", .code = CONSUMER_DISCARD, .help = "acknowledge messages without writing them"},
+    {.name = "discard", .code = SINK_DISCARD, .help = "acknowledge messages without writing them"},
     {.name = NULL},
 };
 
 const struct option_section consumer_sink_section = {.title = "Sink (at most one; default stdout):",
                                                      .entries = sink};
+
+bool consumer_sink_is_framed(int code)
+{
+    return code == SINK_STDOUT || code == SINK_OUTPUT || code == SINK_PIPE;
+}
 
 static const struct option_entry framing[] = {
     {.name = "delimiter",

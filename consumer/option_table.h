@@ -5,21 +5,19 @@
 #include "common/cli/option_table.h"
 
 /* The consumer's options; the supervisor passes on those of these sections. */
-extern const struct option_section consumer_sink_section;
+extern const struct option_section consumer_sink_section; /* each of its options is a sink */
 extern const struct option_section consumer_framing_section;
 extern const struct option_section consumer_command_section;
 extern const struct option_section consumer_flow_section;
 
 extern const struct option_table consumer_options;
 
-/* Codes of the options that command_line.c handles itself. */
+/* Whether the framing options apply to a sink, by its option's code. */
+bool consumer_sink_is_framed(int code);
+
+/* Codes of the options that command_line.c handles itself; those of sinks are in enum sink_kind. */
 enum consumer_option_code {
-    CONSUMER_OUTPUT,
-    CONSUMER_MIRROR,
-    CONSUMER_EXEC,
-    CONSUMER_PIPE,
-    CONSUMER_DISCARD,
-    CONSUMER_DELIMITER,
+    CONSUMER_DELIMITER = 100,
     CONSUMER_NULL,
     CONSUMER_LENGTH_PREFIXED,
     CONSUMER_RAW,

@@ -8,8 +8,9 @@
 #include "common/cli/options.h"
 #include "consumer/framing.h"
 
+/* Also the codes of the options in consumer_sink_section. */
 enum sink_kind {
-    SINK_STDOUT,
+    SINK_STDOUT, /* none was given, or --output - */
     SINK_OUTPUT,
     SINK_MIRROR,
     SINK_EXEC,

@@ -75,8 +75,6 @@ static void make_consumer(struct arguments *command, const struct options *optio
 {
     const char *prefix = options_passed(options, "prefix");
     char label[LABEL_BYTES] = "";
-    bool has_framing = options->sink == SINK_LABELLED || options->sink == SINK_STDOUT ||
-                       options->sink == SINK_OUTPUT || options->sink == SINK_PIPE;
     arguments_add(command, "--producers");
     arguments_format(command, "%u", (unsigned)options->producers);
     add_passed(command, options, "consumer");
@@ -84,7 +82,7 @@ static void make_consumer(struct arguments *command, const struct options *optio
         arguments_add(command, "--output");
         arguments_add(command, options->output);
     }
-    if (has_framing)
+    if (options->sink_is_framed)
         arguments_add_all(command, &options->consumer_framing);
     if (is_labelled(options))
         label_make(label, ROLE_CONSUMER, number, STDOUT_FILENO);

@@ -2,6 +2,7 @@
 #include "supervisor/options.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,6 +12,7 @@
 #include "common/cli/parse.h"
 #include "common/cli/pseudo_file.h"
 #include "common/cli/say.h"
+#include "consumer/option_table.h"
 #include "supervisor/child_arguments.h"
 #include "supervisor/option_codes.h"
 
@@ -198,30 +200,42 @@ static void choose_source(struct options *options)
         options->source == SOURCE_FILES && !pseudo_file && (on_full == NULL || strcmp(on_full, "drop") != 0);
 }
 
-static void add_sink(struct options *options, enum sink sink, const char *name)
+static void add_sink(struct options *options, enum sink sink, const struct option_entry *entry)
 {
     if (options->sink != SINK_LABELLED)
-        options_usage("%s %s: only one sink can be given", options->sink_name, name);
+        options_usage("%s --%s: only one sink can be given", options->sink_name, entry->name);
     options->sink = sink;
-    options->sink_name = name;
+    snprintf(options->sink_name, sizeof(options->sink_name), "--%s", entry->name);
+    options->sink_is_framed = consumer_sink_is_framed(entry->code);
 }
 
-static void choose_sink(struct options *options)
+static enum sink sink_of_option(const char *name, const char *argument)
 {
     static const struct {
-        const char *option;
         const char *name;
         enum sink sink;
-    } sinks[] = {{"mirror", "--mirror", SINK_MIRROR},
-                 {"exec", "--exec", SINK_EXEC},
-                 {"pipe", "--pipe", SINK_PIPE},
-                 {"discard", "--discard", SINK_DISCARD}};
-    options->sink_name = "";
-    if (options->output != NULL)
-        add_sink(options, strcmp(options->output, "-") == 0 ? SINK_STDOUT : SINK_OUTPUT, "--output");
-    for (size_t i = 0; i < sizeof(sinks) / sizeof(sinks[0]); i++) {
-        if (options_passed(options, sinks[i].option) != NULL)
-            add_sink(options, sinks[i].sink, sinks[i].name);
+    } known[] = {{"output", SINK_OUTPUT},
+                 {"mirror", SINK_MIRROR},
+                 {"exec", SINK_EXEC},
+                 {"pipe", SINK_PIPE},
+                 {"discard", SINK_DISCARD}};
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (strcmp(name, known[i].name) == 0)
+            return known[i].sink == SINK_OUTPUT && strcmp(argument, "-") == 0 ? SINK_STDOUT : known[i].sink;
+    }
+    return SINK_OTHER;
+}
+
+/* Every option of the consumer's section is a sink. --output is the supervisor's own as well, which comes first.
+ */
+static void choose_sink(struct options *options)
+{
+    options->sink_is_framed = true; /* stdout */
+    for (const struct option_entry *entry = consumer_sink_section.entries; entry->name != NULL; entry++) {
+        bool is_output = strcmp(entry->name, "output") == 0;
+        const char *argument = is_output ? options->output : options_passed(options, entry->name);
+        if (argument != NULL)
+            add_sink(options, sink_of_option(entry->name, argument), entry);
     }
     options->mirror = options_passed(options, "mirror");
 }

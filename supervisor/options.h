@@ -51,9 +51,10 @@ struct options {
     struct arguments consumer_framing;
 
     enum sink sink;
-    const char *sink_name; /* "--exec"; "" for SINK_LABELLED */
-    const char *output;    /* of SINK_OUTPUT */
-    const char *mirror;    /* of SINK_MIRROR */
+    char sink_name[OPTION_WRITTEN_BYTES]; /* "--exec"; "" for SINK_LABELLED */
+    bool sink_is_framed;                  /* the framing options of consumers apply to it */
+    const char *output;                   /* of SINK_OUTPUT */
+    const char *mirror;                   /* of SINK_MIRROR */
     bool append;
 
     struct passed_option *passed;
