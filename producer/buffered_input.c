@@ -80,14 +80,14 @@ static enum flow put_batch(struct reader *reader)
 {
     if (reader->batched == 0)
         return FLOW_CONTINUE;
-    size_t framing = reader->frame == SHMQ_FRAME_DELIMITER ? 1 : reader->frame == SHMQ_FRAME_LENGTH32 ? 4 : 0;
+    size_t overhead = framer_overhead(reader->frame);
     size_t taken = 0;
     enum flow flow = input_set_mark(reader->input, reader->publisher, offset_of(reader, reader->framed_end),
                                     reader->buffer + reader->framed_end, reader->framed_end);
     if (flow == FLOW_CONTINUE)
         flow = publisher_put(reader->publisher, reader->batch, reader->batched, reader->frame, &taken);
     for (size_t i = 0; i < taken; i++)
-        reader->begin += reader->batch[i].iov_len + framing;
+        reader->begin += reader->batch[i].iov_len + overhead;
     reader->index += taken;
     reader->batched = 0;
     return flow;

@@ -8,7 +8,7 @@
 #include "common/cli/parse.h"
 #include "producer/option_table.h"
 
-static void take_framing(struct options *options, enum framing framing, const char *name)
+static void take_framing(struct options *options, enum framing_kind framing, const char *name)
 {
     if (options->framing_given != NULL)
         options_usage("%s and %s: only one framing can be given", options->framing_given, name);

@@ -5,6 +5,11 @@
 
 enum { LENGTH_BYTES = 4 };
 
+size_t framer_overhead(enum shmq_frame frame)
+{
+    return frame == SHMQ_FRAME_DELIMITER ? 1 : frame == SHMQ_FRAME_LENGTH32 ? LENGTH_BYTES : 0;
+}
+
 void framer_init(struct framer *framer, const struct options *options, uint64_t max_message)
 {
     *framer = (struct framer){

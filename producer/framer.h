@@ -19,7 +19,7 @@ enum framer_result {
 };
 
 struct framer {
-    enum framing framing;
+    enum framing_kind framing;
     unsigned char delimiter;
     size_t block_bytes;
     size_t max_message;
@@ -32,6 +32,9 @@ struct framed_message {
     size_t framed; /* its size in the input, framing included */
     enum shmq_frame frame;
 };
+
+/* How many bytes a framing adds to a message. */
+size_t framer_overhead(enum shmq_frame frame);
 
 void framer_init(struct framer *framer, const struct options *options, uint64_t max_message);
 /*

@@ -10,7 +10,7 @@
 
 enum source_kind { SOURCE_INPUTS, SOURCE_RANDOM, SOURCE_WORDS };
 
-enum framing { FRAMING_DELIMITER, FRAMING_LENGTH32, FRAMING_BLOCK, FRAMING_WHOLE };
+enum framing_kind { FRAMING_DELIMITER, FRAMING_LENGTH32, FRAMING_BLOCK, FRAMING_WHOLE };
 
 enum on_full { ON_FULL_BLOCK, ON_FULL_FAIL, ON_FULL_DROP }; /* in the order of the option's choices */
 
@@ -25,7 +25,7 @@ struct options {
     bool input_given;
     bool random_given;
 
-    enum framing framing;
+    enum framing_kind framing;
     const char *framing_given; /* the option that chose it; NULL */
     unsigned char delimiter;
     uint64_t block_bytes;

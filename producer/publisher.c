@@ -14,6 +14,7 @@
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
 #include "common/cli/units.h"
+#include "producer/framer.h"
 #include "producer/lane_wait.h"
 
 /* Longest single wait for room; between waits the status line and signals are handled. */
@@ -304,18 +305,12 @@ static enum flow put_all(struct publisher *publisher, const struct iovec *messag
     return FLOW_CONTINUE;
 }
 
-static size_t framed_bytes(const struct iovec *message, enum shmq_frame frame)
-{
-    size_t framing = frame == SHMQ_FRAME_DELIMITER ? 1 : frame == SHMQ_FRAME_LENGTH32 ? 4 : 0;
-    return message->iov_len + framing;
-}
-
 /* Skips messages that an earlier run has put; used with --count, which has to count them. */
 static enum flow skip_done(struct publisher *publisher, const struct iovec *messages, size_t count,
                            enum shmq_frame frame, size_t *taken)
 {
     while (*taken < count && publisher->skip > 0 && publisher->left > 0) {
-        size_t bytes = framed_bytes(&messages[*taken], frame);
+        size_t bytes = messages[*taken].iov_len + framer_overhead(frame);
         if (bytes > publisher->skip)
             return publisher_fail(
                 publisher, EXIT_FAILED,
