@@ -12,9 +12,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "common/cli/options.h"
 #include "supervisor/signals.h"
 
-enum { STATUS_CANNOT_RUN = 126, STATUS_NOT_FOUND = 127, STACK_BYTES = 65536 };
+enum { STACK_BYTES = 65536 };
 
 static void limit_descriptors(uint64_t soft)
 {
@@ -51,7 +52,7 @@ static int exec_child(void *argument)
     /* The getppid check covers a supervisor that died before this call. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != start->supervisor)
-        _exit(STATUS_CANNOT_RUN);
+        _exit(EXIT_CANNOT_RUN);
     if (!start->with_stdin) {
         int null = open("/dev/null", O_RDONLY);
         if (null > 0) {
@@ -65,7 +66,7 @@ static int exec_child(void *argument)
     execv(words[0], words);
     int error = errno;
     dprintf(STDERR_FILENO, "%s: cannot be run: %s\n", words[0], strerrordesc_np(error));
-    _exit(error == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN);
+    _exit(error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN);
 }
 
 int child_spawn(struct child *child, const struct child_start *start)

@@ -24,16 +24,16 @@ static bool is_lasting(const struct supervisor *supervisor, const struct child *
     if (child->end.killed || child->end.lasting)
         return child->end.lasting;
     switch (child->end.status) {
-    case 1: /* --exec has already retried; what was given to the other sinks may be lost */
+    case EXIT_FAILED: /* --exec has already retried; what was given to the other sinks may be lost */
         return !producer &&
                (sink == SINK_LABELLED || sink == SINK_STDOUT || sink == SINK_EXEC || sink == SINK_PIPE);
-    case 2:
-    case 4:
-    case 5:
-    case 126:
-    case 127:
+    case EXIT_USAGE:
+    case EXIT_TIMEOUT:
+    case EXIT_QUEUE:
+    case EXIT_CANNOT_RUN:
+    case EXIT_NOT_FOUND:
         return true;
-    case 3:
+    case EXIT_ENDED:
         return producer || !supervisor_has_producers(supervisor);
     default:
         return false;
@@ -46,7 +46,7 @@ static bool is_lasting(const struct supervisor *supervisor, const struct child *
  */
 static bool is_too_late(struct supervisor *supervisor, const struct child *child)
 {
-    return child->role == ROLE_CONSUMER && !child->end.killed && child->end.status == 1 &&
+    return child->role == ROLE_CONSUMER && !child->end.killed && child->end.status == EXIT_FAILED &&
            (queue_has_ended(&supervisor->queue) || !supervisor_has_work(supervisor));
 }
 
@@ -65,7 +65,7 @@ static void record_failure(struct supervisor *supervisor, struct child *child)
 {
     struct child_history *history = &child->history;
     uint64_t done = 0;
-    if (child->end.killed || (child->end.status == 3 && child->role == ROLE_CONSUMER))
+    if (child->end.killed || (child->end.status == EXIT_ENDED && child->role == ROLE_CONSUMER))
         return;
     bool known = count_done(supervisor, child, &done);
     if (known != history->done_known || done != history->done_before)
