@@ -55,7 +55,11 @@ static const struct option_entry framing[] = {
      .code = CONSUMER_LENGTH_PREFIXED,
      .help = "write a 32-bit big-endian length before each message"},
     {.name = "raw", .code = CONSUMER_RAW, .help = "write the messages without any framing"},
-    {.name = "prefix", .code = CONSUMER_PREFIX, .argument = "TEXT", .help = "write TEXT before each message"},
+    {.name = "prefix",
+     .code = CONSUMER_PREFIX,
+     .incidental = true,
+     .argument = "TEXT",
+     .help = "write TEXT before each message"},
     {.name = NULL},
 };
 
@@ -123,6 +127,7 @@ static const struct option_entry flow[] = {
      .kind = OPTION_IS_DURATION,
      AT(common.shmq.grace_ns),
      .alone = true,
+     .incidental = true,
      .argument = "DURATION",
      .help = "wait DURATION for a dead producer to be resumed before ending (5s)"},
     {.name = "producers",
@@ -137,6 +142,7 @@ static const struct option_entry flow[] = {
      .kind = OPTION_IS_FLAG,
      AT(common.supervised),
      .alone = true,
+     .incidental = true,
      .help = "exit 78 instead of 1 if a restart would fail again, and leave advice about it to the supervisor"},
     {.name = NULL},
 };

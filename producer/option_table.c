@@ -83,6 +83,7 @@ static const struct option_entry flow[] = {
      .help = "pause between messages for MIN, or for a random time up to MAX"},
     {.name = "seed", .code = PRODUCER_SEED, .argument = "N", .help = "make --random and --delay repeatable"},
     {.name = "echo",
+     .incidental = true,
      .code = PRODUCER_ECHO,
      .argument = "PREFIX",
      .help = "print PREFIX and each message on stdout once it is in the queue"},
@@ -109,6 +110,7 @@ static const struct option_entry flow[] = {
      .kind = OPTION_IS_FLAG,
      AT(common.supervised),
      .alone = true,
+     .incidental = true,
      .help = "exit 78 instead of 1 if a restart would fail again, and leave advice about it to the supervisor"},
     {.name = NULL},
 };

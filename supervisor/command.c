@@ -4,15 +4,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/cli/say.h"
-
-/* Leaves out --echo and --prefix, which are different for each child. */
+/*
+ * Adds the options of one owner. Leaves out --queue, which may also come from the
+ * environment, and --echo and --prefix, which differ from child to child: the callers add them.
+ */
 static void add_passed(struct arguments *command, const struct options *options, const char *owner)
 {
     for (size_t i = 0; i < options->passed_count; i++) {
         const struct passed_option *passed = &options->passed[i];
-        if (strcmp(passed->owner, owner) != 0 || strcmp(passed->name, "echo") == 0 ||
-            strcmp(passed->name, "prefix") == 0)
+        if (strcmp(passed->owner, owner) != 0 || strcmp(passed->name, "queue") == 0 ||
+            strcmp(passed->name, "echo") == 0 || strcmp(passed->name, "prefix") == 0)
             continue;
         arguments_format(command, "--%s", passed->name);
         if (passed->argument != NULL)
@@ -26,10 +27,7 @@ static void add_common(struct arguments *command, const struct options *options,
     arguments_add(command, "--queue");
     arguments_add(command, options->common.queue);
     arguments_add(command, "--supervised");
-    if (say_get_level() == SAY_DETAILS)
-        arguments_add(command, "--verbose");
-    if (say_get_level() == SAY_ERRORS)
-        arguments_add(command, "--quiet");
+    add_passed(command, options, "");
 }
 
 static void make_producer(struct arguments *command, const struct options *options, unsigned number)

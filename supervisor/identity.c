@@ -2,10 +2,14 @@
 #include "supervisor/identity.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "consumer/option_table.h"
+#include "producer/option_table.h"
 
 /* 64-bit FNV-1a; finish() mixes the last bytes into the whole hash. */
 static void add_bytes(uint64_t *hash, const void *data, size_t bytes)
@@ -33,23 +37,19 @@ static void add_words(uint64_t *hash, char *const *words, size_t count)
         add_text(hash, words[i]);
 }
 
-/* Not how patient children are, or what they print beside the messages. */
-static bool changes_work(const char *word)
+/* Each word is one option with its full name, however it was written: see child_arguments.h. */
+static bool is_incidental(const struct option_table *table, const char *word)
 {
-    static const char *const others[] = {"--grace", "--echo", "--prefix", "--verbose", "--quiet", "--supervised"};
-    const size_t length = strcspn(word, "=");
-    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-        if (strlen(others[i]) == length && strncmp(word, others[i], length) == 0)
-            return false;
-    }
-    return true;
+    char name[64];
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "=") - 2, word + 2);
+    const struct option_entry *entry = option_table_find(table, name, NULL);
+    return entry != NULL && entry->incidental;
 }
 
-/* Each option is one word with its full name, however it was written: see child_arguments.h. */
-static void add_extra(uint64_t *hash, const struct arguments *extra)
+static void add_extra(uint64_t *hash, const struct arguments *extra, const struct option_table *table)
 {
     for (size_t i = 0; i < extra->count; i++) {
-        if (changes_work(extra->words[i]))
+        if (!is_incidental(table, extra->words[i]))
             add_text(hash, extra->words[i]);
     }
     add_number(hash, 0);
@@ -104,8 +104,8 @@ uint64_t identity_of_command(const struct options *options)
     add_number(&hash, options->producers);
     add_words(&hash, options->producer_framing.words, options->producer_framing.count);
     add_words(&hash, options->consumer_framing.words, options->consumer_framing.count);
-    add_extra(&hash, &options->extra_producer);
-    add_extra(&hash, &options->extra_consumer);
+    add_extra(&hash, &options->extra_producer, &producer_options);
+    add_extra(&hash, &options->extra_consumer, &consumer_options);
     add_words(&hash, options->words.words, options->words.count);
     add_inputs(&hash, options);
     add_sink(&hash, options);

@@ -142,7 +142,7 @@ static const struct option_group groups[] = {
     {.section = &framing_section},
     {.section = &sink_section},
     {.section = &supervision_section},
-    {.section = &option_common_section, AT(common)},
+    {.section = &option_common_section, .shared = true, AT(common)},
     {.section = &producer_source_section, .owner = "producer"},
     {.section = &producer_flow_section, .owner = "producer"},
     {.section = &consumer_sink_section, .owner = "consumer"},

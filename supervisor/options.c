@@ -129,10 +129,10 @@ static void take(void *into, const struct option_group *group, const struct opti
                  const char *argument)
 {
     struct options *options = into;
-    if (group->owner != NULL)
-        pass_on(options, group->owner, entry->name, argument);
-    else
+    if (group->owner == NULL && entry->kind == OPTION_IS_OWN)
         take_own(options, entry, argument);
+    if (group->owner != NULL || group->shared)
+        pass_on(options, group->owner != NULL ? group->owner : "", entry->name, argument);
 }
 
 /* ------------------------------------------------------------------ combinations */

@@ -32,7 +32,7 @@ enum restart_when { RESTART_ON_FAILURE, RESTART_NEVER };
 
 /* An option that is passed on to the producers or the consumers. */
 struct passed_option {
-    const char *owner; /* "producer" or "consumer" */
+    const char *owner; /* "producer", "consumer", or "" for both */
     const char *name;
     const char *argument; /* NULL: none */
 };

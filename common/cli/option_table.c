@@ -251,10 +251,11 @@ void option_table_take(const struct option_group *group, const struct option_ent
 {
     if (group->refused != NULL)
         options_usage("--%s: %s", entry->name, group->refused);
-    if (group->owner != NULL || entry->kind == OPTION_IS_OWN)
-        take(into, group, entry, argument);
-    else
+    const bool own = group->owner != NULL || entry->kind == OPTION_IS_OWN;
+    if (!own)
         store((char *)into + group->at + entry->at, entry, argument);
+    if (own || group->shared)
+        take(into, group, entry, argument);
 }
 
 /* getopt_long skips "--" silently. It did so if optind has moved beyond the last option that it returned. */

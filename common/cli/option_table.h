@@ -31,9 +31,10 @@ enum option_kind {
 };
 
 struct option_entry {
-    const char *name;      /* without its dashes; NULL ends an array of entries */
-    char letter;           /* '\0': none */
-    bool alone;            /* makes sense only when the program runs alone: a supervisor does not pass it on */
+    const char *name; /* without its dashes; NULL ends an array of entries */
+    char letter;      /* '\0': none */
+    bool alone;       /* makes sense only when the program runs alone: a supervisor does not pass it on */
+    bool incidental;  /* changes neither the messages nor where they go: with it, a command is still the same */
     enum option_kind kind; /* how the argument is parsed */
     int code;              /* for OPTION_IS_OWN */
     const char *argument;  /* its name in the help, such as "FILE"; NULL: the option takes none */
@@ -57,6 +58,7 @@ struct option_group {
     const struct option_section *section; /* NULL ends an array of groups */
     size_t at;           /* offset, in the program's struct, of the struct that the section fills */
     const char *owner;   /* the child that the options are passed on to; NULL: this program */
+    bool shared;         /* this program uses the options and passes them on to each child, too */
     const char *refused; /* why the options are refused; they are not shown then. NULL: they are accepted */
 };
 
@@ -87,8 +89,9 @@ struct option_table {
 };
 
 /*
- * Handles an option of kind OPTION_IS_OWN, or any option of a group that has an owner. @into is the program's
- * struct; @argument is NULL for an option without one.
+ * Handles an option of kind OPTION_IS_OWN, or any option of a group that has an owner or is shared. In a shared
+ * group, the value of any other kind has been stored before. @into is the program's struct; @argument is NULL for
+ * an option without one.
  */
 typedef void option_take(void *into, const struct option_group *group, const struct option_entry *entry,
                          const char *argument);
