@@ -442,19 +442,24 @@ int shmq_release(struct shmq *handle)
 
 /* ------------------------------------------------------------------ the seat buffer */
 
-/* Copies the message at @position into the seat's buffer. Crash: before the store of held_valid the copy does not
- * count; after it, adopt_lease in seat.c decides. */
-static int fill_buffer(struct shmq *handle, uint64_t position, unsigned char **base)
+/* Copies the message at @position into the seat's buffer and describes the copy in @copy. Crash: before the store
+ * of held_valid the copy does not count; after it, adopt_lease in seat.c decides. */
+static int fill_buffer(struct shmq *handle, uint64_t position, struct shmq_message *copy)
 {
+    unsigned char *base;
     const struct batch *b = &handle->consumer.batch;
     const struct ring *ring = &b->view->ring;
     const uint64_t word = handle->consumer.words[b->done];
     struct seat *s = &handle->seats[b->seat];
-    const int error = mapping_seat_buffer(handle, b->seat, (uint32_t)word, base);
+    const int error = mapping_seat_buffer(handle, b->seat, (uint32_t)word, &base);
     if (error != 0)
         return error;
     if ((uint32_t)word > 0)
-        memcpy(*base, ring_payload(ring, position), (uint32_t)word);
+        memcpy(base, ring_payload(ring, position), (uint32_t)word);
+    copy->data = base;
+    copy->length = (uint32_t)word;
+    if (!message_set_headers_apart(copy, word))
+        return -EBADMSG;
     const uint64_t offset =
         atomic_load_explicit(&ring_record(ring, position)->stream_offset, memory_order_relaxed);
     atomic_store_explicit(&s->held_lane, ring->lane, memory_order_relaxed);
@@ -479,21 +484,20 @@ int shmq_hold(struct shmq *handle, struct shmq_message *message)
     if (b->handed != b->count || b->done + 1 != b->count)
         return -EBUSY;
 
-    unsigned char *base;
+    struct shmq_message copy = *message;
     const uint64_t word = handle->consumer.words[b->done];
     const uint64_t position = b->next - cells_for((uint32_t)word); /* of the message handed out last */
-    error = fill_buffer(handle, position, &base);
+    error = fill_buffer(handle, position, &copy);
     if (error == 0)
         error = finish_in_ring(handle);
     if (error != 0)
         return error;
-    const uint64_t bytes = message_payload_bytes(base, word);
-    count_delivered(handle, b->done, b->bytes - bytes);
+    count_delivered(handle, b->done, b->bytes - copy.length);
     handle->consumer.words[0] = word;
-    message->data = base + ((uint32_t)word - bytes);
+    *message = copy;
     b->held = true;
     b->start = position;
-    b->bytes = bytes;
+    b->bytes = copy.length;
     b->count = 1;
     b->handed = 1;
     b->done = 0;

@@ -29,11 +29,4 @@ static inline bool message_set_headers_apart(struct shmq_message *message, uint6
     return true;
 }
 
-/* Payload bytes of the record @at; 0 if it is invalid. */
-static inline uint64_t message_payload_bytes(const void *at, uint64_t word)
-{
-    struct shmq_message message = {.data = at, .length = (uint32_t)word};
-    return message_set_headers_apart(&message, word) ? message.length : 0;
-}
-
 #endif

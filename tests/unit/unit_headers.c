@@ -403,6 +403,30 @@ START_TEST(damaged_headers_are_reported_and_never_followed)
 }
 END_TEST
 
+/* What is damaged while it is leased is not moved to the buffer, and stays where it was. */
+START_TEST(damaged_headers_are_not_held)
+{
+    struct planted planted;
+    struct shmq_message message;
+    struct shmq_seat_stat seat = SHMQ_SEAT_STAT_INIT;
+    ck_assert_int_eq(put_text("Name: v2\n", "abc"), 0);
+    ck_assert_int_eq(shmq_lease(consumer, &message, 0), 0);
+    planted_map(&planted, name);
+    const uint64_t position = atomic_load(&planted_lane(&planted, 0)->head);
+    unsigned char *at = (unsigned char *)planted_lane(&planted, 0) + planted.geometry.arena_offset +
+                        ((position & (planted.geometry.cells - 1)) << CELL_SHIFT);
+    at[offsetof(struct header_prefix, payload_offset)] ^= 1;
+    ck_assert_int_eq(shmq_hold(consumer, &message), -EBADMSG);
+    expect_message(&message, "Name: v2\n", "abc");
+    ck_assert_int_eq(shmq_stat_seat(consumer, 0, &seat), 0);
+    ck_assert(!seat.holding);
+    ck_assert_int_eq(shmq_acknowledge(consumer, 1), 0);
+    ck_assert_int_eq(shmq_stat_seat(consumer, 0, &seat), 0);
+    ck_assert(!seat.holding);
+    planted_unmap(&planted);
+}
+END_TEST
+
 /* A descriptor that says headers where there are none. */
 START_TEST(a_frame_that_is_wrong_about_headers_is_reported)
 {
@@ -473,6 +497,7 @@ static const struct test tests[] = {
     TEST(a_batch_ends_before_what_cannot_be_put),
     TEST_GROUP("damaged"),
     TEST_EACH(damaged_headers_are_reported_and_never_followed, COUNT(damages)),
+    TEST(damaged_headers_are_not_held),
     TEST(a_frame_that_is_wrong_about_headers_is_reported),
     TEST_GROUP("reading"),
     TEST(a_header_is_found_by_its_name),
