@@ -29,7 +29,7 @@ struct supervisor {
     enum phase phase;
     int64_t now_ns;
     int64_t started_ns;
-    struct stop_signal stop; /* that asked for the end; .number 0: none has */
+    struct stop_signal stop; /* the first stop request; .number 0: none */
     int64_t deadline_ns;     /* when the next step is due: EVENT_TERMINATE or EVENT_KILL */
     int64_t next_check_ns;   /* when to check next whether the queue is drained; 0: no check is due */
     int64_t map_ns;          /* when to check next which lanes the producers have; 0: never again */
