@@ -25,8 +25,8 @@
  *
  * Every function returns 0 or a negative errno; a code means the same everywhere:
  *
- *  -EAGAIN      nothing to take, or no room, and the timeout is 0
- *  -ETIMEDOUT   nothing to take, or no room, until the timeout expired
+ *  -EAGAIN      nothing to take (or the queue is paused), or no room, and the timeout is 0
+ *  -ETIMEDOUT   nothing to take (or the queue is paused), or no room, until the timeout expired
  *  -EINTR       the stop flag was set (struct shmq_options.stop), or shmq_interrupt was called
  *  -ENODATA     end of stream: enough producers have finished, none is unfinished, everything is acknowledged
  *  -EOWNERDEAD  end of stream, but a producer died unfinished and no other took up its lane
@@ -713,6 +713,36 @@ enum shmq_shutdown_how {
 int shmq_shutdown(const char *name, enum shmq_shutdown_how how);
 
 /*
+ * Pauses the queue for all processes: it takes messages and hands out none, until shmq_resume is called. Consumers
+ * wait as if it were empty (-EAGAIN, -ETIMEDOUT), but the end of the stream does not come while messages wait.
+ * What a dead consumer held waits, too. Messages of a batch that is leased already may still be handed out, and
+ * can be acknowledged. Shutting down with SHMQ_NOW and removing the queue end consumers as always; with
+ * SHMQ_DRAIN, the messages wait for shmq_resume. The queue stays paused when its processes end.
+ *
+ * @name  of the queue; it may be paused already
+ *
+ * Context: any thread; waits while another process is creating or removing the queue, 10 s at most (then -EBUSY).
+ *          A call that is just leasing a batch when the queue is paused may still hand it out.
+ * Crash:   dying inside leaves the queue paused or not.
+ * Return:  0; -ENOENT, -EINVAL, -ENAMETOOLONG, -EPERM, -EACCES, -EROFS, -EBADMSG, -EPROTO, -EBUSY, -ENOMEM,
+ *          -EMFILE, -ENOSYS, other system errors.
+ */
+int shmq_pause(const char *name);
+
+/*
+ * Ends a pause: the queue hands out messages again.
+ *
+ * @name  of the queue; it need not be paused
+ *
+ * Context: any thread; wakes all consumers; waits while another process is creating or removing the queue, 10 s at
+ *          most (then -EBUSY).
+ * Crash:   dying inside leaves the queue paused or not; waiting consumers notice the end of a pause within a tick.
+ * Return:  0; -ENOENT, -EINVAL, -ENAMETOOLONG, -EPERM, -EACCES, -EROFS, -EBADMSG, -EPROTO, -EBUSY, -ENOMEM,
+ *          -EMFILE, -ENOSYS, other system errors.
+ */
+int shmq_resume(const char *name);
+
+/*
  * Finishes the stream of a dead producer that left its lane unfinished, so that consumers can reach the end.
  *
  * @name  of the queue
@@ -780,6 +810,7 @@ struct shmq_info {
     bool removed;
     bool full_fences; /* some process is refused membarrier: every publish costs a fence */
     bool lost;        /* shmq_report_loss was called: something acknowledged is no longer where it was written */
+    bool paused;      /* shmq_pause was called, and shmq_resume not since: nothing is handed out */
 };
 
 /*
@@ -863,6 +894,7 @@ struct shmq_stat {
     bool removed;
     bool full_fences; /* some process is refused membarrier: every publish costs a fence */
     bool lost;        /* shmq_report_loss was called: something acknowledged is no longer where it was written */
+    bool paused;      /* shmq_pause was called, and shmq_resume not since: nothing is handed out */
 };
 
 struct shmq_lane_stat {

@@ -36,8 +36,16 @@ void message_wait_say(struct shmq *handle, const struct consumer_options *option
     char why[WHY_BYTES] = "";
     struct shmq_stat stat = SHMQ_STAT_INIT;
 
+    const int error = shmq_stat(handle, &stat);
+    if (error == 0 && stat.paused) {
+        say_status("waiting for messages: the queue is paused, with %llu message%s in it (see '%smonitor resume "
+                   "%s')",
+                   (unsigned long long)stat.messages, units_plural(stat.messages), say_prefix(),
+                   options->common.queue);
+        return;
+    }
     attached_producers(handle, who);
-    if (shmq_stat(handle, &stat) == 0 && stat.producers == 0)
+    if (error == 0 && stat.producers == 0)
         describe_wait(options, &stat, why);
     say_status("waiting for messages: %s%s", who, why);
 }

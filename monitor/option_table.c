@@ -17,6 +17,11 @@ static const struct option_verb verbs[] = {
      "finish the streams of producers that died before finishing, so that consumers can exit 0. Their messages "
      "are still delivered. Does not touch living producers. A later '{prefix}producer --resume' of the same "
      "source still continues where the dead one was, unless another producer has taken its lane meanwhile"},
+    {"pause", VERB_PAUSE, "NAME",
+     "hand out no more messages until resume: the queue still takes them, consumers wait, and what they have "
+     "taken "
+     "they may finish. It stays paused when all its processes have ended"},
+    {"resume", VERB_RESUME, "NAME", "end the pause"},
     {"shutdown", VERB_SHUTDOWN, "NAME", "accept no more messages; deliver those in the queue"},
     {"remove", VERB_REMOVE, "NAME", "delete the queue if it is empty and not in use"},
     {.name = NULL},

@@ -17,6 +17,8 @@
     VERB(CHECK, check)                                                                                            \
     VERB(WAIT, wait)                                                                                              \
     VERB(FINISH, finish)                                                                                          \
+    VERB(PAUSE, pause)                                                                                            \
+    VERB(RESUME, resume)                                                                                          \
     VERB(SHUTDOWN, shutdown)                                                                                      \
     VERB(REMOVE, remove)
 

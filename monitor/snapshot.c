@@ -137,6 +137,8 @@ const char *snapshot_state(const struct snapshot *snapshot)
         return "removed";
     if (snapshot->stat.shut_down == SHMQ_NOW)
         return "shut down";
+    if (snapshot->stat.paused)
+        return "paused";
     return snapshot->stat.shut_down == SHMQ_DRAIN ? "draining" : "open";
 }
 

@@ -32,7 +32,7 @@ void snapshot_free(struct snapshot *snapshot);
 int snapshots_take(struct snapshots *snapshots);
 void snapshots_free(struct snapshots *snapshots);
 
-/* "open", "draining", "shut down", "damaged"...: one or two words. */
+/* "open", "paused", "draining", "shut down", "damaged"...: one or two words. */
 const char *snapshot_state(const struct snapshot *snapshot);
 /* Why a queue cannot be read, or "". */
 const char *snapshot_reason(const struct snapshot *snapshot);

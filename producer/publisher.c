@@ -210,6 +210,28 @@ static enum flow linger(struct publisher *publisher)
     return FLOW_CONTINUE;
 }
 
+static bool is_paused(const struct publisher *publisher)
+{
+    struct shmq_info info = SHMQ_INFO_INIT;
+    return shmq_info(publisher->queue, &info) == 0 && info.paused;
+}
+
+/* Why nobody makes room. */
+static const char *why_full(const struct publisher *publisher)
+{
+    return is_paused(publisher) ? "it is paused" : "consumers are slow or absent";
+}
+
+static void say_full(const struct publisher *publisher)
+{
+    char who[ATTACHED_BYTES];
+    if (is_paused(publisher))
+        say_status("waiting for room: the lane is full and the queue is paused (see '%smonitor resume %s')",
+                   say_prefix(), publisher->name);
+    else
+        say_status("waiting for room: the lane is full and %s", attached_consumers(publisher->queue, who));
+}
+
 /*
  * Decides what to do about a put that found no room. FLOW_CONTINUE: try again, or with --on-full drop, drop it.
  *
@@ -222,22 +244,17 @@ static enum flow await_room(struct publisher *publisher, int error, int64_t sinc
     if (publisher->on_full == ON_FULL_DROP)
         return FLOW_CONTINUE;
     if (publisher->on_full == ON_FULL_FAIL)
-        return publisher_fail(
-            publisher, EXIT_TIMEOUT,
-            "queue '%s': full: consumers are slow or absent (use --on-full block to wait for them)",
-            publisher->name);
+        return publisher_fail(publisher, EXIT_TIMEOUT, "queue '%s': full: %s (use --on-full block to wait)",
+                              publisher->name, why_full(publisher));
     publisher_tick(publisher);
     if (stop_requested != 0)
         return linger(publisher);
-    if (wait_notice_is_due(&publisher->notice, since_ns)) {
-        char who[ATTACHED_BYTES];
-        say_status("waiting for room: the lane is full and %s", attached_consumers(publisher->queue, who));
-    }
+    if (wait_notice_is_due(&publisher->notice, since_ns))
+        say_full(publisher);
     if (publisher->timeout_ns >= 0 && stop_now_ns() - since_ns >= publisher->timeout_ns) {
         char text[UNITS_SIZE];
-        return publisher_fail(publisher, EXIT_TIMEOUT,
-                              "queue '%s': no room for %s: consumers are slow or absent (see --timeout)",
-                              publisher->name, units_duration(text, publisher->timeout_ns));
+        return publisher_fail(publisher, EXIT_TIMEOUT, "queue '%s': no room for %s: %s (see --timeout)",
+                              publisher->name, units_duration(text, publisher->timeout_ns), why_full(publisher));
     }
     return FLOW_CONTINUE;
 }

@@ -326,6 +326,8 @@ static bool make_own_queue(struct queue *queue, const struct inspection *found, 
         return false;
     make_queue(queue);
     if (is_untouched(queue)) {
+        if (found->stat.paused) /* to its users, it is the same queue */
+            (void)shmq_pause(queue->name);
         /* Another run may have written to the output while this one waited for it to end. */
         check_outputs(queue, found, lanes_of(queue, found));
         return true;
@@ -333,6 +335,14 @@ static bool make_own_queue(struct queue *queue, const struct inspection *found, 
     (void)shmq_close(queue->handle);
     queue->fresh = false;
     return false;
+}
+
+static void say_paused(const struct queue *queue)
+{
+    struct shmq_info info = SHMQ_INFO_INIT;
+    if (shmq_info(queue->handle, &info) == 0 && info.paused)
+        say_status("queue %s is paused: nothing is delivered until '%smonitor resume %s'", queue->name,
+                   say_prefix(), queue->name);
 }
 
 void queue_begin(struct queue *queue, const struct options *options)
@@ -359,6 +369,7 @@ void queue_begin(struct queue *queue, const struct options *options)
     }
     if (queue->fresh)
         check_sizes(queue, false);
+    say_paused(queue);
     record(queue, SHMQ_RUN_WORKING);
 }
 

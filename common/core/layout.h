@@ -57,13 +57,14 @@ enum object_state {
     OBJECT_REMOVED = 0x474f4e45,
 };
 
-/* header.flags; bits are set and never cleared */
+/* header.flags; bits are set and never cleared, except for FLAG_PAUSED */
 enum header_flag {
     FLAG_FULL_FENCES = 1, /* some process is refused membarrier: wakers and sleepers both use full fences */
     FLAG_DRAIN = 2,       /* no more puts */
     FLAG_NOW = 4,         /* no more gets either */
     FLAG_REMOVED = 8,     /* the same as OBJECT_REMOVED, for the fast path */
     FLAG_LOST = 16,       /* something acknowledged is no longer where it was written; see shmq_report_loss */
+    FLAG_PAUSED = 32,     /* nothing is handed out until shmq_resume clears it */
 };
 
 struct header {
@@ -86,7 +87,7 @@ struct header {
     /* W: attaching and detaching processes, by atomic add. R: consumers, before each lease: after a change, they
      * check again which lanes and seats are in use. */
     LINE_ALIGNED shared_u32 membership;
-    shared_u32 flags;           /* W: any process, by atomic or. R: everybody, in every operation */
+    shared_u32 flags;           /* W: any process, by atomic or/and. R: everybody, in every operation */
     shared_u32 bell_generation; /* W: a sleeper that missed a wake-up. R: wakers: reopen semaphores on change */
     shared_u64 lanes_used[LANE_WORDS]; /* W: a producer at attach, by atomic or. R: consumers, observers */
 
@@ -151,7 +152,7 @@ struct seat {
     shared_u64 progress;        /* {returned 1, attempts 31, acknowledged records 32}: see seat.h */
     shared_u64 delivered;       /* messages acknowledged. R: observers */
     shared_u64 delivered_bytes; /* R: observers */
-    shared_u32 waiting;         /* enum waiting_state. R: other consumers */
+    shared_u32 waiting;         /* enum waiting_state. R: other consumers, processes that wake all */
     shared_u32 interrupted;     /* W: owner (0), a thread that interrupts it (1). R: other consumers */
 
     /* For display only; besides, pid != 0 serves to estimate how many consumers share the work. */

@@ -11,7 +11,7 @@
 #include "common/queue/source.h"
 #include "common/queue/walk.h"
 
-#define KNOWN_FLAGS ((uint32_t)(FLAG_FULL_FENCES | FLAG_DRAIN | FLAG_NOW | FLAG_REMOVED | FLAG_LOST))
+#define KNOWN_FLAGS ((uint32_t)(FLAG_FULL_FENCES | FLAG_DRAIN | FLAG_NOW | FLAG_REMOVED | FLAG_LOST | FLAG_PAUSED))
 
 struct findings {
     void (*report)(void *context, const char *problem);

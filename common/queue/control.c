@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Calls about a queue as a whole (shut down, finish a lane, join, report a loss), and shmq_interrupt. */
+/* Calls about a queue as a whole (shut down, pause, finish a lane, join, report a loss), and shmq_interrupt. */
 #include <unistd.h>
 
 #include "common/kernel/clock.h"
@@ -21,6 +21,30 @@ int shmq_shutdown(const char *name, enum shmq_shutdown_how how)
                              memory_order_seq_cst);
     mapping_used_lanes(handle);
     waiting_wake_everybody(handle);
+    (void)shmq_close(handle);
+    return 0;
+}
+
+int shmq_pause(const char *name)
+{
+    struct shmq *handle;
+    const int error = observe_open(&handle, name);
+    if (error != 0)
+        return error;
+    /* Wakes nobody: who sleeps finds nothing to take anyway. */
+    atomic_fetch_or_explicit(&handle->header->flags, FLAG_PAUSED, memory_order_seq_cst);
+    (void)shmq_close(handle);
+    return 0;
+}
+
+int shmq_resume(const char *name)
+{
+    struct shmq *handle;
+    const int error = observe_open(&handle, name);
+    if (error != 0)
+        return error;
+    atomic_fetch_and_explicit(&handle->header->flags, ~(uint32_t)FLAG_PAUSED, memory_order_seq_cst);
+    waiting_wake_all_consumers(handle);
     (void)shmq_close(handle);
     return 0;
 }

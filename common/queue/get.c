@@ -30,12 +30,21 @@ static int check_once_a_tick(struct shmq *handle, int64_t now)
     return error;
 }
 
+/* An attempt while @flags forbid to take anything, also what the dead left. Return: as attempt, but never 0. */
+static __attribute__((noinline)) int attempt_in_vain(struct shmq *handle, uint32_t flags, int64_t now)
+{
+    if ((flags & (FLAG_REMOVED | FLAG_NOW)) != 0)
+        return (flags & FLAG_REMOVED) != 0 ? -ESTALE : -ESHUTDOWN;
+    const int error = lane_schedule_update(handle, now);
+    return error != 0 ? error : end_of_stream_state(handle);
+}
+
 /* Return: 0 with a batch leased; -EAGAIN; the reason why none will come. */
 static int attempt(struct shmq *handle, int64_t now)
 {
     const uint32_t flags = handle_flags(handle);
-    if (__builtin_expect((flags & (FLAG_REMOVED | FLAG_NOW)) != 0, 0))
-        return (flags & FLAG_REMOVED) != 0 ? -ESTALE : -ESHUTDOWN;
+    if (__builtin_expect((flags & (FLAG_REMOVED | FLAG_NOW | FLAG_PAUSED)) != 0, 0))
+        return attempt_in_vain(handle, flags, now);
     int error = lane_schedule_update(handle, now);
     if (error != 0)
         return error;

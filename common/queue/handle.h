@@ -121,6 +121,7 @@ struct consumer_side {
     uint32_t interrupts;    /* header.interrupts when last read */
     uint32_t asides;        /* sleeps aside since that changed, to leave rings to interrupted consumers */
     bool aside;             /* whether the last sleep was aside */
+    bool uncounted;         /* whether the last sleep was not counted in header.bell */
     int64_t busy_ns;        /* when the last batch or ring came */
     uint64_t write_turn;    /* turn of this handle's pending write intent; 0: none */
     const struct intent_found *visited; /* the write intent that a visitor is called for, or NULL */

@@ -83,7 +83,8 @@ static void open_doorbells(struct shmq *handle)
 {
     const uint32_t generation = atomic_load_explicit(&handle->header->bell_generation, memory_order_relaxed);
     mapping_used_lanes(handle);
-    if ((uint32_t)atomic_load_explicit(&handle->header->bell, memory_order_relaxed) != 0)
+    if ((uint32_t)atomic_load_explicit(&handle->header->bell, memory_order_relaxed) != 0 ||
+        waiting_seats(handle) != 0)
         (void)doorbell_open(&handle->items, &handle->access, generation);
     for (uint32_t i = 0; i < handle_geometry(handle)->parameters.lanes; i++) {
         struct lane_view *view = &handle->lanes[i];

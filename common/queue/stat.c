@@ -9,6 +9,7 @@
 #include "common/queue/owner_info.h"
 #include "common/queue/seat.h"
 #include "common/queue/sized.h"
+#include "common/queue/waiting.h"
 #include "common/queue/walk.h"
 
 static uint64_t load(const shared_u64 *word)
@@ -257,6 +258,7 @@ int shmq_info(struct shmq *handle, struct shmq_info *info)
         .removed = handle_is_stale(handle),
         .full_fences = (flags & FLAG_FULL_FENCES) != 0,
         .lost = (flags & FLAG_LOST) != 0,
+        .paused = (flags & FLAG_PAUSED) != 0,
     };
     sized_give(info, &all);
     return 0;
@@ -280,6 +282,7 @@ static void add_info(struct shmq *handle, struct shmq_stat *stat)
     stat->removed = info.removed;
     stat->full_fences = info.full_fences;
     stat->lost = info.lost;
+    stat->paused = info.paused;
 }
 
 int shmq_stat(struct shmq *handle, struct shmq_stat *stat)
@@ -292,7 +295,7 @@ int shmq_stat(struct shmq *handle, struct shmq_stat *stat)
         return error;
     add_info(handle, &all);
     all.reserved_bytes = object_reserved_bytes(&handle->object);
-    all.sleepers = (uint32_t)load(&handle->header->bell);
+    all.sleepers = all.paused ? waiting_seats(handle) : (uint32_t)load(&handle->header->bell);
     error = add_lanes(handle, &all);
     add_message_bytes(handle, &all);
     if (add_seats(handle, &all) != 0)

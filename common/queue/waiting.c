@@ -225,17 +225,23 @@ static void ring_for_interrupted(struct shmq *handle, bool rung)
         doorbell_ring(&handle->items, 1);
 }
 
+uint32_t waiting_seats(const struct shmq *handle)
+{
+    uint32_t waiting = 0;
+    for (uint32_t i = 0; i < handle_geometry(handle)->parameters.seats; i++)
+        waiting += atomic_load_explicit(&handle->seats[i].waiting, memory_order_seq_cst) != WAITING_NOT;
+    return waiting;
+}
+
 static void interrupt_consumer(struct shmq *handle)
 {
     shared_u32 *interrupts = &handle->header->interrupts;
-    uint32_t sleepers = 0;
     atomic_store_explicit(&own_seat(handle)->interrupted, 1, memory_order_seq_cst);
     uint32_t now = atomic_load_explicit(interrupts, memory_order_relaxed);
     while (!atomic_compare_exchange_weak_explicit(interrupts, &now, (now + 2) | INTERRUPT_PENDING,
                                                   memory_order_seq_cst, memory_order_relaxed))
         ;
-    for (uint32_t i = 0; i < handle_geometry(handle)->parameters.seats; i++)
-        sleepers += atomic_load_explicit(&handle->seats[i].waiting, memory_order_relaxed) != WAITING_NOT;
+    const uint32_t sleepers = waiting_seats(handle);
     doorbell_ring_anywhere(&handle->items, sleepers > 0 ? sleepers : 1);
 }
 
@@ -248,8 +254,11 @@ void waiting_arm_consumer(struct shmq *handle)
     atomic_store_explicit(&own_seat(handle)->interrupted, 0, memory_order_seq_cst);
     interrupt_begin_sleep(&handle->interrupt, SLEEP_ON_BELL);
     atomic_store_explicit(&own_seat(handle)->waiting, WAITING_TICK, memory_order_seq_cst);
+    handle->consumer.uncounted =
+        (atomic_load_explicit(&handle->header->flags, memory_order_seq_cst) & FLAG_PAUSED) != 0;
     uint64_t now = atomic_load_explicit(bell, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak_explicit(bell, &now, bell_with(now, bell_count(now) + 1), /* S0 */
+    while (!handle->consumer.uncounted &&
+           !atomic_compare_exchange_weak_explicit(bell, &now, bell_with(now, bell_count(now) + 1), /* S0 */
                                                   memory_order_seq_cst, memory_order_relaxed))
         ;
     waiting_heavy_barrier(handle);
@@ -264,8 +273,9 @@ static int64_t longest_sleep_ns(struct shmq *handle)
 {
     const int64_t tick = tick_ns(handle);
     const int64_t longest = sooner(LONG_TICKS * tick, LONG_MAX_NS);
-    if (longest <= tick || was_busy(handle) || !another_waits(handle, WAITING_TICK, handle->consumer.seat) ||
-        handle->items.semaphore == NULL || handle->items.noisy)
+    if (longest <= tick || handle->consumer.uncounted || was_busy(handle) ||
+        !another_waits(handle, WAITING_TICK, handle->consumer.seat) || handle->items.semaphore == NULL ||
+        handle->items.noisy)
         return tick;
     atomic_store_explicit(&own_seat(handle)->waiting, WAITING_LONG, memory_order_seq_cst);
     atomic_store_explicit(&handle->header->long_sleepers, 1, memory_order_seq_cst);
@@ -300,7 +310,7 @@ void waiting_disarm_consumer(struct shmq *handle, bool rung)
 {
     shared_u64 *bell = &handle->header->bell;
     uint64_t now = atomic_load_explicit(bell, memory_order_relaxed);
-    while (!rung && bell_count(now) > 0 &&
+    while (!rung && !handle->consumer.uncounted && bell_count(now) > 0 &&
            !atomic_compare_exchange_weak_explicit(bell, &now, bell_with(now, bell_count(now) - 1),
                                                   memory_order_seq_cst, memory_order_relaxed))
         ;
@@ -313,9 +323,7 @@ void waiting_disarm_consumer(struct shmq *handle, bool rung)
 static void correct_count(struct shmq *handle)
 {
     uint64_t before = atomic_load_explicit(&handle->header->bell, memory_order_seq_cst);
-    uint32_t waiting = 0;
-    for (uint32_t i = 0; i < handle_geometry(handle)->parameters.seats; i++)
-        waiting += atomic_load_explicit(&handle->seats[i].waiting, memory_order_seq_cst) != 0;
+    const uint32_t waiting = waiting_seats(handle);
     if (bell_count(before) > waiting)
         (void)atomic_compare_exchange_strong_explicit(&handle->header->bell, &before, bell_with(before, waiting),
                                                       memory_order_seq_cst, memory_order_relaxed);
@@ -344,32 +352,53 @@ void waiting_learn_consumer(struct shmq *handle, bool rung, bool found)
         correct_count(handle);
         drain_doorbell(handle, &handle->items, handle_geometry(handle)->parameters.seats);
     } else if (!rung && found) {
-        if (!handle->consumer.aside) /* a sleep aside cannot miss a ring */
+        /* Who sleeps aside cannot miss a ring, and who is not counted need not get one. */
+        if (!handle->consumer.aside && !handle->consumer.uncounted)
             repair_doorbell(handle, &handle->items);
     } else if (found) {
         handle->items.missed = 0;
     }
 }
 
-void waiting_wake_consumers_slow(struct shmq *handle, uint32_t count)
+/* Takes up to @most off the count of sleepers. Return: how many. */
+static uint32_t take_counts(struct shmq *handle, uint32_t most)
 {
     shared_u64 *bell = &handle->header->bell;
     uint64_t now = atomic_load_explicit(bell, memory_order_relaxed);
     uint32_t taken;
+    do {
+        taken = bell_count(now) < most ? bell_count(now) : most;
+        if (taken == 0)
+            return 0;
+    } while (!atomic_compare_exchange_weak_explicit(bell, &now, bell_with(now, bell_count(now) - taken),
+                                                    memory_order_seq_cst, memory_order_relaxed));
+    return taken;
+}
+
+static void ring_consumers(struct shmq *handle, uint32_t count)
+{
+    /* There is never a need for more rings than seats, whatever the count says. */
+    const uint32_t seats = handle_geometry(handle)->parameters.seats;
+    if (count > 0 && doorbell_open(&handle->items, &handle->access, bell_generation(handle)))
+        doorbell_ring(&handle->items, count < seats ? count : seats);
+}
+
+void waiting_wake_consumers_slow(struct shmq *handle, uint32_t count)
+{
     if (atomic_load_explicit(&handle->header->long_sleepers, memory_order_seq_cst) != 0) {
         atomic_store_explicit(&handle->header->long_sleepers, 0, memory_order_seq_cst);
         count = UINT32_MAX;
     }
-    do {
-        taken = bell_count(now) < count ? bell_count(now) : count;
-        if (taken == 0)
-            return;
-    } while (!atomic_compare_exchange_weak_explicit(bell, &now, bell_with(now, bell_count(now) - taken),
-                                                    memory_order_seq_cst, memory_order_relaxed));
-    /* There is never a need for more rings than seats, whatever the count says. */
-    const uint32_t seats = handle_geometry(handle)->parameters.seats;
-    if (doorbell_open(&handle->items, &handle->access, bell_generation(handle)))
-        doorbell_ring(&handle->items, taken < seats ? taken : seats);
+    ring_consumers(handle, take_counts(handle, count));
+}
+
+void waiting_wake_all_consumers(struct shmq *handle)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    atomic_store_explicit(&handle->header->long_sleepers, 0, memory_order_seq_cst);
+    const uint32_t counted = take_counts(handle, UINT32_MAX);
+    const uint32_t waiting = waiting_seats(handle); /* after the caller's store, which they read after theirs */
+    ring_consumers(handle, counted > waiting ? counted : waiting);
 }
 
 /* ------------------------------------------------------------------ producers */
@@ -431,8 +460,7 @@ void waiting_interrupt(struct shmq *handle)
 
 void waiting_wake_everybody(struct shmq *handle)
 {
-    atomic_thread_fence(memory_order_seq_cst);
-    waiting_wake_consumers_slow(handle, UINT32_MAX);
+    waiting_wake_all_consumers(handle);
     for (uint32_t i = 0; i < handle_geometry(handle)->parameters.lanes; i++) {
         struct lane_view *view = &handle->lanes[i];
         if (view->base == NULL ||

@@ -21,6 +21,10 @@
  * a waker did so before, it causes one spurious wake-up. A killed sleeper leaves its count behind, which only
  * costs superfluous rings until a spuriously woken sleeper corrects the count.
  *
+ * Consumers of a paused queue are not counted, so that puts ring for none of them. Only their seats say that they
+ * sleep. Who resumes the queue first clears the flag, then rings for all such seats. A sleeper reads the flag
+ * after its seat says so: either it finds the queue not paused, and is counted, or it is rung for.
+ *
  * When nothing has happened for a while (LONG_AFTER_TICKS) and no work is left, consumers sleep longer than a tick
  * (LONG_TICKS). All but one do so: the watch, the first live consumer among the sleepers, keeps to the tick. The
  * purpose of the tick is to notice that a process died before it rang or before it did its work, and the watch
@@ -43,6 +47,10 @@ void waiting_disarm_consumer(struct shmq *handle, bool rung);
  */
 void waiting_learn_consumer(struct shmq *handle, bool rung, bool found);
 void waiting_wake_consumers_slow(struct shmq *handle, uint32_t count);
+/* How many seats say that their consumer sleeps, counted or not; it may have been killed. */
+uint32_t waiting_seats(const struct shmq *handle);
+/* Wakes every sleeping consumer, counted or not. */
+void waiting_wake_all_consumers(struct shmq *handle);
 
 /* The producer of a lane: sleeps until head has reached @head. */
 void waiting_arm_producer(struct shmq *handle, uint64_t head);

@@ -32,6 +32,7 @@ const struct field fields_queue[] = {
     QUEUE(finished, FIELD_U64, METRIC_COUNTER, "Producers that finished."),
     QUEUE(sleepers, FIELD_U32, METRIC_GAUGE, "Consumers waiting for messages."),
     QUEUE(shut_down, FIELD_U32, METRIC_GAUGE, "0 open, 1 draining, 2 shut down."),
+    QUEUE(paused, FIELD_BOOL, METRIC_GAUGE, "1 if the queue is paused and hands out nothing."),
     QUEUE(removed, FIELD_BOOL, METRIC_GAUGE, "1 if the queue is removed."),
     QUEUE(full_fences, FIELD_BOOL, METRIC_GAUGE, "1 if every publish pays a full fence."),
     QUEUE(lost, FIELD_BOOL, METRIC_GAUGE, "1 if acknowledged data is no longer where it was written."),

@@ -8,6 +8,12 @@
 #include "common/cli/units.h"
 #include "monitor/output.h"
 
+/* What the state does not say. */
+static const char *also(const struct shmq_stat *stat)
+{
+    return stat->paused && stat->shut_down == SHMQ_DRAIN ? ", draining" : "";
+}
+
 static void print_list_line(const struct snapshot *snapshot, int width)
 {
     char bytes[UNITS_SIZE];
@@ -19,9 +25,9 @@ static void print_list_line(const struct snapshot *snapshot, int width)
         return;
     }
     snprintf(lanes, sizeof(lanes), "%" PRIu32 "/%" PRIu32, stat->lanes_used, stat->lanes);
-    printf("%-*s %7s %9" PRIu32 " %9" PRIu32 " %12" PRIu64 " %10s  %s%s%s\n", width, snapshot->name, lanes,
+    printf("%-*s %7s %9" PRIu32 " %9" PRIu32 " %12" PRIu64 " %10s  %s%s%s%s\n", width, snapshot->name, lanes,
            stat->producers, stat->consumers, stat->messages, units_bytes(bytes, (double)stat->message_bytes),
-           snapshot_state(snapshot), stat->unfinished > 0 ? ", a producer died" : "",
+           snapshot_state(snapshot), also(stat), stat->unfinished > 0 ? ", a producer died" : "",
            stat->lost ? ", data lost" : "");
 }
 
@@ -57,7 +63,7 @@ static void print_queue(const struct snapshot *snapshot)
 {
     const struct shmq_stat *stat = &snapshot->stat;
     char text[2][UNITS_SIZE];
-    printf("queue %s: %s\n", snapshot->name, snapshot_state(snapshot));
+    printf("queue %s: %s%s\n", snapshot->name, snapshot_state(snapshot), also(stat));
     if (stat->lost)
         puts("  loss        acknowledged data is no longer where a consumer wrote it");
     printf("  messages    %" PRIu64 " waiting or in flight, payload %s; %" PRIu64 " put so far, stream %s\n",

@@ -1838,6 +1838,62 @@ static void settle_shutdown(struct world *world)
     remove_without_trace(world);
 }
 
+static int pause_queue(struct world *world)
+{
+    (void)world;
+    return shmq_pause(queue);
+}
+
+static int resume_queue(struct world *world)
+{
+    (void)world;
+    return shmq_resume(queue);
+}
+
+static void set_up_paused(struct world *world)
+{
+    open_survivors(world);
+    require_call(world, shmq_pause(queue), 0);
+    put_survivors(world, SURVIVORS, 1);
+}
+
+static void set_up_for_resume(struct world *world)
+{
+    set_up_paused(world);
+    start_sleeper(world);
+}
+
+static void expect_one(struct world *world, bool returned)
+{
+    (void)returned;
+    set_fates(world, SURVIVORS, 1, fresh);
+}
+
+static bool is_paused(struct world *world)
+{
+    struct shmq_info info = SHMQ_INFO_INIT;
+    require_call(world, shmq_info(world->consumer, &info), 0);
+    return info.paused;
+}
+
+/* Either it is paused, and hands out nothing until somebody resumes it; or it works. */
+static void settle_pause(struct world *world)
+{
+    const bool returned = atomic_load(&world->ledger->returned) != 0;
+    const bool pauses = world->operation->act != resume_queue;
+    const bool paused = is_paused(world);
+    check(world);
+    require(world, !returned || paused == pauses, "it is%s paused", paused ? "" : " not");
+    if (paused) {
+        set_fates(world, MEANWHILE, 1, fresh);
+        require_call(world, put_one(world, world->producer, MEANWHILE, SHORT, 0), 0);
+        require_call(world, receive_batch(world, world->consumer, 0), -EAGAIN);
+        require_call(world, shmq_resume(queue), 0);
+        world->killed_ns = process_now_ns();
+    }
+    settle_beside_sleeper(world);
+}
+
 static void nothing_goes_on(struct world *world)
 {
     if (world->victim != NULL)
@@ -1958,6 +2014,13 @@ static const struct operation operations[] = {
      .settle = settle_shutdown, .go_on = nothing_goes_on},
     {"shutdown, at once", .set_up = set_up_for_shutdown, .act = shut_down_now, .expect = expect_nothing,
      .settle = settle_shutdown, .go_on = nothing_goes_on},
+    {"pause", .set_up = set_up_for_shutdown, .act = pause_queue, .expect = expect_nothing, .settle = settle_pause,
+     .go_on = nothing_goes_on},
+    {"get, paused queue, in vain", .set_up = set_up_paused, .prepare = prepare_consumer, .act = get_in_vain,
+     .expect = expect_one, .settle = settle_pause, .go_on = consumer_goes_on, .on_sleep = do_nothing,
+     .code = -ETIMEDOUT},
+    {"resume", .set_up = set_up_for_resume, .act = resume_queue, .expect = expect_one, .settle = settle_pause,
+     .go_on = nothing_goes_on},
     {"remove, then create", .set_up = set_up_idle, .act = remove_idle, .expect = expect_nothing,
      .settle = settle_idle_by_creation, .go_on = nothing_goes_on},
     {"remove, then remove", .set_up = set_up_idle, .act = remove_idle, .expect = expect_nothing,

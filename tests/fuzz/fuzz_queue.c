@@ -824,6 +824,12 @@ static void shut_down(bool now)
     (void)judge(CALL_SHUTDOWN, shmq_shutdown(world.name, now ? SHMQ_NOW : SHMQ_DRAIN), NULL);
 }
 
+static void pause_or_resume(bool pause)
+{
+    begin();
+    (void)judge(CALL_PAUSE, pause ? shmq_pause(world.name) : shmq_resume(world.name), NULL);
+}
+
 static void finish_lane(uint8_t choice)
 {
     begin();
@@ -857,8 +863,10 @@ static void manage(const struct instruction *in)
         create(in->d);
     else if (in->a < 160)
         remove_queue(false);
-    else if (in->a < 200)
+    else if (in->a < 200 && in->c % 4 == 0)
         shut_down((in->b & 1) != 0);
+    else if (in->a < 200)
+        pause_or_resume((in->b & 1) != 0);
     else if (in->a < 240)
         finish_lane(in->b);
     else
@@ -962,6 +970,10 @@ static void drain(void)
     int code;
     struct shmq *handle = open_handle(SHMQ_CONSUMER, 0x80);
     fuzz_require(handle != NULL, "no seat although everybody has left");
+    if ((flags() & FLAG_PAUSED) != 0) {
+        fuzz_require(shmq_get(handle, buffer, sizeof(buffer), &length, 0) != 0, "a paused queue hands out");
+        pause_or_resume(false);
+    }
     while ((code = shmq_get(handle, buffer, sizeof(buffer), &length, 0)) == 0)
         ledger_acknowledge(&world.ledger, buffer, length);
     rules_judge(CALL_GET, code, false);

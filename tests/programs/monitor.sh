@@ -17,6 +17,10 @@ objects() { # of the queue, in /dev/shm
     find /dev/shm -name "shmq.$queue" -o -name "sem.shmq.$queue.*"
 }
 
+is_waited_for() { # by a consumer that sleeps
+    shows '"waiting": true'
+}
+
 # All JSON is parsed at the end, at once, because starting the parser takes long.
 json_names=()
 check_json() { # NAME FILE
@@ -281,6 +285,56 @@ check_status 'a queue that is shut down: check' 0 look check "$queue"
 next_queue
 check_status 'shutdown: no such queue: exit 1' 1 look shutdown "$queue"
 check_match 'shutdown: no such queue: is said' "^monitor: queue '$queue': .*no such queue" "$scratch/err"
+
+# ------------------------------------------------------------------ pause and resume
+
+next_queue
+put -- a b
+check_status 'pause: exit 0' 0 look pause "$queue"
+check_equal 'pause: says nothing on stdout' '' "$(cat "$scratch/out")"
+check_match 'pause: says what waits' "^monitor: queue '$queue' is paused: .*; 2 messages in it\$" "$scratch/err"
+check_equal 'pause: the state' paused "$(queue_field "$queue" state)"
+check_match 'pause: show says so' "^queue $queue: paused" <(look show "$queue")
+check_match 'pause: list says so' "^$queue .* paused\$" <(look list)
+check_match 'pause: --json says so' '"paused": true' <(look show --json "$queue")
+check 'pause: --prometheus says so' grep -qxF "shmq_paused{queue=\"$queue\"} 1" <(look show --prometheus "$queue")
+check_status 'pause: check' 0 look check "$queue"
+check_status 'pause: once more' 0 look pause "$queue"
+check_status 'pause: producers go on' 0 put -- c
+check_status 'pause: nothing is delivered: exit 4' 4 take --idle 10ms
+check_equal 'pause: nothing is lost' '' "$(cat "$scratch/out")"
+take --raw >"$scratch/taken" &
+taker=$!
+wait_until 10 is_waited_for
+check_status 'resume: exit 0' 0 look resume "$queue"
+check_match 'resume: says so' "^monitor: queue '$queue' hands out messages again; [0-3] messages? in it\$" "$scratch/err"
+wait "$taker"
+check_equal 'resume: whoever waited gets all, to the end' '0 abc' "$? $(cat "$scratch/taken")"
+check_equal 'resume: the state' open "$(queue_field "$queue" state)"
+check_status 'resume: once more' 0 look resume "$queue"
+next_queue
+put -- a b
+look pause -q "$queue"
+look shutdown -q "$queue"
+check_equal 'pause, draining: the state' 'paused 1' "$(queue_field "$queue" state) $(queue_field "$queue" shut_down)"
+check_match 'pause, draining: show says both' "^queue $queue: paused, draining" <(look show "$queue")
+check_status 'pause, draining: the messages wait' 4 take --idle 10ms
+look resume -q "$queue"
+check_equal 'pause, draining: resumed, they come' ab "$(take --raw)"
+next_queue
+put -- a b
+look pause -q "$queue"
+take >"$scratch/taken" &
+taker=$!
+wait_until 10 is_waited_for
+check_status 'pause: a paused queue can be removed' 0 look remove --force "$queue"
+wait "$taker"
+check_equal 'pause: whoever waited learns that it is removed' 5 $?
+next_queue
+for verb in pause resume; do
+    check_status "$verb: no such queue: exit 1" 1 look $verb "$queue"
+    check_match "$verb: no such queue: is said" "^monitor: queue '$queue': .*no such queue" "$scratch/err"
+done
 
 # ------------------------------------------------------------------ finish
 
@@ -630,7 +684,7 @@ check_usage monitor look 'frobnicate: unknown verb' frobnicate "$queue"
 check_usage monitor look 'Show: unknown verb' Show "$queue"
 check_usage monitor look "$queue: unknown verb" "$queue"
 for name in a/b '' ' ' 'a b' 'a*' ../a "$(printf '%0201d' 0)" $'a\tb' 'ä'; do
-    for verb in show check remove shutdown wait finish; do
+    for verb in show check remove pause resume shutdown wait finish; do
         check_status "bad name '$name': $verb" 2 look "$verb" -- "$name"
     done
     check_match "bad name '$name': says so" "queue.*name" "$scratch/err"
@@ -657,7 +711,7 @@ for option in -h --help; do
     check_match "$option is on stdout" '^Usage: monitor' "$scratch/out"
     check_equal "$option says nothing on stderr" '' "$(cat "$scratch/err")"
 done
-for word in list show check wait finish shutdown remove --lane --json --prometheus --empty --timeout --now --force --queue --verbose \
+for word in list show check wait finish pause resume shutdown remove --lane --json --prometheus --empty --timeout --now --force --queue --verbose \
     --quiet --help --version; do
     check_match "--help tells of $word" "(^|[ ,])$word( |,|\$)" "$scratch/out"
 done

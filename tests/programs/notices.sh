@@ -113,6 +113,22 @@ check_notice held consumer 'waiting for messages: no producer is attached; other
 start several "$consumer" -Q "$held.not" --producers 3
 check_notice several consumer 'waiting for messages: no producer is attached; 1 of 3 has finished'
 
+paused=$SHMQ_TEST_PREFIX.paused
+"$producer" -q -Q "$paused" --capacity 4K -- a b
+"$monitor" -q pause "$paused"
+start paused "$consumer" -Q "$paused"
+paused_pid=$pid
+start paused-room "$producer" -Q "$paused" "${small[@]}"
+paused_room=$pid
+check_notice paused consumer \
+    "waiting for messages: the queue is paused, with [0-9]+ messages in it \(see 'monitor resume $paused'\)"
+check_notice paused-room producer \
+    "waiting for room: the lane is full and the queue is paused \(see 'monitor resume $paused'\)"
+check_match 'paused: --on-full fail says so' "^producer: queue '$paused': full: it is paused" \
+    <("$producer" -Q "$paused" "${small[@]}" --on-full fail 2>&1)
+kill_now "$paused_room"
+kill_now "$paused_pid"
+
 # Little more than a second. On a busy machine the wait is often longer, so one success of several attempts is enough.
 brief=$SHMQ_TEST_PREFIX.brief
 for _ in {1..5}; do

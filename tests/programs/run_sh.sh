@@ -389,6 +389,19 @@ for verb in 5:'remove --force' 3:shutdown; do
     "$monitor" -q ${verb#*:} -- "$queue"
     end_status "monitor ${verb#*:}: ${verb%:*}" "${verb%:*}" "$run_pid"
 done
+# Other processes pause it: it says so, and waits.
+new_queue_and_output
+"$producer" -q -Q "$queue" --
+"$monitor" -q pause "$queue"
+run --input "$scratch/numbers" --output "$scratch/output"
+check 'a queue that is paused: says so at once' \
+    wait_until 10 grep -q "queue $queue is paused: nothing is delivered until '.*monitor resume $queue'" "$scratch/run.log"
+check 'a queue that is paused: its consumer says so, too' \
+    wait_until 10 grep -q '^consumer.1 | .*the queue is paused, with [1-9]' "$scratch/run.log"
+check 'a queue that is paused: nothing comes' test ! -s "$scratch/output"
+"$monitor" -q resume "$queue"
+finish_run 'a queue that is paused: resumed, it goes on to exit 0' 0
+check_output 'a queue that is paused: all has come'
 new_queue
 run --rate 1000 --input "$scratch/numbers" --discard
 wait_until 10 has_attached consumers 1

@@ -91,6 +91,7 @@ static const struct {
     [CALL_OPEN_OBSERVER] = {"open", OK, NOT_A_QUEUE | EXIST, true},
     [CALL_CLOSE] = {"close", OK | STALE, 0, false},
     [CALL_SHUTDOWN] = {"shutdown", OK, NOT_A_QUEUE, true},
+    [CALL_PAUSE] = {"pause", OK, NOT_A_QUEUE, true},
     [CALL_FINISH_LANE] = {"finish_lane", OK | ALREADY | BUSY | INVAL | STALE, NOT_A_QUEUE, true},
     [CALL_CREATE] = {"create", OK, NOT_A_QUEUE | EXIST, true},
     [CALL_REMOVE] = {"remove", OK | BUSY | NOTEMPTY, NOT_A_QUEUE, true},
