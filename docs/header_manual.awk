@@ -121,6 +121,7 @@ function print_declaration(name) {
         name = substr(declaration, RSTART, RLENGTH) ")"
     else if (match(declaration, /SHMQ_[A-Z_]+|struct shmq;/))
         name = declaration ~ /^struct/ ? "struct shmq" : "Constants"
+    sub(/;$/, "", name)
     print ".Ss " escaped(name)
     print_literal(declaration)
     if (comment != "")
