@@ -56,11 +56,12 @@ enum flow buffered_input_fail_too_long(struct publisher *publisher, const struct
 {
     char *what = describe(input, options, offset, index);
     char limit[UNITS_SIZE];
-    enum flow flow = publisher_fail(publisher, EXIT_FAILED,
-                                    "%s: %s is longer than the queue's largest message of %" PRIu64
-                                    " bytes, %s (create the queue with a larger --max-message)",
-                                    input->label, what != NULL ? what : "a message", publisher->max_message,
-                                    units_memory(limit, publisher->max_message));
+    enum flow flow =
+        publisher_fail(publisher, EXIT_FAILED,
+                       "%s: %s is longer than the queue's largest message of %" PRIu64
+                       " byte%s, %s (create the queue with a larger --max-message)",
+                       input->label, what != NULL ? what : "a message", publisher->max_message,
+                       units_plural(publisher->max_message), units_memory(limit, publisher->max_message));
     free(what);
     return flow;
 }

@@ -6,30 +6,33 @@
 
 #include "common/cli/option_common.h"
 #include "common/cli/parse.h"
+#include "common/cli/units.h"
 #include "producer/option_table.h"
 
-static void take_framing(struct options *options, enum framing_kind framing, const char *name)
+static void take_framing(struct options *options, enum framing_kind framing, const struct option_entry *entry)
 {
-    if (options->framing_given != NULL)
-        options_usage("%s and %s: only one framing can be given", options->framing_given, name);
+    char written[OPTION_WRITTEN_BYTES];
+    option_written(entry, written);
+    if (options->framing_given[0] != '\0')
+        options_usage("%s and %s: only one framing can be given", options->framing_given, written);
     options->framing = framing;
-    options->framing_given = name;
+    memcpy(options->framing_given, written, sizeof(written));
 }
 
-static void take_delimiter(struct options *options, const char *argument)
+static void take_delimiter(struct options *options, const struct option_entry *entry, const char *argument)
 {
-    take_framing(options, FRAMING_DELIMITER, "--delimiter");
+    take_framing(options, FRAMING_DELIMITER, entry);
     if (parse_delimiter(argument, &options->delimiter) != 0)
-        options_bad("delimiter", argument, "not one byte (a character, or \\n \\t \\r \\0 \\\\ \\xHH)");
+        option_entry_bad(entry, argument, "not one byte (a character, or \\n \\t \\r \\0 \\\\ \\xHH)");
 }
 
-static void take_block(struct options *options, const char *argument)
+static void take_block(struct options *options, const struct option_entry *entry, const char *argument)
 {
-    take_framing(options, FRAMING_BLOCK, "--block");
+    take_framing(options, FRAMING_BLOCK, entry);
     if (parse_size(argument, &options->block_bytes) != 0)
-        options_bad("block", argument, "not a size (bytes, or K, M, G)");
+        option_entry_bad(entry, argument, "not a size (bytes, or K, M, G)");
     if (options->block_bytes == 0 || options->block_bytes > UINT64_C(64) << 30)
-        options_bad("block", argument, "out of range (1 to 64G)");
+        option_entry_bad(entry, argument, "out of range (1 to 64G)");
 }
 
 static void take_split(struct options *options, const char *argument)
@@ -72,24 +75,24 @@ static void take_priority(struct options *options, const struct option_entry *en
     options->common.shmq.priority = (uint32_t)priority;
 }
 
-static bool take_framing_option(struct options *options, int code, const char *argument)
+static bool take_framing_option(struct options *options, const struct option_entry *entry, const char *argument)
 {
-    switch (code) {
+    switch (entry->code) {
     case PRODUCER_DELIMITER:
-        take_delimiter(options, argument);
+        take_delimiter(options, entry, argument);
         return true;
     case PRODUCER_NULL:
-        take_framing(options, FRAMING_DELIMITER, "--null");
+        take_framing(options, FRAMING_DELIMITER, entry);
         options->delimiter = '\0';
         return true;
     case PRODUCER_LENGTH_PREFIXED:
-        take_framing(options, FRAMING_LENGTH32, "--length-prefixed");
+        take_framing(options, FRAMING_LENGTH32, entry);
         return true;
     case PRODUCER_BLOCK:
-        take_block(options, argument);
+        take_block(options, entry, argument);
         return true;
     case PRODUCER_WHOLE:
-        take_framing(options, FRAMING_WHOLE, "--whole");
+        take_framing(options, FRAMING_WHOLE, entry);
         return true;
     default:
         return false;
@@ -122,7 +125,7 @@ static void take(void *into, const struct option_group *group, const struct opti
         take_priority(options, entry, argument);
         break;
     default:
-        if (!take_framing_option(options, entry->code, argument))
+        if (!take_framing_option(options, entry, argument))
             option_common_take(&options->common, &producer_options, entry, argument);
     }
 }
@@ -171,8 +174,10 @@ static void check_flow(const struct options *options)
         options_usage(
             "--resume and --on-full drop: dropped messages could not be told from those still to be sent");
     uint64_t max = options->common.shmq.max_message_bytes;
+    char texts[2][UNITS_SIZE];
     if (options->framing == FRAMING_BLOCK && max != 0 && options->block_bytes > max)
-        options_usage("--block: larger than --max-message");
+        options_usage("--block %s: larger than --max-message %s (give both the same)",
+                      units_size(texts[0], options->block_bytes), units_size(texts[1], max));
 }
 
 void options_parse(struct options *options, int argc, char **argv)

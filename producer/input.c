@@ -140,10 +140,11 @@ enum flow input_close(struct input *input, struct publisher *publisher, uint64_t
     if (stop_requested != 0 && publisher->status == EXIT_DONE)
         return publisher_fail(publisher, EXIT_FAILED,
                               "%s: %" PRIu64
-                              " bytes were read but could not be put before the signal (the queue was full; start "
+                              " byte%s read but could not be put before the signal (the queue was full; start "
                               "consumers first)",
-                              input->label, bytes);
-    say_detail("%s: %" PRIu64 " bytes were read ahead but not put", input->label, bytes);
+                              input->label, bytes, bytes == 1 ? " was" : "s were");
+    say_detail("%s: %" PRIu64 " byte%s read ahead but not put", input->label, bytes,
+               bytes == 1 ? " was" : "s were");
     return flow;
 }
 

@@ -14,6 +14,7 @@
 #include "common/cli/pseudo_file.h"
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
+#include "common/cli/units.h"
 #include "producer/source_mark.h"
 #include "producer/split.h"
 
@@ -148,8 +149,8 @@ static enum flow sum_head(const struct inputs *inputs, struct publisher *publish
         return fail(publisher, path, "cannot be read", error);
     if ((size_t)got < wanted)
         return publisher_fail(publisher, EXIT_FAILED,
-                              "%s: has become shorter while it was examined: it has %zd bytes instead of %zu",
-                              path, got, wanted);
+                              "%s: has become shorter while it was examined: it has %zd byte%s instead of %zu",
+                              path, got, units_plural((uint64_t)got), wanted);
     *sum = mix(*sum, source_mark_sum(head, wanted));
     return FLOW_CONTINUE;
 }
@@ -256,8 +257,8 @@ static enum flow check_unchanged(struct inputs *inputs, struct publisher *publis
         return flow;
     if (inputs->sizes[last] < size)
         return inputs_fail_changed(inputs, publisher, options, last,
-                                   "it has become shorter, %" PRIu64 " bytes instead of %" PRIu64,
-                                   inputs->sizes[last], size);
+                                   "it has become shorter, %" PRIu64 " byte%s instead of %" PRIu64,
+                                   inputs->sizes[last], units_plural(inputs->sizes[last]), size);
     flow = sum_up(inputs, publisher, options, size, &now);
     if (flow != FLOW_CONTINUE)
         return flow;

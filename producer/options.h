@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/cli/option_table.h"
 #include "common/cli/options.h"
 
 enum source_kind { SOURCE_INPUTS, SOURCE_RANDOM, SOURCE_WORDS };
@@ -26,7 +27,7 @@ struct options {
     bool random_given;
 
     enum framing_kind framing;
-    const char *framing_given; /* the option that chose it; NULL */
+    char framing_given[OPTION_WRITTEN_BYTES]; /* the option that chose it, as it was written; "" */
     unsigned char delimiter;
     uint64_t block_bytes;
 

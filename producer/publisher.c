@@ -132,8 +132,9 @@ enum flow publisher_open(struct publisher *publisher, const struct options *opti
     publisher->max_message = info.max_message_bytes;
     char capacity[UNITS_SIZE];
     char longest[UNITS_SIZE];
-    say_detail("attached to queue '%s': %" PRIu32 " lanes of %s, messages up to %s", publisher->name, info.lanes,
-               units_memory(capacity, info.capacity_bytes), units_memory(longest, info.max_message_bytes));
+    say_detail("attached to queue '%s': %" PRIu32 " lane%s of %s, messages up to %s", publisher->name, info.lanes,
+               units_plural(info.lanes), units_memory(capacity, info.capacity_bytes),
+               units_memory(longest, info.max_message_bytes));
     return FLOW_CONTINUE;
 }
 

@@ -9,6 +9,7 @@
 
 #include "common/cli/open_error.h"
 #include "common/cli/say.h"
+#include "common/cli/units.h"
 
 _Static_assert(sizeof(struct source_marks) <= SHMQ_NOTE_MAX, "the marks are stored as the note of the source");
 
@@ -51,8 +52,8 @@ static enum flow fail_short(const struct inputs *inputs, struct publisher *publi
                             const struct options *options, uint64_t offset)
 {
     return inputs_fail_changed(inputs, publisher, options, inputs->count,
-                               "it has become shorter, %" PRIu64 " bytes instead of at least %" PRIu64,
-                               inputs->bytes, offset);
+                               "it has become shorter, %" PRIu64 " byte%s instead of at least %" PRIu64,
+                               inputs->bytes, units_plural(inputs->bytes), offset);
 }
 
 static enum flow check_mark(const struct inputs *inputs, struct publisher *publisher,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "producer/source.h"
+#include "common/cli/units.h"
 
 #include "producer/block_input.h"
 #include "producer/buffered_input.h"
@@ -29,12 +30,13 @@ static enum flow run_input(struct publisher *publisher, const struct inputs *inp
 static enum flow run_inputs(struct publisher *publisher, const struct inputs *inputs,
                             const struct options *options)
 {
+    char texts[2][UNITS_SIZE];
     if (options->framing == FRAMING_BLOCK && options->block_bytes > publisher->max_message)
-        return publisher_fail(
-            publisher, EXIT_FAILED,
-            "--block: larger than the queue's largest message of %llu bytes (create the queue with a larger "
-            "--max-message)",
-            (unsigned long long)publisher->max_message);
+        return publisher_fail(publisher, EXIT_FAILED,
+                              "--block %s: larger than the queue's largest message of %s (create the queue with "
+                              "--max-message %s or more)",
+                              units_size(texts[0], options->block_bytes),
+                              units_size(texts[1], publisher->max_message), texts[0]);
     enum flow flow = FLOW_CONTINUE;
     for (size_t i = inputs->first; i < inputs->count && flow == FLOW_CONTINUE; i++)
         flow = run_input(publisher, inputs, options, i);

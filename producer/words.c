@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "producer/words.h"
+#include "common/cli/units.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -12,8 +13,9 @@ enum flow words_run(struct publisher *publisher, const struct options *options)
         if (word.iov_len > publisher->max_message)
             return publisher_fail(publisher, EXIT_FAILED,
                                   "word %zu: its %zu bytes are longer than the queue's largest message of %" PRIu64
-                                  " bytes (create the queue with a larger --max-message)",
-                                  i + 1, word.iov_len, publisher->max_message);
+                                  " byte%s (create the queue with a larger --max-message)",
+                                  i + 1, word.iov_len, publisher->max_message,
+                                  units_plural(publisher->max_message));
         size_t taken;
         flow = publisher_put(publisher, &word, 1, SHMQ_FRAME_DELIMITER, &taken);
     }

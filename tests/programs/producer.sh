@@ -721,7 +721,7 @@ check_match 'another capacity, rounded up: is said' '^producer: --capacity 100K:
 check_status 'another capacity, without -v' 0 put --capacity 100K -- d
 check_equal 'another capacity, without -v: is not said' 0 "$(grep -c rounded "$scratch/err")"
 check_status '--block larger than the messages of a queue: exit 1' 1 put --block 1001 </dev/null
-check_match 'says so' '^producer: --block: .*1000 bytes' "$scratch/err"
+check_match 'says so' '^producer: --block 1001: larger than .* of 1000 \(create the queue with --max-message 1001 or more' "$scratch/err"
 next_queue
 put -q --capacity 16M --max-message 10M -- a
 check_status 'a largest message that is above the default capacity, but not above the real one' 0 put --max-message 10M -- b
@@ -846,7 +846,9 @@ check_usage producer put '--random' --random=5
 check_usage producer put '--input and --random' --input "$scratch/thousand" --random
 check_usage producer put '--input and words' --input "$scratch/thousand" -- a
 check_usage producer put '--random and words' --random -- a
-check_usage producer put '--null.*--block|--block.*--null' -0 --block 4
+check_usage producer put '-0 \(--null\) and --block: only one' -0 --block 4
+check_usage producer put '--block and --null: only one' --block 4 --null
+check_usage producer put '-D \(--delimiter\) ab: not one byte' -D ab
 check_usage producer put '--whole.*--length-prefixed|--length-prefixed.*--whole' --length-prefixed --whole
 check_usage producer put '--rate and --delay' --rate 1 --delay 1
 check_usage producer put '--rate and --delay' --version --rate 1 --delay 1
@@ -860,7 +862,7 @@ check_usage producer put '--resume' --resume --input -
 check_usage producer put '--resume' --resume --random
 check_usage producer put '--resume' --resume --on-full drop --input "$scratch/thousand"
 check_usage producer put '--block' --random --block 4
-check_usage producer put '--block' --block 2K --max-message 1K
+check_usage producer put '--block 2K: larger than --max-message 1K' --block 2K --max-message 1K
 check_usage producer put '--max-message' --max-message 16M --capacity 8M -- a
 check_usage producer put 'thousand: .*--input' "$scratch/thousand"
 check_usage producer put 'word: .*--' --count 3 word
