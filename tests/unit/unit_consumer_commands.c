@@ -459,10 +459,12 @@ START_TEST(a_watcher_ends_when_it_is_told_to)
     ck_assert_int_eq(waitpid(watch.pid, NULL, 0), watch.pid);
     process_group_watch_set(&watch, 5);
     process_group_watch_stop(&watch);
+    size_t before = count_open();
     fork_error = EAGAIN;
     ck_assert_int_eq(process_group_watch_start(&watch), -EAGAIN);
     ck_assert_int_eq(watch.pid, -1);
     ck_assert_int_eq(fcntl(fd, F_GETFD), -1);
+    ck_assert_uint_eq(count_open(), before);
     pipe_error = EMFILE;
     ck_assert_int_eq(process_group_watch_start(&watch), -EMFILE);
     ck_assert_int_eq(watch.pid, -1);

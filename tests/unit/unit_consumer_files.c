@@ -901,6 +901,23 @@ START_TEST(another_stream_is_given_time_to_go)
 }
 END_TEST
 
+/* The first stream's byte is next to that of the turn. */
+START_TEST(a_turn_locks_nothing_but_itself)
+{
+    struct lane_file one = open_lane_file("file", 0, 0);
+    struct lane_file other = open_lane_file("file", 0, 0);
+    ck_assert_int_eq(lane_file_begin_turn(&one, TURN_CUT), 0);
+    lane_file_end_turn(&one);
+    ck_assert_int_eq(lane_file_begin_turn(&one, TURN_WRITE), 0);
+    lane_file_end_turn(&one);
+    stop_requested = SIGTERM;                /* else it waits for a second */
+    (void)open_lane_file("file", 1, -EINTR); /* the claims are still there */
+    stop_requested = 0;
+    ck_assert_int_eq(lane_file_close(&one), 0);
+    ck_assert_int_eq(lane_file_close(&other), 0);
+}
+END_TEST
+
 START_TEST(writers_share_a_turn_and_who_cuts_has_it_alone)
 {
     struct lane_file one = open_lane_file("file", 1, 0);
@@ -1029,6 +1046,7 @@ static const struct test tests[] = {
     TEST(a_file_that_somebody_has_locked_is_busy),
     TEST(a_file_is_for_one_stream),
     TEST(another_stream_is_given_time_to_go),
+    TEST(a_turn_locks_nothing_but_itself),
     TEST(writers_share_a_turn_and_who_cuts_has_it_alone),
     TEST(what_was_written_is_looked_for),
     TEST(a_pattern_is_a_name_for_each_lane),

@@ -31,6 +31,7 @@ static size_t write_bytes[256];
 static size_t most;         /* bytes of the first write; 0: all */
 static int then_error;      /* of the writes after it; 0: none */
 static bool dies;           /* after the first write */
+static bool dies_before;    /* the first write */
 static void (*after)(void); /* the first write */
 static int lock_error;
 
@@ -70,6 +71,8 @@ static ssize_t end_write(ssize_t result)
 ssize_t __wrap_writev(int fd, const struct iovec *vectors, int count)
 {
     struct iovec planned[1024];
+    if (dies_before)
+        raise(SIGKILL);
     if (writes > 0 && then_error != 0) {
         errno = then_error;
         return -1;
@@ -81,6 +84,8 @@ ssize_t __wrap_writev(int fd, const struct iovec *vectors, int count)
 ssize_t __wrap_pwritev(int fd, const struct iovec *vectors, int count, off_t offset)
 {
     struct iovec planned[1024];
+    if (dies_before)
+        raise(SIGKILL);
     if (writes > 0 && then_error != 0) {
         errno = then_error;
         return -1;
@@ -384,6 +389,22 @@ START_TEST(what_was_acknowledged_elsewhere_stays)
     put("fourth");
     deliver_rest(SINK_OUTPUT, "file");
     expect_file("file", "oldfirst\nsecond\nthird\nfourth\n");
+    ck_assert_str_eq(said, "");
+}
+END_TEST
+
+START_TEST(who_was_killed_before_it_wrote_left_nothing)
+{
+    write_file("file", "old");
+    put("first second");
+    dies_before = true;
+    kill_after(0, SINK_OUTPUT, "file");
+    dies_before = false;
+    expect_file("file", "old");
+    deliver_rest(SINK_DISCARD, NULL);
+    put("third");
+    deliver_rest(SINK_OUTPUT, "file");
+    expect_file("file", "oldthird\n");
     ck_assert_str_eq(said, "");
 }
 END_TEST
@@ -1091,6 +1112,7 @@ static const struct test tests[] = {
     TEST(what_has_another_framing_is_taken_back),
     TEST(a_prefix_that_is_not_known_stays),
     TEST(what_was_acknowledged_elsewhere_stays),
+    TEST(who_was_killed_before_it_wrote_left_nothing),
     TEST(a_file_that_was_emptied_loses_nothing_more),
     TEST(a_message_without_room_is_taken_back),
     TEST(a_message_without_room_stays_where_others_have_written),
