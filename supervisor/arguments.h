@@ -12,7 +12,7 @@ struct arguments {
     size_t room;
 };
 
-/* Adds a copy of @word; exits if there is no memory. */
+/* Adds a copy of @word. Exits if memory runs out. */
 void arguments_add(struct arguments *arguments, const char *word);
 void arguments_add_all(struct arguments *arguments, const struct arguments *more);
 /* Adds a formatted word. */
@@ -22,7 +22,7 @@ void arguments_format(struct arguments *arguments, const char *format, ...) __at
  * Returns false, and adds nothing, if a quote is not closed.
  */
 bool arguments_split(struct arguments *arguments, const char *text);
-/* Whether @word is one of them. */
+/* Whether the list contains @word. */
 bool arguments_have(const struct arguments *arguments, const char *word);
 void arguments_free(struct arguments *arguments);
 

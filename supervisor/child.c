@@ -38,7 +38,7 @@ static void leave_group(const struct child_start *start)
         setsid();
     else
         setpgid(0, 0);
-    /* Makes other uses of the terminal fail, instead of stopping the child until it is in the foreground. */
+    /* Access to the terminal from the background now fails, instead of stopping the child. */
     signal(SIGTTIN, SIG_IGN);
     signal(SIGTTOU, SIG_IGN);
 }
@@ -49,7 +49,7 @@ static int exec_child(void *argument)
     const struct child_start *start = argument;
     char *const *words = start->command->words;
     leave_group(start);
-    /* The getppid check covers a supervisor that died before this call. */
+    /* If the supervisor died before this call, nothing kills the child, so it has to end by itself. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != start->supervisor)
         _exit(EXIT_CANNOT_RUN);
@@ -79,14 +79,14 @@ int child_spawn(struct child *child, const struct child_start *start)
      */
     int pid = clone(exec_child, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &its,
                     &child->pidfd);
-    if (pid < 0 && errno == EINVAL) { /* without pidfds, SIGCHLD reports its end */
+    if (pid < 0 && errno == EINVAL) { /* the kernel has no pidfds; SIGCHLD reports the end of the child */
         child->pidfd = -1;
         pid = clone(exec_child, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, &its);
     }
     if (pid < 0)
         return -errno;
     child->pid = child->last_pid = pid;
-    setpgid(pid, pid); /* the child does the same; whichever comes first */
+    setpgid(pid, pid); /* the child does the same; either may come first */
     return 0;
 }
 
@@ -94,7 +94,7 @@ void child_signal(const struct child *child, int number)
 {
     if (child->pid == 0)
         return;
-    /* The group includes what the child has started, unless that has a group of its own. */
+    /* The group includes the processes that the child has started, unless they have groups of their own. */
     if (number == SIGKILL || number == SIGSTOP || number == SIGCONT)
         kill(-child->pid, number);
     if (child->pidfd < 0 || syscall(SYS_pidfd_send_signal, child->pidfd, number, NULL, 0) != 0)

@@ -23,9 +23,9 @@ enum child_state {
 
 /* How a process ended. */
 struct child_end {
-    int status;   /* as a shell reports it: 128 + signal number if killed */
-    bool killed;  /* by a signal */
-    bool lasting; /* it failed and reported that a restart would fail again */
+    int status;   /* exit status as a shell reports it: 128 + signal number if a signal killed it */
+    bool killed;  /* a signal killed it */
+    bool lasting; /* it reported that a restart would fail again */
 };
 
 /* Restarts and failures of a child; restart_policy.c uses it. */
@@ -53,8 +53,8 @@ struct child {
     struct relay_source *stderr_source;
     struct relay_source *previous_stderr; /* of its last process, if other processes still hold the pipe open */
     struct child_history history;
-    bool unread;       /* stopped before the end of its input */
-    char progress[48]; /* how far it came, for the summary */
+    bool unread;       /* a producer that stopped before the end of its input */
+    char progress[48]; /* how far that producer came, for the summary */
 };
 
 /* Parameters of a new process. */
@@ -75,9 +75,9 @@ int child_spawn(struct child *child, const struct child_start *start);
  * Sends a signal to the process; SIGKILL, SIGSTOP and SIGCONT go to its whole group. Does nothing if it has ended.
  */
 void child_signal(const struct child *child, int number);
-/* Call it once the process has been reaped. */
+/* Forgets the process; call it once the process has been reaped. */
 void child_forget(struct child *child);
-/* "consumer.2 (pid 17) was killed by SIGKILL, status 137" */
+/* Writes how the process ended to @text, such as "consumer.2 (pid 17) was killed by SIGKILL, status 137". */
 void child_describe_end(const struct child *child, char *text, size_t size);
 
 #endif

@@ -35,13 +35,14 @@ static void refuse_reserved(const char *owner, const char *name)
         options_usage("--%s-args: --%s: does no work (run '%s%s --%s')", owner, name, say_prefix(), owner, name);
 }
 
-/* Given to the supervisor, these get the child's name as a label; given here, they do not. */
+/* Whether the supervisor adds the child's name to the option's text; not if it is in --producer-args or the like.
+ */
 static bool is_marked(const char *name)
 {
     return strcmp(name, "echo") == 0 || strcmp(name, "prefix") == 0;
 }
 
-/* Whether the supervisor's option of that name has the same meaning. */
+/* Whether the supervisor's option of that name means the same as the child's. */
 static bool means_the_same(const struct option_group *group, const char *owner, const char *name)
 {
     if (group->owner != NULL)

@@ -60,7 +60,7 @@ static void make_producer(struct arguments *command, const struct options *optio
         arguments_add(command, options->words.words[i]);
 }
 
-/* Only lines get the consumer's name before them. */
+/* Whether each message gets the consumer's name before it, which makes sense for lines only. */
 static bool is_labelled(const struct options *options)
 {
     return options->sink == SINK_LABELLED && !arguments_have(&options->consumer_framing, "--raw") &&

@@ -36,7 +36,7 @@ static bool is_same(const struct stat *one, const struct stat *other)
     return one->st_dev == other->st_dev && one->st_ino == other->st_ino;
 }
 
-/* Reading a file while writing its content to it would never end. */
+/* Refuses an input that is also the output: the run would append to its own input without end. */
 static void check_not_written(const struct options *options, const char *input)
 {
     struct stat st;
@@ -123,7 +123,7 @@ static void check_mirror_folder(const struct options *options)
     char *slash = strrchr(folder, '/');
     const char *own = strstr(options->mirror, "%l");
     if (own != NULL && strchr(own, '/') != NULL)
-        return; /* a folder for each lane */
+        return; /* each lane has a folder of its own */
     if (slash == NULL)
         snprintf(folder, sizeof(folder), ".");
     else

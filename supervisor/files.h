@@ -8,7 +8,7 @@
 
 /* Exits if an input cannot be read or is also written to. */
 void files_check_inputs(const struct options *options);
-/* Whether producers need our stdin, also for a regular file named /dev/stdin or the like. */
+/* Whether producers need the supervisor's stdin, perhaps under a name such as /dev/stdin. */
 bool files_read_stdin(const struct options *options);
 
 /*

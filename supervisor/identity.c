@@ -24,7 +24,7 @@ static void add_number(uint64_t *hash, uint64_t number)
     add_bytes(hash, &number, sizeof(number));
 }
 
-/* Includes the NUL, so that word boundaries matter. */
+/* Includes the NUL, so that "ab" "c" and "a" "bc" differ. */
 static void add_text(uint64_t *hash, const char *text)
 {
     add_bytes(hash, text, strlen(text) + 1);
@@ -74,7 +74,7 @@ static void add_file(uint64_t *hash, const char *path, bool with_size)
     add_number(hash, with_size ? (uint64_t)st.st_size : 0);
 }
 
-/* The size of the last file does not count, because it may grow. */
+/* Leaves out the size of the last file, which may grow. */
 static void add_inputs(uint64_t *hash, const struct options *options)
 {
     size_t count = options->inputs.count;
@@ -87,7 +87,7 @@ static void add_inputs(uint64_t *hash, const struct options *options)
 static void add_sink(uint64_t *hash, const struct options *options)
 {
     char folder[PATH_MAX];
-    /* Both are stdout. */
+    /* Both write to stdout. */
     add_number(hash, options->sink == SINK_LABELLED ? SINK_STDOUT : options->sink);
     if (options->sink == SINK_OUTPUT)
         add_file(hash, options->output, false);

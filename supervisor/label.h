@@ -8,9 +8,10 @@ enum role { ROLE_PRODUCER, ROLE_CONSUMER };
 
 enum { NAME_BYTES = 24, LABEL_BYTES = 48 };
 
-/* "producer.1" */
+/* Writes the name of a child to @name, such as "producer.1". */
 void label_name(char *name, enum role role, unsigned number);
-/* "producer.1 | ", coloured if @descriptor is a terminal with colours and NO_COLOR is not set. */
+/* Writes the label of a child to @label, such as "producer.1 | ", coloured if @descriptor is a terminal with
+ * colours and NO_COLOR is not set. */
 void label_make(char *label, enum role role, unsigned number, int descriptor);
 /* Whether the descriptor is a terminal that supports colours and redrawing. */
 bool label_is_terminal(int descriptor);

@@ -73,7 +73,7 @@ int main(int argc, char **argv)
 
     signals_init();
     bus_guard_init();
-    /* Nothing is changed until all checks have passed. */
+    /* Checks everything before anything is changed. */
     queue_begin(&supervisor.queue, &options);
     raise_descriptors(&supervisor);
     make_children(&supervisor);

@@ -2,7 +2,7 @@
 #ifndef SUPERVISOR_OPTION_CODES_H
 #define SUPERVISOR_OPTION_CODES_H
 
-/* Codes of the options that options.c handles itself. */
+/* Codes of the options that options.c handles, rather than the code of all option tables. */
 enum option_own_code {
     CODE_PRODUCER_ARGS,
     CODE_CONSUMER_ARGS,

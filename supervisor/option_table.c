@@ -79,8 +79,8 @@ static const struct option_entry sink[] = {
     {.name = "output",
      .code = CODE_OUTPUT,
      .argument = "FILE",
-     .help = "all consumers write to FILE, which must be new or empty unless this command continues an earlier "
-             "run. \"-\" writes only messages to stdout; without a sink, each message on stdout has its "
+     .help = "make all consumers write to FILE, which must be new or empty unless this command continues an "
+             "earlier run. \"-\" writes only messages to stdout; without a sink, each message on stdout has its "
              "consumer's name before it, and each line of --echo its producer's"},
     {.name = "append", .kind = OPTION_IS_FLAG, AT(append), .help = "append to FILE even if it is not empty"},
     {.name = NULL},
@@ -99,7 +99,8 @@ static const struct option_entry supervision[] = {
      .choices = "on-failure never",
      .help =
          "when to restart a child that fails or is killed: on-failure (default) or never. Producers of regular "
-         "files continue where they were. Those of stdin, words or a counted --random cannot, so their death is a "
+         "files resume where they left off. Those of stdin, words or a counted --random cannot, so their death is "
+         "a "
          "failure"},
     {.name = "restart-pause",
      .kind = OPTION_IS_RANGE,
@@ -124,8 +125,9 @@ static const struct option_entry supervision[] = {
     {.name = "take-over",
      .kind = OPTION_IS_FLAG,
      AT(take_over),
-     .help = "take over what another command left in the queue, or what this one left although its source is read "
-             "from the beginning again"},
+     .help =
+         "deliver messages that another command left in the queue along with its own; also continue a run whose "
+         "source is not a file, which sends that source again from its beginning"},
     {.name = "progress",
      .kind = OPTION_IS_FLAG,
      AT(progress),

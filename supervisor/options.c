@@ -137,7 +137,7 @@ static void take(void *into, const struct option_group *group, const struct opti
 
 /* ------------------------------------------------------------------ combinations */
 
-/* Words are messages only after "--"; anywhere else they are more likely a mistake. */
+/* Accepts words as messages only after "--"; anywhere else they are probably a mistake. */
 static void check_words(const struct options *options)
 {
     if (!options->words.given && options->words.count > 0)
@@ -150,7 +150,8 @@ static bool is_stream(const char *path)
     return strcmp(path, "-") == 0 || (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode));
 }
 
-/* Such a file cannot be resumed. Opens regular files only, because closing a FIFO would disturb its writer. */
+/* Whether @path is a pseudo-file, which no producer can resume. Opens regular files only: opening and closing a
+ * FIFO would disturb its writer. */
 static bool is_pseudo_file(const char *path)
 {
     struct stat st;
@@ -178,7 +179,7 @@ static void check_divided(const struct options *options)
         options_usage("-p %u: --%s cannot be split among producers (use -p 1)", producers, options->framing);
 }
 
-/* An empty list of words after "--" does not mean the demonstration. */
+/* A "--" without words after it is a source of no messages, not the demonstration. */
 static void choose_source(struct options *options)
 {
     bool random = options_passed(options, "random") != NULL;
@@ -195,7 +196,7 @@ static void choose_source(struct options *options)
     }
     check_divided(options);
     const char *on_full = options_passed(options, "on-full");
-    /* After drops, the position in the source cannot be recovered. */
+    /* A producer that drops messages cannot tell from the queue how much of its source it has read. */
     options->resumable =
         options->source == SOURCE_FILES && !pseudo_file && (on_full == NULL || strcmp(on_full, "drop") != 0);
 }
@@ -226,11 +227,11 @@ static enum sink sink_of_option(const char *name, const char *argument)
     return SINK_OTHER;
 }
 
-/* Every option of the consumer's section is a sink. --output is the supervisor's own as well, which comes first.
- */
+/* Every option of the consumer's section is a sink. The supervisor has an --output of its own, which hides the
+ * consumer's. */
 static void choose_sink(struct options *options)
 {
-    options->sink_is_framed = true; /* stdout */
+    options->sink_is_framed = true; /* as stdout is, unless another sink is found */
     for (const struct option_entry *entry = consumer_sink_section.entries; entry->name != NULL; entry++) {
         bool is_output = strcmp(entry->name, "output") == 0;
         const char *argument = is_output ? options->output : options_passed(options, entry->name);
@@ -291,7 +292,8 @@ void supervisor_options_default(struct options *options)
         options_usage("--echo and --output -: both would write to stdout");
 }
 
-/* Without framing, several consumers would write the blocks of an input in any order. */
+/* Warns that several consumers write the blocks of an input in any order, which cannot be undone without framing.
+ */
 void supervisor_options_warn(const struct options *options)
 {
     bool raw =

@@ -10,7 +10,7 @@
 #include "supervisor/arguments.h"
 
 enum source {
-    SOURCE_DEMONSTRATION, /* none was given */
+    SOURCE_DEMONSTRATION, /* no source was given */
     SOURCE_FILES,         /* regular files, which a restarted producer can resume */
     SOURCE_STREAM,        /* stdin, a pipe or a device */
     SOURCE_WORDS,
@@ -18,14 +18,14 @@ enum source {
 };
 
 enum sink {
-    SINK_LABELLED, /* none was given: stdout, with the consumer's name before each message */
+    SINK_LABELLED, /* no sink was given: stdout, with the consumer's name before each message */
     SINK_STDOUT,
     SINK_OUTPUT,
     SINK_MIRROR,
     SINK_EXEC,
     SINK_PIPE,
     SINK_DISCARD,
-    SINK_OTHER, /* one that only the consumer knows */
+    SINK_OTHER, /* a sink that only the consumer knows */
 };
 
 enum restart_when { RESTART_ON_FAILURE, RESTART_NEVER };
@@ -47,7 +47,7 @@ struct options {
     struct option_words words; /* .given is also true if the list is empty */
     bool raw;
     const char *framing;               /* the option that chose it, without its dashes; NULL: none */
-    struct arguments producer_framing; /* as options of the program */
+    struct arguments producer_framing; /* the options that choose it, for the producers */
     struct arguments consumer_framing;
 
     enum sink sink;
@@ -61,7 +61,7 @@ struct options {
     size_t passed_count;
     struct arguments producer_args; /* the words of --producer-args */
     struct arguments consumer_args;
-    struct arguments extra_producer; /* what of them is for producers alone, an option a word */
+    struct arguments extra_producer; /* those that the supervisor does not use itself, one word per option */
     struct arguments extra_consumer;
 
     enum restart_when restart;
@@ -73,7 +73,7 @@ struct options {
     bool take_over;
     bool progress;
 
-    bool resumable; /* restarted producers continue where they were */
+    bool resumable; /* a restarted producer resumes where it left off */
 };
 
 extern const struct option_table supervisor_options;

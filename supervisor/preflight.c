@@ -14,10 +14,10 @@
 struct check {
     char name[NAME_BYTES];
     pid_t pid;
-    int fd; /* read end of its stderr */
+    int fd; /* read end of the pipe that is its stderr */
 };
 
-/* Inserts --version first, because after "--" it would be a word. */
+/* Inserts --version before all other options: after a "--", the child would send it as a message. */
 static void add_version(struct arguments *command)
 {
     arguments_add(command, "--version");
@@ -37,7 +37,7 @@ _Noreturn static void exec_check(const struct arguments *command, int fd)
     _exit(EXIT_FAILED);
 }
 
-/* The last child is checked, because it has the longest label. */
+/* Only the last child of a role is checked: its label is the longest, and the others have the same options. */
 static unsigned last_of(const struct options *options, enum role role)
 {
     return (unsigned)(role == ROLE_PRODUCER ? options->producers : options->consumers);
@@ -58,7 +58,7 @@ static void start(struct check *check, const struct options *options, enum role 
     check->fd = ends[0];
 }
 
-/* Returns its status. Relays its messages only if it failed. */
+/* Waits for the checking process and returns its exit status. Relays its messages only if the check failed. */
 static int finish(struct check *check)
 {
     char line[4096];
@@ -82,7 +82,7 @@ static int finish(struct check *check)
     return status;
 }
 
-/* Whether there are options that the supervisor has not checked itself. */
+/* Whether the command line of this role has options that the supervisor has not checked itself. */
 static bool is_needed(const struct options *options, enum role role)
 {
     bool producer = role == ROLE_PRODUCER;

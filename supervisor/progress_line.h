@@ -20,9 +20,9 @@ struct progress_line {
 };
 
 void progress_line_init(struct progress_line *progress, const struct supervisor *supervisor);
-/* Draws it if it is due. */
+/* Draws the line if it is due. */
 void progress_line_tick(struct progress_line *progress, struct supervisor *supervisor);
-/* Removes it. */
+/* Removes the line. */
 void progress_line_end(struct progress_line *progress, struct supervisor *supervisor);
 
 #endif

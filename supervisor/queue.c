@@ -55,7 +55,7 @@ _Noreturn static void refuse_second(struct queue *queue)
     exit(EXIT_FAILED);
 }
 
-/* Return: as shmq_open. */
+/* Returns what shmq_open returns. */
 static int open_queue(struct queue *queue, const struct shmq_options *options)
 {
     int64_t end = stop_now_ns() + LOCK_WAIT_NS;
@@ -79,7 +79,7 @@ static void make_queue(struct queue *queue)
     queue->fresh = true;
 }
 
-/* False if another process has created the queue meanwhile and used it. */
+/* Returns false if another process has created the queue meanwhile and used it. */
 static bool is_untouched(struct queue *queue)
 {
     struct shmq_stat stat = SHMQ_STAT_INIT;
@@ -194,7 +194,7 @@ static void check_differences(struct queue *queue)
     (void)shmq_close(observer);
 }
 
-/* A producer of another command died unfinished, although all its messages have been consumed. */
+/* Refuses a queue in which another command's producer died unfinished, even if all its messages are consumed. */
 static bool waits_for_source(const struct shmq_stat *stat)
 {
     return stat->unfinished > 0 && stat->put_messages > 0;
@@ -295,7 +295,7 @@ static void take_over(struct queue *queue, const struct inspection *inspection)
                units_plural(stat->consumers));
 }
 
-/* Removes the finished queue of an earlier run. False if another process has attached to it meanwhile. */
+/* Removes the finished queue of an earlier run. Returns false if another process has attached to it meanwhile. */
 static bool remove_finished(struct queue *queue, int64_t deadline_ns)
 {
     (void)shmq_close(queue->handle);
@@ -311,7 +311,7 @@ static bool remove_finished(struct queue *queue, int64_t deadline_ns)
     return true;
 }
 
-/* Maximum number of files of a mirror: the number of lanes. */
+/* Returns how many files a mirror may have: one for each lane. */
 static unsigned lanes_of(const struct queue *queue, const struct inspection *inspection)
 {
     if (inspection->found != FOUND_NOTHING)
@@ -319,7 +319,7 @@ static unsigned lanes_of(const struct queue *queue, const struct inspection *ins
     return queue->options->common.shmq.lanes != 0 ? queue->options->common.shmq.lanes : SHMQ_LANES_MAX;
 }
 
-/* Creates the queue of the new run. False if another process created one, which has to be inspected. */
+/* Creates the queue of the new run. Returns false if another process created one, which has to be inspected. */
 static bool make_own_queue(struct queue *queue, const struct inspection *found, int64_t deadline_ns)
 {
     if (found->found == FOUND_FINISHED && !remove_finished(queue, deadline_ns))

@@ -11,7 +11,7 @@ struct queue {
     const struct options *options;
     struct shmq *handle;
     const char *name;
-    int error;           /* of the last queue_stat; 0: none */
+    int error;           /* result of the last queue_stat */
     bool fresh;          /* created by this run */
     bool taken_over;     /* this run continues an earlier one */
     uint64_t put_before; /* counts before this run, which the summary subtracts */
@@ -34,7 +34,7 @@ bool queue_find_lane(struct queue *queue, pid_t pid, struct shmq_lane_stat *lane
  * lanes, or 0 if the queue cannot be read.
  */
 uint32_t queue_lane_owners(struct queue *queue, pid_t *owners);
-/* Fill level of the lanes in use, in percent. */
+/* Returns how full the lanes in use are, in percent. */
 unsigned queue_fill(struct queue *queue);
 /*
  * Whether the stream has ended: all producers of this run have finished, even if they have not exited yet, and all

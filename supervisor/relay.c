@@ -55,7 +55,7 @@ static void take_text(struct relay_source *source, const char *text, size_t byte
 void relay_read(struct relay *relay, struct relay_source *source)
 {
     char text[PIPE_BUF];
-    /* The limit is for the other sources' sake. */
+    /* Reads no more than this at once, so that the other sources get their turn. */
     for (int reads = 0; source->fd >= 0 && reads < READS; reads++) {
         ssize_t got = read(source->fd, text, sizeof(text));
         if (got < 0 && errno == EINTR)
@@ -95,7 +95,7 @@ static void hide_live(struct relay *relay)
     relay->live_shown = false;
 }
 
-/* Size of the source's next line, or of all the rest if no more will come; 0: none. */
+/* Returns the size of the source's next line, or of all the rest if no more will come; 0 if there is none. */
 static size_t next_line(const struct relay_source *source)
 {
     const char *newline = memchr(source->text, '\n', source->filled);
@@ -104,7 +104,7 @@ static size_t next_line(const struct relay_source *source)
     return source->fd < 0 || source->filled == RELAY_BYTES ? source->filled : 0;
 }
 
-/* Moves the next line of a source to the output buffer. False if there is none or no room for it. */
+/* Moves the next line of a source to the output buffer. Returns false if there is no line or no room for it. */
 static bool give_line(struct relay *relay, struct relay_source *source)
 {
     size_t length = next_line(source);

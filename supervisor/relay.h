@@ -41,7 +41,7 @@ struct relay {
     bool broken;    /* stderr has no reader any more */
 };
 
-/* Starts relaying, also of the messages of say.h. Exits if there is no memory. */
+/* Starts to relay the children's output and the messages of say.h. Exits if memory runs out. */
 void relay_init(struct relay *relay);
 /* Adds a source for a new child. Returns the write end of its pipe or a negative errno. */
 int relay_add(struct relay *relay, const char *label, struct relay_source **source);

@@ -16,7 +16,7 @@ static bool can_restart(const struct options *options, const struct child *child
     return child->role == ROLE_CONSUMER || options->resumable || options_endless(options);
 }
 
-/* Whether a restart would fail again. */
+/* Whether the cause of the failure remains, so that a restarted child would fail again. */
 static bool is_lasting(const struct supervisor *supervisor, const struct child *child)
 {
     enum sink sink = supervisor->options->sink;
@@ -24,7 +24,7 @@ static bool is_lasting(const struct supervisor *supervisor, const struct child *
     if (child->end.killed || child->end.lasting)
         return child->end.lasting;
     switch (child->end.status) {
-    case EXIT_FAILED: /* --exec has already retried; what was given to the other sinks may be lost */
+    case EXIT_FAILED: /* --exec has retried by itself; the other sinks may have lost acknowledged messages */
         return !producer &&
                (sink == SINK_LABELLED || sink == SINK_STDOUT || sink == SINK_EXEC || sink == SINK_PIPE);
     case EXIT_USAGE:
@@ -41,8 +41,9 @@ static bool is_lasting(const struct supervisor *supervisor, const struct child *
 }
 
 /*
- * Whether all messages were acknowledged before the consumer failed. Then no redelivery can repair the failure,
- * for example when a file system reports a failed write only at close.
+ * Whether the consumer failed after all messages were acknowledged. A restart cannot repair such a failure,
+ * because nothing is redelivered. One example is a file system that reports a failed write only when the file is
+ * closed.
  */
 static bool is_too_late(struct supervisor *supervisor, const struct child *child)
 {
@@ -50,7 +51,7 @@ static bool is_too_late(struct supervisor *supervisor, const struct child *child
            (queue_has_ended(&supervisor->queue) || !supervisor_has_work(supervisor));
 }
 
-/* Counts the messages that all producers have put or all consumers have acknowledged. */
+/* Sets @done to how many messages all producers have put or, for a consumer, all consumers have acknowledged. */
 static bool count_done(struct supervisor *supervisor, const struct child *child, uint64_t *done)
 {
     struct shmq_stat stat = SHMQ_STAT_INIT;
@@ -60,7 +61,10 @@ static bool count_done(struct supervisor *supervisor, const struct child *child,
     return true;
 }
 
-/* Records a failure that was not a signal; its cause is likely to remain after a restart. */
+/*
+ * Records that the child exited with an error, and whether messages were processed since its last such failure.
+ * Does not record a child that was killed, or a consumer whose stream ended: a restart is likely to help them.
+ */
 static void record_failure(struct supervisor *supervisor, struct child *child)
 {
     struct child_history *history = &child->history;
@@ -100,7 +104,7 @@ static void remember(struct child_history *history, int64_t now_ns)
         size_t room = history->room * 2 + 8;
         int64_t *more = realloc(history->restarts_ns, room * sizeof(*more));
         if (more == NULL)
-            return; /* without memory, the restart is not counted */
+            return; /* out of memory: the restart is not counted */
         history->restarts_ns = more;
         history->room = room;
     }
@@ -121,7 +125,7 @@ static int64_t take_restart(struct supervisor *supervisor, struct child *child)
     if (pause > options->restart_pause_ns[1])
         pause = options->restart_pause_ns[1];
     if (history->restarts == 0 && child->end.killed)
-        pause = 0; /* killed for the first time */
+        pause = 0; /* the first time that it is killed, it is restarted at once */
     remember(history, supervisor->now_ns);
     return pause;
 }

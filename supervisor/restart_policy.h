@@ -16,7 +16,7 @@ struct restart {
 struct restart restart_after_failure(struct supervisor *supervisor, struct child *child);
 /* Counts the restart of a child that ended too early without failing; returns the pause before it. */
 int64_t restart_pause(struct supervisor *supervisor, struct child *child);
-/* Whether there was no progress since the child's last failure, so that its cause is likely to remain. */
+/* Whether no message was processed since the child's last failure, so that its cause probably remains. */
 bool restart_still_fails(struct supervisor *supervisor, const struct child *child);
 
 #endif

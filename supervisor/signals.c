@@ -57,8 +57,8 @@ void signals_init(void)
     }
     /* A closed stderr must not end the supervisor. */
     signal(SIGPIPE, SIG_IGN);
-    struct sigaction alarm = {.sa_handler =
-                                  ignore_nothing}; /* without SA_RESTART, so that it ends a blocking write */
+    struct sigaction alarm = {
+        .sa_handler = ignore_nothing}; /* without SA_RESTART, so that the signal ends a blocking write */
     sigaction(SIGALRM, &alarm, NULL);
     sigemptyset(&all);
     sigaddset(&all, SIGALRM);

@@ -8,32 +8,34 @@
 #include <stdint.h>
 
 /*
- * Signals are unblocked only while the supervisor sleeps in ppoll and stay pending otherwise. So none is missed,
- * and no other code has to expect one.
+ * The supervisor blocks its signals except while it sleeps in ppoll. A signal that arrives in between stays
+ * pending until the next sleep, so none is lost, and no other code is interrupted.
  */
 
-/* Blocks the signals and installs the handlers. Signals ignored at the start stay ignored, except SIGTERM. */
+/* Blocks the signals and installs their handlers. Leaves signals ignored that were ignored at the start, except
+ * SIGTERM. */
 void signals_init(void);
-/* Sleeps until an event or @deadline_ns (negative: no limit). Returns as ppoll. */
+/* Sleeps until a descriptor is ready, a signal arrives or @deadline_ns has come (negative: no limit). Returns what
+ * ppoll returns. */
 int signals_poll(struct pollfd *fds, nfds_t count, int64_t deadline_ns);
 
 /* A stop request: SIGINT, SIGTERM or SIGHUP. */
 struct stop_signal {
     int number;    /* 0: none */
-    int64_t at_ns; /* when it came */
+    int64_t at_ns; /* when the signal arrived */
 };
 
-/* Takes the next stop request; false: there is none. */
+/* Moves the next stop request to @stop. Returns false if there is none. */
 bool signals_take_stop(struct stop_signal *stop);
-/* True once after each SIGUSR1, SIGTSTP or SIGCONT. */
+/* Whether signal @number, SIGUSR1, SIGTSTP or SIGCONT, has arrived since the last call. */
 bool signals_take(int number);
 
 /*
- * Sets up a child's signals between clone and exec, in the supervisor's memory. SIGINT, SIGTERM and SIGUSR1 stay
- * blocked until the child has installed its handlers.
+ * Sets up the signals of a child. Call it between clone and exec, when the child still runs in the supervisor's
+ * memory. SIGINT, SIGTERM and SIGUSR1 stay blocked until the child's program has installed its handlers.
  */
 void signals_for_child(void);
-/* Stops this process, as SIGTSTP would; returns when it is continued. */
+/* Stops this process, as SIGTSTP would. Returns after SIGCONT. */
 void signals_suspend(void);
 
 #endif

@@ -73,7 +73,7 @@ static enum child_state back_off(struct supervisor *supervisor, struct child *ch
     return CHILD_BACKING_OFF;
 }
 
-/* It ended too early without failing: because of a signal, --idle or --count. */
+/* Restarts a child that ended too early without failing, because of a signal, --idle or --count. */
 static enum child_state start_anew(struct supervisor *supervisor, struct child *child)
 {
     say_detail("%s (pid %d) ended before all was done; restarting it", child->name, (int)child->last_pid);
@@ -92,7 +92,7 @@ void states_record_unread(struct supervisor *supervisor, struct child *child)
     if (child->last_pid != 0 && queue_find_lane(&supervisor->queue, child->last_pid, &lane))
         snprintf(child->progress, sizeof(child->progress), " after %" PRIu64 " message%s", lane.put_messages,
                  units_plural(lane.put_messages));
-    /* If it was stopped between restarts without progress, its last failure still counts. */
+    /* A producer stopped while it waited for a restart still counts as failed if no progress was made since. */
     if (restart_still_fails(supervisor, child))
         supervisor_fail(supervisor, child->history.failure, child->history.failure_text);
 }
@@ -102,7 +102,7 @@ static enum child_state producer_done(struct supervisor *supervisor, struct chil
     struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
     bool stopping = supervisor->phase != PHASE_WORKING;
     if (supervisor->options->resumable) {
-        /* If its lane is not found, the lane has a new owner and so was finished. */
+        /* A lane that is not found has a new owner, so this producer finished it. */
         bool finished = !queue_find_lane(&supervisor->queue, child->last_pid, &lane) || lane.finished;
         if (finished && child->end.status == 0)
             return CHILD_DONE;
@@ -124,7 +124,7 @@ static enum child_state done(struct supervisor *supervisor, struct child *child)
     return start_anew(supervisor, child);
 }
 
-/* It ended after EVENT_TERMINATE or EVENT_KILL. */
+/* Handles the end of a child after EVENT_TERMINATE or EVENT_KILL. */
 static enum child_state cut_short(struct supervisor *supervisor, struct child *child)
 {
     char text[96];
@@ -133,7 +133,7 @@ static enum child_state cut_short(struct supervisor *supervisor, struct child *c
         return CHILD_DONE;
     states_record_unread(supervisor, child);
     child_describe_end(child, text, sizeof(text));
-    /* What it had read from a pipe but not put is lost. */
+    /* A producer loses what it had read from a pipe but not yet put. */
     if (!supervisor->options->resumable && !options_endless(supervisor->options))
         supervisor_fail(supervisor, child->end.status, text);
     return CHILD_DONE;
@@ -146,13 +146,13 @@ static bool is_no_failure(struct supervisor *supervisor, const struct child *chi
     if (child->role == ROLE_PRODUCER || child->end.killed)
         return false;
     if (child->end.status == EXIT_TIMEOUT) {
-        supervisor->idle_expired = true; /* other consumers took the messages, or it is restarted */
+        supervisor->idle_expired = true; /* other consumers took the messages, or this one is restarted */
         return true;
     }
     if (child->end.status != EXIT_ENDED)
         return false;
     if (supervisor->phase != PHASE_WORKING)
-        return true; /* it has delivered everything and found a stream unfinished */
+        return true; /* the consumer has delivered everything and found an unfinished stream */
     return !supervisor_has_producers(supervisor) && queue_stat(&supervisor->queue, &stat) == 0 &&
            stat.messages == 0 && stat.unfinished == 0 && stat.shut_down == 0;
 }
@@ -207,7 +207,7 @@ static enum child_state terminate_consumer(struct supervisor *supervisor, struct
     return child->role == ROLE_CONSUMER ? terminate(supervisor, child) : child->state;
 }
 
-/* It may have got SIGTERM just before, and would count the same signal only once. */
+/* Sends SIGINT, because a child that has just received SIGTERM would count a second SIGTERM as the same signal. */
 static enum child_state interrupt(struct supervisor *supervisor, struct child *child)
 {
     (void)supervisor;

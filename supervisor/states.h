@@ -19,7 +19,7 @@ enum event {
 void states_handle(struct supervisor *supervisor, struct child *child, enum event event);
 /* Handles the event for all children. */
 void states_handle_all(struct supervisor *supervisor, enum event event);
-/* Records how far a producer came that was stopped or will not be restarted. */
+/* Records how far a producer came. Call it for one that was stopped or will not be restarted. */
 void states_record_unread(struct supervisor *supervisor, struct child *child);
 
 #endif

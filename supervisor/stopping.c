@@ -28,7 +28,7 @@ static void kill_all(struct supervisor *supervisor)
     states_handle_all(supervisor, EVENT_KILL);
 }
 
-/* Whether one request arrived twice. A terminal that closes sends SIGHUP in addition to other signals. */
+/* Whether two signals are one request: a terminal that closes sends SIGHUP in addition to other signals. */
 static bool is_repeated(const struct stop_signal *first, const struct stop_signal *stop)
 {
     const bool same = first->number == stop->number || first->number == SIGHUP || stop->number == SIGHUP;

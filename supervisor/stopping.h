@@ -13,7 +13,7 @@
 
 /* Handles a stop request. */
 void stopping_signal(struct supervisor *supervisor, const struct stop_signal *stop);
-/* Takes the next step if it is due. */
+/* Takes the next step of stopping if it is due. */
 void stopping_advance(struct supervisor *supervisor);
 
 #endif

@@ -29,7 +29,7 @@ static uint64_t report_counts(struct supervisor *supervisor, bool *consumed)
     say_status("produced %" PRIu64 " message%s, consumed %" PRIu64 ", in %.2f s, %" PRIu64 " restart%s", put,
                units_plural(put), put + queue->left_before - stat.messages, seconds, supervisor->restarts,
                units_plural(supervisor->restarts));
-    /* The consumer that lost acknowledged messages has reported it; its restart does not repair the loss. */
+    /* The consumer has reported its loss of acknowledged messages. Its restart does not repair the loss. */
     if (stat.lost)
         supervisor_fail(supervisor, EXIT_FAILED,
                         "messages that were acknowledged are no longer where they were written");
@@ -45,7 +45,7 @@ static bool has_unread(const struct supervisor *supervisor)
     return false;
 }
 
-/* Reports unread input: exit status 0 only means that everything read has arrived. */
+/* Reports unread input, because exit status 0 means only that everything that was read has arrived. */
 static void report_unread(const struct supervisor *supervisor, uint64_t messages)
 {
     const struct options *options = supervisor->options;

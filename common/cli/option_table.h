@@ -120,7 +120,7 @@ void option_table_read(const struct option_table *table, void *into, option_take
 void option_table_split(const struct option_table *table, void *into, option_take *take, int argc, char **argv,
                         struct option_words *words);
 
-/* Handles an option that was found elsewhere than on the command line, in the same way. */
+/* Handles an option that was not read from the command line, as option_table_read handles one that was. */
 void option_table_take(const struct option_group *group, const struct option_entry *entry, void *into,
                        option_take *take, const char *argument);
 

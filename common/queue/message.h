@@ -6,7 +6,7 @@
 #include "common/core/ring.h"
 #include "common/shmq.h"
 
-/* From a record to the message that a consumer gets. */
+/* Turns a record of a lane into the message that a consumer gets. */
 
 /*
  * Separates the headers, if there are any, from the payload. On entry, .data is the start of the record and
