@@ -16,8 +16,8 @@
 #define STATUS_NOT_STARTED 126
 #define STATUS_NOT_FOUND 127
 
-static _Noreturn void become_shell(const char *text, int input, const struct process_group_watch *watch,
-                                   pid_t parent)
+static _Noreturn void become_shell(const char *text, char *const *environment, int input,
+                                   const struct process_group_watch *watch, pid_t parent)
 {
     setpgid(0, 0);
     if (watch) {
@@ -30,11 +30,12 @@ static _Noreturn void become_shell(const char *text, int input, const struct pro
         _exit(STATUS_NOT_STARTED);
     stop_restore_for_child();
     signal(SIGXFSZ, SIG_DFL);
-    execl("/bin/sh", "sh", "-c", "--", text, (char *)NULL);
+    execle("/bin/sh", "sh", "-c", "--", text, (char *)NULL, environment ? environment : environ);
     _exit(STATUS_NOT_FOUND);
 }
 
-int command_start(struct command *command, const char *text, const struct process_group_watch *watch)
+int command_start(struct command *command, const char *text, char *const *environment,
+                  const struct process_group_watch *watch)
 {
     pid_t parent = getpid();
     int ends[2];
@@ -45,7 +46,7 @@ int command_start(struct command *command, const char *text, const struct proces
     command->pid = fork();
     error = errno;
     if (command->pid == 0)
-        become_shell(text, ends[0], watch, parent);
+        become_shell(text, environment, ends[0], watch, parent);
     close(ends[0]);
     if (command->pid < 0) {
         close(ends[1]);

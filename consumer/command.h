@@ -19,11 +19,13 @@ struct command {
 /*
  * Starts '/bin/sh -c @text'.
  *
- * @watch  kills it if this process dies; NULL: it survives and sees end-of-file on its stdin
+ * @environment  "NAME=value" strings, then NULL; NULL: this process's own
+ * @watch        kills it if this process dies; NULL: it survives and sees end-of-file on its stdin
  *
  * Return: 0 or a negative errno.
  */
-int command_start(struct command *command, const char *text, const struct process_group_watch *watch);
+int command_start(struct command *command, const char *text, char *const *environment,
+                  const struct process_group_watch *watch);
 void command_end_input(struct command *command);
 /* True once it has ended. Does not reap it, so that its process group number is not reused. */
 bool command_has_ended(const struct command *command);

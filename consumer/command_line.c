@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "consumer/command_line.h"
 
+#include <errno.h>
 #include <string.h>
 
+#include "common/cli/dead_letter_name.h"
 #include "common/cli/option_common.h"
 #include "common/cli/parse.h"
 #include "consumer/command_lookup.h"
@@ -25,6 +27,7 @@ struct given {
     char framing_text[OPTION_WRITTEN_BYTES];
     const char *prefix;
     const char *exec_only;
+    const char *dead_letter;
     bool version;
 };
 
@@ -157,6 +160,10 @@ static bool take_exec_option(struct given *given, const struct option_entry *ent
         take_exec_timeout(&given->options, entry, argument);
         given->exec_only = "--exec-timeout";
         return true;
+    case CONSUMER_DEAD_LETTER:
+        given->dead_letter = argument;
+        given->exec_only = "--dead-letter";
+        return true;
     default:
         return false;
     }
@@ -199,6 +206,31 @@ static void check_together(const struct consumer_options *options, const struct 
         options_usage("--prefix would break the frames of --length-prefixed");
     if (given->exec_only && options->sink != SINK_EXEC)
         options_usage("%s needs --exec", given->exec_only);
+}
+
+static void check_dead_letter(const char *name, const char *queue)
+{
+    if (strcmp(name, queue) == 0)
+        options_usage("--dead-letter %s: is the queue itself (give another queue, or none)", name);
+    switch (shmq_name_check(name)) {
+    case 0:
+        break;
+    case -ENAMETOOLONG:
+        options_usage(
+            "--dead-letter: the name '%s' is too long (at most 200 characters; give another one, or none)", name);
+    default:
+        options_bad("--dead-letter", name, "a queue's name: letters, digits, '.', '_', '-'; or none");
+    }
+}
+
+static void choose_dead_letter(struct consumer_options *options, const char *given)
+{
+    static char text[DEAD_LETTER_NAME_BYTES];
+
+    if (options->sink == SINK_EXEC)
+        options->dead_letter = dead_letter_name(options->common.queue, given, text);
+    if (options->dead_letter)
+        check_dead_letter(options->dead_letter, options->common.queue);
 }
 
 /* Detects a mistyped command before any message is leased. */
@@ -244,6 +276,7 @@ void consumer_options_read(struct consumer_options *options, int argc, char **ar
         options_usage("%s: unexpected argument (use an option to choose the sink)", words.words[0]);
     options_finish(&options->common);
     check_together(options, &given);
+    choose_dead_letter(options, given.dead_letter);
     check_command(options, &given);
     if (given.version)
         option_print_version();

@@ -13,7 +13,7 @@ enum { AMOUNT_BYTES = 80 };
 /* "3 messages"; with --count 5, "3 of 5 messages". */
 static char *amount(char *text, const struct consumer_options *options, const struct totals *totals)
 {
-    unsigned long long delivered = totals->progress.messages;
+    unsigned long long delivered = totals_handled(totals);
 
     if (options->count > 0)
         snprintf(text, AMOUNT_BYTES, "%llu of %llu message%s", delivered, (unsigned long long)options->count,
@@ -25,7 +25,7 @@ static char *amount(char *text, const struct consumer_options *options, const st
 
 static bool is_short(const struct consumer_options *options, const struct totals *totals)
 {
-    return totals->progress.messages < options->count;
+    return totals_handled(totals) < options->count;
 }
 
 static void say_idle(const struct consumer_options *options, const struct totals *totals)
@@ -86,8 +86,10 @@ static enum exit_status judge(const struct consumer_options *options, const stru
         return EXIT_DONE;
     case END_FAILED:
         return EXIT_FAILED;
+    case END_UNFIT:
+        return EXIT_QUEUE;
     case END_IDLE:
-        if (totals->progress.messages > 0 && !is_short(options, totals))
+        if (totals_handled(totals) > 0 && !is_short(options, totals))
             return EXIT_DONE;
         say_idle(options, totals);
         return EXIT_TIMEOUT;
@@ -102,11 +104,25 @@ static enum exit_status judge(const struct consumer_options *options, const stru
     }
 }
 
+/* Where a supervisor reports this at the end, it says what to do. */
+static void say_dead_letters(const struct consumer_options *options, const struct totals *totals)
+{
+    const char *queue = options->dead_letter;
+    unsigned long long count = totals->dead_letters;
+
+    if (!options->common.supervised)
+        say_error("%llu message%s given up and moved to queue '%s' (look: '%smonitor show %s'; run again: "
+                  "'%sconsumer -Q %s --exec COMMAND')",
+                  count, count == 1 ? " was" : "s were", queue, say_prefix(), queue, say_prefix(), queue);
+}
+
 enum exit_status end_reason_report(const struct consumer_options *options, struct totals *totals, int end)
 {
     const char *why = end == -EINTR ? "stopped by a signal" : end == END_IDLE ? "idle" : NULL;
     enum exit_status status = judge(options, totals, end);
 
+    if (totals->dead_letters > 0)
+        say_dead_letters(options, totals);
     totals_print(totals, why);
-    return status;
+    return status == EXIT_DONE && totals->dead_letters > 0 ? EXIT_DEAD_LETTERS : status;
 }

@@ -11,6 +11,7 @@ enum end_reason {
     END_COUNT,  /* --count messages were delivered */
     END_IDLE,   /* no message arrived for --idle */
     END_FAILED, /* the sink failed and has reported why */
+    END_UNFIT,  /* the sink cannot use another queue and has reported why */
 };
 
 /* Reports why the consumer ended and prints the totals; returns the exit status. */

@@ -58,7 +58,10 @@ static int end_reason_of(enum sink_result result)
         return END_FAILED;
     case SINK_DAMAGED:
         return -EBADMSG;
+    case SINK_UNFIT:
+        return END_UNFIT;
     case SINK_OK:
+    case SINK_MOVED:
         break;
     }
     return END_NOT_YET;
@@ -147,7 +150,7 @@ static int step(struct consumer *consumer)
     if (stop_requested)
         return -EINTR;
     if (options->count > 0) {
-        uint64_t left = options->count - consumer->totals.progress.messages;
+        uint64_t left = options->count - totals_handled(&consumer->totals);
 
         if (left == 0)
             return END_COUNT;
@@ -191,6 +194,8 @@ static int consume(struct consumer *consumer)
     wait_notice_init(&consumer->notice);
     consumer->poll_ns = POLL_NS;
     consumer->idle_end_ns = options->idle_ns < 0 ? INT64_MAX : deadline_after(options->idle_ns);
+    if (consumer->sink->operations->begin)
+        end = end_reason_of(consumer->sink->operations->begin(consumer->sink));
     while (end == END_NOT_YET)
         end = step(consumer);
     return end == -ENODATA ? complete(consumer) : end;
@@ -228,6 +233,8 @@ int run(const struct consumer_options *options)
     }
     end = verify(&consumer, consume(&consumer));
     stop_interrupts(NULL);
+    if (consumer.handle && consumer.sink->operations->end)
+        consumer.sink->operations->end(consumer.sink);
     /* Before the sink, whose close may take long: other consumers get the remaining messages at once. */
     (void)shmq_close(consumer.handle); /* an error loses nothing: everything delivered is acknowledged */
     if (consumer.sink->operations->close(consumer.sink) != SINK_OK)

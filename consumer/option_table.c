@@ -81,6 +81,13 @@ static const struct option_entry command[] = {
      .code = CONSUMER_EXEC_TIMEOUT,
      .argument = "DURATION",
      .help = "end a command that takes longer: SIGTERM, then SIGKILL after 1 s (none)"},
+    {.name = "dead-letter",
+     .code = CONSUMER_DEAD_LETTER,
+     .argument = "QUEUE",
+     .help =
+         "move messages that are given up to QUEUE (NAME.dead; for a queue that ends in .dead: none). It is made "
+         "when needed, like the queue itself, with room for the history. While it is full, the consumer waits. "
+         "\"none\": the consumer exits 1 instead, and the message stays"},
     {.name = NULL},
 };
 
@@ -88,10 +95,15 @@ const struct option_section consumer_command_section = {
     .title = "Commands (--exec):",
     .text =
         "The command's exit status 0 acknowledges the message, 75 retries it later without counting an attempt, "
-        "65 gives up at once. Any other status, a signal or the timeout is a failed attempt. When it gives up, "
-        "the consumer exits 1 and the message stays in the queue. The command's environment has SHMQ_QUEUE, "
+        "65 gives up at once. Any other status, a signal or the timeout is a failed attempt, and so is the death "
+        "of the consumer while it has the message. After more than --retries N failed attempts, whoever made "
+        "them, the message is given up: it goes to the dead-letter queue, with its history in the headers "
+        "Shmq-Id, "
+        "Shmq-Attempts, Shmq-Reason, Shmq-First, Shmq-Last (times) and Shmq-Queue, and the consumer goes on. Give "
+        "all consumers of a queue the same --retries and --dead-letter. The command's environment has SHMQ_QUEUE, "
         "SHMQ_ID (the same at each delivery), SHMQ_ATTEMPT (1 is the first), SHMQ_REDELIVERED (1: delivered "
-        "before) and SHMQ_LANE.",
+        "before), SHMQ_LANE, and SHMQ_HEADER_NAME for each header of the message (its name in capitals, _ for "
+        "other characters).",
     .entries = command,
 };
 
@@ -173,8 +185,9 @@ const struct option_table consumer_options = {
         "Exit status: 0 done, also after a first SIGINT or SIGTERM; 1 failed; 2 usage; 3 the queue was shut down, "
         "a producer died before finishing, or the stream ended before --count (restart the producer with "
         "--resume, or run '{prefix}monitor finish NAME', to complete its stream); 4 --idle expired before any "
-        "message, or before --count; 5 queue damaged, removed, or of another version or size; 128+N ended by a "
-        "second signal N (the same signal again within 100 ms counts once). SIGUSR1 prints statistics.",
+        "message, or before --count; 5 queue damaged, removed, or of another version or size; 6 all else was "
+        "done, but messages were given up and are in the dead-letter queue; 128+N ended by a second signal N (the "
+        "same signal again within 100 ms counts once). SIGUSR1 prints statistics.",
     .examples = {{"{self} -Q log --output all.log", "append all messages to one file"},
                  {"{self} -Q jobs --exec 'gzip -k \"$(cat)\"' --retries 5", "run one command per message"},
                  {"{self} -Q jobs --follow | jq .", "print messages until Ctrl-C"}},

@@ -25,6 +25,7 @@ enum consumer_option_code {
     CONSUMER_RETRIES,
     CONSUMER_BACKOFF,
     CONSUMER_EXEC_TIMEOUT,
+    CONSUMER_DEAD_LETTER,
 };
 
 #endif

@@ -33,6 +33,7 @@ struct consumer_options {
     int64_t backoff_min_ns;
     int64_t backoff_max_ns;
     int64_t exec_timeout_ns; /* 0: none */
+    const char *dead_letter; /* queue for messages that are given up; NULL: none */
 };
 
 /* True if messages are processed and acknowledged one by one. */

@@ -10,7 +10,14 @@
 struct totals {
     struct progress progress;
     uint64_t redelivered;
+    uint64_t dead_letters; /* given up and moved to the dead-letter queue; not consumed */
 };
+
+/* Messages that this consumer need not see again. */
+static inline uint64_t totals_handled(const struct totals *totals)
+{
+    return totals->progress.messages + totals->dead_letters;
+}
 
 void totals_init(struct totals *totals, bool progress);
 /* Adds acknowledged messages. */

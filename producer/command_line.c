@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/cli/headers.h"
 #include "common/cli/option_common.h"
 #include "common/cli/parse.h"
 #include "common/cli/units.h"
@@ -75,6 +76,23 @@ static void take_priority(struct options *options, const struct option_entry *en
     options->common.shmq.priority = (uint32_t)priority;
 }
 
+static void take_header(struct options *options, const struct option_entry *entry, const char *argument)
+{
+    const char *problem = headers_check(argument);
+    if (problem != NULL)
+        option_entry_bad(entry, argument, problem);
+    size_t length = strlen(argument);
+    if (length + 1 > SHMQ_HEADERS_MAX - options->headers_length)
+        options_usage("--header: all headers together are longer than %d bytes", SHMQ_HEADERS_MAX);
+    char *longer = realloc(options->headers, options->headers_length + length + 1);
+    if (longer == NULL)
+        options_usage("--header: out of memory");
+    memcpy(longer + options->headers_length, argument, length);
+    longer[options->headers_length + length] = '\n';
+    options->headers = longer;
+    options->headers_length += length + 1;
+}
+
 static bool take_framing_option(struct options *options, const struct option_entry *entry, const char *argument)
 {
     switch (entry->code) {
@@ -123,6 +141,9 @@ static void take(void *into, const struct option_group *group, const struct opti
         break;
     case PRODUCER_PRIORITY:
         take_priority(options, entry, argument);
+        break;
+    case PRODUCER_HEADER:
+        take_header(options, entry, argument);
         break;
     default:
         if (!take_framing_option(options, entry, argument))
@@ -207,4 +228,6 @@ void options_free(struct options *options)
 {
     free(options->inputs);
     options->inputs = NULL;
+    free(options->headers);
+    options->headers = NULL;
 }

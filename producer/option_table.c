@@ -105,6 +105,12 @@ static const struct option_entry flow[] = {
      .argument = "N",
      .choices = "0 1 2 3 4 5 6 7",
      .help = "set the priority of the messages, 0 (served first) to 7 (4)"},
+    {.name = "header",
+     .code = PRODUCER_HEADER,
+     .argument = "HEADER",
+     .help =
+         "put the header 'NAME: VALUE' on every message; repeat the option for several. Consumers pass headers "
+         "to the commands of --exec. They count towards the largest message"},
     {.name = "progress", .kind = OPTION_IS_FLAG, AT(progress), .help = "show a status line on stderr"},
     {.name = "supervised",
      .kind = OPTION_IS_FLAG,

@@ -23,6 +23,7 @@ enum producer_option_code {
     PRODUCER_SEED,
     PRODUCER_ECHO,
     PRODUCER_PRIORITY,
+    PRODUCER_HEADER,
 };
 
 #endif

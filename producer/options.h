@@ -42,6 +42,9 @@ struct options {
     bool seed_given;
     uint64_t seed;
 
+    char *headers; /* header block of every message; NULL: none */
+    size_t headers_length;
+
     const char *echo; /* the prefix; NULL: no echo */
     enum on_full on_full;
     int64_t timeout_ns; /* negative: no limit */

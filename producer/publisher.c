@@ -22,6 +22,11 @@
 /* How long after a signal data that was read from a pipe may still wait for room. */
 #define LINGER_NS INT64_C(1000000000)
 #define LINGER_PAUSE_NS 2000000L
+/* What a header block takes of the largest message: see struct shmq_outgoing. */
+#define HEADER_PREFIX_BYTES 16
+#define CELL_BYTES 64
+/* Messages with headers that are put together. */
+enum { OUTGOING_BATCH = 64 };
 
 void publisher_init(struct publisher *publisher, const struct options *options, uint64_t seed)
 {
@@ -32,6 +37,8 @@ void publisher_init(struct publisher *publisher, const struct options *options, 
         .timeout_ns = options->timeout_ns,
         .frame = SHMQ_FRAME_NONE,
         .delimiter = options->delimiter,
+        .headers = options->headers,
+        .headers_length = options->headers_length,
         .reads_inputs = options->source == SOURCE_INPUTS,
         .rereadable = options->source != SOURCE_INPUTS,
     };
@@ -65,6 +72,19 @@ static enum flow fail_queue(struct publisher *publisher, const char *what, int e
     publisher->may_pass = error_may_pass(error);
     return publisher_fail(publisher, (int)exit_status_of(error), "queue '%s': %s: %s", publisher->name, what,
                           open_error_text(publisher->name, error));
+}
+
+/* What headers of every message leave of the largest message. Return: false: not even that. */
+static bool take_header_room(struct publisher *publisher)
+{
+    if (publisher->headers == NULL)
+        return true;
+    const uint64_t room =
+        (publisher->headers_length + HEADER_PREFIX_BYTES + CELL_BYTES - 1) / CELL_BYTES * CELL_BYTES;
+    if (publisher->max_message < room)
+        return false;
+    publisher->max_message -= room;
+    return true;
 }
 
 static enum flow fail_open(struct publisher *publisher, const struct common_options *options, int error)
@@ -135,6 +155,10 @@ enum flow publisher_open(struct publisher *publisher, const struct options *opti
     say_detail("attached to queue '%s': %" PRIu32 " lane%s of %s, messages up to %s", publisher->name, info.lanes,
                units_plural(info.lanes), units_memory(capacity, info.capacity_bytes),
                units_memory(longest, info.max_message_bytes));
+    if (!take_header_room(publisher))
+        return publisher_fail(publisher, EXIT_FAILED,
+                              "--header: longer than the queue's largest message of %s (see --max-message)",
+                              longest);
     return FLOW_CONTINUE;
 }
 
@@ -283,6 +307,29 @@ static enum flow use_frame(struct publisher *publisher, enum shmq_frame frame)
     return FLOW_CONTINUE;
 }
 
+/* Return: as shmq_put_many. */
+static int put_some(const struct publisher *publisher, const struct iovec *messages, size_t count, size_t *done,
+                    int64_t wait_ns)
+{
+    struct shmq_outgoing outgoing[OUTGOING_BATCH];
+    int error = 0;
+    if (publisher->headers == NULL)
+        return shmq_put_many(publisher->queue, messages, count, done, wait_ns);
+    for (*done = 0; error == 0 && *done < count;) {
+        size_t some = 0;
+        for (; some < OUTGOING_BATCH && *done + some < count; some++)
+            outgoing[some] = (struct shmq_outgoing){.size = sizeof(struct shmq_outgoing),
+                                                    .data = messages[*done + some].iov_base,
+                                                    .length = messages[*done + some].iov_len,
+                                                    .headers = publisher->headers,
+                                                    .headers_length = publisher->headers_length};
+        size_t put = 0;
+        error = shmq_put_outgoing(publisher->queue, outgoing, some, &put, *done == 0 ? wait_ns : 0);
+        *done += put;
+    }
+    return error;
+}
+
 /* Puts messages that are due. */
 static enum flow put_all(struct publisher *publisher, const struct iovec *messages, size_t count, size_t *taken)
 {
@@ -292,7 +339,7 @@ static enum flow put_all(struct publisher *publisher, const struct iovec *messag
         size_t done = 0;
         int64_t wait = try_ns(publisher, since);
         int64_t before = wait > 0 && since == 0 && publisher->timeout_ns > 0 ? stop_now_ns() : 0;
-        int error = shmq_put_many(publisher->queue, messages + first, count - first, &done, wait);
+        int error = put_some(publisher, messages + first, count - first, &done, wait);
         if (done > 0)
             wait_notice_end(&publisher->notice);
         enum flow flow = done > 0 ? account(publisher, messages + first, done) : FLOW_CONTINUE;
@@ -360,7 +407,8 @@ enum flow publisher_put(struct publisher *publisher, const struct iovec *message
 
 bool publisher_takes_in_place(const struct publisher *publisher)
 {
-    return publisher->on_full == ON_FULL_BLOCK && publisher->echo.prefix == NULL && publisher->skip == 0;
+    return publisher->on_full == ON_FULL_BLOCK && publisher->echo.prefix == NULL && publisher->skip == 0 &&
+           publisher->headers == NULL;
 }
 
 enum flow publisher_reserve(struct publisher *publisher, size_t size, void **payload)

@@ -48,6 +48,8 @@ struct publisher {
     int64_t stopped_ns; /* when a stop request was first seen while the queue was full; 0: not yet */
     enum shmq_frame frame;
     unsigned char delimiter;
+    const char *headers; /* header block of every message; NULL: none */
+    size_t headers_length;
     struct pace pace;
     struct progress progress;
     struct wait_notice notice; /* of waits for room */

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "common/cli/options.h"
 #include "supervisor/arguments.h"
 #include "supervisor/label.h"
 #include "supervisor/relay.h"
@@ -65,6 +66,13 @@ struct child_start {
     pid_t supervisor;
     uint64_t descriptors; /* soft limit of open files; 0: the supervisor's */
 };
+
+/* Whether it has done all that it could: some of it may have ended as dead letters, which the summary counts. */
+static inline bool child_succeeded(const struct child *child)
+{
+    return child->end.status == EXIT_DONE ||
+           (child->role == ROLE_CONSUMER && child->end.status == EXIT_DEAD_LETTERS);
+}
 
 /*
  * Starts the process in a process group of its own, so that Ctrl-C in the terminal reaches only the supervisor.

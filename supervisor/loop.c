@@ -114,9 +114,11 @@ static void reap(struct supervisor *supervisor)
         child->end.lasting = child->end.status == EXIT_LASTING;
         if (child->end.lasting)
             child->end.status = EXIT_FAILED;
+        if (child->role == ROLE_CONSUMER && child->end.status == EXIT_DEAD_LETTERS)
+            supervisor->gave_up = true;
         child_forget(child);
         finish_stderr(supervisor, child);
-        states_handle(supervisor, child, child->end.status == 0 ? EVENT_SUCCESS : EVENT_FAILURE);
+        states_handle(supervisor, child, child_succeeded(child) ? EVENT_SUCCESS : EVENT_FAILURE);
     }
 }
 

@@ -75,6 +75,7 @@ int main(int argc, char **argv)
     bus_guard_init();
     /* Checks everything before anything is changed. */
     queue_begin(&supervisor.queue, &options);
+    dead_letters_begin(&supervisor.dead_letters, &options);
     raise_descriptors(&supervisor);
     make_children(&supervisor);
     relay_init(&supervisor.relay);

@@ -171,7 +171,8 @@ const struct option_table supervisor_options = {
         "with messages of another command is refused unless --take-over is given.\n\n"
         "Exit status: 0 every message that was read has arrived; 1 failed, or messages are left in the queue; 2 "
         "usage; otherwise that of the first child that failed for good: 3 shut down or a producer died, 4 timed "
-        "out or full, 5 queue damaged, removed or of other sizes, 128+N killed by signal N; 128+N also after a "
+        "out or full, 5 queue damaged, removed or of other sizes, 6 all else was done, but messages were given up "
+        "and are in the dead-letter queue, 128+N killed by signal N; 128+N also after a "
         "second signal N. SIGUSR1 makes all children print their statistics.",
     .examples = {{"{self} -p 2 -c 3 --input app.log --output all.log",
                   "copy all lines; each of the two producers reads half"},

@@ -12,7 +12,7 @@
 #include "supervisor/mirror_map.h"
 
 /* Reports the counts; @consumed receives whether any message was consumed. Returns how many messages are left. */
-static uint64_t report_counts(struct supervisor *supervisor, bool *consumed)
+static uint64_t report_counts(struct supervisor *supervisor, bool *consumed, uint64_t dead)
 {
     struct queue *queue = &supervisor->queue;
     struct shmq_stat stat = SHMQ_STAT_INIT;
@@ -25,9 +25,13 @@ static uint64_t report_counts(struct supervisor *supervisor, bool *consumed)
         return 0;
     }
     uint64_t put = stat.put_messages - queue->put_before;
-    *consumed = put + queue->left_before > stat.messages;
-    say_status("produced %" PRIu64 " message%s, consumed %" PRIu64 ", in %.2f s, %" PRIu64 " restart%s", put,
-               units_plural(put), put + queue->left_before - stat.messages, seconds, supervisor->restarts,
+    uint64_t gone = put + queue->left_before - stat.messages;
+    *consumed = gone > 0;
+    char letters[48] = "";
+    if (dead > 0)
+        snprintf(letters, sizeof(letters), ", %" PRIu64 " dead letter%s", dead, units_plural(dead));
+    say_status("produced %" PRIu64 " message%s, consumed %" PRIu64 "%s, in %.2f s, %" PRIu64 " restart%s", put,
+               units_plural(put), gone > dead ? gone - dead : 0, letters, seconds, supervisor->restarts,
                units_plural(supervisor->restarts));
     /* The consumer has reported its loss of acknowledged messages. Its restart does not repair the loss. */
     if (stat.lost)
@@ -75,7 +79,8 @@ int summary_finish(struct supervisor *supervisor)
         return 128 + supervisor->cut_short;
     }
     bool consumed = true;
-    uint64_t messages = report_counts(supervisor, &consumed);
+    uint64_t dead = dead_letters_count(&supervisor->dead_letters);
+    uint64_t messages = report_counts(supervisor, &consumed, dead);
     if (supervisor->idle_expired && !consumed && messages == 0)
         supervisor_fail(supervisor, EXIT_TIMEOUT, "no message arrived within --idle");
     mirror_map_finish(supervisor);
@@ -86,8 +91,12 @@ int summary_finish(struct supervisor *supervisor)
     else if (messages > 0)
         say_error("failed: stopped before all messages arrived: %" PRIu64 " message%s left in queue %s", messages,
                   messages == 1 ? " is" : "s are", supervisor->queue.name);
+    if (dead > 0)
+        dead_letters_report(&supervisor->dead_letters, dead);
     queue_end(&supervisor->queue, messages, supervisor->failure == 0 && !unread, supervisor->failure != 0);
     if (supervisor->failure != 0)
         return supervisor->failure;
-    return messages > 0 ? EXIT_FAILED : EXIT_DONE;
+    if (messages > 0)
+        return EXIT_FAILED;
+    return dead > 0 || supervisor->gave_up ? EXIT_DEAD_LETTERS : EXIT_DONE;
 }

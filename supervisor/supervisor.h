@@ -4,6 +4,7 @@
 
 #include "supervisor/child.h"
 #include "supervisor/command.h"
+#include "supervisor/dead_letters.h"
 #include "supervisor/options.h"
 #include "supervisor/queue.h"
 #include "supervisor/relay.h"
@@ -20,6 +21,7 @@ struct supervisor {
     const struct options *options;
     struct programs programs;
     struct queue queue;
+    struct dead_letters dead_letters;
     struct relay relay;
     struct child *children; /* producers first */
     size_t count;
@@ -36,6 +38,7 @@ struct supervisor {
     bool consumers_told;     /* consumers were told to end because the queue is drained */
     bool suspended;          /* by SIGTSTP, together with the children */
     bool idle_expired;       /* a consumer ended because no message arrived within --idle */
+    bool gave_up;            /* a consumer moved messages to the dead-letter queue */
     int cut_short;           /* number of the second signal; 0: none */
     int failure;             /* exit status of the first child that failed for good; 0: none */
     char failure_text[160];

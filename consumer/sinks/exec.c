@@ -8,35 +8,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/cli/open_error.h"
 #include "common/cli/say.h"
 #include "consumer/command.h"
+#include "consumer/dead_letters.h"
 #include "consumer/deadline.h"
+#include "consumer/environment.h"
+#include "consumer/policy.h"
 
 /* --exec: runs a command for each message. */
 
-#define STATUS_DONE 0
-#define STATUS_GIVE_UP 65 /* EX_DATAERR */
-#define STATUS_DEFER 75   /* EX_TEMPFAIL */
 /* From SIGTERM to SIGKILL. */
 #define KILL_DELAY_NS INT64_C(1000000000)
-
-enum verdict {
-    VERDICT_DONE,
-    VERDICT_FAILED,
-    VERDICT_DEFERRED,
-    VERDICT_GIVE_UP,
-};
 
 struct exec_sink {
     struct sink base;
     struct process_group_watch watch;
-    char id[SHMQ_ID_SIZE]; /* of the current message */
-    uint32_t attempts;     /* failed attempts at it */
-    bool run_before;       /* a command may have processed it already */
+    struct environment environment;
+    struct dead_letters dead_letters;
+    char id[SHMQ_ID_SIZE];    /* of the current message */
+    uint32_t attempts;        /* failed attempts at it */
+    bool run_before;          /* a command may have processed it already */
+    int64_t first_failure_ns; /* known to this consumer, since 1970; 0: none */
+    int64_t last_failure_ns;
 };
 
 struct run {
@@ -48,21 +45,20 @@ struct run {
     bool timed_out;
 };
 
-static int set_number(const char *name, uint64_t value)
+static int set_environment(struct exec_sink *sink, const struct shmq_message *message)
 {
-    char text[24];
+    struct environment *environment = &sink->environment;
+    size_t bytes;
+    const char *headers = shmq_message_headers(message, &bytes);
 
-    snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
-    return setenv(name, text, 1);
-}
-
-static int set_environment(const struct exec_sink *sink, const struct shmq_message *message)
-{
-    if (setenv("SHMQ_QUEUE", sink->base.options->common.queue, 1) < 0 || setenv("SHMQ_ID", sink->id, 1) < 0 ||
-        set_number("SHMQ_ATTEMPT", (uint64_t)sink->attempts + 1) < 0 ||
-        set_number("SHMQ_REDELIVERED", sink->run_before) < 0 || set_number("SHMQ_LANE", message->lane) < 0)
-        return -errno;
-    return 0;
+    environment_reset(environment);
+    if (environment_add(environment, "SHMQ_QUEUE=%s", sink->base.options->common.queue) < 0 ||
+        environment_add(environment, "SHMQ_ID=%s", sink->id) < 0 ||
+        environment_add(environment, "SHMQ_ATTEMPT=%llu", (unsigned long long)sink->attempts + 1) < 0 ||
+        environment_add(environment, "SHMQ_REDELIVERED=%d", sink->run_before) < 0 ||
+        environment_add(environment, "SHMQ_LANE=%u", message->lane) < 0)
+        return -ENOMEM;
+    return environment_add_headers(environment, headers, bytes);
 }
 
 /* Writes as much as the pipe takes. A command may end or close its stdin before it has read everything. */
@@ -131,7 +127,7 @@ static int run_command(struct exec_sink *sink, const struct shmq_message *messag
     run->deadline_ns = timeout_ns > 0 ? deadline_after(timeout_ns) : INT64_MAX;
     run->next_signal = timeout_ns > 0 ? SIGTERM : 0;
     if (result == 0)
-        result = command_start(&run->command, sink->base.options->target, &sink->watch);
+        result = command_start(&run->command, sink->base.options->target, sink->environment.entries, &sink->watch);
     if (result < 0)
         return result;
     /* A write that blocks on a command that does not read would hide the command's end. */
@@ -145,31 +141,82 @@ static int run_command(struct exec_sink *sink, const struct shmq_message *messag
     return 0;
 }
 
-static enum verdict judge(int status, bool timed_out)
-{
-    if (timed_out || !WIFEXITED(status))
-        return VERDICT_FAILED;
-    switch (WEXITSTATUS(status)) {
-    case STATUS_DONE:
-        return VERDICT_DONE;
-    case STATUS_GIVE_UP:
-        return VERDICT_GIVE_UP;
-    case STATUS_DEFER:
-        return VERDICT_DEFERRED;
-    default:
-        return VERDICT_FAILED;
-    }
-}
-
 static const char *times(uint32_t number)
 {
     return number == 1 ? "time" : "times";
 }
 
-static enum sink_result give_up(const struct exec_sink *sink, const char *why)
+static void record_failure(struct exec_sink *sink)
 {
-    say_error("--exec: message %s failed %u %s: %s (it stays in the queue, and the consumer stops)", sink->id,
-              sink->attempts, times(sink->attempts), why);
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    sink->last_failure_ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+    if (sink->first_failure_ns == 0)
+        sink->first_failure_ns = sink->last_failure_ns;
+}
+
+/*
+ * Uses up the attempts that are left: if this consumer dies during the move, whoever gets the message completes
+ * the move and does not run the command again.
+ */
+static int use_up_attempts(const struct exec_sink *sink)
+{
+    uint32_t attempts = sink->attempts;
+    int result = 0;
+
+    while (result == 0 && !policy_is_spent(attempts, sink->base.options->retries))
+        result = shmq_fail(sink->base.handle, &attempts);
+    return result;
+}
+
+static enum sink_result fail_to_count(const struct exec_sink *sink, int error)
+{
+    say_error("queue: cannot count a failed attempt: %s",
+              open_error_text(sink->base.options->common.queue, error));
+    return SINK_FAILED;
+}
+
+static enum sink_result give_up(struct exec_sink *sink, const struct shmq_message *message, const char *why)
+{
+    const struct consumer_options *options = sink->base.options;
+    const struct history history = {
+        .id = sink->id,
+        .queue = options->common.queue,
+        .reason = why,
+        .attempts = sink->attempts,
+        .first_ns = sink->first_failure_ns,
+        .last_ns = sink->last_failure_ns,
+    };
+    enum sink_result result;
+    int error;
+
+    if (!dead_letters_are_kept(&sink->dead_letters)) {
+        say_error("--exec: message %s failed %u %s: %s (it stays in the queue, and the consumer stops)", sink->id,
+                  sink->attempts, times(sink->attempts), why);
+        return SINK_FAILED;
+    }
+    error = use_up_attempts(sink);
+    if (error < 0)
+        return fail_to_count(sink, error);
+    result = dead_letters_move(&sink->dead_letters, message, &history);
+    if (result == SINK_MOVED)
+        say_status("--exec: message %s failed %u %s: %s (moved to queue '%s')", sink->id, sink->attempts,
+                   times(sink->attempts), why, options->dead_letter);
+    return result;
+}
+
+/* The consumers of all its attempts died, or were stopped before they could give it up. */
+static enum sink_result give_up_unseen(struct exec_sink *sink, const struct shmq_message *message)
+{
+    static const char why[] = "its consumer died or was stopped";
+
+    record_failure(sink);
+    if (dead_letters_are_kept(&sink->dead_letters))
+        return give_up(sink, message, why);
+    say_error("--exec: message %s has failed %u %s: %s (it stays in the queue, and the consumer stops; a larger "
+              "--retries runs it again)",
+              sink->id, sink->attempts, times(sink->attempts), why);
     return SINK_FAILED;
 }
 
@@ -186,11 +233,6 @@ static enum sink_result pause_for(struct exec_sink *sink, int64_t pause_ns)
     return stop_requested ? SINK_STOPPED : SINK_OK;
 }
 
-static int64_t longer_pause(const struct consumer_options *options, int64_t pause_ns)
-{
-    return pause_ns > options->backoff_max_ns / 2 ? options->backoff_max_ns : pause_ns * 2;
-}
-
 static void describe(const struct run *run, int status, char *text, size_t size)
 {
     if (run->timed_out)
@@ -199,12 +241,34 @@ static void describe(const struct run *run, int status, char *text, size_t size)
         command_describe(status, text, size);
 }
 
-/* Runs the command once and counts a failed attempt. Returns SINK_OK if the message is done or can be retried. */
+/* Counts the attempt if it failed, and decides what becomes of the message. */
+static enum sink_result conclude(struct exec_sink *sink, const struct shmq_message *message, enum verdict verdict,
+                                 const char *why, bool *finished)
+{
+    const bool deferred = verdict == VERDICT_DEFERRED;
+    enum decision decision;
+    int result = 0;
+
+    if (verdict != VERDICT_DONE && !deferred) {
+        record_failure(sink);
+        result = shmq_fail(sink->base.handle, &sink->attempts);
+    }
+    if (result < 0)
+        return fail_to_count(sink, result);
+    decision = policy_decide(verdict, sink->attempts, sink->base.options->retries);
+    *finished = decision == DECISION_ACKNOWLEDGE;
+    if (decision == DECISION_GIVE_UP)
+        return give_up(sink, message, why);
+    if (decision == DECISION_RETRY)
+        say_status("--exec: message %s: %s: %s", sink->id, deferred ? "deferred" : "failed", why);
+    return SINK_OK;
+}
+
+/* Runs the command once. Returns SINK_OK if the message is done or can be retried. */
 static enum sink_result try_once(struct exec_sink *sink, const struct shmq_message *message, bool *finished)
 {
     char why[80];
     struct run run;
-    enum verdict verdict;
     int status = 0;
     int result = run_command(sink, message, &run, &status);
 
@@ -213,23 +277,8 @@ static enum sink_result try_once(struct exec_sink *sink, const struct shmq_messa
         return SINK_FAILED;
     }
     sink->run_before = true;
-    verdict = judge(status, run.timed_out);
-    *finished = verdict == VERDICT_DONE;
-    if (verdict == VERDICT_DONE)
-        return SINK_OK;
     describe(&run, status, why, sizeof(why));
-    if (verdict != VERDICT_DEFERRED) {
-        result = shmq_fail(sink->base.handle, &sink->attempts);
-        if (result < 0) {
-            say_error("queue: cannot count a failed attempt: %s",
-                      open_error_text(sink->base.options->common.queue, result));
-            return SINK_FAILED;
-        }
-    }
-    if (verdict == VERDICT_GIVE_UP || (verdict == VERDICT_FAILED && sink->attempts > sink->base.options->retries))
-        return give_up(sink, why);
-    say_status("--exec: message %s: %s: %s", sink->id, verdict == VERDICT_DEFERRED ? "deferred" : "failed", why);
-    return SINK_OK;
+    return conclude(sink, message, policy_judge(status, run.timed_out), why, finished);
 }
 
 static enum sink_result deliver_one(struct exec_sink *sink, const struct shmq_message *message)
@@ -242,6 +291,9 @@ static enum sink_result deliver_one(struct exec_sink *sink, const struct shmq_me
     shmq_message_id(sink->base.handle, message, sink->id);
     sink->attempts = message->attempts;
     sink->run_before = message->redelivered || message->attempts > 0;
+    sink->first_failure_ns = 0;
+    if (policy_is_spent(sink->attempts, options->retries))
+        return give_up_unseen(sink, message);
     for (;;) {
         result = try_once(sink, message, &finished);
         if (result != SINK_OK || finished)
@@ -249,8 +301,15 @@ static enum sink_result deliver_one(struct exec_sink *sink, const struct shmq_me
         result = pause_for(sink, pause_ns);
         if (result != SINK_OK)
             return result;
-        pause_ns = longer_pause(options, pause_ns);
+        pause_ns = policy_longer_pause(pause_ns, options->backoff_max_ns);
     }
+}
+
+static enum sink_result exec_begin(struct sink *base)
+{
+    struct exec_sink *sink = (struct exec_sink *)base;
+
+    return dead_letters_begin(&sink->dead_letters, base->options, base->totals, base->handle);
 }
 
 static enum sink_result exec_deliver(struct sink *base, const struct shmq_message *messages, size_t count,
@@ -265,27 +324,39 @@ static enum sink_result exec_deliver(struct sink *base, const struct shmq_messag
     return SINK_OK;
 }
 
+static void exec_end(struct sink *base)
+{
+    dead_letters_end(&((struct exec_sink *)base)->dead_letters);
+}
+
 static enum sink_result exec_close(struct sink *base)
 {
     struct exec_sink *sink = (struct exec_sink *)base;
 
     process_group_watch_stop(&sink->watch);
+    environment_free(&sink->environment);
     free(sink);
     return SINK_OK;
 }
 
 static const struct sink_operations exec_operations = {
+    .begin = exec_begin,
     .deliver = exec_deliver,
+    .end = exec_end,
     .close = exec_close,
 };
 
 struct sink *sink_exec_open(const struct consumer_options *options, struct totals *totals)
 {
     struct exec_sink *sink = calloc(1, sizeof(*sink));
-    int result = sink ? process_group_watch_start(&sink->watch) : -ENOMEM;
+    int result = sink ? environment_init(&sink->environment) : -ENOMEM;
 
+    if (result == 0)
+        result = process_group_watch_start(&sink->watch);
     if (result < 0) {
         say_error("--exec: cannot prepare to start commands: %s", strerror(-result));
+        if (sink)
+            environment_free(&sink->environment);
         free(sink);
         return NULL;
     }

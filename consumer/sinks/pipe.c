@@ -174,7 +174,7 @@ static int start(struct pipe_sink *sink)
 
     if (setenv("SHMQ_QUEUE", options->common.queue, 1) < 0)
         return -errno;
-    result = command_start(&sink->command, options->target, NULL);
+    result = command_start(&sink->command, options->target, NULL, NULL);
     if (result < 0)
         return result;
     sink->running = true;

@@ -13,11 +13,15 @@ enum sink_result {
     SINK_STOPPED, /* a stop was requested before everything was delivered */
     SINK_FAILED,  /* already reported */
     SINK_DAMAGED, /* the queue's data about its messages is inconsistent */
+    SINK_UNFIT,   /* another queue cannot be used; already reported */
+    SINK_MOVED,   /* the message was given up and moved to another queue: it is acknowledged already */
 };
 
 struct sink;
 
 struct sink_operations {
+    /* Called once the queue is attached, before the first delivery; may be NULL. */
+    enum sink_result (*begin)(struct sink *sink);
     /*
      * Delivers messages.
      *
@@ -33,6 +37,8 @@ struct sink_operations {
     enum sink_result (*complete)(struct sink *sink);
     /* Called in any case before the queue is closed, to check that delivered data is still there; may be NULL. */
     enum sink_result (*verify)(struct sink *sink);
+    /* Called before the queue is closed, also if begin failed; may be NULL. */
+    void (*end)(struct sink *sink);
     /* Completes the output and frees the sink. */
     enum sink_result (*close)(struct sink *sink);
 };

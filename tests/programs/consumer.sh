@@ -295,6 +295,12 @@ put -- a b
 check_status '--exec: its environment' 0 take --exec 'echo "$SHMQ_QUEUE $SHMQ_ATTEMPT $SHMQ_REDELIVERED $SHMQ_LANE $SHMQ_ID"'
 check_match '--exec: its environment' "^$queue 1 0 0 [^ ]+\$" "$scratch/out"
 check_equal '--exec: ids are different' 2 "$(sort -u "$scratch/out" | wc -l)"
+put --header 'Color:  dark red ' --header 'x-y: 1' --header 'X_Y: 2' --header 'Empty:' -- a
+put -- b
+export SHMQ_HEADER_COLOR=inherited SHMQ_HEADER_OTHER=inherited
+check_equal '--exec: headers in its environment' '[dark red][1][][-][-][-][-][-]' \
+    "$(rest --exec 'printf "[%s]" "${SHMQ_HEADER_COLOR--}" "${SHMQ_HEADER_X_Y--}" "${SHMQ_HEADER_EMPTY--}" "${SHMQ_HEADER_OTHER--}"')"
+unset SHMQ_HEADER_COLOR SHMQ_HEADER_OTHER
 
 forget
 put -- a
@@ -308,7 +314,7 @@ check '--exec: then it is done' queue_has messages 0
 
 forget
 put -- a b
-check_status '--exec: retries used up: exit 1' 1 take --retries 2 --backoff 1ms --exec "$record; exit 9"
+check_status '--exec: retries used up: exit 1' 1 take --dead-letter none --retries 2 --backoff 1ms --exec "$record; exit 9"
 check_equal '--exec: so many attempts' '1 2 3' "$(runs 1)"
 check_match '--exec: giving up is said' '^consumer: --exec: .*failed 3 times.*exit status 9' "$scratch/err"
 check '--exec: the message stays' queue_has messages 2
@@ -319,12 +325,12 @@ check_equal '--exec: as is that it was handed out' '1 0' "$(runs 2)"
 
 forget
 put -- a
-check_status '--exec: --retries 0' 1 take --retries 0 --exec "$record; exit 1"
+check_status '--exec: --retries 0' 1 take --dead-letter none --retries 0 --exec "$record; exit 1"
 check_equal '--exec: is one attempt' '1' "$(runs 1)"
 rest --discard
 forget
 put -- a
-check_status '--exec: 65 gives up at once' 1 take --exec "$record; exit 65"
+check_status '--exec: 65 gives up at once' 1 take --dead-letter none --exec "$record; exit 65"
 check_equal '--exec: after one attempt' '1' "$(runs 1)"
 check '--exec: and keeps the message' queue_has messages 1
 rest --discard
@@ -335,22 +341,22 @@ check_status '--exec: 75 puts off' 0 take --retries 0 --backoff 1ms:2ms \
 check_equal '--exec: without counting an attempt' '1 1 1 1 1 1' "$(runs 1)"
 check_match '--exec: and says so' '^consumer: --exec: .*deferred' "$scratch/err"
 put -- a
-check_status '--exec: killed by a signal is a failed attempt' 1 take --retries 1 --backoff 1ms --exec 'kill -9 $$'
+check_status '--exec: killed by a signal is a failed attempt' 1 take --dead-letter none --retries 1 --backoff 1ms --exec 'kill -9 $$'
 check_match '--exec: the signal is named' '^consumer: --exec: .*failed 2 times.*signal 9' "$scratch/err"
 rest --discard
 put -- a
-check_status '--exec: no such command' 1 take --retries 0 --exec 'exec no-such-command 2>/dev/null'
+check_status '--exec: no such command' 1 take --dead-letter none --retries 0 --exec 'exec no-such-command 2>/dev/null'
 check_match '--exec: no such command is said' 'exit status 127' "$scratch/err"
 rest --discard
 put -- a
 started=$EPOCHREALTIME
-take -q --backoff 50ms:10s --retries 3 --exec 'exit 1' 2>/dev/null
+take --dead-letter none -q --backoff 50ms:10s --retries 3 --exec 'exit 1' 2>/dev/null
 took=$(milliseconds_since "$started")
 check '--exec: the pause grows: 50, 100 and 200 ms' test "$took" -ge 350
 rest --discard
 put -- a
 started=$EPOCHREALTIME
-take -q --backoff 50ms:60ms --retries 3 --exec 'exit 1' 2>/dev/null
+take --dead-letter none -q --backoff 50ms:60ms --retries 3 --exec 'exit 1' 2>/dev/null
 took=$(milliseconds_since "$started")
 check '--exec: up to the largest' test "$took" -ge 170 -a "$took" -lt 20000
 rest --discard
@@ -360,10 +366,10 @@ command_has_ended() {
 }
 put -- a
 rm -f "$scratch/command"
-check_status '--exec-timeout: exit 1' 1 take --retries 0 --exec-timeout 200ms --exec 'sleep 300 & echo $! >"$SCRATCH/command"; wait'
+check_status '--exec-timeout: exit 1' 1 take --dead-letter none --retries 0 --exec-timeout 200ms --exec 'sleep 300 & echo $! >"$SCRATCH/command"; wait'
 check_match '--exec-timeout: is said' '^consumer: --exec: .*--exec-timeout' "$scratch/err"
 check '--exec-timeout: ends what the command has started' wait_until 5 command_has_ended
-check_status '--exec-timeout: a command that ignores SIGTERM' 1 take --retries 0 --exec-timeout 200ms \
+check_status '--exec-timeout: a command that ignores SIGTERM' 1 take --dead-letter none --retries 0 --exec-timeout 200ms \
     --exec 'trap "" TERM; echo $$ >"$SCRATCH/command"; while :; do sleep 0.1; done'
 check '--exec-timeout: is killed' wait_until 5 command_has_ended
 check_status '--exec-timeout: not for those that are quick' 0 take --exec-timeout 60s --exec true
@@ -457,7 +463,7 @@ check_equal '--idle before --count: what came is delivered' $'a\nb\nc' "$(cat "$
 put -- a b c
 check_status '--count that came, with --idle: exit 0' 0 take --follow --count 3 --idle 10s
 put -- a b
-check_status '--count with an --exec that gives up: exit 1' 1 take --count 2 --retries 0 --exec 'exit 1'
+check_status '--count with an --exec that gives up: exit 1' 1 take --dead-letter none --count 2 --retries 0 --exec 'exit 1'
 rest --discard
 put -- a b c
 start --follow --count 5 >"$scratch/out"
@@ -820,7 +826,7 @@ for bad in '--retries x' '--retries -1' '--backoff x' '--backoff 2:1' '--exec-ti
     check_usage consumer take "${bad% *} " --exec true $bad
 done
 for option in --output --mirror --exec --pipe --delimiter --prefix --count --prefetch --idle --grace --work --producers --retries \
-    --backoff --exec-timeout --queue; do
+    --backoff --exec-timeout --dead-letter --queue; do
     check_usage consumer take "${option#--}" "$option"
     [[ $option == --prefix ]] || check_usage consumer take "$option" "$option" ''
 done
@@ -855,7 +861,7 @@ for option in -h --help; do
     check_equal "$option says nothing on stderr" '' "$(cat "$scratch/err")"
 done
 for option in --queue --verbose --quiet --help --version --capacity --max-message --lanes --seats --mode --group --output \
-    --mirror --exec --pipe --discard --delimiter --null --length-prefixed --raw --prefix --retries --backoff --exec-timeout --work \
+    --mirror --exec --pipe --discard --delimiter --null --length-prefixed --raw --prefix --retries --backoff --exec-timeout --dead-letter --work \
     --count --prefetch --follow --idle --grace --producers --progress; do
     check_match "--help tells of $option" "(^|[ ,])$option( |,|\$)" "$scratch/out"
 done

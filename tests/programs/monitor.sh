@@ -156,7 +156,7 @@ check_match 'after all died: the text says so' '^ *0 died .*consumer' <(look sho
 check_status 'after all died: check' 0 look check "$queue"
 next_queue
 put -- a
-timeout 10 "$consumer" -q -Q "$queue" --exec 'exit 1' --retries 0 2>/dev/null
+timeout 10 "$consumer" -q -Q "$queue" --dead-letter none --exec 'exit 1' --retries 0 2>/dev/null
 check_equal 'given back: the message is counted' 1 "$(queue_field "$queue" messages)"
 check_match 'given back: the text shows where it is' '^ +0 left +0 .* 1 +0 +1 ' <(look show "$queue")
 check 'given back: show --json shows it, too' shows '"seat": 0, "alive": false, .*"holding": true, "pid": 0, .*"leased": 1,'

@@ -924,5 +924,24 @@ else
     skip 'progress on a terminal is one line that changes' 'script is missing'
 fi
 
+# ------------------------------------------------------------------ headers
+next_queue
+check_status '--header: exit 0' 0 "$producer" -q -Q "$queue" --header 'Color: red' --header 'x-y:  two words ' -- a '' b
+head -c 100000 /dev/zero >"$scratch/headed"
+check_status '--header: from a file, at once' 0 "$producer" -q -Q "$queue" --header 'Color: blue' --whole --input "$scratch/headed"
+# shellcheck disable=SC2016 # expanded by the command's shell
+"$consumer" -q -Q "$queue" --exec 'printf "%s|%s|%s\n" "$(wc -c)" "$SHMQ_HEADER_COLOR" "$SHMQ_HEADER_X_Y"' >"$scratch/out"
+check_equal '--header: with every message' $'1|red|two words\n0|red|two words\n1|red|two words\n100000|blue|' "$(cat "$scratch/out")"
+for header in '' x ': x' 'a b: c' $'a: b\nc: d' $'a: b\r' 'Shmq-Id: 1' 'shmq-x: 1'; do
+    check_status "--header ${header@Q}: exit 2" 2 "$producer" -Q "$queue" --header "$header" -- a
+    check_match "--header ${header@Q}: says why" '\(.*\)$' "$scratch/err"
+done
+next_queue
+check_status '--header: longer than a message' 1 "$producer" -q -Q "$queue" --max-message 100 --header "a: $(printf '%0100d' 0)" -- x
+check_match '--header: longer than a message: says so' "--header: longer than the queue's largest message of 100 B" "$scratch/err"
+check_status '--header: all that is left is used' 0 "$producer" -q -Q "$queue" --header 'a: b' --header 'c: d' -- "$(printf '%036d' 0)"
+check_status '--header: and no more' 1 "$producer" -q -Q "$queue" --header 'a: b' -- "$(printf '%037d' 0)"
+check_status '--header: too long in all' 2 "$producer" -q -Q "$queue" --header "a: $(printf '%040000d' 0)" --header "b: $(printf '%040000d' 0)" -- x
+
 next_queue
 check_equal 'nothing is left in /dev/shm' '' "$(find /dev/shm -name "*shmq.$SHMQ_TEST_PREFIX*")"

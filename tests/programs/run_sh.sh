@@ -121,7 +121,7 @@ check_usage 'a mirror of several producers that is one file' 2 'put %l into it' 
     --mirror "$scratch/100%%l"
 check_usage 'a mirror that is the input' 2 '--mirror [^ ]*/numbers: is also an input' --input "$scratch/numbers" --mirror "$scratch/numbers"
 check_equal 'which is not written' "$(seq 300000 | sha256sum)" "$(sha256sum <"$scratch/numbers")"
-check_usage 'options of programs yet to come' 2 'dead-letter' --dead-letter x --exec true -- a
+check_usage 'options of programs yet to come' 2 'joblog' --joblog x --exec true -- a
 echo old >"$scratch/old"
 check_usage 'an output that is not empty' 2 'not empty' --input "$scratch/numbers" --output "$scratch/old"
 echo old >"$scratch/old.15"
@@ -259,7 +259,7 @@ try --delay 1ms --work 1ms >/dev/full 2>"$scratch/run.log"
 status=$?
 check_lost 'the demonstration on a full stdout' 'cannot be written: No space left'
 new_queue
-try --exec 'echo x' --retries 0 -- a >/dev/full 2>"$scratch/run.log"
+try --dead-letter none --exec 'echo x' --retries 0 -- a >/dev/full 2>"$scratch/run.log"
 status=$?
 check_lost 'a command on a full stdout' 'I/O error|No space left'
 for arguments in '-- a' '--output - -- a' '--output /dev/null --echo x -- a'; do
@@ -285,7 +285,7 @@ check_equal 'nobody reads stderr any more: it goes on, to exit 0' 0 $?
 check_same_lines 'nobody reads stderr any more: everything arrives' "$scratch/numbers" "$scratch/output"
 check 'nobody reads stderr any more: the queue is removed' no_queue
 # shellcheck disable=SC2016 # expanded by the command's shell
-try --exec 'kill -PIPE $$' --retries 0 -- a >"$scratch/out" 2>"$scratch/err"
+try --dead-letter none --exec 'kill -PIPE $$' --retries 0 -- a >"$scratch/out" 2>"$scratch/err"
 check_match 'commands are ended by SIGPIPE as ever' 'killed by signal 13' "$scratch/err"
 for stderr in /dev/full closed; do
     new_queue_and_output
@@ -423,13 +423,13 @@ check_status 'a disk that is full ends it' 1 try --output /dev/full --restart-pa
 check_match 'a disk that is full: after some attempts' 'not restarted: it failed 3 times in a row without progress' "$scratch/err"
 new_queue
 check_status 'a command that fails is tried as often as was said, and no more' 1 \
-    try --exec 'cat >>"'"$scratch/attempts"'"; exit 1' --retries 2 --backoff 1ms:2ms --restart-pause 1ms:1ms -- a
+    try --dead-letter none --exec 'cat >>"'"$scratch/attempts"'"; exit 1' --retries 2 --backoff 1ms:2ms --restart-pause 1ms:1ms -- a
 check_equal 'it is' $'aaa' "$(tr -d '\n' <"$scratch/attempts")"
 check_match 'the message is kept' 'is kept, with 1 message \(' "$scratch/err"
 check_match 'and nobody is told to send it again' 'run again, this command would send everything again' "$scratch/err"
 new_queue
 : >"$scratch/attempts"
-check_status 'a command that gives up is not tried again' 1 try --exec 'cat >>"'"$scratch/attempts"'"; exit 65' -- a
+check_status 'a command that gives up is not tried again' 1 try --dead-letter none --exec 'cat >>"'"$scratch/attempts"'"; exit 65' -- a
 check_equal 'it is not' a "$(tr -d '\n' <"$scratch/attempts")"
 new_queue
 for command in 'exec no-such-command' 'cat >/dev/null; exit 3'; do

@@ -180,7 +180,7 @@ static void end(void)
 static struct command start(const char *text)
 {
     struct command command;
-    ck_assert_int_eq(command_start(&command, text, NULL), 0);
+    ck_assert_int_eq(command_start(&command, text, NULL, NULL), 0);
     return command;
 }
 
@@ -265,10 +265,10 @@ START_TEST(a_command_that_cannot_be_started_leaves_nothing)
     struct command command;
     size_t before = count_open();
     fork_error = EAGAIN;
-    ck_assert_int_eq(command_start(&command, "true", NULL), -EAGAIN);
+    ck_assert_int_eq(command_start(&command, "true", NULL, NULL), -EAGAIN);
     fork_error = 0;
     pipe_error = EMFILE;
-    ck_assert_int_eq(command_start(&command, "true", NULL), -EMFILE);
+    ck_assert_int_eq(command_start(&command, "true", NULL, NULL), -EMFILE);
     ck_assert_uint_eq(count_open(), before);
 }
 END_TEST
@@ -360,7 +360,7 @@ static void have_a_command(void *context)
     struct command command;
     const bool forgets = *(const bool *)context;
     process_require_equal(process_group_watch_start(&watch), 0);
-    process_require_equal(command_start(&command, "sleep 300 & echo $! >sleeper; wait", &watch), 0);
+    process_require_equal(command_start(&command, "sleep 300 & echo $! >sleeper; wait", NULL, &watch), 0);
     while (forgets && !has_content("sleeper"))
         continue; /* by then the command has said that it is to be watched */
     if (forgets)
@@ -652,16 +652,28 @@ END_TEST
 START_TEST(a_failure_before_counts)
 {
     open_exec("echo \"$SHMQ_ATTEMPT $SHMQ_REDELIVERED\" >>runs");
-    messages[0].attempts = 4;
     put("a");
     ck_assert_int_eq(shmq_lease_many(consumer, messages, 8, &leased, 0), 0);
-    messages[0].attempts = 4;
+    messages[0].attempts = options.retries;
     expect_delivery(SINK_OK, 1);
     put("b");
     ck_assert_int_eq(shmq_lease_many(consumer, messages, 8, &leased, 0), 0);
     messages[0].redelivered = true;
     expect_delivery(SINK_OK, 1);
-    ck_assert_str_eq(content("runs"), "5 1\n1 1\n");
+    ck_assert_str_eq(content("runs"), "4 1\n1 1\n");
+    expect_close(SINK_OK);
+}
+END_TEST
+
+START_TEST(one_that_has_used_up_its_attempts_is_not_run)
+{
+    open_exec("echo x >>runs");
+    put("a");
+    ck_assert_int_eq(shmq_lease_many(consumer, messages, 8, &leased, 0), 0);
+    messages[0].attempts = options.retries + 1;
+    expect_delivery(SINK_FAILED, 0);
+    expect_said(" has failed 4 times: its consumer died or was stopped (it stays");
+    ck_assert_int_eq(access("runs", F_OK), -1);
     expect_close(SINK_OK);
 }
 END_TEST
@@ -957,6 +969,7 @@ static const struct test tests[] = {
     TEST(a_pause_is_as_long_as_it_says),
     TEST(without_retries_there_is_one_attempt),
     TEST(a_failure_before_counts),
+    TEST(one_that_has_used_up_its_attempts_is_not_run),
     TEST(a_command_may_give_up_or_defer),
     TEST(some_messages_before_one_that_fails_are_done),
     TEST(a_pause_ends_when_an_end_is_asked_for),
