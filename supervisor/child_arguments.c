@@ -35,8 +35,7 @@ static void refuse_reserved(const char *owner, const char *name)
         options_usage("--%s-args: --%s: does no work (run '%s%s --%s')", owner, name, say_prefix(), owner, name);
 }
 
-/* Whether the supervisor adds the child's name to the option's text; not if it is in --producer-args or the like.
- */
+/* Whether the supervisor adds the child's name to the option's text; not in --producer-args. */
 static bool is_marked(const char *name)
 {
     return strcmp(name, "echo") == 0 || strcmp(name, "prefix") == 0;

@@ -292,8 +292,7 @@ void supervisor_options_default(struct options *options)
         options_usage("--echo and --output -: both would write to stdout");
 }
 
-/* Warns that several consumers write the blocks of an input in any order, which cannot be undone without framing.
- */
+/* Warns that several consumers write the blocks of an input in any order, which nobody can undo. */
 void supervisor_options_warn(const struct options *options)
 {
     bool raw =

@@ -194,7 +194,7 @@ static void check_differences(struct queue *queue)
     (void)shmq_close(observer);
 }
 
-/* Refuses a queue in which another command's producer died unfinished, even if all its messages are consumed. */
+/* Whether a producer of an earlier run died unfinished, even if all its messages have been consumed. */
 static bool waits_for_source(const struct shmq_stat *stat)
 {
     return stat->unfinished > 0 && stat->put_messages > 0;
