@@ -846,6 +846,18 @@ START_TEST(one_command_reads_all)
 }
 END_TEST
 
+START_TEST(statistics_are_said_while_the_command_ends)
+{
+    stop_init();
+    open_pipe("cat >given; sleep 0.3");
+    put("a");
+    expect_delivery(SINK_OK, 1);
+    ck_assert_int_eq(raise(SIGUSR1), 0);
+    expect_close(SINK_OK);
+    expect_said("consumer: consumed 0 messages, ");
+}
+END_TEST
+
 START_TEST(a_command_that_fails_in_the_end_is_told)
 {
     open_pipe("cat >given; exit 3");
@@ -981,6 +993,7 @@ static const struct test tests[] = {
     TEST(a_command_that_is_quick_enough_is_no_failure),
     TEST(what_cannot_be_started_or_counted_is_told),
     TEST(one_command_reads_all),
+    TEST(statistics_are_said_while_the_command_ends),
     TEST(a_command_that_fails_in_the_end_is_told),
     TEST(a_command_that_reads_nothing_is_given_nothing_for_good),
     TEST(an_empty_message_that_nobody_reads_stays),

@@ -1070,6 +1070,21 @@ static size_t count_open(void)
     return count;
 }
 
+/* Which takes the place of another lane's that was further on. */
+START_TEST(a_lane_begins_anew)
+{
+    size_t done;
+    struct shmq_message message = {.data = "x", .length = 1, .position = 10, .stream_offset = 600};
+    attach(SINK_MIRROR, "mirror.%l");
+    for (uint32_t lane = 0; lane < 65; lane++) {
+        message.lane = lane;
+        ck_assert_int_eq(sink->operations->deliver(sink, &message, 1, &done), SINK_OK);
+        message.position = message.stream_offset = 0;
+    }
+    detach(SINK_OK);
+}
+END_TEST
+
 /* Lanes that are not there: files are opened for those that are named. */
 START_TEST(as_many_files_are_open_as_may_be)
 {
@@ -1144,6 +1159,7 @@ static const struct test tests[] = {
     TEST(in_the_end_a_longer_file_is_cut),
     TEST(in_the_end_the_one_file_is_cut),
     TEST(an_offset_that_cannot_be_is_refused),
+    TEST(a_lane_begins_anew),
     TEST(as_many_files_are_open_as_may_be),
 };
 
