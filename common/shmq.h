@@ -969,6 +969,39 @@ int shmq_stat_lane(struct shmq *handle, uint32_t lane, struct shmq_lane_stat *st
  */
 int shmq_stat_seat(struct shmq *handle, uint32_t seat, struct shmq_seat_stat *stat);
 
+/* A message in the queue, as shmq_peek saw it. */
+struct shmq_peeked {
+    size_t size; /* set by the library: later versions append fields, and .size tells which ones exist */
+    /* A copy, valid until the visitor returns; shmq_message_headers and shmq_message_id work with it.
+     * .redelivered: it was delivered before or is about to be delivered again, as far as that can be seen from
+     * outside. */
+    const struct shmq_message *message;
+    bool taken;       /* a consumer has it, or had it when it died or gave it back; the rest is about its seat */
+    bool held;        /* it is in the seat buffer */
+    bool alive;       /* a process acts for the seat: its owner, or another that finishes a dead owner's work */
+    uint32_t seat;    /* number of the seat */
+    pid_t pid;        /* of its last owner; 0: it left; for display only */
+    char program[16]; /* likewise */
+};
+
+/* Called for each message. Return: 0 to go on; otherwise shmq_peek ends with this value. */
+typedef int shmq_peek_visitor(void *context, const struct shmq_peeked *peeked);
+
+/*
+ * Visits the messages of a lane that are not acknowledged, the oldest first, without taking them. There is no
+ * order between lanes. Each message is copied whole; one that is acknowledged or overwritten during the copy is
+ * left out. On a queue in use, a message that is visited may be gone when the visitor is called.
+ *
+ * @lane     its number, less than the queue's lanes; a lane that was never used has no messages
+ * @visit    called for each; may call any function, but must not close the handle
+ * @context  passed on to @visit
+ *
+ * Context: any role; the handle's thread; changes nothing; one or two system calls for each message, one more for
+ * a message that a consumer has. Allocates room for the longest message visited. Return:  0; what the visitor
+ * returned; -EINVAL if there is no such lane; -EBADMSG after visiting what could be read; -ENOMEM, -ECHILD.
+ */
+int shmq_peek(struct shmq *handle, uint32_t lane, shmq_peek_visitor *visit, void *context);
+
 /*
  * Verifies every invariant of the layout that an observer can verify, even while the queue is in use.
  *

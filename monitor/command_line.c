@@ -2,6 +2,7 @@
 #include "monitor/command_line.h"
 
 #include "common/cli/option_common.h"
+#include "common/cli/parse.h"
 #include "monitor/option_table.h"
 
 static void take(void *into, const struct option_group *group, const struct option_entry *entry,
@@ -21,6 +22,14 @@ static void take(void *into, const struct option_group *group, const struct opti
     }
 }
 
+static uint64_t message_count(const char *word)
+{
+    uint64_t count = 0;
+    if (parse_count(word, 1, UINT64_MAX, &count) != 0)
+        options_usage("%s: not a number of messages", word);
+    return count;
+}
+
 void options_parse(struct options *options, int argc, char **argv)
 {
     struct option_words words;
@@ -28,9 +37,13 @@ void options_parse(struct options *options, int argc, char **argv)
     options_init(&options->common);
     option_table_read(&monitor_options, options, take, argc, argv, &words);
     const bool takes_queue = words.verb->argument != NULL;
-    const size_t taken = takes_queue && words.count > 0 ? 1 : 0;
+    size_t taken = takes_queue && words.count > 0 ? 1 : 0;
     if (taken > 0)
         options->common.queue = words.words[0];
+    if (words.verb->code == VERB_PEEK && words.count > taken)
+        options->count = message_count(words.words[taken++]);
+    if (options->raw && options->format != FORMAT_TABLE)
+        options_usage("--json and --raw: only one format can be given");
     if (words.count > taken)
         options_usage("%s: unexpected argument for %s", words.words[taken], words.verb->name);
     options_finish(&options->common);

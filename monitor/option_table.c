@@ -13,6 +13,9 @@ static const struct option_verb verbs[] = {
     {"check", VERB_CHECK, "NAME", "verify the queue's invariants; exit 5 and report those that do not hold"},
     {"wait", VERB_WAIT, "NAME",
      "wait until the queue exists and, with --empty, until all messages are acknowledged"},
+    {"peek", VERB_PEEK, "NAME [N]",
+     "show the N (10) oldest messages without taking them, with their headers and who has them: lane by lane, as "
+     "there is no order between lanes. What a consumer acknowledges meanwhile is left out"},
     {"finish", VERB_FINISH, "NAME",
      "finish the streams of producers that died before finishing, so that consumers can exit 0. Their messages "
      "are still delivered. Does not touch living producers. A later '{prefix}producer --resume' of the same "
@@ -30,7 +33,12 @@ static const struct option_verb verbs[] = {
 _Static_assert(sizeof(verbs) / sizeof(verbs[0]) == VERBS + 1, "each verb is described once");
 
 static const struct option_entry own[] = {
-    {.name = "json", .code = FORMAT_JSON, .verbs = FOR(LIST) | FOR(SHOW), .help = "print JSON"},
+    {.name = "json", .code = FORMAT_JSON, .verbs = FOR(LIST) | FOR(SHOW) | FOR(PEEK), .help = "print JSON"},
+    {.name = "raw",
+     .kind = OPTION_IS_FLAG,
+     AT(raw),
+     .verbs = FOR(PEEK),
+     .help = "print the payloads alone, each with a newline; with N = 1, the payload as it is"},
     {.name = "prometheus",
      .code = FORMAT_PROMETHEUS,
      .verbs = FOR(LIST) | FOR(SHOW),
@@ -50,9 +58,9 @@ static const struct option_entry own[] = {
      .kind = OPTION_IS_COUNT32,
      .max = SHMQ_LANES_MAX - 1,
      AT(lane),
-     .verbs = FOR(FINISH),
+     .verbs = FOR(FINISH) | FOR(PEEK),
      .argument = "N",
-     .help = "only lane N, as numbered by show; exit 1 if its producer is alive"},
+     .help = "only lane N, as numbered by show; finish: exit 1 if its producer is alive"},
     {.name = "now",
      .kind = OPTION_IS_FLAG,
      AT(now),
@@ -89,6 +97,11 @@ const struct option_table monitor_options = {
         "PAYLOAD (message_bytes, delivered_bytes) is the bytes of messages alone. STREAM (put_bytes) is what "
         "was put including framing, such as each newline: the size of the lane's file with {prefix}consumer "
         "--mirror. USED (used_bytes) is how much of the lane's capacity is taken, in cells of 64 bytes.\n\n"
+        "What peek prints: a line about each message, its headers, and its payload behind '| ', in which a byte "
+        "that "
+        "is not printable ASCII is \\n, \\t, \\\\ or \\xHH. As JSON, each byte of headers and payload is one "
+        "character, "
+        "U+0000 to U+00FF.\n\n"
         "Exit status: 0 done; 1 failed, no such queue; 2 usage; 4 timed out; 5 queue damaged or of another "
         "version.",
     .examples = {{"{self} show jobs", "show who uses the queue jobs and how full it is"},

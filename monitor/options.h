@@ -16,6 +16,7 @@
     VERB(SHOW, show)                                                                                              \
     VERB(CHECK, check)                                                                                            \
     VERB(WAIT, wait)                                                                                              \
+    VERB(PEEK, peek)                                                                                              \
     VERB(FINISH, finish)                                                                                          \
     VERB(PAUSE, pause)                                                                                            \
     VERB(RESUME, resume)                                                                                          \
@@ -40,6 +41,8 @@ struct options {
     bool now;
     bool empty;
     uint32_t lane; /* LANE_ANY: all */
+    bool raw;
+    uint64_t count; /* of messages to show; 0: not given */
 };
 
 #endif

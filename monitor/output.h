@@ -12,6 +12,11 @@ void output_show_table(const struct snapshot *snapshot);
 void output_list_json(const struct snapshots *snapshots);
 void output_show_json(const struct snapshot *snapshot);
 
+/* One message, as text, as an element of a JSON array, or its payload alone. */
+void output_peeked_text(struct shmq *queue, const struct shmq_peeked *peeked);
+void output_peeked_json(struct shmq *queue, const struct shmq_peeked *peeked);
+void output_peeked_raw(const struct shmq_peeked *peeked);
+
 /* @details  also print the lanes and seats of the snapshots */
 void output_prometheus(const struct snapshots *snapshots, bool details);
 

@@ -63,11 +63,30 @@ static bool measure(const struct ring *ring, uint64_t position, uint64_t word, u
     return true;
 }
 
-/* Counts whole records in [position, end). Each must begin in the stream where the previous one ended. */
-static int walk_records(const struct ring *ring, struct walk *walk, uint64_t position, uint64_t end, uint32_t skip,
-                        uint64_t *count)
+/* Records from @position to @end, of which a seat has acknowledged the first @skip. */
+struct stretch {
+    uint64_t position;
+    uint64_t end;
+    uint32_t skip;
+    uint32_t seat; /* WALK_NOBODY: not leased */
+};
+
+static int visit_record(struct walk *walk, const struct stretch *stretch, uint64_t position, uint64_t word,
+                        uint64_t index)
+{
+    const struct walk_record record = {
+        .position = position, .word = word, .seat = stretch->seat, .first = index == stretch->skip};
+    const int result = walk->visit(walk->context, &record);
+    walk->stopped = result != 0;
+    return result;
+}
+
+/* Counts whole records. Each must begin in the stream where the previous one ended. */
+static int walk_records(const struct ring *ring, struct walk *walk, const struct stretch *stretch, uint64_t *count)
 {
     uint64_t expected = 0;
+    uint64_t position = stretch->position;
+    const uint64_t end = stretch->end;
     for (*count = 0; position < end; ++*count) {
         uint64_t word;
         uint64_t bytes;
@@ -80,11 +99,14 @@ static int walk_records(const struct ring *ring, struct walk *walk, uint64_t pos
         if (*count > 0 && offset != expected)
             return problem(walk, position, "a record's stream offset is invalid");
         expected = offset + stream_bytes;
-        position += cells_for((uint32_t)word);
-        if (*count >= skip) {
+        if (*count >= stretch->skip) {
             walk->messages++;
             walk->bytes += bytes;
+            const int stop = walk->visit != NULL ? visit_record(walk, stretch, position, word, *count) : 0;
+            if (stop != 0)
+                return stop;
         }
+        position += cells_for((uint32_t)word);
     }
     return 0;
 }
@@ -106,7 +128,8 @@ static int walk_batch(const struct shmq *handle, const struct ring *ring, struct
 
     uint64_t count;
     const uint32_t done = acknowledged(handle, ring, start, seat);
-    const int error = walk_records(ring, walk, start, *end, done, &count);
+    const struct stretch batch = {.position = start, .end = *end, .skip = done, .seat = seat};
+    const int error = walk_records(ring, walk, &batch, &count);
     if (error != 0)
         return error;
     if (done >= count && ring_is_leased(ring, start, seat) && acknowledged(handle, ring, start, seat) == done)
@@ -131,7 +154,7 @@ static int check_word_at_claim(const struct ring *ring, struct walk *walk)
 
 static int walk_once(const struct shmq *handle, const struct ring *ring, struct walk *walk)
 {
-    *walk = (struct walk){0};
+    *walk = (struct walk){.visit = walk->visit, .context = walk->context};
     int error = read_positions(ring, walk);
     uint64_t position = walk->head;
     while (error == 0 && position < walk->claim)
@@ -139,15 +162,24 @@ static int walk_once(const struct shmq *handle, const struct ring *ring, struct 
     if (error == 0)
         error = check_word_at_claim(ring, walk);
     uint64_t count;
-    return error != 0 ? error : walk_records(ring, walk, position, walk->tail, 0, &count);
+    const struct stretch rest = {.position = position, .end = walk->tail, .seat = WALK_NOBODY};
+    return error != 0 ? error : walk_records(ring, walk, &rest, &count);
 }
 
 int walk_lane(const struct shmq *handle, const struct ring *ring, struct walk *walk)
 {
+    return walk_messages(handle, ring, walk, NULL, NULL);
+}
+
+int walk_messages(const struct shmq *handle, const struct ring *ring, struct walk *walk, walk_visitor *visit,
+                  void *context)
+{
+    walk->visit = visit;
+    walk->context = context;
     for (int tries = 0; tries < WALK_TRIES; tries++) {
         const int error = walk_once(handle, ring, walk);
-        if (error == 0)
-            return 0;
+        if (error == 0 || walk->stopped)
+            return error;
         /* Content that head has passed may be overwritten during the walk: if head or claim moved, try again. */
         if (load(&ring->control->head) == walk->head && load(&ring->control->claim) == walk->claim)
             return error;

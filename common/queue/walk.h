@@ -6,6 +6,19 @@
 
 /* A walk over the content of a lane, from head to tail, without a lock and while it changes. */
 
+#define WALK_NOBODY UINT32_MAX
+
+/* A message in the lane, which head may pass at any moment. */
+struct walk_record {
+    uint64_t position;
+    uint64_t word; /* its descriptor, checked */
+    uint32_t seat; /* which has leased it; WALK_NOBODY: none */
+    bool first;    /* leased, and the first of its batch that is not acknowledged */
+};
+
+/* Called for messages that are not acknowledged. Return: 0 to go on; otherwise the walk ends with this value. */
+typedef int walk_visitor(void *context, const struct walk_record *record);
+
 struct walk {
     uint64_t head; /* positions, as they were when the walk began */
     uint64_t claim;
@@ -14,10 +27,17 @@ struct walk {
     uint64_t bytes;    /* their payload */
     uint64_t leased;   /* messages that are leased */
     uint64_t problem_position;
+    walk_visitor *visit; /* NULL: nothing is visited */
+    void *context;       /* passed on to visit */
+    bool stopped;        /* by the visitor */
     const char *problem; /* NULL, or what is wrong at problem_position; changes in progress are not problems */
 };
 
 /* Return: 0; -EBADMSG with walk->problem; -EAGAIN if the lane changed too fast. */
 int walk_lane(const struct shmq *handle, const struct ring *ring, struct walk *walk);
+/* The same, and visits the messages in their order. If the lane changes, it begins again, and visits some again.
+ */
+int walk_messages(const struct shmq *handle, const struct ring *ring, struct walk *walk, walk_visitor *visit,
+                  void *context);
 
 #endif

@@ -741,6 +741,40 @@ static void stat_seat(struct shmq *handle, uint32_t seat)
     fuzz_require(memchr(stat.program, '\0', sizeof(stat.program)) != NULL, "stat_seat: a name without an end");
 }
 
+struct looking {
+    uint64_t longest; /* as the handle found it at attach */
+    uint32_t visits;
+};
+
+/* The walk may begin again where its lane was changed. */
+#define VISITS_MAX (20 * (CAPACITY / 64 + SEATS))
+
+static int look_at_peeked(void *context, const struct shmq_peeked *peeked)
+{
+    struct looking *looking = context;
+    const struct shmq_message *message = peeked->message;
+    size_t length;
+    const char *headers = shmq_message_headers(message, &length);
+    fuzz_require(message->length + length <= looking->longest && peeked->seat < SEATS &&
+                     memchr(peeked->program, '\0', sizeof(peeked->program)) != NULL,
+                 "peek: a message of %zu bytes, %zu of headers, in seat %u", message->length, length,
+                 (unsigned)peeked->seat);
+    fuzz_require(++looking->visits <= VISITS_MAX, "peek: it does not end");
+    for (size_t i = 0; i < message->length; i++)
+        sink = ((const unsigned char *)message->data)[i];
+    for (size_t i = 0; i < length; i++)
+        sink = (unsigned char)headers[i];
+    return 0;
+}
+
+static void peek(struct shmq *handle, uint32_t lane)
+{
+    struct looking looking = {.longest = handle->object.geometry.parameters.max_message_bytes};
+    begin();
+    const int code = judge(CALL_PEEK, shmq_peek(handle, lane, look_at_peeked, &looking), handle);
+    fuzz_require((code == -EINVAL) == (lane >= LANES), "peek: %d", code);
+}
+
 static void stat_all(struct shmq *handle)
 {
     struct shmq_stat stat = SHMQ_STAT_INIT;
@@ -755,8 +789,10 @@ static void stat_all(struct shmq *handle)
                       stat.messages <= LANES * CAPACITY / 64 + SEATS &&
                       stat.message_bytes <= LANES * CAPACITY + SEATS * LONGEST),
                  "stat: numbers that make no sense");
-    for (uint32_t i = 0; i <= LANES; i++)
+    for (uint32_t i = 0; i <= LANES; i++) {
         stat_lane(handle, i);
+        peek(handle, i);
+    }
     for (uint32_t i = 0; i <= SEATS; i++)
         stat_seat(handle, i);
 }

@@ -286,6 +286,52 @@ next_queue
 check_status 'shutdown: no such queue: exit 1' 1 look shutdown "$queue"
 check_match 'shutdown: no such queue: is said' "^monitor: queue '$queue': .*no such queue" "$scratch/err"
 
+# ------------------------------------------------------------------ peek
+
+next_queue
+put -- one $'two\t\\\e[31m' 'three "3"'
+before=$(sha256sum <"/dev/shm/shmq.$queue")
+check_status 'peek: exit 0' 0 look peek "$queue"
+check_match 'peek: a line about each' '^[0-9a-f]+-0-[0-9]+: lane 0, 3 bytes$' "$scratch/out"
+check_equal 'peek: the payloads, escaped' '  | one
+  | two\t\\\x1b[31m
+  | three "3"' "$(grep '^  | ' "$scratch/out")"
+check_equal 'peek N: the oldest' '  | one' "$(look peek "$queue" 1 | grep '^  | ')"
+check_equal 'peek --raw' "$(printf 'one\ntwo\t\\\e[31m\nthree "3"')" "$(look peek --raw "$queue")"
+check_equal 'peek --raw, one: as it is' '6f6e65' "$(look peek --raw "$queue" 1 | od -An -tx1 | tr -d ' \n')"
+look peek --json "$queue" >"$scratch/json"
+check_json 'peek --json' "$scratch/json"
+check_match 'peek --json: what it says' \
+    '"lane": 0, "position": [0-9]+, "length": 3, "attempts": 0, "redelivered": false, "headers": null, "payload": "one", "holder": null' \
+    "$scratch/json"
+check_match 'peek --json: each byte is a character' '"payload": "two\\u0009\\\\\\u001b' "$scratch/json"
+check_equal 'peek changes nothing' "$before" "$(sha256sum <"/dev/shm/shmq.$queue")"
+put --priority 2 -- other
+check_equal 'peek --lane' '  | other' "$(look peek --lane 1 "$queue" | grep '^  | ')"
+check_equal 'peek: lane by lane' 'one two' "$(look peek --raw "$queue" | sed -n '1p;2s/two.*/two/p' | paste -sd ' ')"
+check_status 'peek --lane: one that is not there' 1 look peek --lane 64 "$queue"
+check_match 'peek --lane: is said' "^monitor: queue '$queue': has no lane 64" "$scratch/err"
+"$consumer" -q -Q "$queue" --prefetch 1 --work 60s --discard 2>/dev/null &
+taker=$!
+wait_until 10 shows '"leased": 1, "attempts"'
+check_match 'peek: who has it' "in the hands of seat 0 \\(consumer, pid $taker\\)\$" <(look peek --lane 1 "$queue" 1)
+check_match 'peek --json: who has it' "\"holder\": \\{\"seat\": 0, \"pid\": $taker, \"program\": \"consumer\", \"alive\": true" \
+    <(look peek --json --lane 1 "$queue" 1)
+kill_now "$taker"
+check_match 'peek: who died with it' "redelivered, left by seat 0 \\(consumer, pid $taker\\)\$" <(look peek --lane 1 "$queue" 1)
+next_queue
+put --
+check_equal 'peek: an empty queue' 0 "$(look peek "$queue" | wc -c)"
+look peek --json "$queue" >"$scratch/json"
+check_json 'peek --json: an empty queue' "$scratch/json"
+next_queue
+check_status 'peek: no such queue: exit 1' 1 look peek "$queue"
+check_usage monitor look 'not a number' peek "$queue" x
+check_usage monitor look 'not a number' peek "$queue" 0
+check_usage monitor look 'unexpected' peek "$queue" 1 2
+check_usage monitor look '--json and --raw' peek --json --raw "$queue"
+check_usage monitor look '--raw' show --raw "$queue"
+
 # ------------------------------------------------------------------ pause and resume
 
 next_queue
@@ -684,7 +730,7 @@ check_usage monitor look 'frobnicate: unknown verb' frobnicate "$queue"
 check_usage monitor look 'Show: unknown verb' Show "$queue"
 check_usage monitor look "$queue: unknown verb" "$queue"
 for name in a/b '' ' ' 'a b' 'a*' ../a "$(printf '%0201d' 0)" $'a\tb' 'ä'; do
-    for verb in show check remove pause resume shutdown wait finish; do
+    for verb in show check peek remove pause resume shutdown wait finish; do
         check_status "bad name '$name': $verb" 2 look "$verb" -- "$name"
     done
     check_match "bad name '$name': says so" "queue.*name" "$scratch/err"
@@ -711,7 +757,7 @@ for option in -h --help; do
     check_match "$option is on stdout" '^Usage: monitor' "$scratch/out"
     check_equal "$option says nothing on stderr" '' "$(cat "$scratch/err")"
 done
-for word in list show check wait finish pause resume shutdown remove --lane --json --prometheus --empty --timeout --now --force --queue --verbose \
+for word in list show check peek --raw wait finish pause resume shutdown remove --lane --json --prometheus --empty --timeout --now --force --queue --verbose \
     --quiet --help --version; do
     check_match "--help tells of $word" "(^|[ ,])$word( |,|\$)" "$scratch/out"
 done

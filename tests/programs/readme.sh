@@ -11,7 +11,7 @@ mkdir "$scratch/blocks" "$scratch/demo"
 
 own_names() {
     sed -E -e "s|/tmp/shmq-demo|$scratch/demo|g" -e "s|build/|$build/|g" -e '/^make$/d' \
-        -e "s/(-Q |monitor (remove|show|check|pause|resume) |&q, \")([a-z]+)/\1$SHMQ_TEST_PREFIX.\3/g"
+        -e "s/(-Q |monitor (remove|show|check|peek|pause|resume) |&q, \")([a-z]+)/\1$SHMQ_TEST_PREFIX.\3/g"
 }
 
 # One file per block, in order.

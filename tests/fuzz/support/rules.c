@@ -85,6 +85,7 @@ static const struct {
     [CALL_REPORT_LOSS] = {"report_loss", OK | INVAL, 0, false},
     [CALL_JOIN] = {"join", OK | AGAIN | TIMEDOUT | STALE, BADMSG, true},
     [CALL_STAT] = {"stat", OK | INVAL, BADMSG, true},
+    [CALL_PEEK] = {"peek", OK | INVAL, BADMSG, false}, /* check does not read seat buffers */
     [CALL_CHECK] = {"check", OK, BADMSG, false},
     [CALL_OPEN_PRODUCER] = {"open", OK | USERS | BUSY | SHUTDOWN, NOT_A_QUEUE | EXIST, true},
     [CALL_OPEN_CONSUMER] = {"open", OK | USERS, NOT_A_QUEUE | EXIST, true},

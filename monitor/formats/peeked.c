@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/cli/units.h"
+#include "monitor/output.h"
+
+/* ------------------------------------------------------------------ text */
+
+/* Whatever a message contains, it neither controls a terminal nor looks like a line of this program. */
+static void print_escaped(const char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        const unsigned char c = (unsigned char)bytes[i];
+        if (c == '\\')
+            fputs("\\\\", stdout);
+        else if (c == '\n')
+            fputs("\\n", stdout);
+        else if (c == '\t')
+            fputs("\\t", stdout);
+        else if (c < 0x20 || c >= 0x7f)
+            printf("\\x%02x", c);
+        else
+            putchar(c);
+    }
+}
+
+static void print_headers(const struct shmq_message *message)
+{
+    size_t left;
+    const char *line = shmq_message_headers(message, &left);
+    while (left > 0) {
+        const char *end = memchr(line, '\n', left);
+        const size_t length = end != NULL ? (size_t)(end - line) : left;
+        fputs("  ", stdout);
+        print_escaped(line, length);
+        putchar('\n');
+        left -= end != NULL ? length + 1 : length;
+        line += end != NULL ? length + 1 : length;
+    }
+}
+
+static void print_holder(const struct shmq_peeked *peeked)
+{
+    if (!peeked->taken)
+        return;
+    printf(", %s seat %" PRIu32, peeked->alive ? "in the hands of" : "left by", peeked->seat);
+    if (peeked->pid != 0)
+        printf(" (%s, pid %jd)", peeked->program, (intmax_t)peeked->pid);
+}
+
+void output_peeked_text(struct shmq *queue, const struct shmq_peeked *peeked)
+{
+    const struct shmq_message *message = peeked->message;
+    char id[SHMQ_ID_SIZE];
+    shmq_message_id(queue, message, id);
+    printf("%s: lane %" PRIu32 ", %zu byte%s", id, message->lane, message->length, units_plural(message->length));
+    if (message->attempts > 0)
+        printf(", failed attempts: %" PRIu32, message->attempts);
+    if (message->redelivered)
+        fputs(", redelivered", stdout);
+    print_holder(peeked);
+    putchar('\n');
+    print_headers(message);
+    fputs("  | ", stdout);
+    print_escaped(message->data, message->length);
+    putchar('\n');
+}
+
+/* ------------------------------------------------------------------ JSON */
+
+/* Each byte is one character, so that any payload can be written and read back. */
+static void print_string(const char *bytes, size_t length)
+{
+    putchar('"');
+    for (size_t i = 0; i < length; i++) {
+        const unsigned char c = (unsigned char)bytes[i];
+        if (c == '"' || c == '\\')
+            printf("\\%c", c);
+        else if (c < 0x20 || c >= 0x7f)
+            printf("\\u%04x", c);
+        else
+            putchar(c);
+    }
+    putchar('"');
+}
+
+static void print_holder_json(const struct shmq_peeked *peeked)
+{
+    if (!peeked->taken) {
+        fputs("null", stdout);
+        return;
+    }
+    printf("{\"seat\": %" PRIu32 ", \"pid\": %jd, \"program\": ", peeked->seat, (intmax_t)peeked->pid);
+    print_string(peeked->program, strlen(peeked->program));
+    printf(", \"alive\": %s, \"held\": %s}", peeked->alive ? "true" : "false", peeked->held ? "true" : "false");
+}
+
+void output_peeked_json(struct shmq *queue, const struct shmq_peeked *peeked)
+{
+    const struct shmq_message *message = peeked->message;
+    char id[SHMQ_ID_SIZE];
+    size_t length;
+    const char *headers = shmq_message_headers(message, &length);
+    shmq_message_id(queue, message, id);
+    printf("{\"id\": \"%s\", \"lane\": %" PRIu32 ", \"position\": %" PRIu64
+           ", \"length\": %zu, \"attempts\": %" PRIu32 ", \"redelivered\": %s, \"headers\": ",
+           id, message->lane, message->position, message->length, message->attempts,
+           message->redelivered ? "true" : "false");
+    if (headers != NULL)
+        print_string(headers, length);
+    else
+        fputs("null", stdout);
+    fputs(", \"payload\": ", stdout);
+    print_string(message->data, message->length);
+    fputs(", \"holder\": ", stdout);
+    print_holder_json(peeked);
+    putchar('}');
+}
+
+/* ------------------------------------------------------------------ payload */
+
+void output_peeked_raw(const struct shmq_peeked *peeked)
+{
+    (void)fwrite(peeked->message->data, 1, peeked->message->length, stdout);
+}
