@@ -400,7 +400,7 @@ check 'a queue that is paused: its consumer says so, too' \
     wait_until 10 grep -q '^consumer.1 | .*the queue is paused, with [1-9]' "$scratch/run.log"
 check 'a queue that is paused: nothing comes' test ! -s "$scratch/output"
 "$monitor" -q resume "$queue"
-finish_run 'a queue that is paused: resumed, it goes on to exit 0' 0
+end_status 'a queue that is paused: resumed, it goes on to exit 0' 0 "$run_pid"
 check_output 'a queue that is paused: all has come'
 new_queue
 run --rate 1000 --input "$scratch/numbers" --discard
