@@ -196,7 +196,7 @@ $(out)/tests/unit_supervisor_states: $(filter-out %/main.o,$(call objects,superv
 $(out)/tests/unit_supervisor_states: private wrapped = child_signal child_spawn command_make options_endless relay_add queue_find_lane \
     queue_has_ended queue_stat
 $(out)/tests/unit_cli: private wrapped = isatty stop_now_ns
-$(out)/tests/unit_consumer_commands: private wrapped = close_range fork pipe2 shmq_fail stop_now_ns stop_sleep_until syscall
+$(out)/tests/unit_consumer_commands: private wrapped = clone close_range fork pipe2 shmq_fail stop_now_ns stop_sleep_until syscall
 $(out)/tests/unit_consumer_sinks: private wrapped = pwritev record_lock_take writev
 $(out)/tests/unit_consumer_engine: private wrapped = clock_nanosleep shmq_acknowledge shmq_hold shmq_lease_many shmq_open sink_open \
     stop_now_ns stop_sleep_until

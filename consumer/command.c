@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -15,46 +18,120 @@
 
 #define STATUS_NOT_STARTED 126
 #define STATUS_NOT_FOUND 127
+/* Enough for exec to search PATH. */
+#define STACK_BYTES ((size_t)64 * 1024)
+#define STACK_ALIGNMENT ((size_t)64)
 
-static _Noreturn void become_shell(const char *text, char *const *environment, int input,
-                                   const struct process_group_watch *watch, pid_t parent)
+/* What the child needs, and what it leaves for its parent. */
+struct birth {
+    const struct command_call *call;
+    const struct process_group_watch *watch;
+    pid_t parent;
+    int input;
+    sigset_t signals;   /* that the parent had blocked */
+    volatile int error; /* of an exec that failed */
+};
+
+struct command_call command_shell(const char *text, const char *words[static COMMAND_SHELL_WORDS])
 {
+    const char *const shell[COMMAND_SHELL_WORDS] = {"sh", "-c", "--", text, NULL};
+
+    memcpy(words, shell, sizeof(shell));
+    /* exec only reads them, so casting away const is safe. */
+    return (struct command_call){.file = "/bin/sh", .arguments = (char *const *)(uintptr_t)words};
+}
+
+/* As the shells have it. */
+static int status_of_error(int error)
+{
+    return error == ENOENT || error == ENOTDIR || error == ENAMETOOLONG || error == ELOOP ? STATUS_NOT_FOUND
+                                                                                          : STATUS_NOT_STARTED;
+}
+
+static bool take_input(const struct birth *birth)
+{
+    int input = birth->call->without_input ? open("/dev/null", O_RDONLY | O_CLOEXEC) : birth->input;
+
+    return input >= 0 && dup2(input, STDIN_FILENO) >= 0;
+}
+
+/* Runs on a stack of its own in the consumer's memory; the consumer is suspended until exec. */
+static int become(void *argument)
+{
+    struct birth *birth = argument;
+    const struct command_call *call = birth->call;
+
     setpgid(0, 0);
-    if (watch) {
+    if (birth->watch) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() != parent)
+        if (getppid() != birth->parent)
             _exit(STATUS_NOT_STARTED);
-        process_group_watch_set(watch, getpid());
+        process_group_watch_set(birth->watch, getpid());
     }
-    if (dup2(input, STDIN_FILENO) < 0)
+    if (!take_input(birth))
         _exit(STATUS_NOT_STARTED);
     stop_restore_for_child();
     signal(SIGXFSZ, SIG_DFL);
-    execle("/bin/sh", "sh", "-c", "--", text, (char *)NULL, environment ? environment : environ);
-    _exit(STATUS_NOT_FOUND);
+    sigprocmask(SIG_SETMASK, &birth->signals, NULL);
+    execvpe(call->file, call->arguments, call->environment ? call->environment : environ);
+    birth->error = errno;
+    _exit(status_of_error(birth->error));
 }
 
-int command_start(struct command *command, const char *text, char *const *environment,
+/* glibc copies the arguments to the stack when it hands a script without #! to the shell. */
+static size_t stack_bytes(char *const *arguments)
+{
+    size_t count = 0;
+
+    while (arguments[count])
+        count++;
+    return (STACK_BYTES + count * sizeof(*arguments)) / STACK_ALIGNMENT * STACK_ALIGNMENT;
+}
+
+/*
+ * Returns the child's pid or a negative errno. Nothing of the consumer's memory is copied, which with a large
+ * queue would cost more than the rest. No handler of the consumer may run in the child, which would change the
+ * consumer's variables.
+ */
+static pid_t give_birth(struct birth *birth)
+{
+    size_t bytes = stack_bytes(birth->call->arguments);
+    char *stack = aligned_alloc(STACK_ALIGNMENT, bytes);
+    sigset_t all;
+    pid_t pid;
+
+    if (!stack)
+        return -ENOMEM;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &birth->signals);
+    pid = clone(become, stack + bytes, CLONE_VM | CLONE_VFORK | SIGCHLD, birth);
+    if (pid < 0)
+        pid = -errno;
+    sigprocmask(SIG_SETMASK, &birth->signals, NULL);
+    free(stack);
+    return pid;
+}
+
+int command_start(struct command *command, const struct command_call *call,
                   const struct process_group_watch *watch)
 {
-    pid_t parent = getpid();
-    int ends[2];
-    int error;
+    struct birth birth = {.call = call, .watch = watch, .parent = getpid(), .input = -1};
+    int ends[2] = {-1, -1};
 
-    if (pipe2(ends, O_CLOEXEC) < 0)
+    if (!call->without_input && pipe2(ends, O_CLOEXEC) < 0)
         return -errno;
-    command->pid = fork();
-    error = errno;
-    if (command->pid == 0)
-        become_shell(text, environment, ends[0], watch, parent);
-    close(ends[0]);
+    birth.input = ends[0];
+    *command = (struct command){.pid = give_birth(&birth), .pidfd = -1, .input = ends[1]};
+    if (ends[0] >= 0)
+        close(ends[0]);
     if (command->pid < 0) {
-        close(ends[1]);
-        return -error;
+        command_end_input(command);
+        return command->pid;
     }
-    /* Also in the parent: a signal to the group may be sent before the child has called setpgid. */
-    setpgid(command->pid, command->pid);
-    command->input = ends[1];
+    if (birth.error == E2BIG) {
+        command_reap(command);
+        return -E2BIG;
+    }
     command->pidfd = (int)syscall(SYS_pidfd_open, command->pid, 0);
     return 0;
 }

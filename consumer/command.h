@@ -8,23 +8,38 @@
 
 #include "consumer/process_group.h"
 
-/* A shell command that runs in a process group of its own, with a pipe to its stdin. */
+/* A command that runs in a process group of its own, with a pipe to its stdin. */
 
 struct command {
     pid_t pid;
     int pidfd; /* readable once it has ended; -1 if the kernel has no pidfds */
-    int input; /* write end of its stdin pipe; -1 once closed */
+    int input; /* write end of its stdin pipe; -1 once closed, and if it has none */
 };
 
+/* What is started. */
+struct command_call {
+    const char *file;         /* looked up in PATH unless it has a slash; a script without #! is run by /bin/sh */
+    char *const *arguments;   /* the first is the command's name for itself; then NULL */
+    char *const *environment; /* "NAME=value" strings, then NULL; NULL: this process's own */
+    bool without_input;       /* stdin is /dev/null */
+};
+
+enum { COMMAND_SHELL_WORDS = 5 };
+
+/* Describes '/bin/sh -c @text'; @words receives the arguments and must live as long. */
+struct command_call command_shell(const char *text, const char *words[static COMMAND_SHELL_WORDS]);
+
 /*
- * Starts '/bin/sh -c @text'.
+ * Starts a command. What cannot be executed ends as it does for a shell: with status 127 if there is no such
+ * program, else 126.
  *
- * @environment  "NAME=value" strings, then NULL; NULL: this process's own
- * @watch        kills it if this process dies; NULL: it survives and sees end-of-file on its stdin
+ * @watch  kills it if this process dies; NULL: it survives and sees end-of-file on its stdin
  *
- * Return: 0 or a negative errno.
+ * Context: its child borrows this process's memory until it executes the program; until then, the caller waits and
+ *          signals are blocked.
+ * Return: 0; -E2BIG: the arguments and the environment are too long; another negative errno.
  */
-int command_start(struct command *command, const char *text, char *const *environment,
+int command_start(struct command *command, const struct command_call *call,
                   const struct process_group_watch *watch);
 void command_end_input(struct command *command);
 /* True once it has ended. Does not reap it, so that its process group number is not reused. */

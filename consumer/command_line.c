@@ -205,7 +205,7 @@ static void check_together(const struct consumer_options *options, const struct 
     if (given->prefix && options->framing.kind == FRAMING_LENGTH32)
         options_usage("--prefix would break the frames of --length-prefixed");
     if (given->exec_only && options->sink != SINK_EXEC)
-        options_usage("%s needs --exec", given->exec_only);
+        options_usage("%s needs --exec or -- PROGRAM", given->exec_only);
 }
 
 static void check_dead_letter(const char *name, const char *queue)
@@ -234,14 +234,23 @@ static void choose_dead_letter(struct consumer_options *options, const char *giv
 }
 
 /* Detects a mistyped command before any message is leased. */
-static void check_command(const struct consumer_options *options, const struct given *given)
+static void check_command(struct consumer_options *options, const struct given *given)
 {
+    enum command_lookup found;
     const char *word;
     size_t length;
 
     if (options->sink != SINK_EXEC && options->sink != SINK_PIPE)
         return;
-    switch (command_lookup(options->target, &word, &length)) {
+    if (options->program) {
+        word = options->target;
+        length = strlen(word);
+        found = command_lookup_program(word);
+    } else {
+        found = command_lookup(options->target, &word, &length);
+    }
+    options->direct = options->sink == SINK_EXEC && found == COMMAND_PROGRAM;
+    switch (found) {
     case COMMAND_MISSING:
         options_usage("%s: %.*s: command not found (check its name, and PATH)", given->sink_text, (int)length,
                       word);
@@ -249,8 +258,30 @@ static void check_command(const struct consumer_options *options, const struct g
         options_usage("%s: %.*s: cannot be executed (check that it is a program, and its mode)", given->sink_text,
                       (int)length, word);
     case COMMAND_FOUND:
+    case COMMAND_PROGRAM:
         break;
     }
+}
+
+/* Messages are never a program's name: they would choose what is run. */
+static void take_words(struct consumer_options *options, struct given *given, const struct option_words *words)
+{
+    static const char program[] = "-- PROGRAM";
+    if (words->count > 0 && !words->given)
+        options_usage("%s: unexpected argument (use an option to choose the sink, or -- before a program)",
+                      words->words[0]);
+    if (!words->given)
+        return;
+    if (words->count == 0 || words->words[0][0] == '\0')
+        options_usage("--: no program follows (give a PROGRAM and its arguments)");
+    if (given->sink)
+        options_usage("%s and -- PROGRAM: only one sink can be given", given->sink_text);
+    if (strstr(words->words[0], "{}"))
+        options_usage("-- %s: {} cannot be in a program's name (only in its arguments)", words->words[0]);
+    memcpy(given->sink_text, program, sizeof(program));
+    options->sink = SINK_EXEC;
+    options->target = words->words[0];
+    options->program = words->words;
 }
 
 /* Leases no more than --count allows: the rest of a lease would reach other consumers as redelivered. */
@@ -272,8 +303,7 @@ void consumer_options_read(struct consumer_options *options, int argc, char **ar
     set_defaults(&given.options);
     option_table_read(&consumer_options, &given, take, argc, argv, &words);
     *options = given.options;
-    if (words.count > 0)
-        options_usage("%s: unexpected argument (use an option to choose the sink)", words.words[0]);
+    take_words(options, &given, &words);
     options_finish(&options->common);
     check_together(options, &given);
     choose_dead_letter(options, given.dead_letter);

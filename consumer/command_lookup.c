@@ -3,16 +3,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define STATUS_NOT_EXECUTABLE 126
 #define STATUS_MISSING 127
+#define STATUS_FILE 3
 
 static const char blanks[] = " \t\n";
 static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._/+-";
@@ -21,7 +25,7 @@ static const char digits[] = "0123456789";
 /* Ask the shell: it knows its own builtins, keywords, functions and PATH. */
 static const char question[] = "case $1 in */*) at=$1 ;; *) at=$(command -v -- \"$1\") || exit 127 ;; esac\ncase "
                                "$at in */*) [ -e \"$at\" ] || exit 127\n[ -f \"$at\" ] && [ -x \"$at\" ] || exit "
-                               "126 ;; esac";
+                               "126\nexit 3 ;; esac";
 
 /* True if the word is a command's name and not the start of another construct. */
 static bool is_name(const char *word, size_t length)
@@ -62,10 +66,74 @@ static int ask_shell(char *name)
     return status >= 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+bool command_has_shell_syntax(const char *text)
+{
+    const char *word = text + strspn(text, " \t");
+    const char *end = word + strspn(word, plain);
+
+    if (*end != '\0' && *end != ' ' && *end != '\t')
+        return true;
+    for (; *end != '\0'; end++) {
+        if ((unsigned char)*end < 0x80 && strchr(plain, *end) == NULL && strchr(" \t@%:,=", *end) == NULL)
+            return true;
+    }
+    return false;
+}
+
+static enum command_lookup look_at(const char *path)
+{
+    struct stat status;
+
+    if (stat(path, &status) < 0)
+        return COMMAND_MISSING;
+    return S_ISREG(status.st_mode) && access(path, X_OK) == 0 ? COMMAND_PROGRAM : COMMAND_NOT_EXECUTABLE;
+}
+
+enum command_lookup command_lookup_program(const char *name)
+{
+    const char *directories = getenv("PATH");
+    enum command_lookup found = COMMAND_MISSING;
+    char path[PATH_MAX];
+
+    if (strchr(name, '/'))
+        return look_at(name);
+    if (!directories)
+        directories = "/bin:/usr/bin"; /* as execvp has it */
+    for (;;) {
+        size_t length = strcspn(directories, ":");
+        int bytes =
+            snprintf(path, sizeof(path), "%.*s%s%s", (int)length, directories, length > 0 ? "/" : "", name);
+        enum command_lookup here = bytes < (int)sizeof(path) ? look_at(path) : COMMAND_MISSING;
+
+        if (here == COMMAND_PROGRAM)
+            return here;
+        if (here == COMMAND_NOT_EXECUTABLE)
+            found = here;
+        if (directories[length] == '\0')
+            return found;
+        directories += length + 1;
+    }
+}
+
+/* What the shell's answer means. @name stands at the beginning of @text. */
+static enum command_lookup conclude(const char *text, const char *name, int status)
+{
+    bool same = status == STATUS_FILE || strcmp(name, "true") == 0 || strcmp(name, "false") == 0;
+
+    if (status == STATUS_MISSING)
+        return COMMAND_MISSING;
+    if (status == STATUS_NOT_EXECUTABLE)
+        return COMMAND_NOT_EXECUTABLE;
+    /* Without PATH, every shell looks elsewhere. */
+    if (!same || !getenv("PATH") || command_has_shell_syntax(text))
+        return COMMAND_FOUND;
+    return command_lookup_program(name) == COMMAND_PROGRAM ? COMMAND_PROGRAM : COMMAND_FOUND;
+}
+
 enum command_lookup command_lookup(const char *text, const char **word, size_t *length)
 {
+    enum command_lookup result;
     char *name;
-    int status;
 
     *word = text + strspn(text, blanks);
     *length = strspn(*word, plain);
@@ -74,9 +142,7 @@ enum command_lookup command_lookup(const char *text, const char **word, size_t *
     name = strndup(*word, *length);
     if (!name)
         return COMMAND_FOUND;
-    status = ask_shell(name);
+    result = conclude(text, name, ask_shell(name));
     free(name);
-    return status == STATUS_MISSING          ? COMMAND_MISSING
-           : status == STATUS_NOT_EXECUTABLE ? COMMAND_NOT_EXECUTABLE
-                                             : COMMAND_FOUND;
+    return result;
 }

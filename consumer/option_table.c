@@ -25,7 +25,8 @@ static const struct option_entry sink[] = {
     {.name = "exec",
      .code = SINK_EXEC,
      .argument = "COMMAND",
-     .help = "run '/bin/sh -c COMMAND' for each message, with the message on its stdin"},
+     .help = "run COMMAND for each message, with the message on its stdin: by '/bin/sh -c' where it has anything "
+             "that a shell may treat specially or is built into the shell, else its words as they are"},
     {.name = "pipe",
      .code = SINK_PIPE,
      .argument = "COMMAND",
@@ -92,8 +93,12 @@ static const struct option_entry command[] = {
 };
 
 const struct option_section consumer_command_section = {
-    .title = "Commands (--exec):",
+    .title = "Commands (--exec, -- PROGRAM):",
     .text =
+        "-- PROGRAM [ARG...] runs a program for each message, never through a shell. {} in an ARG, also in a part "
+        "of it, is replaced by the message, and stdin is empty then; without {}, the message comes on stdin. A "
+        "message that cannot be an argument (a NUL byte, or too long) is a failed attempt. Do not put {} into a "
+        "text that PROGRAM executes, such as that of sh -c: pass it as \"$1\".\n\n"
         "The command's exit status 0 acknowledges the message, 75 retries it later without counting an attempt, "
         "65 gives up at once. Any other status, a signal or the timeout is a failed attempt, and so is the death "
         "of the consumer while it has the message. After more than --retries N failed attempts, whoever made "
@@ -125,7 +130,7 @@ static const struct option_entry flow[] = {
      .max = SHMQ_PREFETCH_MAX,
      AT(common.shmq.prefetch),
      .argument = "N",
-     .help = "lease up to N messages at a time (1 with --exec or --work, else 1024)"},
+     .help = "lease up to N messages at a time (1 with --exec, -- PROGRAM or --work, else 1024)"},
     {.name = "follow",
      .kind = OPTION_IS_FLAG,
      AT(common.shmq.follow),
@@ -172,7 +177,7 @@ static const struct option_group groups[] = {
 };
 
 const struct option_table consumer_options = {
-    .usage = "[OPTION...]",
+    .usage = "[OPTION...] [-- PROGRAM [ARG...]]",
     .purpose = "deliver the messages of a queue to a sink",
     .summary =
         "Delivers the messages of a queue to a sink: by default, one per line to stdout. Acknowledges a message "
@@ -189,6 +194,6 @@ const struct option_table consumer_options = {
         "done, but messages were given up and are in the dead-letter queue; 128+N ended by a second signal N (the "
         "same signal again within 100 ms counts once). SIGUSR1 prints statistics.",
     .examples = {{"{self} -Q log --output all.log", "append all messages to one file"},
-                 {"{self} -Q jobs --exec 'gzip -k \"$(cat)\"' --retries 5", "run one command per message"},
+                 {"{self} -Q jobs --retries 5 -- gzip -k {}", "run one program per message"},
                  {"{self} -Q jobs --follow | jq .", "print messages until Ctrl-C"}},
 };

@@ -21,7 +21,9 @@ enum sink_kind {
 struct consumer_options {
     struct common_options common;
     enum sink_kind sink;
-    const char *target; /* the sink's file, pattern or command */
+    const char *target;   /* the sink's file, pattern or command */
+    char *const *program; /* of "-- PROGRAM [ARG...]", with a NULL at the end; NULL: target is a command line */
+    bool direct;          /* the command line needs no shell */
     struct framing framing;
     uint64_t count;  /* 0: no limit */
     int64_t idle_ns; /* negative: no limit */

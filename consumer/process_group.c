@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,68 +28,83 @@ static void keep_only(int fd)
         close(other);
 }
 
-static _Noreturn void run_watcher(int fd)
+static _Noreturn void run_watcher(int fd, _Atomic long *shared)
 {
-    pid_t group = 0;
-    pid_t received;
     ssize_t got;
+    pid_t group;
+    char byte;
 
     ignore_signals();
     setpgid(0, 0);
     prctl(PR_SET_NAME, "consumer-watch");
     keep_only(fd);
-    while ((got = read(0, &received, sizeof(received))) != 0) {
-        if (got == (ssize_t)sizeof(received))
-            group = received;
-        else if (got < 0 && errno != EINTR)
-            break;
-    }
+    do {
+        got = read(0, &byte, 1);
+    } while (got > 0 || (got < 0 && errno == EINTR));
+    group = (pid_t)atomic_load(shared);
     if (group > 0)
         kill(-group, SIGKILL);
     _exit(0);
 }
 
+static void forget(struct process_group_watch *watch)
+{
+    if (watch->group)
+        munmap(watch->group, sizeof(*watch->group));
+    if (watch->fd >= 0)
+        close(watch->fd);
+    *watch = (struct process_group_watch){.pid = -1, .fd = -1};
+}
+
+static int share_group(struct process_group_watch *watch)
+{
+    void *memory = mmap(NULL, sizeof(*watch->group), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (memory == MAP_FAILED)
+        return -errno;
+    watch->group = memory;
+    return 0;
+}
+
 int process_group_watch_start(struct process_group_watch *watch)
 {
     int ends[2];
+    int error;
 
-    watch->pid = -1;
-    watch->fd = -1;
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return -errno;
-    watch->pid = fork();
-    if (watch->pid == 0) {
-        close(ends[1]);
-        run_watcher(ends[0]);
-    }
-    close(ends[0]);
-    if (watch->pid < 0) {
-        int error = errno;
-
-        close(ends[1]);
-        return -error;
+    *watch = (struct process_group_watch){.pid = -1, .fd = -1};
+    error = share_group(watch);
+    if (error == 0 && pipe2(ends, O_CLOEXEC) < 0)
+        error = -errno;
+    if (error < 0) {
+        forget(watch);
+        return error;
     }
     watch->fd = ends[1];
-    return 0;
+    watch->pid = fork();
+    error = -errno;
+    if (watch->pid == 0) {
+        close(ends[1]);
+        run_watcher(ends[0], watch->group);
+    }
+    close(ends[0]);
+    if (watch->pid > 0)
+        return 0;
+    forget(watch);
+    return error;
 }
 
 void process_group_watch_set(const struct process_group_watch *watch, pid_t group)
 {
-    ssize_t written;
-
-    /* If the watcher is gone, the parent-death signal still reaches the shell. */
-    do {
-        written = write(watch->fd, &group, sizeof(group));
-    } while (written < 0 && errno == EINTR);
+    atomic_store(watch->group, group);
 }
 
 void process_group_watch_stop(struct process_group_watch *watch)
 {
-    if (watch->pid < 0)
+    pid_t pid = watch->pid;
+
+    if (pid < 0)
         return;
-    close(watch->fd);
-    while (waitpid(watch->pid, NULL, 0) < 0 && errno == EINTR) {
+    forget(watch);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
     }
-    watch->pid = -1;
-    watch->fd = -1;
 }

@@ -2,6 +2,7 @@
 #ifndef CONSUMER_PROCESS_GROUP_H
 #define CONSUMER_PROCESS_GROUP_H
 
+#include <stdatomic.h>
 #include <sys/types.h>
 
 /*
@@ -12,7 +13,8 @@
 
 struct process_group_watch {
     pid_t pid;
-    int fd; /* pipe to the watcher: carries the group to kill; end-of-file means that the consumer has died */
+    int fd;              /* pipe to the watcher: end-of-file means that the consumer has died */
+    _Atomic long *group; /* to kill then; 0: none. In memory shared with the watcher, which sleeps meanwhile */
 };
 
 /*
@@ -20,7 +22,7 @@ struct process_group_watch {
  * Returns 0 or a negative errno.
  */
 int process_group_watch_start(struct process_group_watch *watch);
-/* Sets the group to kill; 0: none. Safe between fork and exec. */
+/* Sets the group to kill; 0: none. Makes no system call. */
 void process_group_watch_set(const struct process_group_watch *watch, pid_t group);
 void process_group_watch_stop(struct process_group_watch *watch);
 

@@ -88,6 +88,9 @@ static const struct option_entry sink[] = {
 
 static const struct option_section sink_section = {
     .title = "Sink (at most one; also --mirror, --exec, --pipe, --discard):",
+    .text =
+        "Words after -- are messages here. Give a program for each message with --exec: a COMMAND without shell "
+        "syntax runs without a shell.",
     .entries = sink,
 };
 

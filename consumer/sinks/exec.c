@@ -18,15 +18,19 @@
 #include "consumer/deadline.h"
 #include "consumer/environment.h"
 #include "consumer/policy.h"
+#include "consumer/program.h"
 
-/* --exec: runs a command for each message. */
+/* --exec and -- PROGRAM: runs a command for each message. */
 
+#define STATUS_CANNOT_RUN 126
 /* From SIGTERM to SIGKILL. */
 #define KILL_DELAY_NS INT64_C(1000000000)
 
 struct exec_sink {
     struct sink base;
     struct process_group_watch watch;
+    struct program program;
+    const char *name; /* of the command in messages */
     struct environment environment;
     struct dead_letters dead_letters;
     char id[SHMQ_ID_SIZE];    /* of the current message */
@@ -43,6 +47,7 @@ struct run {
     int64_t deadline_ns; /* when to send next_signal */
     int next_signal;     /* 0: none */
     bool timed_out;
+    int unfit; /* why no command can be given this message, a negative errno; 0: one was */
 };
 
 static int set_environment(struct exec_sink *sink, const struct shmq_message *message)
@@ -127,9 +132,14 @@ static int run_command(struct exec_sink *sink, const struct shmq_message *messag
     run->deadline_ns = timeout_ns > 0 ? deadline_after(timeout_ns) : INT64_MAX;
     run->next_signal = timeout_ns > 0 ? SIGTERM : 0;
     if (result == 0)
-        result = command_start(&run->command, sink->base.options->target, sink->environment.entries, &sink->watch);
+        result = program_prepare(&sink->program, message->data, message->length);
+    sink->program.call.environment = sink->environment.entries;
+    if (result == 0)
+        result = command_start(&run->command, &sink->program.call, &sink->watch);
+    run->unfit = result == -EILSEQ || result == -E2BIG ? result : 0;
+    *status = STATUS_CANNOT_RUN << 8;
     if (result < 0)
-        return result;
+        return run->unfit ? 0 : result;
     /* A write that blocks on a command that does not read would hide the command's end. */
     if (fcntl(run->command.input, F_SETFL, O_NONBLOCK) < 0)
         command_end_input(&run->command);
@@ -192,8 +202,8 @@ static enum sink_result give_up(struct exec_sink *sink, const struct shmq_messag
     int error;
 
     if (!dead_letters_are_kept(&sink->dead_letters)) {
-        say_error("--exec: message %s failed %u %s: %s (it stays in the queue, and the consumer stops)", sink->id,
-                  sink->attempts, times(sink->attempts), why);
+        say_error("%s: message %s failed %u %s: %s (it stays in the queue, and the consumer stops)", sink->name,
+                  sink->id, sink->attempts, times(sink->attempts), why);
         return SINK_FAILED;
     }
     error = use_up_attempts(sink);
@@ -201,7 +211,7 @@ static enum sink_result give_up(struct exec_sink *sink, const struct shmq_messag
         return fail_to_count(sink, error);
     result = dead_letters_move(&sink->dead_letters, message, &history);
     if (result == SINK_MOVED)
-        say_status("--exec: message %s failed %u %s: %s (moved to queue '%s')", sink->id, sink->attempts,
+        say_status("%s: message %s failed %u %s: %s (moved to queue '%s')", sink->name, sink->id, sink->attempts,
                    times(sink->attempts), why, options->dead_letter);
     return result;
 }
@@ -214,9 +224,9 @@ static enum sink_result give_up_unseen(struct exec_sink *sink, const struct shmq
     record_failure(sink);
     if (dead_letters_are_kept(&sink->dead_letters))
         return give_up(sink, message, why);
-    say_error("--exec: message %s has failed %u %s: %s (it stays in the queue, and the consumer stops; a larger "
+    say_error("%s: message %s has failed %u %s: %s (it stays in the queue, and the consumer stops; a larger "
               "--retries runs it again)",
-              sink->id, sink->attempts, times(sink->attempts), why);
+              sink->name, sink->id, sink->attempts, times(sink->attempts), why);
     return SINK_FAILED;
 }
 
@@ -233,9 +243,15 @@ static enum sink_result pause_for(struct exec_sink *sink, int64_t pause_ns)
     return stop_requested ? SINK_STOPPED : SINK_OK;
 }
 
-static void describe(const struct run *run, int status, char *text, size_t size)
+static void describe(const struct exec_sink *sink, const struct run *run, int status, char *text, size_t size)
 {
-    if (run->timed_out)
+    if (run->unfit == -EILSEQ)
+        snprintf(text, size, "it has a NUL byte and cannot be an argument (leave out {}: it comes on stdin then)");
+    else if (run->unfit && sink->program.substitutes)
+        snprintf(text, size, "it is too long for an argument (leave out {}: it comes on stdin then)");
+    else if (run->unfit)
+        snprintf(text, size, "the command's arguments and environment are too long");
+    else if (run->timed_out)
         snprintf(text, size, "ended by --exec-timeout");
     else
         command_describe(status, text, size);
@@ -260,24 +276,25 @@ static enum sink_result conclude(struct exec_sink *sink, const struct shmq_messa
     if (decision == DECISION_GIVE_UP)
         return give_up(sink, message, why);
     if (decision == DECISION_RETRY)
-        say_status("--exec: message %s: %s: %s", sink->id, deferred ? "deferred" : "failed", why);
+        say_status("%s: message %s: %s: %s", sink->name, sink->id, deferred ? "deferred" : "failed", why);
     return SINK_OK;
 }
 
 /* Runs the command once. Returns SINK_OK if the message is done or can be retried. */
 static enum sink_result try_once(struct exec_sink *sink, const struct shmq_message *message, bool *finished)
 {
-    char why[80];
+    char why[128];
     struct run run;
     int status = 0;
     int result = run_command(sink, message, &run, &status);
 
     if (result < 0) {
-        say_error("--exec: cannot start the command: %s (the message stays in the queue)", strerror(-result));
+        say_error("%s: cannot start the command: %s (the message stays in the queue)", sink->name,
+                  strerror(-result));
         return SINK_FAILED;
     }
     sink->run_before = true;
-    describe(&run, status, why, sizeof(why));
+    describe(sink, &run, status, why, sizeof(why));
     return conclude(sink, message, policy_judge(status, run.timed_out), why, finished);
 }
 
@@ -335,6 +352,7 @@ static enum sink_result exec_close(struct sink *base)
 
     process_group_watch_stop(&sink->watch);
     environment_free(&sink->environment);
+    program_free(&sink->program);
     free(sink);
     return SINK_OK;
 }
@@ -346,20 +364,35 @@ static const struct sink_operations exec_operations = {
     .close = exec_close,
 };
 
+static int init_program(struct program *program, const struct consumer_options *options)
+{
+    if (options->program)
+        return program_of_words(program, options->program);
+    if (options->direct)
+        return program_of_text(program, options->target);
+    program_of_shell(program, options->target);
+    return 0;
+}
+
 struct sink *sink_exec_open(const struct consumer_options *options, struct totals *totals)
 {
     struct exec_sink *sink = calloc(1, sizeof(*sink));
-    int result = sink ? environment_init(&sink->environment) : -ENOMEM;
+    int result = sink ? init_program(&sink->program, options) : -ENOMEM;
 
+    if (result == 0)
+        result = environment_init(&sink->environment);
     if (result == 0)
         result = process_group_watch_start(&sink->watch);
     if (result < 0) {
         say_error("--exec: cannot prepare to start commands: %s", strerror(-result));
-        if (sink)
+        if (sink) {
             environment_free(&sink->environment);
+            program_free(&sink->program);
+        }
         free(sink);
         return NULL;
     }
+    sink->name = options->program ? options->program[0] : "--exec";
     sink->base = (struct sink){.operations = &exec_operations, .options = options, .totals = totals};
     return &sink->base;
 }

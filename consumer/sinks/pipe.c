@@ -170,11 +170,13 @@ static const struct sink_operations pipe_operations = {
 static int start(struct pipe_sink *sink)
 {
     const struct consumer_options *options = sink->base.options;
+    const char *words[COMMAND_SHELL_WORDS];
+    struct command_call call = command_shell(options->target, words);
     int result;
 
     if (setenv("SHMQ_QUEUE", options->common.queue, 1) < 0)
         return -errno;
-    result = command_start(&sink->command, options->target, NULL, NULL);
+    result = command_start(&sink->command, &call, NULL);
     if (result < 0)
         return result;
     sink->running = true;

@@ -16,6 +16,9 @@ static void judge(void)
 {
     const bool aimed = options.sink != SINK_STDOUT && options.sink != SINK_DISCARD;
     fuzz_require(!aimed || (options.target != NULL && options.target[0] != '\0'), "a sink without a target");
+    fuzz_require(options.program == NULL || (options.sink == SINK_EXEC && options.program[0] == options.target),
+                 "a program that is not run");
+    fuzz_require(!options.direct || options.sink == SINK_EXEC, "a sink that is executed");
     fuzz_require(options.framing.prefix != NULL &&
                      options.framing.prefix_length == strlen(options.framing.prefix) &&
                      options.framing.prefix_length <= FRAMING_PREFIX_MAX,

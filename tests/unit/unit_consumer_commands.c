@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 #include "consumer/command.h"
 #include "consumer/command_lookup.h"
 #include "consumer/process_group.h"
+#include "consumer/program.h"
 #include "consumer/sinks/sink.h"
 #include "tests/support/harness.h"
 #include "tests/support/planted.h"
@@ -34,7 +36,7 @@ static int64_t slept_ns; /* without sleeping: how far the clock is ahead */
 static int64_t sleeps_ns[64];
 static size_t sleeps;
 static size_t stop_in_sleep; /* an orderly end is asked for in this one, from 1; 0: in none */
-static int fork_error;
+static int fork_error;       /* of fork, and of the clone that starts a command */
 static int pipe_error;
 static int fail_result;
 static bool without_close_range;
@@ -45,6 +47,8 @@ int64_t __wrap_stop_now_ns(void);
 bool __wrap_stop_sleep_until(int64_t deadline_ns);
 pid_t __real_fork(void);
 pid_t __wrap_fork(void);
+int __real_clone(int (*child)(void *), void *stack, int flags, void *argument, ...);
+int __wrap_clone(int (*child)(void *), void *stack, int flags, void *argument, ...);
 int __real_pipe2(int ends[2], int flags);
 int __wrap_pipe2(int ends[2], int flags);
 int __real_shmq_fail(struct shmq *handle, uint32_t *attempts);
@@ -74,6 +78,12 @@ pid_t __wrap_fork(void)
 {
     errno = fork_error;
     return fork_error != 0 ? -1 : __real_fork();
+}
+
+int __wrap_clone(int (*child)(void *), void *stack, int flags, void *argument, ...)
+{
+    errno = fork_error;
+    return fork_error != 0 ? -1 : __real_clone(child, stack, flags, argument);
 }
 
 int __wrap_pipe2(int ends[2], int flags)
@@ -177,11 +187,39 @@ static void end(void)
 
 /* ------------------------------------------------------------------ commands */
 
+static int start_shell(struct command *command, const char *text, const struct process_group_watch *watch)
+{
+    const char *words[COMMAND_SHELL_WORDS];
+    struct command_call call = command_shell(text, words);
+    return command_start(command, &call, watch);
+}
+
 static struct command start(const char *text)
 {
     struct command command;
-    ck_assert_int_eq(command_start(&command, text, NULL, NULL), 0);
+    ck_assert_int_eq(start_shell(&command, text, NULL), 0);
     return command;
+}
+
+/* Runs a program of words; returns its exit status. */
+static int run_words(const char *const *words)
+{
+    const struct command_call call = {.file = words[0], .arguments = (char *const *)(uintptr_t)words};
+    struct command command;
+    ck_assert_int_eq(command_start(&command, &call, NULL), 0);
+    int status = command_reap(&command);
+    ck_assert(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+#define RUN(...) run_words((const char *const[]){__VA_ARGS__, NULL})
+
+static void write_file(const char *file, const char *text, mode_t mode)
+{
+    int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC, mode);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
 }
 
 static bool has_ended(void *command)
@@ -265,11 +303,191 @@ START_TEST(a_command_that_cannot_be_started_leaves_nothing)
     struct command command;
     size_t before = count_open();
     fork_error = EAGAIN;
-    ck_assert_int_eq(command_start(&command, "true", NULL, NULL), -EAGAIN);
+    ck_assert_int_eq(start_shell(&command, "true", NULL), -EAGAIN);
     fork_error = 0;
     pipe_error = EMFILE;
-    ck_assert_int_eq(command_start(&command, "true", NULL, NULL), -EMFILE);
+    ck_assert_int_eq(start_shell(&command, "true", NULL), -EMFILE);
     ck_assert_uint_eq(count_open(), before);
+}
+END_TEST
+
+START_TEST(a_program_s_status_is_that_of_a_shell)
+{
+    write_file("script", "exit 3\n", 0700);
+    write_file("data", "", 0600);
+    write_file("no-interpreter", "#!/no/such\n", 0700);
+    ck_assert_int_eq(RUN("true"), 0);
+    ck_assert_int_eq(RUN("false"), 1);
+    ck_assert_int_eq(RUN("no-such-1"), 127);
+    ck_assert_int_eq(RUN("./no-such-1"), 127);
+    ck_assert_int_eq(RUN("./data/x"), 127);
+    ck_assert_int_eq(RUN("./no-interpreter"), 127);
+    ck_assert_int_eq(RUN("./data"), 126);
+    ck_assert_int_eq(RUN("/"), 126);
+    ck_assert_int_eq(RUN("./script"), 3); /* as a shell runs it */
+    ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
+}
+END_TEST
+
+/* glibc hands it to the shell with all its arguments, which it copies to the stack. */
+START_TEST(a_script_may_have_many_arguments)
+{
+    enum { MANY = 50000 };
+    static const char *words[MANY + 2];
+    write_file("script", "echo $# >count\n", 0700);
+    words[0] = "./script";
+    for (size_t i = 1; i <= MANY; i++)
+        words[i] = "";
+    ck_assert_int_eq(run_words(words), 0);
+    ck_assert_str_eq(content("count"), "50000\n");
+}
+END_TEST
+
+START_TEST(what_is_too_long_is_not_started)
+{
+    enum { LENGTH = 200000 };
+    size_t before = count_open();
+    char *large = calloc(1, LENGTH + 1);
+    struct command command;
+    memset(large, 'x', LENGTH);
+    char *const words[] = {"true", large, NULL};
+    struct command_call call = {.file = "true", .arguments = words};
+    ck_assert_int_eq(command_start(&command, &call, NULL), -E2BIG);
+    call.without_input = true;
+    ck_assert_int_eq(command_start(&command, &call, NULL), -E2BIG);
+    ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
+    ck_assert_uint_eq(count_open(), before);
+    free(large);
+}
+END_TEST
+
+START_TEST(a_command_may_have_its_own_environment_and_no_input)
+{
+    char *const words[] = {"sh", "-c", "echo $GIVEN $HOME >given; wc -c >>given; readlink /proc/self/fd/0 >>given",
+                           NULL};
+    char *const environment[] = {"GIVEN=x", "PATH=/bin:/usr/bin", NULL};
+    const struct command_call call = {
+        .file = "sh", .arguments = words, .environment = environment, .without_input = true};
+    struct command command;
+    ck_assert_int_eq(command_start(&command, &call, NULL), 0);
+    ck_assert_int_eq(command.input, -1);
+    ck_assert_int_eq(command_reap(&command), 0);
+    ck_assert_str_eq(content("given"), "x\n0\n/dev/null\n");
+}
+END_TEST
+
+static volatile sig_atomic_t handled;
+
+static void handle(int number)
+{
+    (void)number;
+    handled = 1;
+}
+
+/* The child has the consumer's memory: a handler that ran in it would change the consumer's variables. */
+START_TEST(signals_are_as_before_once_a_command_has_started)
+{
+    sigset_t before;
+    sigset_t after;
+    signal(SIGUSR2, handle);
+    sigemptyset(&before);
+    sigaddset(&before, SIGHUP);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    ck_assert_int_eq(RUN("cp", "/proc/self/status", "status"), 0); /* a shell may unblock signals itself */
+    ck_assert_ptr_nonnull(strstr(content("status"), "SigBlk:\t0000000000000001\n"));
+    sigprocmask(SIG_SETMASK, NULL, &after);
+    for (int number = 1; number < NSIG; number++)
+        ck_assert_int_eq(sigismember(&after, number), number == SIGHUP);
+    ck_assert_int_eq(raise(SIGUSR2), 0);
+    ck_assert_int_eq(handled, 1);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ programs */
+
+static const struct {
+    const char *words[4];
+    const char *message;
+    const char *arguments[4]; /* what is passed */
+} substitutions[] = {
+    {{"p"}, "m", {"p"}},
+    {{"p", "a", "b"}, "m", {"p", "a", "b"}},
+    {{"p", "{}"}, "m", {"p", "m"}},
+    {{"p", "{}"}, "", {"p", ""}},
+    {{"p", "-x{}y"}, "a b", {"p", "-xa by"}},
+    {{"p", "{}{}"}, "ab", {"p", "abab"}},
+    {{"p", "a{}b{}c", "{}"}, "$(x)`y`'\"; \n", {"p", "a$(x)`y`'\"; \nb$(x)`y`'\"; \nc", "$(x)`y`'\"; \n"}},
+    {{"p", "{}"}, "{}", {"p", "{}"}},
+    {{"p", "{{}}", "{ }"}, "m", {"p", "{m}", "{ }"}},
+    {{"p", "{", "}"}, "m", {"p", "{", "}"}},
+    {{"p", "{}", "", "x"}, "-rf", {"p", "-rf", "", "x"}},
+};
+
+START_TEST(the_message_stands_for_the_mark)
+{
+    char *words[5] = {NULL};
+    struct program program;
+    size_t count = 0;
+    bool marked = false;
+    for (; count < 4 && substitutions[_i].words[count] != NULL; count++) {
+        words[count] = (char *)(uintptr_t)substitutions[_i].words[count];
+        marked |= strstr(words[count], "{}") != NULL;
+    }
+    ck_assert_int_eq(program_of_words(&program, words), 0);
+    ck_assert(program.call.without_input == marked);
+    ck_assert(program.substitutes == marked);
+    for (int i = 0; i < 2; i++) { /* the second time, another message was there before */
+        ck_assert_int_eq(program_prepare(&program, substitutions[_i].message, strlen(substitutions[_i].message)),
+                         0);
+        ck_assert_str_eq(program.call.file, "p");
+        for (size_t j = 0; j < count; j++)
+            ck_assert_str_eq(program.call.arguments[j], substitutions[_i].arguments[j]);
+        ck_assert_ptr_null(program.call.arguments[count]);
+        ck_assert_int_eq(program_prepare(&program, "another, longer one", 19), 0);
+    }
+    program_free(&program);
+}
+END_TEST
+
+START_TEST(not_every_message_can_be_an_argument)
+{
+    enum { LENGTH = 9 << 20 };
+    char *const words[] = {"p", "{}", "{}", NULL};
+    char *const without[] = {"p", NULL};
+    char *large = calloc(1, LENGTH);
+    struct program program;
+    ck_assert_int_eq(program_of_words(&program, words), 0);
+    ck_assert_int_eq(program_prepare(&program, "a\0b", 3), -EILSEQ);
+    ck_assert_int_eq(program_prepare(&program, "ab\0", 3), -EILSEQ);
+    memset(large, 'x', LENGTH);
+    ck_assert_int_eq(program_prepare(&program, large, LENGTH), -E2BIG);
+    ck_assert_int_eq(program_prepare(&program, large, 5 << 20), -E2BIG);
+    ck_assert_int_eq(program_prepare(&program, large, 1 << 20), 0);
+    ck_assert_int_eq(program_prepare(&program, NULL, 0), 0);
+    ck_assert_str_eq(program.call.arguments[1], "");
+    program_free(&program);
+    ck_assert_int_eq(program_of_words(&program, without), 0);
+    ck_assert_int_eq(program_prepare(&program, "a\0b", 3), 0); /* it comes on stdin */
+    program_free(&program);
+    free(large);
+}
+END_TEST
+
+START_TEST(a_text_is_cut_at_blanks)
+{
+    static const char *const expected[] = {"cat", "-n", "a=b", "x"};
+    struct program program;
+    ck_assert_int_eq(program_of_text(&program, " \tcat -n  a=b\tx "), 0);
+    ck_assert_str_eq(program.call.file, "cat");
+    for (size_t i = 0; i < COUNT(expected); i++)
+        ck_assert_str_eq(program.call.arguments[i], expected[i]);
+    ck_assert_ptr_null(program.call.arguments[COUNT(expected)]);
+    ck_assert(!program.call.without_input);
+    program_free(&program);
+    ck_assert_int_eq(program_of_text(&program, "a b c d"), 0); /* as many words as can be */
+    ck_assert_str_eq(program.call.arguments[3], "d");
+    ck_assert_ptr_null(program.call.arguments[4]);
+    program_free(&program);
 }
 END_TEST
 
@@ -301,7 +519,7 @@ START_TEST(a_mistyped_name_is_noticed)
         enum command_lookup result;
         const char *word;
     } texts[] = {
-        {"cat", COMMAND_FOUND, "cat"},
+        {"cat", COMMAND_PROGRAM, "cat"},
         {" \t\ncat -n", COMMAND_FOUND, "cat"},
         {"no-such-1", COMMAND_MISSING, "no-such-1"},
         {"  no-such-1 x", COMMAND_MISSING, "no-such-1"},
@@ -338,14 +556,81 @@ START_TEST(a_mistyped_name_is_noticed)
 }
 END_TEST
 
+/* The shell runs everything else. */
+START_TEST(what_needs_no_shell_is_run_without_one)
+{
+    static const char *const direct[] = {"cat",
+                                         " cat\t-n ",
+                                         "sort -t, -k1,2",
+                                         "true",
+                                         "false -x",
+                                         "/bin/cat a=b ./c:d",
+                                         "./there if cd :",
+                                         "cat \303\244@%_+",
+                                         "cat x 22 -n",
+                                         "./there"};
+    static const char *const shell[] = {
+        "cat 'x'",  "cat \"x\"", "cat \\x",  "cat $x",      "cat `x`", "cat;",      "cat &",    "cat | cat",
+        "cat <x",   "cat >x",    "(cat)",    "{ cat; }",    "cat {}",  "cat {a,b}", "cat *",    "cat ?",
+        "cat [a]",  "cat ~",     "cat x~",   "cat #x",      "! cat",   "cat !",     "cat\ncat", "cat\n",
+        "cat \r",   "cat \033",  "cat ^x",   "x=1 cat",     "x=1",     "exit",      "exit 3",   "cd /",
+        ":",        ". ./there", "exec cat", "if",          "while :", "eval cat",  "read x",   "export x",
+        "umask 77", "ulimit -n", "trap x 1", "command cat", "echo x",  "printf x",  "test x",   "[ x ]",
+        "pwd",      "kill 0",    "wait",     "type cat",    "%1",      "@x",        "",         " \t",
+    };
+    const char *word;
+    size_t length;
+    write_file("there", "", 0700);
+    for (size_t i = 0; i < COUNT(direct); i++)
+        ck_assert_msg(command_lookup(direct[i], &word, &length) == COMMAND_PROGRAM, "%s", direct[i]);
+    for (size_t i = 0; i < COUNT(shell); i++)
+        ck_assert_msg(command_lookup(shell[i], &word, &length) == COMMAND_FOUND, "%s", shell[i]);
+    ck_assert_int_eq(unsetenv("PATH"), 0);
+    ck_assert_int_eq(command_lookup("cat", &word, &length), COMMAND_FOUND);
+}
+END_TEST
+
+START_TEST(shell_syntax_is_any_character_that_is_not_plain)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 \t@%_+:,./=-";
+    char text[] = "x ?y";
+    for (int byte = 1; byte < 256; byte++) {
+        text[2] = (char)byte;
+        ck_assert_msg(command_has_shell_syntax(text) == (byte < 128 && strchr(plain, byte) == NULL), "%d", byte);
+    }
+}
+END_TEST
+
+START_TEST(a_program_is_looked_for_where_exec_looks)
+{
+    write_file("there", "", 0700);
+    write_file("here", "", 0600);
+    ck_assert_int_eq(mkdir("second", 0700), 0);
+    write_file("second/here", "", 0700);
+    ck_assert_int_eq(setenv("PATH", "/none:second:/bin", 1), 0);
+    ck_assert_int_eq(command_lookup_program("here"), COMMAND_PROGRAM);
+    ck_assert_int_eq(command_lookup_program("there"), COMMAND_MISSING);
+    ck_assert_int_eq(command_lookup_program("./there"), COMMAND_PROGRAM);
+    ck_assert_int_eq(command_lookup_program("./here"), COMMAND_NOT_EXECUTABLE);
+    ck_assert_int_eq(command_lookup_program("./second"), COMMAND_NOT_EXECUTABLE);
+    ck_assert_int_eq(setenv("PATH", ":second", 1), 0); /* an empty one is this directory */
+    ck_assert_int_eq(command_lookup_program("there"), COMMAND_PROGRAM);
+    ck_assert_int_eq(command_lookup_program("here"), COMMAND_PROGRAM);
+    ck_assert_int_eq(setenv("PATH", "/none:", 1), 0);
+    ck_assert_int_eq(command_lookup_program("here"), COMMAND_NOT_EXECUTABLE);
+    ck_assert_int_eq(unsetenv("PATH"), 0);
+    ck_assert_int_eq(command_lookup_program("sh"), COMMAND_PROGRAM);
+}
+END_TEST
+
 START_TEST(looking_for_a_command_leaves_no_memory)
 {
     const char *word;
     size_t length;
-    ck_assert_int_eq(command_lookup("cat", &word, &length), COMMAND_FOUND);
+    ck_assert_int_eq(command_lookup("cat", &word, &length), COMMAND_PROGRAM);
     const struct mallinfo2 before = mallinfo2();
     for (int i = 0; i < 50; i++)
-        ck_assert_int_eq(command_lookup("cat", &word, &length), COMMAND_FOUND);
+        ck_assert_int_eq(command_lookup("cat", &word, &length), COMMAND_PROGRAM);
     const struct mallinfo2 after = mallinfo2();
     ck_assert_uint_lt(after.uordblks, before.uordblks + 10000);
 }
@@ -360,7 +645,7 @@ static void have_a_command(void *context)
     struct command command;
     const bool forgets = *(const bool *)context;
     process_require_equal(process_group_watch_start(&watch), 0);
-    process_require_equal(command_start(&command, "sleep 300 & echo $! >sleeper; wait", NULL, &watch), 0);
+    process_require_equal(start_shell(&command, "sleep 300 & echo $! >sleeper; wait", &watch), 0);
     while (forgets && !has_content("sleeper"))
         continue; /* by then the command has said that it is to be watched */
     if (forgets)
@@ -828,6 +1113,73 @@ START_TEST(what_cannot_be_started_or_counted_is_told)
 }
 END_TEST
 
+static void open_program(char *const *words)
+{
+    options.sink = SINK_EXEC;
+    options.program = words;
+    options.target = words[0];
+    sink = sink_open(&options, &totals);
+    ck_assert_ptr_nonnull(sink);
+    sink->handle = consumer;
+}
+
+START_TEST(a_program_has_each_message)
+{
+    char *const argument[] = {"sh", "-c", "echo \"<$1>$SHMQ_ATTEMPT\" >>runs; cat >>runs", "x", "a {} b", NULL};
+    char *const input[] = {"sh", "-c", "cat >>runs", NULL};
+    put("1");
+    put("");
+    put("$(exit)");
+    open_program(argument);
+    expect_delivery(SINK_OK, 3);
+    expect_close(SINK_OK);
+    ck_assert_str_eq(content("runs"), "<a 1 b>1\n<a  b>1\n<a $(exit) b>1\n");
+    put("2");
+    open_program(input);
+    expect_delivery(SINK_OK, 1);
+    expect_close(SINK_OK);
+    ck_assert_str_eq(content("runs"), "<a 1 b>1\n<a  b>1\n<a $(exit) b>1\n2");
+}
+END_TEST
+
+START_TEST(a_message_that_cannot_be_an_argument_fails)
+{
+    enum { LENGTH = 200000 };
+    char *const words[] = {"true", "{}", NULL};
+    char *large = malloc(LENGTH);
+    memset(large, 'x', LENGTH);
+    options.retries = 1;
+    ck_assert_int_eq(shmq_put(producer, "a\0b", 3, 0), 0);
+    open_program(words);
+    expect_delivery(SINK_FAILED, 0);
+    EXPECT_SLEEPS(50);
+    expect_said("consumer: true: message ");
+    expect_said(" failed 2 times: it has a NUL byte and cannot be an argument (leave out {}: ");
+    ck_assert_int_eq(shmq_acknowledge(consumer, 1), 0);
+    leased = 0;
+    ck_assert_int_eq(shmq_put(producer, large, LENGTH, 0), 0);
+    expect_delivery(SINK_FAILED, 0);
+    EXPECT_SLEEPS(50);
+    expect_said(" failed 2 times: it is too long for an argument (leave out {}: ");
+    expect_close(SINK_OK);
+    free(large);
+}
+END_TEST
+
+START_TEST(a_command_line_without_shell_syntax_needs_no_shell)
+{
+    options.direct = true;
+    write_file("script", "#!/bin/sh\ngrep PPid /proc/$$/status >parent; cat >>parent; echo $* >>parent\n", 0700);
+    open_exec("./script a\tb ");
+    put("m\n");
+    expect_delivery(SINK_OK, 1);
+    expect_close(SINK_OK);
+    char expected[64];
+    snprintf(expected, sizeof(expected), "PPid:\t%d\nm\na b\n", (int)getpid());
+    ck_assert_str_eq(content("parent"), expected);
+}
+END_TEST
+
 /* ------------------------------------------------------------------ --pipe */
 
 START_TEST(one_command_reads_all)
@@ -968,8 +1320,19 @@ static const struct test tests[] = {
     TEST(signals_are_a_command_s_own),
     TEST(a_signal_reaches_all_that_it_has_started),
     TEST(a_command_that_cannot_be_started_leaves_nothing),
+    TEST(a_program_s_status_is_that_of_a_shell),
+    TEST(a_script_may_have_many_arguments),
+    TEST(what_is_too_long_is_not_started),
+    TEST(a_command_may_have_its_own_environment_and_no_input),
+    TEST(signals_are_as_before_once_a_command_has_started),
+    TEST_EACH(the_message_stands_for_the_mark, COUNT(substitutions)),
+    TEST(not_every_message_can_be_an_argument),
+    TEST(a_text_is_cut_at_blanks),
     TEST(a_status_is_described),
     TEST(a_mistyped_name_is_noticed),
+    TEST(what_needs_no_shell_is_run_without_one),
+    TEST(shell_syntax_is_any_character_that_is_not_plain),
+    TEST(a_program_is_looked_for_where_exec_looks),
     TEST(looking_for_a_command_leaves_no_memory),
     TEST(a_command_ends_with_its_consumer),
     TEST(what_is_not_watched_goes_on),
@@ -992,6 +1355,9 @@ static const struct test tests[] = {
     TEST(what_ignores_the_end_that_its_command_obeys_is_killed),
     TEST(a_command_that_is_quick_enough_is_no_failure),
     TEST(what_cannot_be_started_or_counted_is_told),
+    TEST(a_program_has_each_message),
+    TEST(a_message_that_cannot_be_an_argument_fails),
+    TEST(a_command_line_without_shell_syntax_needs_no_shell),
     TEST(one_command_reads_all),
     TEST(statistics_are_said_while_the_command_ends),
     TEST(a_command_that_fails_in_the_end_is_told),

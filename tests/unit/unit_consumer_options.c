@@ -144,6 +144,27 @@ START_TEST(options_of_exec_are_read)
 }
 END_TEST
 
+START_TEST(a_program_is_read)
+{
+    READ("--retries", "7", "--", "sort", "--retries", "{}");
+    ck_assert_int_eq(options.sink, SINK_EXEC);
+    ck_assert_uint_eq(options.retries, 7);
+    ck_assert_uint_eq(options.common.shmq.prefetch, 1);
+    ck_assert_str_eq(options.target, "sort");
+    ck_assert_str_eq(options.program[0], "sort");
+    ck_assert_str_eq(options.program[1], "--retries");
+    ck_assert_str_eq(options.program[2], "{}");
+    ck_assert_ptr_null(options.program[3]);
+    READ("--exec", "sort -n");
+    ck_assert(options.direct);
+    ck_assert_ptr_null(options.program);
+    READ("--exec", "sort; :");
+    ck_assert(!options.direct);
+    READ("--pipe", "sort");
+    ck_assert(!options.direct);
+}
+END_TEST
+
 START_TEST(no_more_is_taken_at_a_time_than_makes_sense)
 {
     static const struct {
@@ -227,14 +248,25 @@ static const struct {
     {{"--retries", "1"}, "--retries needs --exec"},
     {{"--backoff", "1", "--pipe", "cat"}, "--backoff needs --exec"},
     {{"--exec-timeout", "1", "--discard"}, "--exec-timeout needs --exec"},
-    {{"a"}, "a: "},
-    {{"--", "-a"}, "-a: "},
+    {{"a"}, "a: unexpected argument (use an option to choose the sink, or -- before a program)"},
+    {{"true", "--", "x"}, "true: unexpected argument "},
+    {{"--"}, "--: no program follows "},
+    {{"--", ""}, "--: no program follows "},
+    {{"--", "-a"}, "-- PROGRAM: -a: command not found"},
+    {{"--", "no-such-1", "x"}, "-- PROGRAM: no-such-1: command not found"},
+    {{"--", "cd", "/"}, "-- PROGRAM: cd: command not found"},
+    {{"--", "/dev/null"}, "-- PROGRAM: /dev/null: cannot be executed"},
+    {{"--", "x{}", "a"}, "-- x{}: {} cannot be in a program's name"},
+    {{"--exec", "true", "--", "true"}, "--exec and -- PROGRAM: only one sink "},
+    {{"--raw", "--", "true"}, "--raw cannot be combined with -- PROGRAM"},
+    {{"--prefix", "x", "--", "true"}, "--prefix cannot be combined with -- PROGRAM"},
     {{"--exec", "no-such-1 x"}, "--exec: no-such-1: command not found"},
     {{"--pipe", " no-such-1"}, "--pipe: no-such-1: command not found"},
     {{"--pipe", "/dev/null"}, "--pipe: /dev/null: cannot be executed"},
     {{"--queue", "a/b"}, "queue 'a/b': "},
     {{"--version", "--bogus"}, NULL},
     {{"--version", "a"}, "a: "},
+    {{"--version", "--", "no-such-1"}, "-- PROGRAM: "},
     {{"--count", "x"}, "--count x: "},
 };
 
@@ -267,6 +299,7 @@ static const struct test tests[] = {
     TEST_EACH(each_framing_is_known, COUNT(framings)),
     TEST(a_prefix_may_be_long),
     TEST(options_of_exec_are_read),
+    TEST(a_program_is_read),
     TEST(no_more_is_taken_at_a_time_than_makes_sense),
     TEST(common_options_are_read),
     TEST_EACH(what_makes_no_sense_is_refused, COUNT(refused)),
