@@ -156,7 +156,7 @@ static inline struct shmq_message message_of(const struct batch *b, const void *
 }
 
 /* Return: 0; -EBADMSG if its headers are invalid. */
-static inline int hand_out(struct shmq *handle, struct shmq_message *message)
+static __attribute__((noinline)) int hand_out_slow(struct shmq *handle, struct shmq_message *message)
 {
     struct batch *b = &handle->consumer.batch;
     const uint64_t word = handle->consumer.words[b->handed];
@@ -164,6 +164,17 @@ static inline int hand_out(struct shmq *handle, struct shmq_message *message)
     if (!message_set_headers_apart(message, word))
         return -EBADMSG;
     advance_cells(b, message->length, cells_for((uint32_t)word));
+    return 0;
+}
+
+__attribute__((always_inline)) static inline int hand_out(struct shmq *handle, struct shmq_message *message)
+{
+    struct batch *b = &handle->consumer.batch;
+    const uint64_t word = handle->consumer.words[b->handed];
+    if (__builtin_expect(record_has_headers(word), 0))
+        return hand_out_slow(handle, message);
+    *message = message_of(b, b->payload, word, next_stream_offset(handle));
+    advance_cells(b, (uint32_t)word, cells_for((uint32_t)word));
     return 0;
 }
 
@@ -237,7 +248,7 @@ static int hand_out_many(struct shmq *handle, struct shmq_message *messages, siz
     while (i < many && error == 0) {
         const uint64_t *words = handle->consumer.words + first + i;
         if (__builtin_expect(b->held || record_has_headers(words[0]), 0)) {
-            error = hand_out(handle, messages + i);
+            error = hand_out_slow(handle, messages + i);
             i += error == 0;
             continue;
         }

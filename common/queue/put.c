@@ -151,7 +151,7 @@ static inline int after_publish(struct shmq *handle, uint64_t messages, uint32_t
 }
 
 /* Publishes what was appended, and wakes consumers. */
-static inline int publish(struct shmq *handle, uint32_t messages)
+__attribute__((always_inline)) static inline int publish(struct shmq *handle, uint32_t messages)
 {
     struct ring_producer *p = &handle->producer.ring;
     if (__builtin_expect(handle->producer.has_cursor, 0))
@@ -396,7 +396,7 @@ int put_make_room(struct shmq *handle, uint64_t need_cells, int64_t timeout_ns)
     return make_room(handle, need_cells, timeout_ns);
 }
 
-int put_publish(struct shmq *handle, uint32_t messages)
+__attribute__((noinline)) int put_publish(struct shmq *handle, uint32_t messages)
 {
     return publish(handle, messages);
 }
