@@ -55,8 +55,11 @@ static bool take_input(const struct birth *birth)
     return input >= 0 && dup2(input, STDIN_FILENO) >= 0;
 }
 
-/* Runs on a stack of its own in the consumer's memory; the consumer is suspended until exec. */
-static int become(void *argument)
+/*
+ * Runs on a stack of its own in the consumer's memory; the consumer is suspended until exec. AddressSanitizer would
+ * complain at _exit that it does not know this stack.
+ */
+__attribute__((no_sanitize_address)) static int become(void *argument)
 {
     struct birth *birth = argument;
     const struct command_call *call = birth->call;
