@@ -56,8 +56,8 @@ static bool take_input(const struct birth *birth)
 }
 
 /*
- * Runs on a stack of its own in the consumer's memory; the consumer is suspended until exec. AddressSanitizer would
- * complain at _exit that it does not know this stack.
+ * Runs on a stack of its own in the consumer's memory; the consumer is suspended until exec. AddressSanitizer
+ * would complain at _exit that it does not know this stack.
  */
 __attribute__((no_sanitize_address)) static int become(void *argument)
 {
