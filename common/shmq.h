@@ -153,7 +153,7 @@ struct shmq_options {
 /*
  * For .source_flags: the source moves messages from elsewhere, a few at a time. While nobody owns its lane, the
  * lane counts as finished, so a mover that died does not hold up the end of the stream. The lane is still kept for
- * it.
+ * it. Each clean end of such a producer counts as a finish, as everybody's.
  */
 #define SHMQ_SOURCE_MOVES 1u
 
@@ -405,7 +405,7 @@ int shmq_resume_cursor(struct shmq *handle, struct shmq_cursor *cursor);
  *
  * A header block is one or more lines "Name: value\n", as in HTTP: a name is a token, and a value contains neither
  * NUL nor carriage return. The block counts towards the largest message: its length plus 16 bytes, rounded up to a
- * multiple of 64. Names that begin with "Shmq-" are reserved.
+ * multiple of 64, and at least 128 bytes if the payload is empty. Names that begin with "Shmq-" are reserved.
  */
 struct shmq_outgoing {
     size_t size;                      /* set by SHMQ_OUTGOING_INIT */

@@ -133,6 +133,8 @@ int command_start(struct command *command, const struct command_call *call,
     }
     if (birth.error == E2BIG) {
         command_reap(command);
+        if (watch)
+            process_group_watch_set(watch, 0);
         return -E2BIG;
     }
     command->pidfd = (int)syscall(SYS_pidfd_open, command->pid, 0);

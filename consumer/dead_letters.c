@@ -9,6 +9,8 @@
 #include "common/cli/units.h"
 #include "consumer/deadline.h"
 
+/* The library's largest message. */
+#define MESSAGE_MAX (UINT64_C(1) << 30)
 /* Between attempts that fail at once. */
 #define PAUSE_NS INT64_C(50000000)
 
@@ -88,11 +90,14 @@ static int choose_sizes(struct dead_letters *letters, struct shmq *handle)
     if (error < 0)
         return error;
     letters->sizes = (struct shmq_options)SHMQ_OPTIONS_INIT;
-    letters->sizes.max_message_bytes = info.max_message_bytes + HEADERS_HISTORY_BYTES;
+    letters->sizes.max_message_bytes = info.max_message_bytes < MESSAGE_MAX - HEADERS_HISTORY_BYTES
+                                           ? info.max_message_bytes + HEADERS_HISTORY_BYTES
+                                           : MESSAGE_MAX;
     letters->sizes.capacity_bytes = info.capacity_bytes;
     if (letters->sizes.capacity_bytes < letters->sizes.max_message_bytes)
         letters->sizes.capacity_bytes = options_round_capacity(letters->sizes.max_message_bytes);
-    letters->sizes.lanes = info.lanes;
+    /* A lane for each seat: a dead consumer's is kept for whoever completes its move. */
+    letters->sizes.lanes = info.lanes > info.seats ? info.lanes : info.seats;
     letters->sizes.seats = info.seats;
     letters->sizes.mode = info.mode;
     letters->sizes.group = info.group;

@@ -75,6 +75,7 @@ struct lane_found {
     uint64_t life;
     uint64_t next;
     uint32_t priority;
+    uint32_t mover;
     bool same_source;
 };
 
@@ -191,6 +192,14 @@ static inline bool handle_ends_wait(struct shmq *handle)
 static inline uint64_t handle_seat_byte(const struct shmq *handle, uint32_t seat)
 {
     return handle_geometry(handle)->seats_offset + (uint64_t)seat * sizeof(struct seat);
+}
+
+/* Whether this handle holds the seat's byte: its own seat's, or that of a dead consumer whose work it finishes. A
+ * look at the lock does not tell. */
+static inline bool handle_owns_seat(const struct shmq *handle, uint32_t seat)
+{
+    const struct consumer_side *c = &handle->consumer;
+    return handle->role == SHMQ_CONSUMER && (c->seat == seat || (c->batch.view != NULL && c->batch.seat == seat));
 }
 
 static inline uint64_t handle_lane_byte(const struct shmq *handle, uint32_t lane)

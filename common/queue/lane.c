@@ -118,6 +118,7 @@ static void remember_found(struct producer_side *p, uint64_t source_id)
         .life = atomic_load_explicit(&control->life, memory_order_relaxed),
         .next = p->ring.next,
         .priority = atomic_load_explicit(&control->priority, memory_order_relaxed),
+        .mover = atomic_load_explicit(&control->mover, memory_order_relaxed),
         .same_source =
             source_id != 0 && atomic_load_explicit(&control->source_id, memory_order_relaxed) == source_id,
     };
@@ -252,6 +253,7 @@ void lane_restore(struct shmq *handle)
     if (!found->same_source)
         source_forget(control);
     atomic_store_explicit(&control->priority, found->priority, memory_order_relaxed);
+    atomic_store_explicit(&control->mover, found->mover, memory_order_relaxed);
     if (lane_life_state(found->life) == LANE_ACTIVE) {
         atomic_fetch_add_explicit(&handle->header->membership, 1, memory_order_seq_cst);
         return;

@@ -26,6 +26,7 @@ struct peek {
     unsigned char *copy; /* of the present message */
     size_t copy_bytes;   /* room there */
     bool stopped;        /* by the visitor */
+    int result;          /* why the walk was stopped */
 };
 
 static uint64_t load(const shared_u64 *word)
@@ -86,8 +87,8 @@ static void describe_seat(const struct shmq *handle, uint32_t seat, struct shmq_
     const struct seat *s = &handle->seats[seat];
     peeked->taken = true;
     peeked->seat = seat;
-    peeked->alive = (handle->role == SHMQ_CONSUMER && handle->consumer.seat == seat) ||
-                    byte_lock_held(handle->object.fd, handle_seat_byte(handle, seat));
+    peeked->alive =
+        handle_owns_seat(handle, seat) || byte_lock_held(handle->object.fd, handle_seat_byte(handle, seat));
     peeked->pid = (pid_t)atomic_load_explicit(&s->pid, memory_order_relaxed);
     owner_info_read(peeked->program, s->program);
 }
@@ -208,9 +209,8 @@ static int show_held_before(struct peek *peek, uint64_t end)
 
 /* ------------------------------------------------------------------ messages in the ring */
 
-static int show_record(void *context, const struct walk_record *record)
+static int show_record(struct peek *peek, const struct walk_record *record)
 {
-    struct peek *peek = context;
     struct shmq_peeked peeked = {0};
     const struct ring *ring = peek->ring;
     const uint64_t position = record->position;
@@ -230,10 +230,20 @@ static int show_record(void *context, const struct walk_record *record)
     return error != 0 ? error : show(peek, record->word, &message, &peeked);
 }
 
+static bool visit_record(void *context, const struct walk_record *record)
+{
+    struct peek *peek = context;
+    peek->result = show_record(peek, record);
+    return peek->result == 0;
+}
+
 static int peek_lane(struct peek *peek)
 {
-    struct walk walk;
-    int result = walk_messages(peek->handle, peek->ring, &walk, show_record, peek);
+    struct walk walk = {0};
+    int result = walk_messages(peek->handle, peek->ring, &walk, visit_record, peek);
+    /* Cannot occur: -EAGAIN (what could be seen is shown then). */
+    if (walk.stopped)
+        result = peek->result;
     if (peek->stopped || result == -ENOMEM)
         return result;
     const int held = show_held_before(peek, walk.tail);    /* and no later ones, so that this ends */

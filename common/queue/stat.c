@@ -27,7 +27,7 @@ static bool lane_alive(const struct shmq *handle, uint32_t lane)
 
 static bool seat_alive(const struct shmq *handle, uint32_t seat)
 {
-    if (handle->role == SHMQ_CONSUMER && handle->consumer.seat == seat)
+    if (handle_owns_seat(handle, seat))
         return true;
     return byte_lock_held(handle->object.fd, handle_seat_byte(handle, seat));
 }

@@ -71,14 +71,12 @@ struct stretch {
     uint32_t seat; /* WALK_NOBODY: not leased */
 };
 
-static int visit_record(struct walk *walk, const struct stretch *stretch, uint64_t position, uint64_t word,
-                        uint64_t index)
+static void visit_record(struct walk *walk, const struct stretch *stretch, uint64_t position, uint64_t word,
+                         uint64_t index)
 {
     const struct walk_record record = {
         .position = position, .word = word, .seat = stretch->seat, .first = index == stretch->skip};
-    const int result = walk->visit(walk->context, &record);
-    walk->stopped = result != 0;
-    return result;
+    walk->stopped = walk->visit != NULL && !walk->visit(walk->context, &record);
 }
 
 /* Counts whole records. Each must begin in the stream where the previous one ended. */
@@ -102,9 +100,9 @@ static int walk_records(const struct ring *ring, struct walk *walk, const struct
         if (*count >= stretch->skip) {
             walk->messages++;
             walk->bytes += bytes;
-            const int stop = walk->visit != NULL ? visit_record(walk, stretch, position, word, *count) : 0;
-            if (stop != 0)
-                return stop;
+            visit_record(walk, stretch, position, word, *count);
+            if (walk->stopped)
+                return 0;
         }
         position += cells_for((uint32_t)word);
     }
@@ -130,7 +128,7 @@ static int walk_batch(const struct shmq *handle, const struct ring *ring, struct
     const uint32_t done = acknowledged(handle, ring, start, seat);
     const struct stretch batch = {.position = start, .end = *end, .skip = done, .seat = seat};
     const int error = walk_records(ring, walk, &batch, &count);
-    if (error != 0)
+    if (error != 0 || walk->stopped)
         return error;
     if (done >= count && ring_is_leased(ring, start, seat) && acknowledged(handle, ring, start, seat) == done)
         return problem(walk, start, "a seat acknowledged more messages than its batch has");
@@ -157,13 +155,13 @@ static int walk_once(const struct shmq *handle, const struct ring *ring, struct 
     *walk = (struct walk){.visit = walk->visit, .context = walk->context};
     int error = read_positions(ring, walk);
     uint64_t position = walk->head;
-    while (error == 0 && position < walk->claim)
+    while (error == 0 && !walk->stopped && position < walk->claim)
         error = walk_batch(handle, ring, walk, position, &position);
-    if (error == 0)
+    if (error == 0 && !walk->stopped)
         error = check_word_at_claim(ring, walk);
     uint64_t count;
     const struct stretch rest = {.position = position, .end = walk->tail, .seat = WALK_NOBODY};
-    return error != 0 ? error : walk_records(ring, walk, &rest, &count);
+    return error != 0 || walk->stopped ? error : walk_records(ring, walk, &rest, &count);
 }
 
 int walk_lane(const struct shmq *handle, const struct ring *ring, struct walk *walk)

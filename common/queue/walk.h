@@ -16,8 +16,8 @@ struct walk_record {
     bool first;    /* leased, and the first of its batch that is not acknowledged */
 };
 
-/* Called for messages that are not acknowledged. Return: 0 to go on; otherwise the walk ends with this value. */
-typedef int walk_visitor(void *context, const struct walk_record *record);
+/* Called for messages that are not acknowledged. Return: whether to go on. */
+typedef bool walk_visitor(void *context, const struct walk_record *record);
 
 struct walk {
     uint64_t head; /* positions, as they were when the walk began */

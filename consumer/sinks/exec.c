@@ -117,7 +117,8 @@ static void feed_until_end(struct exec_sink *sink, struct run *run)
         feed(run);
         events[1].fd = run->command.input;
         poll(events, 2, milliseconds_to_wait(run));
-        escalate(run);
+        if (!command_has_ended(&run->command)) /* it may have ended in time, and this consumer been stopped */
+            escalate(run);
         totals_tick(sink->base.totals);
     } while (!command_has_ended(&run->command));
 }

@@ -61,17 +61,22 @@ static int finish_one(const struct options *options, const struct snapshot *snap
                   options->lane, snapshot->stat.lanes - 1);
         return EXIT_FAILED;
     }
-    if (lane == NULL || lane->finished) {
-        say_status("queue '%s': lane %" PRIu32 ": nothing to finish: %s", options->queue, options->lane,
-                   lane == NULL ? "no producer has used it" : "it is finished");
+    if (lane == NULL) {
+        say_status("queue '%s': lane %" PRIu32 ": nothing to finish: no producer has used it", options->queue,
+                   options->lane);
         return EXIT_DONE;
     }
-    if (lane->alive) {
+    if (lane->alive && !lane->finished) {
         say_error("queue '%s': lane %" PRIu32 ": not finished: its producer is alive (%s, pid %ld; stop it first)",
                   options->queue, options->lane, lane->program, (long)lane->pid);
         return EXIT_FAILED;
     }
-    return finish_lane(options, lane, &finished);
+    /* A dead mover's lane counts as finished, but is kept for its successor until it really is. */
+    const int status = finish_lane(options, lane, &finished);
+    if (status == EXIT_DONE && finished == 0)
+        say_status("queue '%s': lane %" PRIu32 ": nothing to finish: it is finished", options->queue,
+                   options->lane);
+    return status;
 }
 
 int verb_finish(const struct options *options)

@@ -303,7 +303,7 @@ static void judge_end(int status, const struct fuzz_output *output)
         [ALL] = "",
         [TOO_LONG] = "is longer than the queue's largest message",
         [CUT_SHORT] = "is cut short",
-        [BLOCK_TOO_LONG] = "--block: larger than the queue's largest message",
+        [BLOCK_TOO_LONG] = ": larger than the queue's largest message",
         [UNREADABLE] = "cannot be read",
     };
     fuzz_require(status == (expected.outcome == ALL ? 0 : 1), "outcome %d, exit status %d: %s",

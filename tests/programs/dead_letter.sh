@@ -145,7 +145,7 @@ begin
 head -c 16384 /dev/zero >"$scratch/large"
 put --capacity 16K --max-message 16K --lanes 3 --seats 5 --mode 0640 --whole --input "$scratch/large"
 check_status 'a message as large as the lane: exit 6' 6 take --exec 'exit 65'
-check_equal 'the queue is made like the other, with more room' '17408 3 5 0640' \
+check_equal 'the queue is made like the other, with more room' '17408 5 5 0640' \
     "$(for field in max_message_bytes lanes seats mode; do queue_field "$dead" "$field"; done | tr '\n' ' ' | sed 's/ $//')"
 check_equal 'a message as large as the lane: is there' 1 "$(queue_field "$dead" messages)"
 

@@ -331,6 +331,35 @@ START_TEST(a_living_mover_counts_as_a_producer)
 }
 END_TEST
 
+/* Whoever withdraws leaves the lane of a dead producer as unfinished as it was. */
+START_TEST(a_mover_that_withdraws_leaves_no_mark)
+{
+    struct shmq_stat stat = SHMQ_STAT_INIT;
+    struct shmq_options options = small;
+    struct shmq *other = open_source(OTHER);
+    options.source_id = 0;
+    struct shmq *plain = planted_open(name, SHMQ_PRODUCER, &options);
+    planted_put(plain, "x");
+    shmq_abandon(plain);
+    options.source_id = SOURCE;
+    options.source_flags = SHMQ_SOURCE_MOVES;
+    struct shmq *mover = planted_open(name, SHMQ_PRODUCER, &options);
+    shmq_withdraw(mover);
+    ck_assert_int_eq(shmq_stat(observer, &stat), 0);
+    ck_assert_uint_eq(stat.unfinished, 1);
+    ck_assert_int_eq(shmq_close(other), 0);
+}
+END_TEST
+
+START_TEST(the_lane_of_a_dead_mover_can_be_finished)
+{
+    uint64_t flags = SHMQ_SOURCE_MOVES;
+    planted_in_child(put_and_die, &flags, 0, 0);
+    ck_assert_int_eq(shmq_finish_lane(name, 0), 0);
+    ck_assert_int_eq(shmq_finish_lane(name, 0), -EALREADY);
+}
+END_TEST
+
 static const struct test tests[] = {
     TEST_GROUP("kept"),
     TEST(a_new_source_has_none),
@@ -344,6 +373,8 @@ static const struct test tests[] = {
     TEST(without_a_source_there_is_none),
     TEST_EACH(a_dead_mover_holds_up_nobody_s_end, 2),
     TEST(a_living_mover_counts_as_a_producer),
+    TEST(a_mover_that_withdraws_leaves_no_mark),
+    TEST(the_lane_of_a_dead_mover_can_be_finished),
 };
 
 TEST_SUITE("cursor", tests, .seconds = 20, .set_up = set_up, .tear_down = tear_down);
