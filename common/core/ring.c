@@ -51,8 +51,9 @@ int ring_producer_init(struct ring_producer *producer, const struct ring *ring)
         .turn = (uint32_t)(entry ^ 1),
     };
     /* A producer that sets no cursor writes none, so both checkpoints must have the present one. */
-    ring_read_cursor(control, (uint32_t)entry, producer->cursor);
-    ring_write_cursor(ring->control, (uint32_t)entry ^ 1, producer->cursor);
+    uint64_t cursor[CURSOR_WORDS];
+    ring_read_cursor(control, (uint32_t)entry, cursor);
+    ring_write_cursor(ring->control, (uint32_t)entry ^ 1, cursor);
     return 0;
 }
 

@@ -149,13 +149,12 @@ static inline bool ring_read_record(const struct ring *ring, uint64_t position, 
 /* The state of a lane's owner that is private to it. */
 struct ring_producer {
     struct ring ring;
-    uint64_t next;                 /* position after the last message written; equals tail, except during a put */
-    uint64_t head;                 /* as last read */
-    uint64_t limit;                /* end of the room that is known to be free */
-    uint64_t stream_offset;        /* at next */
-    uint64_t messages;             /* before next */
-    uint32_t turn;                 /* checkpoint to overwrite next */
-    uint64_t cursor[CURSOR_WORDS]; /* for the next publication */
+    uint64_t next;          /* position after the last message written; equals tail, except during a put */
+    uint64_t head;          /* as last read */
+    uint64_t limit;         /* end of the room that is known to be free */
+    uint64_t stream_offset; /* at next */
+    uint64_t messages;      /* before next */
+    uint32_t turn;          /* checkpoint to overwrite next */
 };
 
 static inline void ring_read_cursor(const struct lane_control *control, uint32_t entry, uint64_t *cursor)
@@ -252,9 +251,9 @@ static inline void ring_publish_at(struct ring_producer *producer, uint64_t next
 }
 
 /* Publishes what was appended, and the cursor with it: both become valid with tail (P1). */
-static inline void ring_publish_with_cursor(struct ring_producer *producer)
+static inline void ring_publish_with_cursor(struct ring_producer *producer, const uint64_t *cursor)
 {
-    ring_write_cursor(producer->ring.control, producer->turn, producer->cursor);
+    ring_write_cursor(producer->ring.control, producer->turn, cursor);
     ring_publish_at(producer, producer->next, producer->stream_offset, producer->messages);
 }
 

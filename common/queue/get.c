@@ -232,6 +232,19 @@ static inline size_t hand_out_run(struct batch *b, const uint64_t *words, struct
     return i;
 }
 
+/* Goes on where a message with headers stands, message by message. Return: 0; -EBADMSG if its headers are invalid.
+ */
+static __attribute__((noinline)) int hand_out_rest(struct shmq *handle, struct shmq_message *messages, size_t many,
+                                                   size_t *count)
+{
+    int error = 0;
+    while (*count < many && error == 0) {
+        error = hand_out_slow(handle, messages + *count);
+        *count += error == 0;
+    }
+    return *count > 0 ? 0 : error;
+}
+
 /*
  * Delivers up to @max messages of a batch, but only those before the first one with invalid headers. Returns their
  * number in @count.
@@ -240,26 +253,21 @@ static inline size_t hand_out_run(struct batch *b, const uint64_t *words, struct
 static int hand_out_many(struct shmq *handle, struct shmq_message *messages, size_t max, size_t *count)
 {
     struct batch *b = &handle->consumer.batch;
-    const uint32_t first = b->handed;
-    const size_t there = b->count - first;
+    const uint64_t *words = handle->consumer.words + b->handed;
+    const size_t there = b->count - b->handed;
     const size_t many = max < there ? max : there;
-    int error = 0;
+    const bool oldest = b->handed == b->done;
     size_t i = 0;
-    while (i < many && error == 0) {
-        const uint64_t *words = handle->consumer.words + first + i;
-        if (__builtin_expect(b->held || record_has_headers(words[0]), 0)) {
-            error = hand_out_slow(handle, messages + i);
-            i += error == 0;
-            continue;
-        }
-        const size_t run = hand_out_run(b, words, messages + i, many - i);
-        b->handed += (uint32_t)run;
-        i += run;
-    }
-    if (first == b->done && i > 0)
-        messages[0].attempts = b->attempts;
+    int error = 0;
+    while (i < many && __builtin_expect(!b->held && !record_has_headers(words[i]), 1))
+        i += hand_out_run(b, words + i, messages + i, many - i);
+    b->handed += (uint32_t)i;
     *count = i;
-    return i > 0 ? 0 : error;
+    if (__builtin_expect(i < many, 0))
+        error = hand_out_rest(handle, messages, many, count);
+    if (oldest && error == 0)
+        messages[0].attempts = b->attempts;
+    return error;
 }
 
 /* Waits until there is a message to deliver. */

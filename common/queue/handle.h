@@ -91,9 +91,10 @@ struct producer_side {
     uint64_t needed_cells; /* of the message that waits for room */
     bool finished;         /* the ring's limit is then 0 */
     bool resumable;
-    bool has_cursor; /* of the ring, to be published with each message */
+    bool has_cursor; /* .cursor is published with each message */
     struct source_whole whole;
     struct lane_found found;
+    uint64_t cursor[CURSOR_WORDS];
 };
 
 struct consumer_side {

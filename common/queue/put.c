@@ -155,7 +155,7 @@ __attribute__((always_inline)) static inline int publish(struct shmq *handle, ui
 {
     struct ring_producer *p = &handle->producer.ring;
     if (__builtin_expect(handle->producer.has_cursor, 0))
-        ring_publish_with_cursor(p);
+        ring_publish_with_cursor(p, handle->producer.cursor);
     else
         ring_publish(p);
     return after_publish(handle, p->messages, messages);
@@ -403,7 +403,7 @@ __attribute__((noinline)) int put_publish(struct shmq *handle, uint32_t messages
 
 void put_set_cursor(struct producer_side *side, const struct shmq_cursor *cursor)
 {
-    memcpy(side->ring.cursor, cursor->words, sizeof(side->ring.cursor));
+    memcpy(side->cursor, cursor->words, sizeof(side->cursor));
     side->has_cursor = true;
     side->max_short_bytes = 0;
 }

@@ -88,9 +88,9 @@ static void take_up_group(struct lane_control *control, const struct source_whol
 
 static void clear_cursor(struct ring_producer *producer)
 {
-    memset(producer->cursor, 0, sizeof(producer->cursor));
-    ring_write_cursor(producer->ring.control, 0, producer->cursor);
-    ring_write_cursor(producer->ring.control, 1, producer->cursor);
+    static const uint64_t none[CURSOR_WORDS];
+    ring_write_cursor(producer->ring.control, 0, none);
+    ring_write_cursor(producer->ring.control, 1, none);
 }
 
 void source_take_up(struct ring_producer *producer, const struct shmq_options *options,
