@@ -57,9 +57,10 @@ static void take_sink(struct given *given, const struct option_entry *entry, con
     options->target = argument;
     if (argument && *argument == '\0')
         option_entry_bad(entry, argument, target_advice(options->sink));
-    if (options->sink == SINK_OUTPUT && strcmp(argument, "-") == 0)
+    const bool dash = argument && strcmp(argument, "-") == 0;
+    if (options->sink == SINK_OUTPUT && dash)
         options->sink = SINK_STDOUT;
-    if (options->sink == SINK_MIRROR && (!pattern_is_valid(argument) || strcmp(argument, "-") == 0))
+    if (options->sink == SINK_MIRROR && argument && (!pattern_is_valid(argument) || dash))
         option_entry_bad(entry, argument, "a file's name; %l in it is the lane's number, %% a percent sign");
 }
 

@@ -68,7 +68,7 @@ static int share_group(struct process_group_watch *watch)
 
 int process_group_watch_start(struct process_group_watch *watch)
 {
-    int ends[2];
+    int ends[2] = {-1, -1};
     int error;
 
     *watch = (struct process_group_watch){.pid = -1, .fd = -1};

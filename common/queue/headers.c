@@ -25,7 +25,7 @@ const char *shmq_header_value(const char *headers, size_t headers_length, const 
 {
     const size_t name_bytes = name != NULL ? strlen(name) : 0;
     const char *line = headers;
-    size_t left = headers != NULL ? headers_length : 0;
+    size_t left = headers != NULL && name != NULL ? headers_length : 0;
     *length = 0;
     while (left > 0) {
         const char *const newline = memchr(line, '\n', left);

@@ -50,7 +50,7 @@ int shmq_mover_open(struct shmq_mover **mover, struct shmq *consumer, const char
         return error;
     }
     fresh->consumer = consumer;
-    strcpy(fresh->name, destination); /* shmq_name_check has checked its length */
+    memcpy(fresh->name, destination, strlen(destination) + 1); /* shmq_name_check has checked its length */
     *mover = fresh;
     return 0;
 }
