@@ -81,8 +81,7 @@ static bool take_header_room(struct publisher *publisher)
         return true;
     const uint64_t room =
         (publisher->headers_length + HEADER_PREFIX_BYTES + CELL_BYTES - 1) / CELL_BYTES * CELL_BYTES;
-    const uint64_t least = room > 2 * CELL_BYTES ? room : 2 * CELL_BYTES; /* with an empty payload */
-    if (publisher->max_message < least)
+    if (publisher->max_message < room)
         return false;
     publisher->max_message -= room;
     return true;
