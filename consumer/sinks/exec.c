@@ -13,6 +13,7 @@
 
 #include "common/cli/open_error.h"
 #include "common/cli/say.h"
+#include "common/cli/units.h"
 #include "consumer/command.h"
 #include "consumer/dead_letters.h"
 #include "consumer/deadline.h"
@@ -108,6 +109,8 @@ static void escalate(struct run *run)
 
 static void feed_until_end(struct exec_sink *sink, struct run *run)
 {
+    bool ended;
+
     do {
         struct pollfd events[] = {
             {.fd = run->command.pidfd, .events = POLLIN},
@@ -117,10 +120,11 @@ static void feed_until_end(struct exec_sink *sink, struct run *run)
         feed(run);
         events[1].fd = run->command.input;
         poll(events, 2, milliseconds_to_wait(run));
-        if (!command_has_ended(&run->command)) /* it may have ended in time, and this consumer been stopped */
+        ended = command_has_ended(&run->command);
+        if (!ended) /* it may have ended in time while this consumer was stopped */
             escalate(run);
         totals_tick(sink->base.totals);
-    } while (!command_has_ended(&run->command));
+    } while (!ended);
 }
 
 /* Runs the command once. Returns 0 and its wait status, or a negative errno if it could not be started. */
@@ -150,11 +154,6 @@ static int run_command(struct exec_sink *sink, const struct shmq_message *messag
     *status = command_reap(&run->command);
     process_group_watch_set(&sink->watch, 0);
     return 0;
-}
-
-static const char *times(uint32_t number)
-{
-    return number == 1 ? "time" : "times";
 }
 
 static void record_failure(struct exec_sink *sink)
@@ -203,8 +202,8 @@ static enum sink_result give_up(struct exec_sink *sink, const struct shmq_messag
     int error;
 
     if (!dead_letters_are_kept(&sink->dead_letters)) {
-        say_error("%s: message %s failed %u %s: %s (it stays in the queue, and the consumer stops)", sink->name,
-                  sink->id, sink->attempts, times(sink->attempts), why);
+        say_error("%s: message %s failed %u time%s: %s (it stays in the queue, and the consumer stops)",
+                  sink->name, sink->id, sink->attempts, units_plural(sink->attempts), why);
         return SINK_FAILED;
     }
     error = use_up_attempts(sink);
@@ -212,8 +211,8 @@ static enum sink_result give_up(struct exec_sink *sink, const struct shmq_messag
         return fail_to_count(sink, error);
     result = dead_letters_move(&sink->dead_letters, message, &history);
     if (result == SINK_MOVED)
-        say_status("%s: message %s failed %u %s: %s (moved to queue '%s')", sink->name, sink->id, sink->attempts,
-                   times(sink->attempts), why, options->dead_letter);
+        say_status("%s: message %s failed %u time%s: %s (moved to queue '%s')", sink->name, sink->id,
+                   sink->attempts, units_plural(sink->attempts), why, options->dead_letter);
     return result;
 }
 
@@ -225,9 +224,9 @@ static enum sink_result give_up_unseen(struct exec_sink *sink, const struct shmq
     record_failure(sink);
     if (dead_letters_are_kept(&sink->dead_letters))
         return give_up(sink, message, why);
-    say_error("%s: message %s has failed %u %s: %s (it stays in the queue, and the consumer stops; a larger "
+    say_error("%s: message %s has failed %u time%s: %s (it stays in the queue, and the consumer stops; a larger "
               "--retries runs it again)",
-              sink->name, sink->id, sink->attempts, times(sink->attempts), why);
+              sink->name, sink->id, sink->attempts, units_plural(sink->attempts), why);
     return SINK_FAILED;
 }
 
