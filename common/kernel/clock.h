@@ -33,6 +33,15 @@ static inline int64_t clock_deadline(int64_t timeout_ns)
     return timeout_ns < 0 || timeout_ns > INT64_MAX - now ? INT64_MAX : now + timeout_ns;
 }
 
+/* What is left of a timeout that expires at @deadline_ns, at least 0; one that never expires stays as it is. */
+static inline int64_t clock_time_left(int64_t timeout_ns, int64_t deadline_ns)
+{
+    if (timeout_ns <= 0)
+        return timeout_ns;
+    const int64_t left = deadline_ns - clock_now_ns();
+    return left > 0 ? left : 0;
+}
+
 /* Sleeps until @deadline_ns or a signal. */
 static inline void clock_sleep_until(int64_t deadline_ns)
 {

@@ -22,16 +22,10 @@ int batch_oldest(const struct shmq *handle, struct shmq_message *message)
         return -EINVAL;
     const uint64_t word = handle->consumer.words[b->done];
     const uint64_t position = batch_oldest_position(handle);
-    const struct record_head head = record_unpack(word);
-    *message = (struct shmq_message){
-        .data = b->held ? handle->consumer.buffers[b->seat].base : ring_payload(&b->view->ring, position),
-        .length = head.length,
-        .position = position,
-        .lane = b->view->ring.lane,
-        .attempts = b->attempts,
-        .frame = head.frame,
-        .delimiter = head.delimiter,
-        .redelivered = b->redelivered,
-    };
+    const struct ring *ring = &b->view->ring;
+    const void *at = b->held ? handle->consumer.buffers[b->seat].base : ring_payload(ring, position);
+    *message = message_of_record(at, word, ring->lane, position);
+    message->attempts = b->attempts;
+    message->redelivered = b->redelivered;
     return message_set_headers_apart(message, word) ? 0 : -EBADMSG;
 }

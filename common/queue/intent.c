@@ -174,17 +174,6 @@ static bool is_in_place(const struct shmq *handle, const struct intent_found *f)
                                       : false;
 }
 
-static struct shmq_message message_of(const struct intent_found *f, uint64_t position, uint64_t word)
-{
-    const struct record_head head = record_unpack(word);
-    return (struct shmq_message){.length = head.length,
-                                 .position = position,
-                                 .lane = f->lane,
-                                 .frame = head.frame,
-                                 .delimiter = head.delimiter,
-                                 .redelivered = true};
-}
-
 /* Return: false if a record or its header block is invalid. */
 static bool gather_from_ring(const struct shmq *handle, const struct ring *ring, const struct intent_found *f,
                              struct shmq_message *messages)
@@ -198,8 +187,8 @@ static bool gather_from_ring(const struct shmq *handle, const struct ring *ring,
             return false;
         if (i >= f->first) {
             struct shmq_message *message = &messages[i - f->first];
-            *message = message_of(f, position, word);
-            message->data = ring_payload(ring, position);
+            *message = message_of_record(ring_payload(ring, position), word, f->lane, position);
+            message->redelivered = true;
             message->stream_offset = load(&ring_record(ring, position)->stream_offset);
             if (!message_set_headers_apart(message, word))
                 return false;
@@ -222,8 +211,8 @@ static int gather_from_buffer(struct shmq *handle, const struct ring *ring, cons
     const int error = mapping_seat_buffer(handle, f->seat, (uint32_t)word, &base);
     if (error != 0)
         return error;
-    *message = message_of(f, f->position, word);
-    message->data = base;
+    *message = message_of_record(base, word, f->lane, f->position);
+    message->redelivered = true;
     message->stream_offset = load(&s->held_record[1]);
     message->attempts = progress_attempts(load(&s->held_attempts));
     return message_set_headers_apart(message, word) ? 0 : -ENOENT;

@@ -8,6 +8,19 @@
 
 /* Turns a record of a lane into the message that a consumer gets. */
 
+/* A message that consists of the record @at, as its descriptor @word says; headers are not separated yet. */
+static inline struct shmq_message message_of_record(const void *at, uint64_t word, uint32_t lane,
+                                                    uint64_t position)
+{
+    const struct record_head head = record_unpack(word);
+    return (struct shmq_message){.data = at,
+                                 .length = head.length,
+                                 .position = position,
+                                 .lane = lane,
+                                 .frame = head.frame,
+                                 .delimiter = head.delimiter};
+}
+
 /*
  * Separates the headers, if there are any, from the payload. On entry, .data is the start of the record and
  * .length the length in its descriptor @word.

@@ -125,8 +125,7 @@ int shmq_move(struct shmq_mover *mover, const char *headers, size_t headers_leng
         return error;
 
     const struct shmq_cursor cursor = cursor_of(mover->consumer, &message);
-    const int64_t left_ns = timeout_ns > 0 ? deadline - clock_now_ns() : timeout_ns;
-    error = put_once(to, &message, &cursor, headers, headers_length, timeout_ns > 0 && left_ns < 0 ? 0 : left_ns);
+    error = put_once(to, &message, &cursor, headers, headers_length, clock_time_left(timeout_ns, deadline));
     if (error == 0 && handle_is_stale(to))
         error = -ESTALE;
     if (error == 0)

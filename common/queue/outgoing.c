@@ -99,10 +99,7 @@ int shmq_put_outgoing(struct shmq *handle, const struct shmq_outgoing *messages,
         error = -EINVAL;
     while (error == 0 && put < count) {
         error = put_portion(handle, messages, count, &put, left_ns);
-        if (timeout_ns > 0) {
-            left_ns = deadline - clock_now_ns();
-            left_ns = left_ns > 0 ? left_ns : 0;
-        }
+        left_ns = clock_time_left(timeout_ns, deadline);
     }
     if (done != NULL)
         *done = put;

@@ -376,10 +376,7 @@ int shmq_put_many(struct shmq *handle, const struct iovec *messages, size_t coun
         error = -EINVAL;
     while (error == 0 && put < count) {
         error = put_portion(handle, messages + put, count - put, &put, left_ns);
-        if (timeout_ns > 0) {
-            left_ns = deadline - clock_now_ns();
-            left_ns = left_ns > 0 ? left_ns : 0;
-        }
+        left_ns = clock_time_left(timeout_ns, deadline);
     }
     if (done != NULL)
         *done = put;
