@@ -74,11 +74,12 @@ extern "C" {
 
 #define SHMQ_VERSION_STRING "0.2.0"
 
-#define SHMQ_NAME_MAX 200      /* characters in a queue's name */
-#define SHMQ_LANES_MAX 1024    /* lanes in a queue */
-#define SHMQ_SEATS_MAX 1024    /* seats in a queue */
-#define SHMQ_PREFETCH_MAX 4096 /* messages in one lease */
-#define SHMQ_PRIORITIES 8      /* 0 is served first */
+#define SHMQ_NAME_MAX 200                    /* characters in a queue's name */
+#define SHMQ_LANES_MAX 1024                  /* lanes in a queue */
+#define SHMQ_SEATS_MAX 1024                  /* seats in a queue */
+#define SHMQ_PREFETCH_MAX 4096               /* messages in one lease */
+#define SHMQ_MESSAGE_MAX (UINT64_C(1) << 30) /* bytes of the largest message of any queue */
+#define SHMQ_PRIORITIES 8                    /* 0 is served first */
 #define SHMQ_PRIORITY_DEFAULT 4
 #define SHMQ_NOTE_MAX 64       /* bytes in a source's note */
 #define SHMQ_CURSOR_WORDS 4    /* words in a source's cursor */
@@ -114,7 +115,7 @@ struct shmq_options {
     /* Parameters of a new queue. 0 means not given: the default (last in each comment). For an existing queue, a
      * given value that differs is -EEXIST. */
     uint64_t capacity_bytes;    /* of a lane; rounded up to a power of two; 4 KiB to 64 GiB; 8 MiB */
-    uint64_t max_message_bytes; /* at most the capacity; a quarter of the capacity */
+    uint64_t max_message_bytes; /* at most the capacity and SHMQ_MESSAGE_MAX; a quarter of the capacity */
     uint32_t lanes;             /* 1..SHMQ_LANES_MAX; 64 */
     uint32_t seats;             /* 1..SHMQ_SEATS_MAX; 64 */
     uint32_t mode;              /* permission bits of the object; 0600 */

@@ -9,8 +9,6 @@
 #include "common/cli/units.h"
 #include "consumer/deadline.h"
 
-/* The library's largest message. */
-#define MESSAGE_MAX (UINT64_C(1) << 30)
 /* Between attempts that fail at once. */
 #define PAUSE_NS INT64_C(50000000)
 
@@ -90,9 +88,9 @@ static int choose_sizes(struct dead_letters *letters, struct shmq *handle)
     if (error < 0)
         return error;
     letters->sizes = (struct shmq_options)SHMQ_OPTIONS_INIT;
-    letters->sizes.max_message_bytes = info.max_message_bytes < MESSAGE_MAX - HEADERS_HISTORY_BYTES
+    letters->sizes.max_message_bytes = info.max_message_bytes < SHMQ_MESSAGE_MAX - HEADERS_HISTORY_BYTES
                                            ? info.max_message_bytes + HEADERS_HISTORY_BYTES
-                                           : MESSAGE_MAX;
+                                           : SHMQ_MESSAGE_MAX;
     letters->sizes.capacity_bytes = info.capacity_bytes;
     if (letters->sizes.capacity_bytes < letters->sizes.max_message_bytes)
         letters->sizes.capacity_bytes = options_round_capacity(letters->sizes.max_message_bytes);

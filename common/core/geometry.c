@@ -13,8 +13,8 @@ static bool parameters_are_valid(const struct parameters *p)
            p->capacity_bytes >= CAPACITY_MIN && p->capacity_bytes >= p->page_bytes &&
            p->capacity_bytes <= CAPACITY_MAX && (p->capacity_bytes & (p->capacity_bytes - 1)) == 0 &&
            p->max_message_bytes >= 1 && p->max_message_bytes <= p->capacity_bytes &&
-           p->max_message_bytes <= MESSAGE_MAX && p->lanes >= 1 && p->lanes <= SHMQ_LANES_MAX && p->seats >= 1 &&
-           p->seats <= SHMQ_SEATS_MAX && p->tick_ns >= TICK_MIN_NS && p->tick_ns <= TICK_MAX_NS;
+           p->max_message_bytes <= SHMQ_MESSAGE_MAX && p->lanes >= 1 && p->lanes <= SHMQ_LANES_MAX &&
+           p->seats >= 1 && p->seats <= SHMQ_SEATS_MAX && p->tick_ns >= TICK_MIN_NS && p->tick_ns <= TICK_MAX_NS;
 }
 
 static uint32_t bits_for(uint64_t values)

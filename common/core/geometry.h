@@ -8,11 +8,10 @@
 #define CELL_SHIFT 6u
 #define CAPACITY_MIN 4096u
 #define CAPACITY_MAX (UINT64_C(1) << 36)
-#define MESSAGE_MAX (UINT64_C(1) << 30)
 #define TICK_MIN_NS INT64_C(1000000)
 #define TICK_MAX_NS INT64_C(10000000000)
 #define TICK_DEFAULT_NS INT64_C(50000000)
-#define LANES_DEFAULT 64u /* as scripts/checks.sh has it, too */
+#define LANES_DEFAULT 64u
 
 /* The parameters of a queue. The rest of its layout follows from them. */
 struct parameters {

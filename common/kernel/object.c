@@ -28,7 +28,7 @@ static int default_parameters(const struct shmq_options *options, struct paramet
         return -EINVAL;
     while (capacity < wanted)
         capacity *= 2;
-    const uint64_t quarter = capacity / 4 < MESSAGE_MAX ? capacity / 4 : MESSAGE_MAX;
+    const uint64_t quarter = capacity / 4 < SHMQ_MESSAGE_MAX ? capacity / 4 : SHMQ_MESSAGE_MAX;
     *parameters = (struct parameters){
         .capacity_bytes = capacity,
         .max_message_bytes = options->max_message_bytes != 0 ? options->max_message_bytes : quarter,

@@ -35,7 +35,7 @@ static const struct parameters least = {
 
 static const struct parameters most = {
     .capacity_bytes = CAPACITY_MAX,
-    .max_message_bytes = MESSAGE_MAX,
+    .max_message_bytes = SHMQ_MESSAGE_MAX,
     .lanes = SHMQ_LANES_MAX,
     .seats = SHMQ_SEATS_MAX,
     .page_bytes = 1 << 20,
@@ -92,7 +92,7 @@ START_TEST(parameters_beyond_their_limits_are_refused)
     EXPECT(-EINVAL, usual, max_message_bytes, 0);
     EXPECT(-EINVAL, usual, max_message_bytes, usual.capacity_bytes + 1);
     EXPECT(-EINVAL, usual, max_message_bytes, UINT64_MAX);
-    EXPECT(-EINVAL, most, max_message_bytes, MESSAGE_MAX + 1);
+    EXPECT(-EINVAL, most, max_message_bytes, SHMQ_MESSAGE_MAX + 1);
     EXPECT(-EINVAL, usual, lanes, 0);
     EXPECT(-EINVAL, usual, lanes, SHMQ_LANES_MAX + 1);
     EXPECT(-EINVAL, usual, lanes, UINT32_MAX);
@@ -158,9 +158,9 @@ START_TEST(parts_are_page_aligned_and_do_not_overlap)
         const uint64_t capacity = capacities[i % 4];
         const struct parameters p = {
             .capacity_bytes = capacity,
-            .max_message_bytes = i % 2 != 0               ? 1
-                                 : capacity < MESSAGE_MAX ? capacity
-                                                          : MESSAGE_MAX,
+            .max_message_bytes = i % 2 != 0                    ? 1
+                                 : capacity < SHMQ_MESSAGE_MAX ? capacity
+                                                               : SHMQ_MESSAGE_MAX,
             .seats = seats[i / 4 % 6],
             .lanes = lanes[i / 24 % 3],
             .page_bytes = pages[i / 72],
@@ -202,8 +202,8 @@ START_TEST(a_message_takes_whole_cells_and_at_least_one)
     ck_assert_uint_eq(cells_for(1), 1);
     ck_assert_uint_eq(cells_for(64), 1);
     ck_assert_uint_eq(cells_for(65), 2);
-    ck_assert_uint_eq(cells_for(MESSAGE_MAX), MESSAGE_MAX / 64);
-    ck_assert_uint_eq(cells_for(MESSAGE_MAX - 63), MESSAGE_MAX / 64);
+    ck_assert_uint_eq(cells_for(SHMQ_MESSAGE_MAX), SHMQ_MESSAGE_MAX / 64);
+    ck_assert_uint_eq(cells_for(SHMQ_MESSAGE_MAX - 63), SHMQ_MESSAGE_MAX / 64);
 }
 END_TEST
 
@@ -252,7 +252,7 @@ START_TEST(a_descriptor_holds_what_was_packed)
 {
     const struct ring ring = {.format = {.seat_bits = 6, .cells_log2 = 17}};
     for (uint32_t i = 0; i < 4 * 3 * 3; i++) {
-        static const uint32_t lengths[] = {0, 1, MESSAGE_MAX, UINT32_MAX};
+        static const uint32_t lengths[] = {0, 1, SHMQ_MESSAGE_MAX, UINT32_MAX};
         static const uint8_t delimiters[] = {0, '\n', 255};
         const struct record_head in = {
             .length = lengths[i % 4], .delimiter = delimiters[i / 4 % 3], .frame = (uint8_t)(i / 12)};

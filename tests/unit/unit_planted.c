@@ -480,7 +480,7 @@ START_TEST(the_largest_queue_there_can_be_is_no_danger)
 {
     static const struct parameters most = {
         .capacity_bytes = CAPACITY_MAX,
-        .max_message_bytes = MESSAGE_MAX,
+        .max_message_bytes = SHMQ_MESSAGE_MAX,
         .lanes = SHMQ_LANES_MAX,
         .seats = SHMQ_SEATS_MAX,
         .page_bytes = 4096,
