@@ -58,6 +58,13 @@ shared_u64 *planted_lease(const struct planted *planted, uint32_t lane, uint64_t
     return (shared_u64 *)(void *)(lane_base(planted, lane) + g->lease_offset) + (position & (g->cells - 1));
 }
 
+unsigned char *planted_payload(const struct planted *planted, uint32_t lane, uint64_t position)
+{
+    const struct geometry *g = &planted->geometry;
+    return planted->base + geometry_lane_offset(g, lane) + g->arena_offset +
+           ((position & (g->cells - 1)) << CELL_SHIFT);
+}
+
 struct record *planted_record(const struct planted *planted, uint32_t lane, uint64_t position)
 {
     const struct geometry *g = &planted->geometry;

@@ -27,6 +27,8 @@ void planted_map(struct planted *planted, const char *name);
 void planted_unmap(struct planted *planted);
 struct lane_control *planted_lane(const struct planted *planted, uint32_t lane);
 shared_u64 *planted_lease(const struct planted *planted, uint32_t lane, uint64_t position);
+/* The cells of the message at @position. */
+unsigned char *planted_payload(const struct planted *planted, uint32_t lane, uint64_t position);
 struct record *planted_record(const struct planted *planted, uint32_t lane, uint64_t position);
 unsigned char *planted_buffer(const struct planted *planted, uint32_t seat);
 struct lease_format planted_format(const struct planted *planted);

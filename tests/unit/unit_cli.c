@@ -30,6 +30,7 @@
 #include "common/cli/stop.h"
 #include "common/cli/units.h"
 #include "tests/support/harness.h"
+#include "tests/support/heard.h"
 #include "tests/support/planted.h"
 #include "tests/support/process.h"
 #include "tests/support/said.h"
@@ -357,16 +358,6 @@ START_TEST(random_numbers_are_the_same_for_a_seed)
 END_TEST
 
 /* ------------------------------------------------------------------ messages */
-
-static char heard[8192];
-
-static void hear(const char *line, size_t bytes)
-{
-    size_t used = strlen(heard);
-    ck_assert_uint_lt(used + bytes, sizeof(heard));
-    memcpy(heard + used, line, bytes);
-    heard[used + bytes] = '\0';
-}
 
 static void listen(void)
 {

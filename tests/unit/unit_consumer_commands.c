@@ -25,6 +25,7 @@
 #include "consumer/program.h"
 #include "consumer/sinks/sink.h"
 #include "tests/support/harness.h"
+#include "tests/support/heard.h"
 #include "tests/support/planted.h"
 #include "tests/support/process.h"
 
@@ -113,25 +114,6 @@ long __wrap_syscall(long number, long a, long b)
 /* ------------------------------------------------------------------ files, and what is said */
 
 static char directory[128];
-static char said[8192];
-
-static void hear(const char *text, size_t bytes)
-{
-    size_t used = strlen(said);
-    ck_assert_uint_lt(used + bytes, sizeof(said));
-    memcpy(said + used, text, bytes);
-    said[used + bytes] = '\0';
-}
-
-static void expect_said(const char *text)
-{
-    ck_assert_msg(strstr(said, text) != NULL, "\"%s\" is not in \"%s\"", text, said);
-}
-
-static void expect_silence(const char *text)
-{
-    ck_assert_msg(strstr(said, text) == NULL, "\"%s\" is in \"%s\"", text, said);
-}
 
 /* What a file holds; empty where there is none. Valid until the next call. */
 static const char *content(const char *file)
@@ -821,12 +803,12 @@ static void open_pipe(const char *command)
 static void expect_delivery(enum sink_result expected, size_t expected_done)
 {
     size_t done = 99;
-    said[0] = '\0';
+    heard[0] = '\0';
     sleeps = 0;
     if (leased == 0)
         ck_assert_int_eq(shmq_lease_many(consumer, messages, 8, &leased, 0), 0);
     enum sink_result result = sink->operations->deliver(sink, messages, leased, &done);
-    ck_assert_msg(result == expected, "%d: %s", (int)result, said);
+    ck_assert_msg(result == expected, "%d: %s", (int)result, heard);
     ck_assert_uint_eq(done, expected_done);
     ck_assert_int_eq(shmq_acknowledge(consumer, done), 0);
     leased -= done;
@@ -882,7 +864,7 @@ START_TEST(each_message_has_its_command)
     put("a");
     put("");
     expect_delivery(SINK_OK, 2);
-    ck_assert_str_eq(said, "");
+    ck_assert_str_eq(heard, "");
     snprintf(expected, sizeof(expected), "a 1 0 0 %s  1 0 0 %s ", name, name);
     ck_assert_str_eq(content("runs"), expected);
     expect_close(SINK_OK);
@@ -901,10 +883,10 @@ START_TEST(a_failing_command_is_tried_again_after_ever_longer_pauses)
     snprintf(text, sizeof(text), "1 0 %s\n2 1 %s\n3 1 %s\n4 1 %s\n", id, id, id, id);
     ck_assert_str_eq(content("runs"), text);
     snprintf(text, sizeof(text), "consumer: --exec: message %s: failed: exit status 9\n", id);
-    expect_said(text);
+    expect_heard(text);
     snprintf(text, sizeof(text), "consumer: --exec: message %s failed 4 times: exit status 9 (", id);
-    expect_said(text);
-    expect_silence("deferred");
+    expect_heard(text);
+    expect_not_heard("deferred");
     expect_close(SINK_OK);
 }
 END_TEST
@@ -928,7 +910,7 @@ START_TEST(without_retries_there_is_one_attempt)
     open_exec("exit 1");
     put("a");
     expect_delivery(SINK_FAILED, 0);
-    expect_said(" failed 1 time: exit status 1 (");
+    expect_heard(" failed 1 time: exit status 1 (");
     ck_assert_uint_eq(sleeps, 0);
     expect_close(SINK_OK);
 }
@@ -957,7 +939,7 @@ START_TEST(one_that_has_used_up_its_attempts_is_not_run)
     ck_assert_int_eq(shmq_lease_many(consumer, messages, 8, &leased, 0), 0);
     messages[0].attempts = options.retries + 1;
     expect_delivery(SINK_FAILED, 0);
-    expect_said(" has failed 4 times: its consumer died or was stopped (it stays");
+    expect_heard(" has failed 4 times: its consumer died or was stopped (it stays");
     ck_assert_int_eq(access("runs", F_OK), -1);
     expect_close(SINK_OK);
 }
@@ -970,8 +952,8 @@ START_TEST(a_command_may_give_up_or_defer)
     put("a");
     expect_delivery(SINK_FAILED, 0);
     EXPECT_SLEEPS(50, 100);
-    expect_said(": deferred: exit status 75\n");
-    expect_said(" failed 1 time: exit status 65 (");
+    expect_heard(": deferred: exit status 75\n");
+    expect_heard(" failed 1 time: exit status 65 (");
     expect_close(SINK_OK);
 }
 END_TEST
@@ -1046,7 +1028,7 @@ START_TEST(a_command_that_takes_too_long_is_ended)
     int64_t began = __real_stop_now_ns();
     expect_delivery(SINK_FAILED, 0);
     ck_assert_int_ge(__real_stop_now_ns() - began, 100 * MS);
-    expect_said(" failed 1 time: ended by --exec-timeout (");
+    expect_heard(" failed 1 time: ended by --exec-timeout (");
     pid_t sleeper = number_in("sleeper");
     process_wait_until(is_gone, &sleeper, "what the command has started ends");
     expect_close(SINK_OK);
@@ -1100,16 +1082,16 @@ START_TEST(what_cannot_be_started_or_counted_is_told)
     put("a");
     fork_error = EAGAIN;
     expect_delivery(SINK_FAILED, 0);
-    expect_said("consumer: --exec: cannot start the command: Resource temporarily unavailable (");
+    expect_heard("consumer: --exec: cannot start the command: Resource temporarily unavailable (");
     fork_error = 0;
     fail_result = -ECHILD;
     expect_delivery(SINK_FAILED, 0);
-    expect_said("consumer: queue: cannot count a failed attempt: ");
+    expect_heard("consumer: queue: cannot count a failed attempt: ");
     expect_close(SINK_OK);
-    said[0] = '\0';
+    heard[0] = '\0';
     pipe_error = EMFILE;
     ck_assert_ptr_null(sink_open(&options, &totals));
-    expect_said("consumer: --exec: cannot prepare to start commands: Too many open files\n");
+    expect_heard("consumer: --exec: cannot prepare to start commands: Too many open files\n");
 }
 END_TEST
 
@@ -1153,14 +1135,14 @@ START_TEST(a_message_that_cannot_be_an_argument_fails)
     open_program(words);
     expect_delivery(SINK_FAILED, 0);
     EXPECT_SLEEPS(50);
-    expect_said("consumer: true: message ");
-    expect_said(" failed 2 times: it has a NUL byte and cannot be an argument (leave out {}: ");
+    expect_heard("consumer: true: message ");
+    expect_heard(" failed 2 times: it has a NUL byte and cannot be an argument (leave out {}: ");
     ck_assert_int_eq(shmq_acknowledge(consumer, 1), 0);
     leased = 0;
     ck_assert_int_eq(shmq_put(producer, large, LENGTH, 0), 0);
     expect_delivery(SINK_FAILED, 0);
     EXPECT_SLEEPS(50);
-    expect_said(" failed 2 times: it is too long for an argument (leave out {}: ");
+    expect_heard(" failed 2 times: it is too long for an argument (leave out {}: ");
     expect_close(SINK_OK);
     free(large);
 }
@@ -1194,7 +1176,7 @@ START_TEST(one_command_reads_all)
     expect_close(SINK_OK);
     ck_assert_str_eq(content("given"), "a\nb\nc\n");
     ck_assert_int_eq(strncmp(content("queue"), name, strlen(name)), 0);
-    ck_assert_str_eq(said, "");
+    ck_assert_str_eq(heard, "");
 }
 END_TEST
 
@@ -1206,7 +1188,7 @@ START_TEST(statistics_are_said_while_the_command_ends)
     expect_delivery(SINK_OK, 1);
     ck_assert_int_eq(raise(SIGUSR1), 0);
     expect_close(SINK_OK);
-    expect_said("consumer: consumed 0 messages, ");
+    expect_heard("consumer: consumed 0 messages, ");
 }
 END_TEST
 
@@ -1216,7 +1198,7 @@ START_TEST(a_command_that_fails_in_the_end_is_told)
     put("a");
     expect_delivery(SINK_OK, 1);
     expect_close(SINK_FAILED);
-    expect_said("consumer: --pipe: the command failed: exit status 3 (");
+    expect_heard("consumer: --pipe: the command failed: exit status 3 (");
 }
 END_TEST
 
@@ -1225,11 +1207,11 @@ START_TEST(a_command_that_reads_nothing_is_given_nothing_for_good)
     open_pipe("sleep 0.1; exit 127");
     put("a");
     expect_delivery(SINK_FAILED, 0);
-    expect_said("consumer: --pipe: the command has read nothing: exit status 127 (a command not found) (");
+    expect_heard("consumer: --pipe: the command has read nothing: exit status 127 (a command not found) (");
     expect_close(SINK_OK);
     open_pipe("exec <&-; until [ -e go ]; do sleep 0.02; done");
     expect_delivery(SINK_FAILED, 0);
-    expect_said("consumer: --pipe: the command has read nothing: it has closed its stdin (");
+    expect_heard("consumer: --pipe: the command has read nothing: it has closed its stdin (");
     close_before_the_command_ends();
 }
 END_TEST
@@ -1240,7 +1222,7 @@ START_TEST(an_empty_message_that_nobody_reads_stays)
     open_pipe("sleep 0.1; exit 3");
     put("");
     expect_delivery(SINK_FAILED, 0);
-    expect_said("consumer: --pipe: the command has read nothing: exit status 3 (");
+    expect_heard("consumer: --pipe: the command has read nothing: exit status 3 (");
     expect_close(SINK_OK);
 }
 END_TEST
@@ -1265,7 +1247,7 @@ START_TEST(what_nobody_has_read_stays_when_an_end_is_asked_for)
     ck_assert_int_eq(setitimer(ITIMER_REAL, &soon, NULL), 0);
     expect_delivery(SINK_FAILED, 0);
     ck_assert_int_eq(stop_requested, SIGALRM);
-    expect_said("consumer: --pipe: the command has read nothing: exit status 3 (");
+    expect_heard("consumer: --pipe: the command has read nothing: exit status 3 (");
     expect_close(SINK_OK);
 }
 END_TEST
@@ -1278,14 +1260,14 @@ START_TEST(a_command_that_ends_without_reading_more_is_told)
     put("b");
     while (sink->operations->check(sink) == SINK_OK)
         continue;
-    expect_said("consumer: --pipe: the command stopped reading: exit status 4 (");
+    expect_heard("consumer: --pipe: the command stopped reading: exit status 4 (");
     expect_close(SINK_OK);
     open_pipe("read line; exec <&-; echo closed >closed; until [ -e go ]; do sleep 0.02; done");
     expect_delivery(SINK_OK, 1);
     process_wait_until(has_content, "closed", "the command closes its stdin");
     put("c");
     expect_delivery(SINK_FAILED, 0);
-    expect_said("consumer: --pipe: the command stopped reading: it has closed its stdin (");
+    expect_heard("consumer: --pipe: the command stopped reading: it has closed its stdin (");
     close_before_the_command_ends();
 }
 END_TEST
@@ -1308,7 +1290,7 @@ START_TEST(a_pipe_that_cannot_be_started_is_told)
     options.sink = SINK_PIPE;
     options.target = "cat";
     ck_assert_ptr_null(sink_open(&options, &totals));
-    expect_said("consumer: --pipe: cannot start the command: Resource temporarily unavailable\n");
+    expect_heard("consumer: --pipe: cannot start the command: Resource temporarily unavailable\n");
 }
 END_TEST
 

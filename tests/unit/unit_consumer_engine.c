@@ -22,6 +22,7 @@
 #include "consumer/simulated_work.h"
 #include "consumer/sinks/sink.h"
 #include "tests/support/harness.h"
+#include "tests/support/heard.h"
 #include "tests/support/planted.h"
 
 #define MS INT64_C(1000000)
@@ -214,18 +215,9 @@ struct sink *__wrap_sink_open(const struct consumer_options *options, struct tot
 
 /* ------------------------------------------------------------------ what is said, the queue, the options */
 
-static char said[8192];
 static const char *name;
 static struct shmq *producer;
 static struct consumer_options options;
-
-static void hear(const char *text, size_t bytes)
-{
-    size_t used = strlen(said);
-    ck_assert_uint_lt(used + bytes, sizeof(said));
-    memcpy(said + used, text, bytes);
-    said[used + bytes] = '\0';
-}
 
 static void begin(void)
 {
@@ -278,23 +270,13 @@ static void expect_left(uint64_t messages)
 /* Runs, and compares the exit status, the calls of the sink, what it has delivered, and what stays. */
 static void expect_run(int status, const char *expected_calls, const char *expected, uint64_t left)
 {
-    calls[0] = delivered[0] = said[0] = '\0';
+    calls[0] = delivered[0] = heard[0] = '\0';
     deliveries = waits = holds = 0;
     int result = (int)run(&options);
-    ck_assert_msg(result == status, "status %d, not %d: %s", result, status, said);
+    ck_assert_msg(result == status, "status %d, not %d: %s", result, status, heard);
     ck_assert_str_eq(calls, expected_calls);
     ck_assert_str_eq(delivered, expected);
     expect_left(left);
-}
-
-static void expect_said(const char *text)
-{
-    ck_assert_msg(strstr(said, text) != NULL, "\"%s\" is not in \"%s\"", text, said);
-}
-
-static void expect_silence(const char *text)
-{
-    ck_assert_msg(strstr(said, text) == NULL, "\"%s\" is in \"%s\"", text, said);
 }
 
 static void expect_waits(size_t count, const int64_t *expected_ms)
@@ -317,10 +299,10 @@ START_TEST(all_is_delivered_and_acknowledged)
     put("a b c d e f");
     finish();
     expect_run(EXIT_DONE, "d4 a d2 a complete verify close", "a b c d e f ", 0);
-    ck_assert_str_eq(said, "consumer: consumed 6 messages, 6 B in 0 s (0/s, 0 B/s)\n");
+    ck_assert_str_eq(heard, "consumer: consumed 6 messages, 6 B in 0 s (0/s, 0 B/s)\n");
     ck_assert_uint_eq(holds, 0);
     expect_run(EXIT_DONE, "complete verify close", "", 0);
-    expect_said("consumed 0 messages");
+    expect_heard("consumed 0 messages");
 }
 END_TEST
 
@@ -342,7 +324,7 @@ START_TEST(a_capacity_that_is_rounded_is_told)
     options.common.shmq.capacity_bytes = 3000;
     finish();
     expect_run(EXIT_DONE, "complete verify close", "", 0);
-    expect_said("consumer: --capacity 3000: rounded up to 4K ");
+    expect_heard("consumer: --capacity 3000: rounded up to 4K ");
 }
 END_TEST
 
@@ -366,14 +348,14 @@ START_TEST(a_count_is_exact)
     expect_run(EXIT_DONE, "d4 a d1 a verify close", "a b c d e ", 2);
     options.count = 1;
     expect_run(EXIT_DONE, "d1 a verify close", "f ", 1);
-    expect_said("consumed 1 message, 1 B");
+    expect_heard("consumed 1 message, 1 B");
     finish();
     options.count = 2;
     expect_run(EXIT_ENDED, "d1 a complete verify close", "g ", 0);
-    expect_said(": all producers have finished; 1 of 2 messages delivered (see --count)\n");
+    expect_heard(": all producers have finished; 1 of 2 messages delivered (see --count)\n");
     options.count = 1;
     expect_run(EXIT_ENDED, "complete verify close", "", 0);
-    expect_said("; 0 of 1 message delivered");
+    expect_heard("; 0 of 1 message delivered");
 }
 END_TEST
 
@@ -451,13 +433,13 @@ START_TEST(what_a_failing_sink_has_delivered_is_acknowledged)
     plan.deliver[0] = SINK_FAILED;
     plan.done[0] = 2;
     expect_run(EXIT_FAILED, "d4 a close", "a b ", 3);
-    ck_assert_str_eq(said, "consumer: consumed 2 messages, 2 B in 0 s (0/s, 0 B/s)\n");
+    ck_assert_str_eq(heard, "consumer: consumed 2 messages, 2 B in 0 s (0/s, 0 B/s)\n");
     plan.done[0] = 0;
     expect_run(EXIT_FAILED, "d2 a close", "", 3); /* what comes again comes by itself */
     plan.deliver[0] = SINK_STOPPED;
     plan.done[0] = 1;
     expect_run(EXIT_DONE, "d2 a verify close", "c ", 2);
-    expect_said(", stopped by a signal\n");
+    expect_heard(", stopped by a signal\n");
     plan.deliver[0] = SINK_DAMAGED;
     plan.done[0] = 0;
     expect_run(EXIT_QUEUE, "d1 a verify close", "", 2);
@@ -493,7 +475,7 @@ START_TEST(a_sink_that_cannot_be_opened_ends_it)
 {
     plan.refuses = true;
     expect_run(EXIT_FAILED, "", "", 0);
-    ck_assert_str_eq(said, "");
+    ck_assert_str_eq(heard, "");
     stop_requested = SIGTERM;
     expect_run(EXIT_DONE, "", "", 0);
 }
@@ -504,7 +486,7 @@ START_TEST(what_cannot_be_acknowledged_is_not_counted)
     put("a b");
     acknowledge_result = -EBADMSG;
     expect_run(EXIT_QUEUE, "d2 a verify close", "a b ", 2);
-    expect_said("consumed 0 messages");
+    expect_heard("consumed 0 messages");
     /* Nothing is acknowledged of what was not delivered. */
     acknowledge_result = -EINVAL;
     plan.deliver[0] = SINK_STOPPED;
@@ -528,7 +510,7 @@ START_TEST(an_end_that_is_asked_for_comes_after_the_message_in_hand)
     expect_run(EXIT_DONE, "d1 a verify close", "b ", 5); /* the first of a batch */
     stop_requested = 0;
     expect_run(EXIT_DONE, "d1 a d1 a verify close", "a b ", 3);
-    expect_said("consumed 2 messages, 2 B in 0 s (0/s, 0 B/s), 2 redelivered, stopped by a signal\n");
+    expect_heard("consumed 2 messages, 2 B in 0 s (0/s, 0 B/s), 2 redelivered, stopped by a signal\n");
     expect_run(EXIT_DONE, "verify close", "", 3); /* it was asked for before */
     /* Of a batch that is delivered at once, all is done. */
     stop_requested = 0;
@@ -545,7 +527,7 @@ START_TEST(a_queue_that_was_shut_down_is_told)
     put("a");
     ck_assert_int_eq(shmq_shutdown(name, SHMQ_DRAIN), 0);
     expect_run(EXIT_ENDED, "d1 a verify close", "a ", 0);
-    expect_said(": was shut down; 1 message delivered\n");
+    expect_heard(": was shut down; 1 message delivered\n");
 }
 END_TEST
 
@@ -556,8 +538,8 @@ START_TEST(a_producer_that_died_is_told)
     producer = NULL;
     options.common.shmq.grace_ns = 0;
     expect_run(EXIT_ENDED, "d2 a verify close", "a b ", 0);
-    expect_said(": a producer died before it finished; 2 messages delivered (resume it for the rest, or 'monitor "
-                "finish ");
+    expect_heard(": a producer died before it finished; 2 messages delivered (resume it for the rest, or 'monitor "
+                 "finish ");
 }
 END_TEST
 
@@ -565,17 +547,17 @@ START_TEST(a_queue_that_cannot_be_used_is_told)
 {
     open_result = -EUSERS;
     expect_run(EXIT_FAILED, "close", "", 0);
-    expect_said(": all seats are taken (stop a consumer, or create the queue with more --seats)\n");
+    expect_heard(": all seats are taken (stop a consumer, or create the queue with more --seats)\n");
     open_result = -EBADMSG;
     expect_run(EXIT_QUEUE, "close", "", 0);
-    expect_said(": damaged, or not a queue (see 'monitor check'");
+    expect_heard(": damaged, or not a queue (see 'monitor check'");
     open_result = -EEXIST;
     options.common.shmq.lanes = 3;
     expect_run(EXIT_QUEUE, "close", "", 0);
-    expect_said(": exists with lanes 2, not 3 (drop --lanes, ");
+    expect_heard(": exists with lanes 2, not 3 (drop --lanes, ");
     options.common.shmq.lanes = 2;
     expect_run(EXIT_QUEUE, "close", "", 0);
-    expect_said(shmq_strerror(-EEXIST));
+    expect_heard(shmq_strerror(-EEXIST));
 }
 END_TEST
 
@@ -584,15 +566,16 @@ START_TEST(what_comes_again_is_told_and_counted)
     put("a b");
     plan.deliver[0] = SINK_STOPPED;
     expect_run(EXIT_DONE, "d2 a verify close", "", 2);
-    expect_silence("redelivered");
+    expect_not_heard("redelivered");
     plan.deliver[0] = SINK_OK;
     put("c");
     finish();
     say_set_level(SAY_DETAILS);
     expect_run(EXIT_DONE, "d2 a d1 a complete verify close", "a b c ", 0);
-    expect_said("is redelivered (failed attempts: 0)\n");
-    ck_assert_ptr_null(strstr(strstr(strstr(said, "is redelivered") + 1, "is redelivered") + 1, "is redelivered"));
-    expect_said("), 2 redelivered\n");
+    expect_heard("is redelivered (failed attempts: 0)\n");
+    ck_assert_ptr_null(
+        strstr(strstr(strstr(heard, "is redelivered") + 1, "is redelivered") + 1, "is redelivered"));
+    expect_heard("), 2 redelivered\n");
 }
 END_TEST
 
@@ -604,7 +587,7 @@ START_TEST(without_v_what_comes_again_is_only_counted)
     plan.deliver[0] = SINK_OK;
     finish();
     expect_run(EXIT_DONE, "d1 a complete verify close", "a ", 0);
-    ck_assert_str_eq(said, "consumer: consumed 1 message, 1 B in 0 s (0/s, 0 B/s), 1 redelivered\n");
+    ck_assert_str_eq(heard, "consumer: consumed 1 message, 1 B in 0 s (0/s, 0 B/s), 1 redelivered\n");
 }
 END_TEST
 
@@ -615,7 +598,7 @@ START_TEST(both_reasons_are_in_one_line)
     expect_run(EXIT_DONE, "d1 a verify close", "", 1);
     plan.done[0] = 1;
     expect_run(EXIT_DONE, "d1 a verify close", "a ", 0);
-    expect_said("), 1 redelivered, stopped by a signal\n");
+    expect_heard("), 1 redelivered, stopped by a signal\n");
 }
 END_TEST
 
@@ -633,8 +616,8 @@ START_TEST(it_looks_around_ever_more_rarely)
     expect_run(EXIT_DONE, "c c c c c c c c c verify close", "", 0);
     /* The third is until it is time to say what it waits for. */
     EXPECT_WAITS(250, 500, 250, 2000, 4000, 4000, 4000, 4000, 4000);
-    ck_assert_str_eq(said, "consumer: waiting for messages: 1 producer is attached\n"
-                           "consumer: consumed 0 messages, 0 B in 23 s (0/s, 0 B/s), stopped by a signal\n");
+    ck_assert_str_eq(heard, "consumer: waiting for messages: 1 producer is attached\n"
+                            "consumer: consumed 0 messages, 0 B in 23 s (0/s, 0 B/s), stopped by a signal\n");
 }
 END_TEST
 
@@ -663,8 +646,8 @@ START_TEST(what_comes_begins_the_wait_anew)
     expect_run(EXIT_DONE, "c c c d1 a c c c verify close", "a ", 0);
     EXPECT_WAITS(250, 500, 250, 250, 500, 1000, 250);
     ck_assert_uint_eq(waits, 7);
-    expect_said("), idle\n");
-    expect_silence("going on");
+    expect_heard("), idle\n");
+    expect_not_heard("going on");
 }
 END_TEST
 
@@ -681,9 +664,9 @@ START_TEST(a_long_wait_is_told_of_when_it_is_over)
     options.count = 1;
     while_waiting = put_after_long;
     expect_run(EXIT_DONE, "c c c c c c c d1 a verify close", "a ", 0);
-    ck_assert_str_eq(said, "consumer: waiting for messages: 1 producer is attached\n"
-                           "consumer: going on after 15 s\n"
-                           "consumer: consumed 1 message, 1 B in 15 s (0/s, 0 B/s)\n");
+    ck_assert_str_eq(heard, "consumer: waiting for messages: 1 producer is attached\n"
+                            "consumer: going on after 15 s\n"
+                            "consumer: consumed 1 message, 1 B in 15 s (0/s, 0 B/s)\n");
 }
 END_TEST
 
@@ -700,7 +683,7 @@ START_TEST(idle_is_not_longer_than_it_says)
     expect_run(EXIT_TIMEOUT, "c verify close", "", 0);
     EXPECT_WAITS(250, 50);
     ck_assert_uint_eq(waits, 2);
-    expect_said(": no message for 300 ms (see --idle)\n");
+    expect_heard(": no message for 300 ms (see --idle)\n");
     options.idle_ns = 0;
     expect_run(EXIT_TIMEOUT, "verify close", "", 0);
     EXPECT_WAITS(0);
@@ -709,7 +692,7 @@ START_TEST(idle_is_not_longer_than_it_says)
     options.count = 3;
     put("a b");
     expect_run(EXIT_TIMEOUT, "d2 a verify close", "a b ", 0);
-    expect_said(": no message for 100 ms; 2 of 3 messages delivered (see --idle and --count)\n");
+    expect_heard(": no message for 100 ms; 2 of 3 messages delivered (see --idle and --count)\n");
     options.count = 0;
     put("a");
     expect_run(EXIT_DONE, "d1 a verify close", "a ", 0);
@@ -757,8 +740,8 @@ START_TEST(statistics_are_said_when_they_are_asked_for)
     finish();
     ck_assert_int_eq(raise(SIGUSR1), 0);
     expect_run(EXIT_DONE, "d2 a complete verify close", "a b ", 0);
-    ck_assert_str_eq(said, "consumer: consumed 2 messages, 2 B in 0 s (0/s, 0 B/s)\n"
-                           "consumer: consumed 2 messages, 2 B in 0 s (0/s, 0 B/s)\n");
+    ck_assert_str_eq(heard, "consumer: consumed 2 messages, 2 B in 0 s (0/s, 0 B/s)\n"
+                            "consumer: consumed 2 messages, 2 B in 0 s (0/s, 0 B/s)\n");
 }
 END_TEST
 
@@ -774,7 +757,7 @@ START_TEST(statistics_are_said_while_nothing_comes)
     while_waiting = ask_for_statistics;
     options.idle_ns = 500 * MS;
     expect_run(EXIT_TIMEOUT, "c verify close", "", 0);
-    expect_said("consumer: consumed 0 messages, 0 B in 250 ms (0/s, 0 B/s)\n");
+    expect_heard("consumer: consumed 0 messages, 0 B in 250 ms (0/s, 0 B/s)\n");
 }
 END_TEST
 
@@ -803,7 +786,7 @@ static void ask_once(void)
     if (waits == 2)
         ck_assert_int_eq(raise(SIGUSR1), 0);
     if (waits == 3)
-        expect_said("consumer: consumed 0 messages, ");
+        expect_heard("consumer: consumed 0 messages, ");
 }
 
 START_TEST(statistics_are_said_during_work)
@@ -816,7 +799,7 @@ START_TEST(statistics_are_said_during_work)
     while_waiting = ask_once;
     simulated_work_run(&work, &totals);
     ck_assert_uint_eq(waits, 4);
-    expect_silence("redelivered");
+    expect_not_heard("redelivered");
 }
 END_TEST
 
@@ -844,7 +827,7 @@ END_TEST
 static int attach_it(void)
 {
     struct shmq *handle = NULL;
-    said[0] = '\0';
+    heard[0] = '\0';
     waits = 0;
     totals_init(&totals, false);
     int result = attach(&options, &totals, &handle);
@@ -866,11 +849,11 @@ START_TEST(a_queue_is_waited_for)
     ck_assert_int_eq(attach_it(), 0);
     EXPECT_WAITS(1, 2, 4, 8, 16, 32, 50, 50);
     ck_assert_uint_eq(waits, 20);
-    expect_said("consumer: waiting for queue '");
-    ck_assert_ptr_null(strchr(strchr(said, '\n') + 1, '\n')); /* once, and it was not long */
+    expect_heard("consumer: waiting for queue '");
+    ck_assert_ptr_null(strchr(strchr(heard, '\n') + 1, '\n')); /* once, and it was not long */
     while_waiting = NULL;
     ck_assert_int_eq(attach_it(), 0);
-    ck_assert_str_eq(said, "");
+    ck_assert_str_eq(heard, "");
 }
 END_TEST
 
@@ -886,7 +869,7 @@ START_TEST(a_queue_that_comes_late_is_told_of)
     open_result = -ENOENT;
     while_waiting = make_late;
     ck_assert_int_eq(attach_it(), 0);
-    expect_said("consumer: going on after 16 s\n");
+    expect_heard("consumer: going on after 16 s\n");
 }
 END_TEST
 
@@ -902,7 +885,7 @@ START_TEST(what_was_not_told_of_does_not_go_on)
     open_result = -ENOENT;
     while_waiting = make_soon;
     ck_assert_int_eq(attach_it(), 0);
-    ck_assert_str_eq(said, "");
+    ck_assert_str_eq(heard, "");
 }
 END_TEST
 
@@ -913,9 +896,9 @@ START_TEST(a_queue_is_waited_for_until_idle_is_over)
     ck_assert_int_eq(attach_it(), -ETIMEDOUT);
     EXPECT_WAITS(1, 2, 4, 3);
     ck_assert_uint_eq(waits, 4);
-    ck_assert_str_eq(said, "");
+    ck_assert_str_eq(heard, "");
     expect_run(EXIT_TIMEOUT, "close", "", 0);
-    expect_said(": no message for 10 ms (see --idle)\n");
+    expect_heard(": no message for 10 ms (see --idle)\n");
     stop_requested = SIGTERM;
     ck_assert_int_eq(attach_it(), -EINTR);
     open_result = -EUSERS;
@@ -929,11 +912,11 @@ static void expect_told(const char *text)
 {
     char line[256];
     struct shmq *observer = planted_open(name, SHMQ_OBSERVER, NULL);
-    said[0] = '\0';
+    heard[0] = '\0';
     message_wait_say(observer, &options);
     ck_assert_int_eq(shmq_close(observer), 0);
     snprintf(line, sizeof(line), "consumer: waiting for messages: %s\n", text);
-    ck_assert_str_eq(said, line);
+    ck_assert_str_eq(heard, line);
 }
 
 START_TEST(what_it_waits_for_is_told)

@@ -21,6 +21,7 @@
 #include "consumer/record_lock.h"
 #include "consumer/sinks/sink.h"
 #include "tests/support/harness.h"
+#include "tests/support/heard.h"
 #include "tests/support/planted.h"
 #include "tests/support/process.h"
 
@@ -102,7 +103,6 @@ int __wrap_record_lock_take(int fd, struct record_range range)
 /* ------------------------------------------------------------------ files, the queue, a consumer */
 
 static char directory[128];
-static char said[8192];
 static const char *name;
 static struct shmq_options small;
 static struct shmq *producer;
@@ -112,19 +112,6 @@ static struct totals totals;
 static struct sink *sink;
 static struct shmq_message messages[64];
 static size_t leased;
-
-static void hear(const char *text, size_t bytes)
-{
-    size_t used = strlen(said);
-    ck_assert_uint_lt(used + bytes, sizeof(said));
-    memcpy(said + used, text, bytes);
-    said[used + bytes] = '\0';
-}
-
-static void expect_said(const char *text)
-{
-    ck_assert_msg(strstr(said, text) != NULL, "\"%s\" is not in \"%s\"", text, said);
-}
 
 static void write_file(const char *file, const char *text)
 {
@@ -184,10 +171,10 @@ static void attach(enum sink_kind kind, const char *target)
 {
     options.sink = kind;
     options.target = target;
-    said[0] = '\0';
+    heard[0] = '\0';
     writes = leased = 0;
     sink = sink_open(&options, &totals);
-    ck_assert_msg(sink != NULL, "%s", said);
+    ck_assert_msg(sink != NULL, "%s", heard);
     consumer = planted_open(name, SHMQ_CONSUMER, NULL);
     sink->handle = consumer;
 }
@@ -204,7 +191,7 @@ static void expect_delivery(enum sink_result expected, size_t expected_done)
     if (leased == 0)
         ck_assert_int_eq(shmq_lease_many(consumer, messages, 64, &leased, 0), 0);
     enum sink_result result = sink->operations->deliver(sink, messages, leased, &done);
-    ck_assert_msg(result == expected, "%d: %s", (int)result, said);
+    ck_assert_msg(result == expected, "%d: %s", (int)result, heard);
     ck_assert_uint_eq(done, expected_done);
     ck_assert_int_eq(shmq_acknowledge(consumer, done), 0);
     if (sink->operations->acknowledged != NULL)
@@ -280,7 +267,7 @@ START_TEST(messages_are_appended_to_a_file)
     ck_assert_int_eq(sink->operations->verify(sink), SINK_OK);
     expect_file("file", "olda\nbc\nd\n");
     detach(SINK_OK);
-    ck_assert_str_eq(said, "");
+    ck_assert_str_eq(heard, "");
 }
 END_TEST
 
@@ -295,7 +282,7 @@ START_TEST(a_file_that_cannot_be_opened_is_told)
     for (size_t i = 0; i < 2; i++) {
         options.target = bad[i].target;
         ck_assert_ptr_null(sink_open(&options, &totals));
-        expect_said(bad[i].says);
+        expect_heard(bad[i].says);
     }
 }
 END_TEST
@@ -312,7 +299,7 @@ START_TEST(what_a_killed_consumer_left_is_taken_back)
         kill_after(bytes, SINK_OUTPUT, "file");
         deliver_rest(SINK_OUTPUT, "file");
         expect_file("file", whole);
-        ck_assert_str_eq(said, "");
+        ck_assert_str_eq(heard, "");
     }
 }
 END_TEST
@@ -338,7 +325,7 @@ START_TEST(what_others_wrote_behind_it_stays)
     ck_assert_int_eq(system("printf mine >>file"), 0);
     deliver_rest(SINK_OUTPUT, "file");
     expect_file("file", "oldfirst\nsecminefirst\nsecond\nthird\n");
-    expect_said("at byte 3; ");
+    expect_heard("at byte 3; ");
 }
 END_TEST
 
@@ -351,7 +338,7 @@ START_TEST(what_has_another_framing_is_taken_back)
     options.framing.kind = FRAMING_DELIMITER;
     deliver_rest(SINK_OUTPUT, "file");
     expect_file("file", whole);
-    ck_assert_str_eq(said, "");
+    ck_assert_str_eq(heard, "");
 }
 END_TEST
 
@@ -366,7 +353,7 @@ START_TEST(a_prefix_that_is_not_known_stays)
     options.framing.prefix_length = 0;
     deliver_rest(SINK_OUTPUT, "file");
     expect_file("file", "old> first\n> secfirst\nsecond\nthird\n");
-    expect_said("at byte 3; ");
+    expect_heard("at byte 3; ");
 }
 END_TEST
 
@@ -380,7 +367,7 @@ START_TEST(what_was_acknowledged_elsewhere_stays)
     put("fourth");
     deliver_rest(SINK_OUTPUT, "file");
     expect_file("file", "oldfirst\nsecfourth\n");
-    expect_said("at byte 3; ");
+    expect_heard("at byte 3; ");
     /* All of it had been written: nothing is to be told. */
     write_file("file", "old");
     put("first second third");
@@ -389,7 +376,7 @@ START_TEST(what_was_acknowledged_elsewhere_stays)
     put("fourth");
     deliver_rest(SINK_OUTPUT, "file");
     expect_file("file", "oldfirst\nsecond\nthird\nfourth\n");
-    ck_assert_str_eq(said, "");
+    ck_assert_str_eq(heard, "");
 }
 END_TEST
 
@@ -405,7 +392,7 @@ START_TEST(who_was_killed_before_it_wrote_left_nothing)
     put("third");
     deliver_rest(SINK_OUTPUT, "file");
     expect_file("file", "oldthird\n");
-    ck_assert_str_eq(said, "");
+    ck_assert_str_eq(heard, "");
 }
 END_TEST
 
@@ -417,7 +404,7 @@ START_TEST(a_file_that_was_emptied_loses_nothing_more)
     write_file("file", "");
     deliver_rest(SINK_OUTPUT, "file");
     expect_file("file", "first\nsecond\nthird\n");
-    ck_assert_str_eq(said, "");
+    ck_assert_str_eq(heard, "");
     put("first second third");
     kill_after(9, SINK_OUTPUT, "file");
     deliver_rest(SINK_OUTPUT, "other");
@@ -442,7 +429,7 @@ START_TEST(a_message_without_room_is_taken_back)
     then_error = ENOSPC;
     expect_delivery(SINK_FAILED, 1);
     expect_file("file", "oldfirst\n");
-    expect_said("consumer: file: cannot be written: No space left on device (");
+    expect_heard("consumer: file: cannot be written: No space left on device (");
     detach(SINK_OK);
     deliver_rest(SINK_OUTPUT, "file");
     expect_file("file", whole);
@@ -459,7 +446,7 @@ START_TEST(a_message_without_room_stays_where_others_have_written)
     after = append_mine;
     expect_delivery(SINK_FAILED, 1);
     expect_file("file", "oldfirst\nsecmine");
-    expect_said(" at byte 9\n");
+    expect_heard(" at byte 9\n");
     detach(SINK_OK);
 }
 END_TEST
@@ -497,11 +484,11 @@ START_TEST(without_record_locks_each_message_is_a_write)
     attach(SINK_OUTPUT, "file");
     expect_delivery(SINK_OK, 3);
     ck_assert_uint_eq(writes, 3);
-    expect_said("consumer: file: no record locks (No locks available)");
+    expect_heard("consumer: file: no record locks (No locks available)");
     put("d");
-    said[0] = '\0';
+    heard[0] = '\0';
     expect_delivery(SINK_OK, 1);
-    ck_assert_str_eq(said, "");
+    ck_assert_str_eq(heard, "");
     detach(SINK_OK);
     expect_file("file", "a\nb\nc\nd\n");
     lock_error = 0;
@@ -522,10 +509,10 @@ START_TEST(a_message_that_is_too_long_for_its_frame_is_told)
     ck_assert_int_eq(shmq_lease_many(consumer, messages, 64, &leased, 0), 0);
     messages[1].length = (size_t)UINT32_MAX + 1;
     expect_delivery(SINK_FAILED, 1);
-    expect_said(" of 4294967296 bytes does not fit into --length-prefixed");
+    expect_heard(" of 4294967296 bytes does not fit into --length-prefixed");
     char id[SHMQ_ID_SIZE];
     shmq_message_id(consumer, &messages[0], id);
-    expect_said(id);
+    expect_heard(id);
     detach(SINK_OK);
 }
 END_TEST
@@ -570,8 +557,8 @@ START_TEST(what_was_written_and_has_gone_is_told)
         ck_assert_int_eq(sink->operations->verify(sink), SINK_FAILED);
         ck_assert_int_eq(sink->operations->check(sink), SINK_FAILED);
     }
-    expect_said(damages[_i]);
-    expect_said("messages already acknowledged are not redelivered");
+    expect_heard(damages[_i]);
+    expect_heard("messages already acknowledged are not redelivered");
     ck_assert(is_lost());
     detach(SINK_OK);
 }
@@ -583,7 +570,7 @@ START_TEST(a_file_that_goes_while_it_is_written_is_told)
     attach(SINK_OUTPUT, "file");
     after = remove_file;
     expect_delivery(SINK_FAILED, 0);
-    expect_said("was removed or renamed");
+    expect_heard("was removed or renamed");
     detach(SINK_OK);
 }
 END_TEST
@@ -594,7 +581,7 @@ START_TEST(before_anything_is_written_nothing_is_lost)
     attach(SINK_OUTPUT, "file");
     remove_file();
     expect_delivery(SINK_FAILED, 0);
-    expect_said("was removed or renamed before anything was written to it");
+    expect_heard("was removed or renamed before anything was written to it");
     ck_assert(!is_lost());
     detach(SINK_OK);
     deliver_rest(SINK_DISCARD, NULL);
@@ -616,11 +603,11 @@ START_TEST(a_folder_that_becomes_a_file_is_a_loss)
     ck_assert_int_eq(rename("folder", "gone"), 0);
     write_file("folder", "");
     ck_assert_int_eq(sink->operations->verify(sink), SINK_FAILED);
-    expect_said("was removed or renamed while in use");
+    expect_heard("was removed or renamed while in use");
     ck_assert_int_eq(unlink("folder"), 0);
     ck_assert_int_eq(symlink("folder", "folder"), 0);
     ck_assert_int_eq(sink->operations->verify(sink), SINK_FAILED);
-    expect_said("cannot be examined: Too many levels of symbolic links");
+    expect_heard("cannot be examined: Too many levels of symbolic links");
     detach(SINK_OK);
 }
 END_TEST
@@ -655,7 +642,7 @@ START_TEST(stdout_may_be_a_file)
     expect_file("file", "olda\n");
     remove_file();
     ck_assert_int_eq(sink->operations->verify(sink), SINK_FAILED);
-    expect_said("consumer: stdout: was removed while in use");
+    expect_heard("consumer: stdout: was removed while in use");
     detach(SINK_OK);
     /* Nobody has removed one that never had a name. */
     take_stdout(fd);
@@ -682,7 +669,7 @@ START_TEST(stdout_may_stand_in_the_middle_of_a_file)
     put("bcd");
     expect_delivery(SINK_FAILED, 0);
     expect_file("file", "a\nb3456789");
-    expect_said("at byte 2\n");
+    expect_heard("at byte 2\n");
     detach(SINK_OK);
 }
 END_TEST
@@ -692,12 +679,12 @@ START_TEST(stdout_that_is_none_is_told)
     close(STDOUT_FILENO);
     options.sink = SINK_STDOUT;
     ck_assert_ptr_null(sink_open(&options, &totals));
-    expect_said("consumer: stdout: cannot be opened for writing: Bad file descriptor\n");
+    expect_heard("consumer: stdout: cannot be opened for writing: Bad file descriptor\n");
     write_file("file", "");
     take_stdout(open("file", O_RDONLY));
-    said[0] = '\0';
+    heard[0] = '\0';
     ck_assert_ptr_null(sink_open(&options, &totals));
-    expect_said("consumer: stdout: cannot be opened for writing: Bad file descriptor\n");
+    expect_heard("consumer: stdout: cannot be opened for writing: Bad file descriptor\n");
 }
 END_TEST
 
@@ -711,11 +698,11 @@ START_TEST(a_pipe_without_a_reader_is_told)
     ck_assert_int_eq(sink->operations->verify(sink), SINK_OK);
     close(reader);
     ck_assert_int_eq(sink->operations->check(sink), SINK_FAILED);
-    expect_said("consumer: stdout: its reader has ended (");
+    expect_heard("consumer: stdout: its reader has ended (");
     put("c");
-    said[0] = '\0';
+    heard[0] = '\0';
     expect_delivery(SINK_FAILED, 0);
-    expect_said("consumer: stdout: its reader has ended (");
+    expect_heard("consumer: stdout: its reader has ended (");
     detach(SINK_OK);
 }
 END_TEST
@@ -748,8 +735,8 @@ START_TEST(a_message_that_is_too_long_for_a_pipe_is_told)
     messages[1].length = (size_t)UINT32_MAX + 1;
     shmq_message_id(consumer, &messages[1], id);
     expect_delivery(SINK_FAILED, 1);
-    expect_said(id);
-    expect_said(" of 4294967296 bytes does not fit into --length-prefixed");
+    expect_heard(id);
+    expect_heard(" of 4294967296 bytes does not fit into --length-prefixed");
     detach(SINK_OK);
 }
 END_TEST
@@ -759,7 +746,7 @@ START_TEST(a_device_without_room_is_told)
     put("a b");
     attach(SINK_OUTPUT, "/dev/full");
     expect_delivery(SINK_FAILED, 0);
-    expect_said("consumer: /dev/full: cannot be written: No space left on device (");
+    expect_heard("consumer: /dev/full: cannot be written: No space left on device (");
     ck_assert_int_eq(sink->operations->check(sink), SINK_OK);
     detach(SINK_OK);
     deliver_rest(SINK_OUTPUT, "/dev/null");
@@ -860,22 +847,22 @@ START_TEST(a_mirror_that_cannot_be_is_told)
     options.sink = SINK_MIRROR;
     for (size_t i = 0; i < 3; i++) {
         options.target = bad[i].target;
-        said[0] = '\0';
+        heard[0] = '\0';
         ck_assert_ptr_null(sink_open(&options, &totals));
-        expect_said(bad[i].says);
+        expect_heard(bad[i].says);
     }
     memset(long_name, 'x', sizeof(long_name));
     long_name[PATH_MAX + 1] = '\0';
     options.target = long_name;
-    said[0] = '\0';
+    heard[0] = '\0';
     ck_assert_ptr_null(sink_open(&options, &totals));
-    ck_assert_uint_gt(strlen(said), PATH_MAX);
-    expect_said("xxx: cannot be opened: File name too long");
+    ck_assert_uint_gt(strlen(heard), PATH_MAX);
+    expect_heard("xxx: cannot be opened: File name too long");
     /* One that is to be made for each lane may be missing. */
     put("a");
     attach(SINK_MIRROR, "folder.%l/a");
     expect_delivery(SINK_FAILED, 0);
-    expect_said("consumer: folder.0/a: cannot be opened: No such file or directory");
+    expect_heard("consumer: folder.0/a: cannot be opened: No such file or directory");
     ck_assert_int_eq(mkdir("folder.0", 0700), 0);
     expect_delivery(SINK_OK, 1);
     detach(SINK_OK);
@@ -892,7 +879,7 @@ START_TEST(one_name_is_for_one_lane)
     expect_delivery(SINK_OK, 1);
     planted_put(other, "b");
     expect_delivery(SINK_FAILED, 0);
-    expect_said("consumer: --mirror: lane 1 and other lanes cannot share mirror: ");
+    expect_heard("consumer: --mirror: lane 1 and other lanes cannot share mirror: ");
     detach(SINK_OK);
     attach(SINK_MIRROR, "new");
     expect_delivery(SINK_FAILED, 0);
@@ -912,7 +899,7 @@ START_TEST(two_names_of_one_file_are_told)
     expect_delivery(SINK_OK, 1);
     planted_put(other, "b");
     expect_delivery(SINK_FAILED, 0);
-    expect_said("consumer: mirror.1: cannot be a mirror: consumers of another lane, ");
+    expect_heard("consumer: mirror.1: cannot be a mirror: consumers of another lane, ");
     detach(SINK_OK);
     deliver_rest(SINK_DISCARD, NULL);
     ck_assert_int_eq(shmq_close(other), 0);
@@ -932,7 +919,7 @@ START_TEST(a_mirror_that_has_gone_is_told)
         expect_delivery(SINK_FAILED, 0);
     else
         ck_assert_int_eq(sink->operations->verify(sink), SINK_FAILED);
-    expect_said("consumer: file: was removed, replaced or cut short while in use: ");
+    expect_heard("consumer: file: was removed, replaced or cut short while in use: ");
     ck_assert(is_lost());
     detach(SINK_OK);
 }
@@ -944,7 +931,7 @@ START_TEST(a_mirror_that_goes_while_it_is_written_is_told)
     attach(SINK_MIRROR, "file");
     after = remove_file;
     expect_delivery(SINK_FAILED, 0);
-    expect_said("was removed, replaced or cut short");
+    expect_heard("was removed, replaced or cut short");
     detach(SINK_OK);
 }
 END_TEST
@@ -956,7 +943,7 @@ START_TEST(a_mirror_without_room_is_told)
     most = 7;
     then_error = ENOSPC;
     expect_delivery(SINK_FAILED, 1);
-    expect_said("consumer: file: cannot be written: No space left on device (");
+    expect_heard("consumer: file: cannot be written: No space left on device (");
     then_error = 0;
     expect_delivery(SINK_OK, 1);
     expect_file("file", "firstsecond");
@@ -1030,7 +1017,7 @@ START_TEST(an_offset_that_cannot_be_is_refused)
     const uint64_t first = messages[0].position;
     messages[1].stream_offset++;
     expect_delivery(SINK_DAMAGED, 0);
-    expect_said("consumer: file: message ");
+    expect_heard("consumer: file: message ");
     messages[1].stream_offset--;
     messages[0].stream_offset = 1;
     expect_delivery(SINK_DAMAGED, 0);

@@ -385,8 +385,7 @@ START_TEST(damaged_headers_are_reported_and_never_followed)
     planted_map(&planted, name);
     const struct lane_control *control = planted_lane(&planted, 0);
     const uint64_t position = atomic_load(&control->head) + 1;
-    unsigned char *at = (unsigned char *)planted_lane(&planted, 0) + planted.geometry.arena_offset +
-                        ((position & (planted.geometry.cells - 1)) << CELL_SHIFT);
+    unsigned char *at = planted_payload(&planted, 0, position);
     struct header_view view;
     ck_assert(header_read(at, 128, &view));
     memcpy(at + damage->offset, &damage->value, damage->bytes); /* little-endian */
@@ -413,8 +412,7 @@ START_TEST(damaged_headers_are_not_held)
     ck_assert_int_eq(shmq_lease(consumer, &message, 0), 0);
     planted_map(&planted, name);
     const uint64_t position = atomic_load(&planted_lane(&planted, 0)->head);
-    unsigned char *at = (unsigned char *)planted_lane(&planted, 0) + planted.geometry.arena_offset +
-                        ((position & (planted.geometry.cells - 1)) << CELL_SHIFT);
+    unsigned char *at = planted_payload(&planted, 0, position);
     at[offsetof(struct header_prefix, payload_offset)] ^= 1;
     ck_assert_int_eq(shmq_hold(consumer, &message), -EBADMSG);
     expect_message(&message, "Name: v2\n", "abc");
