@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CONSUMER_EXECUTION_H
+#define CONSUMER_EXECUTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "consumer/command.h"
+#include "consumer/totals.h"
+
+/* One run of a command: starts it, feeds its stdin, ends it at its timeout, and waits for its end. */
+
+struct execution {
+    struct command command;
+    const unsigned char *input; /* what is not yet written to its stdin */
+    size_t input_length;
+    int64_t deadline_ns; /* when to send next_signal */
+    int next_signal;     /* 0: none */
+    int status;          /* of waitpid */
+    bool timed_out;
+};
+
+struct execution_call {
+    const struct command_call *command;
+    const struct process_group_watch *watch;
+    const void *input; /* for its stdin */
+    size_t input_length;
+    int64_t timeout_ns; /* 0: none */
+    struct totals *totals;
+};
+
+/*
+ * Runs a command once.
+ *
+ * @execution  receives how it ended
+ *
+ * Return: 0; -E2BIG: the arguments and the environment are too long; another negative errno: it was not started.
+ */
+int execution_run(struct execution *execution, const struct execution_call *call);
+
+#endif

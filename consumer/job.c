@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+#include "consumer/job.h"
+
+#include <time.h>
+
+#include "common/cli/open_error.h"
+#include "common/cli/say.h"
+#include "common/cli/units.h"
+
+void job_begin(struct job *job, const struct shmq_message *message)
+{
+    job->message = message;
+    shmq_message_id(job->sink->handle, message, job->id);
+    job->attempts = message->attempts;
+    job->run_before = message->redelivered || message->attempts > 0;
+    job->first_failure_ns = 0;
+}
+
+bool job_is_spent(const struct job *job)
+{
+    return policy_is_spent(job->attempts, job->sink->options->retries);
+}
+
+static void record_failure(struct job *job)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    job->last_failure_ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+    if (job->first_failure_ns == 0)
+        job->first_failure_ns = job->last_failure_ns;
+}
+
+/*
+ * Uses up the attempts that are left: if this consumer dies during the move, whoever gets the message completes
+ * the move and does not run the command again.
+ */
+static int use_up_attempts(const struct job *job)
+{
+    uint32_t attempts = job->attempts;
+    int result = 0;
+
+    while (result == 0 && !policy_is_spent(attempts, job->sink->options->retries))
+        result = shmq_fail(job->sink->handle, &attempts);
+    return result;
+}
+
+static enum sink_result fail_to_count(const struct job *job, int error)
+{
+    say_error("queue: cannot count a failed attempt: %s",
+              open_error_text(job->sink->options->common.queue, error));
+    return SINK_FAILED;
+}
+
+static enum sink_result give_up(struct job *job, const char *why)
+{
+    const struct consumer_options *options = job->sink->options;
+    const struct history history = {
+        .id = job->id,
+        .queue = options->common.queue,
+        .reason = why,
+        .attempts = job->attempts,
+        .first_ns = job->first_failure_ns,
+        .last_ns = job->last_failure_ns,
+    };
+    enum sink_result result;
+    int error;
+
+    if (!dead_letters_are_kept(job->dead_letters)) {
+        say_error("%s: message %s failed %u time%s: %s (it stays in the queue, and the consumer stops)",
+                  job->command, job->id, job->attempts, units_plural(job->attempts), why);
+        return SINK_FAILED;
+    }
+    error = use_up_attempts(job);
+    if (error < 0)
+        return fail_to_count(job, error);
+    result = dead_letters_move(job->dead_letters, job->message, &history);
+    if (result == SINK_MOVED)
+        say_status("%s: message %s failed %u time%s: %s (moved to queue '%s')", job->command, job->id,
+                   job->attempts, units_plural(job->attempts), why, options->dead_letter);
+    return result;
+}
+
+enum sink_result job_give_up_unseen(struct job *job)
+{
+    static const char why[] = "its consumer died or was stopped";
+
+    record_failure(job);
+    if (dead_letters_are_kept(job->dead_letters))
+        return give_up(job, why);
+    say_error("%s: message %s has failed %u time%s: %s (it stays in the queue, and the consumer stops; a larger "
+              "--retries runs it again)",
+              job->command, job->id, job->attempts, units_plural(job->attempts), why);
+    return SINK_FAILED;
+}
+
+enum sink_result job_conclude(struct job *job, enum verdict verdict, const char *why, bool *done)
+{
+    const bool deferred = verdict == VERDICT_DEFERRED;
+    enum decision decision;
+    int result = 0;
+
+    if (verdict != VERDICT_DONE && !deferred) {
+        record_failure(job);
+        result = shmq_fail(job->sink->handle, &job->attempts);
+    }
+    if (result < 0)
+        return fail_to_count(job, result);
+    decision = policy_decide(verdict, job->attempts, job->sink->options->retries);
+    *done = decision == DECISION_ACKNOWLEDGE;
+    if (decision == DECISION_GIVE_UP)
+        return give_up(job, why);
+    if (decision == DECISION_RETRY)
+        say_status("%s: message %s: %s: %s", job->command, job->id, deferred ? "deferred" : "failed", why);
+    return SINK_OK;
+}

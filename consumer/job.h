@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CONSUMER_JOB_H
+#define CONSUMER_JOB_H
+
+#include "consumer/dead_letters.h"
+#include "consumer/policy.h"
+#include "consumer/sinks/sink.h"
+
+/*
+ * What is known of the message for which a command runs: the oldest message held. Counts its failed attempts, and
+ * gives it up when they are used up.
+ */
+
+struct job {
+    const struct sink *sink;
+    struct dead_letters *dead_letters;
+    const char *command; /* its name in messages */
+    const struct shmq_message *message;
+    char id[SHMQ_ID_SIZE];
+    uint32_t attempts;        /* failed ones */
+    bool run_before;          /* a command may have processed it already */
+    int64_t first_failure_ns; /* known to this consumer, since 1970; 0: none */
+    int64_t last_failure_ns;
+};
+
+/* Begins with a message. The sink's queue is attached. */
+void job_begin(struct job *job, const struct shmq_message *message);
+
+/* Whether its attempts were used up before this consumer got it. */
+bool job_is_spent(const struct job *job);
+/*
+ * Gives up a message for which job_is_spent: the consumers of all its attempts died, or were stopped before they
+ * could give it up.
+ *
+ * Return: SINK_MOVED; SINK_STOPPED, SINK_FAILED, SINK_UNFIT: it is still held.
+ */
+enum sink_result job_give_up_unseen(struct job *job);
+
+/*
+ * Counts the attempt if it failed, and decides what becomes of the message.
+ *
+ * @why   what to say of a failure
+ * @done  receives whether the message may be acknowledged
+ *
+ * Return: SINK_OK, also if it is to be tried again; SINK_MOVED: given up; SINK_STOPPED, SINK_FAILED, SINK_UNFIT:
+ * it is still held.
+ */
+enum sink_result job_conclude(struct job *job, enum verdict verdict, const char *why, bool *done);
+
+#endif
