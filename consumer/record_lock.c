@@ -8,6 +8,7 @@
 #include "common/cli/stop.h"
 
 const struct record_range record_lock_all = {0, 0};
+const struct record_range record_lock_pipe_turns = {0, RECORD_LOCK_PRESENCE};
 
 static struct flock lock_of(short type, struct record_range range)
 {
@@ -34,11 +35,13 @@ void record_lock_drop(int fd, struct record_range range)
     (void)fcntl(fd, F_SETLK, &lock);
 }
 
-void record_lock_try(int fd, struct record_range range)
+int record_lock_try(int fd, struct record_range range)
 {
     struct flock lock = lock_of(F_WRLCK, range);
 
-    (void)fcntl(fd, F_SETLK, &lock);
+    if (fcntl(fd, F_SETLK, &lock) == 0)
+        return 0;
+    return errno == EACCES ? -EAGAIN : -errno;
 }
 
 bool record_lock_is_held(int fd, struct record_range range)

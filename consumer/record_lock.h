@@ -19,6 +19,13 @@ struct record_range {
 extern const struct record_range record_lock_all;
 
 /*
+ * Bytes of a pipe. Before RECORD_LOCK_PRESENCE, the turns: one byte for each process, or all of them. From there
+ * on, one for each process, which it locks for as long as it has the pipe open for writing.
+ */
+#define RECORD_LOCK_PRESENCE ((off_t)1 << 62)
+extern const struct record_range record_lock_pipe_turns;
+
+/*
  * Waits for the lock.
  *
  * Return: 0; -EINTR when a stop was requested while waiting; any other error means that the file system has no
@@ -26,8 +33,8 @@ extern const struct record_range record_lock_all;
  */
 int record_lock_take(int fd, struct record_range range);
 void record_lock_drop(int fd, struct record_range range);
-/* Takes the lock if it is free. */
-void record_lock_try(int fd, struct record_range range);
+/* Takes the lock if it is free. Return: 0; -EAGAIN: another process has it; otherwise, there are no locks. */
+int record_lock_try(int fd, struct record_range range);
 /* Whether another process holds a lock in the range. */
 bool record_lock_is_held(int fd, struct record_range range);
 

@@ -24,16 +24,9 @@
  * only writers of longer messages, which lock all turn bytes. A consumer stopped in such a write therefore does
  * not block others that write short messages. A consumer that has the pipe to itself uses larger writes, which
  * cost less.
- *
- * Locks of a pipe:
- *   turn      one byte for each process, or all of them
- *   presence  one byte for each process, held as long as it has the pipe open for writing
  */
 
-#define PRESENCE_START ((off_t)1 << 62)
-
-static const struct record_range all_turns = {0, PRESENCE_START};
-static const struct record_range all_presences = {PRESENCE_START, 0};
+static const struct record_range all_presences = {RECORD_LOCK_PRESENCE, 0};
 
 struct output_sink {
     struct sink base;
@@ -99,7 +92,7 @@ static int write_pipe(const struct output_sink *output, const struct shmq_messag
                       size_t *done)
 {
     const bool pieces = record_lock_is_held(output->fd, all_presences) && are_short(output, messages, count);
-    const struct record_range range = pieces ? (struct record_range){getpid(), 1} : all_turns;
+    const struct record_range range = pieces ? (struct record_range){getpid(), 1} : record_lock_pipe_turns;
     const int locked = record_lock_take(output->fd, range);
     int result;
 
@@ -225,7 +218,7 @@ static int open_output(struct output_sink *output)
     output->is_pipe = S_ISFIFO(status.st_mode);
     output->hangs_up = S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode);
     if (output->is_pipe)
-        record_lock_try(output->fd, (struct record_range){PRESENCE_START + getpid(), 1});
+        (void)record_lock_try(output->fd, (struct record_range){RECORD_LOCK_PRESENCE + getpid(), 1});
     output->writer = batch_writer_create(output->fd, &options->framing);
     if (!output->writer)
         return -ENOMEM;
