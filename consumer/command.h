@@ -16,6 +16,13 @@ struct command {
     int input; /* write end of its stdin pipe; -1 once closed, and if it has none */
 };
 
+/* Who ended a command. */
+enum ended_by {
+    ENDED_BY_ITSELF,
+    ENDED_BY_TIMEOUT,
+    ENDED_BY_STOP, /* of its consumer */
+};
+
 /* What is started. */
 struct command_call {
     const char *file;         /* looked up in PATH unless it has a slash; a script without #! is run by /bin/sh */

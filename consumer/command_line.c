@@ -161,6 +161,10 @@ static bool take_exec_option(struct given *given, const struct option_entry *ent
         take_exec_timeout(&given->options, entry, argument);
         given->exec_only = "--exec-timeout";
         return true;
+    case CONSUMER_KILL_AFTER:
+        given->options.kill_after_ns = read_duration(entry, argument);
+        given->exec_only = "--kill-after";
+        return true;
     case CONSUMER_DEAD_LETTER:
         given->dead_letter = argument;
         given->exec_only = "--dead-letter";
@@ -190,6 +194,7 @@ static void set_defaults(struct consumer_options *options)
         .work_ns = {-1, -1},
         .retries = 3,
         .backoff_min_ns = INT64_C(100) * 1000 * 1000,
+        .kill_after_ns = INT64_C(1000) * 1000 * 1000,
         .backoff_max_ns = INT64_C(30) * 1000 * 1000 * 1000,
     };
     options_init(&options->common);

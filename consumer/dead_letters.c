@@ -177,7 +177,7 @@ static enum sink_result handle_error(struct dead_letters *letters, int error)
     if (error == -ENOENT) {
         error = make(letters);
         if (error == 0)
-            return stop_requested ? SINK_STOPPED : SINK_OK;
+            return SINK_OK;
     }
     if (error == -EEXIST || error == -EMSGSIZE) { /* somebody else made another one meanwhile */
         enum sink_result result = check(letters);

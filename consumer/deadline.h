@@ -14,12 +14,16 @@
 /* Interval for noticing a child's end where the kernel has no pidfds. */
 #define POLL_WITHOUT_PIDFD_MS 5
 
+/* The time @ns after @from_ns, capped at INT64_MAX. */
+static inline int64_t time_after(int64_t from_ns, int64_t ns)
+{
+    return ns > INT64_MAX - from_ns ? INT64_MAX : from_ns + ns;
+}
+
 /* The time @ns from now, capped at INT64_MAX. */
 static inline int64_t deadline_after(int64_t ns)
 {
-    int64_t now = stop_now_ns();
-
-    return ns > INT64_MAX - now ? INT64_MAX : now + ns;
+    return time_after(stop_now_ns(), ns);
 }
 
 #endif

@@ -116,11 +116,23 @@ static void say_dead_letters(const struct consumer_options *options, const struc
                   count, count == 1 ? " was" : "s were", queue, say_prefix(), queue, say_prefix(), queue);
 }
 
+static void say_cut_short(const struct consumer_options *options, uint64_t count)
+{
+    char grace[UNITS_SIZE];
+
+    say_status("%llu command%s ended after --grace %s; what %s working on is in queue '%s' again",
+               (unsigned long long)count, count == 1 ? " was" : "s were",
+               units_time(grace, options->common.shmq.grace_ns), count == 1 ? "it was" : "they were",
+               options->common.queue);
+}
+
 enum exit_status end_reason_report(const struct consumer_options *options, struct totals *totals, int end)
 {
     const char *why = end == -EINTR ? "stopped by a signal" : end == END_IDLE ? "idle" : NULL;
     enum exit_status status = judge(options, totals, end);
 
+    if (totals->cut_short > 0)
+        say_cut_short(options, totals->cut_short);
     if (totals->dead_letters > 0)
         say_dead_letters(options, totals);
     totals_print(totals, why);

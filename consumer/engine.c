@@ -76,7 +76,7 @@ static int deliver(struct consumer *consumer, const struct shmq_message *message
 
     say_redelivered(consumer, messages, count);
     if (consumer->options->work_ns[0] >= 0)
-        simulated_work_run(&consumer->work, &consumer->totals);
+        simulated_work_run(&consumer->work, &consumer->totals, consumer->options->sink == SINK_EXEC);
     result = operations->deliver(consumer->sink, messages, count, &done);
     if (done > 0)
         end = shmq_acknowledge(consumer->handle, done);

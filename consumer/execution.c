@@ -5,12 +5,13 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "consumer/deadline.h"
+#include "consumer/group_members.h"
 
-/* From SIGTERM to SIGKILL. */
-#define KILL_DELAY_NS INT64_C(1000000000)
+#define GROUP_POLL_NS 5000000 /* between two looks at a process group whose leader has ended */
 
 /* Writes as much as the pipe takes. A command may end or close its stdin before it has read everything. */
 static void feed(struct execution *execution)
@@ -41,18 +42,33 @@ static int milliseconds_to_wait(const struct execution *execution)
     return left < longest ? (int)left : longest;
 }
 
-/* Sends SIGTERM at the deadline and SIGKILL KILL_DELAY_NS later. */
-static void escalate(struct execution *execution)
+/* A request to stop leaves the command the grace, unless it is being ended already or its timeout is earlier. */
+static void heed_stop(struct execution *execution, int64_t grace_ns)
+{
+    int64_t deadline_ns;
+
+    if (!stop_requested || execution->ended_by != ENDED_BY_ITSELF || execution->due_to == ENDED_BY_STOP)
+        return;
+    deadline_ns = time_after(stop_requested_at_ns(), grace_ns);
+    if (execution->deadline_ns <= deadline_ns)
+        return;
+    execution->deadline_ns = deadline_ns;
+    execution->next_signal = SIGTERM;
+    execution->due_to = ENDED_BY_STOP;
+}
+
+/* Sends SIGTERM at the deadline, and SIGKILL later. */
+static void escalate(struct execution *execution, int64_t kill_after_ns)
 {
     if (execution->next_signal == 0 || stop_now_ns() < execution->deadline_ns)
         return;
-    execution->timed_out = true;
+    execution->ended_by = execution->due_to;
     command_signal(&execution->command, execution->next_signal);
     execution->next_signal = execution->next_signal == SIGTERM ? SIGKILL : 0;
-    execution->deadline_ns = execution->next_signal == 0 ? INT64_MAX : deadline_after(KILL_DELAY_NS);
+    execution->deadline_ns = execution->next_signal == 0 ? INT64_MAX : deadline_after(kill_after_ns);
 }
 
-static void feed_until_end(struct execution *execution, struct totals *totals)
+static void feed_until_end(struct execution *execution, const struct execution_call *call)
 {
     bool ended;
 
@@ -63,13 +79,30 @@ static void feed_until_end(struct execution *execution, struct totals *totals)
         };
 
         feed(execution);
+        heed_stop(execution, call->grace_ns);
         events[1].fd = execution->command.input;
         poll(events, 2, milliseconds_to_wait(execution));
         ended = command_has_ended(&execution->command);
         if (!ended) /* it may have ended in time while this consumer was stopped */
-            escalate(execution);
-        totals_tick(totals);
+            escalate(execution, call->kill_after_ns);
+        totals_tick(call->totals);
     } while (!ended);
+}
+
+/*
+ * Ends the rest of its process group, before the group's number can be reused. A shell ends at SIGTERM at once;
+ * what it has started has as long as a command without a shell.
+ */
+static void end_group(const struct execution *execution, struct totals *totals)
+{
+    const struct timespec pause = {.tv_nsec = GROUP_POLL_NS};
+
+    while (execution->next_signal == SIGKILL && stop_now_ns() < execution->deadline_ns &&
+           group_has_members(execution->command.pid)) {
+        nanosleep(&pause, NULL);
+        totals_tick(totals);
+    }
+    command_signal(&execution->command, SIGKILL);
 }
 
 int execution_run(struct execution *execution, const struct execution_call *call)
@@ -79,15 +112,16 @@ int execution_run(struct execution *execution, const struct execution_call *call
     *execution = (struct execution){.input = call->input, .input_length = call->input_length};
     execution->deadline_ns = call->timeout_ns > 0 ? deadline_after(call->timeout_ns) : INT64_MAX;
     execution->next_signal = call->timeout_ns > 0 ? SIGTERM : 0;
+    execution->due_to = call->timeout_ns > 0 ? ENDED_BY_TIMEOUT : ENDED_BY_ITSELF;
     result = command_start(&execution->command, call->command, call->watch);
     if (result < 0)
         return result;
     /* A write that blocks on a command that does not read would hide the command's end. */
     if (fcntl(execution->command.input, F_SETFL, O_NONBLOCK) < 0)
         command_end_input(&execution->command);
-    feed_until_end(execution, call->totals);
-    if (execution->timed_out) /* the rest of its group, before the group number can be reused */
-        command_signal(&execution->command, SIGKILL);
+    feed_until_end(execution, call);
+    if (execution->ended_by != ENDED_BY_ITSELF)
+        end_group(execution, call->totals);
     execution->status = command_reap(&execution->command);
     process_group_watch_set(call->watch, 0);
     return 0;

@@ -9,16 +9,20 @@
 #include "consumer/command.h"
 #include "consumer/totals.h"
 
-/* One run of a command: starts it, feeds its stdin, ends it at its timeout, and waits for its end. */
+/*
+ * One run of a command: starts it, feeds its stdin, and waits for its end. Ends it at its timeout, and when a
+ * grace has passed since this program was told to stop.
+ */
 
 struct execution {
     struct command command;
     const unsigned char *input; /* what is not yet written to its stdin */
     size_t input_length;
-    int64_t deadline_ns; /* when to send next_signal */
-    int next_signal;     /* 0: none */
-    int status;          /* of waitpid */
-    bool timed_out;
+    int64_t deadline_ns;  /* when to send next_signal */
+    int next_signal;      /* 0: none */
+    enum ended_by due_to; /* what the deadline is for */
+    enum ended_by ended_by;
+    int status; /* of waitpid */
 };
 
 struct execution_call {
@@ -26,7 +30,9 @@ struct execution_call {
     const struct process_group_watch *watch;
     const void *input; /* for its stdin */
     size_t input_length;
-    int64_t timeout_ns; /* 0: none */
+    int64_t timeout_ns;    /* 0: none */
+    int64_t grace_ns;      /* from a request to stop to SIGTERM */
+    int64_t kill_after_ns; /* from SIGTERM to SIGKILL */
     struct totals *totals;
 };
 

@@ -94,13 +94,20 @@ enum sink_result job_give_up_unseen(struct job *job)
     return SINK_FAILED;
 }
 
+static enum sink_result give_back(const struct job *job, const char *why)
+{
+    job->sink->totals->cut_short++;
+    say_status("%s: message %s: %s (it goes back to the queue)", job->command, job->id, why);
+    return SINK_STOPPED;
+}
+
 enum sink_result job_conclude(struct job *job, enum verdict verdict, const char *why, bool *done)
 {
     const bool deferred = verdict == VERDICT_DEFERRED;
     enum decision decision;
     int result = 0;
 
-    if (verdict != VERDICT_DONE && !deferred) {
+    if (verdict == VERDICT_FAILED || verdict == VERDICT_REJECTED) {
         record_failure(job);
         result = shmq_fail(job->sink->handle, &job->attempts);
     }
@@ -110,6 +117,8 @@ enum sink_result job_conclude(struct job *job, enum verdict verdict, const char 
     *done = decision == DECISION_ACKNOWLEDGE;
     if (decision == DECISION_GIVE_UP)
         return give_up(job, why);
+    if (decision == DECISION_GIVE_BACK)
+        return give_back(job, why);
     if (decision == DECISION_RETRY)
         say_status("%s: message %s: %s: %s", job->command, job->id, deferred ? "deferred" : "failed", why);
     return SINK_OK;

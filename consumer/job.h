@@ -43,7 +43,7 @@ enum sink_result job_give_up_unseen(struct job *job);
  * @done  receives whether the message may be acknowledged
  *
  * Return: SINK_OK, also if it is to be tried again; SINK_MOVED: given up; SINK_STOPPED, SINK_FAILED, SINK_UNFIT:
- * it is still held.
+ * it is still held; SINK_STOPPED also if its command was ended because this consumer ends.
  */
 enum sink_result job_conclude(struct job *job, enum verdict verdict, const char *why, bool *done);
 

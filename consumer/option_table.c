@@ -81,7 +81,12 @@ static const struct option_entry command[] = {
     {.name = "exec-timeout",
      .code = CONSUMER_EXEC_TIMEOUT,
      .argument = "DURATION",
-     .help = "end a command that takes longer: SIGTERM, then SIGKILL after 1 s (none)"},
+     .help = "end a command that takes longer than DURATION (none)"},
+    {.name = "kill-after",
+     .code = CONSUMER_KILL_AFTER,
+     .argument = "DURATION",
+     .help = "to end a command, after --exec-timeout or --grace, send SIGTERM to its process group, and SIGKILL "
+             "after DURATION (1s)"},
     {.name = "dead-letter",
      .code = CONSUMER_DEAD_LETTER,
      .argument = "QUEUE",
@@ -146,7 +151,8 @@ static const struct option_entry flow[] = {
      .alone = true,
      .incidental = true,
      .argument = "DURATION",
-     .help = "wait DURATION for a dead producer to be resumed before ending (5s)"},
+     .help = "wait DURATION for a dead producer to be resumed before ending; after INT or TERM, let running "
+             "commands go on for DURATION, then end them and give their messages back (5s)"},
     {.name = "producers",
      .kind = OPTION_IS_COUNT32,
      .min = 1,

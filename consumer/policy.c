@@ -7,9 +7,11 @@
 #define STATUS_REJECTED 65 /* EX_DATAERR */
 #define STATUS_DEFERRED 75 /* EX_TEMPFAIL */
 
-enum verdict policy_judge(int status, bool timed_out)
+enum verdict policy_judge(int status, enum ended_by ended_by)
 {
-    if (timed_out || !WIFEXITED(status))
+    if (ended_by == ENDED_BY_STOP)
+        return VERDICT_STOPPED;
+    if (ended_by == ENDED_BY_TIMEOUT || !WIFEXITED(status))
         return VERDICT_FAILED;
     switch (WEXITSTATUS(status)) {
     case STATUS_DONE:
@@ -32,6 +34,8 @@ enum decision policy_decide(enum verdict verdict, uint32_t attempts, uint32_t re
         return DECISION_GIVE_UP;
     case VERDICT_FAILED:
         return policy_is_spent(attempts, retries) ? DECISION_GIVE_UP : DECISION_RETRY;
+    case VERDICT_STOPPED:
+        return DECISION_GIVE_BACK;
     case VERDICT_DEFERRED:
         break;
     }

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "consumer/command.h"
+
 /* What becomes of a message for which a command was run: done, tried again, or given up. */
 
 enum verdict {
@@ -12,16 +14,18 @@ enum verdict {
     VERDICT_FAILED,   /* any other, a signal or the timeout: counts as an attempt */
     VERDICT_DEFERRED, /* exit status 75: does not count */
     VERDICT_REJECTED, /* exit status 65: will never succeed */
+    VERDICT_STOPPED,  /* ended because the consumer ends: does not count, whatever its status */
 };
 
 enum decision {
     DECISION_ACKNOWLEDGE,
     DECISION_RETRY,
     DECISION_GIVE_UP,
+    DECISION_GIVE_BACK, /* to the queue, for another consumer */
 };
 
-/* @status: of waitpid. @timed_out: the command was ended by us. */
-enum verdict policy_judge(int status, bool timed_out);
+/* @status: of waitpid. */
+enum verdict policy_judge(int status, enum ended_by ended_by);
 
 /* @attempts: failed ones so far, this one included if it counts. */
 enum decision policy_decide(enum verdict verdict, uint32_t attempts, uint32_t retries);

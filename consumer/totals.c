@@ -11,6 +11,7 @@ void totals_init(struct totals *totals, bool progress)
 {
     progress_init(&totals->progress, "consumed", progress);
     totals->redelivered = 0;
+    totals->cut_short = 0;
     totals->dead_letters = 0;
 }
 

@@ -10,6 +10,7 @@
 struct totals {
     struct progress progress;
     uint64_t redelivered;
+    uint64_t cut_short;    /* commands that were ended because this program ends; their messages go back */
     uint64_t dead_letters; /* given up and moved to the dead-letter queue; not consumed */
 };
 

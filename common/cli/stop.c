@@ -18,7 +18,7 @@
 
 volatile int stop_requested;
 
-static volatile int64_t requested_ns; /* when; written and read by the handler alone */
+static _Atomic int64_t requested_ns; /* when; stored before the flag */
 
 static struct shmq *volatile queue_in_use; /* like the flag, stored and loaded in one piece */
 static atomic_bool statistics_wanted;
@@ -43,12 +43,12 @@ static void fill_waking_signals(sigset_t *set)
 static void on_stop(int number)
 {
     if (stop_requested == 0) {
+        atomic_store(&requested_ns, stop_now_ns());
         stop_requested = number;
-        requested_ns = stop_now_ns();
         (void)shmq_interrupt(queue_in_use); /* without a queue this only returns an error */
         return;
     }
-    if (number == stop_requested && stop_now_ns() - requested_ns < STOP_REPEAT_NS)
+    if (number == stop_requested && stop_now_ns() - atomic_load(&requested_ns) < STOP_REPEAT_NS)
         return;
     /* The signal is delivered, and kills the process, as soon as this handler returns. */
     signal(number, SIG_DFL);
@@ -136,6 +136,11 @@ void stop_restore_for_child(void)
         bool ignored = before_start[i].sa_handler == SIG_IGN && handled[i] != SIGPIPE;
         signal(handled[i], ignored ? SIG_IGN : SIG_DFL);
     }
+}
+
+int64_t stop_requested_at_ns(void)
+{
+    return atomic_load(&requested_ns);
 }
 
 void stop_interrupts(struct shmq *queue)

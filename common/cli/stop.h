@@ -19,6 +19,8 @@
 void stop_init(void);
 /* The number of the signal that requested a shutdown, 0 before. For struct shmq_options.stop. */
 extern volatile int stop_requested;
+/* When the shutdown was requested, on the clock of stop_now_ns; 0 before. */
+int64_t stop_requested_at_ns(void);
 /*
  * From now on, a shutdown request also interrupts a wait in @queue: the flag alone would come too late for a sleep
  * that is just about to begin. Pass NULL before closing the handle.

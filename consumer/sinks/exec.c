@@ -57,6 +57,8 @@ static int run_command(struct exec_sink *sink, struct execution *execution)
         .input = message->data,
         .input_length = message->length,
         .timeout_ns = sink->base.options->exec_timeout_ns,
+        .grace_ns = sink->base.options->common.shmq.grace_ns,
+        .kill_after_ns = sink->base.options->kill_after_ns,
         .totals = sink->base.totals,
     };
     int result = set_environment(sink);
@@ -92,11 +94,18 @@ static const char *describe_unfit(const struct exec_sink *sink, int error)
 
 static void judge(struct outcome *outcome, const struct execution *execution)
 {
-    outcome->verdict = policy_judge(execution->status, execution->timed_out);
-    if (execution->timed_out)
-        snprintf(outcome->why, sizeof(outcome->why), "ended by --exec-timeout");
-    else
+    outcome->verdict = policy_judge(execution->status, execution->ended_by);
+    switch (execution->ended_by) {
+    case ENDED_BY_ITSELF:
         command_describe(execution->status, outcome->why, sizeof(outcome->why));
+        break;
+    case ENDED_BY_TIMEOUT:
+        snprintf(outcome->why, sizeof(outcome->why), "ended by --exec-timeout");
+        break;
+    case ENDED_BY_STOP:
+        snprintf(outcome->why, sizeof(outcome->why), "ended after --grace");
+        break;
+    }
 }
 
 /* Makes an attempt. Returns 0 or a negative errno if the command could not be started. */
@@ -117,12 +126,15 @@ static int attempt(struct exec_sink *sink, struct outcome *outcome)
     return 0;
 }
 
-/* Runs the command once. Returns SINK_OK if the message is done or can be retried. */
+/* Runs the command once, unless a stop was requested. Returns SINK_OK if the message is done or can be retried. */
 static enum sink_result try_once(struct exec_sink *sink, bool *done)
 {
     struct outcome outcome;
-    int result = attempt(sink, &outcome);
+    int result;
 
+    if (stop_requested)
+        return SINK_STOPPED;
+    result = attempt(sink, &outcome);
     if (result < 0) {
         say_error("%s: cannot start the command: %s (the message stays in the queue)", sink->job.command,
                   strerror(-result));

@@ -1039,6 +1039,7 @@ START_TEST(a_command_that_ignores_it_is_killed)
 {
     options.retries = 0;
     options.exec_timeout_ns = 100 * MS;
+    options.kill_after_ns = 1000 * MS;
     open_exec("trap 'echo asked >asked' TERM; while :; do sleep 0.05; done");
     put("a");
     int64_t began = __real_stop_now_ns();
@@ -1054,6 +1055,7 @@ START_TEST(what_ignores_the_end_that_its_command_obeys_is_killed)
 {
     options.retries = 0;
     options.exec_timeout_ns = 200 * MS;
+    options.kill_after_ns = 300 * MS;
     open_exec("(trap '' TERM; exec sleep 300) & echo $! >sleeper; wait");
     put("a");
     expect_delivery(SINK_FAILED, 0);

@@ -770,12 +770,12 @@ START_TEST(work_takes_its_time)
     struct simulated_work work;
     simulated_work_init(&work, 1100 * MS, 1100 * MS);
     totals_init(&totals, false);
-    simulated_work_run(&work, &totals);
+    simulated_work_run(&work, &totals, false);
     EXPECT_WAITS(250, 250, 250, 250, 100);
     ck_assert_uint_eq(waits, 5);
     simulated_work_init(&work, 250 * MS, 250 * MS);
     waits = 0;
-    simulated_work_run(&work, &totals);
+    simulated_work_run(&work, &totals, false);
     EXPECT_WAITS(250);
     ck_assert_uint_eq(waits, 1);
 }
@@ -797,7 +797,7 @@ START_TEST(statistics_are_said_during_work)
     totals.redelivered = 7; /* of anybody */
     totals_init(&totals, false);
     while_waiting = ask_once;
-    simulated_work_run(&work, &totals);
+    simulated_work_run(&work, &totals, false);
     ck_assert_uint_eq(waits, 4);
     expect_not_heard("redelivered");
 }
@@ -813,7 +813,7 @@ START_TEST(work_is_of_any_length_in_between)
     for (int i = 0; i < 1000; i++) {
         int64_t began = now_ns;
         waits = 0;
-        simulated_work_run(&work, &totals);
+        simulated_work_run(&work, &totals, false);
         shortest = now_ns - began < shortest ? now_ns - began : shortest;
         longest = now_ns - began > longest ? now_ns - began : longest;
     }

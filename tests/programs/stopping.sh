@@ -1,0 +1,187 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# time limit: 600 s
+# Stopping: what becomes of commands that run, and of messages, when a consumer or a supervisor is told to end, and
+# what else keeps a consumer from starting commands.
+# shellcheck disable=SC2016 # what is in single quotes is for the shells of --exec
+. "$(dirname "$0")/../support/lib.sh"
+export SCRATCH=$scratch
+new_queue
+
+# A queue of its own for each test, with files for what its jobs do.
+begin() { # WORD...: what is in the queue
+    next_queue
+    rm -f "$scratch"/{runs,ended,go,command}
+    : >"$scratch/runs"
+    : >"$scratch/ended"
+    (($# == 0)) || put -- "$@"
+}
+
+# Starts a consumer in the background; sets pid.
+start() { # OPTION...
+    : >"$scratch/run.log"
+    env --default-signal=INT "$consumer" -Q "$queue" "$@" 2>"$scratch/run.log" </dev/null &
+    pid=$!
+}
+
+# Each run of a job is a line in $scratch/runs: the job, its attempt, the time in ms.
+run='read -r job; echo "$job $SHMQ_ATTEMPT $(date +%s%3N)" >>"$SCRATCH/runs"'
+jobs_run() {
+    cut -d ' ' -f 1 "$scratch/runs" | tr '\n' ' '
+}
+
+command_runs() {
+    [[ -s $scratch/command ]]
+}
+
+command_has_ended() {
+    command_runs && has_ended "$(cat "$scratch/command")"
+}
+
+has_match() { # REGEX FILE
+    grep -Eq -- "$1" "$2"
+}
+
+# The attempts of what is left: a line with payload and number of the next attempt for each.
+left() {
+    timeout 60 "$consumer" -q -Q "$queue" --idle 100ms --exec 'echo "$(cat) $SHMQ_ATTEMPT"'
+}
+
+# Runs until it is told to go on, or ends with STATUS at SIGTERM.
+obstinate="$run"'; trap "" TERM; echo $$ >"$SCRATCH/command"; while :; do sleep 0.05; done'
+patient="$run"'; echo $$ >"$SCRATCH/command"; until [ -e "$SCRATCH/go" ]; do sleep 0.02; done; echo "$job" >>"$SCRATCH/ended"'
+
+# ------------------------------------------------------------------ --kill-after
+
+begin a
+began=$EPOCHREALTIME
+check_status '--kill-after: exit 6' 6 take --retries 0 --exec-timeout 100ms --kill-after 700ms --exec "$obstinate"
+took=$(milliseconds_since "$began")
+check "--kill-after: SIGKILL after 700 ms ($took ms)" test "$took" -ge 800 -a "$took" -lt 1700
+check '--kill-after: the command is gone' command_has_ended
+begin a
+began=$EPOCHREALTIME
+check_status '--kill-after 0: at once' 6 take --retries 0 --exec-timeout 100ms --kill-after 0 --exec "$obstinate"
+took=$(milliseconds_since "$began")
+check "--kill-after 0: at once ($took ms)" test "$took" -lt 900
+# A shell ends at SIGTERM at once. What it has started is given the time, too.
+begin a
+slow_end='trap "sleep 0.4; echo ended >>\"$SCRATCH/ended\"; exit 0" TERM; echo $$ >"$SCRATCH/command"; while :; do sleep 0.02; done'
+check_status '--kill-after: the whole group: exit 6' 6 take --retries 0 --exec-timeout 300ms --kill-after 20s \
+    --exec "sh -c '$slow_end'; true"
+check_equal '--kill-after: what a shell has started may end in order' ended "$(cat "$scratch/ended")"
+begin a
+began=$EPOCHREALTIME
+check_status '--kill-after: the rest of a group: exit 6' 6 take --retries 0 --exec-timeout 100ms --kill-after 300ms \
+    --exec "sh -c 'trap \"\" TERM; echo \$\$ >\"\$SCRATCH/command\"; while :; do sleep 0.05; done'; true"
+check '--kill-after: the rest of a group is killed' wait_until 5 command_has_ended
+
+bare() { # OPTION...
+    timeout 10 "$consumer" "$@"
+}
+check_usage consumer bare '--kill-after x: ' -Q x --kill-after x --exec true
+check_usage consumer bare '--kill-after needs --exec' -Q x --kill-after 1s --discard
+check_match 'the help of --grace has both meanings' 'dead producer.*commands go on' \
+    <("$consumer" --help | sed -n '/--grace/,/--producers/p' | tr -s '\n ' ' ')
+
+# ------------------------------------------------------------------ the first signal
+
+begin a b c
+start --prefetch 3 --exec "$patient"
+wait_until 10 command_runs
+kill -TERM "$pid"
+: >"$scratch/go"
+end_status 'a command in hand: exit 0' 0
+check_equal 'a command in hand: finishes' a "$(cat "$scratch/ended")"
+check_equal 'a command in hand: no more is started, of what is leased either' 'a ' "$(jobs_run)"
+check_match 'a command in hand: the count' '^consumer: consumed 1 message,.*stopped by a signal' "$scratch/run.log"
+check_equal 'a command in hand: nothing was ended' '' "$(grep 'was ended' "$scratch/run.log")"
+check_equal 'a command in hand: what was leased comes with no attempt' $'b 1\nc 1' "$(left | sort)"
+
+for signal in TERM INT; do
+    begin a b
+    start --grace 300ms --kill-after 200ms --prefetch 2 --exec "$obstinate"
+    wait_until 10 command_runs
+    began=$EPOCHREALTIME
+    kill -$signal "$pid"
+    end_status "SIG$signal, a command that goes on: exit 0" 0
+    took=$(milliseconds_since "$began")
+    check "SIG$signal, a command that goes on: --grace and --kill-after ($took ms)" test "$took" -ge 500 -a "$took" -lt 2500
+    check "SIG$signal, a command that goes on: is gone" command_has_ended
+    check_match "SIG$signal, a command that goes on: is said" \
+        "^consumer: 1 command was ended after --grace 300ms; what it was working on is in queue '$queue' again" "$scratch/run.log"
+    check_match "SIG$signal, a command that goes on: the count" '^consumer: consumed 0 messages,.*stopped by a signal' "$scratch/run.log"
+    check_equal "SIG$signal, a command that goes on: no attempt is counted" $'a 1\nb 1' "$(left | sort)"
+done
+
+# Whatever its status then: it may not have done all.
+for status in 0 1 65 75; do
+    begin a
+    start --grace 0 --exec "$run"'; trap "exit '$status'" TERM; echo $$ >"$SCRATCH/command"; while :; do sleep 0.02; done'
+    wait_until 10 command_runs
+    kill -TERM "$pid"
+    end_status "ended after --grace 0, with $status: exit 0" 0
+    check_equal "ended after --grace 0, with $status: the message goes back" 'a 1' "$(left)"
+done
+
+# A failure within the grace is one.
+begin a
+start --retries 5 --exec "$patient; exit 3"
+wait_until 10 command_runs
+kill -TERM "$pid"
+: >"$scratch/go"
+end_status 'a command that fails within the grace: exit 0' 0
+check_equal 'a command that fails within the grace: is one attempt' 'a 2' "$(left)"
+begin a b
+start --exec "$patient; exit 65"
+wait_until 10 command_runs
+kill -TERM "$pid"
+: >"$scratch/go"
+end_status 'a command that is given up within the grace: exit 6' 6
+check_equal 'a command that is given up within the grace: is a dead letter' a "$(timeout 20 "$consumer" -q -Q "$queue.dead" --idle 100ms)"
+"$monitor" remove -q --force -- "$queue.dead"
+
+# --exec-timeout has its own time.
+begin a
+start --retries 0 --dead-letter none --exec-timeout 600ms --grace 60s --exec "$obstinate"
+wait_until 10 command_runs
+kill -TERM "$pid"
+end_status 'the timeout within the grace: is a failure' 1
+check_match 'the timeout within the grace: is said' 'ended by --exec-timeout' "$scratch/run.log"
+
+# What has not begun does not begin.
+begin a
+start --work 60s --exec "$run"
+wait_until 10 is_holding 1
+kill -TERM "$pid"
+end_status 'in simulated work before a command: exit 0' 0
+check_equal 'in simulated work before a command: none is started' '' "$(jobs_run)"
+check_equal 'in simulated work before a command: no attempt is counted' 'a 1' "$(left)"
+begin a
+start --backoff 60s --exec "$run; exit 1"
+wait_until 10 has_match failed "$scratch/run.log"
+kill -INT "$pid"
+end_status 'in a pause: exit 0' 0
+check_equal 'in a pause: the one attempt is counted' 'a 2' "$(left)"
+check_equal 'in a pause: no other is started' 'a ' "$(jobs_run)"
+
+# Copying sinks finish what they have in hand, as ever.
+begin a b
+start --work 700ms --grace 0 >"$scratch/out"
+wait_until 10 is_holding 1
+kill -TERM "$pid"
+end_status 'a copying sink in simulated work: exit 0' 0
+check_equal 'a copying sink in simulated work: finishes its message' a "$(cat "$scratch/out")"
+
+# A second signal is as ever.
+begin a
+start --exec "$obstinate"
+wait_until 10 command_runs
+kill -TERM "$pid"
+wait_until 10 no_signal_pending "$pid"
+kill -INT "$pid"
+end_status 'a second signal: 130' 130
+check 'a second signal: kills the command' wait_until 5 command_has_ended
+begin
+
+echo "$passed passed, $failed failed"
