@@ -775,12 +775,16 @@ int shmq_finish_lane(const char *name, uint32_t lane);
 int shmq_interrupt(struct shmq *handle);
 
 /*
- * Waits until every committed message is acknowledged.
+ * Waits until every committed message is acknowledged: at one moment, nothing is left, whichever lanes, consumers
+ * and seat buffers messages went through. What a dead consumer had is left until another has done it. While the
+ * queue is paused, or drains after a shutdown, messages are left as well. After a shutdown with SHMQ_NOW, nobody
+ * gets those that no living consumer has; once no other messages are left, this returns -ESHUTDOWN.
  *
  * @timeout_ns  how long
  *
  * Context: any role; the handle's thread; checks every tick.
- * Return:  0; -EAGAIN, -ETIMEDOUT, -EINTR, -ESTALE, -EBADMSG, -ENOMEM, -EINVAL, -ECHILD.
+ * Return:  0; -ESHUTDOWN if messages stay in the queue that was shut down; -EAGAIN, -ETIMEDOUT, -EINTR, -ESTALE,
+ *          -EBADMSG, -ENOMEM, -EINVAL, -ECHILD.
  */
 int shmq_join(struct shmq *handle, int64_t timeout_ns);
 
@@ -896,6 +900,7 @@ struct shmq_stat {
     bool full_fences; /* some process is refused membarrier: every publish costs a fence */
     bool lost;        /* shmq_report_loss was called: something acknowledged is no longer where it was written */
     bool paused;      /* shmq_pause was called, and shmq_resume not since: nothing is handed out */
+    uint64_t leased;  /* those of .messages that a consumer has leased or holds, or had when it died */
 };
 
 struct shmq_lane_stat {

@@ -102,8 +102,9 @@ const struct option_table monitor_options = {
         "is not printable ASCII is \\n, \\t, \\\\ or \\xHH. As JSON, each byte of headers and payload is one "
         "character, "
         "U+0000 to U+00FF.\n\n"
-        "Exit status: 0 done; 1 failed, no such queue; 2 usage; 4 timed out; 5 queue damaged or of another "
-        "version.",
+        "Exit status: 0 done; 1 failed, no such queue; 2 usage; 3 wait --empty: the queue was shut down at once, "
+        "so "
+        "its messages stay; 4 timed out; 5 queue damaged or of another version.",
     .examples = {{"{self} show jobs", "show who uses the queue jobs and how full it is"},
                  {"{self} wait jobs --empty --timeout 1m", "wait until all messages are processed"},
                  {"{self} list --prometheus >/var/lib/prometheus/shmq.prom",

@@ -2,11 +2,13 @@
 /* Calls about a queue as a whole (shut down, pause, finish a lane, join, report a loss), and shmq_interrupt. */
 #include <unistd.h>
 
+#include "common/kernel/byte_lock.h"
 #include "common/kernel/clock.h"
 #include "common/queue/end_of_stream.h"
 #include "common/queue/lane.h"
 #include "common/queue/mapping.h"
 #include "common/queue/observe.h"
+#include "common/queue/seat.h"
 #include "common/queue/waiting.h"
 
 int shmq_shutdown(const char *name, enum shmq_shutdown_how how)
@@ -71,22 +73,46 @@ int shmq_interrupt(struct shmq *handle)
     return 0;
 }
 
+/*
+ * Whether a living consumer has messages. Damage counts as such: a seat may look damaged while its owner changes
+ * it, and what is really damaged is found in the lanes.
+ */
+static bool anybody_works(struct shmq *handle)
+{
+    for (uint32_t i = 0; i < handle_geometry(handle)->parameters.seats; i++) {
+        const bool alive =
+            handle_owns_seat(handle, i) || byte_lock_held(handle->object.fd, handle_seat_byte(handle, i));
+        if (alive && seat_work(handle, i) != SEAT_EMPTY)
+            return true;
+    }
+    return false;
+}
+
+/* Return: 0 if everything is acknowledged; -EAGAIN if it still can be; the reason why it never will be. */
+static int join_once(struct shmq *handle)
+{
+    /* Read first: what nobody has from then on, nobody will get. */
+    const bool ends = (handle_flags(handle) & FLAG_NOW) != 0 && !anybody_works(handle);
+    const int drained = end_of_stream_is_drained(handle);
+    if (drained != 0)
+        return drained == 1 ? 0 : drained;
+    if (handle_is_stale(handle))
+        return -ESTALE;
+    return ends ? -ESHUTDOWN : -EAGAIN;
+}
+
 int shmq_join(struct shmq *handle, int64_t timeout_ns)
 {
-    const int error = handle_check_any(handle);
+    int error = handle_check_any(handle);
     if (error != 0)
         return error;
     const int64_t deadline = clock_deadline(timeout_ns);
     for (;;) {
-        const int drained = end_of_stream_is_drained(handle);
-        if (drained != 0)
-            return drained == 1 ? 0 : drained;
-        if (timeout_ns == 0)
-            return -EAGAIN;
+        error = join_once(handle);
+        if (error != -EAGAIN || timeout_ns == 0)
+            return error;
         if (handle_ends_wait(handle))
             return -EINTR;
-        if (handle_is_stale(handle))
-            return -ESTALE;
         const int64_t now = clock_now_ns();
         if (now >= deadline)
             return -ETIMEDOUT;

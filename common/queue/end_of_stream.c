@@ -70,7 +70,7 @@ static bool buffers_are_empty(const struct shmq *handle)
     return true;
 }
 
-int end_of_stream_is_drained(struct shmq *handle)
+static int lanes_are_drained(struct shmq *handle)
 {
     for (uint32_t i = 0; i < handle_geometry(handle)->parameters.lanes; i++) {
         struct lane_view *view;
@@ -82,7 +82,43 @@ int end_of_stream_is_drained(struct shmq *handle)
         if (error != 1)
             return error;
     }
-    return buffers_are_empty(handle);
+    return 1;
+}
+
+/* Tails only grow, so their sum changes with each put. Return: 0; -ENOMEM. */
+static int sum_tails(struct shmq *handle, uint64_t *sum)
+{
+    *sum = 0;
+    for (uint32_t i = 0; i < handle_geometry(handle)->parameters.lanes; i++) {
+        struct lane_view *view;
+        if (!handle_lane_used(handle, i))
+            continue;
+        const int error = mapping_lane(handle, i, &view);
+        if (error != 0)
+            return error;
+        *sum += load(&view->ring.control->tail);
+    }
+    return 0;
+}
+
+/*
+ * A consumer may put what follows from a message into one lane, and then acknowledge the message in another. If
+ * the first lane was looked at before and the second one afterwards, both are seen drained, although something was
+ * left all the time. So what was seen counts only if nothing was put meanwhile.
+ */
+int end_of_stream_is_drained(struct shmq *handle)
+{
+    uint64_t before;
+    uint64_t after;
+    int error = sum_tails(handle, &before);
+    if (error != 0)
+        return error;
+    const int drained = lanes_are_drained(handle);
+    if (drained != 1)
+        return drained;
+    const bool empty = buffers_are_empty(handle);
+    error = sum_tails(handle, &after);
+    return error != 0 ? error : empty && before == after;
 }
 
 /* Whether an unfinished lane has been without an owner for the grace period. */

@@ -179,6 +179,7 @@ static int add_lanes(struct shmq *handle, struct shmq_stat *stat)
         stat->unfinished += lane.used && !lane.finished && !lane.alive;
         stat->finished += lane.finishes;
         stat->messages += lane.messages;
+        stat->leased += lane.leased;
         stat->put_messages += lane.put_messages;
         stat->put_bytes += lane.put_bytes;
     }
@@ -222,6 +223,7 @@ static int add_seats(struct shmq *handle, struct shmq_stat *stat)
             continue;
         }
         stat->messages++;
+        stat->leased++;
         stat->message_bytes += held_payload_bytes(handle, i);
     }
     return result;

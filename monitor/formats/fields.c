@@ -22,6 +22,7 @@
 const struct field fields_queue[] = {
     QUEUE(queue_id, FIELD_ID, METRIC_NONE, ""),
     QUEUE(messages, FIELD_U64, METRIC_GAUGE, "Messages committed and not acknowledged."),
+    QUEUE(leased, FIELD_U64, METRIC_GAUGE, "Messages that consumers have leased or hold, not acknowledged."),
     QUEUE(message_bytes, FIELD_U64, METRIC_GAUGE, "Payload of the messages committed and not acknowledged."),
     QUEUE(put_messages, FIELD_U64, METRIC_COUNTER, "Messages committed since the queue was created."),
     QUEUE(put_bytes, FIELD_U64, METRIC_COUNTER,

@@ -45,6 +45,12 @@ static int report(const struct options *options, int error)
                   units_duration(text, options->timeout_ns));
         return EXIT_TIMEOUT;
     }
+    if (error == -ESHUTDOWN) {
+        say_error("queue '%s': was shut down before it was empty; its messages stay (look: '%smonitor show %s'; "
+                  "throw them away: '%smonitor remove %s --force')",
+                  options->queue, say_prefix(), options->queue, say_prefix(), options->queue);
+        return EXIT_ENDED;
+    }
     return verb_fail(options, "cannot be waited for", error);
 }
 

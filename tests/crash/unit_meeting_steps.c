@@ -4,9 +4,9 @@
  * stress comes to the few instructions at which they could miss each other once in many minutes, if at all.
  *
  * Whoever falls asleep or waits is woken by what was done meanwhile, long before the tick; a put that meets a
- * shutdown is either delivered or says so; who attaches takes no lane that a source has left meanwhile; and who
- * looks at write intents is told nothing that is not so. What processors do to the order of stores is not shown
- * here: see unit_litmus.c.
+ * shutdown is either delivered or says so; who attaches takes no lane that a source has left meanwhile; who looks
+ * at write intents is told nothing that is not so; and a join does not end while anything is left. What processors
+ * do to the order of stores is not shown here: see unit_litmus.c.
  *
  * time limit: 600 s
  */
@@ -61,7 +61,7 @@ struct meeting {
     size_t point;
     struct shmq *producer;
     struct shmq *consumer;
-    struct shmq *second; /* consumer */
+    struct shmq *second; /* consumer; or another producer */
     struct process third;
     bool put; /* because it slept */
     uint32_t received;
@@ -155,6 +155,11 @@ static int set_intent(struct shmq *handle)
 {
     const struct shmq_write_intent intent = intent_for(2, 2);
     return shmq_set_write_intent(handle, &intent);
+}
+
+static int join_now(struct shmq *handle)
+{
+    return shmq_join(handle, 0);
 }
 
 static struct shmq *prepare_one(const struct encounter *encounter)
@@ -366,6 +371,32 @@ static void expect_later_intent(struct meeting *meeting)
                   "point %zu: its intent is gone", meeting->point);
 }
 
+/* ------------------------------------------------------------------ work that is handed on */
+
+/* The message in hand is in the second lane. */
+static void take_from_second_lane(struct meeting *meeting)
+{
+    open_producer(meeting);
+    meeting->second = test_queue_open(queue, SHMQ_PRODUCER, &options);
+    ck_assert_int_eq(test_queue_put(meeting->second, 1, 0), 0);
+    open_consumer(meeting);
+    ck_assert_int_eq(lease(meeting->consumer), 0);
+}
+
+/* What follows from the message is put before it is acknowledged, so something is always left to do. */
+static void hand_on_to_first_lane(struct meeting *meeting)
+{
+    put_now(meeting);
+    ck_assert_int_eq(shmq_acknowledge(meeting->consumer, 1), 0);
+}
+
+static void expect_something_left(struct meeting *meeting)
+{
+    process_wait_until(has_returned, meeting, "it returns");
+    ck_assert_msg(atomic_load(&meeting->notes->code) == -EAGAIN, "point %zu: it says %d", meeting->point,
+                  atomic_load(&meeting->notes->code));
+}
+
 /* ------------------------------------------------------------------ a third one, that sleeps, too */
 
 static void lease_at_order(void *context)
@@ -478,6 +509,9 @@ static const struct encounter encounters[] = {
      .meet = acknowledge_and_overwrite, .judge = expect_success},
     {"setting a write intent, and a visit of the seat's last one", .role = SHMQ_CONSUMER,
      .prepare = leave_only_its_seat, .act = set_intent, .meet = settle_one_file, .judge = expect_later_intent},
+    {"joining, and work that is handed on to another lane", .role = SHMQ_OBSERVER,
+     .prepare = take_from_second_lane, .act = join_now, .meet = hand_on_to_first_lane,
+     .judge = expect_something_left},
 };
 #define ENCOUNTERS (COUNT(encounters))
 

@@ -279,6 +279,9 @@ check_status 'shutdown --now: exit 0' 0 look shutdown --now "$queue"
 check_equal 'shutdown --now: the state' 'shut down' "$(queue_field "$queue" state)"
 check_equal 'shutdown --now: nothing is delivered' '' "$(rest)"
 check 'shutdown --now: it stays' queue_has messages 2
+check_status 'shutdown --now: wait --empty ends: exit 3' 3 timeout 20 "$monitor" wait --empty "$queue"
+check_match 'shutdown --now: wait --empty says why' "^monitor: queue '$queue': was shut down before it was empty; its messages stay" \
+    "$scratch/err"
 check_status 'shutdown after --now does not open it' 0 look shutdown "$queue"
 check_equal 'shutdown after --now: the state' 'shut down' "$(queue_field "$queue" state)"
 check_status 'a queue that is shut down: check' 0 look check "$queue"
