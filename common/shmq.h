@@ -148,7 +148,8 @@ struct shmq_options {
      * sleep that is just about to begin. shmq_interrupt has no such gaps.
      */
     const volatile int *stop;
-    uint64_t source_flags; /* producer: SHMQ_SOURCE_... flags; 0: none */
+    uint64_t source_flags;   /* producer: SHMQ_SOURCE_... flags; 0: none */
+    uint64_t consumer_flags; /* consumer: SHMQ_CONSUMER_... flags; 0: none */
 };
 
 /*
@@ -157,6 +158,13 @@ struct shmq_options {
  * it. Each clean end of such a producer counts as a finish, as everybody's.
  */
 #define SHMQ_SOURCE_MOVES 1u
+
+/*
+ * For .consumer_flags: the messages of a batch share their failed attempts, so acknowledging the oldest leaves its
+ * attempts to the next. For a batch that is processed as a whole and given up message by message (shmq_move): the
+ * rest of it stays given up, whoever dies in between.
+ */
+#define SHMQ_CONSUMER_SHARED_ATTEMPTS 1u
 
 /* How a message was framed in its source, so that a sink can rebuild the stream byte for byte. */
 enum shmq_frame {
@@ -495,6 +503,28 @@ int shmq_lease(struct shmq *handle, struct shmq_message *message, int64_t timeou
  */
 int shmq_lease_many(struct shmq *handle, struct shmq_message *messages, size_t max, size_t *count,
                     int64_t timeout_ns);
+
+/*
+ * Waits until there is something to lease, and tells how much the next lease would bring if it were made now.
+ * Leases no new message, so they stay where they are and more may gather. What a dead consumer left is taken over,
+ * as by shmq_lease, and is then what is told.
+ *
+ * From the first call on, leases of this handle leave no share of a lane's messages to other consumers.
+ *
+ * @count       receives the number of messages: at least 1, and at most .prefetch
+ * @complete    receives whether to lease at once: the lease would be as large as it can be, or one from another
+ *              lane would, or no more messages will be put, as far as is known without a system call
+ * @timeout_ns  how long to wait for the first message
+ *
+ * Context:  the handle's thread. Reads at most .prefetch descriptors of each lane. No system call unless there is
+ *           nothing to lease, and once a tick. Others may be quicker than the lease that follows.
+ * Ordering: C1, acquire of the lane's tail; pairs with P1 in shmq_put.
+ * Crash:    changes nothing, except that a dead consumer's batch may have been taken over.
+ * Return:   0; -EAGAIN, -ETIMEDOUT, -EINTR, -ENODATA, -EOWNERDEAD, -ESHUTDOWN, -ESTALE, -EBADMSG, -EBUSY if the
+ *           whole batch is handed out and must be acknowledged first, -EINVAL, -ECHILD; when it takes over what a
+ *           dead consumer held, also -ENOMEM, -ENOSPC, other system errors.
+ */
+int shmq_ready(struct shmq *handle, size_t *count, bool *complete, int64_t timeout_ns);
 
 /*
  * Finds the header block of a message in the queue. It is read-only, and valid as long as the message is.

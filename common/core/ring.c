@@ -242,9 +242,12 @@ static uint64_t fair_share(const struct ring_limits *limits, uint64_t there)
  * Tries once to lease a batch. Return: 0; -EAGAIN if there is nothing; -EBADMSG; -EINTR to try again.
  * If another consumer leases and finishes the batch at claim meanwhile, what is read there may be overwritten. So
  * content counts as damaged only if the lease word and claim are unchanged afterwards.
+ *
+ * @more  NULL if @looks is false; else nothing is leased, and this receives whether the lane has more
  */
-static int try_lease(const struct ring *ring, struct seat *owner, uint32_t seat, const struct ring_limits *limits,
-                     struct ring_batch *batch)
+static inline __attribute__((always_inline)) int try_inline(const struct ring *ring, struct seat *owner,
+                                                            uint32_t seat, const struct ring_limits *limits,
+                                                            struct ring_batch *batch, bool looks, bool *more)
 {
     const struct lane_control *control = ring->control;
     const uint64_t claim = atomic_load_explicit(&control->claim, memory_order_acquire);
@@ -267,6 +270,10 @@ static int try_lease(const struct ring *ring, struct seat *owner, uint32_t seat,
                            atomic_load_explicit(&control->claim, memory_order_relaxed) != claim;
         return moved ? -EINTR : -EBADMSG;
     }
+    if (looks) {
+        *more = batch->end != tail;
+        return 0;
+    }
 
     write_intent(owner, ring->lane, claim);
     const uint64_t mine = lease_word(ring->format, claim, batch->end - claim, seat, LEASE_TAKEN);
@@ -277,12 +284,24 @@ static int try_lease(const struct ring *ring, struct seat *owner, uint32_t seat,
     return 0;
 }
 
+/* An attempt fails only if another process makes progress, so the bound matters only in damaged memory. */
+#define LEASE_TRIES (1 << 16)
+
 int ring_lease(const struct ring *ring, struct seat *owner, uint32_t seat, const struct ring_limits *limits,
                struct ring_batch *batch)
 {
-    /* An attempt fails only if another process makes progress, so the bound matters only in damaged memory. */
-    for (int tries = 0; tries < 1 << 16; tries++) {
-        const int error = try_lease(ring, owner, seat, limits, batch);
+    for (int tries = 0; tries < LEASE_TRIES; tries++) {
+        const int error = try_inline(ring, owner, seat, limits, batch, false, NULL);
+        if (error != -EINTR)
+            return error;
+    }
+    return -EAGAIN;
+}
+
+int ring_look(const struct ring *ring, const struct ring_limits *limits, struct ring_batch *batch, bool *more)
+{
+    for (int tries = 0; tries < LEASE_TRIES; tries++) {
+        const int error = try_inline(ring, NULL, 0, limits, batch, true, more);
         if (error != -EINTR)
             return error;
     }

@@ -291,6 +291,16 @@ struct ring_limits {
 int ring_lease(const struct ring *ring, struct seat *owner, uint32_t seat, const struct ring_limits *limits,
                struct ring_batch *batch);
 
+/*
+ * Finds what ring_lease would lease, and leases nothing.
+ *
+ * @limits  its .words are not needed
+ * @more    receives whether the lane has more than the lease would take
+ *
+ * Return:  0; -EAGAIN if there is nothing to lease; -EBADMSG.
+ */
+int ring_look(const struct ring *ring, const struct ring_limits *limits, struct ring_batch *batch, bool *more);
+
 /* Whether @seat has a batch leased at @start. */
 static inline bool ring_is_leased(const struct ring *ring, uint64_t start, uint32_t seat)
 {

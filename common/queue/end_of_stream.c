@@ -199,3 +199,21 @@ int end_of_stream_state(struct shmq *handle)
         return tally.abandoned > 0 ? -EOWNERDEAD : -ENODATA;
     return -ESHUTDOWN;
 }
+
+bool end_of_stream_is_near(const struct shmq *handle)
+{
+    const struct consumer_side *c = &handle->consumer;
+    uint64_t finishes = 0;
+    if ((handle_flags(handle) & FLAG_DRAIN) != 0)
+        return true;
+    if (c->follow)
+        return false;
+    for (uint32_t i = 0; i < c->active.count; i++) {
+        const struct ring *ring = &handle->lanes[c->active.lanes[i]].ring;
+        const uint64_t life = atomic_load_explicit(&ring->control->life, memory_order_acquire);
+        if (lane_life_state(life) != LANE_FINISHED)
+            return false;
+        finishes += lane_life_finishes(life);
+    }
+    return finishes >= c->producers;
+}

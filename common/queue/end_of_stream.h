@@ -13,6 +13,12 @@
  */
 int end_of_stream_state(struct shmq *handle);
 
+/*
+ * Whether no more messages will be put, as far as memory tells: makes no system call, so it takes a dead producer
+ * for a live one.
+ */
+bool end_of_stream_is_near(const struct shmq *handle);
+
 /* Whether every committed message is acknowledged. Return: 1, 0, or -EBADMSG, -ENOMEM. */
 int end_of_stream_is_drained(struct shmq *handle);
 

@@ -39,8 +39,11 @@ static __attribute__((noinline)) int attempt_in_vain(struct shmq *handle, uint32
     return error != 0 ? error : end_of_stream_state(handle);
 }
 
-/* Return: 0 with a batch leased; -EAGAIN; the reason why none will come. */
-static int attempt(struct shmq *handle, int64_t now)
+/* What is done about new messages. What a dead consumer left is taken over in any case. */
+enum aim { TO_LEASE, TO_FIND };
+
+/* Return: 0 with a batch leased, or found; -EAGAIN; the reason why none will come. */
+static inline __attribute__((always_inline)) int attempt_inline(struct shmq *handle, int64_t now, enum aim aim)
 {
     const uint32_t flags = handle_flags(handle);
     if (__builtin_expect((flags & (FLAG_REMOVED | FLAG_NOW | FLAG_PAUSED)) != 0, 0))
@@ -50,7 +53,7 @@ static int attempt(struct shmq *handle, int64_t now)
         return error;
     error = check_once_a_tick(handle, now);
     if (error == -EAGAIN)
-        error = lane_schedule_lease(handle, now);
+        error = aim == TO_LEASE ? lane_schedule_lease(handle, now) : lane_schedule_look(handle);
     if (error == -EAGAIN && (error = seat_adopt(handle)) == 0)
         handle->consumer.orphans_ns = now;
     if (error == 0)
@@ -58,14 +61,29 @@ static int attempt(struct shmq *handle, int64_t now)
     return error == -EAGAIN ? end_of_stream_state(handle) : error;
 }
 
+static int attempt(struct shmq *handle, int64_t now)
+{
+    return attempt_inline(handle, now, TO_LEASE);
+}
+
+static __attribute__((noinline)) int attempt_to_find(struct shmq *handle, int64_t now)
+{
+    return attempt_inline(handle, now, TO_FIND);
+}
+
+static inline int attempt_to(struct shmq *handle, int64_t now, enum aim aim)
+{
+    return aim == TO_LEASE ? attempt(handle, now) : attempt_to_find(handle, now);
+}
+
 /* ------------------------------------------------------------------ waiting for a batch */
 
 /* Sleeps once. Return: the result of the attempt that follows. */
-static int sleep_once(struct shmq *handle, int64_t deadline_ns)
+static int sleep_once(struct shmq *handle, int64_t deadline_ns, enum aim aim)
 {
     bool rung = false;
     waiting_arm_consumer(handle);
-    int error = attempt(handle, clock_coarse_ns()); /* S1 */
+    int error = attempt_to(handle, clock_coarse_ns(), aim); /* S1 */
     const bool slept = error == -EAGAIN && !handle_stopped(handle);
     if (slept) {
         const int64_t began = clock_now_ns();
@@ -75,7 +93,7 @@ static int sleep_once(struct shmq *handle, int64_t deadline_ns)
     waiting_disarm_consumer(handle, rung);
     if (!slept)
         return error;
-    error = attempt(handle, clock_coarse_ns());
+    error = attempt_to(handle, clock_coarse_ns(), aim);
     waiting_learn_consumer(handle, rung, error == 0);
     return error;
 }
@@ -89,32 +107,38 @@ static bool spin(struct shmq *handle)
     return true;
 }
 
-static int wait_for_batch(struct shmq *handle, int64_t timeout_ns)
+/* Waits until an attempt succeeds. */
+static inline __attribute__((always_inline)) int wait_to(struct shmq *handle, int64_t timeout_ns, enum aim aim)
 {
     /* Usually a message is there or comes soon. The checks for dead consumers and for the end of the stream take
      * longer, so spin first. */
     const int64_t now = clock_coarse_ns(); /* read before spinning, because afterwards latency matters */
     if (timeout_ns != 0)
         (void)spin(handle);
-    int error = attempt(handle, now);
+    int error = attempt_to(handle, now, aim);
     if (error != -EAGAIN || timeout_ns == 0)
         return error;
     const int64_t deadline = clock_deadline(timeout_ns);
     do {
-        error = handle_ends_wait(handle) ? -EINTR : sleep_once(handle, deadline);
+        error = handle_ends_wait(handle) ? -EINTR : sleep_once(handle, deadline, aim);
         if (error == -EAGAIN && handle_is_stale(handle))
             error = -ESTALE;
         if (error == -EAGAIN && clock_now_ns() >= deadline)
             error = -ETIMEDOUT;
         if (error == -EAGAIN && spin(handle))
-            error = attempt(handle, clock_coarse_ns());
+            error = attempt_to(handle, clock_coarse_ns(), aim);
     } while (error == -EAGAIN);
     if (error != 0 && error != -ETIMEDOUT) /* after a timeout, most callers come back at once */
         waiting_hand_over_watch(handle);
     return error;
 }
 
-/* ------------------------------------------------------------------ handing out and acknowledging */
+static int wait_for_batch(struct shmq *handle, int64_t timeout_ns)
+{
+    return wait_to(handle, timeout_ns, TO_LEASE);
+}
+
+/* ------------------------------------------------------------------ handing out */
 
 static inline uint64_t next_stream_offset(const struct shmq *handle)
 {
@@ -305,6 +329,50 @@ int shmq_lease_many(struct shmq *handle, struct shmq_message *messages, size_t m
     return hand_out_many(handle, messages, max, count);
 }
 
+/* ------------------------------------------------------------------ looking before a lease */
+
+/* What the next lease would bring. */
+static int measure(struct shmq *handle, size_t *count, bool *complete)
+{
+    const struct batch *b = &handle->consumer.batch;
+    uint32_t there = b->count - b->handed;
+    int error = 0;
+    *complete = true;
+    if (b->view == NULL) {
+        error = lane_schedule_ready(handle, &there, complete);
+        if (error == 0 && !*complete)
+            *complete = end_of_stream_is_near(handle);
+    }
+    *count = there;
+    return error;
+}
+
+int shmq_ready(struct shmq *handle, size_t *count, bool *complete, int64_t timeout_ns)
+{
+    int error = handle_check(handle, SHMQ_CONSUMER);
+    if (error == 0 && (count == NULL || complete == NULL))
+        error = -EINVAL;
+    if (error != 0)
+        return error;
+    struct consumer_side *c = &handle->consumer;
+    if (c->batch.view != NULL && c->batch.handed == c->batch.count)
+        return -EBUSY;
+    c->takes_all = true;
+    c->sharers = c->sharers != 0; /* 0: not counted yet */
+    const int64_t deadline = clock_deadline(timeout_ns);
+    int64_t left = timeout_ns;
+    do {
+        if (c->batch.view == NULL)
+            error = wait_to(handle, left, TO_FIND);
+        if (error == 0)
+            error = measure(handle, count, complete);
+        left = clock_time_left(timeout_ns, deadline);
+    } while (error == -EAGAIN && left != 0); /* others were quicker */
+    return error == -EAGAIN && timeout_ns != 0 ? -ETIMEDOUT : error;
+}
+
+/* ------------------------------------------------------------------ acknowledging */
+
 static void count_delivered(struct shmq *handle, uint64_t messages, uint64_t bytes)
 {
     struct seat *s = &handle->seats[handle->consumer.seat];
@@ -351,12 +419,24 @@ static int finish_batch(struct shmq *handle)
     return 0;
 }
 
+/* After failed attempts. */
+static __attribute__((noinline)) int acknowledge_tried(struct shmq *handle)
+{
+    struct batch *b = &handle->consumer.batch;
+    if (!handle->consumer.shared_attempts)
+        b->attempts = 0;
+    if (b->done == b->count)
+        return finish_batch(handle);
+    atomic_store_explicit(b->progress, progress_pack(b->attempts, b->done), memory_order_release);
+    return 0;
+}
+
 static inline int acknowledge(struct shmq *handle, uint32_t count)
 {
     struct batch *b = &handle->consumer.batch;
     b->done += count;
     if (__builtin_expect(b->attempts != 0, 0))
-        b->attempts = 0;
+        return acknowledge_tried(handle);
     if (b->done == b->count)
         return finish_batch(handle);
     atomic_store_explicit(b->progress, progress_pack(0, b->done), memory_order_release);

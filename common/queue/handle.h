@@ -97,6 +97,13 @@ struct producer_side {
     uint64_t cursor[CURSOR_WORDS];
 };
 
+/* What a lease from a lane would bring. */
+struct ready {
+    uint32_t lane;
+    uint32_t count; /* messages */
+    bool full;      /* it cannot bring more, even if more are put */
+};
+
 struct consumer_side {
     _Atomic uint32_t seat; /* R: also threads that interrupt */
     struct batch batch;
@@ -117,6 +124,9 @@ struct consumer_side {
     uint32_t producers;
     int64_t grace_ns;
     bool follow;
+    bool shared_attempts;   /* of all messages of a batch */
+    bool takes_all;         /* leases leave no share to other consumers */
+    struct ready ready;     /* as found by lane_schedule_ready */
     uint32_t patience;      /* how many checks to let a small batch grow; 0: do not wait */
     uint32_t small_batches; /* small batches since the last one that did not grow */
     uint32_t false_rings;   /* spurious wake-ups so far */

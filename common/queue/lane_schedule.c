@@ -40,6 +40,8 @@ static void count_sharers(struct shmq *handle, int64_t now_ns)
     struct consumer_side *c = &handle->consumer;
     c->sharers = 1;
     c->sharers_ns = now_ns;
+    if (c->takes_all)
+        return;
     for (uint32_t i = 0; i < handle_geometry(handle)->parameters.seats; i++)
         if (i != c->seat && atomic_load_explicit(&handle->seats[i].pid, memory_order_relaxed) != 0 &&
             byte_lock_held(handle->object.fd, handle_seat_byte(handle, i)))
@@ -104,7 +106,57 @@ static uint32_t find_turn(const struct shmq *handle, const struct lane_list *lis
     return first;
 }
 
-static int lease_from_list(struct shmq *handle, const struct lane_list *list)
+static int lease_in_turn(struct shmq *handle, uint32_t lane)
+{
+    const int error = lease_from(handle, lane);
+    if (error != -EAGAIN) {
+        handle->consumer.last_plus1 = lane + 1;
+        handle->consumer.turns[handle->lanes[lane].priority] = lane + 1;
+    }
+    return error;
+}
+
+/* As in lease_from, with other records. */
+static inline struct ring_limits limits_in(const struct shmq *handle, uint32_t lane, uint32_t records)
+{
+    const struct consumer_side *c = &handle->consumer;
+    return (struct ring_limits){
+        .records = records, .cells = handle->lanes[lane].ring.cells / 4, .sharers = c->sharers, .words = c->words};
+}
+
+/* Whether there is something to lease. Return: 0; -EAGAIN if not; -EBADMSG. */
+static int find(struct shmq *handle, uint32_t lane)
+{
+    const struct ring_limits one = limits_in(handle, lane, 1);
+    struct ring_batch batch;
+    bool more;
+    return ring_look(&handle->lanes[lane].ring, &one, &batch, &more);
+}
+
+/* What a lease from the lane would bring. Return: 0; -EAGAIN if there is nothing; -EBADMSG. */
+static int measure(struct shmq *handle, uint32_t lane)
+{
+    struct consumer_side *c = &handle->consumer;
+    const struct ring_limits limits = limits_in(handle, lane, c->prefetch);
+    struct ring_batch batch;
+    bool more;
+    const int error = ring_look(&handle->lanes[lane].ring, &limits, &batch, &more);
+    if (error == 0)
+        c->ready = (struct ready){.lane = lane, .count = batch.count, .full = more || batch.count == c->prefetch};
+    return error;
+}
+
+/* What is done about a lane. */
+enum task { LEASE, FIND, MEASURE };
+
+static inline int do_in(struct shmq *handle, uint32_t lane, enum task task)
+{
+    return task == LEASE ? lease_in_turn(handle, lane) : task == FIND ? find(handle, lane) : measure(handle, lane);
+}
+
+/* Return: the result for the first lane, in the order of service, for which it is not -EAGAIN. */
+static inline __attribute__((always_inline)) int do_in_turn(struct shmq *handle, const struct lane_list *list,
+                                                            enum task task)
 {
     for (uint32_t first = 0, end; first < list->count; first = end) {
         end = first + 1;
@@ -113,15 +165,17 @@ static int lease_from_list(struct shmq *handle, const struct lane_list *list)
         const uint32_t from = find_turn(handle, list, first, end);
         for (uint32_t i = 0; i < end - first; i++) {
             const uint32_t lane = list->lanes[from + i < end ? from + i : from + i - (end - first)];
-            const int error = lease_from(handle, lane);
-            if (error == -EAGAIN)
-                continue;
-            handle->consumer.last_plus1 = lane + 1;
-            handle->consumer.turns[handle->lanes[lane].priority] = lane + 1;
-            return error;
+            const int error = do_in(handle, lane, task);
+            if (error != -EAGAIN)
+                return error;
         }
     }
     return -EAGAIN;
+}
+
+static int lease_from_list(struct shmq *handle, const struct lane_list *list)
+{
+    return do_in_turn(handle, list, LEASE);
 }
 
 /*
@@ -165,6 +219,47 @@ int lane_schedule_lease(struct shmq *handle, int64_t now_ns)
     return error;
 }
 
+/* ------------------------------------------------------------------ looking without leasing */
+
+static uint64_t cells_there(const struct ring *ring)
+{
+    return atomic_load_explicit(&ring->control->tail, memory_order_relaxed) -
+           atomic_load_explicit(&ring->control->claim, memory_order_relaxed);
+}
+
+int lane_schedule_look(struct shmq *handle)
+{
+    return do_in_turn(handle, &handle->consumer.active, FIND);
+}
+
+/* Whether a lease from another lane than @best would be full. A lane that may be damaged is left to a lease. */
+static bool another_is_full(struct shmq *handle, uint32_t best)
+{
+    const struct consumer_side *c = &handle->consumer;
+    for (uint32_t i = 0; i < c->active.count; i++) {
+        const uint32_t lane = c->active.lanes[i];
+        const struct ring_limits limits = limits_in(handle, lane, c->prefetch);
+        const uint64_t least = limits.cells < limits.records ? limits.cells : limits.records;
+        if (lane != best && cells_there(&handle->lanes[lane].ring) >= least && measure(handle, lane) == 0 &&
+            c->ready.full)
+            return true;
+    }
+    return false;
+}
+
+int lane_schedule_ready(struct shmq *handle, uint32_t *count, bool *full)
+{
+    struct consumer_side *c = &handle->consumer;
+    c->busy_leases = 0; /* so that the next lease looks at the same lanes */
+    const int error = do_in_turn(handle, &c->active, MEASURE);
+    if (error != 0)
+        return error;
+    const struct ready best = c->ready;
+    *count = best.count;
+    *full = best.full || another_is_full(handle, best.lane);
+    return 0;
+}
+
 /* ------------------------------------------------------------------ polling while spinning */
 
 static bool has_work(const struct shmq *handle, uint32_t lane)
@@ -204,12 +299,6 @@ bool lane_schedule_looks_busy(struct shmq *handle)
 #define QUIET_LOOKS 4u /* consecutive checks without a new message, after which to give up */
 #define SMALL_BATCHES_BETWEEN_TRIALS 64u
 #define PREFETCH_MIN 32u
-
-static uint64_t cells_there(const struct ring *ring)
-{
-    return atomic_load_explicit(&ring->control->tail, memory_order_relaxed) -
-           atomic_load_explicit(&ring->control->claim, memory_order_relaxed);
-}
 
 /* Return: the cells available in the end; 0 if no more messages came, or they stopped coming. */
 static uint64_t wait_for_more(const struct ring *ring, uint64_t there, uint32_t patience)

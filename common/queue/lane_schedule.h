@@ -17,6 +17,19 @@ void lane_schedule_count_sharers(struct shmq *handle, int64_t now_ns);
 /* Leases a batch. Return: 0 with the batch leased; -EAGAIN if no lane has a message; -EBADMSG. */
 int lane_schedule_lease(struct shmq *handle, int64_t now_ns);
 
+/* Whether a lease would bring anything. Return: 0; -EAGAIN if no lane has a message; -EBADMSG. */
+int lane_schedule_look(struct shmq *handle);
+/*
+ * Finds how much the next lease would bring. It reads at most prefetch records of each lane.
+ *
+ * @count  receives the number of messages
+ * @full   receives whether waiting longer is useless or unfair: the lease would be as large as a lease can be, or
+ *         that from another lane would
+ *
+ * Return: 0; -EAGAIN if no lane has a message; -EBADMSG.
+ */
+int lane_schedule_ready(struct shmq *handle, uint32_t *count, bool *full);
+
 /*
  * Whether an attempt to lease may be worthwhile, for a caller that polls. Each call checks the lane that was
  * served last and one other lane.

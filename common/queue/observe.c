@@ -19,6 +19,7 @@ static void configure(struct shmq *handle, enum shmq_role role, const struct shm
     handle->consumer.producers = o->producers != 0 ? o->producers : 1;
     handle->consumer.grace_ns = o->grace_ns;
     handle->consumer.follow = o->follow;
+    handle->consumer.shared_attempts = (o->consumer_flags & SHMQ_CONSUMER_SHARED_ATTEMPTS) != 0;
 }
 
 int observe_begin(struct shmq **out, struct object *object, enum shmq_role role,

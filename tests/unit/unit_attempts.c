@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The attempts of each message of a batch, whoever had it before and however they ended, and however it is leased:
- * the oldest that is not acknowledged has them all, the others none.
+ * the oldest that is not acknowledged has them all, the others none. If they share them, the oldest leaves them to
+ * the next.
  */
 #include <check.h>
 #include <errno.h>
@@ -45,6 +46,7 @@ struct teller {
     enum way way;
     uint32_t done;     /* messages acknowledged so far */
     uint32_t attempts; /* of the next one */
+    bool shared;
     bool redelivered;
     bool held; /* the last message is out of the ring */
     struct shmq *handle;
@@ -97,7 +99,7 @@ static void acknowledge(struct teller *t)
 {
     process_require_equal(shmq_acknowledge(t->handle, 1), 0);
     t->done++;
-    t->attempts = 0;
+    t->attempts = t->shared && t->done < MESSAGES ? t->attempts : 0;
     lease(t);
 }
 
@@ -157,7 +159,7 @@ static void remember(struct teller *t)
 {
     for (; *t->deeds != '\0' && *t->deeds != 'R' && *t->deeds != 'D'; t->deeds++) {
         t->done += *t->deeds == 'A';
-        t->attempts = *t->deeds == 'A' ? 0 : t->attempts + (*t->deeds == 'F');
+        t->attempts = *t->deeds == 'A' && !t->shared ? 0 : t->attempts + (*t->deeds == 'F');
         t->held = t->held || (*t->deeds == 'H' && t->done + 1 == MESSAGES);
     }
     t->attempts += *t->deeds == 'D';
@@ -177,13 +179,18 @@ static void put_messages(bool alike)
     ck_assert_int_eq(shmq_close(producer), 0);
 }
 
-static void tell(const char *story, enum way way, bool alike)
+static void tell(const char *story, enum way way, bool alike, bool shared)
 {
-    struct teller teller = {.deeds = story, .way = way};
+    struct teller teller = {.deeds = story, .way = way, .shared = shared};
     use_queue(*story != '\0' ? story : "none");
-    options = (struct shmq_options){
-        SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 4096, .lanes = 1, .seats = 2,
-        .prefetch = MESSAGES,  .follow = true};
+    options = (struct shmq_options){SHMQ_OPTIONS_DEFAULTS,
+                                    .create = true,
+                                    .capacity_bytes = 4096,
+                                    .lanes = 1,
+                                    .seats = 2,
+                                    .prefetch = MESSAGES,
+                                    .follow = true,
+                                    .consumer_flags = shared ? SHMQ_CONSUMER_SHARED_ATTEMPTS : 0};
     put_messages(alike);
     for (;;) {
         struct process consumer;
@@ -204,14 +211,22 @@ static void tell(const char *story, enum way way, bool alike)
 START_TEST(each_message_has_its_own_attempts)
 {
     for (enum way way = ALL_AT_ONCE; way < WAYS; way++) {
-        tell(stories[_i], way, false);
-        tell(stories[_i], way, true);
+        tell(stories[_i], way, false, false);
+        tell(stories[_i], way, true, false);
     }
+}
+END_TEST
+
+START_TEST(a_batch_shares_its_attempts_if_asked_to)
+{
+    for (enum way way = ALL_AT_ONCE; way < WAYS; way++)
+        tell(stories[_i], way, true, true);
 }
 END_TEST
 
 static const struct test tests[] = {
     TEST_EACH(each_message_has_its_own_attempts, STORIES),
+    TEST_EACH(a_batch_shares_its_attempts_if_asked_to, STORIES),
 };
 
 TEST_SUITE("attempts", tests, .seconds = 60);
