@@ -32,6 +32,7 @@
 #include <sys/wait.h>
 
 #include "common/queue/handle.h"
+#include "tests/support/half_move.h"
 #include "tests/support/harness.h"
 #include "tests/support/process.h"
 #include "tests/support/step.h"
@@ -1414,21 +1415,10 @@ static void prepare_held_move(struct world *world)
     open_mover(world);
 }
 
-/* Leaves what a death between put and acknowledgement does: the copy there, an unfinished lane, the lease here. */
 static void die_in_a_move(struct world *world)
 {
-    static shared_u64 elsewhere;
-    struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
-    struct shmq_options options = destination_options;
-    struct shmq *there;
     prepare_move(world);
-    world->victim->consumer.batch.progress = &elsewhere; /* nobody sees its acknowledgement */
-    process_require_equal(move_one(world), 0);
-    process_require_equal(shmq_open(&there, destination, SHMQ_OBSERVER, NULL), 0);
-    process_require_equal(shmq_stat_lane(there, 0, &lane), 0);
-    options.source_id = lane.source_id;
-    options.source_flags = SHMQ_SOURCE_MOVES;
-    process_require_equal(shmq_open(&there, destination, SHMQ_PRODUCER, &options), 0);
+    process_require_equal(half_move(mover, world->victim, destination, &destination_options, HEADERS), 0);
 }
 
 static void prepare_adopted_move(struct world *world)

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/queue/handle.h"
 #include "common/shmq.h"
+#include "tests/support/half_move.h"
 #include "tests/support/harness.h"
 #include "tests/support/planted.h"
 
@@ -252,30 +252,19 @@ END_TEST
 
 /* ------------------------------------------------------------------ death in between */
 
-/* Leaves the copy there, the lane unfinished, and the message here: as a death before the acknowledgement does. */
 static int die_in_between(void *context)
 {
-    static shared_u64 elsewhere;
-    struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
     struct shmq *handle;
-    struct shmq *observer;
     struct shmq_mover *own;
     struct shmq_message messages[2];
     size_t count;
-    struct shmq_options options = small;
     (void)context;
     if (shmq_open(&handle, name, SHMQ_CONSUMER, &small) != 0 ||
         shmq_lease_many(handle, messages, 2, &count, 0) != 0 || count != 2 ||
         shmq_mover_open(&own, handle, there, &small) != 0)
         return 1;
-    handle->consumer.batch.progress = &elsewhere; /* nobody sees the acknowledgement */
-    if (shmq_move(own, HEADERS, strlen(HEADERS), 0) != 0 ||
-        shmq_open(&observer, there, SHMQ_OBSERVER, NULL) != 0 || shmq_stat_lane(observer, 0, &lane) != 0)
+    if (half_move(own, handle, there, &small, HEADERS) != 0)
         return 2;
-    options.source_id = lane.source_id;
-    options.source_flags = SHMQ_SOURCE_MOVES;
-    if (shmq_open(&handle, there, SHMQ_PRODUCER, &options) != 0)
-        return 3;
     _exit(0);
 }
 
