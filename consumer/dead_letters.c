@@ -42,18 +42,14 @@ static bool may_pass(int error)
            error == -EUSERS || error == -ESTALE || error == -ENOENT || error == -EEXIST;
 }
 
-/* Whether this user may put messages there: an observer, who may only read, need not. Return: 0; negative errno.
+/*
+ * Whether this user may put messages there: an observer, who may only read, need not. Takes no lane, which a kill
+ * just then would leave unfinished. Return: 0; negative errno.
  */
-static int try_to_attach(const char *queue)
+static int try_to_write(const struct dead_letters *letters)
 {
-    struct shmq_options options = SHMQ_OPTIONS_INIT;
-    struct shmq *producer;
-    int error;
+    int error = shmq_create(letters->options->dead_letter, &letters->sizes);
 
-    options.attach_wait_ns = 0;
-    error = shmq_open(&producer, queue, SHMQ_PRODUCER, &options);
-    if (error == 0)
-        shmq_withdraw(producer);
     return may_pass(error) ? 0 : error;
 }
 
@@ -73,7 +69,7 @@ static enum sink_result check(const struct dead_letters *letters)
     if (error == 0 && info.shut_down != 0)
         error = -ESHUTDOWN;
     if (error == 0)
-        error = try_to_attach(letters->options->dead_letter);
+        error = try_to_write(letters);
     if (error < 0)
         return refuse(letters, error);
     return info.max_message_bytes < letters->sizes.max_message_bytes ? refuse_small(letters, &info) : SINK_OK;

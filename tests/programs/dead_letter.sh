@@ -265,6 +265,14 @@ if ((EUID == 0)); then
     chown 0 "/dev/shm/shmq.$dead"
 fi
 
+# Looking whether it can be used takes no lane of it, which a kill at that moment would leave unfinished.
+begin
+put -- a
+timeout 30 "$producer" -q -Q "$dead" --max-message 3M -- x
+"$monitor" show --json "$dead" >"$scratch/before"
+check_status 'one that is there: nothing is given up' 0 take --exec true
+check_equal 'one that is there: no lane of it was taken' '' "$("$monitor" show --json "$dead" | diff "$scratch/before" - 2>&1)"
+
 # What comes in between is no loss either.
 begin
 put -- a
