@@ -14,11 +14,17 @@ struct dead_letters {
     const char *name;    /* NULL: there are none */
     uint64_t queue_id;   /* before this run; 0: there was no such queue */
     uint64_t put_before; /* messages put into it by then */
+    int error;           /* why it could not be read then; 0: it could, or there was none */
 };
 
 void dead_letters_begin(struct dead_letters *letters, const struct options *options);
-/* How many were put since the beginning. Other pipelines that share the queue count, too. */
-uint64_t dead_letters_count(const struct dead_letters *letters);
+/*
+ * Counts those that were put since the beginning. Other pipelines that share the queue count, too.
+ * Return: 0; negative errno if the queue cannot be read, or could not be read in the beginning.
+ */
+int dead_letters_count(const struct dead_letters *letters, uint64_t *count);
+/* Says that they cannot be counted. */
+void dead_letters_report_uncounted(const struct dead_letters *letters, int error);
 /* Says where they are, and what to do about them. */
 void dead_letters_report(const struct dead_letters *letters, uint64_t count);
 

@@ -79,7 +79,8 @@ int summary_finish(struct supervisor *supervisor)
         return 128 + supervisor->cut_short;
     }
     bool consumed = true;
-    uint64_t dead = dead_letters_count(&supervisor->dead_letters);
+    uint64_t dead;
+    int uncounted = dead_letters_count(&supervisor->dead_letters, &dead);
     uint64_t messages = report_counts(supervisor, &consumed, dead);
     if (supervisor->idle_expired && !consumed && messages == 0)
         supervisor_fail(supervisor, EXIT_TIMEOUT, "no message arrived within --idle");
@@ -93,10 +94,14 @@ int summary_finish(struct supervisor *supervisor)
                   messages == 1 ? " is" : "s are", supervisor->queue.name);
     if (dead > 0)
         dead_letters_report(&supervisor->dead_letters, dead);
+    if (uncounted != 0)
+        dead_letters_report_uncounted(&supervisor->dead_letters, uncounted);
     queue_end(&supervisor->queue, messages, supervisor->failure == 0 && !unread, supervisor->failure != 0);
     if (supervisor->failure != 0)
         return supervisor->failure;
     if (messages > 0)
         return EXIT_FAILED;
+    if (uncounted != 0 && !supervisor->gave_up)
+        return EXIT_FAILED; /* nobody knows whether all arrived */
     return dead > 0 || supervisor->gave_up ? EXIT_DEAD_LETTERS : EXIT_DONE;
 }

@@ -324,6 +324,16 @@ check_status 'run.sh: letters of an earlier run' 0 try --dead-letter "$dead" --e
 check_status 'run.sh: a queue that cannot be used' 5 try --dead-letter "$dead" --max-message 8M --exec 'exit 65' -- a
 remove "$queue"
 
+# What nobody can count is not none.
+begin
+timeout 30 "$producer" -q -Q "$dead" --max-message 3M -- x
+check_status 'run.sh: dead letters that cannot be counted: exit 1' 1 try \
+    --exec "printf rubbish | dd of=/dev/shm/shmq.$dead bs=1 conv=notrunc status=none" -- a
+check_match 'run.sh: dead letters that cannot be counted: is said' \
+    "^run.sh: messages that were given up cannot be counted: queue '$dead': .*not a queue.* .see '.*monitor show $dead'" "$scratch/err"
+check_match 'run.sh: dead letters that cannot be counted: all else is' '^run.sh: produced 1 message, consumed 1, in' "$scratch/err"
+rm "/dev/shm/shmq.$dead"
+
 # ------------------------------------------------------------------ consumers killed at random
 
 # Those that are given up at once and fail at once, so that many are killed within a move.
