@@ -194,7 +194,7 @@ static void set_defaults(struct consumer_options *options)
         .work_ns = {-1, -1},
         .retries = 3,
         .backoff_min_ns = INT64_C(100) * 1000 * 1000,
-        .kill_after_ns = INT64_C(1000) * 1000 * 1000,
+        .kill_after_ns = CONSUMER_KILL_AFTER_NS,
         .backoff_max_ns = INT64_C(30) * 1000 * 1000 * 1000,
     };
     options_init(&options->common);

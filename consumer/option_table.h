@@ -2,7 +2,11 @@
 #ifndef CONSUMER_OPTION_TABLE_H
 #define CONSUMER_OPTION_TABLE_H
 
+#include <stdint.h>
+
 #include "common/cli/option_table.h"
+
+#define CONSUMER_KILL_AFTER_NS INT64_C(1000000000) /* default of --kill-after */
 
 /* The consumer's options; the supervisor passes on those of these sections. */
 extern const struct option_section consumer_sink_section; /* each of its options is a sink */

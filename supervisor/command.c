@@ -75,6 +75,10 @@ static void make_consumer(struct arguments *command, const struct options *optio
     char label[LABEL_BYTES] = "";
     arguments_add(command, "--producers");
     arguments_format(command, "%u", (unsigned)options->producers);
+    if (options->consumer_grace != NULL) {
+        arguments_add(command, "--grace");
+        arguments_add(command, options->consumer_grace);
+    }
     add_passed(command, options, "consumer");
     if (options->sink == SINK_OUTPUT) {
         arguments_add(command, "--output");

@@ -120,7 +120,8 @@ static const struct option_entry supervision[] = {
     {.name = "grace",
      .code = CODE_GRACE,
      .argument = "DURATION",
-     .help = "after Ctrl-C or TERM, how long producers may take to end and consumers to drain (10s)"},
+     .help = "after Ctrl-C or TERM, how long producers may take to end and consumers to drain (10s). Commands of "
+             "--exec have that long to end, instead (5s, and then --kill-after)"},
     {.name = "keep",
      .kind = OPTION_IS_FLAG,
      AT(keep),
@@ -169,7 +170,10 @@ const struct option_table supervisor_options = {
     .groups = groups,
     .ending =
         "After the first Ctrl-C or TERM, everything that was read is delivered, unread input is reported, and the "
-        "exit status is 0. A script that starts this with & has to send TERM, because a shell makes it ignore "
+        "exit status is 0. With --exec, no more commands are started instead; those that run have --grace; what "
+        "is "
+        "left stays in the queue, and the exit status is 1 if anything is. A script that starts this with & has "
+        "to send TERM, because a shell makes it ignore "
         "INT. If it is killed, its children die with it and the queue stays; the same command takes over. A queue "
         "with messages of another command is refused unless --take-over is given.\n\n"
         "Exit status: 0 every message that was read has arrived; 1 failed, or messages are left in the queue; 2 "

@@ -17,6 +17,8 @@
 #include "supervisor/option_codes.h"
 
 #define NS_PER_MS INT64_C(1000000)
+/* What a consumer takes to end, besides the times that its commands may take. */
+#define CONSUMER_END_NS (2000 * NS_PER_MS)
 
 static void pass_on(struct options *options, const char *owner, const char *name, const char *argument)
 {
@@ -116,7 +118,7 @@ static void take_own(struct options *options, const struct option_entry *entry, 
     case CODE_GRACE:
         if (parse_duration(argument, &options->grace_ns) != 0)
             option_entry_bad(entry, argument, "not a duration (such as 500ms, 10s or 2m)");
-        options->grace_text = argument;
+        options->grace_text = options->consumer_grace = argument;
         break;
     case CODE_IGNORED:
         break;
@@ -241,6 +243,43 @@ static void choose_sink(struct options *options)
     options->mirror = options_passed(options, "mirror");
 }
 
+/* The last value of an option that is passed on by --consumer-args; NULL: it is not. */
+static const char *consumer_argument(const struct options *options, const char *name)
+{
+    const char *found = NULL;
+    for (size_t i = 0; i < options->extra_consumer.count; i++) {
+        const char *word = options->extra_consumer.words[i] + 2;
+        const size_t length = strlen(name);
+        if (strncmp(word, name, length) == 0 && word[length] == '=')
+            found = word + length + 1;
+    }
+    return found;
+}
+
+/* A wrong duration is reported by the consumer that checks its command line. */
+static int64_t duration_or(const char *text, int64_t otherwise_ns)
+{
+    int64_t value_ns = 0;
+    return text != NULL && parse_duration(text, &value_ns) == 0 ? value_ns : otherwise_ns;
+}
+
+/*
+ * Where consumers run commands, --grace is for the commands: it is passed on to the consumers, unless they are
+ * given another one.
+ */
+static void choose_consumer_grace(struct options *options)
+{
+    const char *own = consumer_argument(options, "grace");
+    const char *kill_after = options_passed(options, "kill-after");
+    if (own != NULL || !options_run_commands(options))
+        options->consumer_grace = NULL;
+    const int64_t grace_ns = duration_or(own != NULL ? own : options->consumer_grace, SHMQ_GRACE_DEFAULT_NS);
+    const int64_t kill_after_ns = duration_or(kill_after, CONSUMER_KILL_AFTER_NS);
+    options->consumer_end_ns = grace_ns < INT64_MAX / 4 && kill_after_ns < INT64_MAX / 4
+                                   ? grace_ns + kill_after_ns + CONSUMER_END_NS
+                                   : INT64_MAX / 2;
+}
+
 static void check_combinations(struct options *options)
 {
     check_words(options);
@@ -250,6 +289,7 @@ static void check_combinations(struct options *options)
                          options, take);
     choose_source(options);
     choose_sink(options);
+    choose_consumer_grace(options);
     options_finish(&options->common);
     if (options->raw) {
         arguments_free(&options->consumer_framing);

@@ -69,6 +69,9 @@ struct options {
     int64_t restart_pause_ns[2]; /* minimum, maximum */
     int64_t grace_ns;
     const char *grace_text;
+    const char
+        *consumer_grace;     /* what consumers that run commands are given as their own --grace; NULL: nothing */
+    int64_t consumer_end_ns; /* the longest time that such a consumer takes to end after a first signal */
     bool keep;
     bool take_over;
     bool progress;
@@ -90,6 +93,11 @@ void supervisor_options_free(struct options *options);
 const char *options_passed(const struct options *options, const char *name);
 /* Whether the source sends messages without end. */
 bool options_endless(const struct options *options);
+/* Whether consumers run a command for each message, which they end in order when they are told to end. */
+static inline bool options_run_commands(const struct options *options)
+{
+    return options->sink == SINK_EXEC;
+}
 /* Whether messages, or the output of --echo, go to stdout. */
 bool options_use_stdout(const struct options *options);
 

@@ -153,7 +153,8 @@ struct restart restart_after_failure(struct supervisor *supervisor, struct child
         say_why(&restart, "--restart never");
     else if (!can_restart(options, child))
         say_why(&restart, "the position in its source is not known");
-    else if (supervisor->phase != PHASE_WORKING && child->role == ROLE_PRODUCER)
+    else if (supervisor->phase != PHASE_WORKING &&
+             (child->role == ROLE_PRODUCER || supervisor_ends_commands(supervisor)))
         say_why(&restart, "stopping");
     else if (is_lasting(supervisor, child))
         say_why(&restart, "it would fail again");

@@ -175,6 +175,15 @@ static enum child_state give_up_or_restart(struct supervisor *supervisor, struct
     return back_off(supervisor, child, restart.pause_ns);
 }
 
+/* What it was working on stays in the queue, with the rest. */
+static enum child_state not_needed(const struct child *child)
+{
+    char text[96];
+    child_describe_end(child, text, sizeof(text));
+    say_error("%s; not restarted: stopping", text);
+    return CHILD_DONE;
+}
+
 static enum child_state failed(struct supervisor *supervisor, struct child *child)
 {
     bool by_our_signal = (supervisor->phase != PHASE_WORKING && child->end.status == 128 + SIGTERM) ||
@@ -185,6 +194,8 @@ static enum child_state failed(struct supervisor *supervisor, struct child *chil
         return cut_short(supervisor, child);
     if (is_no_failure(supervisor, child))
         return done(supervisor, child);
+    if (child->end.killed && child->role == ROLE_CONSUMER && supervisor_ends_commands(supervisor))
+        return not_needed(child);
     return give_up_or_restart(supervisor, child);
 }
 

@@ -10,7 +10,7 @@ enum event {
     EVENT_SUCCESS,   /* it exited 0 */
     EVENT_FAILURE,   /* it ended in any other way */
     EVENT_STOP,      /* producers: the pipeline stops in order */
-    EVENT_DRAINED,   /* consumers: no messages are left */
+    EVENT_DRAINED,   /* consumers: no messages are left, or no more are to be processed */
     EVENT_TERMINATE, /* all children: the grace period is over */
     EVENT_KILL,      /* all children: kill those that are left */
     EVENTS,

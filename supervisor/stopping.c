@@ -21,6 +21,25 @@ static void begin(struct supervisor *supervisor)
     states_handle_all(supervisor, EVENT_STOP);
 }
 
+/* Consumers that run commands are told to end together with the producers: no more commands are to be started. */
+static void end_commands(struct supervisor *supervisor)
+{
+    const int64_t end_ns = supervisor->now_ns + supervisor->options->consumer_end_ns;
+    if (end_ns > supervisor->deadline_ns)
+        supervisor->deadline_ns = end_ns;
+    supervisor->consumers_told = true;
+    states_handle_all(supervisor, EVENT_DRAINED);
+}
+
+static void terminate_all(struct supervisor *supervisor)
+{
+    const struct options *options = supervisor->options;
+    const bool commands = options_run_commands(options) && !supervisor->consumers_told;
+    supervisor->phase = PHASE_TERMINATING;
+    supervisor->deadline_ns = supervisor->now_ns + (commands ? options->consumer_end_ns : KILL_AFTER_NS);
+    states_handle_all(supervisor, EVENT_TERMINATE);
+}
+
 static void kill_all(struct supervisor *supervisor)
 {
     supervisor->phase = PHASE_KILLING;
@@ -35,13 +54,26 @@ static bool is_repeated(const struct stop_signal *first, const struct stop_signa
     return first->number != 0 && same && stop->at_ns - first->at_ns < STOP_REPEAT_NS;
 }
 
+/* Whether a signal is the first: with commands, also if the queue is being drained after a failure. */
+static bool is_first(const struct supervisor *supervisor)
+{
+    if (supervisor->phase == PHASE_WORKING)
+        return true;
+    return supervisor->phase == PHASE_DRAINING && supervisor->stop.number == 0 && !supervisor->consumers_told &&
+           options_run_commands(supervisor->options);
+}
+
 void stopping_signal(struct supervisor *supervisor, const struct stop_signal *stop)
 {
-    if (supervisor->phase == PHASE_WORKING) {
-        say_status("SIG%s: stopping the producers, then draining (again: stop at once)",
+    const bool commands = options_run_commands(supervisor->options);
+    if (is_first(supervisor)) {
+        say_status(commands ? "SIG%s: stopping; no more commands are started (again: stop at once)"
+                            : "SIG%s: stopping the producers, then draining (again: stop at once)",
                    sigabbrev_np(stop->number));
         supervisor->stop = *stop;
         begin(supervisor);
+        if (commands)
+            end_commands(supervisor);
         return;
     }
     if (supervisor->cut_short == 0 && is_repeated(&supervisor->stop, stop))
@@ -79,9 +111,7 @@ void stopping_advance(struct supervisor *supervisor)
         return;
     if (supervisor->phase == PHASE_DRAINING) {
         say_error("not done within --grace %s: ending the remaining children", supervisor->options->grace_text);
-        supervisor->phase = PHASE_TERMINATING;
-        supervisor->deadline_ns = supervisor->now_ns + KILL_AFTER_NS;
-        states_handle_all(supervisor, EVENT_TERMINATE);
+        terminate_all(supervisor);
     } else {
         kill_all(supervisor);
     }

@@ -8,7 +8,8 @@
 /*
  * Stopping before the end of the source: producers are told to end, and consumers drain the queue. Consumers that
  * do not end by themselves are told once the queue is drained. After the grace period all children are told to
- * end, and then killed.
+ * end, and then killed. After a signal, consumers that run commands are told to end at once instead, and have as
+ * long as their own options allow.
  */
 
 /* Handles a stop request. */

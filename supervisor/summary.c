@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/cli/open_error.h"
 #include "common/cli/say.h"
@@ -89,6 +90,10 @@ int summary_finish(struct supervisor *supervisor)
     report_unread(supervisor, messages);
     if (supervisor->failure != 0)
         say_error("failed: %s", supervisor->failure_text);
+    else if (messages > 0 && supervisor_ends_commands(supervisor))
+        say_error("stopped by SIG%s: %" PRIu64 " message%s left in queue %s",
+                  sigabbrev_np(supervisor->stop.number), messages, messages == 1 ? " is" : "s are",
+                  supervisor->queue.name);
     else if (messages > 0)
         say_error("failed: stopped before all messages arrived: %" PRIu64 " message%s left in queue %s", messages,
                   messages == 1 ? " is" : "s are", supervisor->queue.name);

@@ -35,12 +35,12 @@ struct supervisor {
     int64_t deadline_ns;     /* when the next step is due: EVENT_TERMINATE or EVENT_KILL */
     int64_t next_check_ns;   /* when to check next whether the queue is drained; 0: no check is due */
     int64_t map_ns;          /* when to check next which lanes the producers have; 0: never again */
-    bool consumers_told;     /* consumers were told to end because the queue is drained */
-    bool suspended;          /* by SIGTSTP, together with the children */
-    bool idle_expired;       /* a consumer ended because no message arrived within --idle */
-    bool gave_up;            /* a consumer moved messages to the dead-letter queue */
-    int cut_short;           /* number of the second signal; 0: none */
-    int failure;             /* exit status of the first child that failed for good; 0: none */
+    bool consumers_told; /* consumers were told to end: the queue is drained, or no more commands are started */
+    bool suspended;      /* by SIGTSTP, together with the children */
+    bool idle_expired;   /* a consumer ended because no message arrived within --idle */
+    bool gave_up;        /* a consumer moved messages to the dead-letter queue */
+    int cut_short;       /* number of the second signal; 0: none */
+    int failure;         /* exit status of the first child that failed for good; 0: none */
     char failure_text[160];
     uint64_t restarts;
 };
@@ -51,6 +51,11 @@ void supervisor_fail(struct supervisor *supervisor, int status, const char *text
 bool supervisor_has_producers(const struct supervisor *supervisor);
 /* Whether messages are left or may still be put. */
 bool supervisor_has_work(struct supervisor *supervisor);
+/* Whether a signal has ended the start of commands: what is left stays in the queue. */
+static inline bool supervisor_ends_commands(const struct supervisor *supervisor)
+{
+    return supervisor->stop.number != 0 && options_run_commands(supervisor->options);
+}
 /* Whether any child is running or will be started. */
 bool supervisor_is_busy(const struct supervisor *supervisor);
 

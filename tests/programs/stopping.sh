@@ -184,4 +184,110 @@ end_status 'a second signal: 130' 130
 check 'a second signal: kills the command' wait_until 5 command_has_ended
 begin
 
+# ------------------------------------------------------------------ from the supervisor
+
+# Starts a supervisor in the background, with the signals that a shell's background job would ignore; sets pid.
+supervise() { # OPTION...
+    : >"$scratch/run.log"
+    setsid env --default-signal=INT,QUIT "$run_sh" -Q "$queue" "$@" >"$scratch/out.log" 2>"$scratch/run.log" </dev/null &
+    pid=$!
+}
+commands_run() { # COUNT
+    (($(wc -l <"$scratch/runs") >= $1))
+}
+patient_any="$run"'; until [ -e "$SCRATCH/go" ]; do sleep 0.02; done; echo "$job" >>"$SCRATCH/ended"'
+seq 1 200 >"$scratch/two-hundred"
+
+for signal in TERM INT; do
+    begin
+    supervise -c 3 --input "$scratch/two-hundred" --exec "$patient_any"
+    wait_until 20 commands_run 3
+    kill -$signal "$pid"
+    wait_until 10 has_match "SIG$signal: stopping" "$scratch/run.log"
+    : >"$scratch/go"
+    end_status "run.sh, SIG$signal, jobs are left: exit 1" 1
+    check_equal "run.sh, SIG$signal: those in hand finish" 3 "$(wc -l <"$scratch/ended")"
+    check_equal "run.sh, SIG$signal: no more is started" 3 "$(wc -l <"$scratch/runs")"
+    check_match "run.sh, SIG$signal: is said" "^run.sh: SIG$signal: stopping; no more commands are started" "$scratch/run.log"
+    check_match "run.sh, SIG$signal: how many are left is said" "^run.sh: stopped by SIG$signal: 197 messages are left in queue $queue" "$scratch/run.log"
+    check_match "run.sh, SIG$signal: how to go on is said" "^run.sh: queue $queue is kept, with 197 messages .run again to take over" "$scratch/run.log"
+    check_status "run.sh, SIG$signal: the same command goes on" 0 timeout 60 "$run_sh" -Q "$queue" -c 3 --input "$scratch/two-hundred" --exec "$patient_any"
+    check_same_lines "run.sh, SIG$signal: each is done once" "$scratch/two-hundred" "$scratch/ended"
+done
+
+begin
+supervise -c 2 --exec "$patient_any" -- a b
+wait_until 20 commands_run 2
+kill -TERM "$pid"
+wait_until 10 has_match "SIGTERM: stopping" "$scratch/run.log"
+: >"$scratch/go"
+end_status 'run.sh, TERM, nothing is left: exit 0' 0
+check 'run.sh, TERM, nothing is left: the queue is removed' no_queue
+
+# Commands that do not end: they have the consumers' times, not the supervisor's.
+forever="$run"'; trap "" TERM; while :; do sleep 0.05; done'
+begin
+supervise -c 2 --grace 200ms --kill-after 300ms --exec "$forever" -- a b c
+wait_until 20 commands_run 2
+began=$EPOCHREALTIME
+kill -TERM "$pid"
+end_status 'run.sh, TERM, commands that go on: exit 1' 1
+took=$(milliseconds_since "$began")
+check "run.sh, TERM, commands that go on: --grace is theirs ($took ms)" test "$took" -ge 500 -a "$took" -lt 4000
+check_equal 'run.sh, TERM, commands that go on: each consumer says so' 2 \
+    "$(grep -c 'consumer.. | consumer: 1 command was ended after --grace 200ms' "$scratch/run.log")"
+check_match 'run.sh, TERM, commands that go on: all are left' 'SIGTERM: 3 messages are left' "$scratch/run.log"
+check_match 'run.sh, TERM, commands that go on: how to go on without sending words again' \
+    "is kept, with 3 messages .consume with '.*consumer -Q $queue'" "$scratch/run.log"
+check_equal 'run.sh, TERM, commands that go on: no attempt is counted' $'a 1\nb 1\nc 1' "$(left | sort)"
+
+begin
+supervise --grace 100ms --consumer-args '--grace 30s' --exec "$patient_any" -- a b
+wait_until 20 commands_run 1
+kill -TERM "$pid"
+wait_until 10 has_match "SIGTERM: stopping" "$scratch/run.log"
+check 'run.sh: the supervisor does not insist before the consumers may' eval '! wait_until 3 has_match "not done within" "$scratch/run.log"'
+: >"$scratch/go"
+end_status "run.sh, a longer --grace of the consumers: exit 1" 1
+check_equal 'run.sh, a longer --grace of the consumers: the command finishes' a "$(cat "$scratch/ended")"
+check_equal 'run.sh, a longer --grace of the consumers: the rest is left' 'b 1' "$(left)"
+
+# A consumer that is killed meanwhile is not started again.
+begin
+supervise -c 2 --exec "$patient_any" -- a b c d
+wait_until 20 commands_run 2
+kill -TERM "$pid"
+wait_until 10 has_match "SIGTERM: stopping" "$scratch/run.log"
+kill -KILL "$(pgrep -P "$pid" -x consumer | head -n 1)"
+wait_until 10 has_match 'killed by SIGKILL.*not restarted: stopping' "$scratch/run.log"
+: >"$scratch/go"
+end_status 'run.sh, a consumer is killed while it stops: exit 1' 1
+check_equal 'run.sh, a consumer is killed while it stops: no other command is started' 2 "$(wc -l <"$scratch/runs")"
+check_match 'run.sh, a consumer is killed while it stops: what is left' 'SIGTERM: 3 messages are left' "$scratch/run.log"
+
+# While the queue is drained after a failure, a first signal is a first one.
+begin
+supervise --restart never --producer-args '--rate 1000' --random --exec "$patient_any"
+wait_until 20 commands_run 1
+wait_until 20 holds_at_least 5
+kill -KILL "$(pgrep -P "$pid" -x producer)"
+wait_until 10 has_match 'not restarted: --restart never' "$scratch/run.log"
+kill -TERM "$pid"
+check 'run.sh, TERM after a failure: is heeded' wait_until 10 has_match "SIGTERM: stopping" "$scratch/run.log"
+: >"$scratch/go"
+end_status 'run.sh, TERM after a failure: its status' 137
+check_equal 'run.sh, TERM after a failure: the command in hand finishes' 1 "$(wc -l <"$scratch/ended")"
+check_equal 'run.sh, TERM after a failure: no other is started' 1 "$(wc -l <"$scratch/runs")"
+
+# A second one is as ever.
+begin
+supervise --exec "$forever" -- a
+wait_until 20 commands_run 1
+kill -TERM "$pid"
+wait_until 10 has_match "SIGTERM: stopping" "$scratch/run.log"
+sleep 0.15 # two signals in less time count as one
+kill -TERM "$pid"
+end_status 'run.sh, a second signal: 143' 143
+begin
+
 echo "$passed passed, $failed failed"
