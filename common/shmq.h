@@ -38,7 +38,7 @@
  *  -EMSGSIZE    the message is longer than the queue's largest message
  *  -ENOBUFS     the buffer is smaller than the message, which stays in the queue
  *  -ENOSPC      /dev/shm has no room
- *  -EUSERS      all lanes, or all seats, are taken
+ *  -EUSERS      all lanes, or all seats, are taken, or no more messages may wait aside
  *  -EEXIST      the queue exists with sizes or permissions that differ from the options
  *  -EBUSY       in use by others, supervised by another, or this handle still has messages leased
  *  -ENOTEMPTY   not removed, because messages are in the queue
@@ -85,10 +85,12 @@ extern "C" {
 #define SHMQ_CURSOR_WORDS 4    /* words in a source's cursor */
 #define SHMQ_HEADERS_MAX 65536 /* bytes in a header block */
 #define SHMQ_ID_SIZE 48        /* bytes in the text of a message id, including its NUL */
+#define SHMQ_ASIDE_WORDS 4     /* words in the note of a message put aside */
 #define SHMQ_FOREVER ((int64_t)-1)
 #define SHMQ_GROUP_ANY ((gid_t)-1) /* the creator's group; for an existing queue, any group */
 #define SHMQ_GRACE_DEFAULT_NS ((int64_t)5000000000)
 #define SHMQ_ATTACH_WAIT_DEFAULT_NS ((int64_t)100000000)
+#define SHMQ_ASIDE_DELAY_MAX_NS ((int64_t)31622400000000000) /* longest delay of a message put aside: 366 days */
 
 struct shmq;
 
@@ -165,6 +167,13 @@ struct shmq_options {
  * rest of it stays given up, whoever dies in between.
  */
 #define SHMQ_CONSUMER_SHARED_ATTEMPTS 1u
+
+/*
+ * For .consumer_flags: takes messages also while the queue is paused, and those put aside before they are due. For
+ * tools that clear up. A message that was put aside and that the tool does not acknowledge waits on until it is
+ * due.
+ */
+#define SHMQ_CONSUMER_EAGER 2u
 
 /* How a message was framed in its source, so that a sink can rebuild the stream byte for byte. */
 enum shmq_frame {
@@ -601,6 +610,48 @@ int shmq_fail(struct shmq *handle, uint32_t *attempts);
  */
 int shmq_release(struct shmq *handle);
 
+/* How to put a message aside. Initialise it with SHMQ_ASIDE_INIT. */
+struct shmq_aside {
+    size_t size;                     /* set by SHMQ_ASIDE_INIT */
+    int64_t delay_ns;                /* how long it waits, at most SHMQ_ASIDE_DELAY_MAX_NS; 0: it is due at once */
+    uint32_t most;                   /* messages of the queue that may wait aside, this one included; UINT32_MAX */
+    uint64_t note[SHMQ_ASIDE_WORDS]; /* for whoever gets the message next (shmq_aside_note); all 0 */
+};
+
+/*
+ * Puts the only message held aside until later: it waits in its seat's buffer without an owner, and the handle
+ * then holds nothing and can lease the next message. The message is redelivered to the first consumer that looks
+ * for work once it is due, before newer messages. This counts no attempt. Waiting consumers wake up at that time.
+ * The message, its attempts, its note and the time left survive all processes. The end of the stream waits for it;
+ * a paused queue hands it out only once it is resumed.
+ *
+ * @aside  delay, limit and note
+ *
+ * Each message that waits aside takes a seat, which no consumer can have meanwhile. A quarter of the queue's
+ * seats, and at least one, is never taken by them. The message is moved into the seat's buffer first if it is not
+ * there (shmq_hold). A message aside gives up the order of its lane.
+ *
+ * Context: the handle's thread; does not block; wakes a consumer. The handle moves to another seat, so one must be
+ *          free, unless the message was taken over from another consumer, or from aside.
+ * Crash:   dying inside leaves the message to another consumer, either at once or when it is due, with the
+ * previous note or this one; an attempt may be counted. Return:  0; on an error the message stays held, perhaps in
+ * the seat's buffer now (shmq_hold returns its address): -EUSERS if as many messages as allowed wait aside, or no
+ * other seat is free; -EBUSY if it is not the only one held, if its batch has more messages to hand out, or if
+ * this handle has a write intent pending; -EINVAL if none is held, or for an invalid @aside; -ENOSPC, -ENOMEM,
+ * -EBADMSG, -ECHILD, other system errors.
+ */
+int shmq_put_aside(struct shmq *handle, const struct shmq_aside *aside);
+
+/*
+ * Reads the note with which the oldest message held was last put aside, by whichever consumer.
+ *
+ * @note  receives it; all 0 if the message was never put aside
+ *
+ * Context: the handle's thread; no system call.
+ * Return:  0; -EINVAL if none is held; -ECHILD.
+ */
+int shmq_aside_note(struct shmq *handle, uint64_t note[SHMQ_ASIDE_WORDS]);
+
 /* Moves messages of a consumer to another queue, for example dead letters. */
 struct shmq_mover;
 
@@ -930,7 +981,9 @@ struct shmq_stat {
     bool full_fences; /* some process is refused membarrier: every publish costs a fence */
     bool lost;        /* shmq_report_loss was called: something acknowledged is no longer where it was written */
     bool paused;      /* shmq_pause was called, and shmq_resume not since: nothing is handed out */
-    uint64_t leased;  /* those of .messages that a consumer has leased or holds, or had when it died */
+    uint64_t leased;  /* those of .messages that a consumer has leased or holds, had when it died, or put aside */
+    uint32_t aside;   /* messages put aside that no consumer has taken since (shmq_put_aside) */
+    int64_t aside_left_ns; /* until the first of them is due; 0: it is due */
 };
 
 struct shmq_lane_stat {
@@ -971,6 +1024,8 @@ struct shmq_seat_stat {
     uint32_t attempts;
     uint64_t delivered;       /* messages acknowledged by all owners of the seat */
     uint64_t delivered_bytes; /* their payload */
+    bool aside;               /* the message in the seat's buffer was put aside, and nobody has taken it since */
+    int64_t aside_left_ns;    /* until it is due; 0: it is due */
 };
 
 /*
@@ -1018,6 +1073,8 @@ struct shmq_peeked {
     uint32_t seat;    /* number of the seat */
     pid_t pid;        /* of its last owner; 0: it left; for display only */
     char program[16]; /* likewise */
+    bool aside;       /* it was put aside, and nobody has taken it since */
+    int64_t aside_left_ns; /* until it is due; 0: it is due */
 };
 
 /* Called for each message. Return: 0 to go on; otherwise shmq_peek ends with this value. */
@@ -1123,8 +1180,16 @@ inline struct shmq_options shmq_options_init(void)
     return all;
 }
 
+inline struct shmq_aside shmq_aside_init(void)
+{
+    struct shmq_aside all = shmq_sized_init<struct shmq_aside>();
+    all.most = UINT32_MAX;
+    return all;
+}
+
 #define SHMQ_OPTIONS_INIT shmq_options_init()
 #define SHMQ_OUTGOING_INIT shmq_sized_init<struct shmq_outgoing>()
+#define SHMQ_ASIDE_INIT shmq_aside_init()
 #define SHMQ_INFO_INIT shmq_sized_init<struct shmq_info>()
 #define SHMQ_RUN_INIT shmq_sized_init<struct shmq_run>()
 #define SHMQ_STAT_INIT shmq_sized_init<struct shmq_stat>()
@@ -1139,6 +1204,7 @@ inline struct shmq_options shmq_options_init(void)
 
 #define SHMQ_OPTIONS_INIT {SHMQ_OPTIONS_DEFAULTS}
 #define SHMQ_OUTGOING_INIT {.size = sizeof(struct shmq_outgoing)}
+#define SHMQ_ASIDE_INIT {.size = sizeof(struct shmq_aside), .most = UINT32_MAX}
 #define SHMQ_INFO_INIT {.size = sizeof(struct shmq_info)}
 #define SHMQ_RUN_INIT {.size = sizeof(struct shmq_run)}
 #define SHMQ_STAT_INIT {.size = sizeof(struct shmq_stat)}

@@ -38,12 +38,13 @@
 #endif
 
 #define LAYOUT_MAGIC UINT64_C(0x31514d4853a7e5c1)
-#define LAYOUT_ABI 3u
+#define LAYOUT_ABI 4u
 #define LINE_BYTES 128
 #define LANE_WORDS 16 /* 64-bit words of the bitmap of lanes: SHMQ_LANES_MAX bits */
 #define PROGRAM_BYTES 16
 #define SOURCE_NOTE_WORDS 8 /* SHMQ_NOTE_MAX bytes */
 #define CURSOR_WORDS 4      /* SHMQ_CURSOR_WORDS */
+#define ASIDE_WORDS 4       /* SHMQ_ASIDE_WORDS */
 
 #define LINE_ALIGNED _Alignas(LINE_BYTES)
 
@@ -166,6 +167,10 @@ struct seat {
     shared_u64 held_position;
     shared_u64 held_record[2]; /* its descriptor */
     shared_u64 held_attempts;  /* like progress, with acknowledged records always 0 */
+    /* {due time 63, which note counts 1}: see words.h. A message that was put aside waits for its due time without
+     * an owner. R: also other consumers, processes that attach, observers */
+    shared_u64 held_due;
+    shared_u64 held_notes[2][ASIDE_WORDS]; /* the caller's, for the next consumer; not interpreted */
 
     LINE_ALIGNED struct write_intent write_intent;
 };
@@ -239,6 +244,7 @@ _Static_assert(sizeof(struct header) == 4 * LINE_BYTES + LINE_BYTES, "header has
 _Static_assert(offsetof(struct header, membership) == LINE_BYTES, "header: constants take one line");
 _Static_assert(offsetof(struct header, bell) == 3 * LINE_BYTES, "header: bell has its own line");
 _Static_assert(sizeof(struct seat) == 4 * LINE_BYTES, "seat has four lines");
+_Static_assert(offsetof(struct seat, held_valid) == 2 * LINE_BYTES, "seat: the held message has its own line");
 _Static_assert(sizeof(struct write_intent) <= LINE_BYTES, "a write intent takes one line");
 _Static_assert(offsetof(struct seat, write_intent) == 3 * LINE_BYTES, "seat: the write intent has its own line");
 _Static_assert(sizeof(struct lane_control) == 9 * LINE_BYTES, "lane control has nine lines");
@@ -260,6 +266,7 @@ static inline uint32_t layout_fingerprint(void)
     hash = LAYOUT_MIX(hash, offsetof(struct header, bell));
     hash = LAYOUT_MIX(hash, sizeof(struct seat));
     hash = LAYOUT_MIX(hash, offsetof(struct seat, held_valid));
+    hash = LAYOUT_MIX(hash, offsetof(struct seat, held_notes));
     hash = LAYOUT_MIX(hash, sizeof(struct write_intent));
     hash = LAYOUT_MIX(hash, offsetof(struct seat, write_intent));
     hash = LAYOUT_MIX(hash, sizeof(struct lane_control));

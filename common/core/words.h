@@ -45,6 +45,24 @@ static inline uint32_t progress_attempts(uint64_t progress)
     return (uint32_t)(progress >> 32) & ATTEMPTS_MAX;
 }
 
+/* seat.held_due: {due time 63, which note counts 1}. The time is in ns on the monotonic clock; 0: the message is
+ * not put aside. Both change with one store. */
+
+static inline uint64_t held_due_pack(int64_t due_ns, uint32_t note)
+{
+    return (uint64_t)due_ns << 1 | (note & 1);
+}
+
+static inline int64_t held_due_ns(uint64_t word)
+{
+    return (int64_t)(word >> 1);
+}
+
+static inline uint32_t held_due_note(uint64_t word)
+{
+    return (uint32_t)(word & 1);
+}
+
 /* header.bell: {tag 32, count 32}. The tag changes with every change of the word, so that a correction of the
  * count fails if a sleeper came or went meanwhile. */
 

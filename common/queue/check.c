@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "common/kernel/byte_lock.h"
+#include "common/queue/due.h"
 #include "common/queue/intent.h"
 #include "common/queue/lane.h"
 #include "common/queue/mapping.h"
@@ -155,6 +156,8 @@ static void check_seat(struct shmq *handle, uint32_t seat, struct findings *find
         add_finding(findings, "seat %u: its buffer is neither empty nor full", seat);
     if (valid == 1 && !seat_held_is_valid(handle, seat))
         add_finding(findings, "seat %u: the message in its buffer is invalid", seat);
+    if (!aside_is_plausible(aside_due_ns(s), clock_now_ns()))
+        add_finding(findings, "seat %u: the message in its buffer is due in more than a year", seat);
     if (!intent_is_valid(handle, seat))
         add_finding(findings, "seat %u: its write intent is invalid", seat);
 }

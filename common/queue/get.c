@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/core/copy.h"
 #include "common/kernel/clock.h"
+#include "common/queue/batch.h"
 #include "common/queue/end_of_stream.h"
 #include "common/queue/lane.h"
 #include "common/queue/lane_schedule.h"
@@ -16,7 +17,8 @@ static int64_t tick_ns(const struct shmq *handle)
     return handle_geometry(handle)->parameters.tick_ns;
 }
 
-/* Checks that are due once a tick, however busy the queue is. Return: 0 with a batch; -EAGAIN; errors. */
+/* Checks that are due once a tick, and when a message put aside is, however busy the queue is. Return: 0 with a
+ * batch; -EAGAIN; errors. */
 static int check_once_a_tick(struct shmq *handle, int64_t now)
 {
     struct consumer_side *c = &handle->consumer;
@@ -26,7 +28,7 @@ static int check_once_a_tick(struct shmq *handle, int64_t now)
     const int error = seat_adopt(handle);
     /* What is found goes before new messages, and so does what else the dead left: look again before any lease. */
     if (error == -EAGAIN || error == -EBADMSG)
-        c->orphans_ns = now + tick_ns(handle);
+        c->orphans_ns = c->due_ns < now + tick_ns(handle) ? c->due_ns : now + tick_ns(handle);
     return error;
 }
 
@@ -35,6 +37,7 @@ static __attribute__((noinline)) int attempt_in_vain(struct shmq *handle, uint32
 {
     if ((flags & (FLAG_REMOVED | FLAG_NOW)) != 0)
         return (flags & FLAG_REMOVED) != 0 ? -ESTALE : -ESHUTDOWN;
+    handle->consumer.due_ns = INT64_MAX; /* nothing is taken at any time */
     const int error = lane_schedule_update(handle, now);
     return error != 0 ? error : end_of_stream_state(handle);
 }
@@ -46,7 +49,7 @@ enum aim { TO_LEASE, TO_FIND };
 static inline __attribute__((always_inline)) int attempt_inline(struct shmq *handle, int64_t now, enum aim aim)
 {
     const uint32_t flags = handle_flags(handle);
-    if (__builtin_expect((flags & (FLAG_REMOVED | FLAG_NOW | FLAG_PAUSED)) != 0, 0))
+    if (__builtin_expect((flags & handle->consumer.taboo) != 0, 0))
         return attempt_in_vain(handle, flags, now);
     int error = lane_schedule_update(handle, now);
     if (error != 0)
@@ -85,16 +88,20 @@ static int sleep_once(struct shmq *handle, int64_t deadline_ns, enum aim aim)
     waiting_arm_consumer(handle);
     int error = attempt_to(handle, clock_coarse_ns(), aim); /* S1 */
     const bool slept = error == -EAGAIN && !handle_stopped(handle);
+    const int64_t due_ns = handle->consumer.due_ns;
+    int64_t woke_ns = 0;
     if (slept) {
         const int64_t began = clock_now_ns();
-        rung = waiting_sleep_consumer(handle, deadline_ns);
-        spin_learn(&handle->spin, clock_now_ns() - began);
+        rung = waiting_sleep_consumer(handle, due_ns < deadline_ns ? due_ns : deadline_ns);
+        woke_ns = clock_now_ns();
+        spin_learn(&handle->spin, woke_ns - began);
     }
     waiting_disarm_consumer(handle, rung);
     if (!slept)
         return error;
     error = attempt_to(handle, clock_coarse_ns(), aim);
-    waiting_learn_consumer(handle, rung, error == 0);
+    if (rung || woke_ns < due_ns) /* nobody rings for a message that has become due */
+        waiting_learn_consumer(handle, rung, error == 0);
     return error;
 }
 
@@ -575,7 +582,23 @@ static int fill_buffer(struct shmq *handle, uint64_t position, struct shmq_messa
     atomic_store_explicit(&s->held_record[0], word, memory_order_relaxed);
     atomic_store_explicit(&s->held_record[1], offset, memory_order_relaxed);
     atomic_store_explicit(&s->held_attempts, progress_pack(b->attempts, 0), memory_order_relaxed);
+    atomic_store_explicit(&s->held_due, held_due_pack(0, 0), memory_order_relaxed);
+    for (size_t i = 0; i < ASIDE_WORDS; i++)
+        atomic_store_explicit(&s->held_notes[0][i], 0, memory_order_relaxed);
     atomic_store_explicit(&s->held_valid, 1, memory_order_release);
+    return 0;
+}
+
+/* Gives the message its address in the buffer, to which it may have been moved without the caller's knowledge. */
+static int find_held(const struct shmq *handle, struct shmq_message *message)
+{
+    struct shmq_message held;
+    const int error = batch_oldest(handle, &held);
+    if (error != 0)
+        return error;
+    message->data = held.data;
+    message->length = held.length;
+    message->headers_length = held.headers_length;
     return 0;
 }
 
@@ -587,12 +610,12 @@ int shmq_hold(struct shmq *handle, struct shmq_message *message)
     struct batch *b = &handle->consumer.batch;
     if (message == NULL || b->handed == b->done)
         return -EINVAL;
+    struct shmq_message copy = *message;
     if (b->held)
-        return 0;
+        return find_held(handle, message);
     if (b->handed != b->count || b->done + 1 != b->count)
         return -EBUSY;
 
-    struct shmq_message copy = *message;
     const uint64_t word = handle->consumer.words[b->done];
     const uint64_t position = b->next - cells_for((uint32_t)word); /* of the message handed out last */
     error = fill_buffer(handle, position, &copy);

@@ -120,6 +120,7 @@ struct consumer_side {
     uint32_t sharers;                /* estimated number of live consumers */
     int64_t sharers_ns;              /* when they were counted */
     int64_t orphans_ns;              /* when to look for dead consumers' work again */
+    int64_t due_ns;                  /* when the next of the messages put aside is due, as of the last look */
     uint32_t prefetch;
     uint32_t producers;
     int64_t grace_ns;
@@ -127,6 +128,8 @@ struct consumer_side {
     bool shared_attempts;   /* of all messages of a batch */
     bool takes_all;         /* leases leave no share to other consumers */
     struct ready ready;     /* as found by lane_schedule_ready */
+    bool eager;             /* takes messages also before they are due */
+    uint32_t taboo;         /* header flags that forbid to take anything */
     uint32_t patience;      /* how many checks to let a small batch grow; 0: do not wait */
     uint32_t small_batches; /* small batches since the last one that did not grow */
     uint32_t false_rings;   /* spurious wake-ups so far */

@@ -20,6 +20,9 @@ static void configure(struct shmq *handle, enum shmq_role role, const struct shm
     handle->consumer.grace_ns = o->grace_ns;
     handle->consumer.follow = o->follow;
     handle->consumer.shared_attempts = (o->consumer_flags & SHMQ_CONSUMER_SHARED_ATTEMPTS) != 0;
+    handle->consumer.eager = (o->consumer_flags & SHMQ_CONSUMER_EAGER) != 0;
+    handle->consumer.taboo = FLAG_REMOVED | FLAG_NOW | (handle->consumer.eager ? 0 : FLAG_PAUSED);
+    handle->consumer.due_ns = INT64_MAX;
 }
 
 int observe_begin(struct shmq **out, struct object *object, enum shmq_role role,

@@ -18,7 +18,7 @@ static int check_open_options(const struct shmq_options *o, enum shmq_role role)
     if (role < SHMQ_PRODUCER || role > SHMQ_SUPERVISOR || o->priority >= SHMQ_PRIORITIES ||
         o->prefetch > SHMQ_PREFETCH_MAX || (o->source_group == 0 && o->source_part != 0) ||
         (o->source_flags & ~(uint64_t)SHMQ_SOURCE_MOVES) != 0 ||
-        (o->consumer_flags & ~(uint64_t)SHMQ_CONSUMER_SHARED_ATTEMPTS) != 0)
+        (o->consumer_flags & ~(uint64_t)(SHMQ_CONSUMER_SHARED_ATTEMPTS | SHMQ_CONSUMER_EAGER)) != 0)
         return -EINVAL;
     return 0;
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/kernel/byte_lock.h"
+#include "common/queue/due.h"
 #include "common/queue/mapping.h"
 #include "common/queue/message.h"
 #include "common/queue/owner_info.h"
@@ -91,6 +92,13 @@ static void describe_seat(const struct shmq *handle, uint32_t seat, struct shmq_
         handle_owns_seat(handle, seat) || byte_lock_held(handle->object.fd, handle_seat_byte(handle, seat));
     peeked->pid = (pid_t)atomic_load_explicit(&s->pid, memory_order_relaxed);
     owner_info_read(peeked->program, s->program);
+}
+
+/* Of a message in the seat's buffer. */
+static void describe_aside(const struct seat *s, struct shmq_peeked *peeked)
+{
+    peeked->aside = !peeked->alive && aside_due_ns(s) != 0;
+    peeked->aside_left_ns = peeked->aside ? aside_left_ns(s) : 0;
 }
 
 /* @progress: of the seat, as of this message. */
@@ -190,6 +198,7 @@ static int show_held(struct peek *peek, const struct held *held)
     if (error != 0)
         return error;
     describe_seat(peek->handle, held->seat, &peeked);
+    describe_aside(&peek->handle->seats[held->seat], &peeked);
     describe_delivery(held->attempts, true, &peeked, &message);
     return show(peek, held->word, &message, &peeked);
 }

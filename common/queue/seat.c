@@ -3,6 +3,7 @@
 
 #include "common/kernel/byte_lock.h"
 #include "common/kernel/clock.h"
+#include "common/queue/due.h"
 #include "common/queue/intent.h"
 #include "common/queue/mapping.h"
 #include "common/queue/owner_info.h"
@@ -18,18 +19,25 @@ static void announce_membership(struct shmq *handle)
     atomic_fetch_add_explicit(&handle->header->membership, 1, memory_order_seq_cst);
 }
 
-/* Locks a seat's byte. Without @with_intent, refuses a seat with a pending write intent. Return: 0; -EAGAIN;
- * errors.
- */
-static int lock_seat(const struct shmq *handle, uint32_t seat, bool with_intent)
+/* Whether a seat is a poor choice for a new owner, or none while others are free: a write intent is pending, or a
+ * message was put aside. One that is not due yet makes it no choice at all. */
+static bool is_encumbered(const struct seat *seat, bool in_need)
 {
-    const struct write_intent *intent = &handle->seats[seat].write_intent;
-    if (!with_intent && intent_is_pending(intent))
+    if (in_need)
+        return aside_waits_until(seat) != 0;
+    return intent_is_pending(&seat->write_intent) || aside_due_ns(seat) != 0;
+}
+
+/* Locks a seat's byte. @in_need: an encumbered seat will do. Return: 0; -EAGAIN; errors. */
+static int lock_seat(const struct shmq *handle, uint32_t seat, bool in_need)
+{
+    const struct seat *s = &handle->seats[seat];
+    if (is_encumbered(s, in_need))
         return -EAGAIN;
     const int error = byte_lock_try(handle->object.fd, handle_seat_byte(handle, seat));
-    if (error != 0 || with_intent || !intent_is_pending(intent))
+    if (error != 0 || !is_encumbered(s, in_need))
         return error;
-    byte_lock_release(handle->object.fd, handle_seat_byte(handle, seat)); /* its owner has just died */
+    byte_lock_release(handle->object.fd, handle_seat_byte(handle, seat)); /* its owner has just left or died */
     return -EAGAIN;
 }
 
@@ -43,12 +51,13 @@ static void take_seat(struct shmq *handle, uint32_t i)
     announce_membership(handle);
 }
 
-/* The next write intent of a seat overwrites a pending one, so such a seat is only taken if there is no other. */
+/* The next write intent of a seat overwrites a pending one, and a message aside waits for the seat's owner to
+ * lease something. So such a seat is only taken if there is no other. */
 int seat_attach(struct shmq *handle)
 {
-    for (int with_intent = 0; with_intent <= 1; with_intent++) {
+    for (int in_need = 0; in_need <= 1; in_need++) {
         for (uint32_t i = 0; i < seat_count(handle); i++) {
-            const int error = lock_seat(handle, i, with_intent != 0);
+            const int error = lock_seat(handle, i, in_need != 0);
             if (error == 0)
                 take_seat(handle, i);
             if (error != -EAGAIN)
@@ -158,6 +167,17 @@ bool seat_held_is_valid(const struct shmq *handle, uint32_t seat)
                          atomic_load_explicit(&s->held_record[0], memory_order_relaxed));
 }
 
+/* A message that was due is no longer aside; its note stays. One that is taken early is due as before. */
+static int end_aside(const struct shmq *handle, struct seat *s)
+{
+    const uint64_t due = atomic_load_explicit(&s->held_due, memory_order_relaxed);
+    if (!aside_is_plausible(held_due_ns(due), clock_now_ns()))
+        return -EBADMSG;
+    if (!handle->consumer.eager)
+        atomic_store_explicit(&s->held_due, held_due_pack(0, held_due_note(due)), memory_order_seq_cst);
+    return 0;
+}
+
 static int adopt_held(struct shmq *handle, uint32_t seat)
 {
     struct seat *s = &handle->seats[seat];
@@ -172,6 +192,8 @@ static int adopt_held(struct shmq *handle, uint32_t seat)
     int error = mapping_lane(handle, (uint32_t)lane, &view);
     if (error == 0)
         error = mapping_seat_buffer(handle, seat, (uint32_t)word, &base);
+    if (error == 0)
+        error = end_aside(handle, s);
     if (error != 0)
         return error;
     const uint64_t attempts = count_attempt(atomic_load_explicit(&s->held_attempts, memory_order_relaxed));
@@ -218,6 +240,22 @@ static void release_work(const struct shmq *handle, uint32_t seat)
 }
 
 /*
+ * Whether what a seat holds has to wait until it is due; remembers the earliest such time. Our own seat's work
+ * never waits, because the next lease would overwrite it.
+ */
+static bool has_to_wait(struct shmq *handle, uint32_t seat, int work)
+{
+    if (work != SEAT_HELD || seat == handle->consumer.seat || handle->consumer.eager)
+        return false;
+    const int64_t due_ns = aside_waits_until(&handle->seats[seat]);
+    if (due_ns == 0)
+        return false;
+    if (due_ns < handle->consumer.due_ns)
+        handle->consumer.due_ns = due_ns;
+    return true;
+}
+
+/*
  * Locks the byte of a seat whose owner left work behind. A live consumer's seat may look damaged while it changes,
  * so damage is only reported with the byte locked. Return: enum seat_work, not SEAT_EMPTY; -EAGAIN; -EBADMSG;
  * -ENOMEM; other system errors.
@@ -225,13 +263,16 @@ static void release_work(const struct shmq *handle, uint32_t seat)
 static int claim_work(struct shmq *handle, uint32_t seat)
 {
     if (seat != handle->consumer.seat) {
-        if (seat_work(handle, seat) == SEAT_EMPTY)
+        const int work = seat_work(handle, seat);
+        if (work == SEAT_EMPTY || has_to_wait(handle, seat, work))
             return -EAGAIN;
         const int error = byte_lock_try(handle->object.fd, handle_seat_byte(handle, seat));
         if (error != 0)
             return error;
     }
-    const int work = seat_work(handle, seat);
+    int work = seat_work(handle, seat);
+    if (has_to_wait(handle, seat, work)) /* put aside a moment ago */
+        work = SEAT_EMPTY;
     if (work <= SEAT_EMPTY)
         release_work(handle, seat);
     return work == SEAT_EMPTY ? -EAGAIN : work;
@@ -251,6 +292,7 @@ int seat_adopt(struct shmq *handle)
     int work = SEAT_EMPTY;
     uint32_t first = 0;
     struct place first_place = {0};
+    handle->consumer.due_ns = INT64_MAX;
     /* Our own seat is among them. Until its work is done nothing may be leased, which would overwrite it. */
     for (uint32_t i = 0; i < seat_count(handle); i++) {
         const int found = claim_work(handle, i);
@@ -300,6 +342,8 @@ static int lock_empty_seat(struct shmq *handle, uint32_t *seat)
     for (uint32_t i = 0; i < seat_count(handle); i++) {
         if (i == handle->consumer.seat) /* we hold its byte, so locking it again would succeed */
             continue;
+        if (seat_work(handle, i) != SEAT_EMPTY) /* whoever comes for it may find its byte free */
+            continue;
         const int error = lock_seat(handle, i, false);
         if (error == -EAGAIN)
             continue;
@@ -313,18 +357,26 @@ static int lock_empty_seat(struct shmq *handle, uint32_t *seat)
     return -EUSERS;
 }
 
-int seat_give_back(struct shmq *handle)
+int seat_move_away(struct shmq *handle)
 {
     struct consumer_side *c = &handle->consumer;
     const uint32_t holder = c->batch.seat;
-    if (holder == c->seat) {
-        uint32_t other;
-        const int error = lock_empty_seat(handle, &other);
-        if (error != 0)
-            return error;
-        take_seat(handle, other);
-        c->batch.seat = holder; /* from now on it is handled like an adopted seat */
-    }
+    uint32_t other;
+    if (holder != c->seat)
+        return 0;
+    const int error = lock_empty_seat(handle, &other);
+    if (error != 0)
+        return error;
+    take_seat(handle, other);
+    c->batch.seat = holder; /* from now on it is handled like an adopted seat */
+    return 0;
+}
+
+int seat_give_back(struct shmq *handle)
+{
+    const int error = seat_move_away(handle);
+    if (error != 0)
+        return error;
     mark_returned(handle);
     seat_release_adopted(handle);
     announce_membership(handle);

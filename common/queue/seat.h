@@ -27,10 +27,18 @@ int seat_attach(struct shmq *handle);
 void seat_detach(struct shmq *handle);
 
 /*
- * Takes over what a dead consumer, or this seat's previous owner, held.
+ * Takes over what a dead consumer, or this seat's previous owner, held, or a message aside that is due. Sets
+ * consumer.due_ns.
  * Return: 0 with the batch leased; -EAGAIN if there is nothing; -EBADMSG; -ENOSPC; -ENOMEM; other system errors.
  */
 int seat_adopt(struct shmq *handle);
+/*
+ * Moves this consumer to another seat, away from the one that holds its batch. The batch is then handled like an
+ * adopted one. Nothing is done if it is one already.
+ * Crash:  what is held counts as a dead consumer's.
+ * Return: 0; -EUSERS if no seat is free (nothing changes then); other system errors.
+ */
+int seat_move_away(struct shmq *handle);
 /*
  * Gives back what is held: leaves it in the seat that holds it, and moves this consumer to another seat.
  * Crash:  before the work is marked as given back, it counts as a dead consumer's; afterwards any consumer may

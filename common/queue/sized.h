@@ -20,6 +20,7 @@
 #define LANE_STAT_FIRST_BYTES 136
 #define SEAT_STAT_FIRST_BYTES 80
 #define OUTGOING_FIRST_BYTES 48
+#define ASIDE_FIRST_BYTES 56
 
 /* Checks the size of a struct that is filled in, or is read field by field. Return: 0; -EINVAL. */
 int sized_check(const void *theirs, size_t first_bytes, size_t our_bytes);

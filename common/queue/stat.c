@@ -4,6 +4,7 @@
 
 #include "common/core/header_block.h"
 #include "common/kernel/byte_lock.h"
+#include "common/queue/due.h"
 #include "common/queue/lane.h"
 #include "common/queue/mapping.h"
 #include "common/queue/owner_info.h"
@@ -140,6 +141,8 @@ static int stat_work(struct shmq *handle, uint32_t seat, struct shmq_seat_stat *
         stat->position = load(&s->held_position);
         stat->leased = 1;
         stat->attempts = progress_attempts(load(&s->held_attempts));
+        stat->aside = !stat->alive && aside_due_ns(s) != 0;
+        stat->aside_left_ns = stat->aside ? aside_left_ns(s) : 0;
     }
     return 0;
 }
@@ -210,6 +213,15 @@ static uint64_t held_payload_bytes(const struct shmq *handle, uint32_t seat)
     return whole && prefix.payload_offset <= bytes ? bytes - prefix.payload_offset : 0;
 }
 
+static void add_aside(const struct seat *s, struct shmq_stat *stat)
+{
+    if (aside_due_ns(s) == 0)
+        return;
+    const int64_t left_ns = aside_left_ns(s);
+    if (stat->aside++ == 0 || left_ns < stat->aside_left_ns)
+        stat->aside_left_ns = left_ns;
+}
+
 static int add_seats(struct shmq *handle, struct shmq_stat *stat)
 {
     int result = 0;
@@ -225,6 +237,8 @@ static int add_seats(struct shmq *handle, struct shmq_stat *stat)
         stat->messages++;
         stat->leased++;
         stat->message_bytes += held_payload_bytes(handle, i);
+        if (!seat_alive(handle, i))
+            add_aside(s, stat);
     }
     return result;
 }

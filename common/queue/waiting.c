@@ -5,6 +5,7 @@
 
 #include "common/kernel/byte_lock.h"
 #include "common/kernel/clock.h"
+#include "common/queue/due.h"
 
 static uint32_t bell_generation(const struct shmq *handle)
 {
@@ -124,6 +125,15 @@ static struct seat *own_seat(struct shmq *handle)
     return &handle->seats[handle->consumer.seat];
 }
 
+/* Whether a seat's buffer has a message, other than one put aside for whose due time we are going to wake up. */
+static bool has_work_in_buffer(const struct shmq *handle, uint32_t seat)
+{
+    const struct seat *s = &handle->seats[seat];
+    if (atomic_load_explicit(&s->held_valid, memory_order_relaxed) != 1)
+        return false;
+    return aside_waits_until(s) == 0 || aside_due_ns(s) < handle->consumer.due_ns;
+}
+
 /* Whether no work is left: no message, none held by a live or dead consumer, and no dead producer. */
 static bool is_quiet(const struct shmq *handle)
 {
@@ -134,7 +144,7 @@ static bool is_quiet(const struct shmq *handle)
             return false;
     }
     for (uint32_t i = 0; i < handle_geometry(handle)->parameters.seats; i++)
-        if (atomic_load_explicit(&handle->seats[i].held_valid, memory_order_relaxed) == 1)
+        if (has_work_in_buffer(handle, i))
             return false;
     return true;
 }
@@ -255,7 +265,8 @@ void waiting_arm_consumer(struct shmq *handle)
     interrupt_begin_sleep(&handle->interrupt, SLEEP_ON_BELL);
     atomic_store_explicit(&own_seat(handle)->waiting, WAITING_TICK, memory_order_seq_cst);
     handle->consumer.uncounted =
-        (atomic_load_explicit(&handle->header->flags, memory_order_seq_cst) & FLAG_PAUSED) != 0;
+        (atomic_load_explicit(&handle->header->flags, memory_order_seq_cst) & FLAG_PAUSED) != 0 &&
+        !handle->consumer.eager;
     uint64_t now = atomic_load_explicit(bell, memory_order_relaxed);
     while (!handle->consumer.uncounted &&
            !atomic_compare_exchange_weak_explicit(bell, &now, bell_with(now, bell_count(now) + 1), /* S0 */

@@ -44,6 +44,8 @@ const struct field fields_queue[] = {
     QUEUE(max_message_bytes, FIELD_U64, METRIC_GAUGE, "Largest message."),
     QUEUE(object_bytes, FIELD_U64, METRIC_GAUGE, "Size of the shared-memory object."),
     QUEUE(reserved_bytes, FIELD_U64, METRIC_GAUGE, "Memory that the object occupies."),
+    QUEUE(aside, FIELD_U32, METRIC_GAUGE, "Messages put aside until they are due."),
+    QUEUE(aside_left_ns, FIELD_I64, METRIC_NONE, ""),
     QUEUE(tick_ns, FIELD_I64, METRIC_NONE, ""),
     QUEUE(mode, FIELD_MODE, METRIC_NONE, ""),
     QUEUE(owner, FIELD_U32, METRIC_NONE, ""),
@@ -88,6 +90,8 @@ const struct field fields_seat[] = {
     SEAT(attempts, FIELD_U32, METRIC_GAUGE, "Earlier attempts at the current message."),
     SEAT(delivered, FIELD_U64, METRIC_COUNTER, "Messages acknowledged from the seat."),
     SEAT(delivered_bytes, FIELD_U64, METRIC_COUNTER, "Payload acknowledged from the seat."),
+    SEAT(aside, FIELD_BOOL, METRIC_GAUGE, "1 if the message in the seat buffer is put aside until it is due."),
+    SEAT(aside_left_ns, FIELD_I64, METRIC_NONE, ""),
     {NULL, FIELD_U32, METRIC_NONE, 0, NULL},
 };
 

@@ -45,6 +45,11 @@ static void print_holder(const struct shmq_peeked *peeked)
 {
     if (!peeked->taken)
         return;
+    if (peeked->aside) {
+        char left[UNITS_SIZE];
+        printf(", aside, due in %s", units_duration(left, peeked->aside_left_ns));
+        return;
+    }
     printf(", %s seat %" PRIu32, peeked->alive ? "in the hands of" : "left by", peeked->seat);
     if (peeked->pid != 0)
         printf(" (%s, pid %jd)", peeked->program, (intmax_t)peeked->pid);
@@ -94,7 +99,9 @@ static void print_holder_json(const struct shmq_peeked *peeked)
     }
     printf("{\"seat\": %" PRIu32 ", \"pid\": %jd, \"program\": ", peeked->seat, (intmax_t)peeked->pid);
     print_string(peeked->program, strlen(peeked->program));
-    printf(", \"alive\": %s, \"held\": %s}", peeked->alive ? "true" : "false", peeked->held ? "true" : "false");
+    printf(", \"alive\": %s, \"held\": %s", peeked->alive ? "true" : "false", peeked->held ? "true" : "false");
+    printf(", \"aside\": %s, \"aside_left_ns\": %" PRId64 "}", peeked->aside ? "true" : "false",
+           peeked->aside_left_ns);
 }
 
 void output_peeked_json(struct shmq *queue, const struct shmq_peeked *peeked)

@@ -14,10 +14,20 @@ static const char *also(const struct shmq_stat *stat)
     return stat->paused && stat->shut_down == SHMQ_DRAIN ? ", draining" : "";
 }
 
+/* Messages that wait on purpose. */
+static const char *list_aside(char text[32], const struct shmq_stat *stat)
+{
+    text[0] = '\0';
+    if (stat->aside > 0)
+        snprintf(text, 32, ", %" PRIu32 " aside", stat->aside);
+    return text;
+}
+
 static void print_list_line(const struct snapshot *snapshot, int width)
 {
     char bytes[UNITS_SIZE];
     char lanes[32];
+    char aside[32];
     const struct shmq_stat *stat = &snapshot->stat;
     if (snapshot->error != 0) {
         printf("%-*s %7s %9s %9s %12s %10s  %s: %s\n", width, snapshot->name, "-", "-", "-", "-", "-",
@@ -25,10 +35,10 @@ static void print_list_line(const struct snapshot *snapshot, int width)
         return;
     }
     snprintf(lanes, sizeof(lanes), "%" PRIu32 "/%" PRIu32, stat->lanes_used, stat->lanes);
-    printf("%-*s %7s %9" PRIu32 " %9" PRIu32 " %12" PRIu64 " %10s  %s%s%s%s\n", width, snapshot->name, lanes,
+    printf("%-*s %7s %9" PRIu32 " %9" PRIu32 " %12" PRIu64 " %10s  %s%s%s%s%s\n", width, snapshot->name, lanes,
            stat->producers, stat->consumers, stat->messages, units_bytes(bytes, (double)stat->message_bytes),
-           snapshot_state(snapshot), also(stat), stat->unfinished > 0 ? ", a producer died" : "",
-           stat->lost ? ", data lost" : "");
+           snapshot_state(snapshot), also(stat), list_aside(aside, stat),
+           stat->unfinished > 0 ? ", a producer died" : "", stat->lost ? ", data lost" : "");
 }
 
 void output_list_table(const struct snapshots *snapshots)
@@ -59,6 +69,18 @@ static void print_access(const struct shmq_stat *stat)
         printf("%ju\n", (uintmax_t)stat->group);
 }
 
+static void print_aside(const struct shmq_stat *stat)
+{
+    char left[UNITS_SIZE];
+    if (stat->aside == 0)
+        return;
+    printf("  aside       %" PRIu32 " of them wait to be tried again", stat->aside);
+    if (stat->aside_left_ns > 0)
+        printf(", the first in %s\n", units_duration(left, stat->aside_left_ns));
+    else
+        puts(", the first now");
+}
+
 static void print_queue(const struct snapshot *snapshot)
 {
     const struct shmq_stat *stat = &snapshot->stat;
@@ -69,6 +91,7 @@ static void print_queue(const struct snapshot *snapshot)
     printf("  messages    %" PRIu64 " waiting or in flight, payload %s; %" PRIu64 " put so far, stream %s\n",
            stat->messages, units_bytes(text[0], (double)stat->message_bytes), stat->put_messages,
            units_bytes(text[1], (double)stat->put_bytes));
+    print_aside(stat);
     printf("  producers   %" PRIu32 " alive, %" PRIu64 " finished, %" PRIu32 " died unfinished\n", stat->producers,
            stat->finished, stat->unfinished);
     printf("  consumers   %" PRIu32 " alive, %" PRIu32 " of them asleep\n", stat->consumers, stat->sleepers);
@@ -111,6 +134,8 @@ static void print_lanes(const struct snapshot *snapshot)
 
 static const char *seat_state(const struct shmq_seat_stat *seat)
 {
+    if (seat->aside)
+        return "aside";
     if (!seat->alive)
         return seat->taken ? "died" : "left";
     return seat->waiting ? "asleep" : "alive";
@@ -126,11 +151,14 @@ static void print_seats(const struct snapshot *snapshot)
         const struct shmq_seat_stat *seat = &snapshot->seats[i];
         char bytes[UNITS_SIZE];
         char lane[16] = "-";
+        char left[UNITS_SIZE];
+        char due[UNITS_SIZE + 8];
+        snprintf(due, sizeof(due), "due in %s", units_duration(left, seat->aside_left_ns));
         if (seat->leased > 0)
             snprintf(lane, sizeof(lane), "%" PRIu32, seat->lane);
         printf("%5" PRIu32 " %-8s %8jd %-15.15s %8" PRIu64 " %5s %9" PRIu32 " %14" PRIu64 " %10s\n", seat->seat,
-               seat_state(seat), (intmax_t)seat->pid, seat->program, seat->leased, lane, seat->attempts,
-               seat->delivered, units_bytes(bytes, (double)seat->delivered_bytes));
+               seat_state(seat), (intmax_t)seat->pid, seat->aside ? due : seat->program, seat->leased, lane,
+               seat->attempts, seat->delivered, units_bytes(bytes, (double)seat->delivered_bytes));
     }
 }
 

@@ -335,6 +335,15 @@ static uint64_t judge(struct world *world, const struct shmq_message *message)
     return id;
 }
 
+/* A note comes whole or not at all. */
+static void require_note(const struct world *world, struct shmq *consumer)
+{
+    uint64_t note[SHMQ_ASIDE_WORDS];
+    require_call(world, shmq_aside_note(consumer, note), 0);
+    for (size_t i = 1; i < SHMQ_ASIDE_WORDS; i++)
+        require(world, note[i] == note[0], "a note of %d and %d", (int)note[0], (int)note[i]);
+}
+
 /* Takes one batch; it counts once it is acknowledged. Return: as shmq_lease_many. */
 static int receive_batch(struct world *world, struct shmq *consumer, int64_t timeout_ns)
 {
@@ -346,6 +355,7 @@ static int receive_batch(struct world *world, struct shmq *consumer, int64_t tim
         return code;
     for (size_t i = 0; i < count; i++)
         ids[i] = judge(world, &messages[i]);
+    require_note(world, consumer);
     require_call(world, shmq_acknowledge(consumer, count), 0);
     for (size_t i = 0; i < count; i++) {
         atomic_fetch_add(&world->ledger->received[ids[i]], 1);
@@ -1173,6 +1183,21 @@ static int release(struct world *world)
     return shmq_release(world->victim);
 }
 
+/* Its note has one number in all words. */
+static int put_aside_with(struct world *world, uint64_t number, int64_t delay_ns)
+{
+    struct shmq_aside aside = SHMQ_ASIDE_INIT;
+    aside.delay_ns = delay_ns;
+    for (size_t i = 0; i < SHMQ_ASIDE_WORDS; i++)
+        aside.note[i] = number;
+    return shmq_put_aside(world->victim, &aside);
+}
+
+static int put_aside(struct world *world)
+{
+    return put_aside_with(world, 2, SHORT_NS);
+}
+
 static void count_released(struct world *world)
 {
     world->leased_count = 0;
@@ -1343,6 +1368,24 @@ static void prepare_adopted_held(struct world *world)
     process_require_equal(lease_one(world), 0);
 }
 
+static void die_with_one_aside(struct world *world)
+{
+    prepare_last_of_lease(world);
+    process_require_equal(put_aside_with(world, 1, 0), 0);
+}
+
+static void prepare_undertaker_of_aside(struct world *world)
+{
+    prepare_consumer(world);
+    let_die(world, die_with_one_aside);
+}
+
+static void prepare_taken_from_aside(struct world *world)
+{
+    prepare_undertaker_of_aside(world);
+    process_require_equal(lease_one(world), 0);
+}
+
 static void prepare_adopted(struct world *world)
 {
     prepare_undertaker(world);
@@ -1358,6 +1401,12 @@ static void expect_adopted(struct world *world, bool returned)
 static void expect_adopted_held(struct world *world, bool returned)
 {
     expect_last(world, returned ? again_after(2, 2) : again_after(1, 2));
+}
+
+/* Taken from aside it counts as an attempt only once it was taken. */
+static void expect_taken_from_aside(struct world *world, bool returned)
+{
+    expect_last(world, returned ? again_after(1, 1) : again_after(0, 1));
 }
 
 static void expect_adopted_given_back(struct world *world, bool returned)
@@ -1991,6 +2040,16 @@ static const struct operation operations[] = {
      .expect = expect_held_given_back, .redelivers = true},
     {"release, an adopted lease", OF_CONSUMER, .prepare = prepare_adopted, .act = release, .count = count_released,
      .expect = expect_adopted_given_back, .redelivers = true},
+    {"put aside, a message in the ring", OF_CONSUMER, .prepare = prepare_last_of_lease, .act = put_aside,
+     .count = count_released, .expect = expect_held_given_back, .redelivers = true},
+    {"put aside, a held message", OF_CONSUMER, .prepare = prepare_held, .act = put_aside, .count = count_released,
+     .expect = expect_held_given_back, .redelivers = true},
+    {"put aside, an adopted message", OF_CONSUMER, .prepare = prepare_last_of_adopted, .act = put_aside,
+     .count = count_released, .expect = expect_held_given_back, .redelivers = true},
+    {"put aside once more", OF_CONSUMER, .prepare = prepare_taken_from_aside, .act = put_aside,
+     .count = count_released, .expect = expect_held_given_back, .redelivers = true},
+    {"take from aside", OF_CONSUMER, .prepare = prepare_undertaker_of_aside, .act = lease_one,
+     .expect = expect_taken_from_aside, .redelivers = true, .takes = true},
     {"move", OF_MOVER, .prepare = prepare_move},
     {"move, what a dead mover left", OF_MOVER, .prepare = prepare_adopted_move, .redelivers = true},
     {"move, a held message", OF_MOVER, .prepare = prepare_held_move},

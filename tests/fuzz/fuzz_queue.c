@@ -30,8 +30,10 @@ enum {
     LATER = 8,
     WRITES = 112,  /* codes from here on are about write intents; so the others keep their meaning */
     HEADERS = 120, /* and from here on about headers and cursors */
+    ASIDES = 126,  /* and from here on about messages put aside */
     HELD = 512,    /* more than any batch has */
 };
+#define HOUR_NS INT64_C(3600000000000)
 #define LOOKS_OF_A_CALL UINT64_C(20000000)
 
 struct instruction {
@@ -205,6 +207,7 @@ static struct shmq_options options_for(enum shmq_role role, uint8_t choice)
         .follow = (choice & 8) != 0,
         .producers = (choice & 16) != 0 ? 2 : 1,
     };
+    options.consumer_flags = role == SHMQ_CONSUMER && (choice & 0x40) != 0 ? SHMQ_CONSUMER_EAGER : 0;
     if (role == SHMQ_PRODUCER) {
         options.priority = (choice & 0x60) != 0 ? (uint32_t)(choice >> 5 & 7) : SHMQ_PRIORITY_DEFAULT;
         options.source_id = choice & 3;
@@ -646,6 +649,36 @@ static void fail_or_hold(const struct instruction *in)
     look_at(handle, last);
 }
 
+/* For no time, for some ticks, for an hour. A note has the same number in all words. */
+static void put_aside(const struct instruction *in)
+{
+    static const int64_t delays[] = {0, TICK_NS / 2, 3 * TICK_NS, HOUR_NS};
+    struct held *held = &world.held[in->a % HANDLES];
+    struct shmq *handle = world.consumers[in->a % HANDLES];
+    struct shmq_aside aside = SHMQ_ASIDE_INIT;
+    uint64_t note[SHMQ_ASIDE_WORDS];
+    if (handle == NULL)
+        return;
+    begin();
+    const int known = judge(CALL_ASIDE_NOTE, shmq_aside_note(handle, note), handle);
+    fuzz_require((known == -EINVAL) == (held->count == 0), "aside_note: %d with %u in hand", known,
+                 (unsigned)held->count);
+    for (size_t i = 0; i < SHMQ_ASIDE_WORDS; i++) {
+        fuzz_require(known != 0 || world.damaged || note[i] == note[0], "a note of two halves");
+        aside.note[i] = in->f;
+    }
+    aside.delay_ns = delays[in->b % 4];
+    aside.most = (in->c & 1) != 0 ? in->c % SEATS : UINT32_MAX;
+    begin();
+    const int code = judge(CALL_PUT_ASIDE, shmq_put_aside(handle, &aside), handle);
+    fuzz_require((code == -EINVAL) == (held->count == 0), "put_aside: %d with %u in hand", code,
+                 (unsigned)held->count);
+    if (code == 0)
+        held->count = 0;
+    else if (held->count == 1 && handle->consumer.batch.held) /* it may have been moved */
+        fail_or_hold(&(struct instruction){.a = in->a, .b = 1});
+}
+
 /* ------------------------------------------------------------------ write intents */
 
 enum { FILES = 2 };
@@ -943,6 +976,8 @@ static void follow(const struct instruction *in)
     };
     if ((in->code & 128) != 0)
         change(in);
+    else if (in->code >= ASIDES)
+        put_aside(in);
     else if (in->code >= HEADERS)
         talk_of_headers(in);
     else if (in->code >= WRITES)
@@ -1004,6 +1039,7 @@ static void drain(void)
     static unsigned char buffer[LONGEST];
     size_t length;
     int code;
+    fuzz_now_ns += HOUR_NS; /* nothing has to wait aside any longer */
     struct shmq *handle = open_handle(SHMQ_CONSUMER, 0x80);
     fuzz_require(handle != NULL, "no seat although everybody has left");
     if ((flags() & FLAG_PAUSED) != 0) {

@@ -85,7 +85,7 @@ check 'the structs with a size are found' test $sized -ge 6
 sed -i 's/\.group = SHMQ_GROUP_ANY, /&.appended = 9, /' "$later/common/shmq.h"
 sed -i 's/^    int error = sized_take_options(&known, options);/&\n    if (error == 0 \&\& known.appended != 9)\n        return -EXDEV;/' \
     "$later/common/queue/open.c"
-sed -i '/offsetof(struct shmq_options, source_flags)/ s/source_flags/appended/' "$later/common/queue/sized.c"
+sed -i 's/offsetof(struct shmq_options, [a-z_]*)/offsetof(struct shmq_options, appended)/' "$later/common/queue/sized.c"
 check_status 'a later version is built' 0 make -s -C "$later" BUILD="$later/build" CFLAGS=-O0 "$later/build/libshmq.so"
 
 mkdir "$scratch/present" "$scratch/first"

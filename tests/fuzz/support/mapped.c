@@ -118,7 +118,8 @@ static void *word_of_control(const struct lane_control *control, uint8_t index)
     return (void *)(uintptr_t)words[index % (sizeof(words) / sizeof(words[0]))];
 }
 
-#define WRITE_WORDS 224 /* from here on, an index means a write intent's word; so the others keep theirs */
+#define ASIDE_WORDS_FIRST 216 /* from here on, an index means a word about a message put aside */
+#define WRITE_WORDS 224       /* from here on, an index means a write intent's word; so the others keep theirs */
 
 static void *word_of_seat(const struct seat *seat, uint8_t index)
 {
@@ -133,6 +134,9 @@ static void *word_of_seat(const struct seat *seat, uint8_t index)
         &seat->held_valid,      &seat->held_lane,       &seat->held_position, &seat->held_record[0],
         &seat->held_record[1],  &seat->held_attempts,
     };
+    const void *const aside_words[] = {&seat->held_due, &seat->held_notes[0][0], &seat->held_notes[1][3]};
+    if (index >= ASIDE_WORDS_FIRST && index < WRITE_WORDS)
+        return (void *)(uintptr_t)aside_words[index % (sizeof(aside_words) / sizeof(aside_words[0]))];
     if (index >= WRITE_WORDS)
         return (void *)(uintptr_t)write_words[index % (sizeof(write_words) / sizeof(write_words[0]))];
     return (void *)(uintptr_t)words[index % (sizeof(words) / sizeof(words[0]))];

@@ -79,6 +79,8 @@ static const struct {
     [CALL_ACKNOWLEDGE] = {"acknowledge", OK | INVAL, BADMSG, false},
     [CALL_FAIL] = {"fail", OK | INVAL, 0, false},
     [CALL_RELEASE] = {"release", OK | INVAL | USERS | BUSY, 0, false},
+    [CALL_PUT_ASIDE] = {"put_aside", OK | INVAL | USERS | BUSY, BADMSG, false},
+    [CALL_ASIDE_NOTE] = {"aside_note", OK | INVAL, 0, false},
     [CALL_HOLD] = {"hold", OK | INVAL | BUSY, BADMSG, false},
     [CALL_SET_INTENT] = {"set_write_intent", OK | INVAL, 0, false},
     [CALL_VISIT_INTENTS] = {"visit_write_intents", OK | AGAIN, BADMSG, true},
