@@ -28,17 +28,22 @@ static bool is_short(const struct consumer_options *options, const struct totals
     return totals_handled(totals) < options->count;
 }
 
-static void say_idle(const struct consumer_options *options, const struct totals *totals)
+static void say_idle(const struct consumer_options *options, const struct totals *totals, bool paused)
 {
+    char delivered[AMOUNT_BYTES + 16] = "";
     char text[AMOUNT_BYTES];
     char duration[UNITS_SIZE];
+    const char *queue = options->common.queue;
 
     units_duration(duration, options->idle_ns);
     if (options->count > 0)
-        say_error("queue '%s': no message for %s; %s delivered (see --idle and --count)", options->common.queue,
-                  duration, amount(text, options, totals));
+        snprintf(delivered, sizeof(delivered), "; %s delivered", amount(text, options, totals));
+    if (paused)
+        say_error("queue '%s': no message for %s, because it is paused%s (see '%smonitor resume %s')", queue,
+                  duration, delivered, say_prefix(), queue);
     else
-        say_error("queue '%s': no message for %s (see --idle)", options->common.queue, duration);
+        say_error("queue '%s': no message for %s%s (see --idle%s)", queue, duration, delivered,
+                  options->count > 0 ? " and --count" : "");
 }
 
 /* Why the queue cannot be used. */
@@ -89,9 +94,10 @@ static enum exit_status judge(const struct consumer_options *options, const stru
     case END_UNFIT:
         return EXIT_QUEUE;
     case END_IDLE:
+    case END_PAUSED:
         if (totals_handled(totals) > 0 && !is_short(options, totals))
             return EXIT_DONE;
-        say_idle(options, totals);
+        say_idle(options, totals, end == END_PAUSED);
         return EXIT_TIMEOUT;
     case -ENODATA:
         if (!is_short(options, totals))
@@ -126,9 +132,23 @@ static void say_cut_short(const struct consumer_options *options, uint64_t count
                options->common.queue);
 }
 
+static const char *why_it_ended(int end)
+{
+    switch (end) {
+    case -EINTR:
+        return "stopped by a signal";
+    case END_IDLE:
+        return "idle";
+    case END_PAUSED:
+        return "idle, because the queue is paused";
+    default:
+        return NULL;
+    }
+}
+
 enum exit_status end_reason_report(const struct consumer_options *options, struct totals *totals, int end)
 {
-    const char *why = end == -EINTR ? "stopped by a signal" : end == END_IDLE ? "idle" : NULL;
+    const char *why = why_it_ended(end);
     enum exit_status status = judge(options, totals, end);
 
     if (totals->cut_short > 0)

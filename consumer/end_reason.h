@@ -10,6 +10,7 @@ enum end_reason {
     END_NOT_YET = 0,
     END_COUNT,  /* --count messages were delivered */
     END_IDLE,   /* no message arrived for --idle */
+    END_PAUSED, /* the same, and the queue is paused */
     END_FAILED, /* the sink failed and has reported why */
     END_UNFIT,  /* the sink cannot use another queue and has reported why */
 };

@@ -105,6 +105,13 @@ static int deliver_all(struct consumer *consumer, size_t count)
     return end;
 }
 
+static int idle_end(const struct consumer *consumer)
+{
+    struct shmq_info info = SHMQ_INFO_INIT;
+
+    return shmq_info(consumer->handle, &info) == 0 && info.paused ? END_PAUSED : END_IDLE;
+}
+
 /* The queue was empty for @waited_ns. */
 static int on_empty(struct consumer *consumer, int64_t waited_ns)
 {
@@ -116,7 +123,7 @@ static int on_empty(struct consumer *consumer, int64_t waited_ns)
     if (wait_notice_is_due(&consumer->notice, consumer->waiting_since_ns))
         message_wait_say(consumer->handle, consumer->options);
     if (stop_now_ns() >= consumer->idle_end_ns)
-        return END_IDLE;
+        return idle_end(consumer);
     if (!consumer->options->progress && consumer->poll_ns < POLL_MAX_NS)
         consumer->poll_ns *= 2;
     return operations->check ? end_reason_of(operations->check(consumer->sink)) : END_NOT_YET;

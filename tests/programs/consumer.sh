@@ -560,6 +560,17 @@ check_status '--idle 0, and nothing is there: exit 4' 4 take --follow --idle 0
 check_match '--idle 0: the time is 0 s' ': no message for 0 s \(see --idle\)' "$scratch/err"
 check_status '--idle, and nothing came: exit 4' 4 take --follow --idle 100ms
 check_match '--idle, and nothing came: is said' "^consumer: queue '$queue': no message for 100 ms" "$scratch/err"
+"$monitor" pause -q "$queue"
+put -- a b
+check_status '--idle, and the queue is paused: exit 4' 4 take --idle 100ms
+check_match '--idle, and the queue is paused: names the pause' \
+    "^consumer: queue '$queue': no message for 100 ms, because it is paused \(see 'monitor resume $queue'\)$" "$scratch/err"
+check_short '--idle before --count, paused' 4 'no message for 100 ms, because it is paused; 0 of 1 message delivered' --count 1 --idle 100ms
+"$monitor" resume -q "$queue"
+check_status '--idle, paused meanwhile: exit 0' 0 take --follow --idle 100ms --exec "cat; '$monitor' pause -q $queue"
+check_match '--idle, paused meanwhile: names the pause' 'consumed 1 message,.* idle, because the queue is paused$' "$scratch/err"
+"$monitor" resume -q "$queue"
+check_equal '--idle, and the queue is paused: nothing is lost' b "$(rest)"
 start --follow --idle 60s
 wait_until 10 is_waiting
 kill -TERM "$pid"
