@@ -25,10 +25,10 @@
 /* What the child needs, and what it leaves for its parent. */
 struct birth {
     const struct command_call *call;
-    const struct process_group_watch *watch;
+    struct process_group_slot *slot;
     pid_t parent;
     int input;
-    sigset_t signals;   /* that the parent had blocked */
+    sigset_t signals;   /* to block in it */
     volatile int error; /* of an exec that failed */
 };
 
@@ -65,17 +65,17 @@ __attribute__((no_sanitize_address)) static int become(void *argument)
     const struct command_call *call = birth->call;
 
     setpgid(0, 0);
-    if (birth->watch) {
+    if (birth->slot) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != birth->parent)
             _exit(STATUS_NOT_STARTED);
-        process_group_watch_set(birth->watch, getpid());
+        process_group_set(birth->slot, getpid());
     }
     if (!take_input(birth))
         _exit(STATUS_NOT_STARTED);
     stop_restore_for_child();
     signal(SIGXFSZ, SIG_DFL);
-    sigprocmask(SIG_SETMASK, &birth->signals, NULL);
+    pthread_sigmask(SIG_SETMASK, &birth->signals, NULL);
     execvpe(call->file, call->arguments, call->environment ? call->environment : environ);
     birth->error = errno;
     _exit(status_of_error(birth->error));
@@ -94,31 +94,33 @@ static size_t stack_bytes(char *const *arguments)
 /*
  * Returns the child's pid or a negative errno. Nothing of the consumer's memory is copied, which with a large
  * queue would cost more than the rest. No handler of the consumer may run in the child, which would change the
- * consumer's variables.
+ * consumer's variables. Other threads go on meanwhile: the child uses no memory of theirs.
  */
 static pid_t give_birth(struct birth *birth)
 {
     size_t bytes = stack_bytes(birth->call->arguments);
     char *stack = aligned_alloc(STACK_ALIGNMENT, bytes);
     sigset_t all;
+    sigset_t before;
     pid_t pid;
 
     if (!stack)
         return -ENOMEM;
     sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &birth->signals);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    birth->signals = before;
+    stop_admit(&birth->signals);
     pid = clone(become, stack + bytes, CLONE_VM | CLONE_VFORK | SIGCHLD, birth);
     if (pid < 0)
         pid = -errno;
-    sigprocmask(SIG_SETMASK, &birth->signals, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     free(stack);
     return pid;
 }
 
-int command_start(struct command *command, const struct command_call *call,
-                  const struct process_group_watch *watch)
+int command_start(struct command *command, const struct command_call *call, struct process_group_slot *slot)
 {
-    struct birth birth = {.call = call, .watch = watch, .parent = getpid(), .input = -1};
+    struct birth birth = {.call = call, .slot = slot, .parent = getpid(), .input = -1};
     int ends[2] = {-1, -1};
 
     if (!call->without_input && pipe2(ends, O_CLOEXEC) < 0)
@@ -133,8 +135,8 @@ int command_start(struct command *command, const struct command_call *call,
     }
     if (birth.error == E2BIG) {
         command_reap(command);
-        if (watch)
-            process_group_watch_set(watch, 0);
+        if (slot)
+            process_group_set(slot, 0);
         return -E2BIG;
     }
     command->pidfd = (int)syscall(SYS_pidfd_open, command->pid, 0);

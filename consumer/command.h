@@ -40,14 +40,14 @@ struct command_call command_shell(const char *text, const char *words[static COM
  * Starts a command. What cannot be executed ends as it does for a shell: with status 127 if there is no such
  * program, else 126.
  *
- * @watch  kills it if this process dies; NULL: it survives and sees end-of-file on its stdin
+ * @slot  of the watcher that kills it if this process dies; NULL: it survives and sees end-of-file on its stdin.
+ *        The kernel kills it if this thread ends before it
  *
- * Context: its child borrows this process's memory until it executes the program; until then, the caller waits and
- *          signals are blocked.
+ * Context: its child borrows this process's memory until it executes the program; until then, the calling
+ *          thread waits with all signals blocked.
  * Return: 0; -E2BIG: the arguments and the environment are too long; another negative errno.
  */
-int command_start(struct command *command, const struct command_call *call,
-                  const struct process_group_watch *watch);
+int command_start(struct command *command, const struct command_call *call, struct process_group_slot *slot);
 void command_end_input(struct command *command);
 /* True once it has ended. Does not reap it, so that its process group number is not reused. */
 bool command_has_ended(const struct command *command);

@@ -197,7 +197,7 @@ enum sink_result dead_letters_move(struct dead_letters *letters, const struct sh
         int error = shmq_move(letters->mover, letters->headers, bytes, POLL_NS);
 
         if (error == 0) {
-            letters->totals->dead_letters++;
+            totals_add_dead_letter(letters->totals);
             wait_notice_end(&letters->notice);
             return SINK_MOVED;
         }

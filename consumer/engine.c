@@ -11,12 +11,14 @@
 #include "consumer/deadline.h"
 #include "consumer/end_reason.h"
 #include "consumer/message_wait.h"
+#include "consumer/process_group.h"
 #include "consumer/simulated_work.h"
 #include "consumer/sinks/sink.h"
 
 struct consumer {
     const struct consumer_options *options;
     struct totals totals;
+    struct process_group_watch watch;
     struct sink *sink;
     struct shmq *handle;
     struct shmq_message *messages; /* options.prefetch of them */
@@ -197,7 +199,7 @@ static int consume(struct consumer *consumer)
         return end;
     options_say_rounding(&options->common);
     consumer->sink->handle = consumer->handle;
-    stop_interrupts(consumer->handle);
+    stop_attach(consumer->handle);
     wait_notice_init(&consumer->notice);
     consumer->poll_ns = POLL_NS;
     consumer->idle_end_ns = options->idle_ns < 0 ? INT64_MAX : deadline_after(options->idle_ns);
@@ -219,9 +221,27 @@ static int verify(struct consumer *consumer, int end)
     return found == END_NOT_YET ? end : found;
 }
 
+/* Starts what has to be there before the queue is opened. Returns false after reporting an error. */
+static bool prepare(struct consumer *consumer)
+{
+    int result;
+
+    if (consumer->options->sink == SINK_EXEC) {
+        result = process_group_watch_start(&consumer->watch, 1);
+        if (result < 0) {
+            say_error("--exec: cannot prepare to start commands: %s", strerror(-result));
+            return false;
+        }
+    }
+    consumer->sink = sink_open(consumer->options, &consumer->totals);
+    if (consumer->sink)
+        consumer->sink->slot = consumer->watch.slots;
+    return consumer->sink != NULL;
+}
+
 int run(const struct consumer_options *options)
 {
-    struct consumer consumer = {.options = options};
+    struct consumer consumer = {.options = options, .watch = {.pid = -1}};
     enum exit_status status = EXIT_FAILED;
     bool may_pass = false;
     int end;
@@ -233,13 +253,13 @@ int run(const struct consumer_options *options)
         say_error("memory: %s", strerror(ENOMEM));
         return EXIT_FAILED;
     }
-    consumer.sink = sink_open(options, &consumer.totals);
-    if (!consumer.sink) {
+    if (!prepare(&consumer)) {
         status = stop_requested ? EXIT_DONE : EXIT_FAILED;
         goto free_messages;
     }
     end = verify(&consumer, consume(&consumer));
-    stop_interrupts(NULL);
+    if (consumer.handle)
+        stop_detach(consumer.handle);
     if (consumer.handle && consumer.sink->operations->end)
         consumer.sink->operations->end(consumer.sink);
     /* Before the sink, whose close may take long: other consumers get the remaining messages at once. */
@@ -249,6 +269,7 @@ int run(const struct consumer_options *options)
     status = end_reason_report(options, &consumer.totals, end);
     may_pass = end >= 0 || error_may_pass(end); /* a sink, too: a disk that is full need not remain so */
 free_messages:
+    process_group_watch_stop(&consumer.watch);
     free(consumer.messages);
     return exit_status_told(&options->common, (int)status, may_pass);
 }

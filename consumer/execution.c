@@ -76,12 +76,13 @@ static void feed_until_end(struct execution *execution, const struct execution_c
         struct pollfd events[] = {
             {.fd = execution->command.pidfd, .events = POLLIN},
             {.fd = execution->command.input, .events = POLLOUT},
+            {.fd = stop_requested ? -1 : stop_descriptor(), .events = POLLIN},
         };
 
         feed(execution);
         heed_stop(execution, call->grace_ns);
         events[1].fd = execution->command.input;
-        poll(events, 2, milliseconds_to_wait(execution));
+        poll(events, sizeof(events) / sizeof(events[0]), milliseconds_to_wait(execution));
         ended = command_has_ended(&execution->command);
         if (!ended) /* it may have ended in time while this consumer was stopped */
             escalate(execution, call->kill_after_ns);
@@ -113,7 +114,7 @@ int execution_run(struct execution *execution, const struct execution_call *call
     execution->deadline_ns = call->timeout_ns > 0 ? deadline_after(call->timeout_ns) : INT64_MAX;
     execution->next_signal = call->timeout_ns > 0 ? SIGTERM : 0;
     execution->due_to = call->timeout_ns > 0 ? ENDED_BY_TIMEOUT : ENDED_BY_ITSELF;
-    result = command_start(&execution->command, call->command, call->watch);
+    result = command_start(&execution->command, call->command, call->slot);
     if (result < 0)
         return result;
     /* A write that blocks on a command that does not read would hide the command's end. */
@@ -123,6 +124,7 @@ int execution_run(struct execution *execution, const struct execution_call *call
     if (execution->ended_by != ENDED_BY_ITSELF)
         end_group(execution, call->totals);
     execution->status = command_reap(&execution->command);
-    process_group_watch_set(call->watch, 0);
+    if (call->slot)
+        process_group_set(call->slot, 0);
     return 0;
 }

@@ -27,8 +27,8 @@ struct execution {
 
 struct execution_call {
     const struct command_call *command;
-    const struct process_group_watch *watch;
-    const void *input; /* for its stdin */
+    struct process_group_slot *slot; /* as for command_start */
+    const void *input;               /* for its stdin */
     size_t input_length;
     int64_t timeout_ns;    /* 0: none */
     int64_t grace_ns;      /* from a request to stop to SIGTERM */

@@ -96,7 +96,7 @@ enum sink_result job_give_up_unseen(struct job *job)
 
 static enum sink_result give_back(const struct job *job, const char *why)
 {
-    job->sink->totals->cut_short++;
+    totals_add_cut_short(job->sink->totals);
     say_status("%s: message %s: %s (it goes back to the queue)", job->command, job->id, why);
     return SINK_STOPPED;
 }

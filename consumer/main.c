@@ -15,6 +15,6 @@ int main(int argc, char **argv)
     consumer_options_read(&options, argc, argv);
     stop_init();
     signal(SIGXFSZ, SIG_IGN); /* EFBIG is reported instead */
-    options.common.shmq.stop = &stop_requested;
+    options.common.shmq.stop = stop_flag();
     return run(&options);
 }

@@ -28,10 +28,19 @@ static void keep_only(int fd)
         close(other);
 }
 
-static _Noreturn void run_watcher(int fd, _Atomic long *shared)
+static void kill_groups(const struct process_group_watch *watch)
+{
+    for (uint32_t i = 0; i < watch->count; i++) {
+        pid_t group = (pid_t)atomic_load(&watch->slots[i].group);
+
+        if (group > 0)
+            kill(-group, SIGKILL);
+    }
+}
+
+static _Noreturn void run_watcher(int fd, const struct process_group_watch *watch)
 {
     ssize_t got;
-    pid_t group;
     char byte;
 
     ignore_signals();
@@ -41,38 +50,38 @@ static _Noreturn void run_watcher(int fd, _Atomic long *shared)
     do {
         got = read(0, &byte, 1);
     } while (got > 0 || (got < 0 && errno == EINTR));
-    group = (pid_t)atomic_load(shared);
-    if (group > 0)
-        kill(-group, SIGKILL);
+    kill_groups(watch);
     _exit(0);
 }
 
 static void forget(struct process_group_watch *watch)
 {
-    if (watch->group)
-        munmap(watch->group, sizeof(*watch->group));
+    if (watch->slots)
+        munmap(watch->slots, watch->count * sizeof(*watch->slots));
     if (watch->fd >= 0)
         close(watch->fd);
     *watch = (struct process_group_watch){.pid = -1, .fd = -1};
 }
 
-static int share_group(struct process_group_watch *watch)
+static int share_slots(struct process_group_watch *watch, uint32_t count)
 {
-    void *memory = mmap(NULL, sizeof(*watch->group), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void *memory =
+        mmap(NULL, count * sizeof(*watch->slots), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     if (memory == MAP_FAILED)
         return -errno;
-    watch->group = memory;
+    watch->slots = memory;
+    watch->count = count;
     return 0;
 }
 
-int process_group_watch_start(struct process_group_watch *watch)
+int process_group_watch_start(struct process_group_watch *watch, uint32_t count)
 {
     int ends[2] = {-1, -1};
     int error;
 
     *watch = (struct process_group_watch){.pid = -1, .fd = -1};
-    error = share_group(watch);
+    error = share_slots(watch, count);
     if (error == 0 && pipe2(ends, O_CLOEXEC) < 0)
         error = -errno;
     if (error < 0) {
@@ -84,7 +93,7 @@ int process_group_watch_start(struct process_group_watch *watch)
     error = -errno;
     if (watch->pid == 0) {
         close(ends[1]);
-        run_watcher(ends[0], watch->group);
+        run_watcher(ends[0], watch);
     }
     close(ends[0]);
     if (watch->pid > 0)
@@ -93,9 +102,9 @@ int process_group_watch_start(struct process_group_watch *watch)
     return error;
 }
 
-void process_group_watch_set(const struct process_group_watch *watch, pid_t group)
+void process_group_set(struct process_group_slot *slot, pid_t group)
 {
-    atomic_store(watch->group, group);
+    atomic_store(&slot->group, group);
 }
 
 void process_group_watch_stop(struct process_group_watch *watch)

@@ -3,27 +3,39 @@
 #define CONSUMER_PROCESS_GROUP_H
 
 #include <stdatomic.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /*
- * A watcher process. If the consumer dies while a command is running, the watcher kills the command's whole
- * process group, so that the command does not run alongside the redelivery of its message. (A parent-death signal
- * reaches only the shell, not what the shell has started.)
+ * A watcher process. If the consumer dies while commands are running, the watcher kills their whole process
+ * groups, so that no command runs alongside the redelivery of its message. (A parent-death signal reaches only the
+ * shell, not what the shell has started.)
  */
+
+/* One command that may be running; each worker has its own. */
+struct process_group_slot {
+    _Atomic long group; /* to kill; 0: none. W: its worker, and that worker's child until exec. R: the watcher */
+};
 
 struct process_group_watch {
     pid_t pid;
-    int fd;              /* pipe to the watcher: end-of-file means that the consumer has died */
-    _Atomic long *group; /* to kill then; 0: none. In memory shared with the watcher, which sleeps meanwhile */
+    int fd;                           /* pipe to the watcher: end-of-file means that the consumer has died */
+    struct process_group_slot *slots; /* in memory shared with the watcher, which sleeps meanwhile */
+    uint32_t count;
 };
 
 /*
- * Starts the watcher. Call it before the queue is opened, because a child would share the queue's locks.
- * Returns 0 or a negative errno.
+ * Starts the watcher. Call it before the queue is opened, because a child would share the queue's locks, and
+ * before there are threads.
+ *
+ * @count  commands that may run at once
+ *
+ * Return: 0; a negative errno.
  */
-int process_group_watch_start(struct process_group_watch *watch);
-/* Sets the group to kill; 0: none. Makes no system call. */
-void process_group_watch_set(const struct process_group_watch *watch, pid_t group);
+int process_group_watch_start(struct process_group_watch *watch, uint32_t count);
 void process_group_watch_stop(struct process_group_watch *watch);
+
+/* Sets the group to kill; 0: none. Makes no system call. */
+void process_group_set(struct process_group_slot *slot, pid_t group);
 
 #endif

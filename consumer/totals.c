@@ -13,25 +13,81 @@ void totals_init(struct totals *totals, bool progress)
     totals->redelivered = 0;
     totals->cut_short = 0;
     totals->dead_letters = 0;
+    totals->lock = NULL;
+}
+
+void totals_share(struct totals *totals, pthread_mutex_t *lock)
+{
+    totals->lock = lock;
+}
+
+static void lock(const struct totals *totals)
+{
+    if (totals->lock)
+        pthread_mutex_lock(totals->lock);
+}
+
+static void unlock(const struct totals *totals)
+{
+    if (totals->lock)
+        pthread_mutex_unlock(totals->lock);
 }
 
 void totals_add(struct totals *totals, const struct shmq_message *messages, size_t count)
 {
+    uint64_t redelivered = 0;
     uint64_t bytes = 0;
 
     for (size_t i = 0; i < count; i++) {
         bytes += messages[i].length;
-        totals->redelivered += messages[i].redelivered;
+        redelivered += messages[i].redelivered;
     }
+    lock(totals);
+    totals->redelivered += redelivered;
     totals->progress.messages += count;
     totals->progress.bytes += bytes;
+    unlock(totals);
 }
 
+void totals_add_dead_letter(struct totals *totals)
+{
+    lock(totals);
+    totals->dead_letters++;
+    unlock(totals);
+}
+
+void totals_add_cut_short(struct totals *totals)
+{
+    lock(totals);
+    totals->cut_short++;
+    unlock(totals);
+}
+
+uint64_t totals_handled(const struct totals *totals)
+{
+    uint64_t handled;
+
+    lock(totals);
+    handled = totals->progress.messages + totals->dead_letters;
+    unlock(totals);
+    return handled;
+}
+
+/* Writes without the lock: nobody is to wait for whoever reads stderr. */
 void totals_tick(struct totals *totals)
 {
+    struct progress line;
+    bool due;
+
     if (stop_statistics_wanted())
         totals_print(totals, NULL);
-    progress_tick(&totals->progress);
+    if (!totals->progress.shown) /* it never changes */
+        return;
+    lock(totals);
+    due = progress_take(&totals->progress, &line);
+    unlock(totals);
+    if (due)
+        progress_draw(&line);
 }
 
 /* Adds a part to a list with commas. */
@@ -44,20 +100,24 @@ static void append(char *list, size_t size, const char *part)
 
 void totals_print(struct totals *totals, const char *why)
 {
+    struct totals now;
     char part[48];
     char extra[160] = "";
 
-    if (totals->redelivered > 0) {
-        snprintf(part, sizeof(part), "%llu redelivered", (unsigned long long)totals->redelivered);
+    lock(totals);
+    now = *totals;
+    unlock(totals);
+    if (now.redelivered > 0) {
+        snprintf(part, sizeof(part), "%llu redelivered", (unsigned long long)now.redelivered);
         append(extra, sizeof(extra), part);
     }
-    if (totals->dead_letters > 0) {
-        snprintf(part, sizeof(part), "%llu dead letter%s", (unsigned long long)totals->dead_letters,
-                 units_plural(totals->dead_letters));
+    if (now.dead_letters > 0) {
+        snprintf(part, sizeof(part), "%llu dead letter%s", (unsigned long long)now.dead_letters,
+                 units_plural(now.dead_letters));
         append(extra, sizeof(extra), part);
     }
     if (why)
         append(extra, sizeof(extra), why);
-    progress_end(&totals->progress);
-    progress_total(&totals->progress, extra);
+    progress_end(&now.progress);
+    progress_total(&now.progress, extra);
 }

@@ -2,6 +2,8 @@
 #ifndef CONSUMER_TOTALS_H
 #define CONSUMER_TOTALS_H
 
+#include <pthread.h>
+
 #include "common/cli/progress.h"
 #include "common/shmq.h"
 
@@ -12,18 +14,22 @@ struct totals {
     uint64_t redelivered;
     uint64_t cut_short;    /* commands that were ended because this program ends; their messages go back */
     uint64_t dead_letters; /* given up and moved to the dead-letter queue; not consumed */
+    pthread_mutex_t *lock; /* held while all this is read or changed; NULL: there is only one thread */
 };
 
-/* Messages that this consumer need not see again. */
-static inline uint64_t totals_handled(const struct totals *totals)
-{
-    return totals->progress.messages + totals->dead_letters;
-}
-
 void totals_init(struct totals *totals, bool progress);
+/* From now on, several threads use them. @lock must live as long. */
+void totals_share(struct totals *totals, pthread_mutex_t *lock);
 /* Adds acknowledged messages. */
 void totals_add(struct totals *totals, const struct shmq_message *messages, size_t count);
-/* Updates the status line if it is due; prints the totals after SIGUSR1. */
+void totals_add_dead_letter(struct totals *totals);
+void totals_add_cut_short(struct totals *totals);
+/* Messages that this consumer need not see again. */
+uint64_t totals_handled(const struct totals *totals);
+/*
+ * Updates the status line if it is due; prints the totals after SIGUSR1. With several threads, whoever comes first
+ * does it.
+ */
 void totals_tick(struct totals *totals);
 /* Prints the totals; @why is the reason of the end, or NULL. */
 void totals_print(struct totals *totals, const char *why);

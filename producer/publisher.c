@@ -135,7 +135,7 @@ enum flow publisher_open(struct publisher *publisher, const struct options *opti
     how.create = true;
     set_source_options(&how, identity);
     publisher->resumable = identity->resumable;
-    how.stop = &stop_requested;
+    how.stop = stop_flag();
     int error = open_lane(publisher, &how);
     if (error == -EINTR)
         return FLOW_END;
@@ -143,7 +143,7 @@ enum flow publisher_open(struct publisher *publisher, const struct options *opti
         return FLOW_FAILED;
     if (error != 0)
         return fail_open(publisher, &options->common, error);
-    stop_interrupts(publisher->queue);
+    stop_attach(publisher->queue);
     options_say_rounding(&options->common);
     struct shmq_info info = SHMQ_INFO_INIT;
     error = shmq_info(publisher->queue, &info);
@@ -450,7 +450,7 @@ int publisher_close(struct publisher *publisher)
         publisher_fail(publisher, EXIT_FAILED, "standard output: cannot be written: %s", strerrordesc_np(-error));
     if (publisher->queue == NULL)
         return publisher->status;
-    stop_interrupts(NULL);
+    stop_detach(publisher->queue);
     if (publisher->status == EXIT_DONE && !publisher->unfinished) {
         error = shmq_finish(publisher->queue);
         if (error != 0)

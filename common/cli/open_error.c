@@ -28,7 +28,7 @@ static const char *explain_file(const struct stat *st)
 
 static const char *explain_damage(void)
 {
-    static char text[256];
+    static _Thread_local char text[256];
     snprintf(text, sizeof(text),
              "damaged, or not a queue (see '%smonitor check'; '%smonitor remove --force' deletes it)",
              say_prefix(), say_prefix());
@@ -66,7 +66,7 @@ static const char *explain_owner(const char *queue, char *text, size_t size)
 
 const char *open_error_brief(const char *queue, int error)
 {
-    static char text[128];
+    static _Thread_local char text[128];
     const char *owner = error == -EACCES ? explain_owner(queue, text, sizeof(text)) : NULL;
     if (owner != NULL)
         return owner;
@@ -174,7 +174,7 @@ static void compare(struct difference *difference, const struct shmq_options *wa
 
 const char *open_error_difference(const struct common_options *options)
 {
-    static char text[sizeof(struct difference) + 128];
+    static _Thread_local char text[sizeof(struct difference) + 128];
     struct difference difference = {.text = ""};
     struct shmq_info info = SHMQ_INFO_INIT;
     struct shmq *queue;

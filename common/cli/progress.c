@@ -25,12 +25,13 @@ static double rate(uint64_t amount, int64_t ns)
     return ns <= 0 ? 0 : (double)amount * 1e9 / (double)ns;
 }
 
-static void draw(struct progress *progress, int64_t now)
+void progress_draw(const struct progress *progress)
 {
     char bytes[UNITS_SIZE];
     char elapsed[UNITS_SIZE];
     char message_rate[UNITS_SIZE];
     char byte_rate[UNITS_SIZE];
+    int64_t now = stop_now_ns();
     int64_t since = now - progress->drawn_ns;
     units_bytes(bytes, (double)progress->bytes);
     units_duration(elapsed, now - progress->started_ns);
@@ -39,20 +40,28 @@ static void draw(struct progress *progress, int64_t now)
     void (*say)(const char *, ...) = progress->terminal ? say_live : say_status;
     say("%s %" PRIu64 " message%s, %s in %s (now %s/s, %s/s)", progress->verb, progress->messages,
         units_plural(progress->messages), bytes, elapsed, message_rate, byte_rate);
+}
+
+bool progress_take(struct progress *progress, struct progress *line)
+{
+    if (!progress->shown)
+        return false;
+    int64_t now = stop_now_ns();
+    if (now < progress->next_ns)
+        return false;
+    *line = *progress;
     progress->drawn_ns = now;
     progress->drawn_messages = progress->messages;
     progress->drawn_bytes = progress->bytes;
+    progress->next_ns = now + (progress->terminal ? TERMINAL_INTERVAL_NS : LINE_INTERVAL_NS);
+    return true;
 }
 
 void progress_tick(struct progress *progress)
 {
-    if (!progress->shown)
-        return;
-    int64_t now = stop_now_ns();
-    if (now < progress->next_ns)
-        return;
-    draw(progress, now);
-    progress->next_ns = now + (progress->terminal ? TERMINAL_INTERVAL_NS : LINE_INTERVAL_NS);
+    struct progress line;
+    if (progress_take(progress, &line))
+        progress_draw(&line);
 }
 
 void progress_end(struct progress *progress)

@@ -27,6 +27,15 @@ struct progress {
 void progress_init(struct progress *progress, const char *verb, bool shown);
 /* Draws the line if it is due. Costs one clock reading, so it may be called for every batch. */
 void progress_tick(struct progress *progress);
+/*
+ * The two halves of progress_tick, for callers that hold a lock in the first and none in the second.
+ *
+ * @line  receives what to draw
+ *
+ * Return: whether the line is due.
+ */
+bool progress_take(struct progress *progress, struct progress *line);
+void progress_draw(const struct progress *line);
 /* Ends the live line, if there is one, so that other output starts on a new line. */
 void progress_end(struct progress *progress);
 /* Prints the status "PROGRAM: produced 12 messages, 3.4 MB in 1.2 s (…/s)", followed by @extra if not empty. */

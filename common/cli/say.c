@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@ static char program_name[NAME_BYTES] = "shmq";
 static char sibling_prefix[NAME_BYTES];
 static enum say_level shown_level = SAY_STATUS;
 static bool live_line_open;
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER; /* whose it is may write, and use live_line_open */
 static void (*line_writer)(const char *text, size_t bytes);
 
 /*
@@ -153,10 +155,19 @@ out:
     va_end(again);
 }
 
+static void end_live_line(void)
+{
+    if (live_line_open)
+        write_all("\n", 1);
+    live_line_open = false;
+}
+
 static void say_whole_line(const char *format, va_list arguments)
 {
-    say_live_end();
+    pthread_mutex_lock(&turn);
+    end_live_line();
     say_line("", "\n", format, arguments);
+    pthread_mutex_unlock(&turn);
 }
 
 void say_error(const char *format, ...)
@@ -193,14 +204,16 @@ void say_live(const char *format, ...)
         return;
     va_list arguments;
     va_start(arguments, format);
+    pthread_mutex_lock(&turn);
     say_line("\r", "\033[K", format, arguments);
-    va_end(arguments);
     live_line_open = true;
+    pthread_mutex_unlock(&turn);
+    va_end(arguments);
 }
 
 void say_live_end(void)
 {
-    if (live_line_open)
-        write_all("\n", 1);
-    live_line_open = false;
+    pthread_mutex_lock(&turn);
+    end_live_line();
+    pthread_mutex_unlock(&turn);
 }

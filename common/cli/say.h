@@ -4,7 +4,10 @@
 
 #include <stddef.h>
 
-/* Messages to the user: always on stderr, a whole line in a single write. */
+/*
+ * Messages to the user: always on stderr, a whole line in a single write. Threads may speak at the same time:
+ * their lines do not mix.
+ */
 
 enum say_level { SAY_ERRORS, SAY_STATUS, SAY_DETAILS };
 
@@ -22,7 +25,10 @@ const char *say_prefix(void);
 void say_set_level(enum say_level level);
 enum say_level say_get_level(void);
 
-/* Passes all messages to @writer, as whole lines, instead of stderr. NULL: back to stderr. */
+/*
+ * Passes all messages to @writer, as whole lines, instead of stderr. It must say nothing itself. NULL: back to
+ * stderr.
+ */
 void say_set_writer(void (*writer)(const char *text, size_t bytes));
 
 /* "producer: what failed: why (what to do)"; always shown. */

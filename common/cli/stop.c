@@ -3,10 +3,11 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,11 +17,16 @@
 
 #define NS_PER_SECOND INT64_C(1000000000)
 
-volatile int stop_requested;
+volatile atomic_int stop_requested;
 
 static _Atomic int64_t requested_ns; /* when; stored before the flag */
 
-static struct shmq *volatile queue_in_use; /* like the flag, stored and loaded in one piece */
+/* The queues whose waits are to be interrupted; an entry is NULL while it is free. W: who has queues_lock. */
+static struct shmq *_Atomic queues[SHMQ_SEATS_MAX];
+static atomic_size_t queues_end; /* no entry from here on was ever used */
+static atomic_uint interrupting; /* callers that may be using an entry's queue */
+static pthread_mutex_t queues_lock = PTHREAD_MUTEX_INITIALIZER;
+static volatile atomic_int wake_fd = -1;
 static atomic_bool statistics_wanted;
 static char bus_message[384];
 static size_t bus_message_length;
@@ -40,15 +46,33 @@ static void fill_waking_signals(sigset_t *set)
     sigaddset(set, SIGUSR1);
 }
 
+/* Ends all waits. Context: any thread, signal handlers. */
+static void wake_all(void)
+{
+    const int before = errno;
+    const uint64_t one = 1;
+    atomic_fetch_add(&interrupting, 1);
+    for (size_t i = 0; i < queues_end; i++) {
+        struct shmq *queue = queues[i];
+        if (queue != NULL)
+            (void)shmq_interrupt(queue);
+    }
+    atomic_fetch_sub(&interrupting, 1);
+    ssize_t ignored = wake_fd < 0 ? 0 : write(wake_fd, &one, sizeof(one));
+    (void)ignored;
+    errno = before;
+}
+
 static void on_stop(int number)
 {
-    if (stop_requested == 0) {
-        atomic_store(&requested_ns, stop_now_ns());
-        stop_requested = number;
-        (void)shmq_interrupt(queue_in_use); /* without a queue this only returns an error */
+    const int before = stop_requested & ~STOP_BY_PROGRAM;
+    if (before == 0) {
+        requested_ns = stop_now_ns();
+        stop_requested |= number;
+        wake_all();
         return;
     }
-    if (number == stop_requested && stop_now_ns() - atomic_load(&requested_ns) < STOP_REPEAT_NS)
+    if (number == before && stop_now_ns() - requested_ns < STOP_REPEAT_NS)
         return;
     /* The signal is delivered, and kills the process, as soon as this handler returns. */
     signal(number, SIG_DFL);
@@ -138,14 +162,76 @@ void stop_restore_for_child(void)
     }
 }
 
-int64_t stop_requested_at_ns(void)
+void stop_admit(sigset_t *mask)
 {
-    return atomic_load(&requested_ns);
+    sigdelset(mask, SIGINT);
+    sigdelset(mask, SIGTERM);
+    sigdelset(mask, SIGUSR1);
 }
 
-void stop_interrupts(struct shmq *queue)
+int64_t stop_requested_at_ns(void)
 {
-    queue_in_use = queue;
+    return requested_ns;
+}
+
+void stop_request(void)
+{
+    if (stop_requested == 0)
+        requested_ns = stop_now_ns();
+    stop_requested |= STOP_BY_PROGRAM;
+    wake_all();
+}
+
+void stop_attach(struct shmq *queue)
+{
+    size_t i = 0;
+    pthread_mutex_lock(&queues_lock);
+    while (i < SHMQ_SEATS_MAX - 1 && queues[i] != NULL)
+        i++;
+    queues[i] = queue;
+    if (queues_end <= i)
+        queues_end = i + 1;
+    pthread_mutex_unlock(&queues_lock);
+}
+
+/* Whoever began to interrupt before the entry was cleared may still use the queue; others no longer find it. */
+void stop_detach(struct shmq *queue)
+{
+    pthread_mutex_lock(&queues_lock);
+    for (size_t i = 0; i < queues_end; i++) {
+        if (queues[i] == queue)
+            queues[i] = NULL;
+    }
+    pthread_mutex_unlock(&queues_lock);
+    while (interrupting > 0)
+        sched_yield();
+}
+
+int stop_prepare_threads(void)
+{
+    if (wake_fd < 0)
+        wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (wake_fd < 0)
+        return -errno;
+    if (stop_requested != 0) /* the handler may have come before the descriptor */
+        wake_all();
+    return 0;
+}
+
+int stop_start_thread(pthread_t *thread, void *(*run)(void *context), void *context)
+{
+    sigset_t blocked;
+    sigset_t before;
+    fill_waking_signals(&blocked);
+    pthread_sigmask(SIG_BLOCK, &blocked, &before);
+    const int error = pthread_create(thread, NULL, run, context);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return -error;
+}
+
+int stop_descriptor(void)
+{
+    return wake_fd;
 }
 
 bool stop_statistics_wanted(void)
@@ -163,25 +249,29 @@ int64_t stop_now_ns(void)
 
 /*
  * Checking the flags and going to sleep must be one step: otherwise a signal in between would be slept through.
- * So the signals are blocked during the check, and ppoll unblocks them.
+ * So the signals are blocked during the check, and ppoll unblocks them. A thread that takes no signals is woken
+ * through the descriptor.
  */
-static int wait_once(struct pollfd *fds, nfds_t count, int64_t deadline_ns)
+static int wait_once(int fd, short events, int64_t deadline_ns)
 {
+    struct pollfd fds[] = {{.fd = fd, .events = events}, {.fd = wake_fd, .events = POLLIN}};
     sigset_t blocked;
     sigset_t before;
     fill_waking_signals(&blocked);
-    sigprocmask(SIG_BLOCK, &blocked, &before);
+    pthread_sigmask(SIG_BLOCK, &blocked, &before);
     int result = -EINTR;
     if (stop_requested == 0 && !atomic_load(&statistics_wanted)) {
         int64_t left = deadline_ns < 0 ? 0 : deadline_ns - stop_now_ns();
         if (left < 0)
             left = 0;
         struct timespec timeout = {left / NS_PER_SECOND, left % NS_PER_SECOND};
-        result = ppoll(fds, count, deadline_ns < 0 ? NULL : &timeout, &before);
+        result = ppoll(fds, 2, deadline_ns < 0 ? NULL : &timeout, &before);
         if (result < 0)
             result = -errno;
+        else if (result > 0)
+            result = fds[0].revents != 0 ? 1 : -EINTR;
     }
-    sigprocmask(SIG_SETMASK, &before, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return result;
 }
 
@@ -192,15 +282,14 @@ bool stop_sleep_until(int64_t deadline_ns)
             return false;
         if (stop_now_ns() >= deadline_ns)
             return true;
-        wait_once(NULL, 0, deadline_ns < 0 ? 0 : deadline_ns);
+        wait_once(-1, 0, deadline_ns < 0 ? 0 : deadline_ns);
     }
 }
 
 int stop_wait_fd(int fd, short events, int64_t deadline_ns)
 {
-    struct pollfd wanted = {.fd = fd, .events = events};
     for (;;) {
-        int result = wait_once(&wanted, 1, deadline_ns);
+        int result = wait_once(fd, events, deadline_ns);
         if (result != -EINTR || stop_requested != 0 || atomic_load(&statistics_wanted))
             return result;
     }

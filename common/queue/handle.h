@@ -186,9 +186,10 @@ static inline int handle_check_any(const struct shmq *handle)
     return handle == NULL ? -EINVAL : handle_check(handle, handle->role);
 }
 
+/* Another thread may set the flag. */
 static inline bool handle_stop_is_set(const struct shmq *handle)
 {
-    return handle->stop != NULL && *handle->stop != 0;
+    return handle->stop != NULL && __atomic_load_n(handle->stop, __ATOMIC_RELAXED) != 0;
 }
 
 /* Whether a wait has to end. Called after I0, which announces where the caller is going to sleep. */

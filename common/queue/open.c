@@ -81,7 +81,7 @@ static int open_patiently(struct shmq **handle, const char *name, enum shmq_role
         const int error = open_once(handle, name, role, options);
         if (error != -EUSERS)
             return error;
-        if (options->stop != NULL && *options->stop != 0)
+        if (options->stop != NULL && __atomic_load_n(options->stop, __ATOMIC_RELAXED) != 0)
             return -EINTR;
         const int64_t now = clock_now_ns();
         if (now >= deadline)

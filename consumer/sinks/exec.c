@@ -17,7 +17,6 @@
 
 struct exec_sink {
     struct sink base;
-    struct process_group_watch watch;
     struct program program;
     struct environment environment;
     struct dead_letters dead_letters;
@@ -53,7 +52,7 @@ static int run_command(struct exec_sink *sink, struct execution *execution)
     const struct shmq_message *message = sink->job.message;
     const struct execution_call call = {
         .command = &sink->program.call,
-        .watch = &sink->watch,
+        .slot = sink->base.slot,
         .input = message->data,
         .input_length = message->length,
         .timeout_ns = sink->base.options->exec_timeout_ns,
@@ -192,7 +191,6 @@ static enum sink_result exec_close(struct sink *base)
 {
     struct exec_sink *sink = (struct exec_sink *)base;
 
-    process_group_watch_stop(&sink->watch);
     environment_free(&sink->environment);
     program_free(&sink->program);
     free(sink);
@@ -223,8 +221,6 @@ struct sink *sink_exec_open(const struct consumer_options *options, struct total
 
     if (result == 0)
         result = environment_init(&sink->environment);
-    if (result == 0)
-        result = process_group_watch_start(&sink->watch);
     if (result < 0) {
         say_error("--exec: cannot prepare to start commands: %s", strerror(-result));
         if (sink) {

@@ -4,6 +4,7 @@
 
 #include "common/shmq.h"
 #include "consumer/options.h"
+#include "consumer/process_group.h"
 #include "consumer/totals.h"
 
 /* Destinations of messages. Each sink has a file of its own and embeds struct sink as its first member. */
@@ -47,7 +48,8 @@ struct sink {
     const struct sink_operations *operations;
     const struct consumer_options *options;
     struct totals *totals;
-    struct shmq *handle; /* NULL until the queue is attached */
+    struct shmq *handle;             /* NULL until the queue is attached */
+    struct process_group_slot *slot; /* for its command; set before the first delivery. NULL: it is not watched */
 };
 
 /* Each opens its sink, before the queue is attached; returns NULL after reporting an error. */

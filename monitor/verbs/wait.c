@@ -15,7 +15,7 @@
  */
 static int await_queue(const struct options *options, int64_t deadline_ns, struct shmq **queue)
 {
-    const struct shmq_options how = {SHMQ_OPTIONS_DEFAULTS, .stop = &stop_requested};
+    const struct shmq_options how = {SHMQ_OPTIONS_DEFAULTS, .stop = stop_flag()};
     for (;;) {
         int error = shmq_open(queue, options->queue, SHMQ_OBSERVER, &how);
         if (error != -ENOENT)
@@ -61,12 +61,12 @@ int verb_wait(const struct options *options)
     int error = await_queue(options, deadline, &queue);
     if (error != 0)
         return report(options, error);
-    stop_interrupts(queue);
+    stop_attach(queue);
     if (options->empty) {
         int64_t left = deadline < 0 ? SHMQ_FOREVER : deadline - stop_now_ns();
         error = shmq_join(queue, deadline >= 0 && left < 0 ? 0 : left);
     }
-    stop_interrupts(NULL);
+    stop_detach(queue);
     shmq_close(queue);
     return error != 0 ? report(options, error) : EXIT_DONE;
 }

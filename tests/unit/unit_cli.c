@@ -701,12 +701,12 @@ START_TEST(a_signal_ends_the_wait_for_messages)
     struct shmq *producer = planted_open(name, SHMQ_PRODUCER, &small);
     struct shmq *consumer = planted_open(name, SHMQ_CONSUMER, &small);
     stop_init();
-    stop_interrupts(consumer);
+    stop_attach(consumer);
     raise(SIGTERM);
     int64_t began = __real_stop_now_ns();
     ck_assert_int_eq(shmq_lease(consumer, &message, 5 * SECOND), -EINTR);
     ck_assert_int_lt(__real_stop_now_ns() - began, 4 * SECOND);
-    stop_interrupts(NULL);
+    stop_detach(consumer);
     ck_assert_int_eq(shmq_close(consumer), 0);
     ck_assert_int_eq(shmq_close(producer), 0);
     ck_assert_int_eq(shmq_remove(name, true), 0);

@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,11 +171,11 @@ static void end(void)
 
 /* ------------------------------------------------------------------ commands */
 
-static int start_shell(struct command *command, const char *text, const struct process_group_watch *watch)
+static int start_shell(struct command *command, const char *text, struct process_group_slot *slot)
 {
     const char *words[COMMAND_SHELL_WORDS];
     struct command_call call = command_shell(text, words);
-    return command_start(command, &call, watch);
+    return command_start(command, &call, slot);
 }
 
 static struct command start(const char *text)
@@ -626,12 +628,12 @@ static void have_a_command(void *context)
     struct process_group_watch watch;
     struct command command;
     const bool forgets = *(const bool *)context;
-    process_require_equal(process_group_watch_start(&watch), 0);
-    process_require_equal(start_shell(&command, "sleep 300 & echo $! >sleeper; wait", &watch), 0);
+    process_require_equal(process_group_watch_start(&watch, 1), 0);
+    process_require_equal(start_shell(&command, "sleep 300 & echo $! >sleeper; wait", watch.slots), 0);
     while (forgets && !has_content("sleeper"))
         continue; /* by then the command has said that it is to be watched */
     if (forgets)
-        process_group_watch_set(&watch, 0);
+        process_group_set(watch.slots, 0);
     process_report((uint64_t)watch.pid);
     process_report((uint64_t)command.pid);
     (void)process_await_order();
@@ -706,10 +708,99 @@ START_TEST(an_old_kernel_s_watcher_has_nothing_open_either)
 }
 END_TEST
 
+enum { COMMANDS = 5 };
+
+/* A consumer with several commands, one of which has ended. */
+static void have_commands(void *context)
+{
+    struct process_group_watch watch;
+    struct command commands[COMMANDS];
+    char text[96];
+    (void)context;
+    process_require_equal(process_group_watch_start(&watch, COMMANDS), 0);
+    for (int i = 0; i < COMMANDS; i++) {
+        snprintf(text, sizeof(text), "sleep 300 & echo $! >sleeper%d; wait", i);
+        process_require_equal(start_shell(&commands[i], text, &watch.slots[i]), 0);
+    }
+    process_report((uint64_t)watch.pid);
+    (void)process_await_order();
+    process_group_set(&watch.slots[2], 0);
+    process_report(0);
+    (void)process_await_order();
+}
+
+START_TEST(all_commands_end_with_their_consumer)
+{
+    struct process consumer;
+    pid_t sleepers[COMMANDS];
+    process_start(&consumer, have_commands, NULL);
+    pid_t watcher = (pid_t)process_hear(&consumer);
+    for (int i = 0; i < COMMANDS; i++) {
+        char file[16];
+        snprintf(file, sizeof(file), "sleeper%d", i);
+        sleepers[i] = number_in(file);
+    }
+    process_order(&consumer, 0);
+    (void)process_hear(&consumer);
+    process_kill(&consumer);
+    process_wait_until(is_gone, &watcher, "the watcher ends");
+    for (int i = 0; i < COMMANDS; i++) {
+        if (i != 2)
+            process_wait_until(is_gone, &sleepers[i], "what a command has started ends");
+    }
+    ck_assert(!is_gone(&sleepers[2]));
+    ck_assert_int_eq(kill(sleepers[2], SIGKILL), 0);
+}
+END_TEST
+
+/* Starts a command, and ends only when it is told to. */
+struct starter {
+    struct command command;
+    struct process_group_slot *slot;
+    sem_t may_end;
+};
+
+static void *start_and_wait(void *context)
+{
+    struct starter *starter = context;
+    ck_assert_int_eq(start_shell(&starter->command,
+                                 "echo $$ >shell; grep SigBlk /proc/self/status >mask; exec sleep 300",
+                                 starter->slot),
+                     0);
+    while (sem_wait(&starter->may_end) != 0)
+        continue;
+    return NULL;
+}
+
+/* So a thread has to wait for its command's end. */
+START_TEST(a_command_lives_as_long_as_the_thread_that_started_it)
+{
+    struct process_group_watch watch;
+    struct starter starter;
+    pthread_t thread;
+    ck_assert_int_eq(process_group_watch_start(&watch, 1), 0);
+    starter.slot = watch.slots;
+    stop_init();
+    ck_assert_int_eq(sem_init(&starter.may_end, 0, 0), 0);
+    ck_assert_int_eq(stop_start_thread(&thread, start_and_wait, &starter), 0);
+    pid_t shell = number_in("shell");
+    process_wait_until(has_content, "mask", "the command writes its mask");
+    ck_assert_str_eq(content("mask"), "SigBlk:\t0000000000000000\n");
+    ck_assert(!command_has_ended(&starter.command));
+    ck_assert_int_eq(sem_post(&starter.may_end), 0);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    process_wait_until(has_ended, &starter.command, "the command ends");
+    ck_assert_int_eq(starter.command.pid, shell);
+    int status = command_reap(&starter.command);
+    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    process_group_watch_stop(&watch);
+}
+END_TEST
+
 START_TEST(a_watcher_ends_when_it_is_told_to)
 {
     struct process_group_watch watch;
-    ck_assert_int_eq(process_group_watch_start(&watch), 0);
+    ck_assert_int_eq(process_group_watch_start(&watch, 1), 0);
     pid_t pid = watch.pid;
     int fd = watch.fd;
     ck_assert_int_eq(kill(pid, 0), 0);
@@ -721,19 +812,19 @@ START_TEST(a_watcher_ends_when_it_is_told_to)
     ck_assert_int_eq(fcntl(fd, F_GETFD), -1);
     process_group_watch_stop(&watch);
     /* It may be gone before. */
-    ck_assert_int_eq(process_group_watch_start(&watch), 0);
+    ck_assert_int_eq(process_group_watch_start(&watch, 1), 0);
     ck_assert_int_eq(kill(watch.pid, SIGKILL), 0);
     ck_assert_int_eq(waitpid(watch.pid, NULL, 0), watch.pid);
-    process_group_watch_set(&watch, 5);
+    process_group_set(watch.slots, 5);
     process_group_watch_stop(&watch);
     size_t before = count_open();
     fork_error = EAGAIN;
-    ck_assert_int_eq(process_group_watch_start(&watch), -EAGAIN);
+    ck_assert_int_eq(process_group_watch_start(&watch, 1), -EAGAIN);
     ck_assert_int_eq(watch.pid, -1);
     ck_assert_int_eq(fcntl(fd, F_GETFD), -1);
     ck_assert_uint_eq(count_open(), before);
     pipe_error = EMFILE;
-    ck_assert_int_eq(process_group_watch_start(&watch), -EMFILE);
+    ck_assert_int_eq(process_group_watch_start(&watch, 1), -EMFILE);
     ck_assert_int_eq(watch.pid, -1);
     ck_assert_int_eq(watch.fd, -1);
 }
@@ -747,6 +838,7 @@ static const char *name;
 static struct shmq *producer;
 static struct shmq *consumer;
 static struct sink *sink;
+static struct process_group_slot slot;
 static struct shmq_message messages[8];
 static size_t leased;
 
@@ -788,6 +880,7 @@ static void open_exec(const char *command)
     sink = sink_open(&options, &totals);
     ck_assert_ptr_nonnull(sink);
     sink->handle = consumer;
+    sink->slot = &slot;
 }
 
 static void open_pipe(const char *command)
@@ -797,6 +890,7 @@ static void open_pipe(const char *command)
     sink = sink_open(&options, &totals);
     ck_assert_ptr_nonnull(sink);
     sink->handle = consumer;
+    sink->slot = &slot;
 }
 
 /* Leases all that is there, delivers it, and acknowledges what was done. */
@@ -1090,10 +1184,6 @@ START_TEST(what_cannot_be_started_or_counted_is_told)
     expect_delivery(SINK_FAILED, 0);
     expect_heard("consumer: queue: cannot count a failed attempt: ");
     expect_close(SINK_OK);
-    heard[0] = '\0';
-    pipe_error = EMFILE;
-    ck_assert_ptr_null(sink_open(&options, &totals));
-    expect_heard("consumer: --exec: cannot prepare to start commands: Too many open files\n");
 }
 END_TEST
 
@@ -1105,6 +1195,7 @@ static void open_program(char *const *words)
     sink = sink_open(&options, &totals);
     ck_assert_ptr_nonnull(sink);
     sink->handle = consumer;
+    sink->slot = &slot;
 }
 
 START_TEST(a_program_has_each_message)
@@ -1321,6 +1412,8 @@ static const struct test tests[] = {
     TEST(a_command_ends_with_its_consumer),
     TEST(what_is_not_watched_goes_on),
     TEST(an_old_kernel_s_watcher_has_nothing_open_either),
+    TEST(all_commands_end_with_their_consumer),
+    TEST(a_command_lives_as_long_as_the_thread_that_started_it),
     TEST(a_watcher_ends_when_it_is_told_to),
     TEST_GROUP("sinks", .set_up = begin_sink, .tear_down = end_sink),
     TEST(each_message_has_its_command),

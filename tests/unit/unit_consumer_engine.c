@@ -230,7 +230,7 @@ static void begin(void)
     options_init(&options.common);
     options.common.queue = name;
     options.common.shmq.prefetch = 4;
-    options.common.shmq.stop = &stop_requested;
+    options.common.shmq.stop = stop_flag();
     ck_assert_int_eq(shmq_create(name, &small), 0);
     producer = planted_open(name, SHMQ_PRODUCER, &small);
 }
