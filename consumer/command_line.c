@@ -122,6 +122,13 @@ static void take_exec_timeout(struct consumer_options *options, const struct opt
         option_entry_bad(entry, argument, "longer than 0");
 }
 
+static void take_max_failures(struct consumer_options *options, const struct option_entry *entry,
+                              const char *argument)
+{
+    if (parse_count(argument, 1, UINT64_MAX, &options->max_failures) < 0)
+        option_entry_bad(entry, argument, "a whole number, at least 1");
+}
+
 static bool take_framing_option(struct given *given, const struct option_entry *entry, const char *argument)
 {
     switch (entry->code) {
@@ -164,6 +171,10 @@ static bool take_exec_option(struct given *given, const struct option_entry *ent
     case CONSUMER_KILL_AFTER:
         given->options.kill_after_ns = read_duration(entry, argument);
         given->exec_only = "--kill-after";
+        return true;
+    case CONSUMER_MAX_FAILURES:
+        take_max_failures(&given->options, entry, argument);
+        given->exec_only = "--max-failures";
         return true;
     case CONSUMER_DEAD_LETTER:
         given->dead_letter = argument;
@@ -235,6 +246,10 @@ static void choose_dead_letter(struct consumer_options *options, const char *giv
 
     if (options->sink == SINK_EXEC)
         options->dead_letter = dead_letter_name(options->common.queue, given, text);
+    if (options->max_failures > 0 && !options->dead_letter)
+        options_usage(
+            "--max-failures: there is no dead-letter queue, so the first failure ends the consumer (give a "
+            "--dead-letter QUEUE)");
     if (options->dead_letter)
         check_dead_letter(options->dead_letter, options->common.queue);
 }

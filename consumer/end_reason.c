@@ -91,6 +91,11 @@ static enum exit_status judge(const struct consumer_options *options, const stru
         return EXIT_DONE;
     case END_FAILED:
         return EXIT_FAILED;
+    case END_FAILURES:
+        say_error("queue '%s': no more is started, because %llu message%s given up (see --max-failures)",
+                  options->common.queue, (unsigned long long)totals->dead_letters,
+                  totals->dead_letters == 1 ? " was" : "s were");
+        return options->common.supervised ? EXIT_HALTED : EXIT_DEAD_LETTERS;
     case END_UNFIT:
         return EXIT_QUEUE;
     case END_IDLE:

@@ -8,11 +8,12 @@
 /* Why the consumer ends. A negative value is an errno of the library; -EINTR: a signal requested it. */
 enum end_reason {
     END_NOT_YET = 0,
-    END_COUNT,  /* --count messages were delivered */
-    END_IDLE,   /* no message arrived for --idle */
-    END_PAUSED, /* the same, and the queue is paused */
-    END_FAILED, /* the sink failed and has reported why */
-    END_UNFIT,  /* the sink cannot use another queue and has reported why */
+    END_COUNT,    /* --count messages were delivered */
+    END_IDLE,     /* no message arrived for --idle */
+    END_PAUSED,   /* the same, and the queue is paused */
+    END_FAILED,   /* the sink failed and has reported why */
+    END_FAILURES, /* --max-failures messages were given up */
+    END_UNFIT,    /* the sink cannot use another queue and has reported why */
 };
 
 /* Reports why the consumer ended and prints the totals; returns the exit status. */

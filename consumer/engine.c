@@ -55,7 +55,7 @@ static int end_reason_of(enum sink_result result)
 {
     switch (result) {
     case SINK_STOPPED:
-        return -EINTR;
+        return stop_requested ? -EINTR : END_FAILURES;
     case SINK_FAILED:
         return END_FAILED;
     case SINK_DAMAGED:
@@ -101,6 +101,8 @@ static int deliver_all(struct consumer *consumer, size_t count)
     for (size_t first = 0; first < count && end == END_NOT_YET; first += step) {
         if (first > 0 && stop_requested)
             return -EINTR;
+        if (first > 0 && totals_failures_reach(&consumer->totals, consumer->options->max_failures))
+            return END_FAILURES;
         end = deliver(consumer, consumer->messages + first, step);
         totals_tick(&consumer->totals);
     }
@@ -165,6 +167,8 @@ static int step(struct consumer *consumer)
             return END_COUNT;
         max = left < max ? (size_t)left : max;
     }
+    if (totals_failures_reach(&consumer->totals, options->max_failures))
+        return END_FAILURES;
     wait_ns = time_to_wait(consumer);
     end = shmq_lease_many(consumer->handle, consumer->messages, max, &count, wait_ns);
     if (end == -ETIMEDOUT || end == -EAGAIN)

@@ -94,6 +94,10 @@ static const struct option_entry command[] = {
          "move messages that are given up to QUEUE (NAME.dead; for a queue that ends in .dead: none). It is made "
          "when needed, like the queue itself, with room for the history. While it is full, the consumer waits. "
          "\"none\": the consumer exits 1 instead, and the message stays"},
+    {.name = "max-failures",
+     .code = CONSUMER_MAX_FAILURES,
+     .argument = "N",
+     .help = "after N messages were given up, start no more: commands that run finish, and the consumer exits 6"},
     {.name = NULL},
 };
 
@@ -166,7 +170,8 @@ static const struct option_entry flow[] = {
      AT(common.supervised),
      .alone = true,
      .incidental = true,
-     .help = "exit 78 instead of 1 if a restart would fail again, and leave advice about it to the supervisor"},
+     .help = "exit 78 instead of 1 if a restart would fail again, 79 instead of 6 after --max-failures, and leave "
+             "advice about it to the supervisor"},
     {.name = NULL},
 };
 

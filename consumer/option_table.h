@@ -31,6 +31,7 @@ enum consumer_option_code {
     CONSUMER_EXEC_TIMEOUT,
     CONSUMER_KILL_AFTER,
     CONSUMER_DEAD_LETTER,
+    CONSUMER_MAX_FAILURES,
 };
 
 #endif

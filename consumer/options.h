@@ -36,6 +36,7 @@ struct consumer_options {
     int64_t backoff_max_ns;
     int64_t exec_timeout_ns; /* 0: none */
     int64_t kill_after_ns;   /* from SIGTERM to SIGKILL of a command that is ended */
+    uint64_t max_failures;   /* 0: no limit */
     const char *dead_letter; /* queue for messages that are given up; NULL: none */
 };
 

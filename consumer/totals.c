@@ -63,6 +63,18 @@ void totals_add_cut_short(struct totals *totals)
     unlock(totals);
 }
 
+bool totals_failures_reach(const struct totals *totals, uint64_t max)
+{
+    bool reached;
+
+    if (max == 0)
+        return false;
+    lock(totals);
+    reached = totals->dead_letters >= max;
+    unlock(totals);
+    return reached;
+}
+
 uint64_t totals_handled(const struct totals *totals)
 {
     uint64_t handled;

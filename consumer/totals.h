@@ -26,6 +26,8 @@ void totals_add_dead_letter(struct totals *totals);
 void totals_add_cut_short(struct totals *totals);
 /* Messages that this consumer need not see again. */
 uint64_t totals_handled(const struct totals *totals);
+/* Whether so many messages were given up that no more is started. @max: 0: no limit */
+bool totals_failures_reach(const struct totals *totals, uint64_t max);
 /*
  * Updates the status line if it is due; prints the totals after SIGUSR1. With several threads, whoever comes first
  * does it.

@@ -26,6 +26,7 @@ enum child_state {
 struct child_end {
     int status;   /* exit status as a shell reports it: 128 + signal number if a signal killed it */
     bool killed;  /* a signal killed it */
+    bool halted;  /* a consumer gave up --max-failures messages */
     bool lasting; /* it reported that a restart would fail again */
 };
 

@@ -114,6 +114,9 @@ static void reap(struct supervisor *supervisor)
         child->end.lasting = child->end.status == EXIT_LASTING;
         if (child->end.lasting)
             child->end.status = EXIT_FAILED;
+        child->end.halted = child->role == ROLE_CONSUMER && child->end.status == EXIT_HALTED;
+        if (child->end.halted)
+            child->end.status = EXIT_DEAD_LETTERS;
         if (child->role == ROLE_CONSUMER && child->end.status == EXIT_DEAD_LETTERS)
             supervisor->gave_up = true;
         child_forget(child);

@@ -114,10 +114,24 @@ static enum child_state producer_done(struct supervisor *supervisor, struct chil
     return CHILD_DONE;
 }
 
+/* It has given up as many messages as it may. That is the end for all: each of them has the same limit. */
+static enum child_state halted(struct supervisor *supervisor, struct child *child)
+{
+    char text[96];
+    snprintf(text, sizeof(text), "%s (pid %d) gave up as many messages as --max-failures allows", child->name,
+             (int)child->last_pid);
+    supervisor->halted = true;
+    supervisor_fail(supervisor, EXIT_DEAD_LETTERS, text);
+    return CHILD_FAILED;
+}
+
 static enum child_state done(struct supervisor *supervisor, struct child *child)
 {
     if (child->role == ROLE_PRODUCER)
         return producer_done(supervisor, child);
+    if (child->end.halted && !supervisor_ends_commands(supervisor) && !queue_has_ended(&supervisor->queue) &&
+        supervisor_has_work(supervisor))
+        return halted(supervisor, child);
     if (supervisor->phase != PHASE_WORKING || queue_has_ended(&supervisor->queue) ||
         !supervisor_has_work(supervisor))
         return CHILD_DONE;

@@ -25,6 +25,8 @@ static void begin(struct supervisor *supervisor)
 static void end_commands(struct supervisor *supervisor)
 {
     const int64_t end_ns = supervisor->now_ns + supervisor->options->consumer_end_ns;
+    if (supervisor->consumers_told) /* a second SIGTERM would be a second signal to them */
+        return;
     if (end_ns > supervisor->deadline_ns)
         supervisor->deadline_ns = end_ns;
     supervisor->consumers_told = true;
@@ -59,7 +61,7 @@ static bool is_first(const struct supervisor *supervisor)
 {
     if (supervisor->phase == PHASE_WORKING)
         return true;
-    return supervisor->phase == PHASE_DRAINING && supervisor->stop.number == 0 && !supervisor->consumers_told &&
+    return supervisor->phase == PHASE_DRAINING && supervisor->stop.number == 0 &&
            options_run_commands(supervisor->options);
 }
 
@@ -105,6 +107,8 @@ void stopping_advance(struct supervisor *supervisor)
             return;
         begin(supervisor);
     }
+    if (supervisor->halted)
+        end_commands(supervisor);
     if (supervisor->now_ns >= supervisor->next_check_ns)
         stop_idle_consumers(supervisor);
     if (supervisor->now_ns < supervisor->deadline_ns)

@@ -90,7 +90,7 @@ int summary_finish(struct supervisor *supervisor)
     report_unread(supervisor, messages);
     if (supervisor->failure != 0)
         say_error("failed: %s", supervisor->failure_text);
-    else if (messages > 0 && supervisor_ends_commands(supervisor))
+    else if (messages > 0 && supervisor->stop.number != 0 && supervisor_ends_commands(supervisor))
         say_error("stopped by SIG%s: %" PRIu64 " message%s left in queue %s",
                   sigabbrev_np(supervisor->stop.number), messages, messages == 1 ? " is" : "s are",
                   supervisor->queue.name);

@@ -38,6 +38,7 @@ struct supervisor {
     bool consumers_told; /* consumers were told to end: the queue is drained, or no more commands are started */
     bool suspended;      /* by SIGTSTP, together with the children */
     bool idle_expired;   /* a consumer ended because no message arrived within --idle */
+    bool halted;         /* a consumer gave up --max-failures messages, and more are left */
     bool gave_up;        /* a consumer moved messages to the dead-letter queue */
     int cut_short;       /* number of the second signal; 0: none */
     int failure;         /* exit status of the first child that failed for good; 0: none */
@@ -51,10 +52,10 @@ void supervisor_fail(struct supervisor *supervisor, int status, const char *text
 bool supervisor_has_producers(const struct supervisor *supervisor);
 /* Whether messages are left or may still be put. */
 bool supervisor_has_work(struct supervisor *supervisor);
-/* Whether a signal has ended the start of commands: what is left stays in the queue. */
+/* Whether no more commands are started: what is left stays in the queue. */
 static inline bool supervisor_ends_commands(const struct supervisor *supervisor)
 {
-    return supervisor->stop.number != 0 && options_run_commands(supervisor->options);
+    return supervisor->halted || (supervisor->stop.number != 0 && options_run_commands(supervisor->options));
 }
 /* Whether any child is running or will be started. */
 bool supervisor_is_busy(const struct supervisor *supervisor);

@@ -18,6 +18,7 @@ enum exit_status {
     EXIT_QUEUE = 5,   /* the queue is damaged, was removed, or has another version or other sizes */
     EXIT_DEAD_LETTERS = 6, /* all else was done, but messages were given up and are in the dead-letter queue */
     EXIT_LASTING = 78,     /* --supervised: EXIT_FAILED, and another attempt would fail in the same way */
+    EXIT_HALTED = 79,      /* --supervised: EXIT_DEAD_LETTERS, and nobody is to start any more */
     EXIT_CANNOT_RUN = 126, /* as in a shell: a program exists but cannot be executed */
     EXIT_NOT_FOUND = 127,  /* as in a shell: there is no such program */
 };

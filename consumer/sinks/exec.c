@@ -68,17 +68,23 @@ static int run_command(struct exec_sink *sink, struct execution *execution)
     return result == 0 ? execution_run(execution, &call) : result;
 }
 
+/* Whether commands may still be started. */
+static bool may_start(const struct exec_sink *sink)
+{
+    return !stop_requested && !totals_failures_reach(sink->base.totals, sink->base.options->max_failures);
+}
+
 static enum sink_result pause_for(struct exec_sink *sink, int64_t pause_ns)
 {
     int64_t deadline = deadline_after(pause_ns);
 
-    while (stop_now_ns() < deadline && !stop_requested) {
+    while (stop_now_ns() < deadline && may_start(sink)) {
         int64_t poll = deadline_after(POLL_NS);
 
         stop_sleep_until(poll < deadline ? poll : deadline);
         totals_tick(sink->base.totals);
     }
-    return stop_requested ? SINK_STOPPED : SINK_OK;
+    return may_start(sink) ? SINK_OK : SINK_STOPPED;
 }
 
 /* Why no command can be given this message. */
@@ -125,13 +131,14 @@ static int attempt(struct exec_sink *sink, struct outcome *outcome)
     return 0;
 }
 
-/* Runs the command once, unless a stop was requested. Returns SINK_OK if the message is done or can be retried. */
+/* Runs the command once, unless no more is to be started. Returns SINK_OK if the message is done or can be
+ * retried. */
 static enum sink_result try_once(struct exec_sink *sink, bool *done)
 {
     struct outcome outcome;
     int result;
 
-    if (stop_requested)
+    if (!may_start(sink))
         return SINK_STOPPED;
     result = attempt(sink, &outcome);
     if (result < 0) {

@@ -11,7 +11,7 @@
 
 enum sink_result {
     SINK_OK,
-    SINK_STOPPED, /* a stop was requested before everything was delivered */
+    SINK_STOPPED, /* no more is to be started: a stop was requested, or --max-failures is reached */
     SINK_FAILED,  /* already reported */
     SINK_DAMAGED, /* the queue's data about its messages is inconsistent */
     SINK_UNFIT,   /* another queue cannot be used; already reported */

@@ -290,4 +290,45 @@ kill -TERM "$pid"
 end_status 'run.sh, a second signal: 143' 143
 begin
 
+# ------------------------------------------------------------------ --max-failures
+
+fail_even="$run"'; case $job in *[02468]) exit 65;; esac; echo "$job" >>"$SCRATCH/ended"'
+begin $(seq 20)
+check_status '--max-failures: exit 6' 6 take --max-failures 3 --exec "$fail_even"
+check_equal '--max-failures: no more is started' '1 2 3 4 5 6 ' "$(jobs_run)"
+check_match '--max-failures: why is said' "^consumer: queue '$queue': no more is started, because 3 messages were given up .see --max-failures" "$scratch/err"
+check '--max-failures: the others are left' queue_has messages 14
+check_equal '--max-failures: the dead letters' 3 "$(queue_field "$queue.dead" messages)"
+begin $(seq 20)
+check_status '--max-failures, more are leased: exit 6' 6 take --max-failures 1 --prefetch 10 --exec "$fail_even"
+check_equal '--max-failures, more are leased: none of them is started' '1 2 ' "$(jobs_run)"
+check_equal '--max-failures, more are leased: no attempt is counted' 1 "$(left | cut -d ' ' -f 2 | sort -u)"
+begin 1 2
+check_status '--max-failures, more than there are: exit 6' 6 take --max-failures 2 --exec "$fail_even"
+check_equal '--max-failures, more than there are: nothing to be said' '' "$(grep 'no more is started' "$scratch/err")"
+put -- 4
+check_status '--max-failures: those of another run do not count' 6 take --max-failures 2 --exec "$fail_even"
+check_equal '--max-failures: those of another run do not count: nothing to be said' '' "$(grep 'no more is started' "$scratch/err")"
+begin 1
+check_usage consumer bare '--max-failures: there is no dead-letter queue' -Q x --max-failures 2 --dead-letter none --exec true
+check_usage consumer bare '--max-failures: there is no dead-letter queue' -Q x.dead --max-failures 2 --exec true
+check_usage consumer bare '--max-failures 0: ' -Q x --max-failures 0 --exec true
+check_usage consumer bare '--max-failures needs --exec' -Q x --max-failures 1 --discard
+
+begin
+check_status 'run.sh, --max-failures: exit 6' 6 timeout 60 "$run_sh" -Q "$queue" -c 2 --max-failures 3 \
+    --input "$scratch/two-hundred" --exec "$fail_even"'; sleep 0.02'
+check_match 'run.sh, --max-failures: why is said' '^run.sh: failed: consumer.. .pid [0-9]+. gave up as many messages as --max-failures allows' "$scratch/err"
+check_equal 'run.sh, --max-failures: nothing is restarted' '' "$(grep restarting "$scratch/err")"
+check 'run.sh, --max-failures: all end early' test "$(wc -l <"$scratch/runs")" -lt 20
+left_now=$(queue_field "$queue" messages)
+check_equal 'run.sh, --max-failures: the rest is left' 200 $((left_now + $(wc -l <"$scratch/runs")))
+check_match 'run.sh, --max-failures: how many is said' "queue $queue is kept, with $left_now messages" "$scratch/err"
+begin
+check_status 'run.sh, --max-failures at the end: exit 6' 6 timeout 60 "$run_sh" -Q "$queue" --max-failures 2 --exec "$fail_even" -- 1 2 4
+check_equal 'run.sh, --max-failures at the end: is not said' '' "$(grep 'failed:' "$scratch/err")"
+check_status 'run.sh, --max-failures without dead letters: exit 2' 2 timeout 60 "$run_sh" -Q "$queue" --max-failures 2 \
+    --dead-letter none --exec true -- a
+begin
+
 echo "$passed passed, $failed failed"
