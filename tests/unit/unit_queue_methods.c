@@ -26,7 +26,7 @@ static const struct shmq_options small = {
 
 /* ------------------------------------------------------------------ other processes */
 
-enum call { PUT, GET, LEASE, HOLD, TASK_DONE, JOIN };
+enum call { PUT, GET, LEASE, HOLD, PUT_ASIDE, TASK_DONE, JOIN };
 
 /* A process with a handle, which makes one call after another, as it is told. */
 struct hand {
@@ -60,6 +60,10 @@ static int make_call(struct shmq *handle, struct order *order)
         return test_queue_lease(handle, &order->number, &message, order->timeout_ns);
     case HOLD:
         return shmq_hold(handle, &message);
+    case PUT_ASIDE:
+        return shmq_put_aside(handle, &(struct shmq_aside){.size = sizeof(struct shmq_aside),
+                                                           .delay_ns = order->timeout_ns,
+                                                           .most = UINT32_MAX});
     case TASK_DONE:
         return shmq_acknowledge(handle, order->count);
     default:
@@ -507,6 +511,24 @@ START_TEST(join_waits_for_what_a_dead_worker_left)
 }
 END_TEST
 
+START_TEST(join_waits_for_what_waits_aside)
+{
+    struct hand *producer = start(SHMQ_PRODUCER);
+    struct hand *worker = start(SHMQ_CONSUMER);
+    struct hand *joiner = start(SHMQ_OBSERVER);
+    expect_put(0, producer, 7, 0);
+    expect_number(worker, LEASE, 7);
+    expect(0, worker, PUT_ASIDE, BRIEF_NS);
+    tell_and_expect_blocked(joiner, JOIN);
+    process_kill(&worker->process);
+    worker = start(SHMQ_CONSUMER);
+    expect_number(worker, LEASE, 7); /* once it is due */
+    expect_blocked(joiner);
+    expect_done(0, worker, 1);
+    expect_code(joiner, 0);
+}
+END_TEST
+
 /* Notes what is done, before it says so to the queue. */
 struct work {
     _Atomic uint32_t done[2 * ROOM];
@@ -760,10 +782,13 @@ START_TEST(join_at_a_shutdown_now_ends_when_nobody_works)
     struct hand *joiner = start(SHMQ_OBSERVER);
     struct hand *worker = start(SHMQ_CONSUMER);
     struct hand *doomed = start(SHMQ_CONSUMER);
+    struct hand *other = start(SHMQ_CONSUMER);
     for (uint64_t i = 0; i < 3; i++)
         expect_put(0, producer, i, 0);
     expect_number(worker, LEASE, 0);
     expect_number(doomed, LEASE, 1);
+    expect_number(other, LEASE, 2);
+    expect(0, other, PUT_ASIDE, BRIEF_NS);
     tell_and_expect_blocked(joiner, JOIN);
     ck_assert_int_eq(shmq_shutdown(queue, SHMQ_NOW), 0);
     expect(-EAGAIN, producer, JOIN, 0);
@@ -854,6 +879,7 @@ static const struct test tests[] = {
     TEST(join_waits_for_the_last_task_done),
     TEST(join_gives_up_after_its_timeout),
     TEST(join_waits_for_what_a_dead_worker_left),
+    TEST(join_waits_for_what_waits_aside),
     TEST(join_ends_when_all_is_done_whoever_dies),
     TEST(join_waits_for_items_that_items_make),
     TEST(join_waits_while_puts_go_on),
