@@ -31,19 +31,24 @@ static int await_queue(const struct options *options, int64_t deadline_ns, struc
     }
 }
 
-static int report(const struct options *options, int error)
+static int report_timeout(const struct options *options, bool exists, bool paused)
 {
     char text[UNITS_SIZE];
+    units_duration(text, options->timeout_ns);
+    if (paused)
+        say_error("queue '%s': not empty after %s, because it is paused (see '%smonitor resume %s')",
+                  options->queue, text, say_prefix(), options->queue);
+    else
+        say_error("queue '%s': %s after %s", options->queue, exists ? "not empty" : "does not exist", text);
+    return EXIT_TIMEOUT;
+}
+
+static int report(const struct options *options, int error)
+{
     if (error == -EINTR) {
         say_error("queue '%s': interrupted before it %s", options->queue,
                   options->empty ? "was empty" : "existed");
         return EXIT_FAILED;
-    }
-    if (error == -ETIMEDOUT || error == -EAGAIN) {
-        say_error("queue '%s': %s after %s", options->queue,
-                  options->empty ? "does not exist or is not empty" : "does not exist",
-                  units_duration(text, options->timeout_ns));
-        return EXIT_TIMEOUT;
     }
     if (error == -ESHUTDOWN) {
         say_error("queue '%s': was shut down before it was empty; its messages stay (look: '%smonitor show %s'; "
@@ -54,19 +59,36 @@ static int report(const struct options *options, int error)
     return verb_fail(options, "cannot be waited for", error);
 }
 
+static bool is_timeout(int error)
+{
+    return error == -ETIMEDOUT || error == -EAGAIN;
+}
+
+/* Returns the exit status. */
+static int await_empty(const struct options *options, struct shmq *queue, int64_t deadline_ns)
+{
+    struct shmq_info info = SHMQ_INFO_INIT;
+    int64_t left = deadline_ns < 0 ? SHMQ_FOREVER : deadline_ns - stop_now_ns();
+    int error = shmq_join(queue, deadline_ns >= 0 && left < 0 ? 0 : left);
+    if (error == 0)
+        return EXIT_DONE;
+    if (is_timeout(error))
+        return report_timeout(options, true, shmq_info(queue, &info) == 0 && info.paused);
+    return report(options, error);
+}
+
 int verb_wait(const struct options *options)
 {
     int64_t deadline = options->timeout_ns < 0 ? -1 : stop_now_ns() + options->timeout_ns;
     struct shmq *queue;
     int error = await_queue(options, deadline, &queue);
+    if (is_timeout(error))
+        return report_timeout(options, false, false);
     if (error != 0)
         return report(options, error);
     stop_attach(queue);
-    if (options->empty) {
-        int64_t left = deadline < 0 ? SHMQ_FOREVER : deadline - stop_now_ns();
-        error = shmq_join(queue, deadline >= 0 && left < 0 ? 0 : left);
-    }
+    int status = options->empty ? await_empty(options, queue, deadline) : EXIT_DONE;
     stop_detach(queue);
     shmq_close(queue);
-    return error != 0 ? report(options, error) : EXIT_DONE;
+    return status;
 }

@@ -351,6 +351,9 @@ check_status 'pause: check' 0 look check "$queue"
 check_status 'pause: once more' 0 look pause "$queue"
 check_status 'pause: producers go on' 0 put -- c
 check_status 'pause: nothing is delivered: exit 4' 4 take --idle 10ms
+check_status 'pause: wait --empty: exit 4' 4 look wait --empty "$queue" --timeout 10ms
+check_match 'pause: wait --empty names the pause' \
+    "^monitor: queue '$queue': not empty after 10 ms, because it is paused \(see 'monitor resume $queue'\)$" "$scratch/err"
 check_equal 'pause: nothing is lost' '' "$(cat "$scratch/out")"
 take --raw >"$scratch/taken" &
 taker=$!
