@@ -34,6 +34,12 @@ static inline uint64_t captured_output_bytes(const struct captured_output *outpu
     return output->in_file + output->used;
 }
 
+/* Whether the last byte, if it is in memory, is a newline. */
+static inline bool captured_output_ends_line(const struct captured_output *output)
+{
+    return output->used > 0 && output->memory[output->used - 1] == '\n';
+}
+
 /*
  * Appends to what was captured.
  *

@@ -55,6 +55,12 @@ static bool take_input(const struct birth *birth)
     return input >= 0 && dup2(input, STDIN_FILENO) >= 0;
 }
 
+static bool take_output(const struct command_call *call)
+{
+    return (call->output == 0 || dup2(call->output, STDOUT_FILENO) >= 0) &&
+           (call->errors == 0 || dup2(call->errors, STDERR_FILENO) >= 0);
+}
+
 /*
  * Runs on a stack of its own in the consumer's memory; the consumer is suspended until exec. AddressSanitizer
  * would complain at _exit that it does not know this stack.
@@ -71,7 +77,7 @@ __attribute__((no_sanitize_address)) static int become(void *argument)
             _exit(STATUS_NOT_STARTED);
         process_group_set(birth->slot, getpid());
     }
-    if (!take_input(birth))
+    if (!take_input(birth) || !take_output(call))
         _exit(STATUS_NOT_STARTED);
     stop_restore_for_child();
     signal(SIGXFSZ, SIG_DFL);

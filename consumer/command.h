@@ -20,7 +20,8 @@ struct command {
 enum ended_by {
     ENDED_BY_ITSELF,
     ENDED_BY_TIMEOUT,
-    ENDED_BY_STOP, /* of its consumer */
+    ENDED_BY_STOP,   /* of its consumer */
+    ENDED_BY_OUTPUT, /* its output cannot be kept or written */
 };
 
 /* What is started. */
@@ -29,6 +30,8 @@ struct command_call {
     char *const *arguments;   /* the first is the command's name for itself; then NULL */
     char *const *environment; /* "NAME=value" strings, then NULL; NULL: this process's own */
     bool without_input;       /* stdin is /dev/null */
+    int output;               /* stdout; 0: this process's own */
+    int errors;               /* stderr; likewise */
 };
 
 enum { COMMAND_SHELL_WORDS = 5 };

@@ -27,6 +27,7 @@ struct given {
     char framing_text[OPTION_WRITTEN_BYTES];
     const char *prefix;
     const char *exec_only;
+    const char *output_mode;
     const char *dead_letter;
     bool version;
 };
@@ -129,6 +130,32 @@ static void take_max_failures(struct consumer_options *options, const struct opt
         option_entry_bad(entry, argument, "a whole number, at least 1");
 }
 
+static void take_output_mode(struct given *given, const char *written, enum output_mode mode)
+{
+    struct consumer_options *options = &given->options;
+    if (given->output_mode && options->output_mode != mode)
+        options_usage("%s and %s: only one of them can be given", given->output_mode, written);
+    given->output_mode = given->exec_only = written;
+    options->output_mode = mode;
+}
+
+static bool take_output_option(struct given *given, const struct option_entry *entry)
+{
+    switch (entry->code) {
+    case CONSUMER_GROUPED:
+        take_output_mode(given, "--grouped", OUTPUT_GROUPED);
+        return true;
+    case CONSUMER_LINE_BUFFER:
+        take_output_mode(given, "--line-buffer", OUTPUT_BY_LINES);
+        return true;
+    case CONSUMER_UNGROUPED:
+        take_output_mode(given, "--ungroup", OUTPUT_UNGROUPED);
+        return true;
+    default:
+        return false;
+    }
+}
+
 static bool take_framing_option(struct given *given, const struct option_entry *entry, const char *argument)
 {
     switch (entry->code) {
@@ -193,7 +220,8 @@ static void take(void *into, const struct option_group *group, const struct opti
         given->version = true;
     else if (group->section == &consumer_sink_section)
         take_sink(given, entry, argument);
-    else if (!take_framing_option(given, entry, argument) && !take_exec_option(given, entry, argument))
+    else if (!take_framing_option(given, entry, argument) && !take_exec_option(given, entry, argument) &&
+             !take_output_option(given, entry))
         option_common_take(&given->options.common, &consumer_options, entry, argument);
 }
 
@@ -223,6 +251,20 @@ static void check_together(const struct consumer_options *options, const struct 
         options_usage("--prefix would break the frames of --length-prefixed");
     if (given->exec_only && options->sink != SINK_EXEC)
         options_usage("%s needs --exec or -- PROGRAM", given->exec_only);
+}
+
+/* Output that is kept can be tagged and stored; what commands write by themselves cannot. */
+static void choose_output_mode(struct consumer_options *options, const struct given *given)
+{
+    const char *needs = options->results ? "--results" : options->tagged ? "--tag" : NULL;
+    const char *exec_only = needs ? needs : options->job_log ? "--joblog" : NULL;
+    if (exec_only && options->sink != SINK_EXEC)
+        options_usage("%s needs --exec or -- PROGRAM", exec_only);
+    if (needs && options->output_mode == OUTPUT_UNGROUPED)
+        options_usage("%s and %s: output that is not kept cannot be %s (leave out %s)", given->output_mode, needs,
+                      options->results ? "stored" : "tagged", given->output_mode);
+    if (options->output_mode == OUTPUT_BY_DEFAULT)
+        options->output_mode = needs ? OUTPUT_GROUPED : OUTPUT_UNGROUPED;
 }
 
 static void check_dead_letter(const char *name, const char *queue)
@@ -327,6 +369,7 @@ void consumer_options_read(struct consumer_options *options, int argc, char **ar
     take_words(options, &given, &words);
     options_finish(&options->common);
     check_together(options, &given);
+    choose_output_mode(options, &given);
     choose_dead_letter(options, given.dead_letter);
     check_command(options, &given);
     if (given.version)

@@ -68,21 +68,44 @@ static void escalate(struct execution *execution, int64_t kill_after_ns)
     execution->deadline_ns = execution->next_signal == 0 ? INT64_MAX : deadline_after(kill_after_ns);
 }
 
+/* There is no use in a command whose output goes nowhere: its message will be executed again. */
+static void heed_output(struct execution *execution, const struct command_output *output)
+{
+    if (!output->is_broken || execution->ended_by != ENDED_BY_ITSELF)
+        return;
+    execution->deadline_ns = stop_now_ns();
+    execution->next_signal = SIGTERM;
+    execution->due_to = ENDED_BY_OUTPUT;
+}
+
+/* Sleeps until the command has ended, takes more input or has printed something, or until the next deadline. */
+static void wait_for_event(struct execution *execution, struct command_output *output)
+{
+    enum { OWN = 3 };
+    struct pollfd events[OWN + COMMAND_STREAMS] = {
+        {.fd = execution->command.pidfd, .events = POLLIN},
+        {.fd = execution->command.input, .events = POLLOUT},
+        {.fd = stop_requested ? -1 : stop_descriptor(), .events = POLLIN},
+    };
+
+    if (!output) {
+        poll(events, OWN, milliseconds_to_wait(execution));
+        return;
+    }
+    command_output_poll(output, events + OWN);
+    if (poll(events, OWN + COMMAND_STREAMS, milliseconds_to_wait(execution)) > 0)
+        command_output_read(output, events + OWN);
+    heed_output(execution, output);
+}
+
 static void feed_until_end(struct execution *execution, const struct execution_call *call)
 {
     bool ended;
 
     do {
-        struct pollfd events[] = {
-            {.fd = execution->command.pidfd, .events = POLLIN},
-            {.fd = execution->command.input, .events = POLLOUT},
-            {.fd = stop_requested ? -1 : stop_descriptor(), .events = POLLIN},
-        };
-
         feed(execution);
         heed_stop(execution, call->grace_ns);
-        events[1].fd = execution->command.input;
-        poll(events, sizeof(events) / sizeof(events[0]), milliseconds_to_wait(execution));
+        wait_for_event(execution, call->output);
         ended = command_has_ended(&execution->command);
         if (!ended) /* it may have ended in time while this consumer was stopped */
             escalate(execution, call->kill_after_ns);
@@ -106,6 +129,26 @@ static void end_group(const struct execution *execution, struct totals *totals)
     command_signal(&execution->command, SIGKILL);
 }
 
+static int start(struct execution *execution, const struct execution_call *call)
+{
+    struct command_call command = *call->command;
+    int result;
+
+    if (call->output) {
+        result = command_output_open(call->output);
+        if (result < 0)
+            return result;
+        command.output = call->output->streams[0].pipe[1];
+        command.errors = call->output->streams[1].pipe[1];
+    }
+    result = command_start(&execution->command, &command, call->slot);
+    if (call->output)
+        command_output_started(call->output);
+    if (call->output && result < 0)
+        command_output_close(call->output);
+    return result;
+}
+
 int execution_run(struct execution *execution, const struct execution_call *call)
 {
     int result;
@@ -114,7 +157,7 @@ int execution_run(struct execution *execution, const struct execution_call *call
     execution->deadline_ns = call->timeout_ns > 0 ? deadline_after(call->timeout_ns) : INT64_MAX;
     execution->next_signal = call->timeout_ns > 0 ? SIGTERM : 0;
     execution->due_to = call->timeout_ns > 0 ? ENDED_BY_TIMEOUT : ENDED_BY_ITSELF;
-    result = command_start(&execution->command, call->command, call->slot);
+    result = start(execution, call);
     if (result < 0)
         return result;
     /* A write that blocks on a command that does not read would hide the command's end. */
@@ -123,6 +166,8 @@ int execution_run(struct execution *execution, const struct execution_call *call
     feed_until_end(execution, call);
     if (execution->ended_by != ENDED_BY_ITSELF)
         end_group(execution, call->totals);
+    if (call->output)
+        command_output_close(call->output);
     execution->status = command_reap(&execution->command);
     if (call->slot)
         process_group_set(call->slot, 0);

@@ -7,11 +7,12 @@
 #include <stdint.h>
 
 #include "consumer/command.h"
+#include "consumer/command_output.h"
 #include "consumer/totals.h"
 
 /*
  * One run of a command: starts it, feeds its stdin, and waits for its end. Ends it at its timeout, and when a
- * grace has passed since this program was told to stop.
+ * grace has passed since this program was told to stop. Reads its output on the way.
  */
 
 struct execution {
@@ -34,6 +35,7 @@ struct execution_call {
     int64_t grace_ns;      /* from a request to stop to SIGTERM */
     int64_t kill_after_ns; /* from SIGTERM to SIGKILL */
     struct totals *totals;
+    struct command_output *output; /* open; NULL: the command writes to this process's own stdout and stderr */
 };
 
 /*

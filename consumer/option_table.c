@@ -121,6 +121,58 @@ const struct option_section consumer_command_section = {
     .entries = command,
 };
 
+static const struct option_entry command_output[] = {
+    {.name = "grouped",
+     .code = CONSUMER_GROUPED,
+     .incidental = true,
+     .help = "keep what a command prints, and write it in one turn when the command has ended"},
+    {.name = "line-buffer",
+     .code = CONSUMER_LINE_BUFFER,
+     .incidental = true,
+     .help = "write what a command prints by whole lines, as they come"},
+    {.name = "ungroup",
+     .code = CONSUMER_UNGROUPED,
+     .incidental = true,
+     .help =
+         "let commands write to the consumer's own stdout and stderr; what several print at the same time mixes, "
+         "even within lines (this is the default)"},
+    {.name = "tag",
+     .kind = OPTION_IS_FLAG,
+     AT(tagged),
+     .incidental = true,
+     .help = "begin each line that a command prints with the message's first line and a tab; if that is empty or "
+             "not text, with the message's id. Implies --grouped unless --line-buffer is given"},
+    {.name = "results",
+     .kind = OPTION_IS_TEXT,
+     AT(results),
+     .incidental = true,
+     .argument = "DIR",
+     .help = "store each command's output also in DIR/ID/stdout and DIR/ID/stderr, and how it ended in "
+             "DIR/ID/status; ID is the message's id. A later attempt at the message replaces them in one step. "
+             "Implies --grouped unless --line-buffer is given"},
+    {.name = "joblog",
+     .kind = OPTION_IS_TEXT,
+     AT(job_log),
+     .incidental = true,
+     .argument = "FILE",
+     .help = "append a line to FILE for each command that has ended, in the form of GNU parallel's --joblog, with "
+             "the columns Attempt and Id at the end. Several consumers may share FILE"},
+    {.name = NULL},
+};
+
+const struct option_section consumer_command_output_section = {
+    .title = "Output of commands:",
+    .text =
+        "With --grouped and --line-buffer, commands that run at the same time, of this consumer and of others "
+        "that "
+        "share its stdout or stderr, do not mix within a turn. Up to 1 MiB for each of a command's stdout and "
+        "stderr is kept in memory, more in a file without a name in $TMPDIR (/tmp). What processes that a command "
+        "leaves behind print after its end is lost. Output, results and log are written before the message is "
+        "acknowledged: if one of them cannot be written, the message stays in the queue, and the consumer ends "
+        "with 1. So the output of a message that is delivered again can be there twice.",
+    .entries = command_output,
+};
+
 static const struct option_entry flow[] = {
     {.name = "work",
      .kind = OPTION_IS_RANGE,
@@ -181,6 +233,7 @@ static const struct option_group groups[] = {
     {.section = &consumer_sink_section},
     {.section = &consumer_framing_section},
     {.section = &consumer_command_section},
+    {.section = &consumer_command_output_section},
     {.section = &consumer_flow_section},
     {.section = &option_common_section, AT(common)},
     {.section = &option_creating_section, AT(common)},

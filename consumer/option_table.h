@@ -12,6 +12,7 @@
 extern const struct option_section consumer_sink_section; /* each of its options is a sink */
 extern const struct option_section consumer_framing_section;
 extern const struct option_section consumer_command_section;
+extern const struct option_section consumer_command_output_section;
 extern const struct option_section consumer_flow_section;
 
 extern const struct option_table consumer_options;
@@ -32,6 +33,9 @@ enum consumer_option_code {
     CONSUMER_KILL_AFTER,
     CONSUMER_DEAD_LETTER,
     CONSUMER_MAX_FAILURES,
+    CONSUMER_GROUPED,
+    CONSUMER_LINE_BUFFER,
+    CONSUMER_UNGROUPED,
 };
 
 #endif

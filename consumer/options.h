@@ -18,6 +18,14 @@ enum sink_kind {
     SINK_DISCARD,
 };
 
+/* Where the output of commands goes. */
+enum output_mode {
+    OUTPUT_BY_DEFAULT,
+    OUTPUT_UNGROUPED, /* directly to ours */
+    OUTPUT_GROUPED,   /* in one turn when the command has ended */
+    OUTPUT_BY_LINES,  /* in whole lines as they come */
+};
+
 struct consumer_options {
     struct common_options common;
     enum sink_kind sink;
@@ -38,6 +46,11 @@ struct consumer_options {
     int64_t kill_after_ns;   /* from SIGTERM to SIGKILL of a command that is ended */
     uint64_t max_failures;   /* 0: no limit */
     const char *dead_letter; /* queue for messages that are given up; NULL: none */
+
+    enum output_mode output_mode; /* of commands; never by default, once all options are read */
+    bool tagged;                  /* each line begins with what it belongs to */
+    const char *results;          /* folder; NULL: none */
+    const char *job_log;          /* file; NULL: none */
 };
 
 /* True if messages are processed and acknowledged one by one. */

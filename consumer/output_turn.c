@@ -10,6 +10,7 @@
 
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
+#include "consumer/deadline.h"
 #include "consumer/file_end.h"
 
 /* In a write intent's format: not a framing of messages (framing_code) but a block of output. */
@@ -44,6 +45,12 @@ bool output_turn_is_same(const struct output_turn *turn, const struct output_tur
     return turn->device == other->device && turn->inode == other->inode;
 }
 
+/* Whether to wait no longer: nothing is lost by that before the turn's first byte. */
+static bool is_over(const struct output_turn *turn)
+{
+    return stop_requested && stop_now_ns() >= time_after(stop_requested_at_ns(), turn->grace_ns);
+}
+
 /* ------------------------------------------------------------------ the lock */
 
 /*
@@ -56,7 +63,7 @@ static int lock(struct output_turn *turn)
     int error;
 
     while ((error = record_lock_try(turn->fd, turn->range)) == -EAGAIN) {
-        if (stop_requested)
+        if (is_over(turn))
             return -EINTR;
         nanosleep(&(struct timespec){.tv_nsec = pause_ns}, NULL);
         pause_ns = pause_ns < PAUSE_MAX_NS / 2 ? pause_ns * 2 : PAUSE_MAX_NS;
@@ -138,13 +145,12 @@ int output_turn_take(struct output_turn *turn, uint64_t bytes)
 
 /* ------------------------------------------------------------------ writing */
 
-/* Before the first byte of a turn, a stop request ends the wait for the reader: nothing is lost by that. */
 static int wait_for_reader(const struct output_turn *turn)
 {
     struct pollfd wanted = {.fd = turn->fd, .events = POLLOUT};
 
     while (poll(&wanted, 1, READER_POLL_MS) == 0 || wanted.revents == 0) {
-        if (stop_requested && turn->written == 0)
+        if (turn->written == 0 && is_over(turn))
             return -EINTR;
     }
     return 0;

@@ -30,6 +30,7 @@ struct output_turn {
     dev_t device;
     ino_t inode;
     struct record_range range;
+    int64_t grace_ns;    /* how long to wait on, for a turn or for the reader, after a request to stop */
     struct shmq *handle; /* with at least one message held during a turn; NULL: no write intents */
     off_t begin;         /* size of the file when the turn began */
     uint64_t written;    /* bytes, in this turn */
@@ -46,15 +47,16 @@ bool output_turn_is_same(const struct output_turn *turn, const struct output_tur
  *
  * @bytes  what will be written in it
  *
- * Return: 0; -EINTR: a stop was requested while another process had its turn; -EBADMSG: the queue is damaged;
- *         the error of a system call. No turn was taken then.
+ * Return: 0; -EINTR: the grace after a request to stop is over, and another process has its turn; -EBADMSG: the
+ * queue is damaged; the error of a system call. No turn was taken then.
  */
 int output_turn_take(struct output_turn *turn, uint64_t bytes);
 
 /*
  * Writes all of it.
  *
- * Return: 0; -EINTR: a stop was requested before the reader took the first byte of the turn; the error of write.
+ * Return: 0; -EINTR: the grace after a request to stop is over, and the reader has not taken the first byte of
+ *         the turn; the error of write.
  */
 int output_turn_write(struct output_turn *turn, const void *data, size_t length);
 

@@ -9,7 +9,7 @@
 
 enum verdict policy_judge(int status, enum ended_by ended_by)
 {
-    if (ended_by == ENDED_BY_STOP)
+    if (ended_by == ENDED_BY_STOP || ended_by == ENDED_BY_OUTPUT)
         return VERDICT_STOPPED;
     if (ended_by == ENDED_BY_TIMEOUT || !WIFEXITED(status))
         return VERDICT_FAILED;

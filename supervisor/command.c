@@ -69,6 +69,14 @@ static bool is_labelled(const struct options *options)
            !arguments_have(&options->extra_consumer, "--length-prefixed");
 }
 
+/* Whether commands run at the same time and would mix what they print, and no other way was chosen. */
+static bool is_grouped(const struct options *options)
+{
+    return options->sink == SINK_EXEC && options->consumers > 1 &&
+           options_passed(options, "line-buffer") == NULL && options_passed(options, "ungroup") == NULL &&
+           options_passed(options, "grouped") == NULL;
+}
+
 static void make_consumer(struct arguments *command, const struct options *options, unsigned number)
 {
     const char *prefix = options_passed(options, "prefix");
@@ -86,6 +94,8 @@ static void make_consumer(struct arguments *command, const struct options *optio
     }
     if (options->sink_is_framed)
         arguments_add_all(command, &options->consumer_framing);
+    if (is_grouped(options))
+        arguments_add(command, "--grouped");
     if (is_labelled(options))
         label_make(label, ROLE_CONSUMER, number, STDOUT_FILENO);
     if (label[0] != '\0' || prefix != NULL) {

@@ -90,7 +90,8 @@ static const struct option_section sink_section = {
     .title = "Sink (at most one; also --mirror, --exec, --pipe, --discard):",
     .text =
         "Words after -- are messages here. Give a program for each message with --exec: a COMMAND without shell "
-        "syntax runs without a shell.",
+        "syntax runs without a shell. If there are several consumers, what commands print is grouped, unless "
+        "--line-buffer or --ungroup is given.",
     .entries = sink,
 };
 
@@ -154,6 +155,7 @@ static const struct option_group groups[] = {
     {.section = &consumer_sink_section, .owner = "consumer"},
     {.section = &consumer_framing_section, .owner = "consumer"},
     {.section = &consumer_command_section, .owner = "consumer"},
+    {.section = &consumer_command_output_section, .owner = "consumer"},
     {.section = &consumer_flow_section, .owner = "consumer"},
     {.section = &option_creating_section, AT(common)},
     {.section = NULL},

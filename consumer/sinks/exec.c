@@ -11,20 +11,26 @@
 #include "consumer/environment.h"
 #include "consumer/execution.h"
 #include "consumer/job.h"
+#include "consumer/job_report.h"
 #include "consumer/program.h"
 
 /* --exec and -- PROGRAM: runs a command for each message. */
+
+#define STATUS_CANNOT_RUN 126
 
 struct exec_sink {
     struct sink base;
     struct program program;
     struct environment environment;
     struct dead_letters dead_letters;
+    struct job_report report;
     struct job job; /* the current message */
 };
 
 /* How an attempt ended. */
 struct outcome {
+    struct attempt_times times;
+    struct execution execution;
     enum verdict verdict;
     char why[128]; /* in words */
 };
@@ -59,6 +65,7 @@ static int run_command(struct exec_sink *sink, struct execution *execution)
         .grace_ns = sink->base.options->common.shmq.grace_ns,
         .kill_after_ns = sink->base.options->kill_after_ns,
         .totals = sink->base.totals,
+        .output = sink->report.output,
     };
     int result = set_environment(sink);
 
@@ -97,8 +104,10 @@ static const char *describe_unfit(const struct exec_sink *sink, int error)
     return "the command's arguments and environment are too long";
 }
 
-static void judge(struct outcome *outcome, const struct execution *execution)
+static void judge(struct outcome *outcome)
 {
+    const struct execution *execution = &outcome->execution;
+
     outcome->verdict = policy_judge(execution->status, execution->ended_by);
     switch (execution->ended_by) {
     case ENDED_BY_ITSELF:
@@ -110,22 +119,30 @@ static void judge(struct outcome *outcome, const struct execution *execution)
     case ENDED_BY_STOP:
         snprintf(outcome->why, sizeof(outcome->why), "ended after --grace");
         break;
+    case ENDED_BY_OUTPUT:
+        snprintf(outcome->why, sizeof(outcome->why), "ended because its output was lost");
+        break;
     }
 }
 
 /* Makes an attempt. Returns 0 or a negative errno if the command could not be started. */
 static int attempt(struct exec_sink *sink, struct outcome *outcome)
 {
-    struct execution execution;
-    int result = run_command(sink, &execution);
+    int result;
 
+    outcome->execution = (struct execution){.status = STATUS_CANNOT_RUN << 8};
+    if (sink->report.output)
+        command_output_begin(sink->report.output, sink->base.handle, sink->job.message, sink->job.id);
+    attempt_times_begin(&outcome->times);
+    result = run_command(sink, &outcome->execution);
+    attempt_times_end(&outcome->times);
     if (result == -EILSEQ || result == -E2BIG) {
         outcome->verdict = VERDICT_FAILED;
         snprintf(outcome->why, sizeof(outcome->why), "%s", describe_unfit(sink, result));
     } else if (result < 0) {
         return result;
     } else {
-        judge(outcome, &execution);
+        judge(outcome);
     }
     sink->job.run_before = true;
     return 0;
@@ -135,6 +152,7 @@ static int attempt(struct exec_sink *sink, struct outcome *outcome)
  * retried. */
 static enum sink_result try_once(struct exec_sink *sink, bool *done)
 {
+    enum sink_result reported;
     struct outcome outcome;
     int result;
 
@@ -146,7 +164,8 @@ static enum sink_result try_once(struct exec_sink *sink, bool *done)
                   strerror(-result));
         return SINK_FAILED;
     }
-    return job_conclude(&sink->job, outcome.verdict, outcome.why, done);
+    reported = job_report_attempt(&sink->report, &sink->job, &sink->program, &outcome.execution, &outcome.times);
+    return reported == SINK_OK ? job_conclude(&sink->job, outcome.verdict, outcome.why, done) : reported;
 }
 
 static enum sink_result deliver_one(struct exec_sink *sink, const struct shmq_message *message)
@@ -198,6 +217,7 @@ static enum sink_result exec_close(struct sink *base)
 {
     struct exec_sink *sink = (struct exec_sink *)base;
 
+    job_report_close(&sink->report);
     environment_free(&sink->environment);
     program_free(&sink->program);
     free(sink);
@@ -241,5 +261,8 @@ struct sink *sink_exec_open(const struct consumer_options *options, struct total
     sink->job = (struct job){.sink = &sink->base,
                              .dead_letters = &sink->dead_letters,
                              .command = options->program ? options->program[0] : "--exec"};
-    return &sink->base;
+    if (job_report_open(&sink->report, options))
+        return &sink->base;
+    exec_close(&sink->base);
+    return NULL;
 }

@@ -121,7 +121,7 @@ check_usage 'a mirror of several producers that is one file' 2 'put %l into it' 
     --mirror "$scratch/100%%l"
 check_usage 'a mirror that is the input' 2 '--mirror [^ ]*/numbers: is also an input' --input "$scratch/numbers" --mirror "$scratch/numbers"
 check_equal 'which is not written' "$(seq 300000 | sha256sum)" "$(sha256sum <"$scratch/numbers")"
-check_usage 'options of programs yet to come' 2 'joblog' --joblog x --exec true -- a
+check_usage 'an option that no program has' 2 'no-such-option' --no-such-option x --exec true -- a
 echo old >"$scratch/old"
 check_usage 'an output that is not empty' 2 'not empty' --input "$scratch/numbers" --output "$scratch/old"
 echo old >"$scratch/old.15"

@@ -388,6 +388,7 @@ static const struct option_group all_groups[] = {
     {.section = &producer_flow_section},
     {.section = &consumer_sink_section},
     {.section = &consumer_command_section},
+    {.section = &consumer_command_output_section},
     {.section = &consumer_flow_section},
     {.section = &option_common_section},
     {.section = &option_creating_section},
