@@ -833,7 +833,9 @@ static void stat_all(struct shmq *handle)
 static void join(struct shmq *handle, uint8_t choice)
 {
     begin();
-    (void)judge(CALL_JOIN, shmq_join(handle, timeout_of(choice)), handle);
+    const int code = judge(CALL_JOIN, shmq_join(handle, timeout_of(choice)), handle);
+    fuzz_require(code != -ESHUTDOWN || (flags() & FLAG_NOW) != 0,
+                 "join: -ESHUTDOWN, although messages are delivered");
 }
 
 /* Twice the same question, twice the same answer. */

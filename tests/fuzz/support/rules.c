@@ -85,7 +85,7 @@ static const struct {
     [CALL_SET_INTENT] = {"set_write_intent", OK | INVAL, 0, false},
     [CALL_VISIT_INTENTS] = {"visit_write_intents", OK | AGAIN, BADMSG, true},
     [CALL_REPORT_LOSS] = {"report_loss", OK | INVAL, 0, false},
-    [CALL_JOIN] = {"join", OK | AGAIN | TIMEDOUT | STALE, BADMSG, true},
+    [CALL_JOIN] = {"join", OK | AGAIN | TIMEDOUT | SHUTDOWN | STALE, BADMSG, true},
     [CALL_STAT] = {"stat", OK | INVAL, BADMSG, true},
     [CALL_PEEK] = {"peek", OK | INVAL, BADMSG, false}, /* check does not read seat buffers */
     [CALL_CHECK] = {"check", OK, BADMSG, false},
