@@ -13,6 +13,7 @@
 
 #define PREFETCH_COPYING 1024
 #define PREFETCH_SLOW 1
+#define PREFETCH_ANSWERED 64
 #define RETRIES_MAX 1000000
 
 /*
@@ -239,6 +240,15 @@ static void set_defaults(struct consumer_options *options)
     options_init(&options->common);
 }
 
+static void choose_pipe_ack(struct consumer_options *options)
+{
+    if (!options->pipe_ack)
+        return;
+    if (options->sink != SINK_PIPE)
+        options_usage("--pipe-ack needs --pipe COMMAND");
+    options->sink = SINK_PIPE_ACK;
+}
+
 static void check_together(const struct consumer_options *options, const struct given *given)
 {
     bool framed = consumer_sink_is_framed((int)options->sink);
@@ -249,8 +259,8 @@ static void check_together(const struct consumer_options *options, const struct 
         options_usage("--prefix cannot be combined with %s", given->sink_text);
     if (given->prefix && options->framing.kind == FRAMING_LENGTH32)
         options_usage("--prefix would break the frames of --length-prefixed");
-    if (given->exec_only && options->sink != SINK_EXEC)
-        options_usage("%s needs --exec or -- PROGRAM", given->exec_only);
+    if (given->exec_only && !options_judged(options))
+        options_usage("%s needs --exec, -- PROGRAM or --pipe-ack", given->exec_only);
 }
 
 /* Output that is kept can be tagged and stored; what commands write by themselves cannot. */
@@ -286,7 +296,7 @@ static void choose_dead_letter(struct consumer_options *options, const char *giv
 {
     static char text[DEAD_LETTER_NAME_BYTES];
 
-    if (options->sink == SINK_EXEC)
+    if (options_judged(options))
         options->dead_letter = dead_letter_name(options->common.queue, given, text);
     if (options->max_failures > 0 && !options->dead_letter)
         options_usage(
@@ -303,7 +313,7 @@ static void check_command(struct consumer_options *options, const struct given *
     const char *word;
     size_t length;
 
-    if (options->sink != SINK_EXEC && options->sink != SINK_PIPE)
+    if (!options_judged(options) && options->sink != SINK_PIPE)
         return;
     if (options->program) {
         word = options->target;
@@ -353,7 +363,9 @@ static void choose_prefetch(struct consumer_options *options)
     uint32_t *prefetch = &options->common.shmq.prefetch;
 
     if (*prefetch == 0)
-        *prefetch = options_one_by_one(options) ? PREFETCH_SLOW : PREFETCH_COPYING;
+        *prefetch = options_one_by_one(options)      ? PREFETCH_SLOW
+                    : options->sink == SINK_PIPE_ACK ? PREFETCH_ANSWERED
+                                                     : PREFETCH_COPYING;
     if (options->count > 0 && options->count < *prefetch)
         *prefetch = (uint32_t)options->count;
 }
@@ -368,6 +380,7 @@ void consumer_options_read(struct consumer_options *options, int argc, char **ar
     *options = given.options;
     take_words(options, &given, &words);
     options_finish(&options->common);
+    choose_pipe_ack(options);
     check_together(options, &given);
     choose_output_mode(options, &given);
     choose_dead_letter(options, given.dead_letter);

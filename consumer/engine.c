@@ -78,7 +78,7 @@ static int deliver(struct consumer *consumer, const struct shmq_message *message
 
     say_redelivered(consumer, messages, count);
     if (consumer->options->work_ns[0] >= 0)
-        simulated_work_run(&consumer->work, &consumer->totals, consumer->options->sink == SINK_EXEC);
+        simulated_work_run(&consumer->work, &consumer->totals, options_judged(consumer->options));
     result = operations->deliver(consumer->sink, messages, count, &done);
     if (done > 0)
         end = shmq_acknowledge(consumer->handle, done);
@@ -230,10 +230,11 @@ static bool prepare(struct consumer *consumer)
 {
     int result;
 
-    if (consumer->options->sink == SINK_EXEC) {
+    if (options_judged(consumer->options)) {
         result = process_group_watch_start(&consumer->watch, 1);
         if (result < 0) {
-            say_error("--exec: cannot prepare to start commands: %s", strerror(-result));
+            say_error("%s: cannot prepare to start commands: %s",
+                      consumer->options->sink == SINK_EXEC ? "--exec" : "--pipe-ack", strerror(-result));
             return false;
         }
     }

@@ -30,8 +30,11 @@ static const struct option_entry sink[] = {
     {.name = "pipe",
      .code = SINK_PIPE,
      .argument = "COMMAND",
-     .help = "run '/bin/sh -c COMMAND' once and write all messages to its stdin. Once it has begun to read, a "
-             "message is acknowledged when it is written to the pipe, before the command has processed it"},
+     .help =
+         "run '/bin/sh -c COMMAND' once and write all messages to its stdin. Once it has begun to read, a "
+         "message is acknowledged when it is written to the pipe, before the command has processed it: what the "
+         "command had not processed when it failed, was killed, or died with its machine is lost. See "
+         "--pipe-ack"},
     {.name = "discard", .code = SINK_DISCARD, .help = "acknowledge messages without writing them"},
     {.name = NULL},
 };
@@ -41,7 +44,7 @@ const struct option_section consumer_sink_section = {.title = "Sink (at most one
 
 bool consumer_sink_is_framed(int code)
 {
-    return code == SINK_STDOUT || code == SINK_OUTPUT || code == SINK_PIPE;
+    return code == SINK_STDOUT || code == SINK_OUTPUT || code == SINK_PIPE || code == SINK_PIPE_ACK;
 }
 
 static const struct option_entry framing[] = {
@@ -70,6 +73,12 @@ const struct option_section consumer_framing_section = {
 };
 
 static const struct option_entry command[] = {
+    {.name = "pipe-ack",
+     .kind = OPTION_IS_FLAG,
+     AT(pipe_ack),
+     .help = "the command of --pipe answers each message with a line on its stdout, in order: ok acknowledges it, "
+             "retry is a failed attempt, dead gives it up at once; a reason may follow after a blank. Up to "
+             "--prefetch N messages (64) wait for their answers"},
     {.name = "retries",
      .code = CONSUMER_RETRIES,
      .argument = "N",
@@ -81,7 +90,7 @@ static const struct option_entry command[] = {
     {.name = "exec-timeout",
      .code = CONSUMER_EXEC_TIMEOUT,
      .argument = "DURATION",
-     .help = "end a command that takes longer than DURATION (none)"},
+     .help = "end a command that takes longer than DURATION, with --pipe-ack for an answer (none)"},
     {.name = "kill-after",
      .code = CONSUMER_KILL_AFTER,
      .argument = "DURATION",
@@ -102,7 +111,7 @@ static const struct option_entry command[] = {
 };
 
 const struct option_section consumer_command_section = {
-    .title = "Commands (--exec, -- PROGRAM):",
+    .title = "Commands (--exec, -- PROGRAM, --pipe with --pipe-ack):",
     .text =
         "-- PROGRAM [ARG...] runs a program for each message, never through a shell. {} in an ARG, also in a part "
         "of it, is replaced by the message, and stdin is empty then; without {}, the message comes on stdin. A "
@@ -117,7 +126,13 @@ const struct option_section consumer_command_section = {
         "all consumers of a queue the same --retries and --dead-letter. The command's environment has SHMQ_QUEUE, "
         "SHMQ_ID (the same at each delivery), SHMQ_ATTEMPT (1 is the first), SHMQ_REDELIVERED (1: delivered "
         "before), SHMQ_LANE, and SHMQ_HEADER_NAME for each header of the message (its name in capitals, _ for "
-        "other characters).",
+        "other characters).\n\n"
+        "With --pipe-ack, the command must answer each message before it waits for the next one, and flush its "
+        "output. If it ends, its oldest message without an answer has failed; the others count no attempt. It is "
+        "started again after the pause of --backoff, and gets them one at a time. A message that contains the "
+        "delimiter is given up. Anything else than an answer, or one too many, ends the command, and the consumer "
+        "exits 1; so does a command that fails when it has answered everything. In the environment, it has "
+        "SHMQ_QUEUE.",
     .entries = command,
 };
 
@@ -191,7 +206,8 @@ static const struct option_entry flow[] = {
      .max = SHMQ_PREFETCH_MAX,
      AT(common.shmq.prefetch),
      .argument = "N",
-     .help = "lease up to N messages at a time (1 with --exec, -- PROGRAM or --work, else 1024)"},
+     .help = "lease up to N messages at a time (1 with --exec, -- PROGRAM or --work, 64 with --pipe-ack, else "
+             "1024)"},
     {.name = "follow",
      .kind = OPTION_IS_FLAG,
      AT(common.shmq.follow),

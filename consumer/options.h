@@ -16,6 +16,7 @@ enum sink_kind {
     SINK_EXEC,
     SINK_PIPE,
     SINK_DISCARD,
+    SINK_PIPE_ACK, /* SINK_PIPE with --pipe-ack */
 };
 
 /* Where the output of commands goes. */
@@ -45,6 +46,7 @@ struct consumer_options {
     int64_t exec_timeout_ns; /* 0: none */
     int64_t kill_after_ns;   /* from SIGTERM to SIGKILL of a command that is ended */
     uint64_t max_failures;   /* 0: no limit */
+    bool pipe_ack;
     const char *dead_letter; /* queue for messages that are given up; NULL: none */
 
     enum output_mode output_mode; /* of commands; never by default, once all options are read */
@@ -52,6 +54,12 @@ struct consumer_options {
     const char *results;          /* folder; NULL: none */
     const char *job_log;          /* file; NULL: none */
 };
+
+/* True if a command decides what becomes of each message. */
+static inline bool options_judged(const struct consumer_options *options)
+{
+    return options->sink == SINK_EXEC || options->sink == SINK_PIPE_ACK;
+}
 
 /* True if messages are processed and acknowledged one by one. */
 static inline bool options_one_by_one(const struct consumer_options *options)

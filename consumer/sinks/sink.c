@@ -8,6 +8,8 @@ struct sink *sink_open(const struct consumer_options *options, struct totals *to
         return sink_exec_open(options, totals);
     case SINK_PIPE:
         return sink_pipe_open(options, totals);
+    case SINK_PIPE_ACK:
+        return sink_pipe_ack_open(options, totals);
     case SINK_MIRROR:
         return sink_mirror_open(options, totals);
     case SINK_DISCARD:

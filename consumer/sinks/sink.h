@@ -57,6 +57,7 @@ struct sink *sink_output_open(const struct consumer_options *options, struct tot
 struct sink *sink_mirror_open(const struct consumer_options *options, struct totals *totals);
 struct sink *sink_discard_open(const struct consumer_options *options, struct totals *totals);
 struct sink *sink_pipe_open(const struct consumer_options *options, struct totals *totals);
+struct sink *sink_pipe_ack_open(const struct consumer_options *options, struct totals *totals);
 struct sink *sink_exec_open(const struct consumer_options *options, struct totals *totals);
 
 /* Opens the sink that the options select. */
