@@ -14,6 +14,7 @@
 #define PREFETCH_COPYING 1024
 #define PREFETCH_SLOW 1
 #define PREFETCH_ANSWERED 64
+#define RATE_LEASE_SECONDS 0.01 /* with --rate, a lease is what may be started in this time */
 #define RETRIES_MAX 1000000
 
 /*
@@ -357,7 +358,8 @@ static void take_words(struct consumer_options *options, struct given *given, co
     options->program = words->words;
 }
 
-/* Leases no more than --count allows: the rest of a lease would reach other consumers as redelivered. */
+/* Leases no more than --count allows: the rest of a lease would reach other consumers as redelivered. With --rate,
+ * leases what is soon started: others can have the rest. */
 static void choose_prefetch(struct consumer_options *options)
 {
     uint32_t *prefetch = &options->common.shmq.prefetch;
@@ -368,6 +370,8 @@ static void choose_prefetch(struct consumer_options *options)
                                                      : PREFETCH_COPYING;
     if (options->count > 0 && options->count < *prefetch)
         *prefetch = (uint32_t)options->count;
+    if (options->rate > 0 && options->rate * RATE_LEASE_SECONDS < *prefetch)
+        *prefetch = (uint32_t)(options->rate * RATE_LEASE_SECONDS) + 1;
 }
 
 void consumer_options_read(struct consumer_options *options, int argc, char **argv)

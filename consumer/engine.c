@@ -14,9 +14,11 @@
 #include "consumer/process_group.h"
 #include "consumer/simulated_work.h"
 #include "consumer/sinks/sink.h"
+#include "consumer/start_rate.h"
 
 struct consumer {
     const struct consumer_options *options;
+    struct start_rate *rate;
     struct totals totals;
     struct process_group_watch watch;
     struct sink *sink;
@@ -51,11 +53,16 @@ static int hold(struct consumer *consumer)
     return result == -ENOSPC || result == -EBUSY ? 0 : result;
 }
 
-static int end_reason_of(enum sink_result result)
+static bool failures_reach_limit(const struct consumer *consumer)
+{
+    return totals_failures_reach(&consumer->totals, consumer->options->max_failures);
+}
+
+static int end_reason_of(const struct consumer *consumer, enum sink_result result)
 {
     switch (result) {
     case SINK_STOPPED:
-        return stop_requested ? -EINTR : END_FAILURES;
+        return !stop_requested && failures_reach_limit(consumer) ? END_FAILURES : -EINTR;
     case SINK_FAILED:
         return END_FAILED;
     case SINK_DAMAGED:
@@ -87,7 +94,7 @@ static int deliver(struct consumer *consumer, const struct shmq_message *message
     if (end < 0)
         return end;
     totals_add(&consumer->totals, messages, done);
-    return end_reason_of(result);
+    return end_reason_of(consumer, result);
 }
 
 /* Delivers the leased messages as one batch or one by one. */
@@ -101,7 +108,7 @@ static int deliver_all(struct consumer *consumer, size_t count)
     for (size_t first = 0; first < count && end == END_NOT_YET; first += step) {
         if (first > 0 && stop_requested)
             return -EINTR;
-        if (first > 0 && totals_failures_reach(&consumer->totals, consumer->options->max_failures))
+        if (first > 0 && failures_reach_limit(consumer))
             return END_FAILURES;
         end = deliver(consumer, consumer->messages + first, step);
         totals_tick(&consumer->totals);
@@ -130,7 +137,7 @@ static int on_empty(struct consumer *consumer, int64_t waited_ns)
         return idle_end(consumer);
     if (!consumer->options->progress && consumer->poll_ns < POLL_MAX_NS)
         consumer->poll_ns *= 2;
-    return operations->check ? end_reason_of(operations->check(consumer->sink)) : END_NOT_YET;
+    return operations->check ? end_reason_of(consumer, operations->check(consumer->sink)) : END_NOT_YET;
 }
 
 static int64_t time_to_wait(const struct consumer *consumer)
@@ -150,6 +157,66 @@ static int64_t time_to_wait(const struct consumer *consumer)
     return left < wait ? left : wait;
 }
 
+/*
+ * Whether the consumer ends although it may not start anything yet. What a dead consumer left is given back:
+ * others may start it.
+ */
+static int look_for_end(struct consumer *consumer)
+{
+    bool complete;
+    size_t count;
+    int end = shmq_ready(consumer->handle, &count, &complete, 0);
+
+    if (end == 0)
+        (void)shmq_release(consumer->handle); /* an error means that there is nothing to give back, or no seat */
+    return end == -EAGAIN || end == -ETIMEDOUT ? END_NOT_YET : end;
+}
+
+/* Waits until messages may be started; @max receives how many of so many. Return: END_NOT_YET; why it ends. */
+static int await_rate(struct consumer *consumer, size_t *max)
+{
+    int64_t due_ns;
+    size_t allowed = start_rate_allow(consumer->rate, *max, &due_ns);
+
+    while (allowed == 0) {
+        int64_t poll_ns = deadline_after(POLL_NS);
+        int end = look_for_end(consumer);
+
+        if (end != END_NOT_YET)
+            return end;
+        stop_sleep_until(poll_ns < due_ns ? poll_ns : due_ns);
+        totals_tick(&consumer->totals);
+        if (stop_requested)
+            return -EINTR;
+        if (failures_reach_limit(consumer))
+            return END_FAILURES;
+        allowed = start_rate_allow(consumer->rate, *max, &due_ns);
+    }
+    *max = allowed;
+    return END_NOT_YET;
+}
+
+/* Return: 0; -ETIMEDOUT or -EAGAIN: there was nothing for @wait_ns; why the consumer ends. */
+static int lease(struct consumer *consumer, size_t max, size_t *count, int64_t *wait_ns)
+{
+    bool limited = start_rate_is_set(consumer->rate);
+    int end = END_NOT_YET;
+
+    if (limited) {
+        start_rate_begin_turn(consumer->rate);
+        end = await_rate(consumer, &max);
+    }
+    if (end == END_NOT_YET) {
+        *wait_ns = time_to_wait(consumer);
+        end = shmq_lease_many(consumer->handle, consumer->messages, max, count, *wait_ns);
+    }
+    if (limited && end == 0)
+        start_rate_take(consumer->rate, *count);
+    if (limited)
+        start_rate_end_turn(consumer->rate);
+    return end;
+}
+
 static int step(struct consumer *consumer)
 {
     const struct consumer_options *options = consumer->options;
@@ -167,13 +234,12 @@ static int step(struct consumer *consumer)
             return END_COUNT;
         max = left < max ? (size_t)left : max;
     }
-    if (totals_failures_reach(&consumer->totals, options->max_failures))
+    if (failures_reach_limit(consumer))
         return END_FAILURES;
-    wait_ns = time_to_wait(consumer);
-    end = shmq_lease_many(consumer->handle, consumer->messages, max, &count, wait_ns);
+    end = lease(consumer, max, &count, &wait_ns);
     if (end == -ETIMEDOUT || end == -EAGAIN)
         return on_empty(consumer, wait_ns);
-    if (end < 0)
+    if (end != 0)
         return end;
     wait_notice_end(&consumer->notice);
     consumer->waiting_since_ns = 0;
@@ -187,7 +253,7 @@ static int step(struct consumer *consumer)
 static int complete(struct consumer *consumer)
 {
     const struct sink_operations *operations = consumer->sink->operations;
-    int end = operations->complete ? end_reason_of(operations->complete(consumer->sink)) : END_NOT_YET;
+    int end = operations->complete ? end_reason_of(consumer, operations->complete(consumer->sink)) : END_NOT_YET;
 
     return end == END_NOT_YET ? -ENODATA : end;
 }
@@ -208,7 +274,7 @@ static int consume(struct consumer *consumer)
     consumer->poll_ns = POLL_NS;
     consumer->idle_end_ns = options->idle_ns < 0 ? INT64_MAX : deadline_after(options->idle_ns);
     if (consumer->sink->operations->begin)
-        end = end_reason_of(consumer->sink->operations->begin(consumer->sink));
+        end = end_reason_of(consumer, consumer->sink->operations->begin(consumer->sink));
     while (end == END_NOT_YET)
         end = step(consumer);
     return end == -ENODATA ? complete(consumer) : end;
@@ -221,7 +287,7 @@ static int verify(struct consumer *consumer, int end)
     int found = END_NOT_YET;
 
     if (consumer->handle && end != END_FAILED && operations->verify)
-        found = end_reason_of(operations->verify(consumer->sink));
+        found = end_reason_of(consumer, operations->verify(consumer->sink));
     return found == END_NOT_YET ? end : found;
 }
 
@@ -239,18 +305,22 @@ static bool prepare(struct consumer *consumer)
         }
     }
     consumer->sink = sink_open(consumer->options, &consumer->totals);
-    if (consumer->sink)
+    if (consumer->sink) {
         consumer->sink->slot = consumer->watch.slots;
+        consumer->sink->rate = consumer->rate;
+    }
     return consumer->sink != NULL;
 }
 
 int run(const struct consumer_options *options)
 {
-    struct consumer consumer = {.options = options, .watch = {.pid = -1}};
+    struct start_rate rate;
+    struct consumer consumer = {.options = options, .rate = &rate, .watch = {.pid = -1}};
     enum exit_status status = EXIT_FAILED;
     bool may_pass = false;
     int end;
 
+    start_rate_init(&rate, options->rate);
     totals_init(&consumer.totals, options->progress);
     simulated_work_init(&consumer.work, options->work_ns[0], options->work_ns[1]);
     consumer.messages = calloc(options->common.shmq.prefetch, sizeof(*consumer.messages));

@@ -35,6 +35,7 @@ struct consumer_options {
     bool direct;          /* the command line needs no shell */
     struct framing framing;
     uint64_t count;  /* 0: no limit */
+    double rate;     /* messages started a second; 0: no limit */
     int64_t idle_ns; /* negative: no limit */
     bool progress;
 

@@ -7,18 +7,17 @@
 #include <stdint.h>
 
 #include "common/cli/random.h"
+#include "common/cli/rate.h"
 #include "producer/options.h"
 
 /* Decides when the next message may be sent: --rate and --delay. */
 struct pace {
-    double rate;
+    struct rate rate;
     int64_t delay_min_ns;
     int64_t delay_max_ns;
     bool delayed;
     struct generator generator;
-    int64_t started_ns; /* start of the schedule of --rate; 0 before the first message */
-    uint64_t sent;      /* messages since started_ns */
-    int64_t due_ns;     /* with --delay: when the next message is due */
+    int64_t due_ns; /* with --delay: when the next message is due */
 };
 
 void pace_init(struct pace *pace, const struct options *options, uint64_t seed);

@@ -13,6 +13,7 @@
 #include "consumer/job.h"
 #include "consumer/job_report.h"
 #include "consumer/program.h"
+#include "consumer/start_rate.h"
 
 /* --exec and -- PROGRAM: runs a command for each message. */
 
@@ -81,16 +82,25 @@ static bool may_start(const struct exec_sink *sink)
     return !stop_requested && !totals_failures_reach(sink->base.totals, sink->base.options->max_failures);
 }
 
-static enum sink_result pause_for(struct exec_sink *sink, int64_t pause_ns)
+static void pause_until(struct exec_sink *sink, int64_t deadline)
 {
-    int64_t deadline = deadline_after(pause_ns);
-
     while (stop_now_ns() < deadline && may_start(sink)) {
         int64_t poll = deadline_after(POLL_NS);
 
         stop_sleep_until(poll < deadline ? poll : deadline);
         totals_tick(sink->base.totals);
     }
+}
+
+/* Waits before the command is started again: for the pause, and then for --rate. */
+static enum sink_result pause_for(struct exec_sink *sink, int64_t pause_ns)
+{
+    struct start_rate *rate = sink->base.rate;
+    int64_t due_ns;
+
+    pause_until(sink, deadline_after(pause_ns));
+    while (rate && start_rate_is_set(rate) && may_start(sink) && !start_rate_try(rate, &due_ns))
+        pause_until(sink, due_ns);
     return may_start(sink) ? SINK_OK : SINK_STOPPED;
 }
 

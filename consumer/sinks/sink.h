@@ -48,6 +48,7 @@ struct sink {
     const struct sink_operations *operations;
     const struct consumer_options *options;
     struct totals *totals;
+    struct start_rate *rate;         /* of commands that are started again; NULL: no limit */
     struct shmq *handle;             /* NULL until the queue is attached */
     struct process_group_slot *slot; /* for its command; set before the first delivery. NULL: it is not watched */
 };

@@ -331,4 +331,77 @@ check_status 'run.sh, --max-failures without dead letters: exit 2' 2 timeout 60 
     --dead-letter none --exec true -- a
 begin
 
+# ------------------------------------------------------------------ --rate
+
+# What the runs of $scratch/runs took from the first to the last, in ms.
+from_first_to_last() {
+    sort -n -k 3 "$scratch/runs" | awk 'NR == 1 { first = $3 } { last = $3 } END { print last - first }'
+}
+begin $(seq 9)
+check_status '--rate: exit 0' 0 take --rate 20 --exec "$run"
+took=$(from_first_to_last)
+check "--rate: one each 50 ms ($took ms)" test "$took" -ge 340 # 400, of which it may catch up 50
+begin a
+check_status '--rate, retries: exit 6' 6 take --rate 10 --retries 4 --backoff 0 --exec "$run; exit 1"
+took=$(from_first_to_last)
+check "--rate, retries: are started no faster ($took ms)" test "$took" -ge 340
+begin
+seq 2000 | put
+began=$EPOCHREALTIME
+check_status '--rate, a copying sink: exit 0' 0 take --rate 2000 --discard
+took=$(milliseconds_since "$began")
+check "--rate, a copying sink: is no faster ($took ms)" test "$took" -ge 900
+# A message that comes late is no reason to be faster later.
+begin
+start --rate 10 --follow --count 6 --exec "$run"
+wait_until 10 is_waiting
+sleep 0.5 # in which five might have been started
+put -- 1 2 3 4 5 6
+end_status '--rate, after a pause: exit 0' 0
+took=$(from_first_to_last)
+check "--rate, after a pause: makes up for nothing ($took ms)" test "$took" -ge 440
+
+begin a b c d
+start --rate 0.01 --prefetch 4 --exec "$run"
+wait_until 10 commands_run 1
+check_equal '--rate: what waits for its turn is for others' 'b 1 c 1 d 1 ' "$(left | tr '\n' ' ')"
+end_status '--rate: the end of the stream is not waited for' 0
+check_equal '--rate: one was started' 'a ' "$(jobs_run)"
+
+begin a b c d
+start --rate 0.01 --exec "$run"
+wait_until 10 commands_run 1
+before=$(cut -d ' ' -f 14,15 "/proc/$pid/stat")
+sleep 1 # to measure what it does
+after=$(cut -d ' ' -f 14,15 "/proc/$pid/stat")
+used=$((${after/ /+} - (${before/ /+})))
+check "--rate: waiting takes no time of the processor ($used ticks)" test "$used" -le 2
+began=$EPOCHREALTIME
+kill -TERM "$pid"
+end_status '--rate: TERM ends the wait, exit 0' 0
+took=$(milliseconds_since "$began")
+check "--rate: TERM ends the wait at once ($took ms)" test "$took" -lt 1000
+check_equal '--rate: TERM in the wait: no attempt is counted' 'b 1 c 1 d 1 ' "$(left | tr '\n' ' ')"
+
+# What a dead consumer had is for others, too.
+begin a b
+start --rate 0.01 --exec "$run"
+wait_until 10 commands_run 1
+limited=$pid
+rm -f "$scratch/command"
+start --exec "$obstinate"
+wait_until 10 command_runs
+kill_now "$pid"
+check_equal '--rate: what a dead consumer had is for others' 'b 2' "$(left)"
+pid=$limited
+end_status '--rate: then that is the end' 0
+
+begin
+check_status 'run.sh, --rate of the consumers: exit 0' 0 timeout 60 "$run_sh" -Q "$queue" --consumer-args '--rate 20' \
+    --exec "$run" -- 1 2 3 4 5 6 7 8 9
+took=$(from_first_to_last)
+check "run.sh, --rate of the consumers: is heeded ($took ms)" test "$took" -ge 340
+check_usage consumer bare '--rate x: ' -Q x --rate x --exec true
+check_usage consumer bare '--rate 0: ' -Q x --rate 0 --exec true
+
 echo "$passed passed, $failed failed"

@@ -26,6 +26,7 @@
 #include "common/cli/progress.h"
 #include "common/cli/pseudo_file.h"
 #include "common/cli/random.h"
+#include "common/cli/rate.h"
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
 #include "common/cli/units.h"
@@ -333,6 +334,39 @@ START_TEST(times_are_written_as_they_are_read)
         ck_assert_str_eq(units_time(text, times[i].ns), times[i].time);
         ck_assert_str_eq(units_duration(text, times[i].ns), times[i].duration);
     }
+}
+END_TEST
+
+/* ------------------------------------------------------------------ rates */
+
+START_TEST(a_rate_is_kept_and_delays_do_not_add_up)
+{
+    struct rate rate = {.per_second = 10, .catch_up_ns = 50 * MS};
+    int64_t due;
+    ck_assert_uint_eq(rate_allow(&rate, 5, SECOND, &due), 1); /* the first one at once */
+    rate_take(&rate, 1, SECOND);
+    ck_assert_uint_eq(rate_allow(&rate, 5, SECOND, &due), 0);
+    ck_assert_int_eq(due, SECOND + 100 * MS);
+    ck_assert_uint_eq(rate_allow(&rate, 5, SECOND + 130 * MS, &due), 1); /* 30 ms late */
+    rate_take(&rate, 1, SECOND + 130 * MS);
+    ck_assert_uint_eq(rate_allow(&rate, 5, SECOND + 199 * MS, &due), 0);
+    ck_assert_int_eq(due, SECOND + 200 * MS);
+}
+END_TEST
+
+START_TEST(who_is_late_for_a_rate_catches_up_only_a_little)
+{
+    struct rate rate = {.per_second = 1000, .catch_up_ns = 50 * MS};
+    int64_t due;
+    rate_take(&rate, 1, SECOND);
+    ck_assert_uint_eq(rate_allow(&rate, 500, SECOND + 20 * MS, &due), 20);
+    ck_assert_uint_eq(rate_allow(&rate, 5, SECOND + 20 * MS, &due), 5);
+    ck_assert_uint_eq(rate_allow(&rate, 500, SECOND + 51 * MS, &due), 51 - 1 + 1);
+    ck_assert_uint_eq(rate_allow(&rate, 500, SECOND + 52 * MS, &due), 1); /* a new schedule */
+    /* One that was allowed long before it came starts a new schedule, too. */
+    rate_take(&rate, 1, 10 * SECOND);
+    ck_assert_uint_eq(rate_allow(&rate, 500, 10 * SECOND, &due), 0);
+    ck_assert_int_eq(due, 10 * SECOND + MS);
 }
 END_TEST
 
@@ -1163,6 +1197,9 @@ static const struct test tests[] = {
     TEST(without_a_writer_it_is_said_on_stderr),
     TEST(progress_is_shown_at_its_intervals),
     TEST(progress_on_a_terminal_is_one_line),
+    TEST_GROUP("rates"),
+    TEST(a_rate_is_kept_and_delays_do_not_add_up),
+    TEST(who_is_late_for_a_rate_catches_up_only_a_little),
     TEST_GROUP("signals"),
     TEST(the_first_signal_asks_for_an_end_and_another_one_ends),
     TEST(what_a_background_job_ignores_stays_ignored),
