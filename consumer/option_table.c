@@ -140,7 +140,9 @@ static const struct option_entry command_output[] = {
     {.name = "grouped",
      .code = CONSUMER_GROUPED,
      .incidental = true,
-     .help = "keep what a command prints, and write it in one turn when the command has ended"},
+     .help =
+         "keep what a command prints, and write it in one turn when the command has ended (--group without NAME "
+         "is the same)"},
     {.name = "line-buffer",
      .code = CONSUMER_LINE_BUFFER,
      .incidental = true,
@@ -283,4 +285,7 @@ const struct option_table consumer_options = {
     .examples = {{"{self} -Q log --output all.log", "append all messages to one file"},
                  {"{self} -Q jobs --retries 5 -- gzip -k {}", "run one program per message"},
                  {"{self} -Q jobs --follow | jq .", "print messages until Ctrl-C"}},
+    /* GNU parallel's name, which the creating option has, too */
+    .bare = "group",
+    .other = "grouped",
 };

@@ -291,6 +291,23 @@ static void take_verb(const struct reader *reader, struct option_words *words)
     }
 }
 
+/*
+ * Replaces the option that is another one without an argument: where nothing follows it, or another option. Such a
+ * word cannot be its argument, and getopt_long would take it for that.
+ */
+static void replace_bare(const struct option_table *table, int argc, char **argv)
+{
+    static char written[OPTION_WRITTEN_BYTES];
+    if (table->bare == NULL)
+        return;
+    snprintf(written, sizeof(written), "--%s", table->other);
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        const bool is_it = strncmp(argv[i], "--", 2) == 0 && strcmp(argv[i] + 2, table->bare) == 0;
+        if (is_it && (i + 1 == argc || argv[i + 1][0] == '-'))
+            argv[i] = written;
+    }
+}
+
 enum storing { STORING, TAKING_ONLY };
 
 static void read_options(const struct option_table *table, enum storing storing, void *into, option_take *take,
@@ -301,6 +318,7 @@ static void read_options(const struct option_table *table, enum storing storing,
     char letters[2 * OPTIONS_MAX + 2];
     option_table_walk(table, add_slot, &reader);
     describe(&reader, names, letters);
+    replace_bare(table, argc, argv);
     int before = 1;
     int code;
     optind = 0; /* makes getopt_long start anew */

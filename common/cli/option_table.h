@@ -86,6 +86,9 @@ struct option_table {
     const struct option_group *groups; /* ends with a group without a section */
     const char *ending;                /* paragraphs below the options, such as the exit statuses */
     struct option_example examples[OPTION_EXAMPLES];
+    const char
+        *bare; /* an option that takes an argument and, given without one, is another; NULL: there is none */
+    const char *other; /* the name of that other option */
 };
 
 /*

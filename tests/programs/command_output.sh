@@ -74,7 +74,7 @@ check_equal 'one file for stdout and stderr: stdout comes first, in the same tur
 remove_queue
 
 put 1
-"$consumer" -q -Q "$queue" --grouped -- printf 'a\0b' >"$scratch/bytes"
+"$consumer" -q -Q "$queue" --group -- printf 'a\0b' >"$scratch/bytes" # GNU parallel's name
 check_equal '--grouped changes no byte' '61 00 62' "$(od -An -tx1 "$scratch/bytes" | sed 's/^ *//')"
 remove_queue
 
@@ -280,6 +280,7 @@ check_usage() { # PATTERN OPTION...
 }
 
 check_usage '--grouped and --ungroup: only one of them can be given' --grouped --ungroup -- true
+check_usage '--grouped and --ungroup: only one of them can be given' --group --ungroup -- true
 check_usage '--line-buffer and --grouped: only one of them can be given' --line-buffer --grouped -- true
 check_usage '--ungroup and --tag: output that is not kept cannot be tagged' --ungroup --tag -- true
 check_usage '--ungroup and --results: output that is not kept cannot be stored' --results x --ungroup -- true

@@ -92,6 +92,8 @@ static const struct option_table table = {
     .groups = groups,
     .ending = "Exit status: 0 done.",
     .examples = {{"{self} --flag", "sets it"}, {"{self} --number 3", "counts"}, {"{self} -- a b", "words"}},
+    .bare = "least",
+    .other = "flag",
 };
 
 static struct values values;
@@ -333,6 +335,25 @@ START_TEST(values_at_their_limits_are_taken)
 }
 END_TEST
 
+START_TEST(without_an_argument_an_option_may_be_another)
+{
+    READ("--least");
+    ck_assert(values.flag);
+    ck_assert_uint_eq(values.count, 0);
+    READ("--least", "--choice", "two");
+    ck_assert(values.flag);
+    READ("--least", "--", "7");
+    ck_assert(values.flag);
+    ck_assert_uint_eq(words.count, 1);
+    READ("--least", "7");
+    ck_assert(!values.flag);
+    ck_assert_uint_eq(values.count, 7);
+    READ("--", "--least");
+    ck_assert(!values.flag);
+    ck_assert_str_eq(words.words[0], "--least");
+}
+END_TEST
+
 /* An option is visited once, in the first group that has it. */
 static void count_numbers(void *context, const struct option_group *group, const struct option_entry *entry)
 {
@@ -460,6 +481,7 @@ static const struct test tests[] = {
     TEST(options_are_found_by_name),
     TEST(a_verb_stands_before_its_words),
     TEST(values_at_their_limits_are_taken),
+    TEST(without_an_argument_an_option_may_be_another),
     TEST(a_name_that_two_groups_have_is_visited_once),
 };
 
