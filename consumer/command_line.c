@@ -30,6 +30,9 @@ struct given {
     const char *prefix;
     const char *exec_only;
     const char *output_mode;
+    const char *aside_option;
+    bool in_order;
+    bool aside;
     const char *dead_letter;
     bool version;
 };
@@ -107,6 +110,16 @@ static void take_backoff(struct consumer_options *options, const struct option_e
 {
     if (parse_duration_range(argument, &options->backoff_min_ns, &options->backoff_max_ns) < 0)
         option_entry_bad(entry, argument, "MIN or MIN:MAX, durations such as 100ms or 2s, MAX not below MIN");
+}
+
+static void take_aside(struct given *given, const struct option_entry *entry, const char *argument)
+{
+    uint64_t value = 0;
+    if (parse_count(argument, 0, SHMQ_SEATS_MAX, &value) < 0)
+        option_entry_bad(entry, argument, "a whole number from 0 to 1024");
+    given->options.aside = (uint32_t)value;
+    given->aside = value > 0;
+    given->aside_option = "--aside";
 }
 
 static int64_t read_duration(const struct option_entry *entry, const char *argument)
@@ -193,6 +206,13 @@ static bool take_exec_option(struct given *given, const struct option_entry *ent
         take_backoff(&given->options, entry, argument);
         given->exec_only = "--backoff";
         return true;
+    case CONSUMER_ASIDE:
+        take_aside(given, entry, argument);
+        return true;
+    case CONSUMER_IN_ORDER:
+        given->in_order = true;
+        given->aside_option = "--in-order";
+        return true;
     case CONSUMER_EXEC_TIMEOUT:
         take_exec_timeout(&given->options, entry, argument);
         given->exec_only = "--exec-timeout";
@@ -234,6 +254,7 @@ static void set_defaults(struct consumer_options *options)
         .idle_ns = -1,
         .work_ns = {-1, -1},
         .retries = 3,
+        .aside = CONSUMER_ASIDE_DEFAULT,
         .backoff_min_ns = INT64_C(100) * 1000 * 1000,
         .kill_after_ns = CONSUMER_KILL_AFTER_NS,
         .backoff_max_ns = INT64_C(30) * 1000 * 1000 * 1000,
@@ -262,6 +283,10 @@ static void check_together(const struct consumer_options *options, const struct 
         options_usage("--prefix would break the frames of --length-prefixed");
     if (given->exec_only && !options_judged(options))
         options_usage("%s needs --exec, -- PROGRAM or --pipe-ack", given->exec_only);
+    if (given->aside_option && options->sink != SINK_EXEC)
+        options_usage("%s needs --exec or -- PROGRAM", given->aside_option);
+    if (given->in_order && given->aside)
+        options_usage("--in-order and --aside: only one of them can be given");
 }
 
 /* Output that is kept can be tagged and stored; what commands write by themselves cannot. */
@@ -387,6 +412,8 @@ void consumer_options_read(struct consumer_options *options, int argc, char **ar
     choose_pipe_ack(options);
     check_together(options, &given);
     choose_output_mode(options, &given);
+    if (given.in_order)
+        options->aside = 0;
     choose_dead_letter(options, given.dead_letter);
     check_command(options, &given);
     if (given.version)

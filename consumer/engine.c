@@ -71,6 +71,7 @@ static int end_reason_of(const struct consumer *consumer, enum sink_result resul
         return END_UNFIT;
     case SINK_OK:
     case SINK_MOVED:
+    case SINK_ASIDE:
         break;
     }
     return END_NOT_YET;
@@ -116,6 +117,17 @@ static int deliver_all(struct consumer *consumer, size_t count)
     return end;
 }
 
+/* What waits aside is not done, so the consumer is not idle before the first of it is due. */
+static bool waits_for_retry(struct consumer *consumer)
+{
+    struct shmq_stat stat = SHMQ_STAT_INIT;
+
+    if (shmq_stat(consumer->handle, &stat) != 0 || stat.aside == 0 || stat.paused)
+        return false;
+    consumer->idle_end_ns = deadline_after(stat.aside_left_ns + consumer->options->idle_ns);
+    return true;
+}
+
 static int idle_end(const struct consumer *consumer)
 {
     struct shmq_info info = SHMQ_INFO_INIT;
@@ -133,7 +145,7 @@ static int on_empty(struct consumer *consumer, int64_t waited_ns)
         consumer->waiting_since_ns = stop_now_ns() - waited_ns;
     if (wait_notice_is_due(&consumer->notice, consumer->waiting_since_ns))
         message_wait_say(consumer->handle, consumer->options);
-    if (stop_now_ns() >= consumer->idle_end_ns)
+    if (stop_now_ns() >= consumer->idle_end_ns && !waits_for_retry(consumer))
         return idle_end(consumer);
     if (!consumer->options->progress && consumer->poll_ns < POLL_MAX_NS)
         consumer->poll_ns *= 2;

@@ -6,6 +6,20 @@
 #include "common/cli/open_error.h"
 #include "common/cli/say.h"
 #include "common/cli/units.h"
+#include "consumer/aside_note.h"
+
+/* What earlier consumers wrote down when they put the message aside. */
+static void read_note(struct job *job)
+{
+    uint64_t words[SHMQ_ASIDE_WORDS];
+    struct aside_note note = {0};
+
+    if (shmq_aside_note(job->sink->handle, words) == 0)
+        (void)aside_note_read(&note, words);
+    job->first_failure_ns = note.first_failure_ns;
+    job->last_failure_ns = note.last_failure_ns;
+    job->pause_ns = note.pause_ns;
+}
 
 void job_begin(struct job *job, const struct shmq_message *message)
 {
@@ -13,7 +27,7 @@ void job_begin(struct job *job, const struct shmq_message *message)
     shmq_message_id(job->sink->handle, message, job->id);
     job->attempts = message->attempts;
     job->run_before = message->redelivered || message->attempts > 0;
-    job->first_failure_ns = 0;
+    read_note(job);
 }
 
 bool job_is_spent(const struct job *job)
@@ -92,6 +106,51 @@ enum sink_result job_give_up_unseen(struct job *job)
               "--retries runs it again)",
               job->command, job->id, job->attempts, units_plural(job->attempts), why);
     return SINK_FAILED;
+}
+
+int64_t job_next_pause(struct job *job)
+{
+    const struct consumer_options *options = job->sink->options;
+    int64_t longest_ns = options->backoff_max_ns;
+
+    job->pause_ns = policy_longer_pause(job->pause_ns, longest_ns);
+    if (job->pause_ns < options->backoff_min_ns)
+        job->pause_ns = options->backoff_min_ns;
+    return job->pause_ns;
+}
+
+/* The attempt to put it aside may have moved it. */
+static void find_again(struct job *job)
+{
+    job->moved = *job->message;
+    if (shmq_hold(job->sink->handle, &job->moved) == 0)
+        job->message = &job->moved;
+}
+
+enum sink_result job_put_aside(struct job *job)
+{
+    const struct aside_note note = {
+        .first_failure_ns = job->first_failure_ns,
+        .last_failure_ns = job->last_failure_ns,
+        .pause_ns = job->pause_ns,
+    };
+    struct shmq_aside aside = SHMQ_ASIDE_INIT;
+    char duration[UNITS_SIZE];
+    int error;
+
+    if (job->sink->options->aside == 0 || job->pause_ns == 0 || job->pause_ns > SHMQ_ASIDE_DELAY_MAX_NS)
+        return SINK_OK;
+    aside.delay_ns = job->pause_ns;
+    aside.most = job->sink->options->aside;
+    aside_note_write(aside.note, &note);
+    error = shmq_put_aside(job->sink->handle, &aside);
+    if (error == 0) {
+        say_detail("%s: message %s waits aside for %s", job->command, job->id,
+                   units_duration(duration, job->pause_ns));
+        return SINK_ASIDE;
+    }
+    find_again(job);
+    return SINK_OK;
 }
 
 static enum sink_result give_back(const struct job *job, const char *why)

@@ -19,8 +19,10 @@ struct job {
     char id[SHMQ_ID_SIZE];
     uint32_t attempts;        /* failed ones */
     bool run_before;          /* a command may have processed it already */
-    int64_t first_failure_ns; /* known to this consumer, since 1970; 0: none */
+    int64_t first_failure_ns; /* as far as known, since 1970; 0: none */
     int64_t last_failure_ns;
+    int64_t pause_ns;          /* the last one before another attempt; 0: none */
+    struct shmq_message moved; /* the message, if it was moved within the queue */
 };
 
 /* Begins with a message. The sink's queue is attached. */
@@ -46,5 +48,18 @@ enum sink_result job_give_up_unseen(struct job *job);
  * it is still held; SINK_STOPPED also if its command was ended because this consumer ends.
  */
 enum sink_result job_conclude(struct job *job, enum verdict verdict, const char *why, bool *done);
+
+/* Returns the pause before the next attempt: the shortest first, then longer and longer, whoever made the others.
+ */
+int64_t job_next_pause(struct job *job);
+
+/*
+ * Puts the message aside for that pause, so that this consumer can go on with others. Whoever takes it then knows
+ * of its attempts, of the times of its failures, and of the pause.
+ *
+ * Return: SINK_ASIDE: it is no longer held; SINK_OK: it cannot be put aside (none may, or no more, or others of
+ * its batch are held).
+ */
+enum sink_result job_put_aside(struct job *job);
 
 #endif

@@ -30,6 +30,15 @@ static void describe_wait(const struct consumer_options *options, const struct s
                  stat->finished == 1 ? "s" : "ve");
 }
 
+/* Messages that nobody has wait on purpose. */
+static void describe_asides(const struct shmq_stat *stat, char *why)
+{
+    char left[UNITS_SIZE];
+
+    snprintf(why, WHY_BYTES, "; %u message%s wait%s aside, the first for %s", stat->aside,
+             units_plural(stat->aside), stat->aside == 1 ? "s" : "", units_duration(left, stat->aside_left_ns));
+}
+
 void message_wait_say(struct shmq *handle, const struct consumer_options *options)
 {
     char who[ATTACHED_BYTES];
@@ -45,7 +54,9 @@ void message_wait_say(struct shmq *handle, const struct consumer_options *option
         return;
     }
     attached_producers(handle, who);
-    if (error == 0 && stat.producers == 0)
+    if (error == 0 && stat.aside > 0)
+        describe_asides(&stat, why);
+    else if (error == 0 && stat.producers == 0)
         describe_wait(options, &stat, why);
     say_status("waiting for messages: %s%s", who, why);
 }

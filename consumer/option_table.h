@@ -8,6 +8,8 @@
 
 #define CONSUMER_KILL_AFTER_NS INT64_C(1000000000) /* default of --kill-after */
 
+#define CONSUMER_ASIDE_DEFAULT 64
+
 /* The consumer's options; the supervisor passes on those of these sections. */
 extern const struct option_section consumer_sink_section; /* each of its options is a sink */
 extern const struct option_section consumer_framing_section;
@@ -29,6 +31,8 @@ enum consumer_option_code {
     CONSUMER_PREFIX,
     CONSUMER_RETRIES,
     CONSUMER_BACKOFF,
+    CONSUMER_ASIDE,
+    CONSUMER_IN_ORDER,
     CONSUMER_EXEC_TIMEOUT,
     CONSUMER_KILL_AFTER,
     CONSUMER_DEAD_LETTER,

@@ -42,6 +42,7 @@ struct consumer_options {
     int64_t work_ns[2]; /* minimum, maximum; negative: none */
 
     uint32_t retries;
+    uint32_t aside; /* messages of the queue that may wait aside for a retry; 0: none */
     int64_t backoff_min_ns;
     int64_t backoff_max_ns;
     int64_t exec_timeout_ns; /* 0: none */

@@ -104,6 +104,15 @@ static enum sink_result pause_for(struct exec_sink *sink, int64_t pause_ns)
     return may_start(sink) ? SINK_OK : SINK_STOPPED;
 }
 
+/* Puts the message aside until it is tried again, or else waits with it: SINK_OK. */
+static enum sink_result put_off(struct exec_sink *sink)
+{
+    int64_t pause_ns = job_next_pause(&sink->job);
+    enum sink_result result = job_put_aside(&sink->job);
+
+    return result == SINK_OK ? pause_for(sink, pause_ns) : result;
+}
+
 /* Why no command can be given this message. */
 static const char *describe_unfit(const struct exec_sink *sink, int error)
 {
@@ -180,8 +189,6 @@ static enum sink_result try_once(struct exec_sink *sink, bool *done)
 
 static enum sink_result deliver_one(struct exec_sink *sink, const struct shmq_message *message)
 {
-    const struct consumer_options *options = sink->base.options;
-    int64_t pause_ns = options->backoff_min_ns;
     enum sink_result result;
     bool done = false;
 
@@ -192,10 +199,9 @@ static enum sink_result deliver_one(struct exec_sink *sink, const struct shmq_me
         result = try_once(sink, &done);
         if (result != SINK_OK || done)
             return result;
-        result = pause_for(sink, pause_ns);
+        result = put_off(sink);
         if (result != SINK_OK)
             return result;
-        pause_ns = policy_longer_pause(pause_ns, options->backoff_max_ns);
     }
 }
 

@@ -16,6 +16,7 @@ enum sink_result {
     SINK_DAMAGED, /* the queue's data about its messages is inconsistent */
     SINK_UNFIT,   /* another queue cannot be used; already reported */
     SINK_MOVED,   /* the message was given up and moved to another queue: it is acknowledged already */
+    SINK_ASIDE,   /* the message was put aside, to be tried again: it is no longer held */
 };
 
 struct sink;

@@ -74,11 +74,8 @@ static void print_aside(const struct shmq_stat *stat)
     char left[UNITS_SIZE];
     if (stat->aside == 0)
         return;
-    printf("  aside       %" PRIu32 " of them wait to be tried again", stat->aside);
-    if (stat->aside_left_ns > 0)
-        printf(", the first in %s\n", units_duration(left, stat->aside_left_ns));
-    else
-        puts(", the first now");
+    printf("  aside       %" PRIu32 " of them put aside, the first due in %s\n", stat->aside,
+           units_duration(left, stat->aside_left_ns));
 }
 
 static void print_queue(const struct snapshot *snapshot)
@@ -153,7 +150,7 @@ static void print_seats(const struct snapshot *snapshot)
         char lane[16] = "-";
         char left[UNITS_SIZE];
         char due[UNITS_SIZE + 8];
-        snprintf(due, sizeof(due), "due in %s", units_duration(left, seat->aside_left_ns));
+        snprintf(due, sizeof(due), "in %s", units_duration(left, seat->aside_left_ns));
         if (seat->leased > 0)
             snprintf(lane, sizeof(lane), "%" PRIu32, seat->lane);
         printf("%5" PRIu32 " %-8s %8jd %-15.15s %8" PRIu64 " %5s %9" PRIu32 " %14" PRIu64 " %10s\n", seat->seat,

@@ -314,7 +314,7 @@ check '--exec: then it is done' queue_has messages 0
 
 forget
 put -- a b
-check_status '--exec: retries used up: exit 1' 1 take --dead-letter none --retries 2 --backoff 1ms --exec "$record; exit 9"
+check_status '--exec: retries used up: exit 1' 1 take --in-order --dead-letter none --retries 2 --backoff 1ms --exec "$record; exit 9"
 check_equal '--exec: so many attempts' '1 2 3' "$(runs 1)"
 check_match '--exec: giving up is said' '^consumer: --exec: .*failed 3 times.*exit status 9' "$scratch/err"
 check '--exec: the message stays' queue_has messages 2

@@ -9,6 +9,7 @@
 #include "common/cli/dead_letter_name.h"
 #include "common/cli/headers.h"
 #include "common/shmq.h"
+#include "consumer/aside_note.h"
 #include "consumer/environment.h"
 #include "consumer/policy.h"
 #include "tests/support/harness.h"
@@ -198,7 +199,39 @@ START_TEST(the_queue_of_dead_letters_has_a_name)
 }
 END_TEST
 
+START_TEST(a_note_is_read_as_it_was_written)
+{
+    const struct aside_note written = {.first_failure_ns = 5, .last_failure_ns = 7, .pause_ns = 100};
+    struct aside_note read;
+    uint64_t words[SHMQ_ASIDE_WORDS];
+    aside_note_write(words, &written);
+    ck_assert(aside_note_read(&read, words));
+    ck_assert_mem_eq(&read, &written, sizeof(read));
+}
+END_TEST
+
+START_TEST(a_note_that_makes_no_sense_says_nothing)
+{
+    const struct aside_note written = {.first_failure_ns = 5, .last_failure_ns = 7, .pause_ns = 100};
+    static const uint64_t bad[SHMQ_ASIDE_WORDS][2] = {
+        {0, 1}, {UINT64_MAX, 8}, {UINT64_MAX, 4}, {UINT64_MAX, (uint64_t)SHMQ_ASIDE_DELAY_MAX_NS + 1}};
+    const struct aside_note nothing = {0};
+    for (size_t i = 0; i < SHMQ_ASIDE_WORDS; i++) {
+        for (size_t j = 0; j < 2; j++) {
+            struct aside_note read = written;
+            uint64_t words[SHMQ_ASIDE_WORDS];
+            aside_note_write(words, &written);
+            words[i] = bad[i][j];
+            ck_assert(!aside_note_read(&read, words));
+            ck_assert_mem_eq(&read, &nothing, sizeof(read));
+        }
+    }
+}
+END_TEST
+
 static const struct test tests[] = {
+    TEST(a_note_is_read_as_it_was_written),
+    TEST(a_note_that_makes_no_sense_says_nothing),
     TEST(exit_statuses_are_verdicts),
     TEST(so_many_retries_and_one_more_execution),
     TEST(pauses_double_up_to_the_longest),
