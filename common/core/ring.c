@@ -245,9 +245,9 @@ static uint64_t fair_share(const struct ring_limits *limits, uint64_t there)
  *
  * @more  NULL if @looks is false; else nothing is leased, and this receives whether the lane has more
  */
-static inline __attribute__((always_inline)) int try_inline(const struct ring *ring, struct seat *owner,
-                                                            uint32_t seat, const struct ring_limits *limits,
-                                                            struct ring_batch *batch, bool looks, bool *more)
+static inline __attribute__((always_inline)) int try_lease(const struct ring *ring, struct seat *owner,
+                                                           uint32_t seat, const struct ring_limits *limits,
+                                                           struct ring_batch *batch, bool looks, bool *more)
 {
     const struct lane_control *control = ring->control;
     const uint64_t claim = atomic_load_explicit(&control->claim, memory_order_acquire);
@@ -291,7 +291,7 @@ int ring_lease(const struct ring *ring, struct seat *owner, uint32_t seat, const
                struct ring_batch *batch)
 {
     for (int tries = 0; tries < LEASE_TRIES; tries++) {
-        const int error = try_inline(ring, owner, seat, limits, batch, false, NULL);
+        const int error = try_lease(ring, owner, seat, limits, batch, false, NULL);
         if (error != -EINTR)
             return error;
     }
@@ -301,7 +301,7 @@ int ring_lease(const struct ring *ring, struct seat *owner, uint32_t seat, const
 int ring_look(const struct ring *ring, const struct ring_limits *limits, struct ring_batch *batch, bool *more)
 {
     for (int tries = 0; tries < LEASE_TRIES; tries++) {
-        const int error = try_inline(ring, NULL, 0, limits, batch, true, more);
+        const int error = try_lease(ring, NULL, 0, limits, batch, true, more);
         if (error != -EINTR)
             return error;
     }
