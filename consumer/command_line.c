@@ -150,7 +150,7 @@ static void take_output_mode(struct given *given, const char *written, enum outp
     struct consumer_options *options = &given->options;
     if (given->output_mode && options->output_mode != mode)
         options_usage("%s and %s: only one of them can be given", given->output_mode, written);
-    given->output_mode = given->exec_only = written;
+    given->output_mode = written;
     options->output_mode = mode;
 }
 
@@ -293,7 +293,7 @@ static void check_together(const struct consumer_options *options, const struct 
 static void choose_output_mode(struct consumer_options *options, const struct given *given)
 {
     const char *needs = options->results ? "--results" : options->tagged ? "--tag" : NULL;
-    const char *exec_only = needs ? needs : options->job_log ? "--joblog" : NULL;
+    const char *exec_only = needs ? needs : options->job_log ? "--joblog" : given->output_mode;
     if (exec_only && options->sink != SINK_EXEC)
         options_usage("%s needs --exec or -- PROGRAM", exec_only);
     if (needs && options->output_mode == OUTPUT_UNGROUPED)

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
@@ -28,11 +30,28 @@ static bool open_results(struct job_report *report, const char *path)
     return error == 0;
 }
 
+/* Whether a file is also where this process's own output goes: its lines would mix, and be taken for the log's. */
+static bool is_own_output(const char *path)
+{
+    struct stat named;
+    struct stat own;
+
+    if (stat(path, &named) < 0 || !S_ISREG(named.st_mode))
+        return false;
+    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fstat(fd, &own) == 0 && own.st_dev == named.st_dev && own.st_ino == named.st_ino)
+            return true;
+    }
+    return false;
+}
+
 static bool open_log(struct job_report *report, const char *path)
 {
-    int error = path ? job_log_open(&report->log, path) : 0;
+    int error = !path ? 0 : is_own_output(path) ? -EDEADLK : job_log_open(&report->log, path);
 
-    if (error == -EBADMSG)
+    if (error == -EDEADLK)
+        say_error("--joblog %s: is also stdout or stderr (give another file)", path);
+    else if (error == -EBADMSG)
         say_error("--joblog %s: is not a job log, and is left as it is (give the name of a new file)", path);
     else if (error < 0)
         say_error("--joblog %s: cannot be opened: %s", path, strerror(-error));

@@ -102,6 +102,17 @@ check_equal '--tag: on stderr, too' $'one\tz\ntwo lines\tz\nID\tz' "$(sed 's/^[0
 remove_queue
 
 put 1
+"$consumer" -q -Q "$queue" --tag --line-buffer --exec 'echo a; printf b' >"$scratch/tagged"
+check_equal '--tag with --line-buffer' $'1\ta\n1\tb' "$(cat "$scratch/tagged")"
+remove_queue
+
+put 1
+"$consumer" -q -Q "$queue" --line-buffer --exec 'echo a; head -c 3000000 /dev/zero | tr "\0" x; sleep 0.01; echo y; printf z' \
+    >"$scratch/long"
+check_equal '--line-buffer: a line longer than what memory keeps' '2 3000002 2' "$(awk '{ print length + 1 }' "$scratch/long" | tr '\n' ' ' | sed 's/ $//')"
+remove_queue
+
+put 1
 begun=${EPOCHREALTIME//[!0-9]/}
 "$consumer" -q -Q "$queue" --grouped --exec 'sleep 60 & echo "$!"' >"$scratch/background"
 took=$((${EPOCHREALTIME//[!0-9]/} - begun))
@@ -251,6 +262,12 @@ echo 'Dear diary' >"$scratch/diary"
 check_status '--joblog with another file' 1 "$consumer" -q -Q "$queue" --joblog "$scratch/diary" -- true
 check_equal 'another file is left as it is' 'Dear diary' "$(cat "$scratch/diary")"
 expect_kept '--joblog with another file' 'diary: is not a job log, and is left as it is'
+
+put 1
+# shellcheck disable=SC2016
+check_status '--joblog that is also stdout' 1 bash -c '"${@:2}" --joblog "$1" -- true >>"$1"' bash "$scratch/mixed" \
+    "$consumer" -q -Q "$queue"
+expect_kept '--joblog that is also stdout' '--joblog .*/mixed: is also stdout or stderr'
 
 put 1
 check_status '--joblog that cannot be opened' 1 "$consumer" -q -Q "$queue" --joblog "$scratch/no/log" -- true

@@ -709,7 +709,7 @@ static void *log_in_thread(void *context)
 {
     struct job_log log;
 
-    if (job_log_open(&log, path_of("log")) != 0)
+    if (job_log_open(&log, context) != 0)
         return NULL;
     for (int i = 0; i < TURNS; i++) {
         if (job_log_add(&log, &sample) != 0)
@@ -724,10 +724,8 @@ static void log_in_threads(void *context)
     pthread_t threads[THREADS];
     void *result;
 
-    (void)context;
-    (void)path_of("log");
     for (int i = 0; i < THREADS; i++)
-        process_require(pthread_create(&threads[i], NULL, log_in_thread, folder) == 0);
+        process_require(pthread_create(&threads[i], NULL, log_in_thread, context) == 0);
     for (int i = 0; i < THREADS; i++) {
         process_require(pthread_join(threads[i], &result) == 0);
         process_require(result != NULL);
@@ -737,12 +735,14 @@ static void log_in_threads(void *context)
 START_TEST(writers_of_a_log_lose_no_line_and_share_no_number)
 {
     struct process processes[2];
+    char path[512];
     char line[256];
     size_t lines = 0;
     FILE *file;
 
-    process_start(&processes[0], log_in_threads, NULL);
-    process_start(&processes[1], log_in_threads, NULL);
+    snprintf(path, sizeof(path), "%s", path_of("log"));
+    process_start(&processes[0], log_in_threads, path);
+    process_start(&processes[1], log_in_threads, path);
     process_expect_success(&processes[0]);
     process_expect_success(&processes[1]);
     file = fopen(path_of("log"), "r");
