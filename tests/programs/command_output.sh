@@ -221,7 +221,7 @@ expect_kept '--results with a file' '--results .*/file: cannot be used: Not a di
 new_queue
 "$producer" -q -Q "$queue" -- 0 0 1 75 0
 # shellcheck disable=SC2016
-"$consumer" -q -Q "$queue" --retries 2 --backoff 1ms --joblog "$scratch/log" -- \
+"$consumer" -q -Q "$queue" --in-order --retries 2 --backoff 1ms --joblog "$scratch/log" -- \
     sh -c 'echo >>"$1"; [ "$2" != 75 ] || [ "$SHMQ_REDELIVERED" = 1 ] || exit 75; exit $(($2 % 75))' sh "$scratch/runs" '{}' 2>/dev/null
 check_equal 'a line for each execution' "$(wc -l <"$scratch/runs")" "$(($(wc -l <"$scratch/log") - 1))"
 check_equal 'each line has its number' "$(seq "$(wc -l <"$scratch/runs")")" "$(tail -n +2 "$scratch/log" | cut -f 1)"
