@@ -517,6 +517,8 @@ static enum sink_result pipe_ack_deliver(struct sink *base, const struct shmq_me
     result = give_up_spent(sink);
     while (result == SINK_OK && !in_flight_is_over(&sink->flight))
         result = turn(sink);
+    if (result == SINK_FAILED && in_flight_done(&sink->flight) > 0) /* they came before what was refused */
+        (void)acknowledge(sink, in_flight_done(&sink->flight));
     if (result != SINK_OK && (result != SINK_STOPPED || sink->flight.out > 0))
         abandon(sink);
     return result;
