@@ -32,14 +32,16 @@ struct child_end {
 
 /* Restarts and failures of a child; restart_policy.c uses it. */
 struct child_history {
-    int64_t *restarts_ns; /* times of the restarts in the last minute */
+    int64_t *restarts_ns; /* times of the restarts in the last minute that count */
     size_t restarts;
     size_t room;
     int failure; /* status of its last failure, not counting signals; 0: none */
     char failure_text[64];
     uint64_t done_before; /* messages that all children of its role had done at that failure */
     bool done_known;
-    unsigned fruitless; /* consecutive such failures without progress */
+    unsigned fruitless;      /* consecutive such failures without progress */
+    unsigned deaths_at_work; /* consecutive deaths with a message, while no message was done */
+    uint64_t done_at_death;  /* messages done, without those that were given up, at the last of them */
 };
 
 struct child {

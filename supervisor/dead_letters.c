@@ -24,7 +24,7 @@ void dead_letters_begin(struct dead_letters *letters, const struct options *opti
 {
     struct shmq_stat stat = SHMQ_STAT_INIT;
     *letters = (struct dead_letters){.name = NULL};
-    if (options->sink == SINK_EXEC || options_passed(options, "pipe-ack") != NULL)
+    if (options_run_commands(options))
         letters->name =
             dead_letter_name(options->common.queue, options_passed(options, "dead-letter"), letters->text);
     const int error = look(letters, &stat);

@@ -117,7 +117,9 @@ static const struct option_entry supervision[] = {
      .max = 1000000,
      AT(max_restarts),
      .argument = "N",
-     .help = "give up after N restarts of a child within a minute (5)"},
+     .help = "give up after N restarts of a child within a minute (5). A consumer that is killed while it runs a "
+             "command is restarted at once, and that does not count: it is a failure of the message, which "
+             "--retries limits; unless 100 follow each other and nothing else is done"},
     {.name = "grace",
      .code = CODE_GRACE,
      .argument = "DURATION",

@@ -91,13 +91,16 @@ void supervisor_options_free(struct options *options);
 
 /* The last argument of an option that is passed on ("" if it takes none); NULL if it was not given. */
 const char *options_passed(const struct options *options, const char *name);
-/* Whether the source sends messages without end. */
-bool options_endless(const struct options *options);
-/* Whether consumers run a command for each message, which they end in order when they are told to end. */
+/*
+ * Whether a command decides about each message: --exec or --pipe-ack. Such consumers start no more when they are
+ * told to end, and count how often a message fails.
+ */
 static inline bool options_run_commands(const struct options *options)
 {
-    return options->sink == SINK_EXEC;
+    return options->sink == SINK_EXEC || options_passed(options, "pipe-ack") != NULL;
 }
+/* Whether the source sends messages without end. */
+bool options_endless(const struct options *options);
 /* Whether messages, or the output of --echo, go to stdout. */
 bool options_use_stdout(const struct options *options);
 

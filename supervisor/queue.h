@@ -30,6 +30,12 @@ int queue_stat(struct queue *queue, struct shmq_stat *stat);
 /* Finds the lane whose last owner was @pid. False if it has a new owner, which means that it was finished. */
 bool queue_find_lane(struct queue *queue, pid_t pid, struct shmq_lane_stat *lane);
 /*
+ * Whether a consumer that has just died had a message: its seat has one, or that of another dead consumer, whose
+ * work it had taken over. False also if the message is already done: whoever has taken it over is usually not as
+ * quick as the caller.
+ */
+bool queue_died_at_work(struct queue *queue, pid_t pid);
+/*
  * Sets @owners, of SHMQ_LANES_MAX entries, to the pid of each lane's last owner (0: none). Returns the number of
  * lanes, or 0 if the queue cannot be read.
  */

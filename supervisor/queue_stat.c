@@ -54,6 +54,27 @@ bool queue_find_lane(struct queue *queue, pid_t pid, struct shmq_lane_stat *lane
     return bus_guard_call(ask_lane, &question) == 0 && question.yes;
 }
 
+static int ask_seats(void *context)
+{
+    struct question *question = context;
+    struct shmq_info info = SHMQ_INFO_INIT;
+    if (shmq_info(question->queue->handle, &info) != 0)
+        return 0;
+    for (uint32_t i = 0; i < info.seats && !question->yes; i++) {
+        struct shmq_seat_stat seat = SHMQ_SEAT_STAT_INIT;
+        if (shmq_stat_seat(question->queue->handle, i, &seat) != 0 || seat.leased == 0 || seat.aside)
+            continue;
+        question->yes = seat.pid == question->pid || (!seat.alive && seat.pid != 0);
+    }
+    return 0;
+}
+
+bool queue_died_at_work(struct queue *queue, pid_t pid)
+{
+    struct question question = {.queue = queue, .pid = pid};
+    return bus_guard_call(ask_seats, &question) == 0 && question.yes;
+}
+
 static int ask_owners(void *context)
 {
     struct question *question = context;

@@ -8,7 +8,11 @@
 
 #define NS_PER_MINUTE INT64_C(60000000000)
 
-enum { FRUITLESS_MAX = 3, DOUBLINGS_MAX = 6 };
+enum {
+    FRUITLESS_MAX = 3,
+    DOUBLINGS_MAX = 6,
+    DEATHS_AT_WORK_MAX = 100, /* in a row, of one consumer, while nobody gets a message done */
+};
 
 /* Whether a restarted child can continue where the last one stopped. */
 static bool can_restart(const struct options *options, const struct child *child)
@@ -136,6 +140,41 @@ int64_t restart_pause(struct supervisor *supervisor, struct child *child)
     return pause >= 0 ? pause : supervisor->options->restart_pause_ns[1];
 }
 
+/*
+ * Whether the consumer had a message when it died. If that was its last attempt, another consumer may have given
+ * it up already: so each dead letter explains a death.
+ */
+static bool died_at_work(struct supervisor *supervisor, const struct child *child, uint64_t dead)
+{
+    if (queue_died_at_work(&supervisor->queue, child->last_pid))
+        return true;
+    if (supervisor->deaths_explained >= dead)
+        return false;
+    supervisor->deaths_explained++;
+    return true;
+}
+
+/*
+ * Whether a death is one more failure of the message that the consumer had: then --retries limits it, and not
+ * --max-restarts. Counts them while nothing succeeds: the cause need not be in the messages then, and all of them
+ * would be given up.
+ */
+static bool is_failure_of_message(struct supervisor *supervisor, struct child *child)
+{
+    struct child_history *history = &child->history;
+    uint64_t done = 0; /* also those that were given up */
+    uint64_t dead = 0;
+    if (!child->end.killed || child->role != ROLE_CONSUMER || !options_run_commands(supervisor->options) ||
+        supervisor->options->max_restarts == 0 || dead_letters_count(&supervisor->dead_letters, &dead) != 0 ||
+        !died_at_work(supervisor, child, dead) || !count_done(supervisor, child, &done))
+        return false;
+    if (done - dead != history->done_at_death)
+        history->deaths_at_work = 0;
+    history->done_at_death = done - dead;
+    history->deaths_at_work++;
+    return true;
+}
+
 __attribute__((format(printf, 2, 3))) static void say_why(struct restart *restart, const char *format, ...)
 {
     va_list list;
@@ -162,6 +201,12 @@ struct restart restart_after_failure(struct supervisor *supervisor, struct child
         say_why(&restart, "all messages are acknowledged, but some may not have arrived");
     else if (child->history.fruitless >= FRUITLESS_MAX)
         say_why(&restart, "it failed %u times in a row without progress", child->history.fruitless);
+    else if ((restart.at_work = is_failure_of_message(supervisor, child)) &&
+             child->history.deaths_at_work > DEATHS_AT_WORK_MAX)
+        say_why(&restart, "it was killed %d times in a row with a message in hand, and no other was done",
+                DEATHS_AT_WORK_MAX + 1);
+    else if (restart.at_work)
+        restart.wanted = true;
     else if ((restart.pause_ns = take_restart(supervisor, child)) < 0)
         say_why(&restart, "%u restart%s within a minute", (unsigned)options->max_restarts,
                 units_plural(options->max_restarts));

@@ -8,6 +8,7 @@
 
 struct restart {
     bool wanted;
+    bool at_work; /* it died with a message, which has failed once more; the restart does not count */
     int64_t pause_ns;
     char why_not[160];
 };

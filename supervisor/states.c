@@ -183,7 +183,7 @@ static enum child_state give_up_or_restart(struct supervisor *supervisor, struct
         return CHILD_FAILED;
     }
     if (restart.pause_ns == 0)
-        say_error("%s; restarting it at once", text);
+        say_error("%s%s; restarting it at once", text, restart.at_work ? " with a message in hand" : "");
     else
         say_error("%s; restarting it in %s", text, units_duration(pause, restart.pause_ns));
     return back_off(supervisor, child, restart.pause_ns);

@@ -44,6 +44,7 @@ struct supervisor {
     int failure;         /* exit status of the first child that failed for good; 0: none */
     char failure_text[160];
     uint64_t restarts;
+    uint64_t deaths_explained; /* deaths of consumers that are taken for the last attempt of a dead letter */
 };
 
 /* Sets the failure; only the first one counts. */

@@ -334,6 +334,36 @@ check_match 'run.sh: dead letters that cannot be counted: is said' \
 check_match 'run.sh: dead letters that cannot be counted: all else is' '^run.sh: produced 1 message, consumed 1, in' "$scratch/err"
 rm "/dev/shm/shmq.$dead"
 
+# Jobs that kill their consumers use up none of its restarts, whether they follow each other or not.
+for poison in '^([1-9]|10)$' '0$|^3.*7$'; do
+    begin
+    seq 200 >"$scratch/two-hundred"
+    grep -Ev "$poison" "$scratch/two-hundred" >"$scratch/good"
+    grep -E "$poison" "$scratch/two-hundred" >"$scratch/expected"
+    check_status "run.sh, jobs $poison kill: exit 6" 6 timeout 60 "$run_sh" -Q "$queue" -c 2 --input "$scratch/two-hundred" \
+        --exec "$run"'; if grep -qx "$job" "$SCRATCH/expected"; then kill -9 $PPID; else echo "$job" >>"$SCRATCH/done"; fi'
+    check_same_lines "run.sh, jobs $poison kill: all others are done" "$scratch/good" "$scratch/done"
+    check_equal "run.sh, jobs $poison kill: the most executions" 4 "$(executions)"
+    check_match "run.sh, jobs $poison kill: the restarts are said" '^run.sh: consumer.. .pid [0-9]+. was killed by SIGKILL.* with a message in hand; restarting it at once' "$scratch/err"
+    check_same_lines "run.sh, jobs $poison kill: the dead letters" "$scratch/expected" <(letters)
+done
+# Where nothing else succeeds, that is not tried with all of them.
+begin
+check_status 'run.sh, all jobs kill: the status of a killed one' 137 timeout 60 "$run_sh" -Q "$queue" --input "$scratch/two-hundred" \
+    --exec "$run"'; kill -9 $PPID'
+check_match 'run.sh, all jobs kill: why it gives up' 'not restarted: it was killed 101 times in a row with a message in hand' "$scratch/err"
+check 'run.sh, all jobs kill: most are left' holds_at_least 150
+remove "$queue"
+# A consumer that dies by itself at once is given up as ever.
+begin
+mkdir "$scratch/dying"
+ln -s "$producer" "$build/supervisor" "$scratch/dying"
+printf '#!/bin/sh\ncase " $* " in *" --version "*) exit 0; esac; echo started >>"$SCRATCH/runs"; kill -9 $$\n' >"$scratch/dying/consumer"
+chmod +x "$scratch/dying/consumer"
+SHMQ_BUILD_DIR=$scratch/dying check_status 'run.sh, a consumer that dies by itself: the status' 137 try --exec true -- a b
+check_equal 'run.sh, a consumer that dies by itself: six times' 6 "$(wc -l <"$scratch/runs")"
+remove "$queue"
+
 # ------------------------------------------------------------------ consumers killed at random
 
 # Those that are given up at once and fail at once, so that many are killed within a move.

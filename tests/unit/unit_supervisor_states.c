@@ -25,6 +25,7 @@
 static struct shmq_stat stat_now;
 static int stat_error;
 static bool has_ended;
+static bool died_at_work;
 static bool lane_found;
 static struct shmq_lane_stat lane_now;
 static int spawn_error;
@@ -36,6 +37,7 @@ static bool endless;
 
 int __wrap_queue_stat(struct queue *queue, struct shmq_stat *stat);
 bool __wrap_queue_has_ended(struct queue *queue);
+bool __wrap_queue_died_at_work(struct queue *queue, pid_t pid);
 bool __wrap_queue_find_lane(struct queue *queue, pid_t pid, struct shmq_lane_stat *lane);
 int __wrap_child_spawn(struct child *child, const struct child_start *start);
 void __wrap_child_signal(const struct child *child, int number);
@@ -55,6 +57,13 @@ bool __wrap_queue_has_ended(struct queue *queue)
 {
     (void)queue;
     return has_ended;
+}
+
+bool __wrap_queue_died_at_work(struct queue *queue, pid_t pid)
+{
+    (void)queue;
+    ck_assert_int_eq(pid, 17);
+    return died_at_work;
 }
 
 bool __wrap_queue_find_lane(struct queue *queue, pid_t pid, struct shmq_lane_stat *lane)
@@ -641,6 +650,30 @@ START_TEST(there_are_no_more_restarts_in_a_minute_than_may_be)
 }
 END_TEST
 
+/* That is a failure of the message. */
+START_TEST(deaths_at_work_are_not_among_them)
+{
+    options.max_restarts = 1;
+    options.sink = SINK_EXEC;
+    died_at_work = true;
+    for (int i = 0; i < 100; i++)
+        ck_assert_int_eq(pause_after(consumer, 137), 0);
+    expect_reason(why_not(consumer, 137), "killed 101 times in a row with a message in hand");
+    stat_now.messages--; /* another one was done */
+    expect_reason(why_not(consumer, 137), "");
+    died_at_work = false;
+    expect_reason(why_not(consumer, 137), "");
+    expect_reason(why_not(consumer, 137), "1 restart ");
+    died_at_work = true;
+    options.sink = SINK_DISCARD; /* a message of a copying sink does not fail */
+    expect_reason(why_not(consumer, 137), "1 restart ");
+    options.sink = SINK_EXEC;
+    options.max_restarts = 0;
+    expect_reason(why_not(consumer, 137), "0 restarts ");
+    expect_reason(why_not(producer, 137), "0 restarts ");
+}
+END_TEST
+
 START_TEST(what_failed_last_is_kept_in_mind_where_it_is_stopped)
 {
     supervisor.phase = PHASE_WORKING;
@@ -675,6 +708,7 @@ static const struct test tests[] = {
     TEST(three_failures_in_vain_are_enough),
     TEST(pauses_double_up_to_the_longest),
     TEST(there_are_no_more_restarts_in_a_minute_than_may_be),
+    TEST(deaths_at_work_are_not_among_them),
     TEST(what_failed_last_is_kept_in_mind_where_it_is_stopped),
 };
 
