@@ -28,9 +28,9 @@ struct given {
     const struct option_entry *framing;
     char framing_text[OPTION_WRITTEN_BYTES];
     const char *prefix;
-    const char *exec_only;
+    const char *exec_only;   /* an option that needs --exec or -- PROGRAM */
+    const char *judged_only; /* one that may also go with --pipe-ack */
     const char *output_mode;
-    const char *aside_option;
     bool in_order;
     bool aside;
     const char *dead_letter;
@@ -119,7 +119,7 @@ static void take_aside(struct given *given, const struct option_entry *entry, co
         option_entry_bad(entry, argument, "a whole number from 0 to 1024");
     given->options.aside = (uint32_t)value;
     given->aside = value > 0;
-    given->aside_option = "--aside";
+    given->exec_only = "--aside";
 }
 
 static int64_t read_duration(const struct option_entry *entry, const char *argument)
@@ -200,34 +200,34 @@ static bool take_exec_option(struct given *given, const struct option_entry *ent
     switch (entry->code) {
     case CONSUMER_RETRIES:
         take_retries(&given->options, entry, argument);
-        given->exec_only = "--retries";
+        given->judged_only = "--retries";
         return true;
     case CONSUMER_BACKOFF:
         take_backoff(&given->options, entry, argument);
-        given->exec_only = "--backoff";
+        given->judged_only = "--backoff";
         return true;
     case CONSUMER_ASIDE:
         take_aside(given, entry, argument);
         return true;
     case CONSUMER_IN_ORDER:
         given->in_order = true;
-        given->aside_option = "--in-order";
+        given->exec_only = "--in-order";
         return true;
     case CONSUMER_EXEC_TIMEOUT:
         take_exec_timeout(&given->options, entry, argument);
-        given->exec_only = "--exec-timeout";
+        given->judged_only = "--exec-timeout";
         return true;
     case CONSUMER_KILL_AFTER:
         given->options.kill_after_ns = read_duration(entry, argument);
-        given->exec_only = "--kill-after";
+        given->judged_only = "--kill-after";
         return true;
     case CONSUMER_MAX_FAILURES:
         take_max_failures(&given->options, entry, argument);
-        given->exec_only = "--max-failures";
+        given->judged_only = "--max-failures";
         return true;
     case CONSUMER_DEAD_LETTER:
         given->dead_letter = argument;
-        given->exec_only = "--dead-letter";
+        given->judged_only = "--dead-letter";
         return true;
     default:
         return false;
@@ -262,13 +262,26 @@ static void set_defaults(struct consumer_options *options)
     options_init(&options->common);
 }
 
-static void choose_pipe_ack(struct consumer_options *options)
+static void choose_pipe_ack(struct consumer_options *options, struct given *given)
 {
+    static const char written[] = "--pipe-ack";
+
     if (!options->pipe_ack)
         return;
+    if (options->sink != SINK_PIPE && given->sink_text[0] != '\0')
+        options_usage("%s needs --pipe COMMAND, not %s", written, given->sink_text);
     if (options->sink != SINK_PIPE)
-        options_usage("--pipe-ack needs --pipe COMMAND");
+        options_usage("%s needs --pipe COMMAND", written);
     options->sink = SINK_PIPE_ACK;
+    memcpy(given->sink_text, written, sizeof(written));
+}
+
+/* An @option that needs other sinks than the one that was given, if any. */
+static _Noreturn void refuse_sink(const struct given *given, const char *option, const char *needed)
+{
+    const bool any = given->sink_text[0] != '\0';
+
+    options_usage("%s needs %s%s%s", option, needed, any ? ", not " : "", given->sink_text);
 }
 
 static void check_together(const struct consumer_options *options, const struct given *given)
@@ -281,10 +294,12 @@ static void check_together(const struct consumer_options *options, const struct 
         options_usage("--prefix cannot be combined with %s", given->sink_text);
     if (given->prefix && options->framing.kind == FRAMING_LENGTH32)
         options_usage("--prefix would break the frames of --length-prefixed");
-    if (given->exec_only && !options_judged(options))
-        options_usage("%s needs --exec, -- PROGRAM or --pipe-ack", given->exec_only);
-    if (given->aside_option && options->sink != SINK_EXEC)
-        options_usage("%s needs --exec or -- PROGRAM", given->aside_option);
+    if (given->judged_only && !options_judged(options))
+        refuse_sink(given, given->judged_only, "--exec, -- PROGRAM or --pipe-ack");
+    if (given->exec_only && options->sink != SINK_EXEC)
+        refuse_sink(given, given->exec_only, "--exec or -- PROGRAM");
+    if (options->sink == SINK_PIPE_ACK && options->framing.kind == FRAMING_RAW)
+        options_usage("--raw and --pipe-ack: the command cannot see where a message ends (leave out --raw)");
     if (given->in_order && given->aside)
         options_usage("--in-order and --aside: only one of them can be given");
 }
@@ -295,7 +310,9 @@ static void choose_output_mode(struct consumer_options *options, const struct gi
     const char *needs = options->results ? "--results" : options->tagged ? "--tag" : NULL;
     const char *exec_only = needs ? needs : options->job_log ? "--joblog" : given->output_mode;
     if (exec_only && options->sink != SINK_EXEC)
-        options_usage("%s needs --exec or -- PROGRAM", exec_only);
+        refuse_sink(given, exec_only, "--exec or -- PROGRAM");
+    if (options->job_log && strcmp(options->job_log, "-") == 0)
+        options_bad("--joblog", "-", "the name of a file; stdout is for what the commands print");
     if (needs && options->output_mode == OUTPUT_UNGROUPED)
         options_usage("%s and %s: output that is not kept cannot be %s (leave out %s)", given->output_mode, needs,
                       options->results ? "stored" : "tagged", given->output_mode);
@@ -409,7 +426,7 @@ void consumer_options_read(struct consumer_options *options, int argc, char **ar
     *options = given.options;
     take_words(options, &given, &words);
     options_finish(&options->common);
-    choose_pipe_ack(options);
+    choose_pipe_ack(options, &given);
     check_together(options, &given);
     choose_output_mode(options, &given);
     if (given.in_order)

@@ -54,7 +54,9 @@ static bool open_log(struct job_report *report, const char *path)
     else if (error == -EBADMSG)
         say_error("--joblog %s: is not a job log, and is left as it is (give the name of a new file)", path);
     else if (error < 0)
-        say_error("--joblog %s: cannot be opened: %s", path, strerror(-error));
+        say_error(
+            "--joblog %s: cannot be opened: %s (give a file that this user may write, in a folder that exists)",
+            path, strerror(-error));
     return error == 0;
 }
 

@@ -69,3 +69,72 @@ if ((EUID == 0)) && as_other "$monitor" --version >/dev/null 2>&1; then
 else
     skip "another user's" 'needs root, setpriv, and a build that others may run'
 fi
+
+# ------------------------------------------------------------------ files
+
+begin
+check_refused 'a job log in no folder' 1 "--joblog $scratch/no/log: cannot be opened: .* \(give a file" --joblog "$scratch/no/log"
+check_refused 'a job log that is a folder' 1 "--joblog $scratch: cannot be opened: .* \(give a file" --joblog "$scratch"
+check_refused 'a job log on stdout' 2 '--joblog -: not valid \(the name of a file; ' --joblog -
+check_refused 'a job log without a name' 2 "--joblog '': is empty \(give FILE\)" --joblog ''
+echo 'something else' >"$scratch/text"
+check_refused 'a job log that is none' 1 "--joblog $scratch/text: is not a job log, and is left as it is" --joblog "$scratch/text"
+check_equal 'a job log that is none: is left as it is' 'something else' "$(cat "$scratch/text")"
+check_refused 'results in a file' 1 "--results $scratch/text: cannot be used: .* \(give a folder" --results "$scratch/text"
+check_refused 'results without a name' 2 "--results '': is empty \(give DIR\)" --results ''
+if ((EUID == 0)) && as_other "$monitor" --version >/dev/null 2>&1; then
+    new_queue
+    as_other "$producer" -q -Q "$queue" -- a b
+    : >"$scratch/log"
+    chmod 711 "$scratch"
+    check_status "another user's job log: exit 1" 1 as_other timeout 20 "$consumer" -Q "$queue" --exec true --joblog "$scratch/log"
+    check_match "another user's job log: says why" "^consumer: --joblog $scratch/log: cannot be opened: " "$scratch/err"
+    check "another user's job log: nothing is lost" queue_has messages 2
+else
+    skip "another user's job log" 'needs root, setpriv, and a build that others may run'
+fi
+
+# ------------------------------------------------------------------ options that do not go together
+
+# Each is refused before anything is looked for, by a consumer and, before anything is started, by a supervisor.
+new_queue
+check_usage() { # REGEX OPTION...
+    local regex=$1
+    shift
+    check_status "$*: exit 2" 2 timeout 20 "$consumer" -Q "$queue" --idle 0 "$@"
+    check_match "$*: says why" "^consumer: $regex" "$scratch/err"
+    check_match "$*: names the help" "^Try 'consumer --help'" "$scratch/err"
+}
+commands='--exec, -- PROGRAM or --pipe-ack'
+for option in '--retries 1' '--backoff 1s' '--exec-timeout 1s' '--kill-after 1s' '--max-failures 1' '--dead-letter x'; do
+    # shellcheck disable=SC2086 # it is two words
+    {
+        check_usage "${option% *} needs $commands\$" $option
+        check_usage "${option% *} needs $commands, not --discard\$" $option --discard
+        check_usage "${option% *} needs $commands, not --pipe\$" $option --pipe cat
+    }
+done
+for option in --grouped --line-buffer --ungroup --tag "--results $scratch/r" "--joblog $scratch/j" '--aside 2' --in-order; do
+    # shellcheck disable=SC2086 # it is two words
+    {
+        check_usage "${option% *} needs --exec or -- PROGRAM\$" $option
+        check_usage "${option% *} needs --exec or -- PROGRAM, not --output\$" $option --output "$scratch/o"
+        check_usage "${option% *} needs --exec or -- PROGRAM, not --pipe-ack\$" $option --pipe cat --pipe-ack
+    }
+done
+check_usage '--pipe-ack needs --pipe COMMAND$' --pipe-ack
+check_usage '--pipe-ack needs --pipe COMMAND, not --exec$' --pipe-ack --exec true
+check_usage '--pipe-ack needs --pipe COMMAND, not -- PROGRAM$' --pipe-ack -- true
+check_usage '--raw and --pipe-ack: .* \(leave out --raw\)' --pipe cat --pipe-ack --raw
+check_usage '--grouped and --ungroup: only one' --exec true --grouped --ungroup
+check_usage '--line-buffer and --grouped: only one' --exec true --line-buffer --grouped
+check_usage '--in-order and --aside: only one' --exec true --in-order --aside 2
+check_usage '--aside 9999: not valid' --exec true --aside 9999
+check_usage '--ungroup and --tag: .* \(leave out --ungroup\)' --exec true --tag --ungroup
+check_usage '--ungroup and --results: .* \(leave out --ungroup\)' --exec true --results "$scratch/r" --ungroup
+check_usage '--max-failures: there is no dead-letter queue, .*\(give a --dead-letter QUEUE\)' --exec true --max-failures 1 --dead-letter none
+check_usage '--max-failures 0: not valid' --exec true --max-failures 0
+check_usage '--exec-timeout 0: not valid' --exec true --exec-timeout 0
+check_usage '-0 \(--null\) cannot be combined with --exec' --exec true -0
+check_usage '--prefix cannot be combined with -- PROGRAM' --prefix x -- true
+check_equal 'nothing of all this was made' '' "$(find "$scratch" -name r -o -name j -o -name o)"
