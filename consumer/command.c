@@ -97,6 +97,30 @@ static size_t stack_bytes(char *const *arguments)
     return (STACK_BYTES + count * sizeof(*arguments)) / STACK_ALIGNMENT * STACK_ALIGNMENT;
 }
 
+/* ThreadSanitizer takes a child that borrows memory for a thread that it does not know. */
+#if defined(__SANITIZE_THREAD__)
+#define BORROWS_MEMORY 0
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define BORROWS_MEMORY 0
+#endif
+#endif
+#ifndef BORROWS_MEMORY
+#define BORROWS_MEMORY 1
+#endif
+
+static pid_t clone_child(struct birth *birth, char *stack_end)
+{
+    pid_t pid;
+
+    if (BORROWS_MEMORY)
+        return clone(become, stack_end, CLONE_VM | CLONE_VFORK | SIGCHLD, birth);
+    pid = fork();
+    if (pid == 0)
+        _exit(become(birth));
+    return pid;
+}
+
 /*
  * Returns the child's pid or a negative errno. Nothing of the consumer's memory is copied, which with a large
  * queue would cost more than the rest. No handler of the consumer may run in the child, which would change the
@@ -116,7 +140,7 @@ static pid_t give_birth(struct birth *birth)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     birth->signals = before;
     stop_admit(&birth->signals);
-    pid = clone(become, stack + bytes, CLONE_VM | CLONE_VFORK | SIGCHLD, birth);
+    pid = clone_child(birth, stack + bytes);
     if (pid < 0)
         pid = -errno;
     pthread_sigmask(SIG_SETMASK, &before, NULL);

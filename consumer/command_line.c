@@ -98,6 +98,14 @@ static void take_prefix(struct given *given, const char *argument)
     given->prefix = "--prefix";
 }
 
+static void take_jobs(struct consumer_options *options, const struct option_entry *entry, const char *argument)
+{
+    uint64_t value = 0;
+    if (parse_count(argument, 1, SHMQ_SEATS_MAX, &value) < 0)
+        option_entry_bad(entry, argument, "a whole number from 1 to 1024, the most seats of a queue");
+    options->jobs = (uint32_t)value;
+}
+
 static void take_retries(struct consumer_options *options, const struct option_entry *entry, const char *argument)
 {
     uint64_t value = 0;
@@ -198,6 +206,10 @@ static bool take_framing_option(struct given *given, const struct option_entry *
 static bool take_exec_option(struct given *given, const struct option_entry *entry, const char *argument)
 {
     switch (entry->code) {
+    case CONSUMER_JOBS:
+        take_jobs(&given->options, entry, argument);
+        given->exec_only = "--jobs";
+        return true;
     case CONSUMER_RETRIES:
         take_retries(&given->options, entry, argument);
         given->judged_only = "--retries";
@@ -253,6 +265,7 @@ static void set_defaults(struct consumer_options *options)
         .framing = {.delimiter = '\n', .prefix = ""},
         .idle_ns = -1,
         .work_ns = {-1, -1},
+        .jobs = 1,
         .retries = 3,
         .aside = CONSUMER_ASIDE_DEFAULT,
         .backoff_min_ns = INT64_C(100) * 1000 * 1000,
@@ -317,7 +330,7 @@ static void choose_output_mode(struct consumer_options *options, const struct gi
         options_usage("%s and %s: output that is not kept cannot be %s (leave out %s)", given->output_mode, needs,
                       options->results ? "stored" : "tagged", given->output_mode);
     if (options->output_mode == OUTPUT_BY_DEFAULT)
-        options->output_mode = needs ? OUTPUT_GROUPED : OUTPUT_UNGROUPED;
+        options->output_mode = needs || options->jobs > 1 ? OUTPUT_GROUPED : OUTPUT_UNGROUPED;
 }
 
 static void check_dead_letter(const char *name, const char *queue)

@@ -6,30 +6,8 @@
 #include <string.h>
 
 #include "common/cli/say.h"
-#include "common/cli/wait_notice.h"
-#include "consumer/attach.h"
 #include "consumer/deadline.h"
-#include "consumer/end_reason.h"
 #include "consumer/message_wait.h"
-#include "consumer/process_group.h"
-#include "consumer/simulated_work.h"
-#include "consumer/sinks/sink.h"
-#include "consumer/start_rate.h"
-
-struct consumer {
-    const struct consumer_options *options;
-    struct start_rate *rate;
-    struct totals totals;
-    struct process_group_watch watch;
-    struct sink *sink;
-    struct shmq *handle;
-    struct shmq_message *messages; /* options.prefetch of them */
-    struct simulated_work work;
-    int64_t idle_end_ns;
-    struct wait_notice notice;
-    int64_t waiting_since_ns; /* when the queue was first found empty; 0: the last lease got a message */
-    int64_t poll_ns;          /* longest wait of the next lease; grows while the queue stays empty */
-};
 
 static void say_redelivered(const struct consumer *consumer, const struct shmq_message *messages, size_t count)
 {
@@ -55,7 +33,7 @@ static int hold(struct consumer *consumer)
 
 static bool failures_reach_limit(const struct consumer *consumer)
 {
-    return totals_failures_reach(&consumer->totals, consumer->options->max_failures);
+    return totals_failures_reach(&consumer->team->totals, consumer->options->max_failures);
 }
 
 static int end_reason_of(const struct consumer *consumer, enum sink_result result)
@@ -86,7 +64,7 @@ static int deliver(struct consumer *consumer, const struct shmq_message *message
 
     say_redelivered(consumer, messages, count);
     if (consumer->options->work_ns[0] >= 0)
-        simulated_work_run(&consumer->work, &consumer->totals, options_judged(consumer->options));
+        simulated_work_run(&consumer->work, &consumer->team->totals, options_judged(consumer->options));
     result = operations->deliver(consumer->sink, messages, count, &done);
     if (done > 0)
         end = shmq_acknowledge(consumer->handle, done);
@@ -94,7 +72,7 @@ static int deliver(struct consumer *consumer, const struct shmq_message *message
         operations->acknowledged(consumer->sink);
     if (end < 0)
         return end;
-    totals_add(&consumer->totals, messages, done);
+    totals_add(&consumer->team->totals, messages, done);
     return end_reason_of(consumer, result);
 }
 
@@ -112,7 +90,7 @@ static int deliver_all(struct consumer *consumer, size_t count)
         if (first > 0 && failures_reach_limit(consumer))
             return END_FAILURES;
         end = deliver(consumer, consumer->messages + first, step);
-        totals_tick(&consumer->totals);
+        totals_tick(&consumer->team->totals);
     }
     return end;
 }
@@ -124,7 +102,7 @@ static bool waits_for_retry(struct consumer *consumer)
 
     if (shmq_stat(consumer->handle, &stat) != 0 || stat.aside == 0 || stat.paused)
         return false;
-    consumer->idle_end_ns = deadline_after(stat.aside_left_ns + consumer->options->idle_ns);
+    team_postpone_idle(consumer->team, stat.aside_left_ns);
     return true;
 }
 
@@ -140,33 +118,14 @@ static int on_empty(struct consumer *consumer, int64_t waited_ns)
 {
     const struct sink_operations *operations = consumer->sink->operations;
 
-    totals_tick(&consumer->totals);
-    if (consumer->waiting_since_ns == 0)
-        consumer->waiting_since_ns = stop_now_ns() - waited_ns;
-    if (wait_notice_is_due(&consumer->notice, consumer->waiting_since_ns))
+    totals_tick(&consumer->team->totals);
+    if (team_is_waiting(consumer->team, waited_ns))
         message_wait_say(consumer->handle, consumer->options);
-    if (stop_now_ns() >= consumer->idle_end_ns && !waits_for_retry(consumer))
+    if (team_is_idle(consumer->team) && !waits_for_retry(consumer))
         return idle_end(consumer);
     if (!consumer->options->progress && consumer->poll_ns < POLL_MAX_NS)
         consumer->poll_ns *= 2;
     return operations->check ? end_reason_of(consumer, operations->check(consumer->sink)) : END_NOT_YET;
-}
-
-static int64_t time_to_wait(const struct consumer *consumer)
-{
-    int64_t now_ns = stop_now_ns();
-    int64_t left = consumer->idle_end_ns - now_ns;
-    int64_t wait = consumer->poll_ns;
-
-    if (consumer->waiting_since_ns != 0) {
-        int64_t notice = wait_notice_left(&consumer->notice, consumer->waiting_since_ns, now_ns);
-
-        if (notice > 0 && notice < wait)
-            wait = notice;
-    }
-    if (left < 0)
-        return 0;
-    return left < wait ? left : wait;
 }
 
 /*
@@ -188,7 +147,7 @@ static int look_for_end(struct consumer *consumer)
 static int await_rate(struct consumer *consumer, size_t *max)
 {
     int64_t due_ns;
-    size_t allowed = start_rate_allow(consumer->rate, *max, &due_ns);
+    size_t allowed = start_rate_allow(&consumer->team->rate, *max, &due_ns);
 
     while (allowed == 0) {
         int64_t poll_ns = deadline_after(POLL_NS);
@@ -197,12 +156,12 @@ static int await_rate(struct consumer *consumer, size_t *max)
         if (end != END_NOT_YET)
             return end;
         stop_sleep_until(poll_ns < due_ns ? poll_ns : due_ns);
-        totals_tick(&consumer->totals);
+        totals_tick(&consumer->team->totals);
         if (stop_requested)
             return -EINTR;
         if (failures_reach_limit(consumer))
             return END_FAILURES;
-        allowed = start_rate_allow(consumer->rate, *max, &due_ns);
+        allowed = start_rate_allow(&consumer->team->rate, *max, &due_ns);
     }
     *max = allowed;
     return END_NOT_YET;
@@ -211,54 +170,49 @@ static int await_rate(struct consumer *consumer, size_t *max)
 /* Return: 0; -ETIMEDOUT or -EAGAIN: there was nothing for @wait_ns; why the consumer ends. */
 static int lease(struct consumer *consumer, size_t max, size_t *count, int64_t *wait_ns)
 {
-    bool limited = start_rate_is_set(consumer->rate);
+    bool limited = start_rate_is_set(&consumer->team->rate);
     int end = END_NOT_YET;
 
     if (limited) {
-        start_rate_begin_turn(consumer->rate);
+        start_rate_begin_turn(&consumer->team->rate);
         end = await_rate(consumer, &max);
     }
     if (end == END_NOT_YET) {
-        *wait_ns = time_to_wait(consumer);
+        *wait_ns = team_time_to_wait(consumer->team, consumer->poll_ns);
         end = shmq_lease_many(consumer->handle, consumer->messages, max, count, *wait_ns);
     }
+    if (end == 0)
+        team_begin_work(consumer->team);
     if (limited && end == 0)
-        start_rate_take(consumer->rate, *count);
+        start_rate_take(&consumer->team->rate, *count);
     if (limited)
-        start_rate_end_turn(consumer->rate);
+        start_rate_end_turn(&consumer->team->rate);
     return end;
 }
 
 static int step(struct consumer *consumer)
 {
-    const struct consumer_options *options = consumer->options;
-    size_t max = options->common.shmq.prefetch;
-    size_t count;
+    size_t max = consumer->options->common.shmq.prefetch;
+    size_t count = 0;
     int64_t wait_ns;
     int end;
 
     if (stop_requested)
         return -EINTR;
-    if (options->count > 0) {
-        uint64_t left = options->count - totals_handled(&consumer->totals);
-
-        if (left == 0)
-            return END_COUNT;
-        max = left < max ? (size_t)left : max;
-    }
-    if (failures_reach_limit(consumer))
-        return END_FAILURES;
+    end = team_reserve(consumer->team, &max);
+    if (end == END_NOT_YET && failures_reach_limit(consumer))
+        end = END_FAILURES;
+    if (end != END_NOT_YET)
+        return end;
     end = lease(consumer, max, &count, &wait_ns);
+    team_give_back(consumer->team, max - count);
     if (end == -ETIMEDOUT || end == -EAGAIN)
         return on_empty(consumer, wait_ns);
     if (end != 0)
         return end;
-    wait_notice_end(&consumer->notice);
-    consumer->waiting_since_ns = 0;
     consumer->poll_ns = POLL_NS;
     end = deliver_all(consumer, count);
-    if (options->idle_ns >= 0)
-        consumer->idle_end_ns = deadline_after(options->idle_ns);
+    team_end_work(consumer->team, count);
     return end;
 }
 
@@ -270,26 +224,35 @@ static int complete(struct consumer *consumer)
     return end == END_NOT_YET ? -ENODATA : end;
 }
 
-static int consume(struct consumer *consumer)
+int engine_open(struct consumer *consumer, struct team *team, struct process_group_slot *slot)
 {
-    const struct consumer_options *options = consumer->options;
-    int end = attach(options, &consumer->totals, &consumer->handle);
+    const struct consumer_options *options = team->options;
 
-    if (end == -ETIMEDOUT)
-        return END_IDLE;
-    if (end < 0)
-        return end;
-    options_say_rounding(&options->common);
-    consumer->sink->handle = consumer->handle;
-    stop_attach(consumer->handle);
-    wait_notice_init(&consumer->notice);
-    consumer->poll_ns = POLL_NS;
-    consumer->idle_end_ns = options->idle_ns < 0 ? INT64_MAX : deadline_after(options->idle_ns);
-    if (consumer->sink->operations->begin)
-        end = end_reason_of(consumer, consumer->sink->operations->begin(consumer->sink));
-    while (end == END_NOT_YET)
-        end = step(consumer);
-    return end == -ENODATA ? complete(consumer) : end;
+    *consumer = (struct consumer){.options = options, .team = team, .poll_ns = POLL_NS};
+    simulated_work_init(&consumer->work, options->work_ns[0], options->work_ns[1]);
+    consumer->messages = calloc(options->common.shmq.prefetch, sizeof(*consumer->messages));
+    if (!consumer->messages) {
+        say_error("memory: %s", strerror(ENOMEM));
+        return -ENOMEM;
+    }
+    consumer->sink = sink_open(options, &team->totals);
+    if (!consumer->sink) {
+        free(consumer->messages);
+        return -EIO;
+    }
+    consumer->sink->slot = slot;
+    consumer->sink->rate = &team->rate;
+    return 0;
+}
+
+int engine_begin(struct consumer *consumer, struct shmq *handle)
+{
+    const struct sink_operations *operations = consumer->sink->operations;
+
+    consumer->handle = handle;
+    consumer->sink->handle = handle;
+    stop_attach(handle);
+    return operations->begin ? end_reason_of(consumer, operations->begin(consumer->sink)) : END_NOT_YET;
 }
 
 /* The last chance to notice that delivered data is gone. */
@@ -303,60 +266,28 @@ static int verify(struct consumer *consumer, int end)
     return found == END_NOT_YET ? end : found;
 }
 
-/* Starts what has to be there before the queue is opened. Returns false after reporting an error. */
-static bool prepare(struct consumer *consumer)
+int engine_run(struct consumer *consumer)
 {
-    int result;
+    int end = END_NOT_YET;
 
-    if (options_judged(consumer->options)) {
-        result = process_group_watch_start(&consumer->watch, 1);
-        if (result < 0) {
-            say_error("%s: cannot prepare to start commands: %s",
-                      consumer->options->sink == SINK_EXEC ? "--exec" : "--pipe-ack", strerror(-result));
-            return false;
-        }
-    }
-    consumer->sink = sink_open(consumer->options, &consumer->totals);
-    if (consumer->sink) {
-        consumer->sink->slot = consumer->watch.slots;
-        consumer->sink->rate = consumer->rate;
-    }
-    return consumer->sink != NULL;
+    while (end == END_NOT_YET)
+        end = step(consumer);
+    return end == -ENODATA ? complete(consumer) : end;
 }
 
-int run(const struct consumer_options *options)
+int engine_close(struct consumer *consumer, int end)
 {
-    struct start_rate rate;
-    struct consumer consumer = {.options = options, .rate = &rate, .watch = {.pid = -1}};
-    enum exit_status status = EXIT_FAILED;
-    bool may_pass = false;
-    int end;
+    const struct sink_operations *operations = consumer->sink->operations;
 
-    start_rate_init(&rate, options->rate);
-    totals_init(&consumer.totals, options->progress);
-    simulated_work_init(&consumer.work, options->work_ns[0], options->work_ns[1]);
-    consumer.messages = calloc(options->common.shmq.prefetch, sizeof(*consumer.messages));
-    if (!consumer.messages) {
-        say_error("memory: %s", strerror(ENOMEM));
-        return EXIT_FAILED;
-    }
-    if (!prepare(&consumer)) {
-        status = stop_requested ? EXIT_DONE : EXIT_FAILED;
-        goto free_messages;
-    }
-    end = verify(&consumer, consume(&consumer));
-    if (consumer.handle)
-        stop_detach(consumer.handle);
-    if (consumer.handle && consumer.sink->operations->end)
-        consumer.sink->operations->end(consumer.sink);
+    end = verify(consumer, end);
+    if (consumer->handle)
+        stop_detach(consumer->handle);
+    if (consumer->handle && operations->end)
+        operations->end(consumer->sink);
     /* Before the sink, whose close may take long: other consumers get the remaining messages at once. */
-    (void)shmq_close(consumer.handle); /* an error loses nothing: everything delivered is acknowledged */
-    if (consumer.sink->operations->close(consumer.sink) != SINK_OK)
+    (void)shmq_close(consumer->handle); /* an error loses nothing: everything delivered is acknowledged */
+    if (operations->close(consumer->sink) != SINK_OK)
         end = END_FAILED;
-    status = end_reason_report(options, &consumer.totals, end);
-    may_pass = end >= 0 || error_may_pass(end); /* a sink, too: a disk that is full need not remain so */
-free_messages:
-    process_group_watch_stop(&consumer.watch);
-    free(consumer.messages);
-    return exit_status_told(&options->common, (int)status, may_pass);
+    free(consumer->messages);
+    return end;
 }

@@ -42,12 +42,15 @@ static int milliseconds_to_wait(const struct execution *execution)
     return left < longest ? (int)left : longest;
 }
 
-/* A request to stop leaves the command the grace, unless it is being ended already or its timeout is earlier. */
+/*
+ * A signal that requests a stop leaves the command the grace, unless it is being ended already or its timeout is
+ * earlier. When the consumer ends for another reason, its commands take as long as they need.
+ */
 static void heed_stop(struct execution *execution, int64_t grace_ns)
 {
     int64_t deadline_ns;
 
-    if (!stop_requested || execution->ended_by != ENDED_BY_ITSELF || execution->due_to == ENDED_BY_STOP)
+    if (!stop_was_signalled() || execution->ended_by != ENDED_BY_ITSELF || execution->due_to == ENDED_BY_STOP)
         return;
     deadline_ns = time_after(stop_requested_at_ns(), grace_ns);
     if (execution->deadline_ns <= deadline_ns)

@@ -4,7 +4,7 @@
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
 #include "consumer/command_line.h"
-#include "consumer/engine.h"
+#include "consumer/workers.h"
 
 int main(int argc, char **argv)
 {

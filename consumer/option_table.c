@@ -79,6 +79,13 @@ static const struct option_entry command[] = {
      .help = "the command of --pipe answers each message with a line on its stdout, in order: ok acknowledges it, "
              "retry is a failed attempt, dead gives it up at once; a reason may follow after a blank. Up to "
              "--prefetch N messages (64) wait for their answers"},
+    {.name = "jobs",
+     .letter = 'j',
+     .code = CONSUMER_JOBS,
+     .incidental = true,
+     .argument = "N",
+     .help = "run up to N commands at once (1). Each needs a seat of the queue: if fewer are free, as many run at "
+             "once as there are"},
     {.name = "retries",
      .code = CONSUMER_RETRIES,
      .argument = "N",
@@ -150,9 +157,8 @@ static const struct option_entry command_output[] = {
     {.name = "grouped",
      .code = CONSUMER_GROUPED,
      .incidental = true,
-     .help =
-         "keep what a command prints, and write it in one turn when the command has ended (--group without NAME "
-         "is the same)"},
+     .help = "keep what a command prints, and write it in one turn when the command has ended (the default with "
+             "--jobs 2 or more; --group without NAME is the same)"},
     {.name = "line-buffer",
      .code = CONSUMER_LINE_BUFFER,
      .incidental = true,
@@ -162,7 +168,7 @@ static const struct option_entry command_output[] = {
      .incidental = true,
      .help =
          "let commands write to the consumer's own stdout and stderr; what several print at the same time mixes, "
-         "even within lines (this is the default)"},
+         "even within lines (the default with one job)"},
     {.name = "tag",
      .kind = OPTION_IS_FLAG,
      AT(tagged),

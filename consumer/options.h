@@ -41,6 +41,7 @@ struct consumer_options {
 
     int64_t work_ns[2]; /* minimum, maximum; negative: none */
 
+    uint32_t jobs; /* commands that run at the same time */
     uint32_t retries;
     uint32_t aside; /* messages of the queue that may wait aside for a retry; 0: none */
     int64_t backoff_min_ns;

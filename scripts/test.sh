@@ -291,15 +291,29 @@ run_shell_tests() {
     done
 }
 
+# Runs the shell tests of programs with threads with the programs of another build.
+run_jobs_tests() { # WORD DIRECTORY [WRAPPER...]
+    local word=$1 directory=$2 file name in_locale
+    shift 2
+    for file in "${shell_tests[@]}"; do
+        name=$(basename "$file" .sh)
+        [[ $name == jobs* ]] || continue
+        choose_locale
+        run_file "$name$word" $(($(time_limit "$file") * 3)) "$@" "${in_locale[@]}" env SHMQ_BUILD_DIR="$directory" bash "$file"
+    done
+}
+
 run_sanitizers() {
     local unshuffled=()
     # Older ThreadSanitizers do not support the address randomisation of newer kernels.
     setarch -R true 2>/dev/null && unshuffled=(setarch -R)
     if run_make 'build with AddressSanitizer and UBSan' CC=gcc BUILD="${build#"$top"/}" SANITIZE=address tests; then
         UBSAN_OPTIONS=print_stacktrace=1 run_unit_tests ' (address)' '*' 3 "$build/asan"
+        run_jobs_tests ' (address)' "$build/asan"
     fi
     if run_make 'build with ThreadSanitizer' CC=gcc BUILD="${build#"$top"/}" SANITIZE=thread tests; then
         TSAN_OPTIONS=halt_on_error=1 run_unit_tests ' (thread)' '*threads*' 5 "$build/tsan" "${unshuffled[@]}"
+        TSAN_OPTIONS=halt_on_error=1 run_jobs_tests ' (thread)' "$build/tsan" "${unshuffled[@]}"
     fi
 }
 

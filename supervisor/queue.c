@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/cli/open_error.h"
+#include "common/cli/parse.h"
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
 #include "common/cli/units.h"
@@ -137,19 +139,28 @@ static bool continues(const struct queue *queue, const struct inspection *inspec
            (inspection->found == FOUND_FINISHED && inspection->own && queue->options->resumable);
 }
 
-static void check_enough(const struct queue *queue, bool old, const char *option, uint64_t wanted,
-                         const char *what, uint64_t there)
+/* @asked: the options that need @wanted of them. */
+static void check_enough(const struct queue *queue, bool old, const char *asked, uint64_t wanted, const char *what,
+                         uint64_t there)
 {
     if (wanted <= there)
         return;
     if (queue->fresh)
         (void)shmq_remove(queue->name, false);
     if (old)
-        options_usage("%s %" PRIu64 ": queue %s was created with only %" PRIu64
+        options_usage("%s: queue %s was created with only %" PRIu64
                       " %s%s (start fewer, or remove it and give --%ss %" PRIu64 ")",
-                      option, wanted, queue->name, there, what, units_plural(there), what, wanted);
-    options_usage("%s %" PRIu64 ": a queue has only %" PRIu64 " %s%s (give --%ss %" PRIu64 ")", option, wanted,
-                  there, what, units_plural(there), what, wanted);
+                      asked, queue->name, there, what, units_plural(there), what, wanted);
+    options_usage("%s: a queue has only %" PRIu64 " %s%s (give --%ss %" PRIu64 ")", asked, there, what,
+                  units_plural(there), what, wanted);
+}
+
+/* Commands that a consumer runs at once; it says itself what is wrong with the argument. */
+static uint64_t jobs_of(const struct options *options)
+{
+    const char *given = options_passed(options, "jobs");
+    uint64_t jobs = 1;
+    return given != NULL && parse_count(given, 1, SHMQ_SEATS_MAX, &jobs) == 0 ? jobs : 1;
 }
 
 static void check_sizes(const struct queue *queue, bool old)
@@ -157,8 +168,15 @@ static void check_sizes(const struct queue *queue, bool old)
     struct shmq_info info = SHMQ_INFO_INIT;
     if (shmq_info(queue->handle, &info) != 0)
         return;
-    check_enough(queue, old, "-p", queue->options->producers, "lane", info.lanes);
-    check_enough(queue, old, "-c", queue->options->consumers, "seat", info.seats);
+    const struct options *options = queue->options;
+    const uint64_t jobs = jobs_of(options);
+    char asked[64];
+    snprintf(asked, sizeof(asked), "-p %" PRIu64, options->producers);
+    check_enough(queue, old, asked, options->producers, "lane", info.lanes);
+    int length = snprintf(asked, sizeof(asked), "-c %" PRIu64, options->consumers);
+    if (jobs > 1)
+        snprintf(asked + length, sizeof(asked) - (size_t)length, " --jobs %" PRIu64, jobs);
+    check_enough(queue, old, asked, options->consumers * jobs, "seat", info.seats);
 }
 
 static void check_outputs(const struct queue *queue, const struct inspection *inspection, unsigned lanes)

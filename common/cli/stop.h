@@ -28,6 +28,11 @@ static inline const volatile int *stop_flag(void)
 {
     return (const volatile int *)&stop_requested;
 }
+/* Whether a signal requested it. */
+static inline bool stop_was_signalled(void)
+{
+    return (stop_requested & ~STOP_BY_PROGRAM) != 0;
+}
 /* When the shutdown was requested, on the clock of stop_now_ns; 0 before. */
 int64_t stop_requested_at_ns(void);
 /* Requests a shutdown without a signal. A signal that comes later is still the first. Context: any thread. */

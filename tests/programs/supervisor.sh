@@ -438,3 +438,17 @@ if unshare --pid --fork --mount-proc true 2>/dev/null; then
 else
     skip 'as process 1' 'unshare is not permitted'
 fi
+
+# ------------------------------------------------------------------ --jobs
+
+new_queue
+mkdir "$scratch/jobs"
+seq 300 >"$scratch/jobs.in"
+# shellcheck disable=SC2016 # for the shell that the consumer starts
+check_status '--jobs is passed on: exit 0' 0 env DONE="$scratch/jobs" timeout 60 "$run_sh" -Q "$queue" -c 2 --jobs 3 \
+    --input "$scratch/jobs.in" --exec 'cat >"$DONE/$SHMQ_ID"; echo >>"$DONE/$SHMQ_ID"'
+check_same_lines '--jobs is passed on: each is done once' "$scratch/jobs.in" <(cat "$scratch/jobs"/*)
+check_match '--jobs is passed on: all are counted' 'produced 300 messages, consumed 300, .* 0 restarts' "$scratch/err"
+check_status 'more jobs than seats: exit 2' 2 timeout 60 "$run_sh" -Q "$queue" -c 30 --jobs 3 --input "$scratch/jobs.in" --exec true
+check_match 'more jobs than seats: says what to do' 'c 30 --jobs 3: .*give --seats 90' "$scratch/err"
+check_status 'jobs that are not valid: exit 2' 2 timeout 60 "$run_sh" -Q "$queue" --jobs 0 --input "$scratch/jobs.in" --exec true

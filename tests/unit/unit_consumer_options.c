@@ -64,6 +64,7 @@ START_TEST(without_options_lines_go_to_stdout)
     ck_assert_int_lt(options.work_ns[0], 0);
     ck_assert_int_lt(options.work_ns[1], 0);
     ck_assert_uint_eq(options.retries, 3);
+    ck_assert_uint_eq(options.jobs, 1);
     ck_assert_int_eq(options.backoff_min_ns, 100 * MS);
     ck_assert_int_eq(options.backoff_max_ns, 30000 * MS);
     ck_assert_int_eq(options.exec_timeout_ns, 0);
@@ -137,6 +138,8 @@ START_TEST(options_of_exec_are_read)
     ck_assert_int_eq(options.backoff_min_ns, MS);
     ck_assert_int_eq(options.backoff_max_ns, 2000 * MS);
     ck_assert_int_eq(options.exec_timeout_ns, MS);
+    READ("--exec", "true", "-j", "1024");
+    ck_assert_uint_eq(options.jobs, 1024);
     READ("--exec", "true", "--retries", "0", "--backoff", "5ms");
     ck_assert_uint_eq(options.retries, 0);
     ck_assert_int_eq(options.backoff_min_ns, 5 * MS);
@@ -235,6 +238,9 @@ static const struct {
     {{"--delimiter", ""}, "--delimiter '': "},
     {{"--prefix", too_long}, "--prefix: "},
     {{"--exec", "true", "--retries", "1000001"}, "--retries 1000001: "},
+    {{"--exec", "true", "--jobs", "0"}, "--jobs 0: "},
+    {{"--exec", "true", "--jobs", "1025"}, "--jobs 1025: "},
+    {{"--discard", "--jobs", "1"}, "--jobs needs --exec or -- PROGRAM"},
     {{"--exec", "true", "--retries", "-1"}, "--retries -1: "},
     {{"--exec", "true", "--backoff", "2:1"}, "--backoff 2:1: "},
     {{"--exec", "true", "--exec-timeout", "0"}, "--exec-timeout 0: "},
