@@ -34,7 +34,8 @@ scale_capacities=(65536 262144 1048576 8388608 67108864 268435456 1073741824)
 program_bytes=$((256 << 20))
 job_count=1600
 job_processes=(1 2 4 8)
-all_loads=(throughput round-trip contention room idle redelivery scale programs jobs)
+printed_bytes=10000000
+all_loads=(throughput round-trip contention room idle redelivery scale programs jobs output)
 loads=("${all_loads[@]}")
 contenders=()
 present=()
@@ -59,7 +60,7 @@ minima, maxima, ratios), RESULTS.md and plots/*.svg to the results folder.
 
   --quick          run all loads, smaller: less than two minutes
   --loads LIST     run only these of throughput,round-trip,contention,room,idle,
-                   redelivery,scale,programs,jobs (all)
+                   redelivery,scale,programs,jobs,output (all)
   --rounds N       run N rounds (5)
   --budget S       start no round that would probably end after S seconds (none)
   --seconds S      length of one measurement of throughput (0.3)
@@ -156,6 +157,7 @@ be_quick() {
     program_bytes=$((16 << 20))
     job_count=200
     job_processes=(2)
+    printed_bytes=2000000
     tries=2
 }
 

@@ -36,7 +36,13 @@ mbuffer|mbuffer to cat|mbuffer|mbuffer
 consumer|consumer --exec true||
 xargs|xargs -P N true|xargs|findutils
 xargs_shell|xargs -P N sh -c true|xargs|findutils
-parallel|GNU parallel -j N true|parallel|parallel'
+parallel|GNU parallel -j N true|parallel|parallel
+ungroup|consumer, --ungroup||
+grouped|consumer, --grouped||
+line_buffer|consumer, --line-buffer||
+parallel_ungroup|parallel --ungroup|parallel|parallel
+parallel_group|parallel --group|parallel|parallel
+parallel_line_buffer|parallel --line-buffer|parallel|parallel'
 
 all_contenders() {
     cut -d '|' -f 1 <<<"$contender_list"

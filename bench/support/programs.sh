@@ -198,3 +198,56 @@ round_of_jobs() {
         done
     done
 }
+
+# ------------------------------------------------------------------ output of commands
+
+readonly printed_line='abcdefghijklmnopqrstuvwxyz abcdefghijklmnopqrstuvwxyz'
+
+consume_output() { # QUEUE OPTION FILE
+    local pid pids=() failed=0
+    for pid in 1 2 3 4; do
+        "$build/consumer" -q -Q "$1" "$2" -- cat "$scratch/printed" >>"$3" &
+        pids+=($!)
+    done
+    for pid in "${pids[@]}"; do
+        wait "$pid" || failed=1
+    done
+    return "$failed"
+}
+
+parallel_output() { # OPTION FILE
+    seq 8 | parallel --will-cite -j 4 "$1" "cat '$scratch/printed'; : {}" >>"$2"
+}
+
+# Sets `elapsed` to the time that the commands take which print.
+time_output() { # NAME FILE
+    local queue=bench.$$.$((++queue_count)) option=--${1//_/-} status
+    rm -f "$2"
+    case $1 in
+    parallel_*) time_of parallel_output "--${option#--parallel-}" "$2" ;;
+    *)
+        fill_queue "$queue" 8 && time_of consume_output "$queue" "$option" "$2"
+        status=$?
+        "$build/monitor" -q remove --force "$queue" >/dev/null 2>&1
+        return "$status" ;;
+    esac 2>"$scratch/stderr"
+}
+
+round_of_output() {
+    local name why elapsed file=$scratch/output bytes=$((8 * printed_bytes))
+    yes "$printed_line" | head -c "$printed_bytes" | sed '$d' >"$scratch/printed"
+    for name in ungroup grouped line_buffer parallel_ungroup parallel_group parallel_line_buffer; do
+        why=$(why_program_missing "$name")
+        if [[ $why ]]; then
+            problem output "$name" "$printed_bytes" missing "$why"
+        elif ! time_output "$name" "$file"; then
+            problem output "$name" "$printed_bytes" FAILED "$(tail -n 1 "$scratch/stderr")"
+        elif (($(stat -c %s "$file") != 8 * $(stat -c %s "$scratch/printed"))); then
+            problem output "$name" "$printed_bytes" FAILED 'not all that was printed came out'
+        else
+            record output "$name" "$printed_bytes" bytes_per_s "$(awk "BEGIN { print $bytes / $elapsed }")"
+            record output "$name" "$printed_bytes" broken_lines "$(grep -Fxvc "$printed_line" "$file")"
+        fi
+    done
+    rm -f "$file"
+}

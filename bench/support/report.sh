@@ -4,7 +4,7 @@
 
 # The two contenders of each load that the others are compared with.
 baselines='throughput:raw:raw_tuned room:raw:raw_tuned round-trip/busy:raw:line round-trip/pause:pipe:line
-    contention:mpmc:boost programs:cat:pv jobs:xargs_shell:parallel'
+    contention:mpmc:boost programs:cat:pv jobs:xargs_shell:parallel output:ungroup:parallel_group'
 
 summarise() {
     local name
@@ -188,6 +188,13 @@ report_programs() {
         printf 'Commands per second, by how many run at a time. consumer and parallel start each command through a shell.\n'
         plot_link jobs 'Commands per second'
         table jobs jobs_per_s range rate 'commands/s'
+    fi
+    if has_load output; then
+        printf 'What 8 commands print, 4 at a time, into one file, by the bytes that each prints. In GB/s, as a fraction of the\n'
+        printf 'rate of --ungroup in the same rounds, and how many lines were broken:\n'
+        table output bytes_per_s range bytes 'GB/s'
+        table output bytes_per_s first share 'of --ungroup'
+        table output broken_lines median number 'broken lines'
     fi
 }
 
