@@ -315,6 +315,11 @@ static void check_together(const struct consumer_options *options, const struct 
         options_usage("--raw and --pipe-ack: the command cannot see where a message ends (leave out --raw)");
     if (given->in_order && given->aside)
         options_usage("--in-order and --aside: only one of them can be given");
+    if (given->in_order && options->jobs > 1)
+        options_usage(
+            "--in-order and --jobs %u: commands that run at once overtake each other (give --aside 0 in place "
+            "of --in-order if a job is only to keep its worker)",
+            options->jobs);
 }
 
 /* Output that is kept can be tagged and stored; what commands write by themselves cannot. */

@@ -103,7 +103,8 @@ static const struct option_entry command[] = {
     {.name = "in-order",
      .code = CONSUMER_IN_ORDER,
      .incidental = true,
-     .help = "put no message aside: wait with it during the pause, so that those behind it do not overtake it"},
+     .help = "put no message aside: wait with it during the pause, so that those behind it do not overtake it; "
+             "not with --jobs"},
     {.name = "exec-timeout",
      .code = CONSUMER_EXEC_TIMEOUT,
      .argument = "DURATION",

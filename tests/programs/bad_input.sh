@@ -114,7 +114,7 @@ for option in '--retries 1' '--backoff 1s' '--exec-timeout 1s' '--kill-after 1s'
         check_usage "${option% *} needs $commands, not --pipe\$" $option --pipe cat
     }
 done
-for option in --grouped --line-buffer --ungroup --tag "--results $scratch/r" "--joblog $scratch/j" '--aside 2' --in-order; do
+for option in --grouped --line-buffer --ungroup --tag "--results $scratch/r" "--joblog $scratch/j" '--aside 2' --in-order '--jobs 2'; do
     # shellcheck disable=SC2086 # it is two words
     {
         check_usage "${option% *} needs --exec or -- PROGRAM\$" $option
@@ -129,6 +129,9 @@ check_usage '--raw and --pipe-ack: .* \(leave out --raw\)' --pipe cat --pipe-ack
 check_usage '--grouped and --ungroup: only one' --exec true --grouped --ungroup
 check_usage '--line-buffer and --grouped: only one' --exec true --line-buffer --grouped
 check_usage '--in-order and --aside: only one' --exec true --in-order --aside 2
+check_usage '--in-order and --jobs 2: .*\(give --aside 0 ' --exec true --in-order --jobs 2
+check_usage '--jobs 0: not valid \(a whole number from 1 ' --exec true --jobs 0
+check_usage '--jobs 1025: not valid' --exec true --jobs 1025
 check_usage '--aside 9999: not valid' --exec true --aside 9999
 check_usage '--ungroup and --tag: .* \(leave out --ungroup\)' --exec true --tag --ungroup
 check_usage '--ungroup and --results: .* \(leave out --ungroup\)' --exec true --results "$scratch/r" --ungroup
