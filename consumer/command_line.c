@@ -127,7 +127,7 @@ static void take_aside(struct given *given, const struct option_entry *entry, co
         option_entry_bad(entry, argument, "a whole number from 0 to 1024");
     given->options.aside = (uint32_t)value;
     given->aside = value > 0;
-    given->exec_only = "--aside";
+    given->judged_only = "--aside";
 }
 
 static int64_t read_duration(const struct option_entry *entry, const char *argument)
@@ -223,7 +223,7 @@ static bool take_exec_option(struct given *given, const struct option_entry *ent
         return true;
     case CONSUMER_IN_ORDER:
         given->in_order = true;
-        given->exec_only = "--in-order";
+        given->judged_only = "--in-order";
         return true;
     case CONSUMER_EXEC_TIMEOUT:
         take_exec_timeout(&given->options, entry, argument);

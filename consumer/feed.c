@@ -87,10 +87,17 @@ int feed_write(struct feed *feed, int fd, size_t *sent)
     return 0;
 }
 
+uint64_t feed_unwritten(const struct feed *feed)
+{
+    uint64_t bytes = 0;
+
+    for (size_t i = feed->first; i < feed->vectors_used; i++)
+        bytes += feed->vectors[i].iov_len;
+    return bytes;
+}
+
 const char *feed_objection(const struct feed *feed, const struct shmq_message *message)
 {
-    if (framing_size(&feed->framing, message) == 0)
-        return "it is empty, so that --raw has nothing to write (use --length-prefixed)";
     if (feed->framing.kind == FRAMING_DELIMITER && message->length > 0 &&
         memchr(message->data, feed->framing.delimiter, message->length))
         return "it contains the delimiter, so that the command would take it for two (use --length-prefixed, or "

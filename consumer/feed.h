@@ -49,10 +49,11 @@ bool feed_add(struct feed *feed, const struct shmq_message *message);
  */
 int feed_write(struct feed *feed, int fd, size_t *sent);
 
-/*
- * Why a message cannot be given to a reader that has to tell it from the others: it contains the delimiter that is
- * to end it, or has no bytes at all. NULL: it can be.
- */
+/* Bytes of the piece that are not written yet. */
+uint64_t feed_unwritten(const struct feed *feed);
+
+/* Why a message cannot be given to a reader that has to tell it from the others: it contains the delimiter that is
+ * to end it. NULL: it can be. */
 const char *feed_objection(const struct feed *feed, const struct shmq_message *message);
 
 #endif

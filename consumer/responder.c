@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -89,6 +90,13 @@ int responder_wait(const struct responder *responder, bool input, int64_t until_
         command_has_ended(&responder->command))
         events |= RESPONDER_ENDED;
     return events;
+}
+
+uint64_t responder_unread(const struct responder *responder)
+{
+    int bytes = 0;
+
+    return ioctl(responder->command.input, FIONREAD, &bytes) == 0 ? (uint64_t)bytes : 0;
 }
 
 ssize_t responder_read(struct responder *responder, char *to, size_t room)

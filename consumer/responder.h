@@ -40,6 +40,8 @@ int responder_start(struct responder *responder, struct command_call call, struc
  * Return: a set of enum responder_event.
  */
 int responder_wait(const struct responder *responder, bool input, int64_t until_ns);
+/* Bytes in the pipe to its stdin that it has not read. */
+uint64_t responder_unread(const struct responder *responder);
 /* Return: bytes read; 0 at the end; -EAGAIN; another negative errno. */
 ssize_t responder_read(struct responder *responder, char *to, size_t room);
 

@@ -37,36 +37,29 @@ struct pipe_ack_sink {
 
     /* The batch. */
     const struct shmq_message *messages;
-    struct shmq_message held; /* its last message, once that is in the seat's buffer */
-    bool is_held;
     struct in_flight flight;
     struct job job; /* the oldest message held, once it has failed */
     bool job_begun;
     int64_t retry_ns; /* when the oldest message held is given again; 0: it does not wait */
-    int64_t retry_pause_ns;
 
     /* The command. */
     struct responder responder;
     struct feed feed;
     struct answers answers;
     enum ending ending;
-    bool answered;     /* anything since it was started */
-    bool input_broken; /* it has closed its stdin */
-    bool failed_idle;  /* it ended with an error when everything was answered, and was not started again */
-    char failure[80];  /* that error */
-    bool finishing;    /* it is given no more messages */
-    int64_t since_ns;  /* when the oldest message that is out became that */
-    int64_t start_ns;  /* not to be started again before that */
+    bool answered;      /* anything since it was started */
+    bool input_broken;  /* it has closed its stdin */
+    uint64_t not_taken; /* bytes of messages that it had not read by then */
+    bool failed_idle;   /* it ended with an error when everything was answered, and was not started again */
+    char failure[80];   /* that error */
+    bool finishing;     /* it is given no more messages */
+    int64_t since_ns;   /* when the oldest message that is out became that */
+    int64_t start_ns;   /* not to be started again before that */
     int64_t start_pause_ns;
     struct wait_notice notice;
 };
 
 /* ------------------------------------------------------------------ the oldest messages held */
-
-static const struct shmq_message *message_at(const struct pipe_ack_sink *sink, size_t index)
-{
-    return sink->is_held ? &sink->held : &sink->messages[index];
-}
 
 static void settle(struct pipe_ack_sink *sink, size_t count)
 {
@@ -88,28 +81,15 @@ static void begin_job(struct pipe_ack_sink *sink)
 {
     if (sink->job_begun)
         return;
-    job_begin(&sink->job, message_at(sink, sink->flight.oldest));
+    job_begin(&sink->job, &sink->messages[sink->flight.oldest]);
     sink->job_begun = true;
-    sink->retry_pause_ns = sink->base.options->backoff_min_ns;
-}
-
-/* A message that waits for its retry must not block the ring. If it cannot be moved, it waits where it is. */
-static void hold_last(struct pipe_ack_sink *sink)
-{
-    struct shmq_message message = *message_at(sink, sink->flight.oldest);
-
-    if (sink->is_held || sink->flight.oldest + 1 < sink->flight.count ||
-        shmq_hold(sink->base.handle, &message) < 0)
-        return;
-    sink->held = message;
-    sink->is_held = true;
-    sink->job.message = &sink->held;
 }
 
 /* The oldest message held has failed. */
 static enum sink_result conclude(struct pipe_ack_sink *sink, const struct slot *slot)
 {
     enum sink_result result;
+    int64_t pause_ns;
     bool done = false;
 
     begin_job(sink);
@@ -120,10 +100,13 @@ static enum sink_result conclude(struct pipe_ack_sink *sink, const struct slot *
     }
     if (result != SINK_OK)
         return result;
+    pause_ns = job_next_pause(&sink->job);
+    if (job_put_aside(&sink->job) == SINK_ASIDE) { /* it was the only one held */
+        settle(sink, 1);
+        return SINK_OK;
+    }
     in_flight_repeat(&sink->flight);
-    hold_last(sink);
-    sink->retry_ns = deadline_after(sink->retry_pause_ns);
-    sink->retry_pause_ns = policy_longer_pause(sink->retry_pause_ns, sink->base.options->backoff_max_ns);
+    sink->retry_ns = deadline_after(pause_ns);
     return SINK_OK;
 }
 
@@ -151,6 +134,12 @@ static enum sink_result settle_judged(struct pipe_ack_sink *sink)
 static bool is_stopping(const struct pipe_ack_sink *sink)
 {
     return stop_requested || totals_failures_reach(sink->base.totals, sink->base.options->max_failures);
+}
+
+/* A message that has failed may have been moved. */
+static const struct shmq_message *message_at(const struct pipe_ack_sink *sink, size_t index)
+{
+    return sink->job_begun && index == sink->flight.oldest ? sink->job.message : &sink->messages[index];
 }
 
 /* While the oldest message held waits for its retry, no other is given: its answer could not be acknowledged. */
@@ -200,6 +189,7 @@ static void give(struct pipe_ack_sink *sink)
     }
     if (result < 0 && result != -EAGAIN) {
         sink->input_broken = true;
+        sink->not_taken = responder_unread(&sink->responder) + feed_unwritten(&sink->feed);
         feed_reset(&sink->feed);
         command_end_input(&sink->responder.command);
     }
@@ -312,6 +302,7 @@ static enum sink_result start(struct pipe_ack_sink *sink)
     sink->answered = false;
     sink->input_broken = false;
     sink->failed_idle = false;
+    sink->not_taken = 0;
     return SINK_OK;
 }
 
@@ -370,6 +361,21 @@ static void describe(const struct pipe_ack_sink *sink, int status, char *text, s
         snprintf(text, size, "the command ended without an answer: %s", end);
 }
 
+/* Whether it has read nothing of the messages that are out. */
+static bool is_untouched(const struct pipe_ack_sink *sink)
+{
+    const struct in_flight *flight = &sink->flight;
+    uint64_t not_taken = sink->not_taken;
+    uint64_t bytes = 0;
+
+    if (sink->responder.command.input >= 0)
+        not_taken = responder_unread(&sink->responder) + feed_unwritten(&sink->feed);
+    for (size_t i = 0; i < flight->out; i++)
+        bytes +=
+            framing_size(&sink->feed.framing, message_at(sink, flight->order[(flight->first + i) % flight->room]));
+    return bytes <= not_taken;
+}
+
 /*
  * The command has ended. The message that it was working on has failed. So has the next one if it was started in
  * vain: otherwise a command that ends at once would be started again for ever.
@@ -384,7 +390,7 @@ static enum sink_result bury(struct pipe_ack_sink *sink)
     if (!orderly)
         responder_kill(&sink->responder); /* the rest of its group may work on the messages yet */
     result = read_answers(sink, true);
-    const bool failed = !stop_requested && (sink->flight.out > 0 || !sink->answered);
+    const bool failed = !stop_requested && (!sink->answered || (sink->flight.out > 0 && !is_untouched(sink)));
     status = responder_reap(&sink->responder);
     describe(sink, status, why, sizeof(why));
     sink->failed_idle = status != 0 && sink->flight.out == 0 && !responder_was_ended(&sink->responder);
@@ -397,8 +403,8 @@ static enum sink_result bury(struct pipe_ack_sink *sink)
     sink->start_ns = deadline_after(sink->start_pause_ns);
     sink->start_pause_ns = policy_longer_pause(sink->start_pause_ns, sink->base.options->backoff_max_ns);
     if (!failed && !stop_requested && !sink->finishing)
-        say_detail("--pipe-ack: the command ended when it had answered everything (it is started again for the "
-                   "next message)");
+        say_detail("--pipe-ack: the command ended when it had answered what it had read (it is started again for "
+                   "the next message)");
     if (sink->ending == ENDING_STOP)
         say_status("--pipe-ack: the command was ended: it had not ended within --grace");
     return result;
@@ -510,7 +516,6 @@ static enum sink_result pipe_ack_deliver(struct sink *base, const struct shmq_me
 
     *done = 0;
     sink->messages = messages;
-    sink->is_held = false;
     sink->job_begun = false;
     sink->retry_ns = 0;
     in_flight_begin(&sink->flight, count);

@@ -110,6 +110,15 @@ printf 'a\nb' | put --whole
 check_status 'a message with newlines, --null: exit 0' 0 deliver 'bash -c '\''IFS= read -r -d "" message; printf %s "$message" >"$SCRATCH/done"; echo ok'\' --null
 check_equal 'a message with newlines, --null: is whole' $'a\nb' "$(cat "$scratch/done")"
 
+begin
+put -- a b c
+check_status 'a retry waits aside: exit 0' 0 deliver "$(worker '' '[ $message = a ] && [ $(grep -cx a "$SCRATCH/runs") = 1 ] && { echo retry; continue; }')" --prefetch 1 --backoff 300ms
+check_equal 'a retry waits aside: the others go on' $'b\nc\na' "$(cat "$scratch/done")"
+begin
+put -- a b c
+check_status 'a retry, --in-order: exit 0' 0 deliver "$(worker '' '[ $message = a ] && [ $(grep -cx a "$SCRATCH/runs") = 1 ] && { echo retry; continue; }')" --prefetch 1 --in-order
+check_equal 'a retry, --in-order: the others wait' $'a\nb\nc' "$(cat "$scratch/done")"
+
 # ------------------------------------------------------------------ what is no answer
 
 check_refused() { # NAME COMMAND REGEX
@@ -173,6 +182,7 @@ begin
 seq 20 | put
 check_status 'a command that answers one message and ends: exit 0' 0 deliver 'read -r a; echo "$a" >>"$SCRATCH/done"; echo ok' --prefetch 1
 check_same 'a command that answers one message and ends: each once' <(seq 20) "$scratch/done"
+check_equal 'a command that answers one message and ends: no message has failed' '' "$(grep -c failed "$scratch/err" | grep -vx 0)"
 
 begin
 put -- a b
@@ -243,7 +253,7 @@ check_equal 'SIGTERM, no answer within --grace: no attempt is counted' '1 c,1 d,
 
 begin
 put -- a
-start 'read -r a; echo retry' --backoff 100s
+start 'read -r a; echo retry' --backoff 100s --in-order
 wait_until 10 grep -q failed "$scratch/run.log"
 kill -TERM "$pid"
 end_status 'SIGTERM in the pause before a retry: exit 0 at once' 0
