@@ -201,7 +201,7 @@ static void give(struct pipe_ack_sink *sink)
 
 static enum sink_result refuse(const struct pipe_ack_sink *sink, const char *what, const char *text)
 {
-    size_t left = sink->flight.count - sink->flight.oldest;
+    size_t left = sink->flight.count - sink->flight.oldest - in_flight_done(&sink->flight);
 
     say_error("--pipe-ack: the command %s: '%s' (it has to answer each message with one line: ok, retry or dead; "
               "%zu message%s without an answer stay%s in the queue)",
