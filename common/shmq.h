@@ -29,6 +29,7 @@
  *  -ETIMEDOUT   nothing to take (or the queue is paused), or no room, until the timeout expired
  *  -EINTR       the stop flag was set (struct shmq_options.stop), or shmq_interrupt was called
  *  -ENODATA     end of stream: enough producers have finished, none is unfinished, everything is acknowledged
+ *  -ENOMSG      no such message in the queue, or no longer
  *  -EOWNERDEAD  end of stream, but a producer died unfinished and no other took up its lane
  *  -ESHUTDOWN   the queue was shut down, or this producer has finished; a put that was in progress at that
  *               moment may still be delivered
@@ -841,6 +842,28 @@ int shmq_resume(const char *name);
  *          -ENOMEM, -EMFILE, -ENOSYS, other system errors.
  */
 int shmq_finish_lane(const char *name, uint32_t lane);
+
+/*
+ * Drops a message: it is not delivered any more. Consumers step over it. It is counted no longer, but its room in
+ * the lane becomes free only when a consumer has come past it.
+ *
+ * @name      of the queue
+ * @lane      of the message, as in struct shmq_message
+ * @position  likewise; need not be that of a message
+ *
+ * What a dead consumer had, or what was given back, can be dropped as long as no consumer has taken it over. The
+ * bytes of a dropped message still count in stream offsets.
+ *
+ * Context:  any thread; waits 10 ms at most for the lock of the seat that has the message; a walk over the lane up
+ * to the message; waits while another process is creating or removing the queue, 10 s at most (then -EBUSY).
+ * Ordering: D1, the mark, before a look at the lease words; pairs with L2 in shmq_lease.
+ * Crash:    dying inside leaves the message dropped or not.
+ * Return:   0: it will not be delivered; -ENOMSG: there is no such message, or no longer; -EBUSY: a consumer has
+ * it, or took it at this moment: it is delivered by this consumer, or dropped; about the queue: -ENOENT, -EINVAL,
+ *           -ENAMETOOLONG, -ESTALE, -EPERM, -EACCES, -EROFS, -EBADMSG, -EPROTO, -ENOMEM, -EMFILE, -ENOSYS, other
+ *           system errors.
+ */
+int shmq_drop(const char *name, uint32_t lane, uint64_t position);
 
 /*
  * Ends a wait of this handle: for room, for a message, or in shmq_join. A wait in progress returns -EINTR at once,

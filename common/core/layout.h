@@ -212,6 +212,9 @@ struct lane_control {
 
     /* W: consumers, by compare-and-swap. R: consumers. */
     LINE_ALIGNED shared_u64 claim; /* everything before this position has been leased */
+    /* Messages marked as dropped so far. W: processes that drop messages, by atomic add. R: consumers, before they
+     * read descriptors and after they have leased them: if it changed, they read them again. */
+    shared_u64 drops;
 
     /* W: any process that reclaims, by compare-and-swap. R: the owner. */
     LINE_ALIGNED shared_u64 head; /* everything before this position is acknowledged and may be overwritten */
@@ -232,9 +235,12 @@ struct lane_control {
     LINE_ALIGNED unsigned char reserved[LINE_BYTES];
 };
 
-/* A message's descriptor, at the index of its first cell. W: the lane's owner, before tail. R: consumers. */
+/*
+ * A message's descriptor, at the index of its first cell. W: the lane's owner, before tail; the word also by a
+ * process that drops the message, by compare-and-swap. R: consumers.
+ */
 struct record {
-    shared_u64 word;          /* {tag 22, frame 2, delimiter 8, length 32}: see ring.h */
+    shared_u64 word;          /* {tag 22, frame 2, delimiter 8, dropped 1, length 31}: see ring.h */
     shared_u64 stream_offset; /* bytes of the lane's stream before this message */
 };
 

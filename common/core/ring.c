@@ -166,7 +166,8 @@ static uint32_t choose_short(const struct ring *ring, uint64_t start, uint64_t t
     return (uint32_t)count;
 }
 
-/* Selects whole records from @start on, within the limits and before @tail. Returns false if one is invalid. */
+/* Selects whole records from @start on, within the limits and before @tail. Returns false if one is invalid, or
+ * dropped. */
 static bool choose_batch(const struct ring *ring, uint64_t start, uint64_t tail, const struct ring_limits *limits,
                          uint64_t most_cells, struct ring_batch *batch)
 {
@@ -202,13 +203,36 @@ static bool choose_batch(const struct ring *ring, uint64_t start, uint64_t tail,
     return true;
 }
 
+/* The same, with those that are dropped. Returns false if one is invalid. */
+static __attribute__((noinline)) bool choose_any(const struct ring *ring, uint64_t start, uint64_t tail,
+                                                 const struct ring_limits *limits, uint64_t most_cells,
+                                                 struct ring_batch *batch)
+{
+    uint64_t position = start;
+    uint32_t count = 0;
+    while (position < tail && count < limits->records) {
+        uint64_t word;
+        if (!ring_read_word(ring, position, tail, &word))
+            return false;
+        const uint64_t end = position + record_cells(word);
+        if (end - start > most_cells && count > 0)
+            break;
+        if (limits->words != NULL)
+            limits->words[count] = word;
+        position = end;
+        count++;
+    }
+    *batch = (struct ring_batch){.start = start, .end = position, .count = count, .dropped = true};
+    return true;
+}
+
 bool ring_read_words(const struct ring *ring, const struct ring_batch *batch, uint64_t *words)
 {
     uint64_t position = batch->start;
     for (uint32_t i = 0; i < batch->count; i++) {
         if (!ring_read_word(ring, position, batch->end, &words[i]))
             return false;
-        position += cells_for((uint32_t)words[i]);
+        position += record_cells(words[i]);
     }
     return position == batch->end;
 }
@@ -262,9 +286,9 @@ static inline __attribute__((always_inline)) int try_lease(const struct ring *ri
         return pass_leased(ring, claim, word) != 0 ? -EBADMSG : -EINTR;
 
     const uint64_t most_cells = fair_share(limits, tail - claim);
-    const bool sane = tail > claim && tail - claim <= ring->cells && lease_word_lap(ring->format, word) < lap &&
-                      choose_batch(ring, claim, tail, limits, most_cells, batch);
-    if (!sane) {
+    const bool sane = tail > claim && tail - claim <= ring->cells && lease_word_lap(ring->format, word) < lap;
+    if (!sane || (!choose_batch(ring, claim, tail, limits, most_cells, batch) &&
+                  !choose_any(ring, claim, tail, limits, most_cells, batch))) {
         atomic_thread_fence(memory_order_acquire);
         const bool moved = atomic_load_explicit(lease, memory_order_relaxed) != word ||
                            atomic_load_explicit(&control->claim, memory_order_relaxed) != claim;
@@ -315,7 +339,8 @@ int ring_find_lease(const struct ring *ring, uint64_t start, uint32_t seat, stru
     const uint64_t word = atomic_load_explicit(&ring->leases[start & ring->mask], memory_order_relaxed);
     const uint64_t span = lease_word_span(ring->format, word);
     const struct ring_limits limits = {.records = UINT32_MAX};
-    if (!choose_batch(ring, start, start + span, &limits, UINT64_MAX, batch))
+    if (!choose_batch(ring, start, start + span, &limits, UINT64_MAX, batch) &&
+        !choose_any(ring, start, start + span, &limits, UINT64_MAX, batch))
         return -EBADMSG;
     return 0;
 }
@@ -377,4 +402,80 @@ uint64_t ring_done_position(const struct ring *ring)
         position += lease_word_span(ring->format, word);
     }
     return position;
+}
+
+/* ------------------------------------------------------------------ dropping */
+
+#define LOCATE_TRIES 64
+
+/* Return: 0; -EAGAIN if head has moved on; -EBADMSG. */
+static int locate_from(const struct ring *ring, uint64_t head, uint64_t position, struct ring_place *place)
+{
+    const struct lane_control *control = ring->control;
+    uint64_t start = head;
+    for (uint64_t steps = 0; steps <= ring->cells; steps++) {
+        const uint64_t word = atomic_load_explicit(&ring->leases[start & ring->mask], memory_order_seq_cst);
+        const uint64_t tail = atomic_load_explicit(&control->tail, memory_order_acquire);
+        const uint64_t lap = lease_lap_of(ring->format, start);
+        const bool leased = lease_word_lap(ring->format, word) == lap;
+        const uint64_t end = leased ? start + lease_word_span(ring->format, word) : tail;
+        if (lease_word_lap(ring->format, word) > lap || end > tail || tail - start > ring->cells)
+            return atomic_load_explicit(&control->head, memory_order_acquire) != head ? -EAGAIN : -EBADMSG;
+        if (!leased || position < end) {
+            *place = (struct ring_place){.state = !leased                 ? RING_UNCLAIMED
+                                                  : lease_word_done(word) ? RING_DONE
+                                                                          : RING_LEASED,
+                                         .start = start,
+                                         .end = end,
+                                         .seat = lease_word_seat(ring->format, word)};
+            return 0;
+        }
+        start = end;
+    }
+    return -EBADMSG;
+}
+
+int ring_locate(const struct ring *ring, uint64_t position, struct ring_place *place)
+{
+    for (int tries = 0; tries < LOCATE_TRIES; tries++) {
+        const uint64_t head = atomic_load_explicit(&ring->control->head, memory_order_acquire);
+        *place = (struct ring_place){.state = RING_DONE};
+        if (position < head)
+            return 0;
+        if (head < ring->cells)
+            return -EBADMSG;
+        const int error = locate_from(ring, head, position, place);
+        if (error != -EAGAIN)
+            return error;
+    }
+    return -EAGAIN;
+}
+
+int ring_find_record(const struct ring *ring, const struct ring_place *place, uint64_t position, uint64_t *word,
+                     uint64_t *index)
+{
+    uint64_t at = place->start;
+    for (*index = 0; at < place->end; ++*index) {
+        if (at > position)
+            return -ENOMSG;
+        if (!ring_read_word(ring, at, place->end, word)) {
+            atomic_thread_fence(memory_order_acquire);
+            return atomic_load_explicit(&ring->control->head, memory_order_relaxed) > place->start ? -EAGAIN
+                                                                                                   : -EBADMSG;
+        }
+        if (at == position)
+            return 0;
+        at += record_cells(*word);
+    }
+    return -ENOMSG;
+}
+
+bool ring_drop(const struct ring *ring, uint64_t position, uint64_t word)
+{
+    if (!record_is_dropped(word) && !atomic_compare_exchange_strong_explicit(
+                                        &ring_record(ring, position)->word, &word, word ^ RECORD_DROPPED, /* D1 */
+                                        memory_order_seq_cst, memory_order_relaxed))
+        return false;
+    atomic_fetch_add_explicit(&ring->control->drops, 1, memory_order_seq_cst);
+    return true;
 }

@@ -64,6 +64,13 @@ struct record_head {
 #define RECORD_TAG_LOW (UINT64_C(1) << RECORD_TAG_SHIFT)
 #define RECORD_FRAME_MASK (UINT64_C(0x3ff) << 32)
 
+/*
+ * A message is dropped by flipping these bits of its descriptor: the highest one of the length, which no message
+ * needs, and the tag. So all else stays readable, and everything that does not expect such a word takes it for an
+ * invalid one, and looks again more slowly. Consumers step over the record.
+ */
+#define RECORD_DROPPED (~(RECORD_TAG_LOW - 1) | UINT64_C(1) << 31)
+
 /* A few bits that mix the position's lap and index. They distinguish a stale descriptor from a current one. */
 static inline uint64_t record_tag(const struct ring *ring, uint64_t position)
 {
@@ -90,6 +97,23 @@ static inline struct record_head record_unpack(uint64_t word)
 static inline bool record_has_headers(uint64_t word)
 {
     return (word & RECORD_FRAME_BITS) == RECORD_FRAME_BITS;
+}
+
+static inline bool record_is_dropped(uint64_t word)
+{
+    return (word >> 31 & 1) != 0;
+}
+
+/* The descriptor as it was before the message was dropped. */
+static inline uint64_t record_undropped(uint64_t word)
+{
+    return record_is_dropped(word) ? word ^ RECORD_DROPPED : word;
+}
+
+/* Cells of a record, dropped or not. */
+static inline uint64_t record_cells(uint64_t word)
+{
+    return cells_for((uint32_t)record_undropped(word));
 }
 
 /* Bytes that a message without headers takes in its lane's stream, framing included, according to its descriptor.
@@ -124,23 +148,22 @@ static inline unsigned char *ring_payload(const struct ring *ring, uint64_t posi
 }
 
 /*
- * Copies the descriptor's word at @position. Returns false if it is not valid for a message that ends at or before
- * @limit. The caller must use only the copy, and not read the shared word again.
+ * Copies the descriptor's word at @position. Returns false if it is not valid for a message, dropped or not, that
+ * ends at or before @limit. The caller must use only the copy, and not read the shared word again.
  */
 static inline bool ring_read_word(const struct ring *ring, uint64_t position, uint64_t limit, uint64_t *word)
 {
     *word = atomic_load_explicit(&ring_record(ring, position)->word, memory_order_relaxed);
-    const uint32_t length = (uint32_t)*word;
-    return record_is_valid(ring, position, *word) && cells_for(length) <= limit - position;
+    return record_is_valid(ring, position, record_undropped(*word)) && record_cells(*word) <= limit - position;
 }
 
-/* The same, unpacked. */
+/* The same, unpacked, as if it were not dropped. */
 static inline bool ring_read_record(const struct ring *ring, uint64_t position, uint64_t limit,
                                     struct record_head *head)
 {
     uint64_t word;
     const bool valid = ring_read_word(ring, position, limit, &word);
-    *head = record_unpack(word);
+    *head = record_unpack(record_undropped(word));
     return valid;
 }
 
@@ -270,6 +293,7 @@ struct ring_batch {
     uint64_t start; /* positions */
     uint64_t end;
     uint32_t count; /* records */
+    bool dropped;   /* some of them are dropped */
 };
 
 struct ring_limits {
@@ -284,7 +308,8 @@ struct ring_limits {
  *
  * @owner   the seat's shared entry; the caller holds its byte, and it holds no other work
  *
- * Ordering: C1, acquire of tail; pairs with P1. L1, sequentially consistent exchange of the lease word.
+ * Ordering: C1, acquire of tail; pairs with P1. L1, sequentially consistent exchange of the lease word. The caller
+ *           looks at ring_drops afterwards (L2).
  * Crash:    before L1 nothing has happened; after it, the seat's intent names the batch.
  * Return:   0; -EAGAIN if there is nothing to lease; -EBADMSG.
  */
@@ -350,6 +375,62 @@ static inline bool ring_is_drained(const struct ring *ring)
 {
     const uint64_t head = atomic_load_explicit(&ring->control->head, memory_order_acquire);
     return head == atomic_load_explicit(&ring->control->tail, memory_order_acquire);
+}
+
+/* ------------------------------------------------------------------ dropping */
+
+enum ring_place_state {
+    RING_DONE,      /* the record is acknowledged, or there never was one */
+    RING_LEASED,    /* its batch is leased */
+    RING_UNCLAIMED, /* nobody has leased it */
+};
+
+/* Where in a lane a position is. */
+struct ring_place {
+    enum ring_place_state state;
+    uint64_t start; /* of its batch; of what is not leased */
+    uint64_t end;   /* of its batch; tail */
+    uint32_t seat;  /* that has leased the batch */
+};
+
+/*
+ * Finds out who has what is at @position, by the lease words alone.
+ * Return: 0; -EAGAIN if the lane changes too fast; -EBADMSG.
+ */
+int ring_locate(const struct ring *ring, uint64_t position, struct ring_place *place);
+
+/*
+ * Looks for a record at @position, which may be anything, from the beginning of its place.
+ *
+ * @word   receives its descriptor
+ * @index  receives the number of records before it in the place
+ *
+ * Return: 0; -ENOMSG if no record begins there; -EAGAIN if the place has changed; -EBADMSG.
+ */
+int ring_find_record(const struct ring *ring, const struct ring_place *place, uint64_t position, uint64_t *word,
+                     uint64_t *index);
+
+/*
+ * Marks the record at @position as dropped.
+ *
+ * @word  its descriptor as it was read; may be dropped already
+ *
+ * Ordering: D1, sequentially consistent: the mark, then drops. The caller looks at the lease words afterwards: if
+ *           the record is unclaimed then, whoever leases it later finds at L2 that drops has grown.
+ * Return:   false if the descriptor is no longer @word.
+ */
+bool ring_drop(const struct ring *ring, uint64_t position, uint64_t word);
+
+/*
+ * How many records were marked in the lane.
+ *
+ * Ordering: L2, after L1; pairs with D1. If the number is the same as before the descriptors of a leased batch
+ *           were read, then nobody has marked one of them since and found it unclaimed. Otherwise they have to be
+ *           read again.
+ */
+static inline uint64_t ring_drops(const struct ring *ring)
+{
+    return atomic_load_explicit(&ring->control->drops, memory_order_seq_cst);
 }
 
 /* The position before which everything is done, whether or not head has been moved there. Changes nothing. */

@@ -89,7 +89,8 @@ static int check_batch(const struct shmq *handle)
     const struct batch *b = &handle->consumer.batch;
     if (b->handed == b->done)
         return -EINVAL;
-    if (b->handed != b->count || b->done + 1 != b->count || handle->consumer.write_turn != 0)
+    if (b->handed != b->count || b->done + 1 != b->count || !batch_is_last_run(handle) ||
+        handle->consumer.write_turn != 0)
         return -EBUSY;
     return 0;
 }

@@ -3,6 +3,62 @@
 
 #include "common/queue/message.h"
 
+/* The first record from @from on that is dropped, or is not. */
+static uint32_t find_record(const struct shmq *handle, uint32_t from, bool dropped)
+{
+    const struct consumer_side *c = &handle->consumer;
+    while (from < c->records && record_is_dropped(c->words[from]) != dropped)
+        from++;
+    return from;
+}
+
+static void skip_to(struct shmq *handle, uint32_t first)
+{
+    struct batch *b = &handle->consumer.batch;
+    for (; b->done < first; b->done++) {
+        const uint64_t cells = record_cells(handle->consumer.words[b->done]);
+        b->next += cells;
+        b->payload += cells << CELL_SHIFT;
+    }
+    b->handed = first;
+    if (!handle->consumer.shared_attempts)
+        b->attempts = 0;
+    if (first < handle->consumer.records)
+        atomic_store_explicit(b->progress, progress_pack(b->attempts, first), memory_order_release);
+}
+
+bool batch_next_run(struct shmq *handle)
+{
+    struct batch *b = &handle->consumer.batch;
+    const uint32_t first = find_record(handle, b->done, false);
+    if (first != b->done)
+        skip_to(handle, first);
+    b->count = find_record(handle, first, true);
+    return first < handle->consumer.records;
+}
+
+void batch_split(struct shmq *handle, uint32_t records)
+{
+    handle->consumer.batch.split = true;
+    handle->consumer.records = records;
+    (void)batch_next_run(handle);
+}
+
+uint32_t batch_done_of_run(const struct shmq *handle)
+{
+    const struct batch *b = &handle->consumer.batch;
+    uint32_t first = b->done;
+    while (first > 0 && !record_is_dropped(handle->consumer.words[first - 1]))
+        first--;
+    return b->done - first;
+}
+
+bool batch_is_last_run(const struct shmq *handle)
+{
+    const struct batch *b = &handle->consumer.batch;
+    return !b->split || find_record(handle, b->count, false) == handle->consumer.records;
+}
+
 /* The messages handed out but not acknowledged end at next. */
 uint64_t batch_oldest_position(const struct shmq *handle)
 {

@@ -4,6 +4,28 @@
 
 #include "common/queue/handle.h"
 
+/*
+ * A batch in which records are dropped is split into runs of messages, which are handed out one after the other.
+ */
+
+/* Splits the batch that was just leased or adopted, of @records, and begins with its first run. */
+void batch_split(struct shmq *handle, uint32_t records);
+
+/*
+ * Goes on to the next run of a split batch: acknowledges the dropped records before it.
+ *
+ * Context: everything handed out is acknowledged.
+ * Crash:   the seat's progress says how far it came, or the successor steps over the same records.
+ * Return:  false if no message is left.
+ */
+bool batch_next_run(struct shmq *handle);
+
+/* Messages of the present run that are acknowledged. */
+uint32_t batch_done_of_run(const struct shmq *handle);
+
+/* Whether no message follows the present run. */
+bool batch_is_last_run(const struct shmq *handle);
+
 /* The oldest message that a consumer has leased and not acknowledged. */
 
 /* Returns its position. Context: there must be one. */

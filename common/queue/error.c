@@ -14,6 +14,7 @@ static const struct {
     {ETIMEDOUT, "timed out"},
     {EINTR, "interrupted"},
     {ENODATA, "end of stream"},
+    {ENOMSG, "no such message, or no longer"},
     {EOWNERDEAD, "a producer died before it finished (start it again with --resume, or 'monitor finish')"},
     {EALREADY, "nothing is left to finish"},
     {ESHUTDOWN, "the queue was shut down (remove it to start afresh)"},

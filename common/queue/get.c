@@ -10,6 +10,73 @@
 #include "common/queue/seat.h"
 #include "common/queue/waiting.h"
 
+/* ------------------------------------------------------------------ finishing a batch */
+
+static void count_delivered(struct shmq *handle, uint64_t messages, uint64_t bytes)
+{
+    struct seat *s = &handle->seats[handle->consumer.seat];
+    const uint64_t messages_before = atomic_load_explicit(&s->delivered, memory_order_relaxed);
+    const uint64_t bytes_before = atomic_load_explicit(&s->delivered_bytes, memory_order_relaxed);
+    atomic_store_explicit(&s->delivered, messages_before + messages, memory_order_relaxed);
+    atomic_store_explicit(&s->delivered_bytes, bytes_before + bytes, memory_order_relaxed);
+}
+
+/* Consumers that wait for the end of the stream must learn that this was the last message. */
+static void wake_if_drained(struct shmq *handle, const struct lane_view *view)
+{
+    const uint64_t life = atomic_load_explicit(&view->ring.control->life, memory_order_relaxed);
+    const bool ending = lane_life_state(life) == LANE_FINISHED || (handle_flags(handle) & FLAG_DRAIN) != 0;
+    if (ending && ring_is_drained(&view->ring))
+        waiting_wake_consumers(handle, UINT32_MAX);
+}
+
+/* Marks the leased batch as done in the ring. */
+static int finish_in_ring(struct shmq *handle)
+{
+    const struct batch *b = &handle->consumer.batch;
+    struct lane_view *view = &handle->lanes[b->view->ring.lane];
+    const int error = ring_finish(&view->ring, b->start, b->end, b->seat);
+    if (error == 0)
+        waiting_wake_producer(handle, view);
+    return error;
+}
+
+/* @messages: to be counted. */
+static inline int finish_whole(struct shmq *handle, uint64_t messages)
+{
+    const struct batch *b = &handle->consumer.batch;
+    const struct lane_view *view = b->view;
+    if (b->held) {
+        atomic_store_explicit(&handle->seats[b->seat].held_valid, 0, memory_order_seq_cst);
+    } else {
+        const int error = finish_in_ring(handle);
+        if (error != 0)
+            return error;
+    }
+    count_delivered(handle, messages, b->bytes);
+    seat_release_adopted(handle);
+    wake_if_drained(handle, view);
+    return 0;
+}
+
+/* Goes on with the next run of a split batch, or finishes the batch. */
+static __attribute__((noinline)) int finish_run(struct shmq *handle)
+{
+    struct batch *b = &handle->consumer.batch;
+    const uint64_t messages = batch_done_of_run(handle);
+    if (!batch_next_run(handle))
+        return finish_whole(handle, messages);
+    count_delivered(handle, messages, b->bytes);
+    b->bytes = 0;
+    return 0;
+}
+
+static int finish_batch(struct shmq *handle)
+{
+    const struct batch *b = &handle->consumer.batch;
+    return __builtin_expect(b->split, 0) ? finish_run(handle) : finish_whole(handle, b->count);
+}
+
 /* ------------------------------------------------------------------ one attempt at a batch */
 
 static int64_t tick_ns(const struct shmq *handle)
@@ -42,10 +109,12 @@ static __attribute__((noinline)) int attempt_in_vain(struct shmq *handle, uint32
     return error != 0 ? error : end_of_stream_state(handle);
 }
 
-/* What is done about new messages. What a dead consumer left is taken over in any case. */
+/* What is done about new messages. What a dead consumer left is taken over in any case, and so is what begins with
+ * dropped messages. */
 enum aim { TO_LEASE, TO_FIND };
 
-/* Return: 0 with a batch leased, or found; -EAGAIN; the reason why none will come. */
+/* Return: 0 with a batch leased, or found; -EAGAIN; the reason why none will come. The batch may have nothing but
+ * dropped messages. */
 static inline __attribute__((always_inline)) int attempt_inline(struct shmq *handle, int64_t now, enum aim aim)
 {
     const uint32_t flags = handle_flags(handle);
@@ -64,14 +133,30 @@ static inline __attribute__((always_inline)) int attempt_inline(struct shmq *han
     return error == -EAGAIN ? end_of_stream_state(handle) : error;
 }
 
+/* Finishes batches that have no message to hand out. Return: as attempt. */
+static __attribute__((noinline)) int finish_dropped(struct shmq *handle, int64_t now, enum aim aim)
+{
+    const struct batch *b = &handle->consumer.batch;
+    int error = 0;
+    while (error == 0 && b->view != NULL && b->done == b->count) {
+        error = finish_batch(handle);
+        if (error == 0)
+            error = attempt_inline(handle, now, aim);
+    }
+    return error;
+}
+
 static int attempt(struct shmq *handle, int64_t now)
 {
-    return attempt_inline(handle, now, TO_LEASE);
+    const struct batch *b = &handle->consumer.batch;
+    const int error = attempt_inline(handle, now, TO_LEASE);
+    return error == 0 && __builtin_expect(b->done == b->count, 0) ? finish_dropped(handle, now, TO_LEASE) : error;
 }
 
 static __attribute__((noinline)) int attempt_to_find(struct shmq *handle, int64_t now)
 {
-    return attempt_inline(handle, now, TO_FIND);
+    const int error = attempt_inline(handle, now, TO_FIND);
+    return error == 0 ? finish_dropped(handle, now, TO_FIND) : error;
 }
 
 static inline int attempt_to(struct shmq *handle, int64_t now, enum aim aim)
@@ -380,52 +465,6 @@ int shmq_ready(struct shmq *handle, size_t *count, bool *complete, int64_t timeo
 
 /* ------------------------------------------------------------------ acknowledging */
 
-static void count_delivered(struct shmq *handle, uint64_t messages, uint64_t bytes)
-{
-    struct seat *s = &handle->seats[handle->consumer.seat];
-    const uint64_t messages_before = atomic_load_explicit(&s->delivered, memory_order_relaxed);
-    const uint64_t bytes_before = atomic_load_explicit(&s->delivered_bytes, memory_order_relaxed);
-    atomic_store_explicit(&s->delivered, messages_before + messages, memory_order_relaxed);
-    atomic_store_explicit(&s->delivered_bytes, bytes_before + bytes, memory_order_relaxed);
-}
-
-/* Consumers that wait for the end of the stream must learn that this was the last message. */
-static void wake_if_drained(struct shmq *handle, const struct lane_view *view)
-{
-    const uint64_t life = atomic_load_explicit(&view->ring.control->life, memory_order_relaxed);
-    const bool ending = lane_life_state(life) == LANE_FINISHED || (handle_flags(handle) & FLAG_DRAIN) != 0;
-    if (ending && ring_is_drained(&view->ring))
-        waiting_wake_consumers(handle, UINT32_MAX);
-}
-
-/* Marks the leased batch as done in the ring. */
-static int finish_in_ring(struct shmq *handle)
-{
-    const struct batch *b = &handle->consumer.batch;
-    struct lane_view *view = &handle->lanes[b->view->ring.lane];
-    const int error = ring_finish(&view->ring, b->start, b->end, b->seat);
-    if (error == 0)
-        waiting_wake_producer(handle, view);
-    return error;
-}
-
-static int finish_batch(struct shmq *handle)
-{
-    const struct batch *b = &handle->consumer.batch;
-    const struct lane_view *view = b->view;
-    if (b->held) {
-        atomic_store_explicit(&handle->seats[b->seat].held_valid, 0, memory_order_seq_cst);
-    } else {
-        const int error = finish_in_ring(handle);
-        if (error != 0)
-            return error;
-    }
-    count_delivered(handle, b->count, b->bytes);
-    seat_release_adopted(handle);
-    wake_if_drained(handle, view);
-    return 0;
-}
-
 /* After failed attempts. */
 static __attribute__((noinline)) int acknowledge_tried(struct shmq *handle)
 {
@@ -613,7 +652,7 @@ int shmq_hold(struct shmq *handle, struct shmq_message *message)
     struct shmq_message copy = *message;
     if (b->held)
         return find_held(handle, message);
-    if (b->handed != b->count || b->done + 1 != b->count)
+    if (b->handed != b->count || b->done + 1 != b->count || !batch_is_last_run(handle))
         return -EBUSY;
 
     const uint64_t word = handle->consumer.words[b->done];
@@ -623,7 +662,7 @@ int shmq_hold(struct shmq *handle, struct shmq_message *message)
         error = finish_in_ring(handle);
     if (error != 0)
         return error;
-    count_delivered(handle, b->done, b->bytes - copy.length);
+    count_delivered(handle, b->split ? batch_done_of_run(handle) : b->done, b->bytes - copy.length);
     handle->consumer.words[0] = word;
     *message = copy;
     b->held = true;
@@ -632,5 +671,6 @@ int shmq_hold(struct shmq *handle, struct shmq_message *message)
     b->count = 1;
     b->handed = 1;
     b->done = 0;
+    b->split = false;
     return 0;
 }

@@ -26,6 +26,7 @@ struct lane_view {
     int64_t dead_since_ns;  /* consumers: when its owner was first seen dead; 0: alive, or not checked yet */
     uint64_t dead_attached; /* which owner that was: the lane's attached at that time */
     uint32_t priority;      /* as of the last membership check */
+    uint64_t drops;         /* consumers: ring_drops, as last seen */
 };
 
 /* This process's mapping of a seat's buffer. */
@@ -52,13 +53,14 @@ struct batch {
     uint64_t next;                /* position of the next message to hand out */
     const unsigned char *payload; /* of that message */
     shared_u64 *progress;         /* of the seat that holds it; not used for a message in the buffer */
-    uint32_t count;               /* messages */
-    uint32_t handed;              /* messages handed out so far */
+    uint32_t count;               /* messages; if it is split, records up to the end of the present run */
+    uint32_t handed;              /* messages handed out so far; if it is split, records */
     uint32_t seat;                /* the seat that holds it: our own, or a dead consumer's whose byte we hold */
     uint32_t attempts;            /* of the first message that is not acknowledged */
-    uint32_t done;                /* messages acknowledged so far */
+    uint32_t done;                /* messages acknowledged so far; if it is split, records */
     bool redelivered;             /* every message of it was leased before */
     bool held;                    /* in the seat's buffer, no longer in the ring */
+    bool split;                   /* by records that are dropped, into runs of messages */
     uint64_t bytes;               /* payload handed out so far */
 };
 
@@ -107,7 +109,8 @@ struct ready {
 struct consumer_side {
     _Atomic uint32_t seat; /* R: also threads that interrupt */
     struct batch batch;
-    uint64_t *words; /* [SHMQ_PREFETCH_MAX]: private, checked copies of the leased batch's descriptors */
+    uint64_t *words;  /* [SHMQ_PREFETCH_MAX]: private, checked copies of the leased batch's descriptors */
+    uint32_t records; /* of the leased batch, if it is split */
     struct buffer_view *buffers;     /* [seats] */
     struct lane_list active;         /* lanes in use, by priority */
     struct lane_list busy;           /* the active lanes that had messages when all were last checked */

@@ -187,13 +187,14 @@ static bool gather_from_ring(const struct shmq *handle, const struct ring *ring,
             return false;
         if (i >= f->first) {
             struct shmq_message *message = &messages[i - f->first];
+            word = record_undropped(word); /* if it was dropped, it was written all the same */
             *message = message_of_record(ring_payload(ring, position), word, f->lane, position);
             message->redelivered = true;
             message->stream_offset = load(&ring_record(ring, position)->stream_offset);
             if (!message_set_headers_apart(message, word))
                 return false;
         }
-        position += cells_for((uint32_t)word);
+        position += record_cells(word);
     }
     messages[0].attempts = progress_attempts(load(&handle->seats[f->seat].progress));
     return true;

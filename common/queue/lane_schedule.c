@@ -2,6 +2,7 @@
 #include "common/queue/lane_schedule.h"
 
 #include "common/kernel/byte_lock.h"
+#include "common/queue/batch.h"
 #include "common/queue/mapping.h"
 #include "common/queue/waiting.h"
 
@@ -71,7 +72,19 @@ int lane_schedule_update(struct shmq *handle, int64_t now_ns)
 
 /* ------------------------------------------------------------------ leasing */
 
-static int lease_from(struct shmq *handle, uint32_t lane)
+/* After messages were dropped: reads again what was read before the lease. Return: 0; -EBADMSG. */
+static __attribute__((noinline)) int lease_split(struct shmq *handle, const struct ring_batch *batch)
+{
+    struct consumer_side *c = &handle->consumer;
+    struct lane_view *view = &handle->lanes[c->batch.view->ring.lane];
+    view->drops = ring_drops(&view->ring);
+    if (!ring_read_words(&view->ring, batch, c->words))
+        return -EBADMSG;
+    batch_split(handle, batch->count);
+    return 0;
+}
+
+static inline __attribute__((always_inline)) int lease_from(struct shmq *handle, uint32_t lane)
 {
     struct consumer_side *c = &handle->consumer;
     const struct lane_view *view = &handle->lanes[lane];
@@ -88,6 +101,8 @@ static int lease_from(struct shmq *handle, uint32_t lane)
                                   .progress = &handle->seats[c->seat].progress,
                                   .count = batch.count,
                                   .seat = c->seat};
+    if (error == 0 && __builtin_expect(batch.dropped || ring_drops(&view->ring) != view->drops, 0)) /* L2 */
+        return lease_split(handle, &batch);
     return error;
 }
 
@@ -106,7 +121,7 @@ static uint32_t find_turn(const struct shmq *handle, const struct lane_list *lis
     return first;
 }
 
-static int lease_in_turn(struct shmq *handle, uint32_t lane)
+static inline __attribute__((always_inline)) int lease_in_turn(struct shmq *handle, uint32_t lane)
 {
     const int error = lease_from(handle, lane);
     if (error != -EAGAIN) {
@@ -124,13 +139,29 @@ static inline struct ring_limits limits_in(const struct shmq *handle, uint32_t l
         .records = records, .cells = handle->lanes[lane].ring.cells / 4, .sharers = c->sharers, .words = c->words};
 }
 
-/* Whether there is something to lease. Return: 0; -EAGAIN if not; -EBADMSG. */
+static __attribute__((noinline)) int lease_to_skip(struct shmq *handle, uint32_t lane)
+{
+    return lease_in_turn(handle, lane);
+}
+
+/* Whether there is something to lease. Leases what begins with a dropped message, to step over it. Return: 0;
+ * -EAGAIN if not; -EBADMSG. */
 static int find(struct shmq *handle, uint32_t lane)
 {
     const struct ring_limits one = limits_in(handle, lane, 1);
     struct ring_batch batch;
     bool more;
-    return ring_look(&handle->lanes[lane].ring, &one, &batch, &more);
+    const int error = ring_look(&handle->lanes[lane].ring, &one, &batch, &more);
+    return error == 0 && batch.dropped ? lease_to_skip(handle, lane) : error;
+}
+
+/* Records up to the first that is dropped. */
+static uint32_t first_run(const struct shmq *handle, const struct ring_batch *batch)
+{
+    uint32_t count = 0;
+    while (count < batch->count && !record_is_dropped(handle->consumer.words[count]))
+        count++;
+    return count;
 }
 
 /* What a lease from the lane would bring. Return: 0; -EAGAIN if there is nothing; -EBADMSG. */
@@ -141,9 +172,14 @@ static int measure(struct shmq *handle, uint32_t lane)
     struct ring_batch batch;
     bool more;
     const int error = ring_look(&handle->lanes[lane].ring, &limits, &batch, &more);
-    if (error == 0)
-        c->ready = (struct ready){.lane = lane, .count = batch.count, .full = more || batch.count == c->prefetch};
-    return error;
+    if (error != 0)
+        return error;
+    const uint32_t count = batch.dropped ? first_run(handle, &batch) : batch.count;
+    if (count == 0) /* dropped a moment ago */
+        return -EAGAIN;
+    c->ready =
+        (struct ready){.lane = lane, .count = count, .full = more || count < batch.count || count == c->prefetch};
+    return 0;
 }
 
 /* What is done about a lane. */

@@ -3,6 +3,7 @@
 
 #include "common/kernel/byte_lock.h"
 #include "common/kernel/clock.h"
+#include "common/queue/batch.h"
 #include "common/queue/due.h"
 #include "common/queue/intent.h"
 #include "common/queue/mapping.h"
@@ -129,7 +130,7 @@ static int adopt_lease(struct shmq *handle, uint32_t seat)
     if (done >= batch.count || batch.count > SHMQ_PREFETCH_MAX || !ring_read_words(&view->ring, &batch, words))
         return -EBADMSG;
     for (uint32_t i = 0; i < done; i++)
-        next += cells_for((uint32_t)words[i]);
+        next += record_cells(words[i]);
 
     /* A buffer counts only after the message is acknowledged in the ring; if its owner died before that, void it.
      */
@@ -149,6 +150,8 @@ static int adopt_lease(struct shmq *handle, uint32_t seat)
         .attempts = progress_attempts(progress),
         .redelivered = true,
     };
+    if (batch.dropped)
+        batch_split(handle, batch.count);
     return 0;
 }
 

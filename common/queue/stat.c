@@ -109,6 +109,21 @@ int shmq_stat_lane(struct shmq *handle, uint32_t lane, struct shmq_lane_stat *st
     return error;
 }
 
+/* Messages of a batch behind the first @skip records. */
+static uint64_t count_messages(const struct ring *ring, const struct ring_batch *batch, uint32_t skip)
+{
+    uint64_t position = batch->start;
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < batch->count; i++) {
+        uint64_t word;
+        if (!ring_read_word(ring, position, batch->end, &word))
+            break; /* it has been finished and overwritten meanwhile */
+        count += i >= skip && !record_is_dropped(word);
+        position += record_cells(word);
+    }
+    return count;
+}
+
 static void stat_lease(const struct shmq *handle, uint32_t seat, const struct ring *ring, uint64_t position,
                        struct shmq_seat_stat *stat)
 {
@@ -116,7 +131,7 @@ static void stat_lease(const struct shmq *handle, uint32_t seat, const struct ri
     if (!ring_is_leased(ring, position, seat) || ring_find_lease(ring, position, seat, &batch) != 0)
         return;
     const uint64_t progress = load(&handle->seats[seat].progress);
-    stat->leased = batch.count - (progress_done(progress) < batch.count ? progress_done(progress) : batch.count);
+    stat->leased = count_messages(ring, &batch, progress_done(progress));
     stat->attempts = progress_attempts(progress);
 }
 

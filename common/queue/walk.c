@@ -79,7 +79,8 @@ static void visit_record(struct walk *walk, const struct stretch *stretch, uint6
     walk->stopped = walk->visit != NULL && !walk->visit(walk->context, &record);
 }
 
-/* Counts whole records. Each must begin in the stream where the previous one ended. */
+/* Counts whole records, and those that are messages: not dropped. Each must begin in the stream where the previous
+ * one ended. */
 static int walk_records(const struct ring *ring, struct walk *walk, const struct stretch *stretch, uint64_t *count)
 {
     uint64_t expected = 0;
@@ -91,13 +92,15 @@ static int walk_records(const struct ring *ring, struct walk *walk, const struct
         uint64_t stream_bytes;
         if (!ring_read_word(ring, position, end, &word))
             return problem(walk, position, "a record's descriptor is invalid");
+        const bool dropped = record_is_dropped(word);
+        word = record_undropped(word);
         if (!measure(ring, position, word, &bytes, &stream_bytes))
             return problem(walk, position, "a record's header block is invalid");
         const uint64_t offset = load(&ring_record(ring, position)->stream_offset);
         if (*count > 0 && offset != expected)
             return problem(walk, position, "a record's stream offset is invalid");
         expected = offset + stream_bytes;
-        if (*count >= stretch->skip) {
+        if (*count >= stretch->skip && !dropped) {
             walk->messages++;
             walk->bytes += bytes;
             visit_record(walk, stretch, position, word, *count);
@@ -125,6 +128,7 @@ static int walk_batch(const struct shmq *handle, const struct ring *ring, struct
         return 0;
 
     uint64_t count;
+    const uint64_t before = walk->messages;
     const uint32_t done = acknowledged(handle, ring, start, seat);
     const struct stretch batch = {.position = start, .end = *end, .skip = done, .seat = seat};
     const int error = walk_records(ring, walk, &batch, &count);
@@ -132,7 +136,7 @@ static int walk_batch(const struct shmq *handle, const struct ring *ring, struct
         return error;
     if (done >= count && ring_is_leased(ring, start, seat) && acknowledged(handle, ring, start, seat) == done)
         return problem(walk, start, "a seat acknowledged more messages than its batch has");
-    walk->leased += count - (done < count ? done : count);
+    walk->leased += walk->messages - before;
     return 0;
 }
 

@@ -16,14 +16,14 @@ struct walk_record {
     bool first;    /* leased, and the first of its batch that is not acknowledged */
 };
 
-/* Called for messages that are not acknowledged. Return: whether to go on. */
+/* Called for messages that are neither acknowledged nor dropped. Return: whether to go on. */
 typedef bool walk_visitor(void *context, const struct walk_record *record);
 
 struct walk {
     uint64_t head; /* positions, as they were when the walk began */
     uint64_t claim;
     uint64_t tail;
-    uint64_t messages; /* not acknowledged */
+    uint64_t messages; /* not acknowledged, not dropped */
     uint64_t bytes;    /* their payload */
     uint64_t leased;   /* messages that are leased */
     uint64_t problem_position;

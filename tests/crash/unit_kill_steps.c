@@ -1425,6 +1425,98 @@ static void expect_acknowledged_held(struct world *world, bool returned)
     expect_last(world, returned ? never : (struct fate){0, 1, 1, 2, 2});
 }
 
+/* ------------------------------------------------------------------ victims that drop, or come to what is dropped
+ */
+
+#define POSITION(id) (CELLS + (uint64_t)(id)-SURVIVORS)
+#define DROPPED (SURVIVORS + 2)
+
+static uint64_t dropped_id; /* by the victim; 0: it came too late */
+
+/* Others may have the message when the victim goes on after it was stopped. */
+static int drop(uint64_t id)
+{
+    const int code = shmq_drop(queue, 0, POSITION(id));
+    dropped_id = code == 0 ? id : 0;
+    return code == -ENOMSG || code == -EBUSY ? 0 : code;
+}
+
+/* Done, as if it had been acknowledged. */
+static void count_dropped(struct world *world)
+{
+    if (dropped_id != 0)
+        atomic_fetch_add(&world->ledger->acknowledged[dropped_id], 1);
+}
+
+static int drop_one(struct world *world)
+{
+    (void)world;
+    return drop(DROPPED);
+}
+
+static int drop_held(struct world *world)
+{
+    return drop(SURVIVORS + atomic_load(&world->ledger->taken) - 1);
+}
+
+static void prepare_estate(struct world *world)
+{
+    let_die(world, die_with_lease);
+}
+
+static void prepare_estate_of_held(struct world *world)
+{
+    let_die(world, prepare_held);
+}
+
+static void expect_dropped(struct world *world, bool returned)
+{
+    set_fates(world, SURVIVORS, MESSAGES, fresh);
+    set_fates(world, DROPPED, 1, returned ? never : maybe);
+}
+
+static void expect_dropped_of_estate(struct world *world, bool returned)
+{
+    expect_batch(world, never, again);
+    set_fates(world, SURVIVORS + 1, 1, again_after(1, 1));
+    set_fates(world, DROPPED, 1, returned ? never : (struct fate){0, 1, 1, 0, 0});
+}
+
+static void expect_dropped_of_held(struct world *world, bool returned)
+{
+    expect_last(world, returned ? never : (struct fate){0, 1, 1, 1, 1});
+}
+
+static void prepare_behind_dropped(struct world *world)
+{
+    process_require_equal(drop(SURVIVORS), 0);
+    count_dropped(world);
+    prepare_consumer(world);
+}
+
+static void expect_lease_behind_dropped(struct world *world, bool returned)
+{
+    set_fates(world, SURVIVORS, 1, never);
+    set_fates(world, SURVIVORS + 1, MESSAGES - 1, either);
+    if (returned)
+        set_fates(world, SURVIVORS + 1, 1, again_after(1, 1));
+}
+
+static void prepare_before_dropped(struct world *world)
+{
+    process_require_equal(drop(SURVIVORS + 1), 0);
+    count_dropped(world);
+    prepare_single(world);
+}
+
+static void expect_acknowledge_before_dropped(struct world *world, bool returned)
+{
+    set_fates(world, SURVIVORS, MESSAGES, either);
+    set_fates(world, SURVIVORS, 1, returned ? never : maybe_again);
+    set_fates(world, SURVIVORS + 1, 1, never);
+    set_fates(world, SURVIVORS + 2, 1, returned ? again_after(1, 1) : again_after(0, 1));
+}
+
 /* ------------------------------------------------------------------ victims: movers */
 
 static struct shmq_mover *mover; /* the victim's */
@@ -1944,6 +2036,9 @@ static void nothing_goes_on(struct world *world)
 #define OF_PRODUCER .set_up = open_survivors_and_put, .settle = settle, .go_on = producer_goes_on
 #define OF_CONSUMER .set_up = open_survivors_and_put, .settle = settle, .go_on = consumer_goes_on
 
+#define OF_DROPPER                                                                                                \
+    .set_up = open_survivors_and_put, .count = count_dropped, .settle = settle, .go_on = nothing_goes_on
+
 #define OF_MOVER                                                                                                  \
     .set_up = open_survivors_with_destination, .act = move_one, .count = count_moved, .expect = expect_nothing,   \
     .settle = settle_moved, .go_on = consumer_goes_on
@@ -2050,6 +2145,15 @@ static const struct operation operations[] = {
      .count = count_released, .expect = expect_held_given_back, .redelivers = true},
     {"take from aside", OF_CONSUMER, .prepare = prepare_undertaker_of_aside, .act = lease_one,
      .expect = expect_taken_from_aside, .redelivers = true, .takes = true},
+    {"drop", OF_DROPPER, .act = drop_one, .expect = expect_dropped},
+    {"drop, what a dead one had leased", OF_DROPPER, .prepare = prepare_estate, .act = drop_one,
+     .expect = expect_dropped_of_estate, .redelivers = true},
+    {"drop, what a dead one held", OF_DROPPER, .prepare = prepare_estate_of_held, .act = drop_held,
+     .expect = expect_dropped_of_held, .redelivers = true},
+    {"lease, behind a dropped message", OF_CONSUMER, .prepare = prepare_behind_dropped, .act = lease_one,
+     .expect = expect_lease_behind_dropped, .takes = true},
+    {"acknowledge, before a dropped message", OF_CONSUMER, .prepare = prepare_before_dropped,
+     .act = acknowledge_one, .count = count_acknowledged, .expect = expect_acknowledge_before_dropped},
     {"move", OF_MOVER, .prepare = prepare_move},
     {"move, what a dead mover left", OF_MOVER, .prepare = prepare_adopted_move, .redelivers = true},
     {"move, a held message", OF_MOVER, .prepare = prepare_held_move},

@@ -5,8 +5,8 @@
  *
  * Whoever falls asleep or waits is woken by what was done meanwhile, long before the tick; a put that meets a
  * shutdown is either delivered or says so; who attaches takes no lane that a source has left meanwhile; who looks
- * at write intents is told nothing that is not so; and a join does not end while anything is left. What processors
- * do to the order of stores is not shown here: see unit_litmus.c.
+ * at write intents is told nothing that is not so; a join does not end while anything is left; and what is said to
+ * be dropped is not delivered. What processors do to the order of stores is not shown here: see unit_litmus.c.
  *
  * time limit: 600 s
  */
@@ -64,6 +64,7 @@ struct meeting {
     struct shmq *second; /* consumer; or another producer */
     struct process third;
     bool put; /* because it slept */
+    int drop; /* what it said */
     uint32_t received;
     int end; /* why the other receives no more */
 };
@@ -103,6 +104,21 @@ static int lease(struct shmq *handle)
 {
     struct shmq_message message;
     return shmq_lease(handle, &message, SHMQ_FOREVER);
+}
+
+/* Return: the number of the message, which it keeps. */
+static int lease_number(struct shmq *handle)
+{
+    struct shmq_message message;
+    uint64_t number;
+    const int code = test_queue_lease(handle, &number, &message, SHMQ_FOREVER);
+    return code != 0 ? code : (int)number;
+}
+
+static int drop_first(struct shmq *handle)
+{
+    (void)handle;
+    return shmq_drop(queue, 0, CELLS);
 }
 
 static int attach(struct shmq *handle)
@@ -397,6 +413,59 @@ static void expect_something_left(struct meeting *meeting)
                   atomic_load(&meeting->notes->code));
 }
 
+/* ------------------------------------------------------------------ dropping */
+
+static void put_two(struct meeting *meeting)
+{
+    open_producer(meeting);
+    for (uint64_t number = 1; number <= 2; number++)
+        ck_assert_int_eq(test_queue_put(meeting->producer, number, 0), 0);
+}
+
+static void put_two_for_consumer(struct meeting *meeting)
+{
+    put_two(meeting);
+    open_consumer(meeting);
+}
+
+/* One that leased the first is gone. */
+static void leave_first_of_two(struct meeting *meeting)
+{
+    put_two_for_consumer(meeting);
+    struct shmq *other = test_queue_open(queue, SHMQ_CONSUMER, &options);
+    ck_assert_int_eq(lease_number(other), 1);
+    shmq_abandon(other);
+}
+
+static void drop_now(struct meeting *meeting)
+{
+    meeting->drop = drop_first(NULL);
+}
+
+static void lease_now(struct meeting *meeting)
+{
+    meeting->received = (uint32_t)lease_number(meeting->consumer);
+}
+
+/* What is said to be dropped is not delivered, and what is not dropped is. */
+static void expect_either(const struct meeting *meeting, int drop, int number)
+{
+    ck_assert_msg((drop == 0 && number == 2) || (drop == -EBUSY && (number == 1 || number == 2)),
+                  "point %zu: drop: %d, delivered: message %d", meeting->point, drop, number);
+}
+
+static void expect_drop_to_be_true(struct meeting *meeting)
+{
+    process_wait_until(has_returned, meeting, "it leases a message");
+    expect_either(meeting, meeting->drop, atomic_load(&meeting->notes->code));
+}
+
+static void expect_to_drop_truly(struct meeting *meeting)
+{
+    process_wait_until(has_returned, meeting, "it has dropped or not");
+    expect_either(meeting, atomic_load(&meeting->notes->code), (int)meeting->received);
+}
+
 /* ------------------------------------------------------------------ a third one, that sleeps, too */
 
 static void lease_at_order(void *context)
@@ -507,6 +576,14 @@ static const struct encounter encounters[] = {
      .act = visit_nothing, .meet = note_another_file, .judge = expect_success},
     {"visiting write intents, and an acknowledgement", .role = SHMQ_CONSUMER, .prepare = take_over, .act = visit,
      .meet = acknowledge_and_overwrite, .judge = expect_success},
+    {"leasing, and a drop", .role = SHMQ_CONSUMER, .prepare = put_two, .act = lease_number, .meet = drop_now,
+     .judge = expect_drop_to_be_true},
+    {"taking over, and a drop", .role = SHMQ_CONSUMER, .prepare = leave_first_of_two, .act = lease_number,
+     .meet = drop_now, .judge = expect_drop_to_be_true},
+    {"dropping, and a lease", .role = SHMQ_OBSERVER, .prepare = put_two_for_consumer, .act = drop_first,
+     .meet = lease_now, .judge = expect_to_drop_truly},
+    {"dropping, and a takeover", .role = SHMQ_OBSERVER, .prepare = leave_first_of_two, .act = drop_first,
+     .meet = lease_now, .judge = expect_to_drop_truly},
     {"setting a write intent, and a visit of the seat's last one", .role = SHMQ_CONSUMER,
      .prepare = leave_only_its_seat, .act = set_intent, .meet = settle_one_file, .judge = expect_later_intent},
     {"joining, and work that is handed on to another lane", .role = SHMQ_OBSERVER,
