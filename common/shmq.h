@@ -587,7 +587,8 @@ int shmq_acknowledge(struct shmq *handle, size_t count);
 int shmq_hold(struct shmq *handle, struct shmq_message *message);
 
 /*
- * Counts a failed attempt at the oldest message held, which stays held.
+ * Counts a failed attempt at the oldest message of the batch that is not acknowledged, which stays leased. It need
+ * not be handed out yet.
  *
  * @attempts  receives the number of attempts so far; may be NULL
  *

@@ -45,11 +45,16 @@ void batch_writer_limit(struct batch_writer *writer, size_t bytes)
     writer->write_limit = bytes;
 }
 
+void batch_writer_add_ids(struct batch_writer *writer, const struct shmq *queue)
+{
+    writer->framing.ids_of = queue;
+}
+
 uint64_t batch_size(const struct batch_writer *writer, const struct shmq_message *messages, size_t count)
 {
     uint64_t bytes = 0;
 
-    if (writer->framing.kind != FRAMING_SOURCE) {
+    if (writer->framing.kind != FRAMING_SOURCE && !writer->framing.ids_of) {
         static const struct shmq_message empty;
 
         bytes = count * framing_size(&writer->framing, &empty);

@@ -34,6 +34,8 @@ void batch_writer_destroy(struct batch_writer *writer);
 
 /* Limits each further write to @bytes, except for a single longer message; 0: no limit. */
 void batch_writer_limit(struct batch_writer *writer, size_t bytes);
+/* Writes before each further message its id in @queue, and a tab. */
+void batch_writer_add_ids(struct batch_writer *writer, const struct shmq *queue);
 /* Size of @count messages with their framing, in bytes. */
 uint64_t batch_size(const struct batch_writer *writer, const struct shmq_message *messages, size_t count);
 

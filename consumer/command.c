@@ -50,8 +50,12 @@ static int status_of_error(int error)
 
 static bool take_input(const struct birth *birth)
 {
-    int input = birth->call->without_input ? open("/dev/null", O_RDONLY | O_CLOEXEC) : birth->input;
+    int input = birth->input;
 
+    if (birth->call->input > 0)
+        input = birth->call->input;
+    else if (birth->call->without_input)
+        input = open("/dev/null", O_RDONLY | O_CLOEXEC);
     return input >= 0 && dup2(input, STDIN_FILENO) >= 0;
 }
 
@@ -153,7 +157,7 @@ int command_start(struct command *command, const struct command_call *call, stru
     struct birth birth = {.call = call, .slot = slot, .parent = getpid(), .input = -1};
     int ends[2] = {-1, -1};
 
-    if (!call->without_input && pipe2(ends, O_CLOEXEC) < 0)
+    if (!call->without_input && call->input == 0 && pipe2(ends, O_CLOEXEC) < 0)
         return -errno;
     birth.input = ends[0];
     *command = (struct command){.pid = give_birth(&birth), .pidfd = -1, .input = ends[1]};

@@ -30,6 +30,7 @@ struct command_call {
     char *const *arguments;   /* the first is the command's name for itself; then NULL */
     char *const *environment; /* "NAME=value" strings, then NULL; NULL: this process's own */
     bool without_input;       /* stdin is /dev/null */
+    int input;                /* stdin; 0: a pipe, or /dev/null */
     int output;               /* stdout; 0: this process's own */
     int errors;               /* stderr; likewise */
 };

@@ -179,6 +179,32 @@ static bool take_output_option(struct given *given, const struct option_entry *e
     }
 }
 
+static bool is_batch(const char *argument, uint32_t *batch, int64_t *wait_ns)
+{
+    const char *colon = strchr(argument, ':');
+    char number[8] = "";
+    uint64_t value = 0;
+
+    if (!colon)
+        colon = argument + strlen(argument);
+    else if (parse_duration(colon + 1, wait_ns) < 0)
+        return false;
+    if ((size_t)(colon - argument) >= sizeof(number))
+        return false;
+    memcpy(number, argument, (size_t)(colon - argument));
+    if (parse_count(number, 1, SHMQ_PREFETCH_MAX, &value) < 0)
+        return false;
+    *batch = (uint32_t)value;
+    return true;
+}
+
+static void take_batch(struct consumer_options *options, const struct option_entry *entry, const char *argument)
+{
+    options->batch_wait_ns = 0;
+    if (!is_batch(argument, &options->batch, &options->batch_wait_ns))
+        option_entry_bad(entry, argument, "N or N:WAIT, messages from 1 to 4096 and a duration such as 500ms");
+}
+
 static bool take_framing_option(struct given *given, const struct option_entry *entry, const char *argument)
 {
     switch (entry->code) {
@@ -241,6 +267,10 @@ static bool take_exec_option(struct given *given, const struct option_entry *ent
         given->dead_letter = argument;
         given->judged_only = "--dead-letter";
         return true;
+    case CONSUMER_BATCH:
+        take_batch(&given->options, entry, argument);
+        given->exec_only = "--batch";
+        return true;
     default:
         return false;
     }
@@ -297,9 +327,25 @@ static _Noreturn void refuse_sink(const struct given *given, const char *option,
     options_usage("%s needs %s%s%s", option, needed, any ? ", not " : "", given->sink_text);
 }
 
+/* A batch is not an argument, and is not worked on message by message. */
+static void check_batch(const struct consumer_options *options)
+{
+    if (options->batch == 0 && (options->batch_whole || options->batch_ids))
+        options_usage("%s needs --batch", options->batch_whole ? "--batch-whole" : "--batch-ids");
+    if (options->batch == 0)
+        return;
+    if (options->common.shmq.prefetch > 0)
+        options_usage("--prefetch cannot be combined with --batch (whose N it would be)");
+    if (options->work_ns[0] >= 0)
+        options_usage("--work cannot be combined with --batch");
+    for (size_t i = 1; options->program && options->program[i]; i++)
+        if (strstr(options->program[i], "{}"))
+            options_usage("{} cannot be combined with --batch (the messages come on stdin)");
+}
+
 static void check_together(const struct consumer_options *options, const struct given *given)
 {
-    bool framed = consumer_sink_is_framed((int)options->sink);
+    bool framed = consumer_sink_is_framed((int)options->sink) || options->batch > 0;
 
     if (!framed && given->framing)
         options_usage("%s cannot be combined with %s", given->framing_text, given->sink_text);
@@ -320,6 +366,7 @@ static void check_together(const struct consumer_options *options, const struct 
             "--in-order and --jobs %u: commands that run at once overtake each other (give --aside 0 in place "
             "of --in-order if a job is only to keep its worker)",
             options->jobs);
+    check_batch(options);
 }
 
 /* Output that is kept can be tagged and stored; what commands write by themselves cannot. */
@@ -424,6 +471,10 @@ static void choose_prefetch(struct consumer_options *options)
 {
     uint32_t *prefetch = &options->common.shmq.prefetch;
 
+    if (options->batch > 0)
+        *prefetch = options->batch;
+    if (options->batch_whole)
+        options->common.shmq.consumer_flags = SHMQ_CONSUMER_SHARED_ATTEMPTS;
     if (*prefetch == 0)
         *prefetch = options_one_by_one(options)      ? PREFETCH_SLOW
                     : options->sink == SINK_PIPE_ACK ? PREFETCH_ANSWERED

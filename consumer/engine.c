@@ -50,12 +50,14 @@ static int end_reason_of(const struct consumer *consumer, enum sink_result resul
     case SINK_OK:
     case SINK_MOVED:
     case SINK_ASIDE:
+    case SINK_SPLIT:
         break;
     }
     return END_NOT_YET;
 }
 
-static int deliver(struct consumer *consumer, const struct shmq_message *messages, size_t count)
+/* @split: receives whether the messages are to be delivered one by one */
+static int deliver(struct consumer *consumer, const struct shmq_message *messages, size_t count, bool *split)
 {
     const struct sink_operations *operations = consumer->sink->operations;
     enum sink_result result;
@@ -66,6 +68,7 @@ static int deliver(struct consumer *consumer, const struct shmq_message *message
     if (consumer->options->work_ns[0] >= 0)
         simulated_work_run(&consumer->work, &consumer->team->totals, options_judged(consumer->options));
     result = operations->deliver(consumer->sink, messages, count, &done);
+    *split = result == SINK_SPLIT;
     if (done > 0)
         end = shmq_acknowledge(consumer->handle, done);
     if (operations->acknowledged)
@@ -79,18 +82,25 @@ static int deliver(struct consumer *consumer, const struct shmq_message *message
 /* Delivers the leased messages as one batch or one by one. */
 static int deliver_all(struct consumer *consumer, size_t count)
 {
-    size_t step = options_one_by_one(consumer->options) ? 1 : count;
+    bool step_by_one = options_one_by_one(consumer->options);
+    size_t step = step_by_one ? 1 : count;
+    size_t first = 0;
+    bool split = false;
     int end = END_NOT_YET;
 
-    if (step == 1 && count == 1 && options_one_by_one(consumer->options))
+    if (count == 1 && (step_by_one || consumer->options->batch > 0))
         end = hold(consumer);
-    for (size_t first = 0; first < count && end == END_NOT_YET; first += step) {
+    while (first < count && end == END_NOT_YET) {
         if (first > 0 && stop_requested)
             return -EINTR;
         if (first > 0 && failures_reach_limit(consumer))
             return END_FAILURES;
-        end = deliver(consumer, consumer->messages + first, step);
+        end = deliver(consumer, consumer->messages + first, step, &split);
         totals_tick(&consumer->team->totals);
+        if (split)
+            step = 1;
+        else
+            first += step;
     }
     return end;
 }
@@ -167,18 +177,36 @@ static int await_rate(struct consumer *consumer, size_t *max)
     return END_NOT_YET;
 }
 
-/* Return: 0; -ETIMEDOUT or -EAGAIN: there was nothing for @wait_ns; why the consumer ends. */
+/*
+ * Leases messages, @max at most, once there are enough for a batch.
+ *
+ * @count  receives how many; 0: not yet
+ *
+ * Return: 0; -ETIMEDOUT or -EAGAIN: there was nothing for @wait_ns; why the consumer ends.
+ */
 static int lease(struct consumer *consumer, size_t max, size_t *count, int64_t *wait_ns)
 {
+    const struct consumer_options *options = consumer->options;
     bool limited = start_rate_is_set(&consumer->team->rate);
+    bool gathered = false;
     int end = END_NOT_YET;
 
+    *count = 0;
+    if (options->batch_wait_ns > 0) {
+        *wait_ns = team_time_to_wait(consumer->team, consumer->poll_ns);
+        end = gathering_wait(&consumer->gathering, consumer->handle, max, options->batch_wait_ns, *wait_ns,
+                             &gathered);
+        if (end < 0 || !gathered)
+            return end;
+    }
     if (limited) {
         start_rate_begin_turn(&consumer->team->rate);
         end = await_rate(consumer, &max);
     }
     if (end == END_NOT_YET) {
-        *wait_ns = team_time_to_wait(consumer->team, consumer->poll_ns);
+        *wait_ns = gathered ? 0 : team_time_to_wait(consumer->team, consumer->poll_ns);
+        if (options->batch_whole) /* neither --count nor --rate cuts it */
+            max = options->common.shmq.prefetch;
         end = shmq_lease_many(consumer->handle, consumer->messages, max, count, *wait_ns);
     }
     if (end == 0)
@@ -194,7 +222,8 @@ static int step(struct consumer *consumer)
 {
     size_t max = consumer->options->common.shmq.prefetch;
     size_t count = 0;
-    int64_t wait_ns;
+    size_t reserved;
+    int64_t wait_ns = 0;
     int end;
 
     if (stop_requested)
@@ -205,14 +234,19 @@ static int step(struct consumer *consumer)
     if (end != END_NOT_YET)
         return end;
     end = lease(consumer, max, &count, &wait_ns);
-    team_give_back(consumer->team, max - count);
+    reserved = count < max ? count : max; /* a whole batch may be more than --count allows */
+    team_give_back(consumer->team, max - reserved);
     if (end == -ETIMEDOUT || end == -EAGAIN)
         return on_empty(consumer, wait_ns);
     if (end != 0)
         return end;
     consumer->poll_ns = POLL_NS;
+    if (count == 0) { /* they gather */
+        totals_tick(&consumer->team->totals);
+        return END_NOT_YET;
+    }
     end = deliver_all(consumer, count);
-    team_end_work(consumer->team, count);
+    team_end_work(consumer->team, reserved);
     return end;
 }
 

@@ -2,6 +2,7 @@
 #ifndef CONSUMER_ENGINE_H
 #define CONSUMER_ENGINE_H
 
+#include "consumer/gathering.h"
 #include "consumer/process_group.h"
 #include "consumer/simulated_work.h"
 #include "consumer/sinks/sink.h"
@@ -16,6 +17,7 @@ struct consumer {
     struct shmq *handle;
     struct shmq_message *messages; /* options.prefetch of them */
     struct simulated_work work;
+    struct gathering gathering;
     int64_t poll_ns; /* longest wait of the next lease; grows while the queue stays empty */
 };
 

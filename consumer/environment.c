@@ -16,8 +16,8 @@
 /* Whether a variable describes a message: one that this process inherited describes another one. */
 static bool is_of_message(const char *entry)
 {
-    static const char *const names[] = {
-        "SHMQ_QUEUE=", "SHMQ_ID=", "SHMQ_ATTEMPT=", "SHMQ_REDELIVERED=", "SHMQ_LANE=", HEADER_PREFIX};
+    static const char *const names[] = {"SHMQ_QUEUE=", "SHMQ_ID=",    "SHMQ_ATTEMPT=", "SHMQ_REDELIVERED=",
+                                        "SHMQ_LANE=",  "SHMQ_BATCH=", HEADER_PREFIX};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strncmp(entry, names[i], strlen(names[i])) == 0)
             return true;

@@ -17,10 +17,26 @@ static enum framing_kind kind_of(const struct framing *framing, const struct shm
     }
 }
 
+/* Writes "ID<tab>" to @to, SHMQ_ID_SIZE bytes; returns how many. */
+static size_t write_id(const struct framing *framing, const struct shmq_message *message, unsigned char *to)
+{
+    char id[SHMQ_ID_SIZE];
+    size_t length;
+
+    if (!framing->ids_of)
+        return 0;
+    shmq_message_id(framing->ids_of, message, id);
+    length = strlen(id);
+    memcpy(to, id, length);
+    to[length] = '\t'; /* in place of its NUL */
+    return length + 1;
+}
+
 uint64_t framing_size(const struct framing *framing, const struct shmq_message *message)
 {
     enum framing_kind kind = kind_of(framing, message);
-    uint64_t size = framing->prefix_length + message->length;
+    unsigned char id[SHMQ_ID_SIZE];
+    uint64_t size = framing->prefix_length + write_id(framing, message, id) + message->length;
 
     if (kind == FRAMING_LENGTH32)
         size += sizeof(uint32_t);
@@ -32,15 +48,18 @@ uint64_t framing_size(const struct framing *framing, const struct shmq_message *
 size_t framing_before(const struct framing *framing, const struct shmq_message *message, unsigned char *to)
 {
     if (kind_of(framing, message) == FRAMING_LENGTH32) {
-        to[0] = (unsigned char)(message->length >> 24);
-        to[1] = (unsigned char)(message->length >> 16);
-        to[2] = (unsigned char)(message->length >> 8);
-        to[3] = (unsigned char)message->length;
-        return sizeof(uint32_t);
+        size_t id_bytes = write_id(framing, message, to + sizeof(uint32_t));
+        uint64_t length = id_bytes + message->length;
+
+        to[0] = (unsigned char)(length >> 24);
+        to[1] = (unsigned char)(length >> 16);
+        to[2] = (unsigned char)(length >> 8);
+        to[3] = (unsigned char)length;
+        return sizeof(uint32_t) + id_bytes;
     }
     if (framing->prefix_length > 0)
         memcpy(to, framing->prefix, framing->prefix_length);
-    return framing->prefix_length;
+    return framing->prefix_length + write_id(framing, message, to + framing->prefix_length);
 }
 
 size_t framing_after(const struct framing *framing, const struct shmq_message *message, unsigned char *to)

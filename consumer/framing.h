@@ -22,13 +22,14 @@ enum framing_kind {
 
 #define FRAMING_PREFIX_MAX 4096
 /* Maximum number of bytes that a framing adds to a message. */
-#define FRAMING_OVERHEAD_MAX (FRAMING_PREFIX_MAX + sizeof(uint32_t) + 1)
+#define FRAMING_OVERHEAD_MAX (FRAMING_PREFIX_MAX + sizeof(uint32_t) + SHMQ_ID_SIZE + 1)
 
 struct framing {
     enum framing_kind kind;
     unsigned char delimiter;
     const char *prefix; /* never NULL */
     size_t prefix_length;
+    const struct shmq *ids_of; /* the queue, to write each message's id and a tab before it; NULL: do not */
 };
 
 /* Size of the framed message in bytes. */

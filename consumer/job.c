@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "consumer/job.h"
 
+#include <stdio.h>
 #include <time.h>
 
 #include "common/cli/open_error.h"
@@ -21,13 +22,29 @@ static void read_note(struct job *job)
     job->pause_ns = note.pause_ns;
 }
 
-void job_begin(struct job *job, const struct shmq_message *message)
+void job_begin(struct job *job, const struct shmq_message *messages, size_t count)
 {
-    job->message = message;
-    shmq_message_id(job->sink->handle, message, job->id);
-    job->attempts = message->attempts;
-    job->run_before = message->redelivered || message->attempts > 0;
+    job->message = messages;
+    job->count = count;
+    shmq_message_id(job->sink->handle, messages, job->id);
+    if (count == 1)
+        snprintf(job->what, sizeof(job->what), "message %s", job->id);
+    else
+        snprintf(job->what, sizeof(job->what), "batch of %zu messages from %s on", count, job->id);
+    job->attempts = messages->attempts;
+    job->run_before = messages->redelivered || messages->attempts > 0;
     read_note(job);
+}
+
+void job_begin_split(struct job *job, const struct shmq_message *message, uint32_t attempts)
+{
+    job_begin(job, message, 1);
+    job->attempts = attempts;
+    job->run_before = true;
+    if (job->first_failure_ns != 0)
+        return;
+    job->first_failure_ns = job->batch_failure_ns;
+    job->last_failure_ns = job->batch_failure_ns;
 }
 
 bool job_is_spent(const struct job *job)
@@ -66,32 +83,41 @@ static enum sink_result fail_to_count(const struct job *job, int error)
     return SINK_FAILED;
 }
 
-static enum sink_result give_up(struct job *job, const char *why)
+static enum sink_result move(const struct job *job, const struct shmq_message *message, const char *why)
 {
-    const struct consumer_options *options = job->sink->options;
+    char id[SHMQ_ID_SIZE];
     const struct history history = {
-        .id = job->id,
-        .queue = options->common.queue,
+        .id = id,
+        .queue = job->sink->options->common.queue,
         .reason = why,
         .attempts = job->attempts,
         .first_ns = job->first_failure_ns,
         .last_ns = job->last_failure_ns,
     };
-    enum sink_result result;
+
+    shmq_message_id(job->sink->handle, message, id);
+    return dead_letters_move(job->dead_letters, message, &history);
+}
+
+static enum sink_result give_up(struct job *job, const char *why)
+{
+    const struct consumer_options *options = job->sink->options;
+    enum sink_result result = SINK_MOVED;
     int error;
 
     if (!dead_letters_are_kept(job->dead_letters)) {
-        say_error("%s: message %s failed %u time%s: %s (it stays in the queue, and the consumer stops)",
-                  job->command, job->id, job->attempts, units_plural(job->attempts), why);
+        say_error("%s: %s failed %u time%s: %s (it stays in the queue, and the consumer stops)", job->command,
+                  job->what, job->attempts, units_plural(job->attempts), why);
         return SINK_FAILED;
     }
-    error = use_up_attempts(job);
+    error = use_up_attempts(job); /* of a batch, too: its messages share them */
     if (error < 0)
         return fail_to_count(job, error);
-    result = dead_letters_move(job->dead_letters, job->message, &history);
+    for (size_t i = 0; i < job->count && result == SINK_MOVED; i++)
+        result = move(job, &job->message[i], why);
     if (result == SINK_MOVED)
-        say_status("%s: message %s failed %u time%s: %s (moved to queue '%s')", job->command, job->id,
-                   job->attempts, units_plural(job->attempts), why, options->dead_letter);
+        say_status("%s: %s failed %u time%s: %s (moved to queue '%s')", job->command, job->what, job->attempts,
+                   units_plural(job->attempts), why, options->dead_letter);
     return result;
 }
 
@@ -102,9 +128,9 @@ enum sink_result job_give_up_unseen(struct job *job)
     record_failure(job);
     if (dead_letters_are_kept(job->dead_letters))
         return give_up(job, why);
-    say_error("%s: message %s has failed %u time%s: %s (it stays in the queue, and the consumer stops; a larger "
+    say_error("%s: %s has failed %u time%s: %s (it stays in the queue, and the consumer stops; a larger "
               "--retries runs it again)",
-              job->command, job->id, job->attempts, units_plural(job->attempts), why);
+              job->command, job->what, job->attempts, units_plural(job->attempts), why);
     return SINK_FAILED;
 }
 
@@ -138,7 +164,8 @@ enum sink_result job_put_aside(struct job *job)
     char duration[UNITS_SIZE];
     int error;
 
-    if (job->sink->options->aside == 0 || job->pause_ns == 0 || job->pause_ns > SHMQ_ASIDE_DELAY_MAX_NS)
+    if (job->count > 1 || job->sink->options->aside == 0 || job->pause_ns == 0 ||
+        job->pause_ns > SHMQ_ASIDE_DELAY_MAX_NS)
         return SINK_OK;
     aside.delay_ns = job->pause_ns;
     aside.most = job->sink->options->aside;
@@ -156,22 +183,38 @@ enum sink_result job_put_aside(struct job *job)
 static enum sink_result give_back(const struct job *job, const char *why)
 {
     totals_add_cut_short(job->sink->totals);
-    say_status("%s: message %s: %s (it goes back to the queue)", job->command, job->id, why);
+    say_status("%s: %s: %s (it goes back to the queue)", job->command, job->what, why);
     return SINK_STOPPED;
+}
+
+/* Whether a batch that failed is tried message by message, to find the guilty ones. */
+static bool splits(const struct job *job)
+{
+    return job->count > 1 && !job->sink->options->batch_whole;
+}
+
+static enum sink_result split(struct job *job, const char *why)
+{
+    job->batch_failure_ns = job->last_failure_ns;
+    say_status("%s: %s: failed: %s (now one by one)", job->command, job->what, why);
+    return SINK_SPLIT;
 }
 
 enum sink_result job_conclude(struct job *job, enum verdict verdict, const char *why, bool *done)
 {
     const bool deferred = verdict == VERDICT_DEFERRED;
+    const bool failed = verdict == VERDICT_FAILED || verdict == VERDICT_REJECTED;
     enum decision decision;
     int result = 0;
 
-    if (verdict == VERDICT_FAILED || verdict == VERDICT_REJECTED) {
+    if (failed) {
         record_failure(job);
         result = shmq_fail(job->sink->handle, &job->attempts);
     }
     if (result < 0)
         return fail_to_count(job, result);
+    if (failed && splits(job))
+        return split(job, why);
     decision = policy_decide(verdict, job->attempts, job->sink->options->retries);
     *done = decision == DECISION_ACKNOWLEDGE;
     if (decision == DECISION_GIVE_UP)
@@ -179,6 +222,6 @@ enum sink_result job_conclude(struct job *job, enum verdict verdict, const char 
     if (decision == DECISION_GIVE_BACK)
         return give_back(job, why);
     if (decision == DECISION_RETRY)
-        say_status("%s: message %s: %s: %s", job->command, job->id, deferred ? "deferred" : "failed", why);
+        say_status("%s: %s: %s: %s", job->command, job->what, deferred ? "deferred" : "failed", why);
     return SINK_OK;
 }

@@ -201,6 +201,16 @@ static enum sink_result worse(enum sink_result one, enum sink_result other)
     return one == SINK_OK || (one == SINK_STOPPED && other != SINK_OK) ? other : one;
 }
 
+/* Payload bytes of the message, or of the batch. */
+static uint64_t bytes_of(const struct job *job)
+{
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < job->count; i++)
+        bytes += job->message[i].length;
+    return bytes;
+}
+
 enum sink_result job_report_attempt(struct job_report *report, const struct job *job,
                                     const struct program *program, const struct execution *execution,
                                     const struct attempt_times *times)
@@ -210,7 +220,7 @@ enum sink_result job_report_attempt(struct job_report *report, const struct job 
         .status = status_of(execution),
         .start_ns = times->start_ns,
         .runtime_ns = times->end_ns - times->begin_ns,
-        .sent = job->message->length,
+        .sent = bytes_of(job),
         .received = report->output ? report->output->streams[0].bytes : 0,
     };
     enum sink_result result = write_output(report);

@@ -68,7 +68,7 @@ static const struct option_entry framing[] = {
 };
 
 const struct option_section consumer_framing_section = {
-    .title = "Framing (stdout, --output, --pipe):",
+    .title = "Framing (stdout, --output, --pipe, --batch):",
     .entries = framing,
 };
 
@@ -86,6 +86,19 @@ static const struct option_entry command[] = {
      .argument = "N",
      .help = "run up to N commands at once (1). Each needs a seat of the queue: if fewer are free, as many run at "
              "once as there are"},
+    {.name = "batch",
+     .code = CONSUMER_BATCH,
+     .argument = "N[:WAIT]",
+     .help = "give a command up to N messages of one producer at once, in order: what is there, or, with WAIT, "
+             "what has come when there are N, WAIT has passed, or no more can come. They come on stdin, framed"},
+    {.name = "batch-ids",
+     .kind = OPTION_IS_FLAG,
+     AT(batch_ids),
+     .help = "write each message's id and a tab before it, within its frame"},
+    {.name = "batch-whole",
+     .kind = OPTION_IS_FLAG,
+     AT(batch_whole),
+     .help = "do not split a batch that fails: retry and give up all of it. --count ends after a whole batch"},
     {.name = "retries",
      .code = CONSUMER_RETRIES,
      .argument = "N",
@@ -150,7 +163,12 @@ const struct option_section consumer_command_section = {
         "started again after the pause of --backoff, and gets them one at a time. A message that contains the "
         "delimiter is given up. Anything else than an answer, or one too many, ends the command, and the consumer "
         "exits 1; so does a command that fails when it has answered everything. In the environment, it has "
-        "SHMQ_QUEUE.",
+        "SHMQ_QUEUE.\n\n"
+        "With --batch, a command has its messages on stdin, framed, even if there is only one. The environment "
+        "describes the first, and SHMQ_BATCH is their number. Status 0 acknowledges all, and 75 retries all "
+        "later. Any other end is a failed attempt of each, and so is the death of the consumer; then they are "
+        "tried one by one. Executions of a message alone and in batches are no more than --retries N + 1 in all, "
+        "so with --retries 0, a batch that fails is given up. Meanwhile the messages take their room in the lane.",
     .entries = command,
 };
 

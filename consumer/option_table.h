@@ -41,6 +41,7 @@ enum consumer_option_code {
     CONSUMER_GROUPED,
     CONSUMER_LINE_BUFFER,
     CONSUMER_UNGROUPED,
+    CONSUMER_BATCH,
 };
 
 #endif

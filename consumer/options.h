@@ -50,6 +50,10 @@ struct consumer_options {
     int64_t kill_after_ns;   /* from SIGTERM to SIGKILL of a command that is ended */
     uint64_t max_failures;   /* 0: no limit */
     bool pipe_ack;
+    uint32_t batch;          /* messages for one command; 0: --batch is not given */
+    int64_t batch_wait_ns;   /* how long they may gather; 0: not at all */
+    bool batch_whole;        /* a batch that fails is not split */
+    bool batch_ids;          /* write each message's id before it */
     const char *dead_letter; /* queue for messages that are given up; NULL: none */
 
     enum output_mode output_mode; /* of commands; never by default, once all options are read */
@@ -67,7 +71,7 @@ static inline bool options_judged(const struct consumer_options *options)
 /* True if messages are processed and acknowledged one by one. */
 static inline bool options_one_by_one(const struct consumer_options *options)
 {
-    return options->work_ns[0] >= 0 || options->sink == SINK_EXEC;
+    return options->work_ns[0] >= 0 || (options->sink == SINK_EXEC && options->batch == 0);
 }
 
 #endif

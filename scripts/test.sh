@@ -108,7 +108,7 @@ announce() {
 install_needed() {
     local packages
     mapfile -t packages < <(missing_packages make:make gcc:build-essential g++:build-essential pkg-config:pkg-config \
-        clang:clang spin:spin strace:strace ps:procps mandoc:mandoc sqlite3:sqlite3)
+        clang:clang spin:spin strace:strace ps:procps mandoc:mandoc sqlite3:sqlite3 curl:curl)
     may_install && [[ $locale != C && ! -f /usr/share/i18n/locales/${locale%.*} ]] && packages+=(locales)
     [[ -f /usr/include/check.h ]] || pkg-config --exists check 2>/dev/null || packages+=(check)
     install_packages test.sh "${packages[@]}" || exit 1

@@ -240,6 +240,8 @@ static void choose_sink(struct options *options)
         if (argument != NULL)
             add_sink(options, sink_of_option(entry->name, argument), entry);
     }
+    if (options_passed(options, "batch") != NULL)
+        options->sink_is_framed = true;
     options->mirror = options_passed(options, "mirror");
 }
 

@@ -564,7 +564,7 @@ int shmq_fail(struct shmq *handle, uint32_t *attempts)
     if (error != 0)
         return error;
     struct batch *b = &handle->consumer.batch;
-    if (b->handed == b->done)
+    if (b->view == NULL || b->done == b->count)
         return -EINVAL;
     if (b->attempts < ATTEMPTS_MAX)
         b->attempts++;

@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/cli/say.h"
+#include "consumer/batch_input.h"
 #include "consumer/deadline.h"
 #include "consumer/environment.h"
 #include "consumer/execution.h"
@@ -15,7 +17,19 @@
 #include "consumer/program.h"
 #include "consumer/start_rate.h"
 
-/* --exec and -- PROGRAM: runs a command for each message. */
+/* --exec and -- PROGRAM: runs a command for each message, or for each batch. */
+
+/*
+ * A batch whose messages are tried one by one, because a command failed for the whole, or a consumer died with it.
+ * That counts as an attempt of each message. The queue counts attempts of the oldest message only, so each gets
+ * its own when its turn comes.
+ */
+struct split {
+    size_t left;       /* messages; 0: none is split; SIZE_MAX: to the end of what is leased */
+    bool restarts;     /* this consumer has run its command for all of them */
+    bool advances;     /* the oldest message is done or given up */
+    uint32_t attempts; /* of the oldest message */
+};
 
 #define STATUS_CANNOT_RUN 126
 
@@ -25,7 +39,9 @@ struct exec_sink {
     struct environment environment;
     struct dead_letters dead_letters;
     struct job_report report;
-    struct job job; /* the current message */
+    struct batch_writer *batch_writer; /* NULL without --batch */
+    struct split split;
+    struct job job; /* the current message or batch */
 };
 
 /* How an attempt ended. */
@@ -50,18 +66,39 @@ static int set_environment(struct exec_sink *sink)
         environment_add(environment, "SHMQ_REDELIVERED=%d", job->run_before) < 0 ||
         environment_add(environment, "SHMQ_LANE=%u", job->message->lane) < 0)
         return -ENOMEM;
+    if (sink->base.options->batch > 0 && environment_add(environment, "SHMQ_BATCH=%zu", job->count) < 0)
+        return -ENOMEM;
     return environment_add_headers(environment, headers, bytes);
+}
+
+/* A single message is framed like a batch, too: the command sees no difference. Return: 0; negative errno. */
+static int open_input(struct exec_sink *sink)
+{
+    int input = batch_input_open(sink->batch_writer, sink->job.message, sink->job.count);
+
+    if (input < 0)
+        return input;
+    sink->program.call.input = input;
+    return 0;
+}
+
+static void close_input(struct exec_sink *sink)
+{
+    if (sink->program.call.input > 0)
+        close(sink->program.call.input);
+    sink->program.call.input = 0;
 }
 
 /* Runs the command once. Returns 0 or a negative errno if it was not started. */
 static int run_command(struct exec_sink *sink, struct execution *execution)
 {
     const struct shmq_message *message = sink->job.message;
+    const bool batch = sink->base.options->batch > 0;
     const struct execution_call call = {
         .command = &sink->program.call,
         .slot = sink->base.slot,
         .input = message->data,
-        .input_length = message->length,
+        .input_length = batch ? 0 : message->length,
         .timeout_ns = sink->base.options->exec_timeout_ns,
         .grace_ns = sink->base.options->common.shmq.grace_ns,
         .kill_after_ns = sink->base.options->kill_after_ns,
@@ -72,8 +109,13 @@ static int run_command(struct exec_sink *sink, struct execution *execution)
 
     if (result == 0)
         result = program_prepare(&sink->program, message->data, message->length);
+    if (result == 0 && batch)
+        result = open_input(sink);
     sink->program.call.environment = sink->environment.entries;
-    return result == 0 ? execution_run(execution, &call) : result;
+    if (result == 0)
+        result = execution_run(execution, &call);
+    close_input(sink);
+    return result;
 }
 
 /* Whether commands may still be started. */
@@ -187,12 +229,12 @@ static enum sink_result try_once(struct exec_sink *sink, bool *done)
     return reported == SINK_OK ? job_conclude(&sink->job, outcome.verdict, outcome.why, done) : reported;
 }
 
-static enum sink_result deliver_one(struct exec_sink *sink, const struct shmq_message *message)
+/* Runs the command for the job until it is done, given up, or split. */
+static enum sink_result do_job(struct exec_sink *sink)
 {
     enum sink_result result;
     bool done = false;
 
-    job_begin(&sink->job, message);
     if (job_is_spent(&sink->job))
         return job_give_up_unseen(&sink->job);
     for (;;) {
@@ -205,23 +247,86 @@ static enum sink_result deliver_one(struct exec_sink *sink, const struct shmq_me
     }
 }
 
+/* Pauses before the messages of a batch that failed are tried one by one, as before any second attempt. */
+static enum sink_result begin_split(struct exec_sink *sink, size_t count)
+{
+    sink->split = (struct split){.left = count, .restarts = true, .attempts = sink->job.attempts};
+    pause_until(sink, deadline_after(sink->base.options->backoff_min_ns));
+    return may_start(sink) ? SINK_SPLIT : SINK_STOPPED;
+}
+
+static enum sink_result deliver_split(struct exec_sink *sink, const struct shmq_message *message)
+{
+    enum sink_result result;
+
+    job_begin_split(&sink->job, message, sink->split.attempts);
+    if (sink->split.restarts && pause_for(sink, 0) != SINK_OK) /* for --rate */
+        return SINK_STOPPED;
+    result = do_job(sink);
+    sink->split.advances = result == SINK_OK || result == SINK_MOVED || result == SINK_ASIDE;
+    return result;
+}
+
+/* A consumer died with the batch, or split it. What of it was tried as a whole is not known. */
+static enum sink_result take_over_split(struct exec_sink *sink, const struct shmq_message *messages, size_t count)
+{
+    sink->split = (struct split){.left = SIZE_MAX, .attempts = messages->attempts};
+    sink->job.batch_failure_ns = 0;
+    return count > 1 ? SINK_SPLIT : deliver_split(sink, messages);
+}
+
+static enum sink_result deliver_batch(struct exec_sink *sink, const struct shmq_message *messages, size_t count)
+{
+    enum sink_result result;
+
+    if (sink->split.left > 0)
+        return count > 1 ? SINK_SPLIT : deliver_split(sink, messages);
+    if (messages->attempts > 0 && !sink->base.options->batch_whole)
+        return take_over_split(sink, messages, count);
+    job_begin(&sink->job, messages, count);
+    result = do_job(sink);
+    return result == SINK_SPLIT ? begin_split(sink, count) : result;
+}
+
 static enum sink_result exec_begin(struct sink *base)
 {
     struct exec_sink *sink = (struct exec_sink *)base;
 
+    if (base->options->batch_ids)
+        batch_writer_add_ids(sink->batch_writer, base->handle);
     return dead_letters_begin(&sink->dead_letters, base->options, base->totals, base->handle);
 }
 
 static enum sink_result exec_deliver(struct sink *base, const struct shmq_message *messages, size_t count,
                                      size_t *done)
 {
-    for (*done = 0; *done < count; ++*done) {
-        enum sink_result result = deliver_one((struct exec_sink *)base, &messages[*done]);
+    struct exec_sink *sink = (struct exec_sink *)base;
+    enum sink_result result = SINK_OK;
 
-        if (result != SINK_OK)
-            return result;
+    *done = 0;
+    if (base->options->batch > 0) {
+        result = deliver_batch(sink, messages, count);
+        *done = result == SINK_OK ? count : 0;
+        return result;
     }
-    return SINK_OK;
+    for (; *done < count && result == SINK_OK; *done += result == SINK_OK) {
+        job_begin(&sink->job, &messages[*done], 1);
+        result = do_job(sink);
+    }
+    return result;
+}
+
+/* The next message of a batch that was split is now the oldest: counts the attempt as part of the batch. */
+static void exec_acknowledged(struct sink *base)
+{
+    struct split *split = &((struct exec_sink *)base)->split;
+
+    if (split->left == 0 || !split->advances)
+        return;
+    split->advances = false;
+    split->left--;
+    if (split->left > 0 && shmq_fail(base->handle, &split->attempts) < 0)
+        split->left = 0; /* that was the last one leased */
 }
 
 static void exec_end(struct sink *base)
@@ -235,6 +340,7 @@ static enum sink_result exec_close(struct sink *base)
 
     job_report_close(&sink->report);
     environment_free(&sink->environment);
+    batch_writer_destroy(sink->batch_writer);
     program_free(&sink->program);
     free(sink);
     return SINK_OK;
@@ -243,6 +349,7 @@ static enum sink_result exec_close(struct sink *base)
 static const struct sink_operations exec_operations = {
     .begin = exec_begin,
     .deliver = exec_deliver,
+    .acknowledged = exec_acknowledged,
     .end = exec_end,
     .close = exec_close,
 };
@@ -264,10 +371,15 @@ struct sink *sink_exec_open(const struct consumer_options *options, struct total
 
     if (result == 0)
         result = environment_init(&sink->environment);
+    if (result == 0 && options->batch > 0) {
+        sink->batch_writer = batch_writer_create(-1, &options->framing);
+        result = sink->batch_writer ? 0 : -ENOMEM;
+    }
     if (result < 0) {
         say_error("--exec: cannot prepare to start commands: %s", strerror(-result));
         if (sink) {
             environment_free(&sink->environment);
+            batch_writer_destroy(sink->batch_writer);
             program_free(&sink->program);
         }
         free(sink);

@@ -81,7 +81,7 @@ static void begin_job(struct pipe_ack_sink *sink)
 {
     if (sink->job_begun)
         return;
-    job_begin(&sink->job, &sink->messages[sink->flight.oldest]);
+    job_begin(&sink->job, &sink->messages[sink->flight.oldest], 1);
     sink->job_begun = true;
 }
 

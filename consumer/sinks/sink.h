@@ -15,8 +15,9 @@ enum sink_result {
     SINK_FAILED,  /* already reported */
     SINK_DAMAGED, /* the queue's data about its messages is inconsistent */
     SINK_UNFIT,   /* another queue cannot be used; already reported */
-    SINK_MOVED,   /* the message was given up and moved to another queue: it is acknowledged already */
+    SINK_MOVED,   /* the messages were given up and moved to another queue: they are acknowledged already */
     SINK_ASIDE,   /* the message was put aside, to be tried again: it is no longer held */
+    SINK_SPLIT,   /* nothing was delivered: deliver the messages one by one */
 };
 
 struct sink;
