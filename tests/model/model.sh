@@ -110,6 +110,15 @@ for fault in NO_SECOND_LOOK NO_LOOK_AFTER_MARK COUNT_BEFORE_MARK COUNT_AFTER_LOO
     finds "drop: $fault" drop.pml -DMESSAGES=2 -DDROPPERS=1 "-DFAULT_$fault"
 done
 
+# ------------------------------------------------------------------ messages put aside
+
+holds 'aside: a kill' aside.pml -DASIDES=1
+holds 'aside: kills, and one message put aside twice' aside.pml -DMESSAGES=1 -DKILLS=2
+holds 'aside: two put aside at once' aside.pml -DKILLS=0
+for fault in NEWCOMER_TAKES_ANY_SEAT ADOPTS_WITHOUT_SECOND_LOOK MOVES_TO_A_SEAT_WITH_WORK ONE_NOTE COUNTS_BEFORE_ONLY; do
+    finds "aside: $fault" aside.pml "-DFAULT_$fault"
+done
+
 # ------------------------------------------------------------------ lanes, leases, seats
 
 fine=(-DFINE_SEAT -DFINE_LEASE -DFINE_RECLAIM)
