@@ -70,6 +70,30 @@ else
     skip "another user's" 'needs root, setpriv, and a build that others may run'
 fi
 
+# ------------------------------------------------------------------ a paused queue that is removed
+
+check_paused() { # OPTION...
+    local name="a paused queue, $*"
+    begin
+    "$monitor" pause -q "$queue"
+    check_status "$name: --idle: exit 4" 4 timeout 20 "$consumer" -Q "$queue" --idle 20ms "$@"
+    check_match "$name: --idle names the pause" "^consumer: queue '$queue': no message for 20 ms, because it is paused \(see " "$scratch/err"
+    check_equal "$name: once" 1 "$(grep -c 'because it is paused' "$scratch/err")"
+    timeout 20 "$consumer" -Q "$queue" "$@" 2>"$scratch/paused.err" &
+    pid=$!
+    check "$name: it waits" wait_until 20 queue_shows '"waiting": *true'
+    check_status "$name: removed only by force: exit 1" 1 "$monitor" remove "$queue"
+    check "$name: nothing is lost" queue_has messages 2
+    "$monitor" remove -q --force "$queue"
+    wait "$pid"
+    check_equal "$name: removed: exit 5" 5 $?
+    check_match "$name: removed: is said" "^consumer: queue '$queue': the queue was removed" "$scratch/paused.err"
+    check_equal "$name: nothing is run" '' "$(cat "$scratch/runs")"
+}
+check_paused --exec "$run"
+check_paused --jobs 3 --exec "$run"
+check_paused --pipe-ack --pipe "$run"
+
 # ------------------------------------------------------------------ files
 
 begin
