@@ -337,7 +337,9 @@ static void check_batch(const struct consumer_options *options)
     if (options->common.shmq.prefetch > 0)
         options_usage("--prefetch cannot be combined with --batch (whose N it would be)");
     if (options->work_ns[0] >= 0)
-        options_usage("--work cannot be combined with --batch");
+        options_usage("--work cannot be combined with --batch (leave out one)");
+    if (options->batch_ids && options->framing.kind == FRAMING_RAW)
+        options_usage("--raw and --batch-ids: the command cannot see where an id begins (leave out --raw)");
     for (size_t i = 1; options->program && options->program[i]; i++)
         if (strstr(options->program[i], "{}"))
             options_usage("{} cannot be combined with --batch (the messages come on stdin)");

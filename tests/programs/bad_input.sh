@@ -130,7 +130,7 @@ check_usage() { # REGEX OPTION...
     check_match "$*: names the help" "^Try 'consumer --help'" "$scratch/err"
 }
 commands='--exec, -- PROGRAM or --pipe-ack'
-for option in '--retries 1' '--backoff 1s' '--exec-timeout 1s' '--kill-after 1s' '--max-failures 1' '--dead-letter x'; do
+for option in '--retries 1' '--backoff 1s' '--aside 2' --in-order '--exec-timeout 1s' '--kill-after 1s' '--max-failures 1' '--dead-letter x'; do
     # shellcheck disable=SC2086 # it is two words
     {
         check_usage "${option% *} needs $commands\$" $option
@@ -138,7 +138,7 @@ for option in '--retries 1' '--backoff 1s' '--exec-timeout 1s' '--kill-after 1s'
         check_usage "${option% *} needs $commands, not --pipe\$" $option --pipe cat
     }
 done
-for option in --grouped --line-buffer --ungroup --tag "--results $scratch/r" "--joblog $scratch/j" '--aside 2' --in-order '--jobs 2'; do
+for option in --grouped --line-buffer --ungroup --tag "--results $scratch/r" "--joblog $scratch/j" '--jobs 2' '--batch 2'; do
     # shellcheck disable=SC2086 # it is two words
     {
         check_usage "${option% *} needs --exec or -- PROGRAM\$" $option
@@ -156,6 +156,15 @@ check_usage '--in-order and --aside: only one' --exec true --in-order --aside 2
 check_usage '--in-order and --jobs 2: .*\(give --aside 0 ' --exec true --in-order --jobs 2
 check_usage '--jobs 0: not valid \(a whole number from 1 ' --exec true --jobs 0
 check_usage '--jobs 1025: not valid' --exec true --jobs 1025
+check_usage '--batch-whole needs --batch$' --exec true --batch-whole
+check_usage '--batch-ids needs --batch$' --exec true --batch-ids
+check_usage '--batch 0: not valid \(N or N:WAIT' --exec true --batch 0
+check_usage '--prefetch cannot be combined with --batch \(' --exec true --batch 2 --prefetch 2
+check_usage '--work cannot be combined with --batch \(leave out one\)' --exec true --batch 2 --work 1s
+check_usage '--raw and --batch-ids: .* \(leave out --raw\)' --exec true --batch 2 --batch-ids --raw
+check_usage '\{\} cannot be combined with --batch \(the messages come on stdin\)' --batch 2 -- echo '{}'
+check_usage '--rate 0: not a rate' --exec true --rate 0
+check_usage '--rate x: not a rate' --exec true --rate x
 check_usage '--aside 9999: not valid' --exec true --aside 9999
 check_usage '--ungroup and --tag: .* \(leave out --ungroup\)' --exec true --tag --ungroup
 check_usage '--ungroup and --results: .* \(leave out --ungroup\)' --exec true --results "$scratch/r" --ungroup
