@@ -66,6 +66,21 @@ for target in file pipe; do
     done
 done
 
+for mode in '' --line-buffer; do
+    for consumers in 1 2; do
+        put 1 2 3 4 5 6 7 8
+        # shellcheck disable=SC2086 # no argument, or one
+        consume_together "$consumers" --jobs 4 $mode --joblog "$scratch/log" -- sh -c "$printer" sh '{}' >>"$scratch/printed"
+        check_equal "$consumers consumer(s), --jobs 4 $mode: no line is broken" 0 "$(broken_lines "$scratch/printed")"
+        check_equal "$consumers consumer(s), --jobs 4 $mode: every line is there" "$((8 * lines))" "$(wc -l <"$scratch/printed")"
+        check_equal "$consumers consumer(s), --jobs 4 $mode: the log has each execution" "$(seq 8)" "$(tail -n +2 "$scratch/log" | cut -f 1)"
+        [[ $mode ]] ||
+            check_equal "$consumers consumer(s), --jobs 4: by default, output is grouped" "$expected" "$(blocks "$scratch/printed" | sort)"
+        rm -f "$scratch/printed" "$scratch/log"
+        remove_queue
+    done
+done
+
 put 1 2 3
 # shellcheck disable=SC2016
 "$consumer" -q -Q "$queue" --grouped --exec 'read -r i; echo "out $i"; echo "err $i" >&2; echo "more $i"' >"$scratch/both" 2>&1
