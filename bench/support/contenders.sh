@@ -37,12 +37,12 @@ consumer|consumer --exec true||
 xargs|xargs -P N true|xargs|findutils
 xargs_shell|xargs -P N sh -c true|xargs|findutils
 parallel|GNU parallel -j N true|parallel|parallel
-ungroup|consumer, --ungroup||
-grouped|consumer, --grouped||
-line_buffer|consumer, --line-buffer||
-parallel_ungroup|parallel --ungroup|parallel|parallel
-parallel_group|parallel --group|parallel|parallel
-parallel_line_buffer|parallel --line-buffer|parallel|parallel'
+ungroup|consumer --jobs 4 --ungroup||
+grouped|consumer --jobs 4 --grouped||
+line_buffer|consumer --jobs 4 --line-buffer||
+parallel_ungroup|parallel -j 4 --ungroup|parallel|parallel
+parallel_group|parallel -j 4 --group|parallel|parallel
+parallel_line_buffer|parallel -j 4 --line-buffer|parallel|parallel'
 
 all_contenders() {
     cut -d '|' -f 1 <<<"$contender_list"

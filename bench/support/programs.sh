@@ -204,15 +204,7 @@ round_of_jobs() {
 readonly printed_line='abcdefghijklmnopqrstuvwxyz abcdefghijklmnopqrstuvwxyz'
 
 consume_output() { # QUEUE OPTION FILE
-    local pid pids=() failed=0
-    for pid in 1 2 3 4; do
-        "$build/consumer" -q -Q "$1" "$2" -- cat "$scratch/printed" >>"$3" &
-        pids+=($!)
-    done
-    for pid in "${pids[@]}"; do
-        wait "$pid" || failed=1
-    done
-    return "$failed"
+    "$build/consumer" -q -Q "$1" --jobs 4 "$2" -- cat "$scratch/printed" >>"$3"
 }
 
 parallel_output() { # OPTION FILE

@@ -175,6 +175,25 @@ put 1
 check_equal 'a reader that has ended' 1 "$(cat "$scratch/status")"
 expect_kept 'a reader that has ended' 'stdout: its reader has ended \(the message stays in the queue\)'
 
+# A reader that reads nothing: one block fills the pipe, and the other commands have ended, but have no turn.
+put 1 2 3 4
+mkfifo "$scratch/unread"
+exec 9<>"$scratch/unread"
+"$consumer" -q -Q "$queue" --jobs 4 --grace 200ms --joblog "$scratch/stopped" -- head -c 65536 /dev/zero >"$scratch/unread" &
+pid=$!
+check 'a reader that reads nothing: what the pipe took is acknowledged' wait_until 20 queue_has messages 3
+kill -TERM "$pid"
+check 'a reader that reads nothing does not hold up the end of a consumer' wait_until 20 has_ended "$pid"
+wait "$pid"
+check_equal 'a reader that reads nothing: exit 0' 0 "$?"
+exec 9<&-
+check_equal 'a reader that reads nothing: the other messages go back' 3 "$(messages_left)"
+# shellcheck disable=SC2016
+"$consumer" -q -Q "$queue" --exec 'echo "$SHMQ_ATTEMPT"' >"$scratch/attempts"
+check_equal 'and no attempt is counted' $'1\n1\n1' "$(cat "$scratch/attempts")"
+check_equal 'all four executions are in the log' 4 "$(tail -n +2 "$scratch/stopped" | wc -l)"
+remove_queue
+
 put 1
 check_status 'no room for what is kept' 1 env TMPDIR="$scratch/nowhere" "$consumer" -q -Q "$queue" --grouped -- yes
 expect_kept 'no room for what is kept, of a command that goes on for ever' \
