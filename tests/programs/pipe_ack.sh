@@ -251,6 +251,16 @@ end_status 'SIGTERM, no answer within --grace: exit 0' 0
 check_match 'SIGTERM, no answer within --grace: is said' 'had not ended within --grace' "$scratch/run.log"
 check_equal 'SIGTERM, no answer within --grace: no attempt is counted' '1 c,1 d,1 e,' "$(rest --exec 'echo $SHMQ_ATTEMPT $(cat),' | tr -d '\n')"
 
+# Time passes while the consumer is stopped; it must read the answers before it looks at the clock.
+begin_gated --exec-timeout 2s --kill-after 1ms
+kill -STOP "$pid"
+touch "$scratch/gate"
+wait_until 10 got_lines "$scratch/done" 5
+sleep 2.1
+kill -CONT "$pid"
+end_status 'a consumer that was stopped: exit 0' 0
+check_equal 'a consumer that was stopped: does not blame its command' $'a\nb\nc\nd\ne' "$(cat "$scratch/done")"
+
 begin
 put -- a
 start 'read -r a; echo retry' --backoff 100s --in-order
