@@ -404,4 +404,81 @@ check "run.sh, --rate of the consumers: is heeded ($took ms)" test "$took" -ge 3
 check_usage consumer bare '--rate x: ' -Q x --rate x --exec true
 check_usage consumer bare '--rate 0: ' -Q x --rate 0 --exec true
 
+# ------------------------------------------------------------------ --jobs: all that for several at once
+
+begin $(seq 20)
+start --jobs 4 --exec "$patient_any"
+wait_until 10 commands_run 4
+kill -TERM "$pid"
+: >"$scratch/go"
+end_status '--jobs, commands in hand: exit 0' 0
+check_equal '--jobs, commands in hand: all finish' 4 "$(wc -l <"$scratch/ended")"
+check_equal '--jobs, commands in hand: no more is started' 4 "$(wc -l <"$scratch/runs")"
+check '--jobs, commands in hand: the rest is left' queue_has messages 16
+
+begin $(seq 5)
+start --jobs 3 --grace 300ms --kill-after 300ms --exec "$forever"
+wait_until 10 commands_run 3
+began=$EPOCHREALTIME
+kill -INT "$pid"
+end_status '--jobs, commands that go on: exit 0' 0
+took=$(milliseconds_since "$began")
+check "--jobs, commands that go on: have their time together ($took ms)" test "$took" -ge 600 -a "$took" -lt 3000
+check_match '--jobs, commands that go on: how many is said' '^consumer: 3 commands were ended after --grace 300ms' "$scratch/run.log"
+check_equal '--jobs, commands that go on: no attempt is counted' '1 1 2 1 3 1 4 1 5 1 ' "$(left | sort | tr '\n' ' ')"
+
+begin $(seq 40)
+check_status '--jobs, --max-failures: exit 6' 6 take --jobs 4 --max-failures 2 --exec "$run; exit 65"
+check '--jobs, --max-failures: no more is started' test "$(wc -l <"$scratch/runs")" -le 5
+check_match '--jobs, --max-failures: why is said' 'no more is started, because [2-5] messages were given up' "$scratch/err"
+# The others wait for messages, or have none of their own.
+begin 1
+began=$EPOCHREALTIME
+check_status '--jobs, --max-failures, nothing else to do: exit 6' 6 take --jobs 4 --max-failures 1 --follow --exec "$run; exit 65"
+took=$(milliseconds_since "$began")
+check "--jobs, --max-failures, nothing else to do: ends at once ($took ms)" test "$took" -lt 2000
+# A command in hand takes as long as it takes.
+begin a b
+start --jobs 2 --grace 0 --max-failures 1 --exec "$run"'; [ "$job" = a ] || exit 65; until [ -e "$SCRATCH/go" ]; do sleep 0.02; done; echo "$job" >>"$SCRATCH/ended"'
+wait_until 10 commands_run 2
+check '--jobs, --max-failures: the one is given up' wait_until 10 has_match 'moved to queue' "$scratch/run.log"
+: >"$scratch/go"
+end_status '--jobs, --max-failures, a command in hand: exit 6' 6
+check_equal '--jobs, --max-failures, a command in hand: finishes' a "$(cat "$scratch/ended")"
+
+begin $(seq 9)
+check_status '--jobs, --rate: exit 0' 0 take --jobs 4 --rate 20 --exec "$run"
+took=$(from_first_to_last)
+check "--jobs, --rate: they share it ($took ms)" test "$took" -ge 340
+begin
+start --jobs 4 --rate 10 --follow --count 6 --exec "$run"
+wait_until 10 is_waiting
+sleep 0.5 # in which five might have been started
+put -- 1 2 3 4 5 6
+end_status '--jobs, --rate, after a pause: exit 0' 0
+took=$(from_first_to_last)
+check "--jobs, --rate, after a pause: they do not all begin ($took ms)" test "$took" -ge 440
+begin a b c d
+start --jobs 3 --rate 0.01 --exec "$run"
+wait_until 10 commands_run 1
+began=$EPOCHREALTIME
+kill -TERM "$pid"
+end_status '--jobs, --rate: TERM ends the wait of all, exit 0' 0
+took=$(milliseconds_since "$began")
+check "--jobs, --rate: TERM ends the wait of all at once ($took ms)" test "$took" -lt 1000
+begin
+
+# ------------------------------------------------------------------ --pipe-ack
+
+answer='while read -r job; do echo "$job 1" >>"$SCRATCH/runs"; until [ -e "$SCRATCH/go" ]; do sleep 0.02; done; echo ok; done'
+supervise -c 2 --input "$scratch/two-hundred" --pipe "$answer" --pipe-ack
+wait_until 20 commands_run 2
+kill -TERM "$pid"
+wait_until 10 has_match 'SIGTERM: stopping; no more' "$scratch/run.log"
+: >"$scratch/go"
+end_status 'run.sh, --pipe-ack, jobs are left: exit 1' 1
+check 'run.sh, --pipe-ack, jobs are left: they are not drained' test "$(wc -l <"$scratch/runs")" -lt 200
+check_match 'run.sh, --pipe-ack, jobs are left: how many is said' "stopped by SIGTERM: [0-9]+ messages are left in queue $queue" "$scratch/run.log"
+begin
+
 echo "$passed passed, $failed failed"
