@@ -25,6 +25,11 @@ storm() { # OPTION...
     cat err >>all.err
 }
 
+next_queues() {
+    "$monitor" remove -q --force -- "$queue.dead" 2>/dev/null
+    next_queue
+}
+
 # One command of twenty is killed at its first attempt.
 command='[ $(($1 % 20)) != 0 ] || [ "$SHMQ_ATTEMPT" != 1 ] || kill -KILL $$; echo "$1" >>finished'
 
@@ -42,13 +47,42 @@ check 'nothing is left' queue_has messages 0
 check_match 'statistics are said meanwhile' 'consumed [0-9]+ messages.*' all.err
 
 seq "$messages" | put -q
+rm err
 timeout 300 "$consumer" -Q "$queue" --jobs 4 --follow --backoff 1ms -- sh -c 'read line; [ $((line % 3)) != 0 ] || exit 75' >/dev/null 2>err &
 wait_until 60 got_lines err 20
 kill -TERM "$(pgrep -P $! consumer)"
 wait $!
 check_equal 'SIGTERM under fire: exit 0' 0 $?
 cat err >>all.err
+
+# What all workers write to, and what limits all of them.
+next_queues
+seq 300 | put
+storm --retries 0 --dead-letter "$queue.dead" --joblog log --results results --tag --rate 2000 --exec-timeout 60s \
+    -- sh -c 'echo "$1"; [ $(($1 % 50)) != 0 ]' sh {}
+check_equal 'all options of commands under fire: exit 6' 6 "$status"
+check_equal 'all options of commands under fire: each has a line in the log, and the log its title' 301 "$(wc -l <log)"
+check_equal 'all options of commands under fire: each has its results' 300 "$(printf '%s\n' results/* | wc -l)"
+
+# Consumers that are killed: no message is lost, none is run more often than allowed.
+next_queues
+rm finished
+seq 300 | put
+for ((deaths = 0; deaths < 12; deaths++)); do
+    "$consumer" -q -Q "$queue" --jobs 4 --dead-letter "$queue.dead" -- sh -c 'echo "$1" >>finished; sleep 0.01' sh {} 2>>all.err &
+    pid=$!
+    wait_until 30 eval 'is_holding 1 || has_ended "$pid"'
+    random_pause 5
+    kill -KILL "$pid"
+    wait "$pid"
+done 2>/dev/null
+"$consumer" -q -Q "$queue" --jobs 4 --dead-letter "$queue.dead" -- sh -c 'echo "$1" >>finished' sh {} 2>>all.err
+status=$?
+"$consumer" -q -Q "$queue.dead" --idle 10ms >dead 2>/dev/null
+check 'killed at random: exit 0 or 6' test "$status" = "$([[ -s dead ]] && echo 6 || echo 0)"
+check_same 'killed at random: each is done or a dead letter' <(seq 300) <(sort -nu finished dead)
+check_equal 'killed at random: none is run more often than allowed' '' "$(sort finished | uniq -c | awk '$1 > 4')"
+check 'killed at random: nothing is left' queue_has messages 0
 check_equal 'no sanitizer complains' '' "$(grep -m 3 -E 'Sanitizer|runtime error' all.err)"
-"$monitor" remove -q --force -- "$queue.dead" 2>/dev/null
-next_queue
+next_queues
 check_equal 'nothing is left in /dev/shm' '' "$(find /dev/shm -name "*shmq.$SHMQ_TEST_PREFIX*")"
