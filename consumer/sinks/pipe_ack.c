@@ -203,9 +203,14 @@ static enum sink_result refuse(const struct pipe_ack_sink *sink, const char *wha
 {
     size_t left = sink->flight.count - sink->flight.oldest - in_flight_done(&sink->flight);
 
-    say_error("--pipe-ack: the command %s: '%s' (it has to answer each message with one line: ok, retry or dead; "
-              "%zu message%s without an answer stay%s in the queue)",
-              what, text, left, units_plural(left), left == 1 ? "s" : "");
+    char stays[80] = "";
+
+    if (left > 0)
+        snprintf(stays, sizeof(stays), "; %zu message%s without an answer stay%s in the queue", left,
+                 units_plural(left), left == 1 ? "s" : "");
+    say_error(
+        "--pipe-ack: the command %s: '%s' (it has to answer each message with one line: ok, retry or dead%s)",
+        what, text, stays);
     return SINK_FAILED;
 }
 
