@@ -662,12 +662,12 @@ struct shmq_mover;
  *
  * @mover        receives the mover; NULL on failure
  * @consumer     handle whose messages it moves; close it after the mover
- * @destination  name of the other queue
+ * @destination  name of the other queue; or of the consumer's own, to put messages behind all others
  * @options      for opening the other queue as a producer; with .create, shmq_move creates it if it is missing;
  *               NULL for all defaults; ignores .source_id, .source_flags, .attach_wait_ns and .stop
  *
  * Context: any thread.
- * Return:  0; -EINVAL, also if @destination is the consumer's own queue; -ENAMETOOLONG, -ENOMEM, -ECHILD.
+ * Return:  0; -EINVAL, -ENAMETOOLONG, -ENOMEM, -ECHILD.
  */
 int shmq_mover_open(struct shmq_mover **mover, struct shmq *consumer, const char *destination,
                     const struct shmq_options *options);
@@ -692,6 +692,24 @@ int shmq_mover_open(struct shmq_mover **mover, struct shmq *consumer, const char
  *          -ENOSYS, other system errors; about either queue: -EBADMSG; -ECHILD.
  */
 int shmq_move(struct shmq_mover *mover, const char *headers, size_t headers_length, int64_t timeout_ns);
+
+/*
+ * Completes the move of the oldest message held, if a dead consumer has put its copy into this mover's queue: then
+ * acknowledges the message. Puts nothing. For a consumer that does not move every message, or not all to one
+ * queue: a redelivered message may be such a one.
+ *
+ * @mover       from shmq_mover_open
+ * @moved       receives whether it was put, and is acknowledged now
+ * @timeout_ns  how long to wait for a lane there
+ *
+ * Context: like shmq_move.
+ * Crash:   dying inside leaves the move to be completed, or done.
+ * Return:  0; on an error the message stays held, and nothing is known about it: -EINVAL if none is held; -EAGAIN,
+ *          -ETIMEDOUT if the other queue had no free lane; -EINTR if the consumer's stop flag was set; about the
+ *          other queue: -ESHUTDOWN, -ENOENT, -EEXIST, -EPERM, -EACCES, -EROFS, -EPROTO, -EBUSY, -ENOSPC, -ENOMEM,
+ *          -EMFILE, -EFBIG, -ENOSYS, other system errors; about either queue: -EBADMSG; -ECHILD.
+ */
+int shmq_complete_move(struct shmq_mover *mover, bool *moved, int64_t timeout_ns);
 
 /*
  * Frees a mover.

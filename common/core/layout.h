@@ -215,6 +215,7 @@ struct lane_control {
     /* Messages marked as dropped so far. W: processes that drop messages, by atomic add. R: consumers, before they
      * read descriptors and after they have leased them: if it changed, they read them again. */
     shared_u64 drops;
+    shared_u64 drops_begun; /* likewise, before the mark. R: who looks whether nothing else is left */
 
     /* W: any process that reclaims, by compare-and-swap. R: the owner. */
     LINE_ALIGNED shared_u64 head; /* everything before this position is acknowledged and may be overwritten */

@@ -472,10 +472,34 @@ int ring_find_record(const struct ring *ring, const struct ring_place *place, ui
 
 bool ring_drop(const struct ring *ring, uint64_t position, uint64_t word)
 {
-    if (!record_is_dropped(word) && !atomic_compare_exchange_strong_explicit(
-                                        &ring_record(ring, position)->word, &word, word ^ RECORD_DROPPED, /* D1 */
-                                        memory_order_seq_cst, memory_order_relaxed))
-        return false;
+    shared_u64 *const shared = &ring_record(ring, position)->word;
+    atomic_fetch_add_explicit(&ring->control->drops_begun, 1, memory_order_seq_cst);
+    const bool marked = record_is_dropped(word) ||
+                        atomic_compare_exchange_strong_explicit(shared, &word, word ^ RECORD_DROPPED, /* D1 */
+                                                                memory_order_seq_cst, memory_order_relaxed);
     atomic_fetch_add_explicit(&ring->control->drops, 1, memory_order_seq_cst);
-    return true;
+    return marked;
+}
+
+/* A record that was marked, and is not counted yet, may be delivered by a consumer that has not seen the mark. */
+bool ring_has_only_dropped(const struct ring *ring)
+{
+    const struct lane_control *control = ring->control;
+    uint64_t position = ring_done_position(ring);
+    const shared_u64 *lease = &ring->leases[position & ring->mask];
+    const uint64_t claimed = atomic_load_explicit(lease, memory_order_seq_cst);
+    const uint64_t tail = atomic_load_explicit(&control->tail, memory_order_acquire);
+    if (lease_word_lap(ring->format, claimed) == lease_lap_of(ring->format, position) ||
+        tail - position > ring->cells)
+        return false;
+    while (position < tail) {
+        uint64_t word;
+        if (!ring_read_word(ring, position, tail, &word) || !record_is_dropped(word))
+            return false;
+        position += record_cells(word);
+    }
+    atomic_thread_fence(memory_order_seq_cst);
+    return atomic_load_explicit(&control->drops, memory_order_seq_cst) ==
+               atomic_load_explicit(&control->drops_begun, memory_order_seq_cst) &&
+           atomic_load_explicit(lease, memory_order_seq_cst) == claimed;
 }

@@ -422,6 +422,13 @@ int ring_find_record(const struct ring *ring, const struct ring_place *place, ui
 bool ring_drop(const struct ring *ring, uint64_t position, uint64_t word);
 
 /*
+ * Whether nothing is left in the lane but dropped records that nobody has leased, and none of them can be
+ * delivered any more. Conservative: after the death of a process that was dropping a message, it may be false
+ * until a consumer has stepped over the records.
+ */
+bool ring_has_only_dropped(const struct ring *ring);
+
+/*
  * How many records were marked in the lane.
  *
  * Ordering: L2, after L1; pairs with D1. If the number is the same as before the descriptors of a leased batch

@@ -53,12 +53,12 @@ static int lane_is_drained(struct shmq *handle, struct lane_view *view)
     if (ring_is_drained(ring))
         return 1;
     if (!handle->object.writable)
-        return ring_done_position(ring) == load(&ring->control->tail);
+        return ring_done_position(ring) == load(&ring->control->tail) || ring_has_only_dropped(ring);
     const int error = ring_reclaim(ring);
     if (error != 0)
         return error;
     waiting_wake_producer(handle, view);
-    return ring_is_drained(ring);
+    return ring_is_drained(ring) || ring_has_only_dropped(ring);
 }
 
 /* A message in a seat's buffer has left the ring but is not acknowledged yet. */

@@ -37,8 +37,6 @@ int shmq_mover_open(struct shmq_mover **mover, struct shmq *consumer, const char
     int error = handle_check(consumer, SHMQ_CONSUMER);
     if (error == 0)
         error = shmq_name_check(destination);
-    if (error == 0 && strcmp(destination, consumer->object.queue) == 0)
-        error = -EINVAL;
     if (error != 0)
         return error;
     struct shmq_mover *fresh = calloc(1, sizeof(*fresh));
@@ -111,16 +109,21 @@ static int put_once(struct shmq *to, const struct shmq_message *message, const s
     return error;
 }
 
+/* What both calls begin with: the oldest message held, and the lane in which its copy is or will be. */
+static int begin(struct shmq_mover *mover, struct shmq_message *message, struct shmq **to, int64_t timeout_ns)
+{
+    int error = mover == NULL ? -EINVAL : handle_check(mover->consumer, SHMQ_CONSUMER);
+    if (error == 0)
+        error = batch_oldest(mover->consumer, message);
+    return error != 0 ? error : open_lane(mover, to, timeout_ns);
+}
+
 int shmq_move(struct shmq_mover *mover, const char *headers, size_t headers_length, int64_t timeout_ns)
 {
     struct shmq_message message;
     struct shmq *to;
     const int64_t deadline = clock_deadline(timeout_ns);
-    int error = mover == NULL ? -EINVAL : handle_check(mover->consumer, SHMQ_CONSUMER);
-    if (error == 0)
-        error = batch_oldest(mover->consumer, &message);
-    if (error == 0)
-        error = open_lane(mover, &to, timeout_ns);
+    int error = begin(mover, &message, &to, timeout_ns);
     if (error != 0)
         return error;
 
@@ -135,5 +138,31 @@ int shmq_move(struct shmq_mover *mover, const char *headers, size_t headers_leng
         return error == -EAGAIN && timeout_ns > 0 ? -ETIMEDOUT : error;
     }
     (void)shmq_close(to); /* an error here no longer concerns the message */
+    return 0;
+}
+
+int shmq_complete_move(struct shmq_mover *mover, bool *moved, int64_t timeout_ns)
+{
+    struct shmq_message message;
+    struct shmq_cursor last;
+    struct shmq *to;
+    if (moved == NULL)
+        return -EINVAL;
+    *moved = false;
+    int error = begin(mover, &message, &to, timeout_ns);
+    if (error != 0)
+        return error;
+
+    const struct shmq_cursor cursor = cursor_of(mover->consumer, &message);
+    error = shmq_resume_cursor(to, &last);
+    const bool there = error == 0 && memcmp(&last, &cursor, sizeof(last)) == 0;
+    if (there)
+        error = shmq_acknowledge(mover->consumer, 1);
+    if (!there || error != 0) {
+        shmq_withdraw(to);
+        return error;
+    }
+    (void)shmq_close(to);
+    *moved = true;
     return 0;
 }

@@ -7,7 +7,7 @@
  *
  *   drop.c     drop_once, drop_unclaimed, drop_leased
  *   ring.c     ring_drop, ring_locate (one step: what it passes does not change, only the last word that it reads);
- *              try_inline
+ *              ring_lease
  *   lane_schedule.c  lease_from, lease_split
  *   seat.c     adopt_lease, with the byte of the dead one's seat
  *   batch.c    batch_next_run

@@ -11,6 +11,7 @@
 #include "common/shmq.h"
 #include "tests/support/harness.h"
 #include "tests/support/plain_ring.h"
+#include "tests/support/planted.h"
 #include "tests/support/process.h"
 #include "tests/support/test_queue.h"
 
@@ -638,6 +639,40 @@ START_TEST(a_consumer_goes_on_waiting_if_all_is_dropped)
 }
 END_TEST
 
+/* Although no consumer has come past them. _i: paused, or not. */
+START_TEST(where_only_dropped_messages_are_left_nothing_is_left)
+{
+    uint64_t number;
+    uint64_t positions[3];
+    struct planted planted;
+    begin("nothing", &small);
+    for (uint64_t i = 0; i < 3; i++)
+        positions[i] = put(i);
+    if (_i == 0)
+        ck_assert_int_eq(shmq_pause(queue), 0);
+    for (uint64_t i = 0; i < 3; i++) {
+        ck_assert_int_eq(shmq_join(producer, 0), -EAGAIN);
+        expect_drop(0, positions[i]);
+    }
+    ck_assert_int_eq(shmq_join(producer, 0), 0);
+    struct shmq *observer = test_queue_open(queue, SHMQ_OBSERVER, NULL);
+    ck_assert_int_eq(shmq_join(observer, 0), 0);
+    ck_assert_int_eq(shmq_close(observer), 0);
+    planted_map(&planted, queue);
+    atomic_fetch_add(&planted_lane(&planted, 0)->drops_begun, 1); /* somebody has marked one, and not counted it */
+    ck_assert_int_eq(shmq_join(producer, 0), -EAGAIN);
+    atomic_fetch_sub(&planted_lane(&planted, 0)->drops_begun, 1);
+    planted_unmap(&planted);
+    ck_assert_int_eq(shmq_close(producer), 0);
+    if (_i == 0) {
+        struct shmq *consumer = open_consumer(NULL);
+        ck_assert_int_eq(test_queue_get(consumer, &number, SHMQ_FOREVER), -ENODATA);
+        ck_assert_int_eq(shmq_close(consumer), 0);
+    }
+    ck_assert_int_eq(shmq_remove(queue, false), 0);
+}
+END_TEST
+
 /* _i: producers have finished; the queue is drained. */
 START_TEST(the_end_comes_after_dropped_messages)
 {
@@ -851,6 +886,7 @@ static const struct test tests[] = {
     TEST(consumers_that_wait_learn_that_the_last_held_message_is_dropped),
     TEST(a_consumer_goes_on_waiting_if_all_is_dropped),
     TEST_EACH(the_end_comes_after_dropped_messages, 2),
+    TEST_EACH(where_only_dropped_messages_are_left_nothing_is_left, 2),
     TEST_GROUP("write intents"),
     TEST(a_visitor_gets_dropped_messages_that_were_being_written),
     TEST_GROUP("races", .seconds = 60),

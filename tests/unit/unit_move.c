@@ -53,6 +53,13 @@ static int move(void)
     return shmq_move(mover, HEADERS, strlen(HEADERS), 0);
 }
 
+static bool complete_move(void)
+{
+    bool moved = true;
+    ck_assert_int_eq(shmq_complete_move(mover, &moved, 0), 0);
+    return moved;
+}
+
 /* What is there, one after the other, and its end. */
 static void expect_there(const char *const *texts)
 {
@@ -101,6 +108,27 @@ START_TEST(the_oldest_of_several_is_moved)
     ck_assert_int_eq(shmq_acknowledge(consumer, 2), -EINVAL);
     ck_assert_int_eq(shmq_acknowledge(consumer, 1), 0);
     expect_there((const char *const[]){"one", "two", NULL});
+}
+END_TEST
+
+/* Behind what came meanwhile, and with another position. */
+START_TEST(a_message_is_put_behind_all_others_of_its_queue)
+{
+    struct shmq_mover *own;
+    ck_assert_int_eq(shmq_mover_open(&own, consumer, name, &small), 0);
+    planted_put(producer, "one");
+    planted_put(producer, "two");
+    const struct shmq_message before = lease_from(consumer);
+    ck_assert_int_eq(shmq_move(own, HEADERS, strlen(HEADERS), 0), 0);
+    struct shmq_message message = lease_from(consumer);
+    ck_assert_mem_eq(message.data, "two", 3);
+    ck_assert_int_eq(shmq_acknowledge(consumer, 1), 0);
+    message = lease_from(consumer);
+    ck_assert_mem_eq(message.data, "one", 3);
+    ck_assert(message.lane != before.lane && !message.redelivered);
+    ck_assert_int_eq(shmq_acknowledge(consumer, 1), 0);
+    ck_assert_int_eq(shmq_join(consumer, 0), 0);
+    shmq_mover_close(own);
 }
 END_TEST
 
@@ -231,7 +259,7 @@ START_TEST(what_cannot_be_moved_stays_held)
 }
 END_TEST
 
-START_TEST(a_mover_needs_a_consumer_and_another_queue)
+START_TEST(a_mover_needs_a_consumer_and_a_queue)
 {
     struct shmq_mover *none = mover;
     char longest[SHMQ_NAME_MAX + 2];
@@ -239,7 +267,6 @@ START_TEST(a_mover_needs_a_consumer_and_another_queue)
     longest[sizeof(longest) - 1] = '\0';
     ck_assert_int_eq(shmq_mover_open(&none, producer, there, NULL), -EINVAL);
     ck_assert_ptr_null(none);
-    ck_assert_int_eq(shmq_mover_open(&none, consumer, name, NULL), -EINVAL);
     ck_assert_int_eq(shmq_mover_open(&none, consumer, "a/b", NULL), -EINVAL);
     ck_assert_int_eq(shmq_mover_open(&none, consumer, longest, NULL), -ENAMETOOLONG);
     ck_assert_int_eq(shmq_mover_open(NULL, consumer, there, NULL), -EINVAL);
@@ -247,6 +274,25 @@ START_TEST(a_mover_needs_a_consumer_and_another_queue)
     unknown.size = 8;
     ck_assert_int_eq(shmq_mover_open(&none, consumer, there, &unknown), -EINVAL);
     shmq_mover_close(NULL);
+}
+END_TEST
+
+START_TEST(nothing_is_completed_that_was_not_begun)
+{
+    bool moved = true;
+    ck_assert_int_eq(shmq_complete_move(mover, &moved, 0), -EINVAL); /* nothing is held */
+    ck_assert(!moved);
+    ck_assert_int_eq(shmq_complete_move(mover, NULL, 0), -EINVAL);
+    ck_assert_int_eq(shmq_complete_move(NULL, &moved, 0), -EINVAL);
+    planted_put(producer, "one");
+    planted_put(producer, "two");
+    (void)lease_from(consumer);
+    ck_assert(!complete_move());
+    ck_assert_int_eq(move(), 0);
+    (void)lease_from(consumer);
+    ck_assert(!complete_move()); /* its predecessor was moved */
+    ck_assert_int_eq(shmq_acknowledge(consumer, 1), 0);
+    expect_there((const char *const[]){"one", NULL});
 }
 END_TEST
 
@@ -321,6 +367,25 @@ START_TEST(a_copy_that_was_consumed_is_not_put_again)
 END_TEST
 
 /* A queue of the same name is another one. */
+/* What was begun is completed, and nothing else is moved. */
+START_TEST(only_what_was_begun_is_completed)
+{
+    uint32_t completed = 0;
+    die(_i);
+    while (shmq_join(consumer, 0) != 0) {
+        const struct shmq_message message = lease_from(consumer);
+        const bool first = memcmp(message.data, "one", 3) == 0;
+        const bool moved = complete_move();
+        ck_assert_int_eq(moved, first);
+        completed += moved;
+        if (!moved)
+            ck_assert_int_eq(shmq_acknowledge(consumer, 1), 0);
+    }
+    ck_assert_uint_eq(completed, 1);
+    expect_there((const char *const[]){"one", NULL});
+}
+END_TEST
+
 START_TEST(a_destination_that_is_made_anew_gets_its_copy)
 {
     die(_i);
@@ -334,6 +399,7 @@ static const struct test tests[] = {
     TEST_GROUP("moved"),
     TEST(a_message_is_there_and_no_longer_here),
     TEST(the_oldest_of_several_is_moved),
+    TEST(a_message_is_put_behind_all_others_of_its_queue),
     TEST(a_held_message_is_moved),
     TEST(framing_goes_along_and_headers_are_replaced),
     TEST(without_headers_there_are_none),
@@ -341,10 +407,12 @@ static const struct test tests[] = {
     TEST(a_full_destination_is_back_pressure),
     TEST(without_a_free_lane_there_it_waits),
     TEST(what_cannot_be_moved_stays_held),
-    TEST(a_mover_needs_a_consumer_and_another_queue),
+    TEST(a_mover_needs_a_consumer_and_a_queue),
+    TEST(nothing_is_completed_that_was_not_begun),
     TEST_GROUP("death in between"),
     TEST_EACH(a_copy_that_is_there_is_not_put_again, 2),
     TEST_EACH(a_copy_that_was_consumed_is_not_put_again, 2),
+    TEST_EACH(only_what_was_begun_is_completed, 2),
     TEST_EACH(a_destination_that_is_made_anew_gets_its_copy, 2),
 };
 
