@@ -282,7 +282,7 @@ $(out)/tests/fuzz_numbers: $(hooked_cli)
 $(out)/tests/fuzz_input: $(hooked_cli) $(call hooked,producer/*.c)
 $(out)/tests/fuzz_producer_options: $(hooked_cli) $(call hooked,producer/command_line.c producer/option_table.c)
 $(out)/tests/fuzz_consumer_options: $(hooked_cli) $(filter-out %/main.o,$(call hooked,consumer/*.c consumer/*/*.c))
-$(out)/tests/fuzz_monitor_options: $(hooked_cli) $(call hooked,monitor/command_line.c monitor/option_table.c)
+$(out)/tests/fuzz_monitor_options: $(hooked_cli) $(call hooked,monitor/command_line.c monitor/message_ids.c monitor/option_table.c)
 $(out)/tests/fuzz_supervisor_options: $(hooked_cli) $(call hooked,producer/command_line.c producer/option_table.c) \
     $(filter-out %/main.o,$(call hooked,consumer/*.c consumer/*/*.c)) $(call hooked,$(patsubst %,supervisor/%.c,options \
     option_table arguments child_arguments command label preflight))

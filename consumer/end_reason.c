@@ -122,8 +122,8 @@ static void say_dead_letters(const struct consumer_options *options, const struc
     unsigned long long count = totals->dead_letters;
 
     if (!options->common.supervised)
-        say_error("%llu message%s given up and moved to queue '%s' (look: '%smonitor show %s'; run again: "
-                  "'%sconsumer -Q %s --exec COMMAND')",
+        say_error("%llu message%s given up and moved to queue '%s' (look: '%smonitor peek %s'; run again: "
+                  "'%smonitor kick %s')",
                   count, count == 1 ? " was" : "s were", queue, say_prefix(), queue, say_prefix(), queue);
 }
 

@@ -3,6 +3,7 @@
 
 #include "common/cli/option_common.h"
 #include "common/cli/parse.h"
+#include "monitor/message_ids.h"
 #include "monitor/option_table.h"
 
 static void take(void *into, const struct option_group *group, const struct option_entry *entry,
@@ -30,6 +31,21 @@ static uint64_t message_count(const char *word)
     return count;
 }
 
+static void take_ids(struct options *options, const struct option_words *words, size_t *taken)
+{
+    struct message_id id;
+    if (options->verb != VERB_DROP && options->verb != VERB_KICK)
+        return;
+    options->ids = words->words + *taken;
+    options->id_count = words->count - *taken;
+    for (size_t i = 0; i < options->id_count; i++)
+        if (!message_id_read(options->ids[i], &id))
+            options_usage("%s: not an id of a message (QUEUE-LANE-POSITION, as peek prints it)", options->ids[i]);
+    if (options->verb == VERB_DROP && options->id_count == 0)
+        options_usage("drop: which message? (its id, as peek prints it)");
+    *taken = words->count;
+}
+
 void options_parse(struct options *options, int argc, char **argv)
 {
     struct option_words words;
@@ -42,11 +58,14 @@ void options_parse(struct options *options, int argc, char **argv)
         options->common.queue = words.words[0];
     if (words.verb->code == VERB_PEEK && words.count > taken)
         options->count = message_count(words.words[taken++]);
+    options->verb = (enum monitor_verb)words.verb->code;
+    take_ids(options, &words, &taken);
+    if (options->to != NULL && shmq_name_check(options->to) != 0)
+        options_bad("--to", options->to, "a queue's name: letters, digits, '.', '_', '-'");
     if (options->raw && options->format != FORMAT_TABLE)
         options_usage("--json and --raw: only one format can be given");
     if (words.count > taken)
         options_usage("%s: unexpected argument for %s", words.words[taken], words.verb->name);
     options_finish(&options->common);
-    options->verb = (enum monitor_verb)words.verb->code;
     options->queue = takes_queue ? options->common.queue : NULL;
 }

@@ -16,6 +16,21 @@ static const struct option_verb verbs[] = {
     {"peek", VERB_PEEK, "NAME [N]",
      "show the N (10) oldest messages without taking them, with their headers and who has them: lane by lane, as "
      "there is no order between lanes. What a consumer acknowledges meanwhile is left out"},
+    {"drop", VERB_DROP, "NAME ID...",
+     "delete messages, by the ids that peek prints (or that they had before they were moved: Shmq-Id). What a "
+     "living "
+     "consumer has stays; exit 1 if any was not dropped"},
+    {"kick", VERB_KICK, "NAME [ID...]",
+     "move dead letters back to the queue where they were given up (Shmq-Queue), all or those with these ids, to "
+     "be "
+     "tried again: without their failed attempts and history, but with their other headers. Each is moved once, "
+     "even "
+     "if kick is killed and repeated; exit 1 if any stays. With ids, those before them are put behind, and get "
+     "new "
+     "ids"},
+    {"purge", VERB_PURGE, "NAME",
+     "with --force: delete all messages that wait, also if the queue is paused or they wait for a retry. What "
+     "consumers have stays"},
     {"finish", VERB_FINISH, "NAME",
      "finish the streams of producers that died before finishing, so that consumers can exit 0. Their messages "
      "are still delivered. Does not touch living producers. A later '{prefix}producer --resume' of the same "
@@ -33,7 +48,10 @@ static const struct option_verb verbs[] = {
 _Static_assert(sizeof(verbs) / sizeof(verbs[0]) == VERBS + 1, "each verb is described once");
 
 static const struct option_entry own[] = {
-    {.name = "json", .code = FORMAT_JSON, .verbs = FOR(LIST) | FOR(SHOW) | FOR(PEEK), .help = "print JSON"},
+    {.name = "json",
+     .code = FORMAT_JSON,
+     .verbs = FOR(LIST) | FOR(SHOW) | FOR(PEEK) | FOR(DROP) | FOR(KICK) | FOR(PURGE),
+     .help = "print JSON"},
     {.name = "raw",
      .kind = OPTION_IS_FLAG,
      AT(raw),
@@ -51,9 +69,15 @@ static const struct option_entry own[] = {
     {.name = "timeout",
      .kind = OPTION_IS_DURATION,
      AT(timeout_ns),
-     .verbs = FOR(WAIT),
+     .verbs = FOR(WAIT) | FOR(KICK),
      .argument = "DURATION",
-     .help = "give up after DURATION and exit 4"},
+     .help = "give up after DURATION; wait: exit 4; kick: of waiting for room for a message (5s)"},
+    {.name = "to",
+     .kind = OPTION_IS_TEXT,
+     AT(to),
+     .verbs = FOR(KICK),
+     .argument = "QUEUE",
+     .help = "move the messages to QUEUE, wherever they came from"},
     {.name = "lane",
      .kind = OPTION_IS_COUNT32,
      .max = SHMQ_LANES_MAX - 1,
@@ -69,8 +93,8 @@ static const struct option_entry own[] = {
     {.name = "force",
      .kind = OPTION_IS_FLAG,
      AT(force),
-     .verbs = FOR(REMOVE),
-     .help = "even if the queue is in use, not empty or damaged"},
+     .verbs = FOR(REMOVE) | FOR(PURGE),
+     .help = "even if the queue is in use, not empty or damaged; purge: even if there are messages"},
     {.name = NULL},
 };
 

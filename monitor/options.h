@@ -17,6 +17,9 @@
     VERB(CHECK, check)                                                                                            \
     VERB(WAIT, wait)                                                                                              \
     VERB(PEEK, peek)                                                                                              \
+    VERB(DROP, drop)                                                                                              \
+    VERB(KICK, kick)                                                                                              \
+    VERB(PURGE, purge)                                                                                            \
     VERB(FINISH, finish)                                                                                          \
     VERB(PAUSE, pause)                                                                                            \
     VERB(RESUME, resume)                                                                                          \
@@ -43,6 +46,9 @@ struct options {
     uint32_t lane; /* LANE_ANY: all */
     bool raw;
     uint64_t count; /* of messages to show; 0: not given */
+    char **ids;     /* of messages */
+    size_t id_count;
+    const char *to; /* where kick moves messages; NULL: to where they came from */
 };
 
 #endif

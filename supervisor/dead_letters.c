@@ -60,7 +60,7 @@ void dead_letters_report_uncounted(const struct dead_letters *letters, int error
 void dead_letters_report(const struct dead_letters *letters, uint64_t count)
 {
     say_error("%" PRIu64
-              " message%s given up and moved to queue %s, which is kept (look: '%smonitor show %s'; run "
+              " message%s given up and moved to queue %s, which is kept (look: '%smonitor peek %s'; run "
               "again: '%sconsumer -Q %s --exec COMMAND')",
               count, count == 1 ? " was" : "s were", letters->name, say_prefix(), letters->name, say_prefix(),
               letters->name);

@@ -112,3 +112,20 @@ size_t headers_write_history(char *block, const char *headers, size_t bytes, con
     used = add(block, used, "Shmq-Queue", history->queue, SHMQ_NAME_MAX);
     return add_others(block, used, headers, bytes);
 }
+
+size_t headers_write_retried(char *block, const char *headers, size_t bytes)
+{
+    static const char *const kept = "Shmq-Id:";
+    const char *line;
+    size_t length;
+    size_t at = 0;
+    size_t used = 0;
+    while ((line = headers_next_line(headers, bytes, &at, &length)) != NULL) {
+        if (headers_is_ours(line, length) && strncasecmp(line, kept, strlen(kept)) != 0)
+            continue;
+        memcpy(block + used, line, length);
+        block[used + length] = '\n';
+        used += length + 1;
+    }
+    return used;
+}

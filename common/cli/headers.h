@@ -49,6 +49,16 @@ const char *headers_next_line(const char *headers, size_t bytes, size_t *at, siz
  */
 size_t headers_write_history(char *block, const char *headers, size_t bytes, const struct history *history);
 
+/*
+ * Composes the header block of a dead letter that is tried again: without its history, but with the id under which
+ * it was first put.
+ *
+ * @block  @bytes bytes
+ *
+ * Return: bytes of the new block.
+ */
+size_t headers_write_retried(char *block, const char *headers, size_t bytes);
+
 /* Writes a time as ISO 8601 in UTC, "2026-01-31T12:00:00.123Z". Return: @text. */
 char *headers_time(char text[static HEADERS_TIME_BYTES], int64_t ns);
 

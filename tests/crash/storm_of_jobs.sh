@@ -57,9 +57,8 @@ ride_out() { # UNTIL-SECONDS
             kill_now "$supervisor"
         else
             strike
-            # First often, because a small storm is soon over; then less often, for slow machines.
-            random_pause $((kills + supervisor_kills < 30 ? 3 : 9))
-            ((kills + supervisor_kills < 30)) || random_pause 9
+            random_pause 10
+            random_pause 10
         fi
     done 2>/dev/null
 }

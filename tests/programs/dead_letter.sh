@@ -93,7 +93,7 @@ put -- a b
 check_status '65: exit 6' 6 take --exec "$run"'; [ "$job" = b ] || exit 65'
 check_equal '65: runs once' 'a b ' "$(tr '\n' ' ' <"$scratch/runs")"
 check_match '65: is said' 'failed 1 time: exit status 65 .moved to queue' "$scratch/err"
-check_match '65: what to do is said' "1 message was given up and .*monitor show $dead.*consumer -Q $dead --exec" "$scratch/err"
+check_match '65: what to do is said' "1 message was given up and .*monitor peek $dead.*monitor kick $dead" "$scratch/err"
 check_match '65: the last words count both' 'consumed 1 message,.*, 1 dead letter$' <(tail -n 1 "$scratch/err")
 check_equal '65: its history' 'a 1 exit status 65' "$(letters_with SHMQ_ATTEMPTS SHMQ_REASON)"
 
@@ -309,7 +309,7 @@ check_status 'run.sh: exit 6' 6 try -c 3 --retries 2 --input "$scratch/forty" \
 check_same_lines 'run.sh: all others are done' "$scratch/good" "$scratch/done"
 check_equal 'run.sh: the most executions' 3 "$(executions)"
 check_match 'run.sh: the summary counts' '^run.sh: produced 40 messages, consumed 37, 3 dead letters, in' "$scratch/err"
-check_match 'run.sh: the summary names what to do' "^run.sh: 3 messages were given up .*$dead, which is kept .*show $dead'; run again: '.*consumer -Q $dead --exec" "$scratch/err"
+check_match 'run.sh: the summary names what to do' "^run.sh: 3 messages were given up .*$dead, which is kept .*peek $dead'; run again: '.*consumer -Q $dead --exec" "$scratch/err"
 check_equal 'run.sh: no restart for status 6' 0 "$(grep -c 'failed with status 6' "$scratch/err")"
 check 'run.sh: the queue is removed' test ! -e "/dev/shm/shmq.$queue"
 check_same_lines 'run.sh: the dead letters' "$scratch/expected" <(letters)

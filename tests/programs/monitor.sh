@@ -736,7 +736,7 @@ check_usage monitor look 'frobnicate: unknown verb' frobnicate "$queue"
 check_usage monitor look 'Show: unknown verb' Show "$queue"
 check_usage monitor look "$queue: unknown verb" "$queue"
 for name in a/b '' ' ' 'a b' 'a*' ../a "$(printf '%0201d' 0)" $'a\tb' 'ä'; do
-    for verb in show check peek remove pause resume shutdown wait finish; do
+    for verb in show check peek kick purge remove pause resume shutdown wait finish; do
         check_status "bad name '$name': $verb" 2 look "$verb" -- "$name"
     done
     check_match "bad name '$name': says so" "queue.*name" "$scratch/err"
@@ -763,7 +763,7 @@ for option in -h --help; do
     check_match "$option is on stdout" '^Usage: monitor' "$scratch/out"
     check_equal "$option says nothing on stderr" '' "$(cat "$scratch/err")"
 done
-for word in list show check peek --raw wait finish pause resume shutdown remove --lane --json --prometheus --empty --timeout --now --force --queue --verbose \
+for word in list show check peek --raw drop kick --to purge wait finish pause resume shutdown remove --lane --json --prometheus --empty --timeout --now --force --queue --verbose \
     --quiet --help --version; do
     check_match "--help tells of $word" "(^|[ ,])$word( |,|\$)" "$scratch/out"
 done

@@ -11,7 +11,7 @@ mkdir "$scratch/blocks" "$scratch/demo"
 
 own_names() {
     sed -E -e "s|/tmp/shmq-demo|$scratch/demo|g" -e "s|build/|$build/|g" -e '/^make$/d' \
-        -e "s/(-Q |monitor (remove|show|check|peek|pause|resume) |&q, \")([a-z]+)/\1$SHMQ_TEST_PREFIX.\3/g"
+        -e "s/(-Q |monitor (remove|show|check|peek|drop|kick|purge|pause|resume) |&q, \")([a-z]+)/\1$SHMQ_TEST_PREFIX.\3/g"
 }
 
 # One file per block, in order.
@@ -29,5 +29,5 @@ for block in "$scratch"/blocks/*; do
     fi
 done
 
-check_equal 'the README has its examples' 17 "$(find "$scratch/blocks" -type f | wc -l)"
+check_equal 'the README has its examples' 18 "$(find "$scratch/blocks" -type f | wc -l)"
 check_equal 'every one left its queue removed' '' "$(find /dev/shm -name "*$SHMQ_TEST_PREFIX*")"
