@@ -47,13 +47,11 @@ static uint64_t left_of_count(const struct team *team)
     return used < team->options->count ? team->options->count - used : 0;
 }
 
-int team_reserve(struct team *team, size_t *max)
+int team_reserve_counted(struct team *team, size_t *max)
 {
     int end = END_NOT_YET;
     uint64_t left;
 
-    if (team->options->count == 0)
-        return END_NOT_YET;
     lock(team);
     while ((left = left_of_count(team)) == 0 && end == END_NOT_YET) {
         if (team->reserved == 0)
@@ -69,10 +67,8 @@ int team_reserve(struct team *team, size_t *max)
     return end;
 }
 
-void team_give_back(struct team *team, size_t count)
+void team_give_back_counted(struct team *team, size_t count)
 {
-    if (team->options->count == 0 || count == 0)
-        return;
     lock(team);
     team->reserved -= count;
     unlock(team);

@@ -46,9 +46,18 @@ void team_start_clock(struct team *team);
  *
  * Return: END_NOT_YET; END_COUNT; -EINTR: a shutdown was requested.
  */
-int team_reserve(struct team *team, size_t *max);
+int team_reserve_counted(struct team *team, size_t *max);
+static inline int team_reserve(struct team *team, size_t *max)
+{
+    return team->options->count == 0 ? END_NOT_YET : team_reserve_counted(team, max);
+}
 /* Gives back what was reserved but not leased. */
-void team_give_back(struct team *team, size_t count);
+void team_give_back_counted(struct team *team, size_t count);
+static inline void team_give_back(struct team *team, size_t count)
+{
+    if (team->options->count != 0 && count != 0)
+        team_give_back_counted(team, count);
+}
 
 /* The caller has leased messages. */
 void team_begin_work(struct team *team);
