@@ -529,6 +529,25 @@ START_TEST(join_waits_for_what_waits_aside)
 }
 END_TEST
 
+static int drop(void *context, const struct shmq_peeked *peeked)
+{
+    (void)context;
+    return shmq_drop(queue, peeked->message->lane, peeked->message->position);
+}
+
+START_TEST(join_does_not_wait_for_what_is_dropped)
+{
+    struct hand *producer = start(SHMQ_PRODUCER);
+    struct hand *joiner = start(SHMQ_OBSERVER);
+    struct shmq *observer = test_queue_open(queue, SHMQ_OBSERVER, NULL);
+    expect_put(0, producer, 7, 0);
+    tell_and_expect_blocked(joiner, JOIN);
+    ck_assert_int_eq(shmq_peek(observer, 0, drop, NULL), 0);
+    expect_code(joiner, 0); /* though no consumer has ever come */
+    ck_assert_int_eq(shmq_close(observer), 0);
+}
+END_TEST
+
 /* Notes what is done, before it says so to the queue. */
 struct work {
     _Atomic uint32_t done[2 * ROOM];
@@ -880,6 +899,7 @@ static const struct test tests[] = {
     TEST(join_gives_up_after_its_timeout),
     TEST(join_waits_for_what_a_dead_worker_left),
     TEST(join_waits_for_what_waits_aside),
+    TEST(join_does_not_wait_for_what_is_dropped),
     TEST(join_ends_when_all_is_done_whoever_dies),
     TEST(join_waits_for_items_that_items_make),
     TEST(join_waits_while_puts_go_on),
