@@ -57,8 +57,9 @@ ride_out() { # UNTIL-SECONDS
             kill_now "$supervisor"
         else
             strike
-            random_pause 10
-            random_pause 10
+            # First often, because a small storm is soon over; then less often, for slow machines.
+            random_pause $((kills + supervisor_kills < 30 ? 3 : 9))
+            ((kills + supervisor_kills < 30)) || random_pause 9
         fi
     done 2>/dev/null
 }

@@ -126,7 +126,7 @@ check_equal 'without standard descriptors' 'a b ' \
 # Not before there are five: if it did not wait, the first three would be a batch.
 begin
 put --capacity 64K -- 1
-start -q --follow --batch 5:60s --exec "$run; $finish"
+start -q --follow --batch 5:10m --exec "$run; $finish"
 check 'WAIT: the consumer is there' wait_until 20 queue_has consumers 1
 put -- 2 3
 put -- 4 5
@@ -145,7 +145,7 @@ kill -TERM "$pid"
 end_status 'WAIT: SIGTERM ends it: exit 0' 0
 check_equal 'WAIT: SIGTERM ends it at once' yes "$( (($(milliseconds_since "$began") < 2000)) && echo yes)"
 check_equal 'WAIT: what has gathered was never taken' '2 0' \
-    "$(take -q --batch 5:60s --exec 'cat >/dev/null; echo "$SHMQ_BATCH $SHMQ_REDELIVERED"')"
+    "$(take -q --batch 5:10m --exec 'cat >/dev/null; echo "$SHMQ_BATCH $SHMQ_REDELIVERED"')"
 
 begin
 start -q --follow --batch 100:200ms --exec "$run; $finish"
@@ -158,13 +158,13 @@ end_status 'WAIT passes: exit 0' 0
 
 begin
 put -- 1 2 3
-start -q --batch 100:60s --exec "$run; $finish"
+start -q --batch 100:10m --exec "$run; $finish"
 end_status 'WAIT: ends when no more can come' 0
 check_equal 'WAIT: ends when no more can come: a batch' '3 ' "$(sizes)"
 
 begin
 put -- 1 2 3
-start -q --follow --batch 100:60s --exec "$run; $finish"
+start -q --follow --batch 100:10m --exec "$run; $finish"
 check 'WAIT: the consumer is there' wait_until 20 queue_has consumers 1
 "$monitor" shutdown -q -- "$queue" 2>/dev/null
 end_status 'WAIT: ends when the queue is shut down' 3
@@ -172,7 +172,7 @@ check_equal 'WAIT: ends when the queue is shut down: a batch' '3 ' "$(sizes)"
 
 begin
 put -- 1 2 3
-start -q --follow --batch 5:60s --exec "$run; $finish"
+start -q --follow --batch 5:10m --exec "$run; $finish"
 check 'killed in WAIT: it is there' wait_until 20 queue_has consumers 1
 kill_now "$pid"
 check_equal 'killed in WAIT: nothing was taken' '3 0 1' \
@@ -186,7 +186,7 @@ exec 6<>"$scratch/fifo"
 slow=$!
 echo slow >&6
 check 'a full lane: the slow one is there' wait_until 20 queue_has messages 1
-start -q --batch 10:60s --exec "$run; $finish"
+start -q --batch 10:10m --exec "$run; $finish"
 seq 10 | put
 check 'a full lane ends the wait for another' wait_until 20 got_lines "$scratch/done" 11
 exec 6>&-
@@ -340,6 +340,23 @@ check_executions '--batch-whole, killed' 3
 check_equal '--batch-whole, killed: all of it is given up' '1 2 3 4 5 6 ' "$(letters | sort | tr '\n' ' ')"
 check_same '--batch-whole, killed: the others are done' <(seq 7 12) "$scratch/done"
 
+# Killed among the moves, while the dead-letter queue is full: the rest is given up as well, and not run again.
+begin
+seq 20 | put --capacity 8K --max-message 256
+timeout 30 "$producer" -q -Q "$dead" --capacity 4K --max-message 2K -- first
+start --batch 20 --batch-whole --retries 1 --exec "$run; exit 9"
+check '--batch-whole, killed among the moves: it waits for room' wait_until 20 has_match 'waiting for room in dead-letter' "$scratch/run.log"
+kill_now "$pid"
+check '--batch-whole, killed among the moves: some are moved' eval '(($(queue_field "$queue" messages) < 20))'
+"$consumer" -q -Q "$dead" --follow >"$scratch/letters" &
+reader=$!
+check_status '--batch-whole, killed among the moves: the next: exit 6' 6 take -q --batch 20 --batch-whole --retries 1 --exec "$run; $finish"
+check '--batch-whole, killed among the moves: all are dead letters' wait_until 20 got_lines "$scratch/letters" 21
+kill "$reader"
+wait "$reader"
+check_same_lines '--batch-whole, killed among the moves: once' <(echo first; seq 20) "$scratch/letters"
+check_equal '--batch-whole, killed among the moves: nothing is run again' '20 20 ' "$(sizes)"
+
 begin
 seq 10 | put
 check_status '--batch-whole, --count: exit 0' 0 take -q --batch 4 --batch-whole --count 6 --exec "$run; $finish"
@@ -443,11 +460,11 @@ readme_words() { # PROGRAM BATCH SED-EXPRESSION...
 if command -v sqlite3 >/dev/null; then
     begin
     sqlite3 "$scratch/rows.db" 'CREATE TABLE rows(id TEXT PRIMARY KEY, body TEXT)'
-    seq 3000 | awk '{ print "row \"" $1 % 1500 }' | put # each twice: only the ids differ
+    seq 10000 | awk '{ print "row \"" $1 % 1500 }' | put # each several times: only the ids differ
     readme_words sqlite3 20:50ms -e "s|/tmp/shmq-demo|$scratch|"
     storm 'sqlite3' sqlite3 40 --retries 20 --backoff 0:1ms "${words[@]}"
     check 'sqlite3: no dead letters' test ! -e "/dev/shm/shmq.$dead"
-    check_same 'sqlite3: no row is lost or doubled' <(seq 3000 | awk '{ print "row \"" $1 % 1500 }' | sort) \
+    check_same 'sqlite3: no row is lost or doubled' <(seq 10000 | awk '{ print "row \"" $1 % 1500 }' | sort) \
         <(sqlite3 "$scratch/rows.db" 'SELECT body FROM rows' | sort)
 else
     skip 'rows into a database' 'sqlite3 is missing'
