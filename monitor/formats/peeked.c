@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/cli/headers.h"
 #include "common/cli/units.h"
 #include "monitor/output.h"
 
@@ -28,16 +29,15 @@ static void print_escaped(const char *bytes, size_t length)
 
 static void print_headers(const struct shmq_message *message)
 {
-    size_t left;
-    const char *line = shmq_message_headers(message, &left);
-    while (left > 0) {
-        const char *end = memchr(line, '\n', left);
-        const size_t length = end != NULL ? (size_t)(end - line) : left;
+    size_t bytes;
+    size_t length;
+    size_t at = 0;
+    const char *line;
+    const char *const headers = shmq_message_headers(message, &bytes);
+    while ((line = headers_next_line(headers, bytes, &at, &length)) != NULL) {
         fputs("  ", stdout);
         print_escaped(line, length);
         putchar('\n');
-        left -= end != NULL ? length + 1 : length;
-        line += end != NULL ? length + 1 : length;
     }
 }
 

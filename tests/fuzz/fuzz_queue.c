@@ -911,6 +911,46 @@ static void finish_lane(uint8_t choice)
     fuzz_require((code == -EINVAL) <= (lane == LANES), "finish_lane: %d of lane %d", code, (int)lane);
 }
 
+/* A message to be dropped. */
+struct victim {
+    uint32_t skip; /* messages before it */
+    bool by_position;
+    bool found;
+    uint64_t position;
+    size_t length;
+    unsigned char payload[LONGEST];
+};
+
+static int choose_victim(void *context, const struct shmq_peeked *peeked)
+{
+    struct victim *victim = context;
+    const struct shmq_message *message = peeked->message;
+    if (victim->by_position ? message->position != victim->position : victim->skip-- > 0)
+        return 0;
+    victim->found = true;
+    victim->position = message->position;
+    victim->length = message->length < LONGEST ? message->length : LONGEST;
+    memcpy(victim->payload, message->data, victim->length);
+    return 1;
+}
+
+/* One that is there, or any position. */
+static void drop(const struct instruction *in)
+{
+    const uint32_t lane = in->b % (LANES + 1);
+    struct victim victim = {.skip = in->c % 16, .by_position = (in->d & 1) != 0, .position = in->f};
+    if (lane < LANES)
+        (void)shmq_peek(world.observer, lane, choose_victim, &victim);
+    begin();
+    const int code = judge(CALL_DROP, shmq_drop(world.name, lane, victim.position), NULL);
+    if (world.damaged)
+        return;
+    fuzz_require(code != 0 || victim.found, "drop: a message that is not there");
+    fuzz_require(code != -ENOMSG || !victim.found, "drop: no message, although it is there");
+    if (code == 0)
+        ledger_acknowledge(&world.ledger, victim.payload, victim.length);
+}
+
 static void create(uint8_t choice)
 {
     const struct shmq_options options = options_for(SHMQ_PRODUCER, choice & 0x7f); /* always of the same sizes */
@@ -940,8 +980,10 @@ static void manage(const struct instruction *in)
         shut_down((in->b & 1) != 0);
     else if (in->a < 200)
         pause_or_resume((in->b & 1) != 0);
-    else if (in->a < 240)
+    else if (in->a < 215)
         finish_lane(in->b);
+    else if (in->a < 240)
+        drop(in);
     else
         remove_queue(true);
 }

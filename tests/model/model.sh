@@ -103,7 +103,7 @@ done
 
 # ------------------------------------------------------------------ dropped messages
 
-holds 'drop: any number of kills' drop.pml -DMESSAGES=2 -DDROPPERS=1 -DKILLS=9
+holds 'drop: kills' drop.pml -DMESSAGES=2 -DDROPPERS=1 -DKILLS=3
 holds 'drop: 3 messages, a kill' drop.pml -DMESSAGES=3 -DDROPPERS=1 -DKILLS=1
 holds 'drop: 2 droppers' drop.pml -DMESSAGES=2 -DDROPPERS=2 -DKILLS=0
 for fault in NO_SECOND_LOOK NO_LOOK_AFTER_MARK COUNT_BEFORE_MARK COUNT_AFTER_LOOK WITHOUT_BYTE WITHOUT_RECHECK; do

@@ -27,6 +27,7 @@ enum {
     NOENT = 1 << 16,
     NOTEMPTY = 1 << 17,
     ALREADY = 1 << 18,
+    NOMSG = 1 << 19,
     NOT_A_QUEUE = BADMSG | PROTO | NOENT,
 };
 
@@ -53,6 +54,7 @@ static const struct {
     {-ENOENT, NOENT},
     {-ENOTEMPTY, NOTEMPTY},
     {-EALREADY, ALREADY},
+    {-ENOMSG, NOMSG},
 };
 
 /* What decides whether -EINVAL, -EBUSY and the like are right is looked at where the call is made. */
@@ -96,6 +98,7 @@ static const struct {
     [CALL_SHUTDOWN] = {"shutdown", OK, NOT_A_QUEUE, true},
     [CALL_PAUSE] = {"pause", OK, NOT_A_QUEUE, true},
     [CALL_FINISH_LANE] = {"finish_lane", OK | ALREADY | BUSY | INVAL | STALE, NOT_A_QUEUE, true},
+    [CALL_DROP] = {"drop", OK | NOMSG | BUSY | STALE, NOT_A_QUEUE, false}, /* check goes by claim, drop by words */
     [CALL_CREATE] = {"create", OK, NOT_A_QUEUE | EXIST, true},
     [CALL_REMOVE] = {"remove", OK | BUSY | NOTEMPTY, NOT_A_QUEUE, true},
     [CALL_REMOVE_BY_FORCE] = {"remove by force", OK, NOENT, false},
