@@ -19,7 +19,7 @@ static const char *read_number(const char *text, const char *digits, int base, c
 
 bool message_id_read(const char *text, struct message_id *id)
 {
-    uint64_t lane;
+    uint64_t lane = 0;
     text = read_number(text, DIGITS "abcdef", 16, '-', &id->queue);
     if (text != NULL)
         text = read_number(text, DIGITS, 10, '-', &lane);
