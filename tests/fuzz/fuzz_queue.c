@@ -546,6 +546,17 @@ static void judge_busy(int code, const struct shmq *handle)
     fuzz_require(code != -EBUSY || handle->consumer.batch.view != NULL, "busy with nothing");
 }
 
+/* Looks before a lease. Nothing new is taken, so a lease that follows finds something. */
+static void look_ahead(struct shmq *handle, const struct instruction *in)
+{
+    size_t count = 0;
+    bool complete;
+    begin();
+    const int code = judge(CALL_LEASE, shmq_ready(handle, &count, &complete, timeout_of(in->c)), handle);
+    judge_busy(code, handle);
+    fuzz_require(code != 0 || (count >= 1 && count <= SHMQ_PREFETCH_MAX), "ready: %zu", count);
+}
+
 static void lease(const struct instruction *in)
 {
     struct shmq_message messages[8];
@@ -554,6 +565,8 @@ static void lease(const struct instruction *in)
     struct held *held = &world.held[in->a % HANDLES];
     if (handle == NULL)
         return;
+    if (in->b % 16 >= 8)
+        look_ahead(handle, in);
     begin();
     const int code = in->b % 8 == 0 ? shmq_lease(handle, messages, timeout_of(in->c))
                                     : shmq_lease_many(handle, messages, in->b % 8, &count, timeout_of(in->c));

@@ -237,6 +237,13 @@ check_status 'the timeout: exit 0' 0 take --batch 4 --exec-timeout 300ms --exec 
 check_same 'the timeout: one by one' <(seq 4) "$scratch/done"
 check_match 'the timeout: is said' 'batch of 4 messages .*: failed: ended by --exec-timeout' "$scratch/err"
 
+# The last message of a batch, tried alone, waits aside: the next batch goes on meanwhile.
+begin
+seq 8 | put
+check_status 'put aside: exit 0' 0 take -q --batch 4 --exec "$run"'; ! echo "$messages" | grep -qx 4 || grep -qx 8 "$SCRATCH/done" || exit $([ $SHMQ_BATCH = 1 ] && echo 75 || echo 9);'" $finish"
+check_same_lines 'put aside: all are done' <(seq 8) "$scratch/done"
+check_equal 'put aside: the last is the last' 4 "$(tail -n 1 "$scratch/done")"
+
 begin
 seq 4 | put
 check_status 'no dead letters: exit 1' 1 take --batch 4 --retries 1 --dead-letter none --exec "$run"'; ! echo "$messages" | grep -qx 2 || exit 9;'" $finish"
