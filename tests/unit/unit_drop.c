@@ -738,7 +738,7 @@ struct race {
     _Atomic uint32_t acknowledged[RACES];
     _Atomic int dropped[RACES]; /* what shmq_drop said */
     _Atomic uint64_t put;
-    _Atomic uint64_t taken; /* the last one that was delivered */
+    _Atomic uint64_t taken; /* the greatest number that was delivered */
     _Atomic uint32_t deaths;
 };
 
@@ -758,6 +758,14 @@ struct taker {
     uint32_t prefetch;
 };
 
+/* What a dead taker had comes later than newer ones; the producer must not wait for it. */
+static void note_taken(uint64_t number)
+{
+    uint64_t taken = atomic_load(&race->taken);
+    while (taken < number && !atomic_compare_exchange_weak(&race->taken, &taken, number))
+        ;
+}
+
 /* Dies now and then with what it has leased. */
 static void take_all(void *context)
 {
@@ -770,7 +778,7 @@ static void take_all(void *context)
     while ((code = shmq_lease(handle, &message, SHMQ_FOREVER)) == 0) {
         uint64_t number;
         memcpy(&number, message.data, sizeof(number));
-        atomic_store(&race->taken, number);
+        note_taken(number);
         if (plain_random(&taker->random) % 64 == 0)
             _exit(1);
         atomic_fetch_add(&race->acknowledged[number], 1);
