@@ -191,13 +191,13 @@ static int attempt(struct exec_sink *sink, struct outcome *outcome)
 {
     int result;
 
-    outcome->execution = (struct execution){.status = STATUS_CANNOT_RUN << 8};
     if (sink->report.output)
         command_output_begin(sink->report.output, sink->base.handle, sink->job.message, sink->job.id);
     attempt_times_begin(&outcome->times);
     result = run_command(sink, &outcome->execution);
     attempt_times_end(&outcome->times);
     if (result == -EILSEQ || result == -E2BIG) {
+        outcome->execution = (struct execution){.status = STATUS_CANNOT_RUN << 8}; /* the log shows a failure */
         outcome->verdict = VERDICT_FAILED;
         snprintf(outcome->why, sizeof(outcome->why), "%s", describe_unfit(sink, result));
     } else if (result < 0) {

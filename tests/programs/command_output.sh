@@ -297,6 +297,19 @@ check_status '--joblog with another file' 1 "$consumer" -q -Q "$queue" --joblog 
 check_equal 'another file is left as it is' 'Dear diary' "$(cat "$scratch/diary")"
 expect_kept '--joblog with another file' 'diary: is not a job log, and is left as it is'
 
+new_queue
+{ printf 'a\0b\0' && head -c 200000 /dev/zero | tr '\0' x; } >"$scratch/unfit"
+printf 'a\0b\n' | "$producer" -q -Q "$queue"
+"$producer" -q -Q "$queue" --whole --input "$scratch/unfit"
+tr -d '\0' <"$scratch/unfit" | "$producer" -q -Q "$queue"
+check_status 'messages that cannot be an argument: exit 6' 6 "$consumer" -q -Q "$queue" --retries 0 --joblog "$scratch/unfit.log" \
+    --results "$scratch/unfit.results" -- echo {}
+check_equal 'a command that could not be started is no success in the log' '126 126 126' \
+    "$(tail -n +2 "$scratch/unfit.log" | cut -f 7 | paste -sd ' ')"
+check_equal 'nor in its results' 3 "$(cat "$scratch/unfit.results"/*/status | grep -c '^Exitval: 126$')"
+"$monitor" remove "$queue.dead" --force >/dev/null 2>&1
+remove_queue
+
 put 1
 # shellcheck disable=SC2016
 check_status '--joblog that is also stdout' 1 bash -c '"${@:2}" --joblog "$1" -- true >>"$1"' bash "$scratch/mixed" \
