@@ -190,4 +190,7 @@ const struct option_table supervisor_options = {
                  {"{self} -c 4 --exec 'gzip -kf \"$(cat)\"' -- a.txt b.txt c.txt",
                   "run a command per word, four at a time"},
                  {"{self} --count 0", "run the demonstration until Ctrl-C"}},
+    /* as for the consumer */
+    .bare = "group",
+    .other = "grouped",
 };

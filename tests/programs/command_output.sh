@@ -147,6 +147,9 @@ for mode in '' --line-buffer; do
     rm -f "$scratch/printed" "$scratch/run.log"
 done
 
+check_status 'run.sh --group: its short name, as for the consumer' 0 \
+    "$run_sh" -q -Q "$SHMQ_TEST_PREFIX.run" --jobs 2 --group --exec cat -- a
+
 # ------------------------------------------------------------------ what cannot be written
 
 expect_kept() { # NAME MESSAGE-PATTERN
@@ -291,12 +294,6 @@ check_equal 'a command that its timeout ended is no success in the log' 124 "$(t
 "$monitor" remove "$queue.dead" --force >/dev/null 2>&1
 remove_queue
 
-put 1
-echo 'Dear diary' >"$scratch/diary"
-check_status '--joblog with another file' 1 "$consumer" -q -Q "$queue" --joblog "$scratch/diary" -- true
-check_equal 'another file is left as it is' 'Dear diary' "$(cat "$scratch/diary")"
-expect_kept '--joblog with another file' 'diary: is not a job log, and is left as it is'
-
 new_queue
 { printf 'a\0b\0' && head -c 200000 /dev/zero | tr '\0' x; } >"$scratch/unfit"
 printf 'a\0b\n' | "$producer" -q -Q "$queue"
@@ -309,6 +306,12 @@ check_equal 'a command that could not be started is no success in the log' '126 
 check_equal 'nor in its results' 3 "$(cat "$scratch/unfit.results"/*/status | grep -c '^Exitval: 126$')"
 "$monitor" remove "$queue.dead" --force >/dev/null 2>&1
 remove_queue
+
+put 1
+echo 'Dear diary' >"$scratch/diary"
+check_status '--joblog with another file' 1 "$consumer" -q -Q "$queue" --joblog "$scratch/diary" -- true
+check_equal 'another file is left as it is' 'Dear diary' "$(cat "$scratch/diary")"
+expect_kept '--joblog with another file' 'diary: is not a job log, and is left as it is'
 
 put 1
 # shellcheck disable=SC2016
