@@ -57,18 +57,21 @@ static int throw_away(struct purge *purge)
     return error == -EAGAIN || error == -ENODATA || error == -EOWNERDEAD ? 0 : error;
 }
 
-static int say_thrown(const struct options *options, const struct purge *purge)
+static int say_thrown(const struct options *options, uint64_t thrown, uint64_t left)
+{
+    if (options->format == FORMAT_JSON)
+        printf("{\"thrown_away\": %" PRIu64 ", \"left\": %" PRIu64 "}\n", thrown, left);
+    say_status("queue '%s': threw away %" PRIu64 " message%s", options->queue, thrown, units_plural(thrown));
+    if (left > 0)
+        say_status("queue '%s': %" PRIu64 " message%s in it: in the hands of consumers, or put meanwhile",
+                   options->queue, left, left == 1 ? " is" : "s are");
+    return EXIT_DONE;
+}
+
+static uint64_t messages_in(struct shmq *queue)
 {
     struct shmq_stat stat = SHMQ_STAT_INIT;
-    const int error = shmq_stat(purge->queue, &stat);
-    if (options->format == FORMAT_JSON)
-        printf("{\"thrown_away\": %" PRIu64 ", \"left\": %" PRIu64 "}\n", purge->thrown, stat.messages);
-    say_status("queue '%s': threw away %" PRIu64 " message%s", options->queue, purge->thrown,
-               units_plural(purge->thrown));
-    if (error == 0 && stat.messages > 0)
-        say_status("queue '%s': %" PRIu64 " message%s in it: in the hands of consumers, or put meanwhile",
-                   options->queue, stat.messages, stat.messages == 1 ? " is" : "s are");
-    return EXIT_DONE;
+    return shmq_stat(queue, &stat) == 0 ? stat.messages : 0;
 }
 
 /* Attaches a consumer that takes what waits aside, and from a paused queue, too. */
@@ -85,6 +88,7 @@ static int purge_queue(const struct options *options, struct purge *purge)
     return error;
 }
 
+/* Without --force. Where nothing is in the queue, nothing is to be thrown away, and that is no failure. */
 static int refuse(const struct options *options)
 {
     struct shmq_stat stat = SHMQ_STAT_INIT;
@@ -95,6 +99,8 @@ static int refuse(const struct options *options)
     (void)shmq_close(observer);
     if (error != 0)
         return verb_fail(options, "cannot be purged", error);
+    if (stat.messages == 0)
+        return say_thrown(options, 0, 0);
     say_error("queue '%s': not purged: %" PRIu64 " message%s in it (--force throws %s away)", options->queue,
               stat.messages, stat.messages == 1 ? " is" : "s are", stat.messages == 1 ? "it" : "them");
     return EXIT_FAILED;
@@ -106,7 +112,8 @@ int verb_purge(const struct options *options)
     if (!options->force)
         return refuse(options);
     const int error = purge_queue(options, &purge);
-    const int status = error == 0 ? say_thrown(options, &purge) : verb_fail(options, "cannot be purged", error);
+    const int status = error == 0 ? say_thrown(options, purge.thrown, messages_in(purge.queue))
+                                  : verb_fail(options, "cannot be purged", error);
     if (error != 0 && purge.thrown > 0)
         say_status("queue '%s': threw away %" PRIu64 " message%s", options->queue, purge.thrown,
                    units_plural(purge.thrown));

@@ -142,6 +142,8 @@ look pause -q "$queue"
 check_status 'purge: a paused queue' 0 look purge --force "$queue"
 check_match 'purge: says how many' "^monitor: queue '$queue': threw away 3 messages\$" "$scratch/err"
 check 'purge: nothing is left' queue_has messages 0
+check_status 'purge: of an empty queue, needs no --force' 0 look purge "$queue"
+check_match 'purge: of an empty queue, says so' "^monitor: queue '$queue': threw away 0 messages\$" "$scratch/err"
 check_equal 'purge: still paused' true "$(queue_field "$queue" paused)"
 check_status 'purge: nothing to do' 0 look purge --force "$queue"
 check_match 'purge: nothing to do: is said' 'threw away 0 messages' "$scratch/err"
