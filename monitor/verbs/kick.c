@@ -20,6 +20,7 @@
 #include "monitor/verbs/verbs.h"
 
 #define TIMEOUT_DEFAULT_NS INT64_C(5000000000)
+#define MISSING_BYTES 400 /* a sentence with the name of a queue */
 
 /* A message that is to be moved. They are sorted by lane and position, as they were visited. */
 struct chosen {
@@ -163,12 +164,17 @@ static struct chosen *find_chosen(const struct kick *kick, const struct shmq_mes
 
 static const char *describe(const struct home *home)
 {
+    static char text[MISSING_BYTES];
     switch (home->error) {
     case -EAGAIN:
     case -ETIMEDOUT:
         return "it is full, or all its lanes are in use (consume what is in it; or give a longer --timeout)";
     case -ENOENT:
-        return "there is no such queue (make it, or give --to QUEUE)";
+        snprintf(text, sizeof(text),
+                 "there is no such queue (make it with '%sproducer -Q %s </dev/null', or give "
+                 "--to QUEUE)",
+                 say_prefix(), home->name);
+        return text;
     default:
         return open_error_text(home->name, home->error);
     }

@@ -267,7 +267,7 @@ check_stays() { # NAME STATUS EXTENDED-REGEX [OPTION...]
 begin a b
 let_fail
 remove "$queue"
-check_stays missing 1 "^monitor: queue '$queue': takes no messages back: there is no such queue .*; 2 messages stay in queue '$dead'"
+check_stays missing 1 "^monitor: queue '$queue': takes no messages back: there is no such queue .make it with 'producer -Q $queue </dev/null', or .*; 2 messages stay in queue '$dead'"
 put --max-message 64 --capacity 4K -- x
 check_stays 'smaller messages' 1 'message .* stays: longer than the queue.s largest message'
 remove "$queue"
