@@ -155,8 +155,10 @@ void team_postpone_idle(struct team *team, int64_t ns)
 
 void team_end(struct team *team, int end)
 {
+    if (end == END_NOT_YET)
+        return;
     lock(team);
-    if (team->end == END_NOT_YET || (team->end == -EINTR && end != END_NOT_YET))
+    if (team->end == END_NOT_YET || team->end == -EINTR)
         team->end = end;
     unlock(team);
     if (!team->shared)

@@ -76,7 +76,7 @@ void team_postpone_idle(struct team *team, int64_t ns);
 
 /*
  * A worker ends. The others end, too, once they are done with their messages. The first reason counts; that a
- * shutdown was requested counts only if there is no other.
+ * shutdown was requested counts only if there is no other. END_NOT_YET: it never began, and the others go on.
  */
 void team_end(struct team *team, int end);
 /* Wakes workers that wait in team_reserve, so that they see a shutdown request. */

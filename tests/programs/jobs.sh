@@ -78,7 +78,7 @@ check_status 'a killed consumer: another one redoes all' 0 take --jobs 4 -- sh -
 check_equal 'a killed consumer: each is the second attempt' $'2\n2\n2\n2' "$(cat finished)"
 
 anew 1 2 3 4
-start --jobs 4 -- sh -c 'echo $$ >>pids; [ "$SHMQ_ATTEMPT" -gt 1 ] || sleep 300'
+start --jobs 4 -- sh -c 'echo $$ >>pids; [ "$SHMQ_ATTEMPT" -gt 1 ] || exec sleep 300'
 check 'killed commands: four run' wait_until 20 got_lines pids 4
 mapfile -t commands <pids
 kill -KILL "${commands[@]}"
@@ -193,6 +193,35 @@ check_match 'no seat at all: says what to do' 'all seats are taken \(stop a cons
 touch go
 end
 check_equal 'no seat at all: the others end' 0 "$status"
+
+# ------------------------------------------------------------------ threads
+
+# From the third on, no thread can be started.
+anew
+cat >two_threads.c <<'END'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+
+typedef int creator(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *context);
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *context)
+{
+    static int created;
+
+    return created++ < 2 ? ((creator *)dlsym(RTLD_NEXT, "pthread_create"))(thread, attributes, run, context) : EAGAIN;
+}
+END
+read -ra compiler <<<"${CC:-cc}"
+if [[ $build != */asan && $build != */tsan ]] && "${compiler[@]}" -shared -fPIC -o two_threads.so two_threads.c -ldl 2>err; then
+    seq 6 | put
+    COUNT=2 LD_PRELOAD=$scratch/two_threads.so check_status 'too few threads: exit 0' 0 take --jobs 4 -- sh -c "$meet"
+    check_match 'too few threads: says how many it got' '^consumer: --jobs 4: Resource temporarily unavailable: runs 2 commands at once \(' err
+    check_equal 'too few threads: all are run' 6 "$(printf '%s\n' at.* | wc -l)"
+else
+    skip 'too few threads' 'no shared object can be preloaded here'
+fi
 
 # ------------------------------------------------------------------ usage
 
