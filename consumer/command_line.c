@@ -481,6 +481,8 @@ static void choose_prefetch(struct consumer_options *options)
         *prefetch = options_one_by_one(options)      ? PREFETCH_SLOW
                     : options->sink == SINK_PIPE_ACK ? PREFETCH_ANSWERED
                                                      : PREFETCH_COPYING;
+    if (options->batch_whole) /* nothing cuts it */
+        return;
     if (options->count > 0 && options->count < *prefetch)
         *prefetch = (uint32_t)options->count;
     if (options->rate > 0 && options->rate * RATE_LEASE_SECONDS < *prefetch)

@@ -243,7 +243,8 @@ static const struct option_entry flow[] = {
      .alone = true,
      .incidental = true,
      .argument = "N",
-     .help = "start, or deliver, at most N messages per second. Batches are no larger than that allows"},
+     .help = "start, or deliver, at most N messages per second. Batches are no larger than that allows, "
+             "except with --batch-whole"},
     {.name = "prefetch",
      .kind = OPTION_IS_COUNT32,
      .min = 1,

@@ -340,6 +340,16 @@ check_equal '--batch-whole, 65: all are given up' '1 2 3 4 ' "$(letters | sort |
 
 begin
 seq 12 | put
+check_status '--batch-whole, --rate: exit 0' 0 take -q --batch 6 --batch-whole --rate 50 --exec "$run"
+check_equal '--batch-whole, --rate: nothing cuts the batches' '6 6 ' "$(sizes)"
+
+begin
+seq 12 | put
+check_status '--batch-whole, --count: exit 0' 0 take -q --batch 6 --batch-whole --count 2 --exec "$run"
+check_equal '--batch-whole, --count: ends after a whole batch' '6 ' "$(sizes)"
+
+begin
+seq 12 | put
 consume_through_kills --batch 6 --batch-whole --retries 2 --exec "$run"'; ! echo "$messages" | grep -qx 5 || { kill -9 $PPID; sleep 60; };'" $finish"
 check_equal '--batch-whole, killed: exit 6' 6 "$status"
 check_equal '--batch-whole, killed: the same set again' '6 6 6 6 ' "$(sizes)"
