@@ -636,11 +636,12 @@ struct shmq_aside {
  * Context: the handle's thread; does not block; wakes a consumer. The handle moves to another seat, so one must be
  *          free, unless the message was taken over from another consumer, or from aside.
  * Crash:   dying inside leaves the message to another consumer, either at once or when it is due, with the
- * previous note or this one; an attempt may be counted. Return:  0; on an error the message stays held, perhaps in
- * the seat's buffer now (shmq_hold returns its address): -EUSERS if as many messages as allowed wait aside, or no
- * other seat is free; -EBUSY if it is not the only one held, if its batch has more messages to hand out, or if
- * this handle has a write intent pending; -EINVAL if none is held, or for an invalid @aside; -ENOSPC, -ENOMEM,
- * -EBADMSG, -ECHILD, other system errors.
+ *          previous note or this one; an attempt may be counted.
+ * Return:  0; on an error the message stays held, perhaps in the seat's buffer now (shmq_hold returns its
+ *          address): -EUSERS if as many messages as allowed wait aside, or no other seat is free; -EBUSY if it is
+ *          not the only one held, if its batch has more messages to hand out, or if this handle has a write intent
+ *          pending; -EINVAL if none is held, or for an invalid @aside; -ENOSPC, -ENOMEM, -EBADMSG, -ECHILD, other
+ *          system errors.
  */
 int shmq_put_aside(struct shmq *handle, const struct shmq_aside *aside);
 
@@ -874,13 +875,14 @@ int shmq_finish_lane(const char *name, uint32_t lane);
  * bytes of a dropped message still count in stream offsets.
  *
  * Context:  any thread; waits 10 ms at most for the lock of the seat that has the message; a walk over the lane up
- * to the message; waits while another process is creating or removing the queue, 10 s at most (then -EBUSY).
+ *           to the message; waits while another process is creating or removing the queue, 10 s at most (then
+ *           -EBUSY).
  * Ordering: D1, the mark, before a look at the lease words; pairs with L2 in shmq_lease.
  * Crash:    dying inside leaves the message dropped or not.
  * Return:   0: it will not be delivered; -ENOMSG: there is no such message, or no longer; -EBUSY: a consumer has
- * it, or took it at this moment: it is delivered by this consumer, or dropped; about the queue: -ENOENT, -EINVAL,
- *           -ENAMETOOLONG, -ESTALE, -EPERM, -EACCES, -EROFS, -EBADMSG, -EPROTO, -ENOMEM, -EMFILE, -ENOSYS, other
- *           system errors.
+ *           it, or took it at this moment: it is delivered by this consumer, or dropped; about the queue: -ENOENT,
+ *           -EINVAL, -ENAMETOOLONG, -ESTALE, -EPERM, -EACCES, -EROFS, -EBADMSG, -EPROTO, -ENOMEM, -EMFILE,
+ *           -ENOSYS, other system errors.
  */
 int shmq_drop(const char *name, uint32_t lane, uint64_t position);
 
@@ -1132,8 +1134,9 @@ typedef int shmq_peek_visitor(void *context, const struct shmq_peeked *peeked);
  * @context  passed on to @visit
  *
  * Context: any role; the handle's thread; changes nothing; one or two system calls for each message, one more for
- * a message that a consumer has. Allocates room for the longest message visited. Return:  0; what the visitor
- * returned; -EINVAL if there is no such lane; -EBADMSG after visiting what could be read; -ENOMEM, -ECHILD.
+ *          a message that a consumer has. Allocates room for the longest message visited.
+ * Return:  0; what the visitor returned; -EINVAL if there is no such lane; -EBADMSG after visiting what could be
+ *          read; -ENOMEM, -ECHILD.
  */
 int shmq_peek(struct shmq *handle, uint32_t lane, shmq_peek_visitor *visit, void *context);
 
