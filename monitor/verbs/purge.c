@@ -40,6 +40,16 @@ static void note(struct purge *purge, const struct shmq_message *message)
     purge->waiting--;
 }
 
+/* Whether the error of a lease says that there is nothing to take. After a shutdown that lets consumers take what
+ * is left, -ESHUTDOWN says so. */
+static bool is_empty(const struct purge *purge, int error)
+{
+    struct shmq_info info = SHMQ_INFO_INIT;
+    if (error == -ESHUTDOWN)
+        return shmq_info(purge->queue, &info) == 0 && info.shut_down == SHMQ_DRAIN;
+    return error == -EAGAIN || error == -ENODATA || error == -EOWNERDEAD;
+}
+
 /* Return: 0 when nothing is left of what was there in the beginning; negative errno. */
 static int throw_away(struct purge *purge)
 {
@@ -54,7 +64,7 @@ static int throw_away(struct purge *purge)
             error = shmq_acknowledge(purge->queue, count);
         purge->thrown += error == 0 ? count : 0;
     }
-    return error == -EAGAIN || error == -ENODATA || error == -EOWNERDEAD ? 0 : error;
+    return is_empty(purge, error) ? 0 : error;
 }
 
 static int say_thrown(const struct options *options, uint64_t thrown, uint64_t left)

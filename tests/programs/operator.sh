@@ -182,6 +182,14 @@ check_status 'purge: what a dead consumer had' 0 look purge --force "$queue"
 check 'purge: what a dead consumer had: is gone' queue_has messages 0
 end
 
+# Once nothing is left, such a queue ends the stream of every consumer.
+begin a b c
+look shutdown "$queue" 2>/dev/null
+check_status 'purge: shut down' 0 look purge --force "$queue"
+check_match 'purge: shut down: says how many' "^monitor: queue '$queue': threw away 3 messages\$" "$scratch/err"
+check 'purge: shut down: nothing is left' queue_has messages 0
+end
+
 begin a
 look shutdown --now "$queue" 2>/dev/null
 check_status 'purge: shut down at once: exit 3' 3 look purge --force "$queue"
