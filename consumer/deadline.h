@@ -2,6 +2,7 @@
 #ifndef CONSUMER_DEADLINE_H
 #define CONSUMER_DEADLINE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/cli/stop.h"
@@ -24,6 +25,12 @@ static inline int64_t time_after(int64_t from_ns, int64_t ns)
 static inline int64_t deadline_after(int64_t ns)
 {
     return time_after(stop_now_ns(), ns);
+}
+
+/* Whether a request to stop came so long ago that nothing is waited for any more. */
+static inline bool grace_is_over(int64_t grace_ns)
+{
+    return stop_requested && stop_now_ns() >= time_after(stop_requested_at_ns(), grace_ns);
 }
 
 #endif

@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "consumer/deadline.h"
 
 static const char theirs[] = "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand";
 static const char header[] =
@@ -19,6 +22,9 @@ static const char header[] =
 #define TAIL_BYTES 4096
 /* How often a log that is renamed just then is opened again. */
 #define REOPENINGS_MAX 100
+/* Pauses between two looks at a lock that another writer has. */
+#define PAUSE_MIN_NS 20000L
+#define PAUSE_MAX_NS 1000000L
 
 /* ------------------------------------------------------------------ the file */
 
@@ -42,13 +48,22 @@ static void close_file(struct job_log *log)
     log->fd = -1;
 }
 
-/* A file system may have no such locks: lines are single writes at the end of the file in any case. */
-static void lock(const struct job_log *log)
+/*
+ * A thread that waits in the kernel would not see a request to stop, and another writer may be stopped. A file
+ * system may have no such locks: lines are single writes at the end of the file in any case.
+ */
+static int lock(const struct job_log *log)
 {
     struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    long pause_ns = PAUSE_MIN_NS;
 
-    while (fcntl(log->fd, F_OFD_SETLKW, &all) < 0 && errno == EINTR) {
+    while (fcntl(log->fd, F_OFD_SETLK, &all) < 0 && (errno == EAGAIN || errno == EACCES)) {
+        if (grace_is_over(log->grace_ns))
+            return -EINTR;
+        nanosleep(&(struct timespec){.tv_nsec = pause_ns}, NULL);
+        pause_ns = pause_ns < PAUSE_MAX_NS / 2 ? pause_ns * 2 : PAUSE_MAX_NS;
     }
+    return 0;
 }
 
 static void unlock(const struct job_log *log)
@@ -73,9 +88,10 @@ static int take(struct job_log *log)
     for (int i = 0; i < REOPENINGS_MAX; i++) {
         int error = log->fd < 0 ? open_path(log) : 0;
 
+        if (error == 0)
+            error = lock(log);
         if (error < 0)
             return error;
-        lock(log);
         if (!log->is_file || is_at_path(log))
             return 0;
         close_file(log);

@@ -21,19 +21,21 @@ struct job_log {
     const char *path;
     int fd;
     bool is_file;      /* a regular file */
+    int64_t grace_ns;  /* how long to wait on for other writers after a request to stop */
     uint64_t sequence; /* of the last line written, if it is not */
     char *line;
     size_t room;
 };
 
 /*
- * Opens a log, or makes one. Writes the header to an empty one.
+ * Opens a log, or makes one. Writes the header to an empty one. There is no grace yet.
  *
- * Return: 0; -EBADMSG: the file is something else; the error of a system call.
+ * Return: 0; -EBADMSG: the file is something else; -EINTR: the grace after a request to stop is over, and another
+ *         process has the lock; the error of a system call.
  */
 int job_log_open(struct job_log *log, const char *path);
 /*
- * Adds a line. Waits for other writers, also if a stop is requested: the attempt has been made.
+ * Adds a line.
  *
  * Return: 0; otherwise the log is as it was: as job_log_open; -ENOMEM.
  */

@@ -49,11 +49,12 @@ static bool open_log(struct job_report *report, const char *path)
 {
     int error = !path ? 0 : is_own_output(path) ? -EDEADLK : job_log_open(&report->log, path);
 
+    report->log.grace_ns = report->options->common.shmq.grace_ns;
     if (error == -EDEADLK)
         say_error("--joblog %s: is also stdout or stderr (give another file)", path);
     else if (error == -EBADMSG)
         say_error("--joblog %s: is not a job log, and is left as it is (give the name of a new file)", path);
-    else if (error < 0)
+    else if (error < 0 && error != -EINTR)
         say_error(
             "--joblog %s: cannot be opened: %s (give a file that this user may write, in a folder that exists)",
             path, strerror(-error));

@@ -45,12 +45,6 @@ bool output_turn_is_same(const struct output_turn *turn, const struct output_tur
     return turn->device == other->device && turn->inode == other->inode;
 }
 
-/* Whether to wait no longer: nothing is lost by that before the turn's first byte. */
-static bool is_over(const struct output_turn *turn)
-{
-    return stop_requested && stop_now_ns() >= time_after(stop_requested_at_ns(), turn->grace_ns);
-}
-
 /* ------------------------------------------------------------------ the lock */
 
 /*
@@ -63,7 +57,7 @@ static int lock(struct output_turn *turn)
     int error;
 
     while ((error = record_lock_try(turn->fd, turn->range)) == -EAGAIN) {
-        if (is_over(turn))
+        if (grace_is_over(turn->grace_ns))
             return -EINTR;
         nanosleep(&(struct timespec){.tv_nsec = pause_ns}, NULL);
         pause_ns = pause_ns < PAUSE_MAX_NS / 2 ? pause_ns * 2 : PAUSE_MAX_NS;
@@ -150,7 +144,7 @@ static int wait_for_reader(const struct output_turn *turn)
     struct pollfd wanted = {.fd = turn->fd, .events = POLLOUT};
 
     while (poll(&wanted, 1, READER_POLL_MS) == 0 || wanted.revents == 0) {
-        if (turn->written == 0 && is_over(turn))
+        if (turn->written == 0 && grace_is_over(turn->grace_ns)) /* nothing is lost by that */
             return -EINTR;
     }
     return 0;

@@ -705,6 +705,36 @@ START_TEST(a_log_that_was_renamed_is_begun_anew)
 }
 END_TEST
 
+static void hold_the_log(void *context)
+{
+    struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+    process_require_equal(fcntl(open(context, O_RDWR), F_OFD_SETLK, &all), 0);
+    process_report(1);
+    (void)process_await_order();
+}
+
+START_TEST(a_stop_request_ends_the_wait_for_other_writers)
+{
+    struct job_log log;
+    struct job_log next;
+    struct process other;
+
+    ck_assert_int_eq(job_log_open(&log, path_of("log")), 0);
+    process_start(&other, hold_the_log, (void *)(uintptr_t)path_of("log"));
+    ck_assert_uint_eq(process_hear(&other), 1);
+    stop_requested = SIGTERM;
+    ck_assert_int_eq(job_log_open(&next, path_of("log")), -EINTR);
+    ck_assert_int_eq(job_log_add(&log, &sample), -EINTR);
+    stop_requested = 0;
+    process_order(&other, 1);
+    process_expect_success(&other);
+    ck_assert_int_eq(job_log_add(&log, &sample), 0);
+    job_log_close(&log);
+    ck_assert_str_eq(content("log"), HEADER LINE("1"));
+}
+END_TEST
+
 static void *log_in_thread(void *context)
 {
     struct job_log log;
@@ -871,6 +901,7 @@ static const struct test tests[] = {
     TEST(a_log_on_a_full_disk_keeps_its_whole_lines),
     TEST(a_log_that_cannot_be_made_is_an_error),
     TEST(a_log_that_was_renamed_is_begun_anew),
+    TEST(a_stop_request_ends_the_wait_for_other_writers),
     TEST(writers_of_a_log_lose_no_line_and_share_no_number),
     TEST_GROUP("results"),
     TEST(the_latest_attempt_is_what_the_results_show),
