@@ -54,6 +54,9 @@ static bool open_log(struct job_report *report, const char *path)
         say_error("--joblog %s: is also stdout or stderr (give another file)", path);
     else if (error == -EBADMSG)
         say_error("--joblog %s: is not a job log, and is left as it is (give the name of a new file)", path);
+    else if (error == -ENOSPC || error == -EDQUOT || error == -EFBIG)
+        say_error("--joblog %s: cannot be written: %s (free some space, or give another file)", path,
+                  strerror(-error));
     else if (error < 0 && error != -EINTR)
         say_error(
             "--joblog %s: cannot be opened: %s (give a file that this user may write, in a folder that exists)",

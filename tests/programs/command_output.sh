@@ -323,6 +323,10 @@ put 1
 check_status '--joblog that cannot be opened' 1 "$consumer" -q -Q "$queue" --joblog "$scratch/no/log" -- true
 expect_kept '--joblog that cannot be opened' '--joblog .*/no/log: cannot be opened: No such file or directory'
 
+put 1
+check_status 'a full disk behind a new log' 1 "$consumer" -q -Q "$queue" --joblog /dev/full -- true
+expect_kept 'a full disk behind a new log' '--joblog /dev/full: cannot be written: No space left on device .free some space'
+
 put 1 2
 check_status 'a full disk behind the log' 1 bash -c 'ulimit -f 1; "$@"' bash "$consumer" -q -Q "$queue" --joblog "$scratch/full" -- \
     echo "$(printf '%0500d' 0)" '{}'
