@@ -221,7 +221,7 @@ static enum sink_result judge(struct pipe_ack_sink *sink, const struct answer *a
 
     switch (answer->kind) {
     case ANSWER_UNKNOWN:
-        return refuse(sink, "gave an answer that is none", answer->text);
+        return refuse(sink, "gave an unknown answer", answer->text);
     case ANSWER_ENDLESS:
         return refuse(sink, "gave an answer without an end", answer->text);
     case ANSWER_RETRY:
@@ -401,7 +401,7 @@ static enum sink_result bury(struct pipe_ack_sink *sink)
     sink->failed_idle = status != 0 && sink->flight.out == 0 && !responder_was_ended(&sink->responder);
     if (sink->failed_idle)
         command_describe(status, sink->failure, sizeof(sink->failure));
-    for (size_t i = 0; i < sink->flight.out && sink->ending == ENDING_STOP; i++)
+    if (sink->ending == ENDING_STOP && sink->flight.out > 0)
         totals_add_cut_short(sink->base.totals);
     in_flight_lost(&sink->flight, failed ? why : NULL);
     feed_reset(&sink->feed);

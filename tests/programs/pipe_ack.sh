@@ -130,9 +130,9 @@ check_refused() { # NAME COMMAND REGEX
     check_equal "$1: no attempt is counted" '1 b,1 c,' "$(rest --exec 'echo $SHMQ_ATTEMPT $(cat),' | tr -d '\n')"
     check "$1: the command has ended" wait_until 5 eval '! kill -0 "$(cat "$scratch/pid")" 2>/dev/null'
 }
-check_refused 'another word' 'echo $$ >"$SCRATCH/pid"; read -r a; echo ok; read -r b; echo done; sleep 100' "gave an answer that is none: 'done' .*2 messages"
-check_refused 'an empty line' 'echo $$ >"$SCRATCH/pid"; read -r a; echo ok; read -r b; echo; sleep 100' "gave an answer that is none: ''"
-check_refused 'another word, in the same write' 'echo $$ >"$SCRATCH/pid"; read -r a; read -r b; printf "ok\nno\n"; sleep 100' "gave an answer that is none: 'no' .*2 messages"
+check_refused 'another word' 'echo $$ >"$SCRATCH/pid"; read -r a; echo ok; read -r b; echo done; sleep 100' "gave an unknown answer: 'done' .*2 messages"
+check_refused 'an empty line' 'echo $$ >"$SCRATCH/pid"; read -r a; echo ok; read -r b; echo; sleep 100' "gave an unknown answer: ''"
+check_refused 'another word, in the same write' 'echo $$ >"$SCRATCH/pid"; read -r a; read -r b; printf "ok\nno\n"; sleep 100' "gave an unknown answer: 'no' .*2 messages"
 check_refused '1 MB without a newline' 'echo $$ >"$SCRATCH/pid"; read -r a; echo ok; head -c 1000000 /dev/zero | tr "\0" x; sleep 100' 'gave an answer without an end'
 begin
 put -- a b
@@ -249,6 +249,7 @@ begin_gated --grace 300ms
 kill -TERM "$pid"
 end_status 'SIGTERM, no answer within --grace: exit 0' 0
 check_match 'SIGTERM, no answer within --grace: is said' 'had not ended within --grace' "$scratch/run.log"
+check_match 'SIGTERM, no answer within --grace: counts commands, not messages' '^consumer: 1 command was ended after --grace 300ms' "$scratch/run.log"
 check_equal 'SIGTERM, no answer within --grace: no attempt is counted' '1 c,1 d,1 e,' "$(rest --exec 'echo $SHMQ_ATTEMPT $(cat),' | tr -d '\n')"
 
 # Time passes while the consumer is stopped; it must read the answers before it looks at the clock.
