@@ -128,9 +128,9 @@ enum sink_result job_give_up_unseen(struct job *job)
     record_failure(job);
     if (dead_letters_are_kept(job->dead_letters))
         return give_up(job, why);
-    say_error("%s: %s has failed %u time%s: %s (it stays in the queue, and the consumer stops; a larger "
+    say_error("%s: %s has failed %u time%s already (it stays in the queue, and the consumer stops; a larger "
               "--retries runs it again)",
-              job->command, job->what, job->attempts, units_plural(job->attempts), why);
+              job->command, job->what, job->attempts, units_plural(job->attempts));
     return SINK_FAILED;
 }
 
