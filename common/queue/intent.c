@@ -151,12 +151,32 @@ int shmq_set_write_intent(struct shmq *handle, const struct shmq_write_intent *i
 
 /* ------------------------------------------------------------------ finding the messages */
 
+/* Whether the first @done records of the batch were dropped, as far as they are the write intent's: its seat has
+ * stepped over them, and acknowledged none. */
+static bool are_stepped_over(const struct ring *ring, const struct intent_found *f, uint32_t done)
+{
+    const uint64_t lease = atomic_load_explicit(&ring->leases[f->start & ring->mask], memory_order_relaxed);
+    const uint64_t end = f->start + lease_word_span(ring->format, lease);
+    uint64_t position = f->start;
+    for (uint32_t i = 0; i < done; i++) {
+        uint64_t word;
+        if (!ring_read_word(ring, position, end, &word) || (i >= f->first && !record_is_dropped(word)))
+            return false;
+        position += record_cells(word);
+    }
+    atomic_thread_fence(memory_order_acquire);
+    return ring_is_leased(ring, f->start, f->seat); /* so these were its records */
+}
+
 /* While the lease word says LEASED, the records stay; while progress stays, none of them is acknowledged. */
 static bool is_in_ring(const struct shmq *handle, const struct ring *ring, const struct intent_found *f)
 {
     const struct seat *s = &handle->seats[f->seat];
-    return ring_is_leased(ring, f->start, f->seat) && load(&s->intent_lane) == (uint64_t)f->lane + 1 &&
-           load(&s->intent_position) == f->start && progress_done(load(&s->progress)) == f->first;
+    if (!ring_is_leased(ring, f->start, f->seat) || load(&s->intent_lane) != (uint64_t)f->lane + 1 ||
+        load(&s->intent_position) != f->start)
+        return false;
+    const uint32_t done = progress_done(load(&s->progress));
+    return done == f->first || (done > f->first && are_stepped_over(ring, f, done));
 }
 
 /* Positions are unique, so the position of the message in the buffer tells whether it is still the same one. */
