@@ -16,6 +16,7 @@
 #include "consumer/in_flight.h"
 #include "consumer/job.h"
 #include "consumer/responder.h"
+#include "consumer/start_rate.h"
 
 /* --pipe COMMAND --pipe-ack: one command that reads all messages and answers each. */
 
@@ -150,11 +151,19 @@ static bool may_give(struct pipe_ack_sink *sink, size_t *index)
     return sink->retry_ns == 0 || (*index == sink->flight.oldest && stop_now_ns() >= sink->retry_ns);
 }
 
+/* Whether --rate allows a retry; if not, it waits on. What is given for the first time was leased in its turn. */
+static bool may_retry(struct pipe_ack_sink *sink)
+{
+    struct start_rate *rate = sink->base.rate;
+
+    return sink->retry_ns == 0 || !rate || !start_rate_is_set(rate) || start_rate_try(rate, &sink->retry_ns);
+}
+
 static void compose(struct pipe_ack_sink *sink)
 {
     size_t index;
 
-    while (may_give(sink, &index)) {
+    while (may_give(sink, &index) && may_retry(sink)) {
         const struct shmq_message *message = message_at(sink, index);
         const char *objection = feed_objection(&sink->feed, message);
 

@@ -345,6 +345,12 @@ begin a
 check_status '--rate, retries: exit 6' 6 take --rate 10 --retries 4 --backoff 0 --exec "$run; exit 1"
 took=$(from_first_to_last)
 check "--rate, retries: are started no faster ($took ms)" test "$took" -ge 340
+begin a
+again='while read -r m; do echo "$m 1 $(($(date +%s%N) / 1000000))" >>"$SCRATCH/runs"; echo retry; done'
+check_status '--rate, retries of --pipe-ack: exit 6' 6 take --rate 10 --retries 4 --backoff 0 --pipe "$again" --pipe-ack
+check_equal '--rate, retries of --pipe-ack: five attempts' 5 "$(wc -l <"$scratch/runs")"
+took=$(from_first_to_last)
+check "--rate, retries of --pipe-ack: are given no faster ($took ms)" test "$took" -ge 340
 begin
 seq 2000 | put
 began=$EPOCHREALTIME
