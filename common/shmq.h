@@ -871,8 +871,9 @@ int shmq_finish_lane(const char *name, uint32_t lane);
  * @lane      of the message, as in struct shmq_message
  * @position  likewise; need not be that of a message
  *
- * What a dead consumer had, or what was given back, can be dropped as long as no consumer has taken it over. The
- * bytes of a dropped message still count in stream offsets.
+ * What a dead consumer had, or what was given back, can be dropped as long as no consumer has taken it over.
+ * A copy that a dead consumer has put elsewhere (shmq_move) is another message, and stays. The bytes of a dropped
+ * message still count in stream offsets.
  *
  * Context:  any thread; waits 10 ms at most for the lock of the seat that has the message; a walk over the lane up
  *           to the message; waits while another process is creating or removing the queue, 10 s at most (then
