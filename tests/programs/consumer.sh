@@ -421,7 +421,7 @@ kill -TERM "$pid"
 end_status 'a second signal during a command: 128+n' 143
 check 'a second signal during a command: ends it' wait_until 5 command_has_ended
 forget
-start --exec "$record; exit 1" --backoff 60s
+start --exec "$record; exit 1" --backoff 60s --in-order
 wait_until 10 grep -q failed "$scratch/run.log"
 kill -TERM "$pid"
 end_status 'SIGTERM during the pause: exit 0' 0
