@@ -158,7 +158,7 @@ end_status 'in simulated work before a command: exit 0' 0
 check_equal 'in simulated work before a command: none is started' '' "$(jobs_run)"
 check_equal 'in simulated work before a command: no attempt is counted' 'a 1' "$(left)"
 begin a
-start --backoff 60s --exec "$run; exit 1"
+start --backoff 60s --in-order --exec "$run; exit 1"
 wait_until 10 has_match failed "$scratch/run.log"
 kill -INT "$pid"
 end_status 'in a pause: exit 0' 0
@@ -359,8 +359,9 @@ took=$(milliseconds_since "$began")
 check "--rate, a copying sink: is no faster ($took ms)" test "$took" -ge 900
 # A message that comes late is no reason to be faster later.
 begin
+put </dev/null
 start --rate 10 --follow --count 6 --exec "$run"
-wait_until 10 is_waiting
+check 'a consumer with --rate waits' wait_until 10 is_waiting
 sleep 0.5 # in which five might have been started
 put -- 1 2 3 4 5 6
 end_status '--rate, after a pause: exit 0' 0
@@ -457,8 +458,9 @@ check_status '--jobs, --rate: exit 0' 0 take --jobs 4 --rate 20 --exec "$run"
 took=$(from_first_to_last)
 check "--jobs, --rate: they share it ($took ms)" test "$took" -ge 340
 begin
+put </dev/null
 start --jobs 4 --rate 10 --follow --count 6 --exec "$run"
-wait_until 10 is_waiting
+check 'a consumer with --rate waits' wait_until 10 is_waiting
 sleep 0.5 # in which five might have been started
 put -- 1 2 3 4 5 6
 end_status '--jobs, --rate, after a pause: exit 0' 0
