@@ -736,7 +736,7 @@ START_TEST(all_commands_end_with_their_consumer)
     process_start(&consumer, have_commands, NULL);
     pid_t watcher = (pid_t)process_hear(&consumer);
     for (int i = 0; i < COMMANDS; i++) {
-        char file[16];
+        char file[32];
         snprintf(file, sizeof(file), "sleeper%d", i);
         sleepers[i] = number_in(file);
     }
