@@ -29,10 +29,6 @@ stop_it() { # SIGNAL
     wait "$pid"
 } 2>/dev/null
 
-has_match() { # REGEX FILE
-    grep -Eq -- "$1" "$2"
-}
-
 has_runs() { # NUMBER
     (($(wc -l <"$scratch/runs") >= $1))
 }

@@ -25,23 +25,6 @@ start() { # OPTION...
     pid=$!
 }
 
-has_match() { # REGEX FILE
-    grep -Eq -- "$1" "$2"
-}
-
-# Prints the payloads of the dead letters, a line each, and takes them out.
-letters() {
-    timeout 30 "$consumer" -q -Q "$dead" --idle 100ms
-}
-
-letters_with() { # HEADER...
-    local format='' name
-    for name; do
-        format+=" \$SHMQ_HEADER_$name"
-    done
-    timeout 60 "$consumer" -q -Q "$dead" --idle 100ms --exec "echo \"\$(cat)$format\""
-}
-
 # Each execution adds a line for each of its messages: the message, the number of the batch's messages, the attempt.
 run='messages=$(cat); echo "$messages" | sed "s/\$/ $SHMQ_BATCH $SHMQ_ATTEMPT/" >>"$SCRATCH/runs"'
 finish='echo "$messages" >>"$SCRATCH/done"'

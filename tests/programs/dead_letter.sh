@@ -26,26 +26,8 @@ start() { # OPTION...
     pid=$!
 }
 
-has_match() { # REGEX FILE
-    grep -Eq -- "$1" "$2"
-}
-
 remove() { # QUEUE
     "$monitor" remove -q --force -- "$1"
-}
-
-# Prints the payloads of the dead letters, a line each, and takes them out.
-letters() {
-    timeout 30 "$consumer" -q -Q "$dead" --idle 100ms
-}
-
-# Prints a header of each dead letter after its payload, and takes them out.
-letters_with() { # HEADER...
-    local format='' name
-    for name; do
-        format+=" \$SHMQ_HEADER_$name"
-    done
-    timeout 60 "$consumer" -q -Q "$dead" --idle 100ms --exec "echo \"\$(cat)$format\""
 }
 
 # Each run of a job is a line in $scratch/runs.

@@ -34,15 +34,6 @@ start() { # COMMAND OPTION...
     pid=$!
 }
 
-# Prints a header of each dead letter after its payload, and takes them out.
-letters_with() { # HEADER...
-    local format='' name
-    for name; do
-        format+=" \$SHMQ_HEADER_$name"
-    done
-    timeout 60 "$consumer" -q -Q "$dead" --idle 100ms --exec "echo \"\$(cat)$format\""
-}
-
 executions() { # MESSAGE: how often it was given to a command
     grep -cxF -- "$1" "$scratch/runs"
 }

@@ -38,10 +38,6 @@ command_has_ended() {
     command_runs && has_ended "$(cat "$scratch/command")"
 }
 
-has_match() { # REGEX FILE
-    grep -Eq -- "$1" "$2"
-}
-
 # The attempts of what is left: a line with payload and number of the next attempt for each.
 left() {
     timeout 60 "$consumer" -q -Q "$queue" --idle 100ms --exec 'echo "$(cat) $SHMQ_ATTEMPT"'
@@ -358,15 +354,18 @@ check_status '--rate, a copying sink: exit 0' 0 take --rate 2000 --discard
 took=$(milliseconds_since "$began")
 check "--rate, a copying sink: is no faster ($took ms)" test "$took" -ge 900
 # A message that comes late is no reason to be faster later.
-begin
-put </dev/null
-start --rate 10 --follow --count 6 --exec "$run"
-check 'a consumer with --rate waits' wait_until 10 is_waiting
-sleep 0.5 # in which five might have been started
-put -- 1 2 3 4 5 6
-end_status '--rate, after a pause: exit 0' 0
-took=$(from_first_to_last)
-check "--rate, after a pause: makes up for nothing ($took ms)" test "$took" -ge 440
+make_up_for_nothing() { # NAME OPTION...
+    begin
+    put </dev/null
+    start "${@:2}" --rate 10 --follow --count 6 --exec "$run"
+    check "$1: a consumer waits" wait_until 10 is_waiting
+    sleep 0.5 # in which five might have been started
+    put -- 1 2 3 4 5 6
+    end_status "$1: exit 0" 0
+    took=$(from_first_to_last)
+    check "$1: makes up for nothing ($took ms)" test "$took" -ge 440
+}
+make_up_for_nothing '--rate, after a pause'
 
 begin a b c d
 start --rate 0.01 --prefetch 4 --exec "$run"
@@ -457,15 +456,7 @@ begin $(seq 9)
 check_status '--jobs, --rate: exit 0' 0 take --jobs 4 --rate 20 --exec "$run"
 took=$(from_first_to_last)
 check "--jobs, --rate: they share it ($took ms)" test "$took" -ge 340
-begin
-put </dev/null
-start --jobs 4 --rate 10 --follow --count 6 --exec "$run"
-check 'a consumer with --rate waits' wait_until 10 is_waiting
-sleep 0.5 # in which five might have been started
-put -- 1 2 3 4 5 6
-end_status '--jobs, --rate, after a pause: exit 0' 0
-took=$(from_first_to_last)
-check "--jobs, --rate, after a pause: they do not all begin ($took ms)" test "$took" -ge 440
+make_up_for_nothing '--jobs, --rate, after a pause' --jobs 4
 begin a b c d
 start --jobs 3 --rate 0.01 --exec "$run"
 wait_until 10 commands_run 1

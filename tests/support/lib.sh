@@ -238,6 +238,24 @@ milliseconds_since() { # EPOCHREALTIME
     printf '%d' $(((${EPOCHREALTIME//[!0-9]/} - ${1//[!0-9]/}) / 1000))
 }
 
+has_match() { # REGEX FILE
+    grep -Eq -- "$1" "$2"
+}
+
+# Prints the payloads of the dead letters in queue $dead, a line each, and takes them out.
+letters() {
+    timeout 30 "$consumer" -q -Q "${dead:?}" --idle 100ms
+}
+
+# Prints headers of each dead letter after its payload, and takes them out.
+letters_with() { # HEADER...
+    local format='' name
+    for name; do
+        format+=" \$SHMQ_HEADER_$name"
+    done
+    timeout 60 "$consumer" -q -Q "${dead:?}" --idle 100ms --exec "echo \"\$(cat)$format\""
+}
+
 # Up to ten times TENS milliseconds, for kills at random moments: there is no condition to wait for.
 random_pause() { # TENS
     [[ -p $scratch/never ]] || mkfifo "$scratch/never"
