@@ -13,6 +13,7 @@
 #include "tests/support/plain_ring.h"
 #include "tests/support/planted.h"
 #include "tests/support/process.h"
+#include "tests/support/sleeper.h"
 #include "tests/support/test_queue.h"
 
 /* So long that whatever comes in time has been brought by a wake-up. */
@@ -554,38 +555,6 @@ END_TEST
 
 /* ------------------------------------------------------------------ those who wait */
 
-static void get_once(void *context)
-{
-    struct shmq *handle;
-    uint64_t number = 0;
-    (void)context;
-    process_require_equal(shmq_open(&handle, queue, SHMQ_CONSUMER, NULL), 0);
-    process_report(0);
-    const int code = test_queue_get(handle, &number, SHMQ_FOREVER);
-    process_report(code == 0 ? number : process_code(code));
-    (void)process_await_order();
-    (void)shmq_close(handle);
-}
-
-static uint64_t hear_promptly(struct process *process)
-{
-    uint64_t number = 0;
-    ck_assert_msg(process_hears(process, process_stretched_ms(PROMPT_MS), &number), "not woken");
-    return number;
-}
-
-static bool sleeps(void *context)
-{
-    return process_sleeps(context);
-}
-
-static void start_sleeper(struct process *process)
-{
-    process_start(process, get_once, NULL);
-    (void)process_hear(process);
-    process_wait_until(sleeps, process, "the consumer sleeps");
-}
-
 static void hold_and_wait(void *context)
 {
     struct shmq *handle;
@@ -607,12 +576,11 @@ START_TEST(consumers_that_wait_learn_that_the_last_held_message_is_dropped)
     process_start(&holder, hold_and_wait, NULL);
     (void)process_hear(&holder);
     ck_assert_int_eq(shmq_finish(producer), 0);
-    start_sleeper(&sleeper);
+    sleeper_start(&sleeper, NULL);
     process_kill(&holder); /* the sleeper would find it after a tick */
     expect_drop(0, position);
-    ck_assert_uint_eq(hear_promptly(&sleeper), process_code(-ENODATA));
-    process_order(&sleeper, 0);
-    process_expect_success(&sleeper);
+    ck_assert_uint_eq(sleeper_hear(&sleeper, PROMPT_MS), process_code(-ENODATA));
+    sleeper_finish(&sleeper);
     end();
 }
 END_TEST
@@ -627,14 +595,13 @@ START_TEST(a_consumer_goes_on_waiting_if_all_is_dropped)
         positions[i] = put(i);
     for (uint64_t i = 0; i < 3; i++)
         expect_drop(0, positions[i]);
-    start_sleeper(&sleeper);
+    sleeper_start(&sleeper, NULL);
     ck_assert_int_eq(shmq_resume(queue), 0);
-    process_wait_until(sleeps, &sleeper, "the consumer sleeps again");
+    sleeper_await(&sleeper);
     ck_assert(!process_has_report(&sleeper));
     ck_assert_int_eq(test_queue_put(producer, 7, 0), 0);
-    ck_assert_uint_eq(hear_promptly(&sleeper), 7);
-    process_order(&sleeper, 0);
-    process_expect_success(&sleeper);
+    ck_assert_uint_eq(sleeper_hear(&sleeper, PROMPT_MS), 7);
+    sleeper_finish(&sleeper);
     end();
 }
 END_TEST

@@ -9,6 +9,7 @@
 #include "tests/support/harness.h"
 #include "tests/support/planted.h"
 #include "tests/support/process.h"
+#include "tests/support/sleeper.h"
 #include "tests/support/test_queue.h"
 
 /* So long that whatever comes in time has been brought by a wake-up. */
@@ -200,59 +201,21 @@ START_TEST(the_end_comes_to_a_paused_queue_that_is_empty)
 }
 END_TEST
 
-static void get_once(void *context)
-{
-    struct shmq *handle;
-    uint64_t number = 0;
-    (void)context;
-    process_require_equal(shmq_open(&handle, queue, SHMQ_CONSUMER, &following), 0);
-    process_report(0);
-    const int code = test_queue_get(handle, &number, SHMQ_FOREVER);
-    process_report(code == 0 ? number : process_code(code));
-    (void)process_await_order();
-    (void)shmq_close(handle);
-}
-
-static uint64_t hear_promptly(struct process *process)
-{
-    uint64_t number = 0;
-    ck_assert_msg(process_hears(process, process_stretched_ms(PROMPT_MS), &number), "not woken");
-    return number;
-}
-
-static bool sleeps(void *context)
-{
-    return process_sleeps(context);
-}
-
-static void start_sleeper(struct process *process)
-{
-    process_start(process, get_once, NULL);
-    (void)process_hear(process);
-    process_wait_until(sleeps, process, "the consumer sleeps");
-}
-
-static void finish_sleeper(struct process *process)
-{
-    process_order(process, 0);
-    process_expect_success(process);
-}
-
 /* _i: shut down at once; removed. Before the consumer sleeps, and in its sleep. */
 START_TEST(what_ends_consumers_ends_those_of_a_paused_queue)
 {
     struct process before;
     struct process after;
     begin("ends", &slow_tick);
-    start_sleeper(&before);
+    sleeper_start(&before, &following);
     ck_assert_int_eq(shmq_pause(queue), 0);
     put(1, 1);
-    start_sleeper(&after);
+    sleeper_start(&after, &following);
     ck_assert_int_eq(_i == 0 ? shmq_shutdown(queue, SHMQ_NOW) : shmq_remove(queue, true), 0);
-    ck_assert_uint_eq(hear_promptly(&before), process_code(_i == 0 ? -ESHUTDOWN : -ESTALE));
-    ck_assert_uint_eq(hear_promptly(&after), process_code(_i == 0 ? -ESHUTDOWN : -ESTALE));
-    finish_sleeper(&before);
-    finish_sleeper(&after);
+    ck_assert_uint_eq(sleeper_hear(&before, PROMPT_MS), process_code(_i == 0 ? -ESHUTDOWN : -ESTALE));
+    ck_assert_uint_eq(sleeper_hear(&after, PROMPT_MS), process_code(_i == 0 ? -ESHUTDOWN : -ESTALE));
+    sleeper_finish(&before);
+    sleeper_finish(&after);
     (void)shmq_close(producer);
     if (_i == 0)
         test_queue_remove(queue);
@@ -267,20 +230,20 @@ START_TEST(resume_wakes_all_who_sleep)
     struct process consumers[4];
     uint64_t got = 0;
     begin("wakes", &slow_tick);
-    start_sleeper(&consumers[0]);
-    start_sleeper(&consumers[1]);
+    sleeper_start(&consumers[0], &following);
+    sleeper_start(&consumers[1], &following);
     ck_assert_int_eq(shmq_pause(queue), 0);
-    start_sleeper(&consumers[2]);
+    sleeper_start(&consumers[2], &following);
     put(1, 4);
-    start_sleeper(&consumers[3]);
+    sleeper_start(&consumers[3], &following);
     for (size_t i = 0; i < 4; i++)
         ck_assert(!process_has_report(&consumers[i]));
     ck_assert_int_eq(shmq_resume(queue), 0);
     for (size_t i = 0; i < 4; i++)
-        got |= 1U << hear_promptly(&consumers[i]);
+        got |= 1U << sleeper_hear(&consumers[i], PROMPT_MS);
     ck_assert_uint_eq(got, 0x1e);
     for (size_t i = 0; i < 4; i++)
-        finish_sleeper(&consumers[i]);
+        sleeper_finish(&consumers[i]);
     end();
 }
 END_TEST
@@ -291,17 +254,17 @@ START_TEST(a_put_into_a_paused_queue_wakes_nobody)
     struct planted planted;
     begin("nobody", &slow_tick);
     ck_assert_int_eq(shmq_pause(queue), 0);
-    start_sleeper(&consumer);
+    sleeper_start(&consumer, &following);
     planted_map(&planted, queue);
     ck_assert_uint_eq((uint32_t)atomic_load(&planted.header->bell), 0);
     ck_assert_uint_eq(atomic_load(&planted.seats[0].waiting), WAITING_TICK);
     put(1, 3);
     ck_assert(process_sleeps(&consumer));
     ck_assert_int_eq(shmq_resume(queue), 0);
-    ck_assert_uint_eq(hear_promptly(&consumer), 1);
+    ck_assert_uint_eq(sleeper_hear(&consumer, PROMPT_MS), 1);
     ck_assert_uint_eq((uint32_t)atomic_load(&planted.header->bell), 0);
     planted_unmap(&planted);
-    finish_sleeper(&consumer);
+    sleeper_finish(&consumer);
     end();
 }
 END_TEST
