@@ -190,6 +190,7 @@ check-present:
 	    echo "make: the programs do not: 'make all'" >&2; exit 1; }
 
 $(filter $(out)/tests/unit_consumer_%,$(unit_tests)): $(filter-out %/main.o,$(call objects,consumer/*.c consumer/*/*.c))
+$(filter $(out)/tests/unit_producer_%,$(unit_tests)): $(filter-out %/main.o,$(call objects,producer/*.c))
 # Calls of what a test wraps, from other files, go to its __wrap_NAME.
 $(unit_tests): private wrap = $(wrapped:%=-Wl,--wrap=%)
 $(out)/tests/unit_supervisor_states: $(filter-out %/main.o,$(call objects,supervisor/*.c producer/option_table.c consumer/option_table.c))

@@ -74,17 +74,29 @@ static enum flow fail_queue(struct publisher *publisher, const char *what, int e
                           open_error_text(publisher->name, error));
 }
 
+/* What a header block of @length bytes takes of the largest message, beside a payload. */
+static uint64_t header_room(uint64_t length)
+{
+    return length == 0 ? 0 : (length + HEADER_PREFIX_BYTES + CELL_BYTES - 1) / CELL_BYTES * CELL_BYTES;
+}
+
 /* What headers of every message leave of the largest message. Return: false: not even that. */
 static bool take_header_room(struct publisher *publisher)
 {
-    if (publisher->headers == NULL)
-        return true;
-    const uint64_t room =
-        (publisher->headers_length + HEADER_PREFIX_BYTES + CELL_BYTES - 1) / CELL_BYTES * CELL_BYTES;
+    const uint64_t room = header_room(publisher->headers_length);
     if (publisher->max_message < room)
         return false;
     publisher->max_message -= room;
     return true;
+}
+
+bool publisher_fits(const struct publisher *publisher, size_t length, size_t headers_length)
+{
+    const uint64_t largest = publisher->max_message + header_room(publisher->headers_length);
+    const uint64_t headers = (uint64_t)publisher->headers_length + headers_length;
+    const uint64_t room = header_room(headers);
+    const uint64_t least = length == 0 && room > 0 && room < 2 * CELL_BYTES ? 2 * CELL_BYTES : room;
+    return headers <= SHMQ_HEADERS_MAX && least <= largest && length <= largest - room;
 }
 
 static enum flow fail_open(struct publisher *publisher, const struct common_options *options, int error)
@@ -307,42 +319,35 @@ static enum flow use_frame(struct publisher *publisher, enum shmq_frame frame)
     return FLOW_CONTINUE;
 }
 
+/* Messages to put: payloads alone, or each with more to it. */
+struct portion {
+    const struct iovec *messages;
+    const struct shmq_outgoing *outgoing; /* the same messages with headers and cursors; NULL: payloads alone */
+};
+
 /* Return: as shmq_put_many. */
-static int put_some(const struct publisher *publisher, const struct iovec *messages, size_t count, size_t *done,
-                    int64_t wait_ns)
+static int put_some(const struct publisher *publisher, const struct portion *portion, size_t first, size_t count,
+                    size_t *done, int64_t wait_ns)
 {
-    struct shmq_outgoing outgoing[OUTGOING_BATCH];
-    int error = 0;
-    if (publisher->headers == NULL)
-        return shmq_put_many(publisher->queue, messages, count, done, wait_ns);
-    for (*done = 0; error == 0 && *done < count;) {
-        size_t some = 0;
-        for (; some < OUTGOING_BATCH && *done + some < count; some++)
-            outgoing[some] = (struct shmq_outgoing){.size = sizeof(struct shmq_outgoing),
-                                                    .data = messages[*done + some].iov_base,
-                                                    .length = messages[*done + some].iov_len,
-                                                    .headers = publisher->headers,
-                                                    .headers_length = publisher->headers_length};
-        size_t put = 0;
-        error = shmq_put_outgoing(publisher->queue, outgoing, some, &put, *done == 0 ? wait_ns : 0);
-        *done += put;
-    }
-    return error;
+    if (portion->outgoing == NULL)
+        return shmq_put_many(publisher->queue, portion->messages + first, count, done, wait_ns);
+    return shmq_put_outgoing(publisher->queue, portion->outgoing + first, count, done, wait_ns);
 }
 
 /* Puts messages that are due. */
-static enum flow put_all(struct publisher *publisher, const struct iovec *messages, size_t count, size_t *taken)
+static enum flow put_all(struct publisher *publisher, const struct portion *portion, size_t first, size_t count,
+                         size_t *taken)
 {
     int64_t since = 0;
-    size_t first = 0;
-    while (first < count) {
+    const size_t end = first + count;
+    while (first < end) {
         size_t done = 0;
         int64_t wait = try_ns(publisher, since);
         int64_t before = wait > 0 && since == 0 && publisher->timeout_ns > 0 ? stop_now_ns() : 0;
-        int error = put_some(publisher, messages + first, count - first, &done, wait);
+        int error = put_some(publisher, portion, first, end - first, &done, wait);
         if (done > 0)
             wait_notice_end(&publisher->notice);
-        enum flow flow = done > 0 ? account(publisher, messages + first, done) : FLOW_CONTINUE;
+        enum flow flow = done > 0 ? account(publisher, portion->messages + first, done) : FLOW_CONTINUE;
         first += done;
         *taken += done;
         if (flow != FLOW_CONTINUE)
@@ -387,6 +392,43 @@ static enum flow skip_done(struct publisher *publisher, const struct iovec *mess
     return publisher->left > 0 ? FLOW_CONTINUE : FLOW_END;
 }
 
+/* Puts messages when they are due, after the first @taken. */
+static enum flow put_in_time(struct publisher *publisher, const struct portion *portion, size_t count,
+                             size_t *taken)
+{
+    enum flow flow = FLOW_CONTINUE;
+    while (flow == FLOW_CONTINUE && *taken < count) {
+        size_t allowed = await_turn(publisher, count - *taken);
+        if (allowed == 0)
+            return FLOW_END;
+        flow = put_all(publisher, portion, *taken, allowed, taken);
+        if (flow == FLOW_CONTINUE && publisher->left == 0)
+            flow = FLOW_END;
+    }
+    return flow;
+}
+
+/* Puts messages that have the headers of --header and no others. */
+static enum flow put_with_headers(struct publisher *publisher, const struct iovec *messages, size_t count,
+                                  size_t *taken)
+{
+    struct shmq_outgoing outgoing[OUTGOING_BATCH];
+    enum flow flow = FLOW_CONTINUE;
+    while (flow == FLOW_CONTINUE && *taken < count) {
+        const size_t some = count - *taken < OUTGOING_BATCH ? count - *taken : OUTGOING_BATCH;
+        size_t done = 0;
+        for (size_t i = 0; i < some; i++)
+            outgoing[i] = (struct shmq_outgoing){.size = sizeof(struct shmq_outgoing),
+                                                 .data = messages[*taken + i].iov_base,
+                                                 .length = messages[*taken + i].iov_len,
+                                                 .headers = publisher->headers,
+                                                 .headers_length = publisher->headers_length};
+        flow = put_in_time(publisher, &(struct portion){messages + *taken, outgoing}, some, &done);
+        *taken += done;
+    }
+    return flow;
+}
+
 enum flow publisher_put(struct publisher *publisher, const struct iovec *messages, size_t count,
                         enum shmq_frame frame, size_t *taken)
 {
@@ -394,13 +436,63 @@ enum flow publisher_put(struct publisher *publisher, const struct iovec *message
     enum flow flow = use_frame(publisher, frame);
     if (flow == FLOW_CONTINUE)
         flow = skip_done(publisher, messages, count, frame, taken);
+    if (flow != FLOW_CONTINUE)
+        return flow;
+    if (publisher->headers != NULL)
+        return put_with_headers(publisher, messages, count, taken);
+    return put_in_time(publisher, &(struct portion){messages, NULL}, count, taken);
+}
+
+/*
+ * Composes the blocks of @count messages that have headers of their own: those of --header, then the message's.
+ *
+ * @outgoing  receives the messages with these blocks
+ *
+ * Return: false: out of memory.
+ */
+static bool compose_headers(struct publisher *publisher, const struct shmq_outgoing *messages, size_t count,
+                            struct shmq_outgoing *outgoing)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++)
+        bytes += publisher->headers_length + messages[i].headers_length;
+    if (bytes > publisher->composed_size) {
+        char *larger = realloc(publisher->composed, bytes);
+        if (larger == NULL)
+            return false;
+        publisher->composed = larger;
+        publisher->composed_size = bytes;
+    }
+    char *at = publisher->composed;
+    for (size_t i = 0; i < count; i++) {
+        outgoing[i] = messages[i];
+        outgoing[i].headers = at;
+        outgoing[i].headers_length = publisher->headers_length + messages[i].headers_length;
+        at = mempcpy(at, publisher->headers, publisher->headers_length);
+        if (messages[i].headers_length > 0)
+            at = mempcpy(at, messages[i].headers, messages[i].headers_length);
+    }
+    return true;
+}
+
+enum flow publisher_put_outgoing(struct publisher *publisher, const struct shmq_outgoing *messages, size_t count,
+                                 enum shmq_frame frame, size_t *taken)
+{
+    struct iovec payloads[OUTGOING_BATCH];
+    struct shmq_outgoing composed[OUTGOING_BATCH];
+    *taken = 0;
+    enum flow flow = use_frame(publisher, frame);
     while (flow == FLOW_CONTINUE && *taken < count) {
-        size_t allowed = await_turn(publisher, count - *taken);
-        if (allowed == 0)
-            return FLOW_END;
-        flow = put_all(publisher, messages + *taken, allowed, taken);
-        if (flow == FLOW_CONTINUE && publisher->left == 0)
-            flow = FLOW_END;
+        const struct shmq_outgoing *these = messages + *taken;
+        const size_t some = count - *taken < OUTGOING_BATCH ? count - *taken : OUTGOING_BATCH;
+        size_t done = 0;
+        for (size_t i = 0; i < some; i++)
+            payloads[i] = (struct iovec){(void *)(uintptr_t)these[i].data, these[i].length};
+        if (publisher->headers != NULL && !compose_headers(publisher, these, some, composed))
+            return publisher_fail_memory(publisher);
+        flow = put_in_time(publisher, &(struct portion){payloads, publisher->headers != NULL ? composed : these},
+                           some, &done);
+        *taken += done;
     }
     return flow;
 }
@@ -465,6 +557,9 @@ int publisher_close(struct publisher *publisher)
     if (error != 0 && publisher->status == EXIT_DONE)
         fail_queue(publisher, "cannot detach", error);
     publisher->queue = NULL;
+    free(publisher->composed);
+    publisher->composed = NULL;
+    publisher->composed_size = 0;
     return publisher->status;
 }
 

@@ -50,6 +50,8 @@ struct publisher {
     unsigned char delimiter;
     const char *headers; /* header block of every message; NULL: none */
     size_t headers_length;
+    char *composed; /* header blocks of the messages that are being put: .headers, then their own */
+    size_t composed_size;
     struct pace pace;
     struct progress progress;
     struct wait_notice notice; /* of waits for room */
@@ -88,6 +90,18 @@ enum flow publisher_set_mark(struct publisher *publisher, uint64_t offset, const
  */
 enum flow publisher_put(struct publisher *publisher, const struct iovec *messages, size_t count,
                         enum shmq_frame frame, size_t *taken);
+
+/*
+ * Puts messages of which each may have its own headers and cursor, in the given order, all with the same @frame.
+ * The headers of --header stand before each message's own.
+ *
+ * @messages  each must fit (publisher_fits)
+ * @taken     receives how many were put or dropped
+ */
+enum flow publisher_put_outgoing(struct publisher *publisher, const struct shmq_outgoing *messages, size_t count,
+                                 enum shmq_frame frame, size_t *taken);
+/* Whether a message of @length bytes with @headers_length bytes of its own headers can be put into this queue. */
+bool publisher_fits(const struct publisher *publisher, size_t length, size_t headers_length);
 
 /* True if messages can be written directly into the queue with the next two functions. */
 bool publisher_takes_in_place(const struct publisher *publisher);
