@@ -62,7 +62,9 @@ programs := $(foreach name,producer consumer monitor supervisor,$(if $(wildcard 
 stray_tests := $(wildcard tests/*.c tests/*.h tests/*.sh)
 $(if $(stray_tests),$(error $(stray_tests): in no folder of tests/, so nothing would run it (CONTRIBUTING.md says which is right)))
 unit_sources := $(wildcard tests/*/unit_*.c)
-tool_sources := $(wildcard tests/support/tool_*.c)
+# What needs libnats is built only where pkg-config finds it.
+nats_libraries := $(shell pkg-config --libs libnats 2>/dev/null)
+tool_sources := $(filter-out $(if $(nats_libraries),,%/tool_nats.c),$(wildcard tests/support/tool_*.c))
 test_objects := $(filter-out $(obj)/tests/support/tool_% $(obj)/tests/support/preload_%,$(call objects,tests/support/*.c))
 unit_tests := $(patsubst %.c,$(out)/tests/%,$(notdir $(unit_sources)))
 test_tools := $(patsubst %.c,$(out)/tests/%,$(notdir $(tool_sources)))
@@ -214,9 +216,10 @@ mutants: ## plants small faults, and lists those that no test notices; MUTANTS= 
 kill-steps: $(out)/tests/unit_kill_steps ## kill and stop the library after every instruction, and say where
 	$<
 
+$(out)/tests/tool_nats: private needed = $(nats_libraries)
 $(test_tools): $(obj)/libtest.a $(obj)/libcli.a $(out)/libshmq.a $(stamp)
 	@mkdir -p $(@D)
-	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libraries)
+	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(needed) $(libraries)
 
 benches: $(benches) $(optional_benches:%=$(out)/bench/%) ## build the benchmarks, in build/bench/
 

@@ -84,7 +84,7 @@ wanted() { # FILE
 find_tests() {
     last_test=tests/programs/leftovers.sh
     mapfile -t unit_tests < <(printf '%s\n' tests/*/unit_*.c | LC_ALL=C sort -t / -k 3)
-    mapfile -t shell_tests < <(printf '%s\n' tests/*/*.sh | grep -vFx -e "$last_test" -e tests/support/lib.sh |
+    mapfile -t shell_tests < <(printf '%s\n' tests/*/*.sh | grep -vx -e "$last_test" -e 'tests/support/.*' |
         LC_ALL=C sort -t / -k 3)
 }
 
@@ -112,6 +112,15 @@ install_needed() {
     may_install && [[ $locale != C && ! -f /usr/share/i18n/locales/${locale%.*} ]] && packages+=(locales)
     [[ -f /usr/include/check.h ]] || pkg-config --exists check 2>/dev/null || packages+=(check)
     install_packages test.sh "${packages[@]}" || exit 1
+    install_wanted
+}
+
+# Without these, the tests that need them are skipped.
+install_wanted() {
+    local packages
+    mapfile -t packages < <(PATH=$PATH:/usr/sbin:/sbin missing_packages nats-server:nats-server ip:iproute2)
+    [[ -f /usr/include/nats/nats.h ]] || pkg-config --exists libnats 2>/dev/null || packages+=(libnats-dev)
+    install_packages test.sh "${packages[@]}" || printf 'test.sh: without %s, some tests are skipped\n' "${packages[*]}" >&2
 }
 
 # ------------------------------------------------------------------ counting
