@@ -84,6 +84,8 @@ extern "C" {
 #define SHMQ_PRIORITY_DEFAULT 4
 #define SHMQ_NOTE_MAX 64       /* bytes in a source's note */
 #define SHMQ_CURSOR_WORDS 4    /* words in a source's cursor */
+#define SHMQ_SLOTS_MAX 1024    /* slots of a source */
+#define SHMQ_SLOT_MAX 120      /* bytes in one */
 #define SHMQ_HEADERS_MAX 65536 /* bytes in a header block */
 #define SHMQ_ID_SIZE 48        /* bytes in the text of a message id, including its NUL */
 #define SHMQ_ASIDE_WORDS 4     /* words in the note of a message put aside */
@@ -385,6 +387,39 @@ int shmq_set_source_note(struct shmq *handle, const void *note, size_t length);
  * Return:  0; -EINVAL without a source_id; -EBADMSG, -ECHILD.
  */
 int shmq_source_note(struct shmq *handle, void *note, size_t *length);
+
+/*
+ * Stores a record with the source, in one of its slots, for the producer that resumes it: for example, one for
+ * each of the files of which the source consists. It replaces the slot's previous record; other slots stay as they
+ * are. Another source that takes the lane finds all slots empty.
+ *
+ * A slot that is never set needs no memory; number the slots from 0 on, because memory is reserved up to the
+ * highest one set, in whole pages.
+ *
+ * @slot    0 to SHMQ_SLOTS_MAX - 1
+ * @data    @length bytes; may be NULL if @length is 0
+ * @length  at most SHMQ_SLOT_MAX; 0 empties the slot
+ *
+ * Context:  the handle's thread. No system call once this handle has set this slot or a higher one.
+ * Ordering: a release store makes the record count. So whoever finds a message that was put later finds the
+ *           record, and whoever finds the record finds what was put before.
+ * Crash:    dying inside leaves either the previous record or this one.
+ * Return:   0; -EINVAL without a source_id, for a slot that does not exist, or for a longer record; -ENOSPC,
+ *           -ENOMEM, -EBADMSG, other system errors: nothing is changed; -ECHILD.
+ */
+int shmq_set_source_slot(struct shmq *handle, uint32_t slot, const void *data, size_t length);
+
+/*
+ * Reads the record that this or an earlier owner of the lane has stored in a slot of the source.
+ *
+ * @slot    0 to SHMQ_SLOTS_MAX - 1
+ * @data    receives the record; SHMQ_SLOT_MAX bytes, undefined beyond the record's length
+ * @length  receives its length; 0: the slot is empty
+ *
+ * Context: the handle's thread; one system call; reserves no memory.
+ * Return:  0; -EINVAL without a source_id, or for a slot that does not exist; -EBADMSG, -ECHILD.
+ */
+int shmq_source_slot(struct shmq *handle, uint32_t slot, void *data, size_t *length);
 
 /*
  * How far a source has been put, in the source's own terms: a sequence number, a file and an offset, a message of

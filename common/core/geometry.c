@@ -52,7 +52,9 @@ int geometry_compute(const struct parameters *parameters, struct geometry *geome
     g.record_offset = round_up(g.lease_offset + g.cells * sizeof(shared_u64), page);
     g.arena_offset = round_up(g.record_offset + g.cells * sizeof(struct record), page);
     g.lane_bytes = g.arena_offset + parameters->capacity_bytes;
-    g.object_bytes = g.lanes_offset + g.lane_bytes * parameters->lanes;
+    g.slots_offset = g.lanes_offset + g.lane_bytes * parameters->lanes;
+    g.slots_bytes = round_up(sizeof(struct source_slot) * SOURCE_SLOTS, page);
+    g.object_bytes = g.slots_offset + g.slots_bytes * parameters->lanes;
     *geometry = g;
     return 0;
 }

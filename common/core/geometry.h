@@ -39,6 +39,8 @@ struct geometry {
     uint64_t lease_offset;  /* inside a lane: lease words */
     uint64_t record_offset; /* inside a lane: record descriptors */
     uint64_t arena_offset;  /* inside a lane */
+    uint64_t slots_offset;  /* slots of the lanes' sources, slots_bytes each */
+    uint64_t slots_bytes;
     uint64_t object_bytes;
 };
 
@@ -53,6 +55,12 @@ static inline uint64_t geometry_lane_offset(const struct geometry *geometry, uin
 static inline uint64_t geometry_buffer_offset(const struct geometry *geometry, uint32_t seat)
 {
     return geometry->buffers_offset + geometry->buffer_bytes * seat;
+}
+
+/* Of the slots of the lane's source. */
+static inline uint64_t geometry_slots_offset(const struct geometry *geometry, uint32_t lane)
+{
+    return geometry->slots_offset + geometry->slots_bytes * lane;
 }
 
 /* An empty message takes a cell too, so that every message has a position of its own. */

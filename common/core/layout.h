@@ -13,6 +13,8 @@
  *                       lease words [cells]             8 bytes a cell
  *                       struct record [cells]           16 bytes a cell
  *                       arena                           64 bytes a cell
+ *   slots_offset      slots of the lanes' sources [lanes], slots_bytes each; reserved only as far as used:
+ *                       struct source_slot [SHMQ_SLOTS_MAX]
  *
  * Locks (open file description locks, one byte each; the byte's content does not matter):
  *   0                          creating or removing the queue
@@ -38,13 +40,15 @@
 #endif
 
 #define LAYOUT_MAGIC UINT64_C(0x31514d4853a7e5c1)
-#define LAYOUT_ABI 4u
+#define LAYOUT_ABI 5u
 #define LINE_BYTES 128
 #define LANE_WORDS 16 /* 64-bit words of the bitmap of lanes: SHMQ_LANES_MAX bits */
 #define PROGRAM_BYTES 16
-#define SOURCE_NOTE_WORDS 8 /* SHMQ_NOTE_MAX bytes */
-#define CURSOR_WORDS 4      /* SHMQ_CURSOR_WORDS */
-#define ASIDE_WORDS 4       /* SHMQ_ASIDE_WORDS */
+#define SOURCE_NOTE_WORDS 8  /* SHMQ_NOTE_MAX bytes */
+#define CURSOR_WORDS 4       /* SHMQ_CURSOR_WORDS */
+#define SOURCE_SLOT_WORDS 15 /* SHMQ_SLOT_MAX bytes */
+#define SOURCE_SLOTS 1024    /* SHMQ_SLOTS_MAX */
+#define ASIDE_WORDS 4        /* SHMQ_ASIDE_WORDS */
 
 #define LINE_ALIGNED _Alignas(LINE_BYTES)
 
@@ -232,8 +236,23 @@ struct lane_control {
 
     /* The source's note. W: owner: first the copy that is not current, then this word. R: its successors. */
     shared_u64 note; /* {times set 56, length in bytes 8}; the lowest bit of times tells which copy is current */
+    /* Slots of another epoch are empty. W: owner: one more at each change of the source, while source_id is 0.
+     * R: its successors, observers. */
+    shared_u64 slot_epoch;
     LINE_ALIGNED shared_u64 note_copies[2][SOURCE_NOTE_WORDS];
     LINE_ALIGNED unsigned char reserved[LINE_BYTES];
+};
+
+/*
+ * A slot of a lane's source. All zero, as reserved, it is empty.
+ *
+ * W: the lane's owner: first the copy that is not current, then the word. R: its successors; the word also
+ * observers.
+ */
+struct source_slot {
+    shared_u64 word; /* {epoch 55, current copy 1, length in bytes 8}; counts only in the lane's slot_epoch */
+    shared_u64 copies[2][SOURCE_SLOT_WORDS];
+    shared_u64 reserved;
 };
 
 /*
@@ -258,6 +277,7 @@ _Static_assert(sizeof(struct lane_control) == 9 * LINE_BYTES, "lane control has 
 _Static_assert(offsetof(struct lane_control, life) == 2 * LINE_BYTES, "cursors fit the line of the checkpoints");
 _Static_assert(offsetof(struct lane_control, claim) - offsetof(struct lane_control, tail) >= LINE_BYTES, "lines");
 _Static_assert(offsetof(struct lane_control, head) - offsetof(struct lane_control, claim) >= LINE_BYTES, "lines");
+_Static_assert(sizeof(struct source_slot) == 2 * LINE_BYTES, "a slot takes two lines");
 _Static_assert(sizeof(struct record) == 16, "record is 16 bytes");
 
 /* A hash of the sizes, offsets and byte order that two builds must agree on. */
@@ -281,6 +301,10 @@ static inline uint32_t layout_fingerprint(void)
     hash = LAYOUT_MIX(hash, offsetof(struct lane_control, claim));
     hash = LAYOUT_MIX(hash, offsetof(struct lane_control, wanted_head));
     hash = LAYOUT_MIX(hash, offsetof(struct lane_control, note_copies));
+    hash = LAYOUT_MIX(hash, offsetof(struct lane_control, slot_epoch));
+    hash = LAYOUT_MIX(hash, sizeof(struct source_slot));
+    hash = LAYOUT_MIX(hash, offsetof(struct source_slot, copies));
+    hash = LAYOUT_MIX(hash, SOURCE_SLOTS);
     hash = LAYOUT_MIX(hash, sizeof(struct record));
     return hash;
 }

@@ -9,6 +9,7 @@
 #include "common/queue/lane.h"
 #include "common/queue/mapping.h"
 #include "common/queue/seat.h"
+#include "common/queue/slots.h"
 #include "common/queue/source.h"
 #include "common/queue/walk.h"
 
@@ -79,6 +80,16 @@ static void check_checkpoints(const struct shmq *handle, uint32_t lane, const st
         add_finding(findings, "lane %u: no checkpoint belongs to tail %llu", lane, (unsigned long long)tail);
 }
 
+static void check_source(const struct shmq *handle, uint32_t lane, const struct lane_control *control,
+                         struct findings *findings)
+{
+    if (source_note_length(load(&control->note)) > SHMQ_NOTE_MAX)
+        add_finding(findings, "lane %u: the note of its source is too long", lane);
+    const uint32_t slot = slots_find_invalid(handle, lane, control);
+    if (slot < SHMQ_SLOTS_MAX)
+        add_finding(findings, "lane %u: slot %u of its source is invalid", lane, slot);
+}
+
 static int check_lane(struct shmq *handle, uint32_t lane, struct findings *findings)
 {
     struct lane_view *view;
@@ -96,8 +107,7 @@ static int check_lane(struct shmq *handle, uint32_t lane, struct findings *findi
         add_finding(findings, "lane %u: in use, but its state is %u", lane, (unsigned)state);
     if (atomic_load_explicit(&control->priority, memory_order_relaxed) >= SHMQ_PRIORITIES)
         add_finding(findings, "lane %u: priority is invalid", lane);
-    if (source_note_length(load(&control->note)) > SHMQ_NOTE_MAX)
-        add_finding(findings, "lane %u: the note of its source is too long", lane);
+    check_source(handle, lane, control, findings);
     check_checkpoints(handle, lane, control, findings);
     return 0;
 }

@@ -97,6 +97,8 @@ struct producer_side {
     struct source_whole whole;
     struct lane_found found;
     uint64_t cursor[CURSOR_WORDS];
+    struct source_slot *slots; /* mapping of the source's slots; NULL: not mapped yet */
+    uint32_t slots_reserved;   /* the first so many have memory of their own, as far as this handle knows */
 };
 
 /* What a lease from a lane would bring. */

@@ -114,6 +114,30 @@ int mapping_seat_buffer(struct shmq *handle, uint32_t seat, uint64_t bytes, unsi
     return 0;
 }
 
+/* Reserves in whole pages, so only one slot of many needs a system call. */
+int mapping_slots(struct shmq *handle, uint32_t count)
+{
+    const struct geometry *g = handle_geometry(handle);
+    struct producer_side *p = &handle->producer;
+    const uint64_t offset = geometry_slots_offset(g, p->view->ring.lane);
+    const uint32_t in_page = g->parameters.page_bytes / (uint32_t)sizeof(struct source_slot);
+    const uint32_t whole = (count + in_page - 1) / in_page * in_page;
+    if (count > p->slots_reserved) {
+        const int error = object_reserve(&handle->object, offset, whole * sizeof(struct source_slot));
+        if (error != 0)
+            return error;
+    }
+    if (p->slots == NULL) {
+        void *fresh = map_part(handle, NULL, offset, g->slots_bytes);
+        if (fresh == MAP_FAILED)
+            return -ENOMEM;
+        p->slots = fresh;
+    }
+    if (whole > p->slots_reserved)
+        p->slots_reserved = whole;
+    return 0;
+}
+
 void mapping_unmap_all(struct shmq *handle)
 {
     const struct geometry *g = handle_geometry(handle);
@@ -126,6 +150,8 @@ void mapping_unmap_all(struct shmq *handle)
     for (uint32_t i = 0; handle->consumer.buffers != NULL && i < g->parameters.seats; i++)
         if (handle->consumer.buffers[i].base != NULL)
             (void)munmap(handle->consumer.buffers[i].base, g->buffer_bytes);
+    if (handle->producer.slots != NULL)
+        (void)munmap(handle->producer.slots, g->slots_bytes);
     if (handle->header != NULL)
         (void)munmap(handle->header, handle->front_bytes);
 }

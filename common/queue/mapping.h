@@ -16,6 +16,9 @@ int mapping_lane(struct shmq *handle, uint32_t lane, struct lane_view **view);
 void mapping_used_lanes(struct shmq *handle);
 /* Maps a seat's buffer and reserves @bytes of it. Return: 0; -ENOSPC; -ENOMEM; other system errors. */
 int mapping_seat_buffer(struct shmq *handle, uint32_t seat, uint64_t bytes, unsigned char **base);
+/* Maps the slots of the producer's source, and reserves the first @count. Return: 0; -ENOSPC; -ENOMEM; other
+ * system errors. */
+int mapping_slots(struct shmq *handle, uint32_t count);
 void mapping_unmap_all(struct shmq *handle);
 
 #endif

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/queue/slots.h"
+
 _Static_assert(SOURCE_NOTE_WORDS * sizeof(uint64_t) == SHMQ_NOTE_MAX, "a note fits its words");
 
 static uint64_t load(const shared_u64 *word)
@@ -104,6 +106,7 @@ void source_take_up(struct ring_producer *producer, const struct shmq_options *o
         store(&control->note, 0);
         store(&control->source_base, producer->stream_offset);
         clear_cursor(producer);
+        slots_empty(control);
     }
     take_up_group(control, whole, options->source_part);
     if (!same)

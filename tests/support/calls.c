@@ -70,6 +70,18 @@ static int source_note(struct shmq *handle)
     return shmq_source_note(handle, note, &length);
 }
 
+static int set_source_slot(struct shmq *handle)
+{
+    return shmq_set_source_slot(handle, 0, "x", 1);
+}
+
+static int source_slot(struct shmq *handle)
+{
+    char data[SHMQ_SLOT_MAX];
+    size_t length;
+    return shmq_source_slot(handle, 0, data, &length);
+}
+
 /* ------------------------------------------------------------------ of consumers */
 
 static int get(struct shmq *handle)
@@ -199,6 +211,8 @@ static const struct call {
     {"shmq_source_whole", CALLS_OF_PRODUCERS, source_whole},
     {"shmq_set_source_note", CALLS_OF_PRODUCERS, set_source_note},
     {"shmq_source_note", CALLS_OF_PRODUCERS, source_note},
+    {"shmq_set_source_slot", CALLS_OF_PRODUCERS, set_source_slot},
+    {"shmq_source_slot", CALLS_OF_PRODUCERS, source_slot},
     {"shmq_finish", CALLS_OF_PRODUCERS, shmq_finish},
     {"shmq_get", CALLS_OF_CONSUMERS, get},
     {"shmq_lease", CALLS_OF_CONSUMERS, lease},

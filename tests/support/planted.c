@@ -71,6 +71,11 @@ struct record *planted_record(const struct planted *planted, uint32_t lane, uint
     return (struct record *)(void *)(lane_base(planted, lane) + g->record_offset) + (position & (g->cells - 1));
 }
 
+struct source_slot *planted_slot(const struct planted *planted, uint32_t lane, uint32_t slot)
+{
+    return (struct source_slot *)(void *)(planted->base + geometry_slots_offset(&planted->geometry, lane)) + slot;
+}
+
 unsigned char *planted_buffer(const struct planted *planted, uint32_t seat)
 {
     return planted->base + geometry_buffer_offset(&planted->geometry, seat);

@@ -30,6 +30,7 @@ shared_u64 *planted_lease(const struct planted *planted, uint32_t lane, uint64_t
 /* The cells of the message at @position. */
 unsigned char *planted_payload(const struct planted *planted, uint32_t lane, uint64_t position);
 struct record *planted_record(const struct planted *planted, uint32_t lane, uint64_t position);
+struct source_slot *planted_slot(const struct planted *planted, uint32_t lane, uint32_t slot);
 unsigned char *planted_buffer(const struct planted *planted, uint32_t seat);
 struct lease_format planted_format(const struct planted *planted);
 

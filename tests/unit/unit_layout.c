@@ -13,7 +13,7 @@
 #include "common/shmq.h"
 #include "tests/support/harness.h"
 
-#define FINGERPRINT 0x5066dd44u
+#define FINGERPRINT 0x065bcffcu
 
 static const struct parameters usual = {
     .capacity_bytes = 8 << 20,
@@ -138,9 +138,13 @@ static void check_offsets(const struct parameters *p)
     ck_assert_uint_eq(geometry_buffer_offset(&g, 0), g.buffers_offset);
     ck_assert_uint_ge(g.lanes_offset, geometry_buffer_offset(&g, p->seats - 1) + g.buffer_bytes);
     ck_assert_uint_eq(geometry_lane_offset(&g, 0), g.lanes_offset);
-    ck_assert_uint_eq(g.object_bytes, geometry_lane_offset(&g, p->lanes - 1) + g.lane_bytes);
+    ck_assert_uint_eq(g.slots_offset, geometry_lane_offset(&g, p->lanes - 1) + g.lane_bytes);
+    ck_assert_uint_ge(g.slots_bytes, sizeof(struct source_slot) * SHMQ_SLOTS_MAX);
+    ck_assert_uint_eq(geometry_slots_offset(&g, 0), g.slots_offset);
+    ck_assert_uint_eq(g.object_bytes, geometry_slots_offset(&g, p->lanes - 1) + g.slots_bytes);
     ck_assert_uint_lt(g.object_bytes, UINT64_C(1) << 48);
-    const uint64_t aligned[] = {g.seats_offset, g.buffers_offset, g.buffer_bytes, g.lanes_offset, g.object_bytes};
+    const uint64_t aligned[] = {g.seats_offset, g.buffers_offset, g.buffer_bytes, g.lanes_offset,
+                                g.slots_offset, g.slots_bytes,    g.object_bytes};
     for (size_t i = 0; i < COUNT(aligned); i++)
         ck_assert_uint_eq(aligned[i] % p->page_bytes, 0);
     check_lane(&g, p->page_bytes);
@@ -211,12 +215,14 @@ END_TEST
 
 START_TEST(structs_are_what_the_format_says)
 {
-    ck_assert_uint_eq(LAYOUT_ABI, 4);
+    ck_assert_uint_eq(LAYOUT_ABI, 5);
     ck_assert_uint_eq(sizeof(struct header), 640);
     ck_assert_uint_eq(offsetof(struct header, state), 80);
     ck_assert_uint_eq(sizeof(struct seat), 512);
     ck_assert_uint_eq(sizeof(struct lane_control), 1152);
     ck_assert_uint_eq(sizeof(struct record), 16);
+    ck_assert_uint_eq(sizeof(struct source_slot), 256);
+    ck_assert_uint_eq(offsetof(struct source_slot, copies), 8);
     ck_assert_uint_eq(sizeof(struct checkpoint), 24);
     ck_assert_uint_eq(LANE_WORDS * 64, SHMQ_LANES_MAX);
 }
