@@ -43,6 +43,7 @@
 #define LANES 2
 #define SEATS 4
 #define SOURCE 77
+#define OTHER_SOURCE 78
 #define TICK_NS INT64_C(2000000)
 #define LONG_TICK_NS INT64_C(10000000000) /* while a path is recorded, which is slow */
 #define SHORT_NS INT64_C(1000000)         /* less than a tick, but more than it pays to spin */
@@ -77,6 +78,9 @@ enum {
     IDS = 600
 };
 #define MESSAGES 12 /* of the survivors' producer */
+
+struct world;
+static int set_far_slot(struct world *world);
 
 /* What may become of a message after the kill. */
 struct fate {
@@ -689,6 +693,90 @@ static void settle_cursor(struct world *world)
     settle(world);
 }
 
+/* ------------------------------------------------------------------ a source's slots */
+
+#define SLOT 3            /* the one that is set */
+#define NEIGHBOUR 2       /* never */
+#define FAR_SLOT 300      /* in memory of its own */
+#define KEPT_BYTES 77     /* of the neighbour's record */
+#define OLD_BYTES 120     /* of the record that is replaced */
+#define SLOT_NEW_BYTES 99 /* of the new one */
+
+/* The letters of a slot; 0: empty; -1: a mixture. */
+static int letter_of_slot(struct world *world, struct shmq *handle, uint32_t slot, size_t *length)
+{
+    char data[SHMQ_SLOT_MAX];
+    require_call(world, shmq_source_slot(handle, slot, data, length), 0);
+    for (size_t i = 1; i < *length; i++)
+        if (data[i] != data[0])
+            return -1;
+    return *length == 0 ? 0 : data[0];
+}
+
+static void require_slot(struct world *world, struct shmq *handle, uint32_t slot, char letter, size_t bytes)
+{
+    size_t length;
+    const int found = letter_of_slot(world, handle, slot, &length);
+    require(world, found == letter && length == bytes, "slot %d has %d bytes of %d, not %d of %d", (int)slot,
+            (int)length, found, (int)bytes, letter);
+}
+
+/* The record is the one before or the new one, never a mixture; no other has changed. */
+static void settle_slot(struct world *world)
+{
+    size_t length;
+    const bool far = world->operation->act == set_far_slot;
+    struct shmq *handle = open_role(world, SHMQ_PRODUCER, false, SOURCE);
+    const bool returned = atomic_load(&world->ledger->returned) != 0;
+    const int letter = letter_of_slot(world, handle, far ? FAR_SLOT : SLOT, &length);
+    const bool is_old = far ? letter == 0 : letter == 'o' && length == OLD_BYTES;
+    const bool is_new = letter == 'n' && length == SLOT_NEW_BYTES;
+    require(world, is_new || (is_old && !returned), "the slot has %d bytes of %d", (int)length, letter);
+    require_slot(world, handle, NEIGHBOUR, 'k', KEPT_BYTES);
+    require_slot(world, handle, FAR_SLOT - 1, 0, 0);
+    shmq_abandon(handle);
+    settle(world);
+}
+
+/* What the other source had: all or nothing. */
+static void require_all_of_other(struct world *world, struct shmq *handle, bool all)
+{
+    unsigned char note[SHMQ_NOTE_MAX];
+    size_t length;
+    struct shmq_cursor cursor;
+    const struct shmq_cursor wanted = all ? cursor_of(1) : (struct shmq_cursor){.words = {0}};
+    require_call(world, shmq_source_note(handle, note, &length), 0);
+    require(world, length == (all ? NOTE_BYTES : 0), "a note of %d bytes", (int)length);
+    require_call(world, shmq_resume_cursor(handle, &cursor), 0);
+    require(world, memcmp(&cursor, &wanted, sizeof(cursor)) == 0, "the cursor of another");
+    require_slot(world, handle, NEIGHBOUR, all ? 'k' : 0, all ? KEPT_BYTES : 0);
+    require_slot(world, handle, SLOT, all ? 'o' : 0, all ? OLD_BYTES : 0);
+    require_slot(world, handle, FAR_SLOT, 0, 0);
+}
+
+/* The victim's source begins with nothing, in whichever lane. */
+static void settle_newcomer(struct world *world)
+{
+    struct shmq *handle = open_role(world, SHMQ_PRODUCER, false, SOURCE);
+    require_all_of_other(world, handle, false);
+    shmq_abandon(handle);
+    settle(world);
+}
+
+/* The other source comes back, unless the victim has its lane: nothing of its own is missing, or everything. */
+static void settle_comeback(struct world *world)
+{
+    struct shmq_lane_stat stat = SHMQ_LANE_STAT_INIT;
+    require_call(world, shmq_stat_lane(world->consumer, 1, &stat), 0);
+    require(world, stat.source_id != 0 || atomic_load(&world->ledger->returned) == 0, "the victim has no lane");
+    if (stat.source_id != SOURCE) {
+        struct shmq *handle = open_role(world, SHMQ_PRODUCER, false, OTHER_SOURCE);
+        require_all_of_other(world, handle, stat.source_id == OTHER_SOURCE);
+        require_call(world, shmq_close(handle), 0);
+    }
+    settle(world);
+}
+
 static struct shmq_options part_options(const struct world *world, uint64_t part, uint64_t size)
 {
     return (struct shmq_options){SHMQ_OPTIONS_DEFAULTS,
@@ -821,6 +909,55 @@ static void prepare_note(struct world *world)
 static int set_note(struct world *world)
 {
     return shmq_set_source_note(world->victim, world->ready, NOTE_BYTES);
+}
+
+static void fill_slot(struct world *world, uint32_t slot, char letter, size_t bytes)
+{
+    memset(world->ready, letter, bytes);
+    process_require_equal(shmq_set_source_slot(world->victim, slot, world->ready, bytes), 0);
+}
+
+static void fill_slots(struct world *world)
+{
+    prepare_producer(world);
+    fill_slot(world, NEIGHBOUR, 'k', KEPT_BYTES);
+    fill_slot(world, SLOT, 'o', OLD_BYTES);
+}
+
+/* By a successor, which has not set any. */
+static void prepare_slot(struct world *world)
+{
+    let_die(world, fill_slots);
+    (void)open_victim(world, SHMQ_PRODUCER, SOURCE, 0);
+    memset(world->ready, 'n', SLOT_NEW_BYTES);
+}
+
+static int set_slot(struct world *world)
+{
+    return shmq_set_source_slot(world->victim, SLOT, world->ready, SLOT_NEW_BYTES);
+}
+
+/* Reserves memory. */
+static int set_far_slot(struct world *world)
+{
+    return shmq_set_source_slot(world->victim, FAR_SLOT, world->ready, SLOT_NEW_BYTES);
+}
+
+static void put_as_other_source(struct world *world)
+{
+    const struct shmq_cursor cursor = cursor_of(1);
+    (void)open_victim(world, SHMQ_PRODUCER, OTHER_SOURCE, 0);
+    fill_slot(world, NEIGHBOUR, 'k', KEPT_BYTES);
+    fill_slot(world, SLOT, 'o', OLD_BYTES);
+    process_require_equal(shmq_set_source_note(world->victim, world->ready, NOTE_BYTES), 0);
+    process_require_equal(shmq_set_cursor(world->victim, &cursor), 0);
+    victim_puts(world, OLD, 3, SHORT);
+    process_require_equal(shmq_close(world->victim), 0);
+}
+
+static void leave_lane_of_other_source(struct world *world)
+{
+    let_die(world, put_as_other_source);
 }
 
 static void prepare_cursor(struct world *world)
@@ -2043,6 +2180,10 @@ static void nothing_goes_on(struct world *world)
     .set_up = open_survivors_with_destination, .act = move_one, .count = count_moved, .expect = expect_nothing,   \
     .settle = settle_moved, .go_on = consumer_goes_on
 
+#define OF_SURVIVORS_OF_OTHER                                                                                     \
+    .set_up = open_survivors_and_put, .prepare = leave_lane_of_other_source, .act = attach_producer,              \
+    .expect = expect_old, .go_on = producer_goes_on
+
 #define OF_WRITER .set_up = open_survivors_and_put, .expect = expect_one_less, .go_on = consumer_goes_on
 
 static const struct operation operations[] = {
@@ -2063,6 +2204,13 @@ static const struct operation operations[] = {
      .act = put_with_headers, .expect = expect_another, .settle = settle_cursor, .go_on = producer_goes_on},
     {"set a source's note", .set_up = open_survivors_and_put, .prepare = prepare_note, .act = set_note,
      .expect = expect_noted, .settle = settle_note, .go_on = producer_goes_on},
+    {"set a source's slot", .set_up = open_survivors_and_put, .prepare = prepare_slot, .act = set_slot,
+     .expect = expect_noted, .settle = settle_slot, .go_on = producer_goes_on},
+    {"set a source's slot, in new memory", .set_up = open_survivors_and_put, .prepare = prepare_slot,
+     .act = set_far_slot, .expect = expect_noted, .settle = settle_slot, .go_on = producer_goes_on},
+    {"attach as producer, another source's lane", OF_SURVIVORS_OF_OTHER, .settle = settle_newcomer},
+    {"attach as producer, another source's lane, which comes back", OF_SURVIVORS_OF_OTHER,
+     .settle = settle_comeback},
     {"withdraw", .set_up = open_survivors, .prepare = prepare_withdrawal, .arrange = start_sleeper,
      .act = withdraw, .expect = expect_source, .settle = settle_withdrawal, .go_on = producer_goes_on},
     {"attach as consumer", OF_CONSUMER, .act = attach_consumer, .expect = expect_survivors},
@@ -2188,11 +2336,12 @@ static bool keeps_queue(const struct operation *operation)
 {
     return operation->settle == settle || operation->settle == settle_single ||
            operation->settle == settle_finish || operation->settle == settle_beside_sleeper ||
-           operation->settle == settle_note || operation->settle == settle_cursor ||
-           operation->settle == settle_moved || operation->settle == settle_part ||
-           operation->settle == settle_withdrawal || operation->settle == settle_set ||
-           operation->settle == settle_replaced || operation->settle == settle_cleared ||
-           operation->settle == settle_visited;
+           operation->settle == settle_note || operation->settle == settle_slot ||
+           operation->settle == settle_newcomer || operation->settle == settle_comeback ||
+           operation->settle == settle_cursor || operation->settle == settle_moved ||
+           operation->settle == settle_part || operation->settle == settle_withdrawal ||
+           operation->settle == settle_set || operation->settle == settle_replaced ||
+           operation->settle == settle_cleared || operation->settle == settle_visited;
 }
 
 /* ------------------------------------------------------------------ one victim */

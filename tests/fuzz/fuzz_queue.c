@@ -479,8 +479,29 @@ static void reserve(const struct instruction *in)
         ledger_put_unsure(&world.ledger, serial, length);
 }
 
+/* A record has the same byte everywhere, and stays whole as long as nothing was damaged. */
+static void talk_of_slots(struct shmq *handle, const struct instruction *in)
+{
+    unsigned char data[SHMQ_SLOT_MAX + 1];
+    size_t length = SIZE_MAX;
+    const uint32_t slot = in->f % 8 < 7 ? in->f % 8 : in->f * 5u;
+    memset(data, in->e, sizeof(data));
+    if ((in->c & 0x80) != 0)
+        (void)judge(CALL_SET_SOURCE_SLOT, shmq_set_source_slot(handle, slot, data, in->e % (sizeof(data) + 1)),
+                    handle);
+    if (judge(CALL_SOURCE_SLOT, shmq_source_slot(handle, slot, data, &length), handle) != 0)
+        return;
+    fuzz_require(length <= SHMQ_SLOT_MAX, "a slot of %zu bytes", length);
+    for (size_t i = 1; i < length; i++)
+        fuzz_require(world.damaged || data[i] == data[0], "a slot of two halves");
+}
+
 static void talk_of_source(struct shmq *handle, const struct instruction *in)
 {
+    if ((in->c & 0x60) == 0x60) {
+        talk_of_slots(handle, in);
+        return;
+    }
     unsigned char note[SHMQ_NOTE_MAX + 1] = {in->e};
     uint64_t size;
     uint64_t check;

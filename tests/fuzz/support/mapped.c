@@ -118,6 +118,17 @@ static void *word_of_control(const struct lane_control *control, uint8_t index)
     return (void *)(uintptr_t)words[index % (sizeof(words) / sizeof(words[0]))];
 }
 
+#define SLOT_WORDS_FIRST 240 /* from here on, an index of the control means a word about the source's slots */
+
+static void *word_of_slots(const struct mapped *mapped, uint32_t lane, uint8_t index)
+{
+    unsigned char *base = mapped->base + geometry_slots_offset(&mapped->geometry, lane);
+    struct source_slot *slots = (struct source_slot *)(void *)base;
+    if (index % 2 == 0)
+        return &slots[index / 2 % 8].word;
+    return &slots[index / 2 % 8].copies[0][index % SOURCE_SLOT_WORDS];
+}
+
 #define ASIDE_WORDS_FIRST 216 /* from here on, an index means a word about a message put aside */
 #define WRITE_WORDS 224       /* from here on, an index means a write intent's word; so the others keep theirs */
 
@@ -161,6 +172,10 @@ static void *word_of(const struct mapped *mapped, const struct damage *damage)
     case PLACE_SEAT:
         return word_of_seat(&mapped->seats[damage->which % p->seats], damage->index);
     case PLACE_CONTROL:
+        if (damage->index == SLOT_WORDS_FIRST)
+            return &ring.control->slot_epoch;
+        if (damage->index > SLOT_WORDS_FIRST)
+            return word_of_slots(mapped, ring.lane, damage->index);
         return word_of_control(ring.control, damage->index);
     case PLACE_POSITION:
         return damage->index % 3 == 0   ? &ring.control->head

@@ -75,6 +75,8 @@ static const struct {
     [CALL_SOURCE_WHOLE] = {"source_whole", OK | INVAL, 0, false},
     [CALL_SET_SOURCE_NOTE] = {"set_source_note", OK | INVAL, 0, false},
     [CALL_SOURCE_NOTE] = {"source_note", OK | INVAL, BADMSG, true},
+    [CALL_SET_SOURCE_SLOT] = {"set_source_slot", OK | INVAL, BADMSG, true},
+    [CALL_SOURCE_SLOT] = {"source_slot", OK | INVAL, BADMSG, true},
     [CALL_LEASE] = {"lease", OK | AGAIN | TIMEDOUT | NODATA | OWNERDEAD | SHUTDOWN | STALE | BUSY, BADMSG, true},
     [CALL_GET] = {"get", OK | AGAIN | TIMEDOUT | NODATA | OWNERDEAD | SHUTDOWN | STALE | BUSY | NOBUFS, BADMSG,
                   false},
