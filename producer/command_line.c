@@ -61,6 +61,36 @@ static void take_input(struct options *options, const char *argument)
     options->input_given = true;
 }
 
+static void take_listen(struct options *options, const struct option_entry *entry, const char *argument)
+{
+    static const char stream[] = "unix:";
+    static const char datagram[] = "unix-dgram:";
+    struct listen_address address = {.text = argument};
+    if (strncmp(argument, stream, strlen(stream)) == 0) {
+        address.path = argument + strlen(stream);
+    } else if (strncmp(argument, datagram, strlen(datagram)) == 0) {
+        address.path = argument + strlen(datagram);
+        address.datagram = true;
+    }
+    if (address.path == NULL || address.path[0] == '\0')
+        option_entry_bad(entry, argument, "not an address (unix:PATH or unix-dgram:PATH)");
+    if (strlen(address.path) > LISTEN_PATH_MAX)
+        option_entry_bad(entry, argument, "its path is longer than a socket's may be (107 bytes)");
+    for (size_t i = 0; i < options->listen_count; i++)
+        if (strcmp(options->listens[i].path, address.path) == 0)
+            option_entry_bad(entry, argument, "given twice");
+    options->listens[options->listen_count++] = address;
+}
+
+static void take_listen_mode(struct options *options, const struct option_entry *entry, const char *argument)
+{
+    char *end;
+    const unsigned long mode = strtoul(argument, &end, 8);
+    if (argument[0] < '0' || argument[0] > '7' || *end != '\0' || mode > 0777)
+        option_entry_bad(entry, argument, "not a mode (octal, like 0660)");
+    options->listen_mode = (int)mode;
+}
+
 static void take_seed(struct options *options, const struct option_entry *entry, const char *argument)
 {
     if (parse_count(argument, 0, UINT64_MAX, &options->seed) != 0)
@@ -130,6 +160,12 @@ static void take(void *into, const struct option_group *group, const struct opti
     case PRODUCER_INPUT:
         take_input(options, argument);
         break;
+    case PRODUCER_LISTEN:
+        take_listen(options, entry, argument);
+        break;
+    case PRODUCER_LISTEN_MODE:
+        take_listen_mode(options, entry, argument);
+        break;
     case PRODUCER_SPLIT:
         take_split(options, argument);
         break;
@@ -153,23 +189,36 @@ static void take(void *into, const struct option_group *group, const struct opti
 
 static void choose_source(struct options *options, bool words_given)
 {
-    if (options->input_given && options->random_given)
-        options_usage("--input and --random: only one source can be given");
-    if (words_given && (options->input_given || options->random_given))
-        options_usage("%s and words after --: only one source can be given",
-                      options->input_given ? "--input" : "--random");
-    if (options->random_given)
-        options->source = SOURCE_RANDOM;
-    else if (words_given)
-        options->source = SOURCE_WORDS;
-    else if (!options->input_given)
+    const struct {
+        const char *name;
+        enum source_kind kind;
+        bool given;
+    } sources[] = {
+        {"--input", SOURCE_INPUTS, options->input_given},
+        {"--random", SOURCE_RANDOM, options->random_given},
+        {"--listen", SOURCE_LISTEN, options->listen_count > 0},
+        {"words after --", SOURCE_WORDS, words_given},
+    };
+    const char *chosen = NULL;
+    for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+        if (!sources[i].given)
+            continue;
+        if (chosen != NULL)
+            options_usage("%s and %s: only one source can be given", chosen, sources[i].name);
+        chosen = sources[i].name;
+        options->source = sources[i].kind;
+    }
+    if (chosen == NULL)
         options->inputs[options->input_count++] = "-";
 }
 
 static void check_source(const struct options *options)
 {
-    if (options->source != SOURCE_INPUTS && options->framing != FRAMING_DELIMITER)
+    if ((options->source == SOURCE_RANDOM || options->source == SOURCE_WORDS) &&
+        options->framing != FRAMING_DELIMITER)
         options_usage("%s: only for inputs (not with --random or words)", options->framing_given);
+    if (options->listen_mode >= 0 && options->source != SOURCE_LISTEN)
+        options_usage("--listen-mode: needs --listen ADDRESS");
     if (options->split_given && !options->input_given)
         options_usage("--split: needs --input FILE");
     if (options->resume && !options->input_given)
@@ -203,11 +252,16 @@ static void check_flow(const struct options *options)
 
 void options_parse(struct options *options, int argc, char **argv)
 {
-    *options = (struct options){
-        .delimiter = '\n', .timeout_ns = -1, .delay_ns = {-1, -1}, .split_part = 1, .split_parts = 1};
+    *options = (struct options){.delimiter = '\n',
+                                .timeout_ns = -1,
+                                .delay_ns = {-1, -1},
+                                .listen_mode = -1,
+                                .split_part = 1,
+                                .split_parts = 1};
     options_init(&options->common);
     options->inputs = calloc((size_t)argc + 1, sizeof(*options->inputs));
-    if (options->inputs == NULL)
+    options->listens = calloc((size_t)argc + 1, sizeof(*options->listens));
+    if (options->inputs == NULL || options->listens == NULL)
         options_usage("out of memory");
     struct option_words words;
     option_table_read(&producer_options, options, take, argc, argv, &words);
@@ -228,6 +282,8 @@ void options_free(struct options *options)
 {
     free(options->inputs);
     options->inputs = NULL;
+    free(options->listens);
+    options->listens = NULL;
     free(options->headers);
     options->headers = NULL;
 }

@@ -9,6 +9,7 @@
 #include "common/cli/stop.h"
 #include "producer/command_line.h"
 #include "producer/inputs.h"
+#include "producer/listen.h"
 #include "producer/publisher.h"
 #include "producer/resume.h"
 #include "producer/source.h"
@@ -44,6 +45,8 @@ static enum flow produce(struct publisher *publisher, struct inputs *inputs, con
     enum flow flow = check_output(publisher, options);
     if (flow == FLOW_CONTINUE)
         flow = inputs_check(inputs, publisher, options);
+    if (flow == FLOW_CONTINUE)
+        flow = listen_check(publisher, options);
     if (flow == FLOW_CONTINUE)
         flow = publisher_open(publisher, options, &inputs->identity);
     if (flow == FLOW_CONTINUE)

@@ -13,6 +13,22 @@ static const struct option_entry source[] = {
      .help =
          "read FILE; \"-\" is stdin. Repeat the option to read several files in turn. A FIFO or pipe ends when "
          "its last writer closes it"},
+    {.name = "listen",
+     .code = PRODUCER_LISTEN,
+     .alone = true,
+     .argument = "ADDRESS",
+     .help =
+         "send what clients of a socket send: of unix:PATH (a stream) the messages of each connection, split as "
+         "the "
+         "framing says; of unix-dgram:PATH each datagram as one message. Repeat the option for several sockets. "
+         "Ends at a signal or at --count. A client that has sent is not told when its message is in the queue: "
+         "what "
+         "the kernel holds dies with the producer"},
+    {.name = "listen-mode",
+     .code = PRODUCER_LISTEN_MODE,
+     .alone = true,
+     .argument = "OCTAL",
+     .help = "permissions of the sockets of --listen (as the umask says); who may write to one may send"},
     {.name = "random",
      .kind = OPTION_IS_FLAG,
      AT(random_given),

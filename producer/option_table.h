@@ -14,6 +14,8 @@ extern const struct option_table producer_options;
 /* Codes of the options that command_line.c handles itself. */
 enum producer_option_code {
     PRODUCER_INPUT,
+    PRODUCER_LISTEN,
+    PRODUCER_LISTEN_MODE,
     PRODUCER_SPLIT,
     PRODUCER_DELIMITER,
     PRODUCER_NULL,

@@ -9,7 +9,16 @@
 #include "common/cli/option_table.h"
 #include "common/cli/options.h"
 
-enum source_kind { SOURCE_INPUTS, SOURCE_RANDOM, SOURCE_WORDS };
+enum source_kind { SOURCE_INPUTS, SOURCE_RANDOM, SOURCE_WORDS, SOURCE_LISTEN };
+
+enum { LISTEN_PATH_MAX = 107 }; /* bytes in the name of a socket */
+
+/* Where to listen. */
+struct listen_address {
+    const char *text; /* as it was given */
+    const char *path; /* within it */
+    bool datagram;
+};
 
 enum framing_kind { FRAMING_DELIMITER, FRAMING_LENGTH32, FRAMING_BLOCK, FRAMING_WHOLE };
 
@@ -25,6 +34,9 @@ struct options {
     size_t word_count;
     bool input_given;
     bool random_given;
+    struct listen_address *listens;
+    size_t listen_count;
+    int listen_mode; /* of the files of the sockets; negative: as the umask says */
 
     enum framing_kind framing;
     char framing_given[OPTION_WRITTEN_BYTES]; /* the option that chose it, as it was written; "" */

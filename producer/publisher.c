@@ -40,7 +40,7 @@ void publisher_init(struct publisher *publisher, const struct options *options, 
         .headers = options->headers,
         .headers_length = options->headers_length,
         .reads_inputs = options->source == SOURCE_INPUTS,
-        .rereadable = options->source != SOURCE_INPUTS,
+        .rereadable = options->source == SOURCE_RANDOM || options->source == SOURCE_WORDS,
     };
     pace_init(&publisher->pace, options, seed);
     echo_init(&publisher->echo, options->echo, pace_is_set(&publisher->pace));

@@ -4,6 +4,7 @@
 
 #include "producer/block_input.h"
 #include "producer/buffered_input.h"
+#include "producer/listen.h"
 #include "producer/random.h"
 #include "producer/whole_input.h"
 #include "producer/words.h"
@@ -27,8 +28,7 @@ static enum flow run_input(struct publisher *publisher, const struct inputs *inp
     return input_close(&input, publisher, unused, flow);
 }
 
-static enum flow run_inputs(struct publisher *publisher, const struct inputs *inputs,
-                            const struct options *options)
+static enum flow check_block(struct publisher *publisher, const struct options *options)
 {
     char texts[2][UNITS_SIZE];
     if (options->framing == FRAMING_BLOCK && options->block_bytes > publisher->max_message)
@@ -37,7 +37,13 @@ static enum flow run_inputs(struct publisher *publisher, const struct inputs *in
                               "--max-message %s or more)",
                               units_size(texts[0], options->block_bytes),
                               units_size(texts[1], publisher->max_message), texts[0]);
-    enum flow flow = FLOW_CONTINUE;
+    return FLOW_CONTINUE;
+}
+
+static enum flow run_inputs(struct publisher *publisher, const struct inputs *inputs,
+                            const struct options *options)
+{
+    enum flow flow = check_block(publisher, options);
     for (size_t i = inputs->first; i < inputs->count && flow == FLOW_CONTINUE; i++)
         flow = run_input(publisher, inputs, options, i);
     return flow;
@@ -51,6 +57,8 @@ enum flow source_run(struct publisher *publisher, const struct inputs *inputs, c
         return random_run(publisher, seed);
     case SOURCE_WORDS:
         return words_run(publisher, options);
+    case SOURCE_LISTEN:
+        return check_block(publisher, options) == FLOW_CONTINUE ? listen_run(publisher, options) : FLOW_FAILED;
     case SOURCE_INPUTS:
         break;
     }

@@ -29,5 +29,5 @@ for block in "$scratch"/blocks/*; do
     fi
 done
 
-check_equal 'the README has its examples' 18 "$(find "$scratch/blocks" -type f | wc -l)"
+check_equal 'the README has its examples' 19 "$(find "$scratch/blocks" -type f | wc -l)"
 check_equal 'every one left its queue removed' '' "$(find /dev/shm -name "*$SHMQ_TEST_PREFIX*")"
