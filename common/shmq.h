@@ -690,7 +690,12 @@ int shmq_put_aside(struct shmq *handle, const struct shmq_aside *aside);
  */
 int shmq_aside_note(struct shmq *handle, uint64_t note[SHMQ_ASIDE_WORDS]);
 
-/* Moves messages of a consumer to another queue, for example dead letters. */
+/*
+ * Moves messages of a consumer to another queue: one after the other, for example dead letters (shmq_move), or
+ * batch by batch, to one queue or several (shmq_mover_put). In the other queue, a mover has a lane for each seat
+ * that it moves messages of: its consumer's own, and those of dead consumers whose messages it takes over. So that
+ * queue needs as many lanes as this one has seats, besides those of its other producers.
+ */
 struct shmq_mover;
 
 /*
@@ -748,7 +753,60 @@ int shmq_move(struct shmq_mover *mover, const char *headers, size_t headers_leng
 int shmq_complete_move(struct shmq_mover *mover, bool *moved, int64_t timeout_ns);
 
 /*
- * Frees a mover.
+ * Copies messages to the other queue without acknowledging them: each once, with its payload, framing and headers,
+ * and with a header "Shmq-Id: ID", its id here, if it has none. Acknowledge them afterwards; before that, they may
+ * be copied to other queues, too, by a mover for each. Messages that were put already, by this mover or by a dead
+ * consumer, count as done and are not put again, even if they have been consumed there since. So after a failure,
+ * the same messages can be given again.
+ *
+ * @mover       from shmq_mover_open
+ * @messages    consecutive messages of a lease that are not acknowledged. Those that are left out before them are
+ *              not put later; those behind them may be
+ * @count       0: only takes the lane of the consumer's seat, so that the other queue's stream does not end before
+ *              this mover has come to an end, and looks whether that queue is still there
+ * @done        receives how many, from the first, have been put, also on failure; may be NULL
+ * @timeout_ns  how long to wait for a lane there, and for room, in total
+ *
+ * The mover keeps its lane there from one call to the next. In the other queue it is a producer like any other: if
+ * it dies, or is closed before shmq_mover_finish, its lane is unfinished, and whoever moves messages of the same
+ * seat next goes on with it. The lane of a dead consumer's seat is let go with the last of that consumer's
+ * messages.
+ *
+ * Context:  the consumer's thread. One system call for each call, unless the lane there is full or a consumer of
+ *           that queue sleeps; taking a lane there costs a few dozen, and may wait for the previous owner's lock.
+ * Ordering: P1, release of that lane's tail, for each portion; pairs with C1 in shmq_lease.
+ * Crash:    dying inside leaves whole messages only: the first ones, some or all. The successor, which gets the
+ *           messages redelivered, does not put those again.
+ * Return:   0 if all are done; -EMSGSIZE at a message that, with its headers, is too long for the other queue;
+ *           -EINVAL if the messages are not held; -EAGAIN, -ETIMEDOUT if the other queue had no room, -EUSERS no
+ *           free lane; -EINTR if the consumer's stop flag was set; about the other queue: -ESTALE (nothing counts
+ *           as done then), -ESHUTDOWN, -ENOENT, -EEXIST, -EPERM, -EACCES, -EROFS, -EPROTO, -EBUSY, -ENOSPC,
+ *           -EOVERFLOW, -ENOMEM, -EMFILE, -EFBIG, -ENOSYS, -EBADMSG, other system errors; -ECHILD.
+ */
+int shmq_mover_put(struct shmq_mover *mover, const struct shmq_message *messages, size_t count, size_t *done,
+                   int64_t timeout_ns);
+
+/*
+ * Finishes this mover's lane in the other queue, as shmq_finish does, and the lanes of seats of this queue whose
+ * movers died and in which nothing is left. For a mover whose work is done: this queue's stream has ended, for
+ * example. With several movers, each finishes its own lane. A mover that has put nothing finishes a lane as well.
+ * After more messages, it has to finish again.
+ *
+ * @mover  from shmq_mover_open
+ *
+ * Context: the consumer's thread; reads each lane of the other queue; does not wait for live movers; wakes
+ *          consumers.
+ * Crash:   dying inside leaves this mover's lane unfinished, and those of dead ones finished or not.
+ * Return:  0; -EBUSY if messages are leased and not acknowledged, or were found in this consumer's seat, or the
+ *          lane there is in use; on an error, this mover's lane is unfinished: -ESTALE if the other queue was
+ *          removed; -EUSERS if it has no free lane; -EINTR if the consumer's stop flag was set; -EINVAL; about the
+ *          other queue: -ESHUTDOWN, -ENOENT, -EEXIST, -EPERM, -EACCES, -EROFS, -EPROTO, -ENOSPC, -ENOMEM, -EMFILE,
+ *          -EFBIG, -ENOSYS, other system errors; about either queue: -EBADMSG; -ECHILD.
+ */
+int shmq_mover_finish(struct shmq_mover *mover);
+
+/*
+ * Frees a mover. What shmq_mover_put has put stays; its lane is left unfinished unless it was finished.
  *
  * @mover  NULL is allowed; not valid afterwards
  *

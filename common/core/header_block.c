@@ -51,8 +51,8 @@ uint64_t header_payload_offset(uint64_t text_bytes, uint64_t payload_bytes)
     return (cells < least ? least : cells) << CELL_SHIFT;
 }
 
-void header_write(unsigned char *at, const char *text, uint32_t text_bytes, uint64_t payload_bytes, uint8_t frame,
-                  uint8_t delimiter)
+char *header_write_prefix(unsigned char *at, uint32_t text_bytes, uint64_t payload_bytes, uint8_t frame,
+                          uint8_t delimiter)
 {
     const struct header_prefix prefix = {
         .text_bytes = text_bytes,
@@ -61,7 +61,13 @@ void header_write(unsigned char *at, const char *text, uint32_t text_bytes, uint
         .delimiter = delimiter,
     };
     memcpy(at, &prefix, sizeof(prefix));
-    memcpy(at + sizeof(prefix), text, text_bytes);
+    return (char *)at + sizeof(prefix);
+}
+
+void header_write(unsigned char *at, const char *text, uint32_t text_bytes, uint64_t payload_bytes, uint8_t frame,
+                  uint8_t delimiter)
+{
+    memcpy(header_write_prefix(at, text_bytes, payload_bytes, frame, delimiter), text, text_bytes);
 }
 
 bool header_read(const unsigned char *at, uint64_t bytes, struct header_view *view)

@@ -44,6 +44,10 @@ bool header_text_is_valid(const char *text, size_t bytes);
 /* Bytes from the prefix to the payload. */
 uint64_t header_payload_offset(uint64_t text_bytes, uint64_t payload_bytes);
 
+/* Writes the prefix. @at: as for header_write. Return: where the text belongs. */
+char *header_write_prefix(unsigned char *at, uint32_t text_bytes, uint64_t payload_bytes, uint8_t frame,
+                          uint8_t delimiter);
+
 /* Writes prefix and text. @at: header_payload_offset writable bytes. */
 void header_write(unsigned char *at, const char *text, uint32_t text_bytes, uint64_t payload_bytes, uint8_t frame,
                   uint8_t delimiter);

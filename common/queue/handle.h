@@ -101,6 +101,13 @@ struct producer_side {
     uint32_t slots_reserved;   /* the first so many have memory of their own, as far as this handle knows */
 };
 
+/* What is kept elsewhere in the name of a seat: a mover's lane in another queue. It is let go before the seat's
+ * byte is released, because whoever acts for the seat next needs it. */
+struct seat_tie {
+    struct seat_tie *next;
+    void (*let_go)(struct seat_tie *tie, uint32_t seat);
+};
+
 /* What a lease from a lane would bring. */
 struct ready {
     uint32_t lane;
@@ -145,6 +152,7 @@ struct consumer_side {
     int64_t busy_ns;        /* when the last batch or ring came */
     uint64_t write_turn;    /* turn of this handle's pending write intent; 0: none */
     const struct intent_found *visited; /* the write intent that a visitor is called for, or NULL */
+    struct seat_tie *ties;
 };
 
 struct shmq {

@@ -274,7 +274,7 @@ static int check_unfinished(const struct lane_control *control)
     return state == LANE_ACTIVE ? 0 : -EBADMSG;
 }
 
-int lane_finish_dead(struct shmq *handle, uint32_t lane)
+int lane_finish_dead(struct shmq *handle, uint32_t lane, int64_t wait_ns)
 {
     struct lane_view *view;
     if (lane >= handle_geometry(handle)->parameters.lanes)
@@ -286,8 +286,8 @@ int lane_finish_dead(struct shmq *handle, uint32_t lane)
     /* Cannot occur: -EINTR (an observer opened here has no stop flag). */
     if (error == 0)
         error = check_unfinished(view->ring.control); /* an owner that has finished may still be attached */
-    if (error == 0) /* a producer that chooses a lane may lock the byte for a moment */
-        error = lock_byte(handle, handle_lane_byte(handle, lane), LANE_LOCK_WAIT_NS);
+    if (error == 0)
+        error = lock_byte(handle, handle_lane_byte(handle, lane), wait_ns);
     if (error != 0)
         return error;
     error = check_unfinished(view->ring.control);

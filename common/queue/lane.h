@@ -29,11 +29,13 @@ void lane_restore(struct shmq *handle);
 /*
  * Marks a dead owner's lane as finished on the owner's behalf; changes nothing else in the lane.
  *
- * Context: @handle is an observer that may write; waits for a lock that is about to go, LANE_LOCK_WAIT_NS at most.
+ * @wait_ns  how long to wait for a lock that is about to go, as that of a producer that chooses a lane
+ *
+ * Context: @handle is an observer that may write, or the owner of another lane.
  * Crash:   leaves the lane either finished or unfinished; consumers notice at their next tick.
  * Return:  0; -EBUSY if its owner is alive; -EALREADY; -EINVAL if there is no such lane; -ENOMEM; -EBADMSG;
  *          -ESTALE; other system errors.
  */
-int lane_finish_dead(struct shmq *handle, uint32_t lane);
+int lane_finish_dead(struct shmq *handle, uint32_t lane, int64_t wait_ns);
 
 #endif

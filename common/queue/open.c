@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <stdio.h>
-
 #include "common/kernel/byte_lock.h"
 #include "common/kernel/clock.h"
 #include "common/queue/lane.h"
@@ -152,10 +150,4 @@ void shmq_withdraw(struct shmq *handle)
     if (handle->role == SHMQ_PRODUCER)
         lane_restore(handle);
     detach(handle);
-}
-
-void shmq_message_id(const struct shmq *handle, const struct shmq_message *message, char *text)
-{
-    (void)snprintf(text, SHMQ_ID_SIZE, "%016llx-%u-%llu", (unsigned long long)handle->object.queue_id,
-                   message->lane, (unsigned long long)message->position);
 }

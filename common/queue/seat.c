@@ -317,10 +317,17 @@ int seat_adopt(struct shmq *handle)
     return work != SEAT_EMPTY ? adopt_claimed(handle, first, work) : error;
 }
 
+static void let_go_of_ties(const struct shmq *handle, uint32_t seat)
+{
+    for (struct seat_tie *tie = handle->consumer.ties; tie != NULL; tie = tie->next)
+        tie->let_go(tie, seat);
+}
+
 void seat_release_adopted(struct shmq *handle)
 {
     struct consumer_side *c = &handle->consumer;
     if (c->batch.seat != c->seat) {
+        let_go_of_ties(handle, c->batch.seat);
         struct seat *s = &handle->seats[c->batch.seat];
         atomic_store_explicit(&s->waiting, 0, memory_order_seq_cst);
         atomic_store_explicit(&s->pid, 0, memory_order_relaxed);
@@ -394,6 +401,7 @@ void seat_detach(struct shmq *handle)
     if (held)
         mark_returned(handle);
     seat_release_adopted(handle);
+    let_go_of_ties(handle, c->seat);
     atomic_store_explicit(&handle->seats[c->seat].pid, 0, memory_order_relaxed);
     byte_lock_release(handle->object.fd, handle_seat_byte(handle, c->seat));
     announce_membership(handle);
