@@ -7,12 +7,14 @@
 #   make SANITIZE=thread    in build/tsan
 #   make WERROR=1           warnings are errors
 #   make BUILD=/tmp/shmq    somewhere else
+#   make NATS=no            without the bridges to NATS, even if libnats is there
 
 BUILD = build
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
+LIBEXECDIR ?= $(PREFIX)/libexec
 MANDIR ?= $(PREFIX)/share/man
 BASH_COMPLETIONS ?= $(PREFIX)/share/bash-completion/completions
 ZSH_COMPLETIONS ?= $(PREFIX)/share/zsh/site-functions
@@ -58,12 +60,23 @@ library_sources := $(wildcard common/core/*.c common/kernel/*.c common/queue/*.c
 library_objects := $(library_sources:%.c=$(obj)/%.o)
 cli_objects := $(call objects,common/cli/*.c)
 programs := $(foreach name,producer consumer monitor supervisor,$(if $(wildcard $(name)/*.c),$(out)/$(name)))
+
+# The bridges to NATS are two programs more, built where libnats is. Nothing else links to it.
+NATS ?= $(shell pkg-config --exists libnats 2>/dev/null && echo yes || echo no)
+nats_libraries := $(if $(filter yes,$(NATS)),$(shell pkg-config --libs libnats))
+nats_common := $(call objects,common/nats/*.c)
+nats_objects := $(nats_common) $(call objects,consumer/nats/*.c producer/nats/*.c)
+nats_programs := $(out)/consumer-nats $(out)/producer-nats
+ifeq ($(NATS),yes)
+programs += $(nats_programs)
+endif
+producer_objects := $(call objects,producer/*.c)
+consumer_objects := $(filter-out $(nats_objects),$(call objects,consumer/*.c consumer/*/*.c))
+
 # A test has no folder in its program's name, so names are unique across the folders of tests/.
 stray_tests := $(wildcard tests/*.c tests/*.h tests/*.sh)
 $(if $(stray_tests),$(error $(stray_tests): in no folder of tests/, so nothing would run it (CONTRIBUTING.md says which is right)))
 unit_sources := $(wildcard tests/*/unit_*.c)
-# What needs libnats is built only where pkg-config finds it.
-nats_libraries := $(shell pkg-config --libs libnats 2>/dev/null)
 tool_sources := $(filter-out $(if $(nats_libraries),,%/tool_nats.c),$(wildcard tests/support/tool_*.c))
 test_objects := $(filter-out $(obj)/tests/support/tool_% $(obj)/tests/support/preload_%,$(call objects,tests/support/*.c))
 unit_tests := $(patsubst %.c,$(out)/tests/%,$(notdir $(unit_sources)))
@@ -71,10 +84,12 @@ test_tools := $(patsubst %.c,$(out)/tests/%,$(notdir $(tool_sources)))
 bench_objects := $(call objects,bench/support/*.c)
 benches := $(patsubst bench/%.c,$(out)/bench/%,$(wildcard bench/*.c))
 optional_benches := boost libqb nng redis zeromq
-sources := $(library_sources) $(wildcard common/cli/*.c producer/*.c consumer/*.c consumer/*/*.c monitor/*.c monitor/*/*.c supervisor/*.c \
-    docs/generator/*.c tests/*/unit_*.c tests/support/*.c bench/*.c bench/support/*.c)
-optional_sources := $(wildcard bench/optional/*.c)
-headers := $(wildcard common/*.h common/*/*.h producer/*.h consumer/*.h consumer/*/*.h monitor/*.h monitor/*/*.h supervisor/*.h docs/generator/*.h \
+nats_sources := $(nats_objects:$(obj)/%.o=%.c)
+sources := $(library_sources) $(wildcard common/cli/*.c producer/*.c) $(consumer_objects:$(obj)/%.o=%.c) \
+    $(wildcard monitor/*.c monitor/*/*.c supervisor/*.c docs/generator/*.c tests/*/unit_*.c tests/support/*.c bench/*.c \
+    bench/support/*.c) $(if $(filter yes,$(NATS)),$(nats_sources))
+optional_sources := $(wildcard bench/optional/*.c) $(if $(filter yes,$(NATS)),,$(nats_sources))
+headers := $(wildcard common/*.h common/*/*.h producer/*.h producer/*/*.h consumer/*.h consumer/*/*.h monitor/*.h monitor/*/*.h supervisor/*.h docs/generator/*.h \
     tests/*/*.h bench/*.h bench/support/*.h bench/optional/*.h)
 shell_scripts := $(wildcard scripts/*.sh tests/*/*.sh bench/*.sh bench/support/*.sh) .ci/run
 
@@ -107,6 +122,7 @@ $(stamp) $(listed): FORCE
 # Tests override defaults in the same initialiser.
 $(obj)/tests/%.o: extra = $(check_flags) -Wno-override-init
 $(unit_sources:%.c=$(obj)/%.o) $(test_objects): | check-present
+$(nats_objects): extra = $(shell pkg-config --cflags libnats 2>/dev/null)
 
 $(obj)/%.o: %.c $(stamp)
 	@mkdir -p $(@D)
@@ -129,12 +145,18 @@ $(out)/libshmq.so: $(library_objects) common/shmq.map $(stamp) $(listed)
 	    -o $@ $(filter %.o,$^) $(libraries)
 	@ln -sf libshmq.so $(out)/$(soname)
 
-$(out)/producer: $(call objects,producer/*.c)
-$(out)/consumer: $(call objects,consumer/*.c consumer/*/*.c)
+$(out)/producer: $(producer_objects)
+$(out)/consumer: $(consumer_objects)
 $(out)/monitor: $(call objects,monitor/*.c monitor/*/*.c)
 $(out)/supervisor: $(call objects,supervisor/*.c producer/option_table.c consumer/option_table.c)
 $(out)/producer $(out)/consumer $(out)/monitor $(out)/supervisor: $(obj)/libcli.a $(out)/libshmq.a $(stamp) $(listed)
 	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libraries)
+
+# The same programs, with the bridge instead of what says that it is elsewhere.
+$(out)/consumer-nats: $(filter-out %/without_nats.o,$(consumer_objects)) $(call objects,consumer/nats/*.c)
+$(out)/producer-nats: $(filter-out %/without_nats.o,$(producer_objects)) $(call objects,producer/nats/*.c)
+$(nats_programs): $(nats_common) $(obj)/libcli.a $(out)/libshmq.a $(stamp) $(listed)
+	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(nats_libraries) $(libraries)
 
 # ------------------------------------------------------------------ manual pages and completion
 
@@ -191,8 +213,8 @@ check-present:
 	    echo "make: the unit tests need the Check library: run scripts/test.sh, or apt-get update && apt-get install check pkg-config" >&2; \
 	    echo "make: the programs do not: 'make all'" >&2; exit 1; }
 
-$(filter $(out)/tests/unit_consumer_%,$(unit_tests)): $(filter-out %/main.o,$(call objects,consumer/*.c consumer/*/*.c))
-$(filter $(out)/tests/unit_producer_%,$(unit_tests)): $(filter-out %/main.o,$(call objects,producer/*.c))
+$(filter $(out)/tests/unit_consumer_%,$(unit_tests)): $(filter-out %/main.o,$(consumer_objects))
+$(filter $(out)/tests/unit_producer_%,$(unit_tests)): $(filter-out %/main.o,$(producer_objects))
 # Calls of what a test wraps, from other files, go to its __wrap_NAME.
 $(unit_tests): private wrap = $(wrapped:%=-Wl,--wrap=%)
 $(out)/tests/unit_supervisor_states: $(filter-out %/main.o,$(call objects,supervisor/*.c producer/option_table.c consumer/option_table.c))
@@ -271,6 +293,7 @@ headers += $(wildcard tests/fuzz/support/*.h)
 hooked = $(patsubst %.c,$(obj)/hooked/%.o,$(wildcard $(1)))
 hooked_library := $(library_sources:%.c=$(obj)/hooked/%.o)
 hooked_cli := $(hooked_library) $(call hooked,common/cli/*.c)
+hooked_consumer := $(patsubst $(obj)/%,$(obj)/hooked/%,$(filter-out %/main.o,$(consumer_objects)))
 
 .PHONY: fuzz fuzzers clean-fuzz
 tests fuzzers: $(fuzz_programs)
@@ -285,11 +308,11 @@ $(out)/tests/fuzz_queue: $(hooked_library)
 $(out)/tests/fuzz_numbers: $(hooked_cli)
 $(out)/tests/fuzz_input: $(hooked_cli) $(call hooked,producer/*.c)
 $(out)/tests/fuzz_producer_options: $(hooked_cli) $(call hooked,producer/command_line.c producer/option_table.c)
-$(out)/tests/fuzz_consumer_options: $(hooked_cli) $(filter-out %/main.o,$(call hooked,consumer/*.c consumer/*/*.c))
+$(out)/tests/fuzz_consumer_options: $(hooked_cli) $(hooked_consumer)
 $(out)/tests/fuzz_monitor_options: $(hooked_cli) $(call hooked,monitor/command_line.c monitor/message_ids.c monitor/option_table.c)
 $(out)/tests/fuzz_supervisor_options: $(hooked_cli) $(call hooked,producer/command_line.c producer/option_table.c) \
-    $(filter-out %/main.o,$(call hooked,consumer/*.c consumer/*/*.c)) $(call hooked,$(patsubst %,supervisor/%.c,options \
-    option_table arguments child_arguments command label preflight))
+    $(hooked_consumer) $(call hooked,$(patsubst %,supervisor/%.c,options option_table arguments child_arguments command \
+    label preflight))
 $(fuzz_programs): $(out)/tests/fuzz_%: $(obj)/tests/fuzz/fuzz_%.o $(fuzz_main) $(obj)/libfuzz.a $(stamp) $(listed)
 	@mkdir -p $(@D)
 	$(link) $(if $(LIBFUZZER),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libraries)
@@ -327,6 +350,10 @@ installed = $(foreach name,producer consumer monitor,755:$(out)/$(name):$(BINDIR
         644:$(out)/completion/zsh/$(name):$(ZSH_COMPLETIONS)/_$(name) \
         644:$(out)/completion/fish/$(name):$(FISH_COMPLETIONS)/$(name).fish)
 
+# What a program becomes for --to or --from: found by its own name, beside it or here.
+nats_installed = $(foreach name,consumer producer,\
+    755:$(out)/$(name)-nats:$(LIBEXECDIR)/shmq/$(PROGRAM_PREFIX)$(name)-nats)
+
 $(out)/shmq.pc: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$(INCLUDEDIR)' '' 'Name: shmq' \
@@ -337,10 +364,11 @@ $(out)/shmq.pc: FORCE
 install_record := $(PREFIX)/share/shmq/folders
 
 install: all man completion $(out)/shmq.pc ## programs, library, manual pages, completion, into $(DESTDIR)$(PREFIX)
-	@DESTDIR='$(DESTDIR)' scripts/install.sh install $(install_record) $(installed)
+	@DESTDIR='$(DESTDIR)' scripts/install.sh install $(install_record) $(installed) \
+	    $(if $(filter yes,$(NATS)),$(nats_installed))
 
 uninstall: ## takes away what install put there, and the folders that it made
-	@DESTDIR='$(DESTDIR)' scripts/install.sh uninstall $(install_record) $(installed)
+	@DESTDIR='$(DESTDIR)' scripts/install.sh uninstall $(install_record) $(installed) $(nats_installed)
 
 # ------------------------------------------------------------------ lint and clean
 
@@ -398,6 +426,6 @@ lint-abi:
 clean: ## removes what was built, of every variant
 	@for top in $(BUILD) $(BUILD)/asan $(BUILD)/tsan $(BUILD)/clang; do \
 	    rm -rf $$top/obj $$top/tests $$top/bench $$top/man $$top/completion $$top/libshmq.* $$top/shmq.pc \
-	        $$top/producer $$top/consumer $$top/monitor $$top/supervisor; \
+	        $$top/producer $$top/consumer $$top/monitor $$top/supervisor $$top/producer-nats $$top/consumer-nats; \
 	done
 	@rmdir $(BUILD)/asan $(BUILD)/tsan $(BUILD)/clang $(BUILD) 2>/dev/null || true

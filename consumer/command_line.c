@@ -13,6 +13,9 @@
 #define PREFETCH_COPYING 1024
 #define PREFETCH_SLOW 1
 #define PREFETCH_ANSWERED 64
+#define NATS_WINDOW_DEFAULT 4096
+#define NATS_ACK_TIMEOUT_NS INT64_C(5000000000)
+#define NATS_SUBJECT_MAX 200
 #define RATE_LEASE_SECONDS 0.01 /* with --rate, a lease is what may be started in this time */
 
 static void choose_pipe_ack(struct consumer_options *options, struct given *given)
@@ -67,6 +70,8 @@ static void check_together(const struct consumer_options *options, const struct 
         options_usage("--prefix would break the frames of --length-prefixed");
     if (given->judged_only && !options_judged(options))
         refuse_sink(given, given->judged_only, "--exec, -- PROGRAM or --pipe-ack");
+    if (given->given_up && !options_give_up(options))
+        refuse_sink(given, given->given_up, "--exec, -- PROGRAM, --pipe-ack or --to");
     if (given->exec_only && options->sink != SINK_EXEC)
         refuse_sink(given, given->exec_only, "--exec or -- PROGRAM");
     if (options->sink == SINK_PIPE_ACK && options->framing.kind == FRAMING_RAW)
@@ -79,6 +84,53 @@ static void check_together(const struct consumer_options *options, const struct 
             "of --in-order if a job is only to keep its worker)",
             options->jobs);
     check_batch(options);
+}
+
+static bool is_subject(const char *text)
+{
+    size_t token = 0;
+
+    for (const char *at = text; *at; at++) {
+        if ((unsigned char)*at <= ' ' || *at == 0x7f || *at == '*' || *at == '>')
+            return false;
+        if (*at == '.' && token == 0)
+            return false;
+        token = *at == '.' ? 0 : token + 1;
+    }
+    return token > 0 && strlen(text) <= NATS_SUBJECT_MAX;
+}
+
+/* The name of an option that only --to has; NULL: none was given. */
+static const char *nats_only(const struct consumer_options *options)
+{
+    if (options->nats_subject)
+        return "--subject";
+    if (options->nats_window > 0)
+        return "--window";
+    if (options->nats_ack_timeout_ns > 0)
+        return "--ack-timeout";
+    return options->nats_order != NATS_ORDER_STRICT ? "--order" : NULL;
+}
+
+static void check_nats(struct consumer_options *options)
+{
+    option_nats_check(&options->nats, "--to");
+    if (options->sink != SINK_NATS) {
+        if (nats_only(options))
+            options_usage("%s needs --to", nats_only(options));
+        return;
+    }
+    if (!options->nats_subject)
+        options_usage("--to needs --subject SUBJECT");
+    if (!is_subject(options->nats_subject))
+        options_bad("--subject", options->nats_subject,
+                    "a subject: words without blanks, * and >, separated by dots");
+    if (options->common.shmq.prefetch > 0)
+        options_usage("--prefetch cannot be combined with --to (whose --window it would be)");
+    if (options->nats_window == 0)
+        options->nats_window = NATS_WINDOW_DEFAULT;
+    if (options->nats_ack_timeout_ns == 0)
+        options->nats_ack_timeout_ns = NATS_ACK_TIMEOUT_NS;
 }
 
 /* Output that is kept can be tagged and stored; what commands write by themselves cannot. */
@@ -116,7 +168,7 @@ static void choose_dead_letter(struct consumer_options *options, const char *giv
 {
     static char text[DEAD_LETTER_NAME_BYTES];
 
-    if (options_judged(options))
+    if (options_give_up(options))
         options->dead_letter = dead_letter_name(options->common.queue, given, text);
     if (options->max_failures > 0 && !options->dead_letter)
         options_usage(
@@ -185,6 +237,8 @@ static void choose_prefetch(struct consumer_options *options)
 
     if (options->batch > 0)
         *prefetch = options->batch;
+    if (options->sink == SINK_NATS)
+        *prefetch = options->nats_window;
     if (options->batch_whole)
         options->common.shmq.consumer_flags = SHMQ_CONSUMER_SHARED_ATTEMPTS;
     if (*prefetch == 0)
@@ -207,10 +261,12 @@ void consumer_options_read(struct consumer_options *options, int argc, char **ar
     given_options_init(&given);
     option_table_read(&consumer_options, &given, given_options_take, argc, argv, &words);
     *options = given.options;
+    options->arguments = argv;
     take_words(options, &given, &words);
     options_finish(&options->common);
     choose_pipe_ack(options, &given);
     check_together(options, &given);
+    check_nats(options);
     choose_output_mode(options, &given);
     if (given.in_order)
         options->aside = 0;

@@ -98,6 +98,10 @@ static enum exit_status judge(const struct consumer_options *options, const stru
         return options->common.supervised ? EXIT_HALTED : EXIT_DEAD_LETTERS;
     case END_UNFIT:
         return EXIT_QUEUE;
+    case END_REFUSED:
+        return EXIT_USAGE;
+    case END_GAVE_UP:
+        return EXIT_TIMEOUT;
     case END_IDLE:
     case END_PAUSED:
         if (totals_handled(totals) > 0 && !is_short(options, totals))

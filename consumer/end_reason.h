@@ -14,6 +14,8 @@ enum end_reason {
     END_FAILED,   /* the sink failed and has reported why */
     END_FAILURES, /* --max-failures messages were given up */
     END_UNFIT,    /* the sink cannot use another queue and has reported why */
+    END_REFUSED,  /* the sink was asked for what is unwise and has reported why */
+    END_GAVE_UP,  /* the sink waited as long as it may and has reported it */
 };
 
 /* Reports why the consumer ended and prints the totals; returns the exit status. */

@@ -47,6 +47,10 @@ static int end_reason_of(const struct consumer *consumer, enum sink_result resul
         return -EBADMSG;
     case SINK_UNFIT:
         return END_UNFIT;
+    case SINK_REFUSED:
+        return END_REFUSED;
+    case SINK_GAVE_UP:
+        return END_GAVE_UP;
     case SINK_OK:
     case SINK_MOVED:
     case SINK_ASIDE:

@@ -15,6 +15,8 @@ static const char *target_advice(enum sink_kind sink)
     case SINK_EXEC:
     case SINK_PIPE:
         return "is empty (give a command)";
+    case SINK_NATS:
+        return "is empty (give a server)";
     default:
         return "is empty (give the name of a file)";
     }
@@ -35,6 +37,8 @@ static void take_sink(struct given *given, const struct option_entry *entry, con
     options->target = argument;
     if (argument && *argument == '\0')
         option_entry_bad(entry, argument, target_advice(options->sink));
+    if (options->sink == SINK_NATS)
+        option_nats_take_servers(&options->nats, entry, argument);
     const bool dash = argument && strcmp(argument, "-") == 0;
     if (options->sink == SINK_OUTPUT && dash)
         options->sink = SINK_STDOUT;
@@ -233,11 +237,11 @@ static bool take_exec_option(struct given *given, const struct option_entry *ent
         return true;
     case CONSUMER_MAX_FAILURES:
         take_max_failures(&given->options, entry, argument);
-        given->judged_only = "--max-failures";
+        given->given_up = "--max-failures";
         return true;
     case CONSUMER_DEAD_LETTER:
         given->dead_letter = argument;
-        given->judged_only = "--dead-letter";
+        given->given_up = "--dead-letter";
         return true;
     case CONSUMER_BATCH:
         take_batch(&given->options, entry, argument);
@@ -276,4 +280,5 @@ void given_options_init(struct given *given)
         .backoff_max_ns = INT64_C(30) * 1000 * 1000 * 1000,
     };
     options_init(&given->options.common);
+    option_nats_init(&given->options.nats);
 }

@@ -20,6 +20,7 @@ struct given {
     const char *prefix;
     const char *exec_only;   /* an option that needs --exec or -- PROGRAM */
     const char *judged_only; /* one that may also go with --pipe-ack */
+    const char *given_up;    /* one that may go with --to as well */
     const char *output_mode;
     bool in_order;
     bool aside;

@@ -2,6 +2,7 @@
 #include "consumer/option_table.h"
 
 #include "common/cli/option_common.h"
+#include "common/cli/option_nats.h"
 #include "consumer/options.h"
 
 #define AT(member) .at = offsetof(struct consumer_options, member)
@@ -35,6 +36,13 @@ static const struct option_entry sink[] = {
          "message is acknowledged when it is written to the pipe, before the command has processed it: what the "
          "command had not processed when it failed, was killed, or died with its machine is lost. See "
          "--pipe-ack"},
+    {.name = "to",
+     .code = SINK_NATS,
+     .argument = "SERVERS",
+     .help =
+         "publish to NATS JetStream; SERVERS are HOST[:PORT] or nats:// URLs, separated by commas. Each message "
+         "is stored in the stream exactly once, even if the connection, servers or the consumer fail. While no "
+         "server can be reached, messages wait in the queue. Their headers go along"},
     {.name = "discard", .code = SINK_DISCARD, .help = "acknowledge messages without writing them"},
     {.name = NULL},
 };
@@ -225,6 +233,42 @@ const struct option_section consumer_command_output_section = {
     .entries = command_output,
 };
 
+static const struct option_entry nats[] = {
+    {.name = "subject",
+     .kind = OPTION_IS_TEXT,
+     AT(nats_subject),
+     .argument = "SUBJECT",
+     .help = "publish under SUBJECT; {lane} in it is the number of the message's lane"},
+    {.name = "window",
+     .kind = OPTION_IS_COUNT32,
+     .min = 1,
+     .max = SHMQ_PREFETCH_MAX,
+     AT(nats_window),
+     .incidental = true,
+     .argument = "N",
+     .help = "lease and publish up to N messages before the first is acknowledged (4096)"},
+    {.name = "order",
+     .kind = OPTION_IS_CHOICE,
+     AT(nats_order),
+     .argument = "HOW",
+     .choices = "strict none", /* as enum nats_order */
+     .help = "strict (default): the stream has the messages of a lane in their order, and this consumer should be "
+             "the only one that writes to it; none: a message that is published again may come behind later ones"},
+    {.name = "ack-timeout",
+     .kind = OPTION_IS_DURATION,
+     AT(nats_ack_timeout_ns),
+     .incidental = true,
+     .argument = "DURATION",
+     .help = "publish again what is not acknowledged after DURATION (5s)"},
+    {.name = NULL},
+};
+
+const struct option_section consumer_nats_section = {
+    .title = "NATS (--to):",
+    .text = "A message that the server refuses because of its length goes to the --dead-letter queue.",
+    .entries = nats,
+};
+
 static const struct option_entry flow[] = {
     {.name = "work",
      .kind = OPTION_IS_RANGE,
@@ -296,6 +340,8 @@ static const struct option_group groups[] = {
     {.section = &consumer_framing_section},
     {.section = &consumer_command_section},
     {.section = &consumer_command_output_section},
+    {.section = &consumer_nats_section},
+    {.section = &option_nats_section, AT(nats)},
     {.section = &consumer_flow_section},
     {.section = &option_common_section, AT(common)},
     {.section = &option_creating_section, AT(common)},
@@ -316,7 +362,8 @@ const struct option_table consumer_options = {
         "Exit status: 0 done, also after a first SIGINT or SIGTERM; 1 failed; 2 usage; 3 the queue was shut down, "
         "a producer died before finishing, or the stream ended before --count (restart the producer with "
         "--resume, or run '{prefix}monitor finish NAME', to complete its stream); 4 --idle expired before any "
-        "message, or before --count; 5 queue damaged, removed, or of another version or size; 6 all else was "
+        "message, or before --count, or --give-up; 5 queue damaged, removed, or of another version or size; 6 all "
+        "else was "
         "done, but messages were given up and are in the dead-letter queue; 128+N ended by a second signal N (the "
         "same signal again within 100 ms counts once). SIGUSR1 prints statistics.",
     .examples = {{"{self} -Q log --output all.log", "append all messages to one file"},

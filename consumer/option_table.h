@@ -15,6 +15,7 @@ extern const struct option_section consumer_sink_section; /* each of its options
 extern const struct option_section consumer_framing_section;
 extern const struct option_section consumer_command_section;
 extern const struct option_section consumer_command_output_section;
+extern const struct option_section consumer_nats_section;
 extern const struct option_section consumer_flow_section;
 
 extern const struct option_table consumer_options;

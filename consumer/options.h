@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/cli/option_nats.h"
 #include "common/cli/options.h"
 #include "consumer/framing.h"
 
@@ -16,8 +17,11 @@ enum sink_kind {
     SINK_EXEC,
     SINK_PIPE,
     SINK_DISCARD,
+    SINK_NATS,
     SINK_PIPE_ACK, /* SINK_PIPE with --pipe-ack */
 };
+
+enum nats_order { NATS_ORDER_STRICT, NATS_ORDER_NONE }; /* in the order of the option's choices */
 
 /* Where the output of commands goes. */
 enum output_mode {
@@ -60,12 +64,25 @@ struct consumer_options {
     bool tagged;                  /* each line begins with what it belongs to */
     const char *results;          /* folder; NULL: none */
     const char *job_log;          /* file; NULL: none */
+
+    struct nats_options nats;
+    const char *nats_subject; /* with {lane} in place of the lane's number */
+    uint32_t nats_window;     /* messages that wait for their acknowledgements; 0: not given */
+    enum nats_order nats_order;
+    int64_t nats_ack_timeout_ns; /* 0: not given */
+    char *const *arguments;      /* of the program */
 };
 
 /* True if a command decides what becomes of each message. */
 static inline bool options_judged(const struct consumer_options *options)
 {
     return options->sink == SINK_EXEC || options->sink == SINK_PIPE_ACK;
+}
+
+/* True if messages can be given up, and moved to the dead-letter queue. */
+static inline bool options_give_up(const struct consumer_options *options)
+{
+    return options_judged(options) || options->sink == SINK_NATS;
 }
 
 /* True if messages are processed and acknowledged one by one. */

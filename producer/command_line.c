@@ -10,6 +10,8 @@
 #include "common/cli/units.h"
 #include "producer/option_table.h"
 
+#define NATS_BATCH_DEFAULT 512
+
 static void take_framing(struct options *options, enum framing_kind framing, const struct option_entry *entry)
 {
     char written[OPTION_WRITTEN_BYTES];
@@ -166,6 +168,9 @@ static void take(void *into, const struct option_group *group, const struct opti
     case PRODUCER_LISTEN_MODE:
         take_listen_mode(options, entry, argument);
         break;
+    case PRODUCER_FROM:
+        option_nats_take_servers(&options->nats, entry, argument);
+        break;
     case PRODUCER_SPLIT:
         take_split(options, argument);
         break;
@@ -187,6 +192,21 @@ static void take(void *into, const struct option_group *group, const struct opti
     }
 }
 
+static void check_nats(struct options *options)
+{
+    option_nats_check(&options->nats, "--from");
+    if (options->nats.servers == NULL && (options->nats_durable != NULL || options->nats_make_durable))
+        options_usage("%s needs --from", options->nats_durable != NULL ? "--durable" : "--make-durable");
+    if (options->nats.servers == NULL && options->nats_batch > 0)
+        options_usage("--batch needs --from");
+    if (options->nats.servers == NULL)
+        return;
+    if (options->nats_durable == NULL)
+        options_usage("--from needs --durable NAME");
+    if (options->nats_batch == 0)
+        options->nats_batch = NATS_BATCH_DEFAULT;
+}
+
 static void choose_source(struct options *options, bool words_given)
 {
     const struct {
@@ -197,6 +217,7 @@ static void choose_source(struct options *options, bool words_given)
         {"--input", SOURCE_INPUTS, options->input_given},
         {"--random", SOURCE_RANDOM, options->random_given},
         {"--listen", SOURCE_LISTEN, options->listen_count > 0},
+        {"--from", SOURCE_NATS, options->nats.servers != NULL},
         {"words after --", SOURCE_WORDS, words_given},
     };
     const char *chosen = NULL;
@@ -221,8 +242,8 @@ static void check_source(const struct options *options)
         options_usage("--listen-mode: needs --listen ADDRESS");
     if (options->split_given && !options->input_given)
         options_usage("--split: needs --input FILE");
-    if (options->resume && !options->input_given)
-        options_usage("--resume: needs --input FILE");
+    if (options->resume && !options->input_given && options->source != SOURCE_NATS)
+        options_usage("--resume: needs --input FILE or --from");
     for (size_t i = 0; i < options->input_count; i++) {
         const char *path = options->inputs[i];
         if ((options->split_given || options->resume) && path != NULL && strcmp(path, "-") == 0)
@@ -259,6 +280,8 @@ void options_parse(struct options *options, int argc, char **argv)
                                 .split_part = 1,
                                 .split_parts = 1};
     options_init(&options->common);
+    option_nats_init(&options->nats);
+    options->arguments = argv;
     options->inputs = calloc((size_t)argc + 1, sizeof(*options->inputs));
     options->listens = calloc((size_t)argc + 1, sizeof(*options->listens));
     if (options->inputs == NULL || options->listens == NULL)
@@ -271,6 +294,7 @@ void options_parse(struct options *options, int argc, char **argv)
     options->words = words.words;
     options->word_count = words.count;
     choose_source(options, words.given);
+    check_nats(options);
     check_source(options);
     check_flow(options);
     options_finish(&options->common);

@@ -10,6 +10,7 @@
 #include "producer/command_line.h"
 #include "producer/inputs.h"
 #include "producer/listen.h"
+#include "producer/nats_source.h"
 #include "producer/publisher.h"
 #include "producer/resume.h"
 #include "producer/source.h"
@@ -69,6 +70,8 @@ int main(int argc, char **argv)
     say_init("producer", argc, argv);
     stop_init();
     options_parse(&options, argc, argv);
+    if (options.source == SOURCE_NATS)
+        nats_source_enter(&options);
     uint64_t seed = options.seed_given ? options.seed : generator_any_seed();
     /* --delay uses a seed of its own, so that it does not change the numbers of --random. */
     publisher_init(&publisher, &options, seed + 1);

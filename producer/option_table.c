@@ -2,6 +2,7 @@
 #include "producer/option_table.h"
 
 #include "common/cli/option_common.h"
+#include "common/cli/option_nats.h"
 #include "producer/options.h"
 
 #define AT(member) .at = offsetof(struct options, member)
@@ -29,6 +30,11 @@ static const struct option_entry source[] = {
      .alone = true,
      .argument = "OCTAL",
      .help = "permissions of the sockets of --listen (as the umask says); who may write to one may send"},
+    {.name = "from",
+     .code = PRODUCER_FROM,
+     .argument = "SERVERS",
+     .help = "take messages from NATS JetStream; SERVERS are HOST[:PORT] or nats:// URLs, separated by commas. A "
+             "message is acknowledged there once it is in the queue. Its headers go along"},
     {.name = "random",
      .kind = OPTION_IS_FLAG,
      AT(random_given),
@@ -84,6 +90,29 @@ const struct option_section producer_framing_section = {
     .title = "Framing, how inputs are split into messages (at most one):",
     .entries = framing,
 };
+
+static const struct option_entry nats[] = {
+    {.name = "durable",
+     .kind = OPTION_IS_TEXT,
+     AT(nats_durable),
+     .argument = "NAME",
+     .help = "the stream's durable pull consumer"},
+    {.name = "batch",
+     .kind = OPTION_IS_COUNT32,
+     .min = 1,
+     .max = 65536,
+     AT(nats_batch),
+     .incidental = true,
+     .argument = "N",
+     .help = "ask for N messages at a time (512)"},
+    {.name = "make-durable",
+     .kind = OPTION_IS_FLAG,
+     AT(nats_make_durable),
+     .help = "make it if it is missing, with an acknowledgement for each message"},
+    {.name = NULL},
+};
+
+const struct option_section producer_nats_section = {.title = "NATS (--from):", .entries = nats};
 
 static const struct option_entry flow[] = {
     {.name = "count",
@@ -142,6 +171,8 @@ const struct option_section producer_flow_section = {.title = "Flow:", .entries 
 static const struct option_group groups[] = {
     {.section = &producer_source_section},
     {.section = &producer_framing_section},
+    {.section = &producer_nats_section},
+    {.section = &option_nats_section, AT(nats)},
     {.section = &producer_flow_section},
     {.section = &option_common_section, AT(common)},
     {.section = &option_creating_section, AT(common)},
@@ -162,7 +193,8 @@ const struct option_table producer_options = {
         "Consumers of an unfinished stream exit 3 after their --grace. To complete the stream, run the same "
         "command again if it had --resume; otherwise run '{prefix}monitor finish NAME'.\n\n"
         "Exit status: 0 done, also after a first SIGINT or SIGTERM; 1 failed; 2 usage; 3 the queue was shut down; "
-        "4 the queue was full, or no lane was free; 5 queue damaged, removed, or of another version or size; "
+        "4 the queue was full, no lane was free, or --give-up passed; 5 queue damaged, removed, or of another "
+        "version or size; "
         "128+N ended by a second signal N (the same signal again within 100 ms counts once). SIGUSR1 prints "
         "statistics. After a failure, all messages before it are in the queue, and the stream is left unfinished.",
     .examples = {{"{self} -Q jobs -- a.txt b.txt", "send two messages"},

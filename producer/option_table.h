@@ -7,6 +7,7 @@
 /* The producer's options; the supervisor passes on those of these sections. */
 extern const struct option_section producer_source_section;
 extern const struct option_section producer_framing_section;
+extern const struct option_section producer_nats_section;
 extern const struct option_section producer_flow_section;
 
 extern const struct option_table producer_options;
@@ -26,6 +27,7 @@ enum producer_option_code {
     PRODUCER_ECHO,
     PRODUCER_PRIORITY,
     PRODUCER_HEADER,
+    PRODUCER_FROM,
 };
 
 #endif

@@ -6,10 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/cli/option_nats.h"
 #include "common/cli/option_table.h"
 #include "common/cli/options.h"
 
-enum source_kind { SOURCE_INPUTS, SOURCE_RANDOM, SOURCE_WORDS, SOURCE_LISTEN };
+enum source_kind { SOURCE_INPUTS, SOURCE_RANDOM, SOURCE_WORDS, SOURCE_LISTEN, SOURCE_NATS };
 
 enum { LISTEN_PATH_MAX = 107 }; /* bytes in the name of a socket */
 
@@ -62,6 +63,12 @@ struct options {
     int64_t timeout_ns; /* negative: no limit */
     bool progress;
     bool version;
+
+    struct nats_options nats;
+    const char *nats_durable;
+    uint32_t nats_batch; /* messages that are asked for at a time; 0: not given */
+    bool nats_make_durable;
+    char *const *arguments; /* of the program */
 };
 
 #endif

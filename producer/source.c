@@ -5,6 +5,7 @@
 #include "producer/block_input.h"
 #include "producer/buffered_input.h"
 #include "producer/listen.h"
+#include "producer/nats_source.h"
 #include "producer/random.h"
 #include "producer/whole_input.h"
 #include "producer/words.h"
@@ -59,6 +60,8 @@ enum flow source_run(struct publisher *publisher, const struct inputs *inputs, c
         return words_run(publisher, options);
     case SOURCE_LISTEN:
         return check_block(publisher, options) == FLOW_CONTINUE ? listen_run(publisher, options) : FLOW_FAILED;
+    case SOURCE_NATS:
+        return nats_source_run(publisher, options);
     case SOURCE_INPUTS:
         break;
     }

@@ -27,13 +27,16 @@ BEGIN {
     may["common/kernel"] = " face common/core "
     may["common/queue"] = " face common/core common/kernel "
     may["common/cli"] = " face "
+    may["common/nats"] = " face common/cli "
     may["producer"] = may["consumer"] = may["monitor"] = may["supervisor"] = may["docs"] = " face common/cli "
     may["bench"] = " face common/cli common/core common/kernel common/queue "
 }
 {
     from = room($1)
     to = room($2)
+    if ($1 !~ /^[a-z]+\/nats\// && $2 ~ /^[a-z]+\/nats\//) to = $2
     if (from == to || index(may[from], " " to " ") > 0) next
+    if ($1 ~ /^(consumer|producer)\/nats\// && to == "common/nats") next
     if (from == "docs" && $2 ~ /^[a-z]+\/option(_table|s)$/) next
     if (from == "supervisor" && $2 ~ /^(producer|consumer)\/option_table$/) next
     print "lint: " $1 " includes " $2 ": " from " may not look into " to

@@ -38,8 +38,9 @@ void progress_draw(const struct progress *progress)
     units_count(message_rate, rate(progress->messages - progress->drawn_messages, since));
     units_bytes(byte_rate, rate(progress->bytes - progress->drawn_bytes, since));
     void (*say)(const char *, ...) = progress->terminal ? say_live : say_status;
-    say("%s %" PRIu64 " message%s, %s in %s (now %s/s, %s/s)", progress->verb, progress->messages,
-        units_plural(progress->messages), bytes, elapsed, message_rate, byte_rate);
+    say("%s %" PRIu64 " message%s, %s in %s (now %s/s, %s/s)%s%s", progress->verb, progress->messages,
+        units_plural(progress->messages), bytes, elapsed, message_rate, byte_rate,
+        progress->extra[0] != '\0' ? ", " : "", progress->extra);
 }
 
 bool progress_take(struct progress *progress, struct progress *line)
@@ -78,8 +79,9 @@ void progress_total(const struct progress *progress, const char *extra)
     char byte_rate[UNITS_SIZE];
     int64_t ns = stop_now_ns() - progress->started_ns;
     bool more = extra != NULL && extra[0] != '\0';
-    say_status("%s %" PRIu64 " message%s, %s in %s (%s/s, %s/s)%s%s", progress->verb, progress->messages,
+    say_status("%s %" PRIu64 " message%s, %s in %s (%s/s, %s/s)%s%s%s%s", progress->verb, progress->messages,
                units_plural(progress->messages), units_bytes(bytes, (double)progress->bytes),
                units_duration(elapsed, ns), units_count(message_rate, rate(progress->messages, ns)),
-               units_bytes(byte_rate, rate(progress->bytes, ns)), more ? ", " : "", more ? extra : "");
+               units_bytes(byte_rate, rate(progress->bytes, ns)), more ? ", " : "", more ? extra : "",
+               progress->extra[0] != '\0' ? ", " : "", progress->extra);
 }

@@ -11,6 +11,8 @@
  * the end.
  */
 
+enum { PROGRESS_EXTRA_BYTES = 400 };
+
 struct progress {
     const char *verb; /* "produced", "consumed" */
     bool shown;       /* --progress was given */
@@ -22,6 +24,7 @@ struct progress {
     uint64_t drawn_bytes;
     uint64_t messages; /* the program counts here */
     uint64_t bytes;
+    char extra[PROGRESS_EXTRA_BYTES]; /* what follows on the line and in the totals; "": nothing */
 };
 
 void progress_init(struct progress *progress, const char *verb, bool shown);

@@ -17,6 +17,8 @@ enum sink_result {
     SINK_UNFIT,   /* another queue cannot be used; already reported */
     SINK_MOVED,   /* the messages were given up and moved to another queue: they are acknowledged already */
     SINK_ASIDE,   /* the message was put aside, to be tried again: it is no longer held */
+    SINK_REFUSED, /* what it is asked to do is unwise; already reported */
+    SINK_GAVE_UP, /* --give-up has passed; already reported */
     SINK_SPLIT,   /* nothing was delivered: deliver the messages one by one */
 };
 
@@ -62,6 +64,8 @@ struct sink *sink_discard_open(const struct consumer_options *options, struct to
 struct sink *sink_pipe_open(const struct consumer_options *options, struct totals *totals);
 struct sink *sink_pipe_ack_open(const struct consumer_options *options, struct totals *totals);
 struct sink *sink_exec_open(const struct consumer_options *options, struct totals *totals);
+/* consumer/nats/ in consumer-nats; in every other program, it is left for that one. */
+struct sink *sink_nats_open(const struct consumer_options *options, struct totals *totals);
 
 /* Opens the sink that the options select. */
 struct sink *sink_open(const struct consumer_options *options, struct totals *totals);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/cli/option_common.h"
+#include "common/cli/option_nats.h"
 #include "common/cli/option_table.h"
 #include "common/cli/options.h"
 #include "common/cli/say.h"
@@ -149,7 +150,7 @@ static int said_by(void (*run)(void), char *said, size_t size)
     return WEXITSTATUS(status);
 }
 
-static char said[16384];
+static char said[64 * 1024];
 
 START_TEST(every_kind_goes_where_the_table_says)
 {
@@ -410,6 +411,9 @@ static const struct option_group all_groups[] = {
     {.section = &consumer_sink_section},
     {.section = &consumer_command_section},
     {.section = &consumer_command_output_section},
+    {.section = &consumer_nats_section},
+    {.section = &producer_nats_section},
+    {.section = &option_nats_section},
     {.section = &consumer_flow_section},
     {.section = &option_common_section},
     {.section = &option_creating_section},

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/nats/stream.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/cli/say.h"
+#include "common/cli/stop.h"
+
+#define NS_PER_SECOND INT64_C(1000000000)
+
+enum { REQUEST_MS = 5000, REASONS_BYTES = 400 };
+
+/* JetStream's codes of what is not to stay so. */
+enum { CODE_STREAM_NOT_FOUND = 10059, CODE_NO_MESSAGE = 10037 };
+
+/* Whether another attempt may succeed without anybody changing a configuration. */
+static bool may_pass(natsStatus status, jsErrCode code)
+{
+    switch ((int)code) {
+    case 0: /* no answer, or none of JetStream */
+        return status == NATS_TIMEOUT || status == NATS_NO_RESPONDERS || status == NATS_CONNECTION_CLOSED ||
+               status == NATS_CONNECTION_DISCONNECTED || status == NATS_IO_ERROR ||
+               status == NATS_STALE_CONNECTION || status == NATS_NO_SERVER || status == NATS_INVALID_SUBSCRIPTION;
+    case 10005: /* no suitable peers for placement: servers may be away */
+    case 10007: /* the account's leader is not known yet */
+    case 10008: /* temporarily unavailable */
+    case 10009: /* no metadata leader */
+    case 10023: /* insufficient resources */
+    case 10118: /* the stream is offline */
+        return true;
+    default:
+        return false;
+    }
+}
+
+enum bridge_result stream_judge(struct connection *connection, const char *what, natsStatus status, jsErrCode code)
+{
+    char said[CONNECTION_PROBLEM_BYTES];
+    connection_set_problem(connection, what, status);
+    const bool forbidden = connection_refusal(connection, said, sizeof(said));
+    if (!forbidden && may_pass(status, code)) {
+        if (status == NATS_NO_RESPONDERS)
+            snprintf(connection->problem, sizeof(connection->problem),
+                     "%s: nobody answers (JetStream is not enabled there, or has no leader yet)", what);
+        return BRIDGE_AGAIN;
+    }
+    say_error("%s %s: %s", connection->bridge, connection_servers(connection), connection->problem);
+    return BRIDGE_FAILED;
+}
+
+/* ------------------------------------------------------------------ what loses silently */
+
+static void add_reason(char *reasons, const char *reason)
+{
+    const size_t used = strlen(reasons);
+    snprintf(reasons + used, REASONS_BYTES - used, "%s%s", used > 0 ? "; " : "", reason);
+}
+
+static void find_reasons(const jsStreamConfig *config, char *reasons)
+{
+    const bool new = config->Discard == js_DiscardNew;
+    reasons[0] = '\0';
+    if (config->Storage == js_MemoryStorage)
+        add_reason(reasons, "it is in memory (storage)");
+    if (config->MaxAge > 0)
+        add_reason(reasons, "it discards messages by their age (max_age)");
+    if (!new && (config->MaxMsgs > 0 || config->MaxBytes > 0))
+        add_reason(reasons, "it discards old messages when it is full (discard)");
+    if (config->MaxMsgsPerSubject > 0 && !(new && config->DiscardNewPerSubject))
+        add_reason(reasons, "it discards old messages of a subject (max_msgs_per_subject)");
+    if (config->Retention == js_InterestPolicy)
+        add_reason(reasons, "it discards messages for which there is no consumer (retention)");
+    if (config->NoAck)
+        add_reason(reasons, "it acknowledges nothing (no_ack)");
+}
+
+static enum bridge_result check(const struct connection *connection, const jsStreamConfig *config)
+{
+    const struct nats_options *options = connection->options;
+    char reasons[REASONS_BYTES];
+    find_reasons(config, reasons);
+    if (config->NoAck) {
+        say_error("--stream %s: it acknowledges nothing (no_ack), so nothing can be handed over safely",
+                  options->stream);
+        return BRIDGE_FAILED;
+    }
+    if (reasons[0] != '\0' && !options->allow_lossy) {
+        say_error("--stream %s: can lose messages silently: %s (change the stream, or give --allow-lossy)",
+                  options->stream, reasons);
+        return BRIDGE_REFUSED;
+    }
+    if (!connection->stream_checked && reasons[0] != '\0')
+        say_status("--stream %s: can lose messages silently: %s", options->stream, reasons);
+    if (!connection->stream_checked && config->Replicas <= 1)
+        say_status("--stream %s: has one replica: it is lost with its server's disk", options->stream);
+    return BRIDGE_OK;
+}
+
+/* ------------------------------------------------------------------ the stream */
+
+static natsStatus make(struct connection *connection, const char *subject, jsStreamInfo **info, jsErrCode *code)
+{
+    const struct nats_options *options = connection->options;
+    jsStreamConfig config;
+    natsStatus status = jsStreamConfig_Init(&config);
+    config.Name = options->stream;
+    config.Subjects = &subject;
+    config.SubjectsLen = 1;
+    config.Storage = js_FileStorage;
+    config.Discard = js_DiscardNew;
+    config.Replicas = options->replicas != 0 ? options->replicas : 1;
+    if (status == NATS_OK)
+        status = js_AddStream(info, connection->js, &config, NULL, code);
+    if (status == NATS_OK)
+        say_status("--make-stream: made stream '%s' for subject '%s' (%" PRId64 " replica%s, in files)",
+                   options->stream, subject, config.Replicas, config.Replicas == 1 ? "" : "s");
+    return status;
+}
+
+static enum bridge_result ask(struct connection *connection, const char *subject, jsStreamInfo **info)
+{
+    const struct nats_options *options = connection->options;
+    const char *what = "the stream cannot be looked up";
+    char text[CONNECTION_PROBLEM_BYTES];
+    jsErrCode code = 0;
+    natsStatus status = js_GetStreamInfo(info, connection->js, options->stream, NULL, &code);
+    const bool missing = status == NATS_NOT_FOUND || (int)code == CODE_STREAM_NOT_FOUND;
+    if (missing && options->make_stream) {
+        what = "the stream cannot be made";
+        code = 0;
+        status = make(connection, subject, info, &code);
+    } else if (missing) {
+        say_error("--stream %s: there is no such stream (make it, or give --make-stream)", options->stream);
+        return BRIDGE_FAILED;
+    }
+    if (status == NATS_OK)
+        return BRIDGE_OK;
+    snprintf(text, sizeof(text), "--stream %s: %s", options->stream, what);
+    return stream_judge(connection, text, status, code);
+}
+
+static enum bridge_result look(struct connection *connection, const char *subject, struct stream_traits *traits)
+{
+    struct connection_signals signals;
+    jsStreamInfo *info = NULL;
+    connection_block_signals(&signals);
+    enum bridge_result result = ask(connection, subject, &info);
+    connection_restore_signals(&signals);
+    if (result != BRIDGE_OK)
+        return result;
+    const jsStreamConfig *config = info->Config;
+    result = check(connection, config);
+    *traits = (struct stream_traits){.duplicate_window_ns = config->Duplicates,
+                                     .message_max = config->MaxMsgSize > 0 ? config->MaxMsgSize : -1,
+                                     .replicas = config->Replicas,
+                                     .keeps_last = config->Retention == js_LimitsPolicy};
+    jsStreamInfo_Destroy(info);
+    connection->stream_checked = result == BRIDGE_OK;
+    return result;
+}
+
+enum bridge_result stream_open(struct connection *connection, const char *subject, struct stream_traits *traits)
+{
+    for (;;) {
+        enum bridge_result result = connection_is_up(connection) ? BRIDGE_OK : connection_open(connection);
+        if (result == BRIDGE_OK)
+            result = look(connection, subject, traits);
+        if (result == BRIDGE_AGAIN)
+            result = connection_pause(connection);
+        else
+            return result;
+        if (result != BRIDGE_OK)
+            return result;
+    }
+}
+
+enum bridge_result stream_last_id(struct connection *connection, const char *subject,
+                                  char id[static STREAM_ID_BYTES], bool *in_order)
+{
+    struct connection_signals signals;
+    const char *value = NULL;
+    natsMsg *message = NULL;
+    jsErrCode code = 0;
+    id[0] = '\0';
+    *in_order = false;
+    connection_block_signals(&signals);
+    const natsStatus status =
+        js_GetLastMsg(&message, connection->js, connection->options->stream, subject, NULL, &code);
+    connection_restore_signals(&signals);
+    if (status == NATS_NOT_FOUND || (int)code == CODE_NO_MESSAGE)
+        return BRIDGE_OK;
+    if (status != NATS_OK)
+        return stream_judge(connection, "the last message stored cannot be looked up", status, code);
+    if (natsMsgHeader_Get(message, "Nats-Msg-Id", &value) == NATS_OK && value != NULL &&
+        strlen(value) < STREAM_ID_BYTES)
+        snprintf(id, STREAM_ID_BYTES, "%s", value);
+    *in_order = natsMsgHeader_Get(message, "Nats-Expected-Last-Msg-Id", &value) == NATS_OK ||
+                natsMsgHeader_Get(message, "Shmq-Order", &value) == NATS_OK;
+    natsMsg_Destroy(message);
+    return BRIDGE_OK;
+}
