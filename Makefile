@@ -235,7 +235,7 @@ mutants: ## plants small faults, and lists those that no test notices; MUTANTS= 
 	@scripts/mutants.sh --every $(or $(EVERY),1) --jobs $(or $(JOBS),1) --longest $(or $(LONGEST),20) \
 	    --tests '$(TESTS)' $(MUTANTS)
 
-kill-steps: $(out)/tests/unit_kill_steps ## kill and stop the library after every instruction, and say where
+kill-steps: $(out)/tests/unit_kill_steps ## kill and stop the library between its instructions, and say where
 	$<
 
 $(out)/tests/tool_nats: private needed = $(nats_libraries)

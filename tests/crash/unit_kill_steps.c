@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The library as it is shipped, killed at every instruction of every operation.
- * time limit: 1800 s
+ * The library as it is shipped, killed after every instruction of every operation that leaves something else
+ * behind. time limit: 1800 s
  *
  * For each operation the path of its instructions is recorded once, by single steps. Then, for each point of the
- * path, a fresh queue gets survivors and a victim; the victim is brought to the point and killed there; and the
- * survivors, without help, have to deliver what was committed, and nothing else, to put and get to the full
- * capacity, and to remove the queue without a trace. What has to come has to come within two ticks: where it does
- * not, the machine may have been busy, and the point gets other tries, each with a tick twice as long. At a sample
- * of the points the victim is stopped for a while instead: it must lose nothing, hold up nobody, and go on
- * afterwards.
+ * path at which others see another state than at the point before, a fresh queue gets survivors and a victim; the
+ * victim is brought to the point and killed there; and the survivors, without help, have to deliver what was
+ * committed, and nothing else, to put and get to the full capacity, and to remove the queue without a trace. What
+ * has to come has to come within two ticks: where it does not, the machine may have been busy, and the point gets
+ * other tries, each with a tick twice as long. At a sample of the points the victim is stopped for a while
+ * instead: it must lose nothing, hold up nobody, and go on afterwards.
  *
- * All instructions of the library are taken. Of the C library's, all around system calls and each so-many-th. What
- * was left out is counted and said.
+ * What a killed process leaves is what it has shared, and what the kernel knows. So all points are taken that
+ * follow an instruction, of the library or of the C library, by which a byte of shared memory has changed, or a
+ * system call, or before which one is made; and of all others each so-many-th, which find out if there is more to
+ * it. What was left out is counted and said.
  *
- * SHMQ_KILL_STEPS=all leaves nothing out.
+ * SHMQ_KILL_STEPS=all leaves nothing out, for which it takes an hour.
  *
  * SHMQ_KILL_STEPS=137 takes only that point, and CK_RUN_CASE=put only that operation.
  */
@@ -53,7 +55,7 @@
 #define STOPPED_NS INT64_C(1000000000)
 #define STOPPED_TICK_NS INT64_C(50000000) /* while somebody is stopped: the usual one */
 #define STOPS 8                           /* points at which an operation is stopped, all at once */
-#define STRIDE 16                         /* of the C library's instructions */
+#define STRIDE 16                         /* of the points at which nothing has changed */
 #define SPINS 2                           /* looks of the victim before it sleeps, each as good as another */
 #define SLEEPS_MAX 100                    /* of an operation; one that is long counts often */
 #define TRIES 3
@@ -2630,8 +2632,8 @@ struct plan {
     struct step_path path;
     size_t *points; /* [count] of the path */
     size_t count;
-    size_t own;      /* of them, around instructions of the library */
-    size_t left_out; /* all in the C library */
+    size_t news;     /* of them, where others see something new */
+    size_t left_out; /* where they do not */
     size_t stops[STOPS];
     size_t stop_count;
     uint32_t sleeps;
@@ -2640,20 +2642,13 @@ struct plan {
     struct tally *stopped;
 };
 
-/* Whether the state after so many instructions is between two of which one is the library's. */
-static bool is_own(const struct step_path *path, size_t n)
-{
-    return path->points[n].own || (n > 0 && path->points[n - 1].own);
-}
-
 /* Whether point @n is one at which to kill. */
 static bool is_chosen(const struct step_path *path, size_t n)
 {
     const char *wish = getenv("SHMQ_KILL_STEPS");
     if (wish != NULL)
         return strcmp(wish, "all") == 0 || n == strtoul(wish, NULL, 10);
-    return is_own(path, n) || path->points[n].system_call || (n > 0 && path->points[n - 1].system_call) ||
-           n % STRIDE == 0;
+    return path->points[n].news || path->points[n].system_call || n % STRIDE == 0;
 }
 
 static void choose_points(struct plan *plan)
@@ -2667,11 +2662,30 @@ static void choose_points(struct plan *plan)
             continue;
         }
         plan->points[plan->count++] = n;
-        plan->own += is_own(path, n);
+        plan->news += path->points[n].news;
     }
-    plan->stop_count = plan->count < STOPS ? plan->count : STOPS;
+}
+
+/* Whether the state after so many instructions is between two of which one is the library's. */
+static bool is_own(const struct step_path *path, size_t n)
+{
+    return path->points[n].own || (n > 0 && path->points[n - 1].own);
+}
+
+/* The points at which to stop, evenly spread over those in the library, or over those that were wished for. */
+static void choose_stops(struct plan *plan)
+{
+    const struct step_path *path = &plan->path;
+    size_t *own = calloc(path->count, sizeof(*own));
+    size_t count = 0;
+    require(&plan->world, own != NULL, "no memory");
+    for (size_t n = 0; n < path->count; n++)
+        if (getenv("SHMQ_KILL_STEPS") != NULL ? is_chosen(path, n) : is_own(path, n))
+            own[count++] = n;
+    plan->stop_count = count < STOPS ? count : STOPS;
     for (size_t i = 0; i < plan->stop_count; i++)
-        plan->stops[i] = plan->points[(2 * i + 1) * plan->count / (2 * plan->stop_count)];
+        plan->stops[i] = own[(2 * i + 1) * count / (2 * plan->stop_count)];
+    free(own);
 }
 
 /* What the library finds out once in a process is found out before the first child is forked. */
@@ -2707,6 +2721,7 @@ static void make_plan(struct plan *plan, const struct operation *operation)
     step_kill(&step);
     drop_world(&plan->world);
     choose_points(plan);
+    choose_stops(plan);
 }
 
 /* All names are of one length, so that the paths are. Return: how many objects of the name there are. */
@@ -2789,7 +2804,7 @@ static void say_what_was_done(const struct plan *plan, int64_t started_ns)
     const int64_t took_ns = process_now_ns() - started_ns;
     (void)printf("# %s: %zu instructions", plan->world.operation->name, plan->path.count - 1);
     say_tally(plan->killed, "killed");
-    (void)printf(", %zu of them in the library, left out %zu in the C library", plan->own, plan->left_out);
+    (void)printf(", %zu of them after a change, left out %zu without one", plan->news, plan->left_out);
     say_tally(plan->stopped, "stopped");
     (void)printf("; slowest recovery %d.%d ms; %d.%d s\n", (int)(slowest_ns / 1000000),
                  (int)(slowest_ns / 100000 % 10), (int)(took_ns / 1000000000), (int)(took_ns / 100000000 % 10));

@@ -4,6 +4,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -24,6 +25,7 @@
 #define POINTS_MAX (1u << 20)
 #define YIELDS_BEFORE_LOOKING 20
 #define MOMENT_NS 50000
+#define REGIONS_MAX 64
 
 /* ------------------------------------------------------------------ what is different on each machine */
 
@@ -343,8 +345,72 @@ static void count_times(struct step_path *path)
     }
 }
 
+/* The writable memory that the child shares with others, as it was last looked at. */
+struct shared {
+    struct iovec regions[REGIONS_MAX];
+    size_t count;
+    size_t bytes;
+    unsigned char *now;    /* [bytes] */
+    unsigned char *before; /* [bytes] */
+};
+
+static void free_shared(struct shared *shared)
+{
+    free(shared->now);
+    free(shared->before);
+    *shared = (struct shared){0};
+}
+
+/* Finds the regions; only a system call makes others of them. */
+static void find_shared(const struct step *step, struct shared *shared)
+{
+    char path[64];
+    char line[512];
+    (void)snprintf(path, sizeof(path), "/proc/%d/maps", (int)step->pid);
+    free_shared(shared);
+    FILE *maps = fopen(path, "re");
+    while (maps != NULL && fgets(line, sizeof(line), maps) != NULL) {
+        uintptr_t begin;
+        uintptr_t end;
+        char access[5];
+        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &begin, &end, access) != 3 || access[1] != 'w' ||
+            access[3] != 's')
+            continue;
+        if (shared->count == REGIONS_MAX)
+            fail(step, "shares more than %d regions of memory", REGIONS_MAX);
+        shared->regions[shared->count++] = (struct iovec){.iov_base = (void *)begin, .iov_len = end - begin};
+        shared->bytes += end - begin;
+    }
+    shared->now = calloc(1, shared->bytes + 1);
+    shared->before = calloc(1, shared->bytes + 1);
+    if (maps == NULL || shared->now == NULL || shared->before == NULL)
+        fail(step, "what it shares cannot be found: %s", strerror(errno));
+    (void)fclose(maps);
+}
+
+/* Return: false if something of it is behind the end of a file, or otherwise cannot be read. */
+static bool read_shared(const struct step *step, struct shared *shared)
+{
+    unsigned char *other = shared->before;
+    shared->before = shared->now;
+    shared->now = other;
+    const struct iovec place = {.iov_base = shared->now, .iov_len = shared->bytes};
+    return process_vm_readv(step->pid, &place, 1, shared->regions, shared->count, 0) == (ssize_t)shared->bytes;
+}
+
+/* After an instruction. Return: whether what is shared has changed, or may have. */
+static bool is_news(const struct step *step, struct shared *shared, bool by_kernel)
+{
+    if (by_kernel)
+        find_shared(step, shared);
+    const bool complete = read_shared(step, shared);
+    return by_kernel || !complete || memcmp(shared->now, shared->before, shared->bytes) != 0;
+}
+
 void step_record(struct step *step, struct step_path *path)
 {
+    struct shared shared = {0};
+    bool news = is_news(step, &shared, true);
     *path = (struct step_path){.points = malloc(POINTS_MAX * sizeof(*path->points))};
     if (path->points == NULL)
         fail(step, "no memory for its path");
@@ -356,13 +422,16 @@ void step_record(struct step *step, struct step_path *path)
                                .stack = step->begin_stack - (uintptr_t)STACK(&registers),
                                .own = is_own(pc),
                                .system_call = is_system_call(pc),
+                               .news = news,
                            });
         if (pc == (uintptr_t)step_end)
             break;
         if (path->count == POINTS_MAX)
             fail(step, "the operation takes more than %u instructions", POINTS_MAX);
         path->points[path->count - 1].slept = step_once(step, pc);
+        news = is_news(step, &shared, is_system_call(pc));
     }
+    free_shared(&shared);
     count_times(path);
 }
 

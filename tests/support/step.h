@@ -26,6 +26,7 @@ struct step_point {
     bool own;                /* in this program, which has the library in it; else in the C library or the vDSO */
     bool system_call;        /* the instruction is one */
     bool slept;              /* and it slept when it was recorded */
+    bool news;               /* others may see another state than at the point before */
 };
 
 struct step_path {
@@ -70,7 +71,13 @@ const char *step_impossible(void);
 /* Starts a child that runs @run; returns when it stands at step_begin. Fails the process, as process_require, if
  * it never does. */
 void step_start(struct step *step, void (*run)(void *context), void *context);
-/* Records the path from there to step_end, at which it then stands. */
+/*
+ * Records the path from there to step_end, at which it then stands.
+ *
+ * A point is news unless the instruction before it was none of the kernel's and left each byte of all writable
+ * shared memory of the child as it was: who is killed there leaves the same as who is killed at the point before.
+ * What a load has brought into a register makes no news.
+ */
 void step_record(struct step *step, struct step_path *path);
 /* On to point @n of the path at full speed; @strayed: it stands at that instruction, but came another way. */
 enum step_result step_to(struct step *step, const struct step_path *path, size_t n, bool *strayed);
