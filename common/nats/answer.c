@@ -190,6 +190,8 @@ static bool take_answer_member(struct reader *reader, const char *name, struct a
 {
     if (strcmp(name, "error") == 0)
         return take_object(reader, take_error_member, answer);
+    if (strcmp(name, "stream") == 0)
+        return take_string(reader, answer->stream, sizeof(answer->stream));
     if (strcmp(name, "seq") == 0)
         return take_number(reader, &answer->sequence);
     if (strcmp(name, "duplicate") == 0)
@@ -201,7 +203,10 @@ static bool take_answer_member(struct reader *reader, const char *name, struct a
 bool answer_parse(const char *text, size_t length, struct answer *answer)
 {
     struct reader reader = {.at = text, .end = text + length};
-    *answer = (struct answer){0};
+    answer->stored = answer->duplicate = false;
+    answer->sequence = 0;
+    answer->code = answer->err_code = 0;
+    answer->stream[0] = answer->description[0] = '\0';
     if (!take_object(&reader, take_answer_member, answer))
         return false;
     skip_blanks(&reader);

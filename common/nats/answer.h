@@ -16,6 +16,7 @@ enum { ANSWER_TEXT_BYTES = 160 };
 struct answer {
     bool stored;                         /* the stream has the message */
     bool duplicate;                      /* and had it before */
+    char stream[ANSWER_TEXT_BYTES];      /* that has it; "": none is named */
     uint64_t sequence;                   /* its number there */
     unsigned code;                       /* of an error: like HTTP's */
     unsigned err_code;                   /* JetStream's own */

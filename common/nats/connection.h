@@ -30,7 +30,7 @@ enum bridge_result {
     BRIDGE_REFUSED, /* the stream may lose messages silently, and --allow-lossy is not given; already reported */
 };
 
-enum { CONNECTION_PROBLEM_BYTES = 320 };
+enum { CONNECTION_PROBLEM_BYTES = 512 };
 
 /* Called while the bridge waits, several times a second: for the status line and the statistics. */
 typedef void connection_tick(void *context);
