@@ -9,6 +9,7 @@
 #include "common/cli/stop.h"
 #include "common/cli/units.h"
 #include "producer/framer.h"
+#include "producer/source_headers.h"
 
 enum { FIRST_BYTES = 1024 * 1024, READ_BYTES = 128 * 1024 };
 
@@ -27,6 +28,9 @@ struct reader {
     struct iovec batch[PUBLISHER_BATCH];
     size_t batched;
     enum shmq_frame frame; /* of all in the batch */
+    struct source_headers headers;
+    struct source_blocks blocks;
+    struct shmq_outgoing *outgoing; /* the batch, with these; NULL: without */
 };
 
 static uint64_t offset_of(const struct reader *reader, size_t at)
@@ -77,6 +81,38 @@ static enum flow fail_truncated(const struct reader *reader)
     return flow;
 }
 
+/* Prepares headers for all messages. */
+static enum flow take_headers(struct reader *reader)
+{
+    if (!reader->options->source_headers)
+        return FLOW_CONTINUE;
+    reader->outgoing = calloc(PUBLISHER_BATCH, sizeof(*reader->outgoing));
+    if (reader->outgoing == NULL || !source_headers_set_file(&reader->headers, reader->input->path) ||
+        !source_blocks_reserve(&reader->blocks, &reader->headers, PUBLISHER_BATCH))
+        return publisher_fail_memory(reader->publisher);
+    return publisher_set_own_headers(reader->publisher, source_headers_longest(&reader->headers));
+}
+
+static void free_headers(struct reader *reader)
+{
+    source_headers_free(&reader->headers);
+    source_blocks_free(&reader->blocks);
+    free(reader->outgoing);
+}
+
+static enum flow put_with_headers(struct reader *reader, size_t *taken)
+{
+    uint64_t offset = offset_of(reader, reader->begin);
+    for (size_t i = 0; i < reader->batched; i++) {
+        reader->outgoing[i] = (struct shmq_outgoing){.size = sizeof(struct shmq_outgoing),
+                                                     .data = reader->batch[i].iov_base,
+                                                     .length = reader->batch[i].iov_len};
+        source_blocks_set(&reader->blocks, &reader->headers, i, offset, &reader->outgoing[i]);
+        offset += reader->batch[i].iov_len + framer_overhead(reader->frame);
+    }
+    return publisher_put_outgoing(reader->publisher, reader->outgoing, reader->batched, reader->frame, taken);
+}
+
 static enum flow put_batch(struct reader *reader)
 {
     if (reader->batched == 0)
@@ -86,7 +122,9 @@ static enum flow put_batch(struct reader *reader)
     enum flow flow = input_set_mark(reader->input, reader->publisher, offset_of(reader, reader->framed_end),
                                     reader->buffer + reader->framed_end, reader->framed_end);
     if (flow == FLOW_CONTINUE)
-        flow = publisher_put(reader->publisher, reader->batch, reader->batched, reader->frame, &taken);
+        flow = reader->outgoing != NULL
+                   ? put_with_headers(reader, &taken)
+                   : publisher_put(reader->publisher, reader->batch, reader->batched, reader->frame, &taken);
     for (size_t i = 0; i < taken; i++)
         reader->begin += reader->batch[i].iov_len + overhead;
     reader->index += taken;
@@ -181,9 +219,12 @@ static enum flow run(struct reader *reader)
 /* With --whole, an empty input is an empty message. */
 static enum flow put_empty(struct reader *reader)
 {
-    const struct iovec empty = {NULL, 0};
     size_t taken;
-    return publisher_put(reader->publisher, &empty, 1, SHMQ_FRAME_NONE, &taken);
+    reader->batch[0] = (struct iovec){NULL, 0};
+    reader->batched = 1;
+    reader->frame = SHMQ_FRAME_NONE;
+    return reader->outgoing != NULL ? put_with_headers(reader, &taken)
+                                    : publisher_put(reader->publisher, reader->batch, 1, SHMQ_FRAME_NONE, &taken);
 }
 
 enum flow buffered_input_run(struct publisher *publisher, struct input *input, const struct options *options,
@@ -203,12 +244,15 @@ enum flow buffered_input_run(struct publisher *publisher, struct input *input, c
     reader->options = options;
     reader->buffer = buffer;
     reader->size = FIRST_BYTES;
+    flow = take_headers(reader);
     framer_init(&reader->framer, options, publisher->max_message);
-    flow = run(reader);
+    if (flow == FLOW_CONTINUE)
+        flow = run(reader);
     if (flow == FLOW_CONTINUE && options->framing == FRAMING_WHOLE && input->offset == input->begin)
         flow = put_empty(reader);
     *unused = offset_of(reader, reader->begin);
     free(reader->buffer);
+    free_headers(reader);
 out:
     free(reader);
     return flow;

@@ -240,6 +240,8 @@ static void check_source(const struct options *options)
         options_usage("%s: only for inputs (not with --random or words)", options->framing_given);
     if (options->listen_mode >= 0 && options->source != SOURCE_LISTEN)
         options_usage("--listen-mode: needs --listen ADDRESS");
+    if (options->source_headers && options->source != SOURCE_INPUTS && options->source != SOURCE_LISTEN)
+        options_usage("--source-headers: only for inputs and --listen");
     if (options->split_given && !options->input_given)
         options_usage("--split: needs --input FILE");
     if (options->resume && !options->input_given && options->source != SOURCE_NATS)

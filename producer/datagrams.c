@@ -40,24 +40,32 @@ bool datagrams_init(struct datagrams *datagrams, struct publisher *publisher, co
                                     .max_message = most,
                                     .size = most + BATCH_BYTES};
     datagrams->buffer = malloc(datagrams->size);
-    return datagrams->buffer != NULL;
+    if (datagrams->buffer == NULL || !options->source_headers)
+        return datagrams->buffer != NULL;
+    datagrams->outgoing = calloc(PUBLISHER_BATCH, sizeof(*datagrams->outgoing));
+    datagrams->headers = calloc(PUBLISHER_BATCH, sizeof(*datagrams->headers));
+    return datagrams->outgoing != NULL && datagrams->headers != NULL;
 }
 
 void datagrams_free(struct datagrams *datagrams)
 {
+    for (size_t i = 0; datagrams->headers != NULL && i < PUBLISHER_BATCH; i++)
+        source_headers_free(&datagrams->headers[i]);
+    free(datagrams->headers);
+    free(datagrams->outgoing);
     free(datagrams->buffer);
     datagrams->buffer = NULL;
 }
 
-/* Who sent it; 0: not known. */
-static pid_t sender_of(struct msghdr *header)
+/* Who sent it; all 0: not known. */
+static struct ucred sender_of(struct msghdr *header)
 {
-    struct ucred credentials;
+    struct ucred credentials = {0};
     const struct cmsghdr *control = CMSG_FIRSTHDR(header);
     if (control == NULL || control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_CREDENTIALS)
-        return 0;
+        return credentials;
     memcpy(&credentials, CMSG_DATA(control), sizeof(credentials));
-    return credentials.pid;
+    return credentials;
 }
 
 static void refuse_too_long(struct datagrams *datagrams, const char *name, size_t length, pid_t sender)
@@ -75,7 +83,7 @@ static void refuse_too_long(struct datagrams *datagrams, const char *name, size_
  *
  * Return: its length, which may be more than @size; -EAGAIN; another negative errno.
  */
-static ssize_t receive(int fd, void *into, size_t size, pid_t *sender)
+static ssize_t receive(int fd, void *into, size_t size, struct ucred *sender)
 {
     union {
         struct cmsghdr align;
@@ -94,6 +102,25 @@ static ssize_t receive(int fd, void *into, size_t size, pid_t *sender)
     return got;
 }
 
+/* Notes who sent datagram @i of the batch. */
+static bool take_sender(struct datagrams *datagrams, size_t i, const struct ucred *sender)
+{
+    return datagrams->headers == NULL || source_headers_set_peer(&datagrams->headers[i], sender->pid, sender->uid);
+}
+
+static enum flow put(struct datagrams *datagrams, size_t count, size_t *taken)
+{
+    if (datagrams->outgoing == NULL)
+        return publisher_put(datagrams->publisher, datagrams->batch, count, datagrams->frame, taken);
+    for (size_t i = 0; i < count; i++)
+        datagrams->outgoing[i] = (struct shmq_outgoing){.size = sizeof(struct shmq_outgoing),
+                                                        .data = datagrams->batch[i].iov_base,
+                                                        .length = datagrams->batch[i].iov_len,
+                                                        .headers = datagrams->headers[i].fixed,
+                                                        .headers_length = datagrams->headers[i].fixed_length};
+    return publisher_put_outgoing(datagrams->publisher, datagrams->outgoing, count, datagrams->frame, taken);
+}
+
 enum flow datagrams_read(struct datagrams *datagrams, int fd, const char *name, bool *empty, uint64_t *lost)
 {
     size_t used = 0;
@@ -101,14 +128,16 @@ enum flow datagrams_read(struct datagrams *datagrams, int fd, const char *name, 
     size_t taken = 0;
     ssize_t got = 0;
     while (count < PUBLISHER_BATCH && datagrams->size - used >= datagrams->max_message) {
-        pid_t sender = 0;
+        struct ucred sender = {0};
         got = receive(fd, datagrams->buffer + used, datagrams->max_message, &sender);
         if (got < 0)
             break;
         if ((size_t)got > datagrams->max_message) {
-            refuse_too_long(datagrams, name, (size_t)got, sender);
+            refuse_too_long(datagrams, name, (size_t)got, sender.pid);
             continue;
         }
+        if (!take_sender(datagrams, count, &sender))
+            return publisher_fail_memory(datagrams->publisher);
         datagrams->batch[count++] = (struct iovec){datagrams->buffer + used, (size_t)got};
         used += (size_t)got;
     }
@@ -116,7 +145,7 @@ enum flow datagrams_read(struct datagrams *datagrams, int fd, const char *name, 
     *lost = 0;
     enum flow flow = FLOW_CONTINUE;
     if (count > 0)
-        flow = publisher_put(datagrams->publisher, datagrams->batch, count, datagrams->frame, &taken);
+        flow = put(datagrams, count, &taken);
     *lost = count - taken;
     if (flow == FLOW_CONTINUE && got < 0 && got != -EAGAIN)
         return publisher_fail(datagrams->publisher, EXIT_FAILED, "%s: cannot be read: %s", name,

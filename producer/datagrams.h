@@ -8,6 +8,7 @@
 
 #include "producer/publisher.h"
 #include "producer/refused.h"
+#include "producer/source_headers.h"
 
 /* Datagrams, each of which is a message. All sockets share one of these. */
 struct datagrams {
@@ -18,6 +19,8 @@ struct datagrams {
     size_t size;
     size_t max_message;
     struct iovec batch[PUBLISHER_BATCH];
+    struct shmq_outgoing *outgoing; /* the batch, with --source-headers; NULL: without */
+    struct source_headers *headers; /* of each message in the batch */
 };
 
 /* Return: false if there is no memory. */

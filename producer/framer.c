@@ -69,6 +69,8 @@ static enum framer_result next_block(const struct framer *framer, const unsigned
     if (size < framer->block_bytes && !at_end)
         return FRAMER_MORE;
     size_t length = size < framer->block_bytes ? size : framer->block_bytes;
+    if (length > framer->max_message)
+        return FRAMER_TOO_LONG;
     return found(message, data, length, length, SHMQ_FRAME_NONE);
 }
 

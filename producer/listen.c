@@ -94,11 +94,13 @@ static void pause_accepting(struct server *server, int error)
             epoll_ctl(server->epoll, EPOLL_CTL_DEL, server->listeners[i].fd, NULL);
 }
 
-static pid_t peer_of(int fd)
+/* All 0: not known. */
+static struct ucred peer_of(int fd)
 {
     struct ucred peer = {0};
     socklen_t size = sizeof(peer);
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
+    (void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
+    return peer;
 }
 
 static bool add_connection(struct server *server, const struct listener *listener, int fd)
@@ -106,8 +108,12 @@ static bool add_connection(struct server *server, const struct listener *listene
     struct connection *connection = calloc(1, sizeof(*connection));
     if (connection == NULL)
         return false;
-    stream_init(&connection->stream, &server->reader, fd, listener->address->text, peer_of(fd));
-    if (!watch(server, fd, &connection->endpoint)) {
+    const struct ucred peer = peer_of(fd);
+    stream_init(&connection->stream, &server->reader, fd, listener->address->text, peer.pid);
+    const bool prepared = !server->options->source_headers ||
+                          source_headers_set_peer(&connection->stream.headers, peer.pid, peer.uid);
+    if (!prepared || !watch(server, fd, &connection->endpoint)) {
+        source_headers_free(&connection->stream.headers);
         free(connection);
         return false;
     }

@@ -35,6 +35,14 @@ static const struct option_entry source[] = {
      .argument = "SERVERS",
      .help = "take messages from NATS JetStream; SERVERS are HOST[:PORT] or nats:// URLs, separated by commas. A "
              "message is acknowledged there once it is in the queue. Its headers go along"},
+    {.name = "source-headers",
+     .kind = OPTION_IS_FLAG,
+     AT(source_headers),
+     .help =
+         "put headers on each message that say where it comes from: Shmq-File and Shmq-Offset (of its first "
+         "byte), "
+         "with --listen Shmq-Peer-Pid and Shmq-Peer-Uid. They take 64 bytes or more of each message's room, and "
+         "messages are put more slowly"},
     {.name = "random",
      .kind = OPTION_IS_FLAG,
      AT(random_given),

@@ -48,6 +48,7 @@ struct options {
     uint64_t split_part;  /* 1..split_parts */
     uint64_t split_parts; /* 1 without --split */
     bool resume;
+    bool source_headers;
 
     uint64_t count;      /* 0: no limit */
     double rate;         /* messages per second; 0: no limit */

@@ -39,6 +39,7 @@ void publisher_init(struct publisher *publisher, const struct options *options, 
         .delimiter = options->delimiter,
         .headers = options->headers,
         .headers_length = options->headers_length,
+        .source_headers = options->source_headers,
         .reads_inputs = options->source == SOURCE_INPUTS,
         .rereadable = options->source == SOURCE_RANDOM || options->source == SOURCE_WORDS,
     };
@@ -80,19 +81,33 @@ static uint64_t header_room(uint64_t length)
     return length == 0 ? 0 : (length + HEADER_PREFIX_BYTES + CELL_BYTES - 1) / CELL_BYTES * CELL_BYTES;
 }
 
-/* What headers of every message leave of the largest message. Return: false: not even that. */
+/* What headers leave of the largest message. Return: false: not even that. */
 static bool take_header_room(struct publisher *publisher)
 {
-    const uint64_t room = header_room(publisher->headers_length);
-    if (publisher->max_message < room)
+    const uint64_t length = (uint64_t)publisher->headers_length + publisher->own_headers_length;
+    const uint64_t room = header_room(length);
+    if (publisher->largest_message < room || length > SHMQ_HEADERS_MAX)
         return false;
-    publisher->max_message -= room;
+    publisher->max_message = publisher->largest_message - room;
     return true;
+}
+
+enum flow publisher_set_own_headers(struct publisher *publisher, size_t length)
+{
+    char limit[UNITS_SIZE];
+    publisher->own_headers_length = length;
+    if (take_header_room(publisher))
+        return FLOW_CONTINUE;
+    return publisher_fail(
+        publisher, EXIT_FAILED,
+        "--source-headers: with --header, longer than the queue's largest message of %s, or than "
+        "%d bytes (see --max-message)",
+        units_memory(limit, publisher->largest_message), SHMQ_HEADERS_MAX);
 }
 
 bool publisher_fits(const struct publisher *publisher, size_t length, size_t headers_length)
 {
-    const uint64_t largest = publisher->max_message + header_room(publisher->headers_length);
+    const uint64_t largest = publisher->largest_message;
     const uint64_t headers = (uint64_t)publisher->headers_length + headers_length;
     const uint64_t room = header_room(headers);
     const uint64_t least = length == 0 && room > 0 && room < 2 * CELL_BYTES ? 2 * CELL_BYTES : room;
@@ -161,7 +176,7 @@ enum flow publisher_open(struct publisher *publisher, const struct options *opti
     error = shmq_info(publisher->queue, &info);
     if (error != 0)
         return fail_queue(publisher, "cannot be read", error);
-    publisher->max_message = info.max_message_bytes;
+    publisher->largest_message = info.max_message_bytes;
     char capacity[UNITS_SIZE];
     char longest[UNITS_SIZE];
     say_detail("attached to queue '%s': %" PRIu32 " lane%s of %s, messages up to %s", publisher->name, info.lanes,
@@ -490,8 +505,9 @@ enum flow publisher_put_outgoing(struct publisher *publisher, const struct shmq_
             payloads[i] = (struct iovec){(void *)(uintptr_t)these[i].data, these[i].length};
         if (publisher->headers != NULL && !compose_headers(publisher, these, some, composed))
             return publisher_fail_memory(publisher);
-        flow = put_in_time(publisher, &(struct portion){payloads, publisher->headers != NULL ? composed : these},
-                           some, &done);
+        const struct portion portion = {payloads, publisher->headers != NULL ? composed : these};
+        flow = publisher->skip > 0 ? skip_done(publisher, payloads, some, frame, &done)
+                                   : put_in_time(publisher, &portion, some, &done);
         *taken += done;
     }
     return flow;
@@ -500,7 +516,7 @@ enum flow publisher_put_outgoing(struct publisher *publisher, const struct shmq_
 bool publisher_takes_in_place(const struct publisher *publisher)
 {
     return publisher->on_full == ON_FULL_BLOCK && publisher->echo.prefix == NULL && publisher->skip == 0 &&
-           publisher->headers == NULL;
+           publisher->headers == NULL && !publisher->source_headers;
 }
 
 enum flow publisher_reserve(struct publisher *publisher, size_t size, void **payload)

@@ -37,11 +37,12 @@ struct source_identity {
 struct publisher {
     struct shmq *queue;
     const char *name;
-    uint64_t max_message;
-    bool reads_inputs; /* files or stdin, which a signal can cut short */
-    bool rereadable;   /* data that was read but not put can be read again, so a stop takes effect at once */
-    uint64_t left;     /* messages still to be put */
-    uint64_t skip;     /* bytes of the source, framing included, that an earlier run has put */
+    uint64_t largest_message; /* of the queue, headers included */
+    uint64_t max_message;     /* largest payload */
+    bool reads_inputs;        /* files or stdin, which a signal can cut short */
+    bool rereadable; /* data that was read but not put can be read again, so a stop takes effect at once */
+    uint64_t left;   /* messages still to be put */
+    uint64_t skip;   /* bytes of the source, framing included, that an earlier run has put */
     uint64_t dropped;
     enum on_full on_full;
     int64_t timeout_ns;
@@ -50,7 +51,9 @@ struct publisher {
     unsigned char delimiter;
     const char *headers; /* header block of every message; NULL: none */
     size_t headers_length;
-    char *composed; /* header blocks of the messages that are being put: .headers, then their own */
+    bool source_headers;       /* messages have headers of their own besides */
+    size_t own_headers_length; /* the most that such a message has */
+    char *composed;            /* header blocks of the messages that are being put: .headers, then their own */
     size_t composed_size;
     struct pace pace;
     struct progress progress;
@@ -96,10 +99,16 @@ enum flow publisher_put(struct publisher *publisher, const struct iovec *message
  * The headers of --header stand before each message's own.
  *
  * @messages  each must fit (publisher_fits)
- * @taken     receives how many were put or dropped
+ * @taken     receives how many were put, dropped or skipped
  */
 enum flow publisher_put_outgoing(struct publisher *publisher, const struct shmq_outgoing *messages, size_t count,
                                  enum shmq_frame frame, size_t *taken);
+/*
+ * Messages have up to @length bytes of their own headers from now on, which leaves less for their payloads.
+ *
+ * Return: FLOW_CONTINUE; FLOW_FAILED if the queue's largest message has no room for them.
+ */
+enum flow publisher_set_own_headers(struct publisher *publisher, size_t length);
 /* Whether a message of @length bytes with @headers_length bytes of its own headers can be put into this queue. */
 bool publisher_fits(const struct publisher *publisher, size_t length, size_t headers_length);
 

@@ -7,6 +7,7 @@
 #include "producer/listen.h"
 #include "producer/nats_source.h"
 #include "producer/random.h"
+#include "producer/source_headers.h"
 #include "producer/whole_input.h"
 #include "producer/words.h"
 
@@ -50,6 +51,16 @@ static enum flow run_inputs(struct publisher *publisher, const struct inputs *in
     return flow;
 }
 
+static enum flow run_listen(struct publisher *publisher, const struct options *options)
+{
+    enum flow flow = FLOW_CONTINUE;
+    if (options->source_headers)
+        flow = publisher_set_own_headers(publisher, SOURCE_HEADERS_PEER_BYTES);
+    if (flow == FLOW_CONTINUE)
+        flow = check_block(publisher, options);
+    return flow == FLOW_CONTINUE ? listen_run(publisher, options) : flow;
+}
+
 enum flow source_run(struct publisher *publisher, const struct inputs *inputs, const struct options *options,
                      uint64_t seed)
 {
@@ -59,7 +70,7 @@ enum flow source_run(struct publisher *publisher, const struct inputs *inputs, c
     case SOURCE_WORDS:
         return words_run(publisher, options);
     case SOURCE_LISTEN:
-        return check_block(publisher, options) == FLOW_CONTINUE ? listen_run(publisher, options) : FLOW_FAILED;
+        return run_listen(publisher, options);
     case SOURCE_NATS:
         return nats_source_run(publisher, options);
     case SOURCE_INPUTS:

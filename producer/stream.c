@@ -26,13 +26,18 @@ bool stream_reader_init(struct stream_reader *reader, struct publisher *publishe
 {
     *reader = (struct stream_reader){.publisher = publisher, .options = options};
     reader->buffer = malloc(2 * (size_t)STREAM_READ_BYTES);
-    return reader->buffer != NULL;
+    if (options->source_headers)
+        reader->outgoing = calloc(PUBLISHER_BATCH, sizeof(*reader->outgoing));
+    return reader->buffer != NULL && (!options->source_headers || reader->outgoing != NULL);
 }
 
 void stream_reader_free(struct stream_reader *reader)
 {
     free(reader->buffer);
+    free(reader->outgoing);
+    source_blocks_free(&reader->blocks);
     reader->buffer = NULL;
+    reader->outgoing = NULL;
 }
 
 void stream_init(struct stream *stream, const struct stream_reader *reader, int fd, const char *name, pid_t peer)
@@ -81,6 +86,12 @@ static void refuse_truncated(struct stream *stream, struct stream_reader *reader
                 label(stream, text));
 }
 
+static void drop(struct stream *stream, struct window *window, size_t bytes)
+{
+    window->begin += bytes;
+    stream->offset += bytes;
+}
+
 /* Drops from the window what belongs to a message that was refused. */
 static void skip(struct stream *stream, struct window *window)
 {
@@ -106,29 +117,46 @@ static void skip(struct stream *stream, struct window *window)
     case STREAM_SKIP_ALL:
         break;
     }
-    window->begin += dropped;
+    drop(stream, window, dropped);
     window->framed_end = window->begin;
 }
 
 /* ------------------------------------------------------------------ putting */
 
-static enum flow put_batch(struct stream_reader *reader, struct window *window)
+static enum flow put_with_headers(const struct stream *stream, struct stream_reader *reader, size_t *taken)
 {
+    uint64_t offset = stream->offset;
+    for (size_t i = 0; i < reader->batched; i++) {
+        const struct iovec *message = &reader->batch[i];
+        reader->outgoing[i] = (struct shmq_outgoing){
+            .size = sizeof(struct shmq_outgoing), .data = message->iov_base, .length = message->iov_len};
+        source_blocks_set(&reader->blocks, &stream->headers, i, offset, &reader->outgoing[i]);
+        offset += message->iov_len + framer_overhead(reader->frame);
+    }
+    return publisher_put_outgoing(reader->publisher, reader->outgoing, reader->batched, reader->frame, taken);
+}
+
+static enum flow put_batch(struct stream *stream, struct stream_reader *reader, struct window *window)
+{
+    enum flow flow;
     size_t taken = 0;
     if (reader->batched == 0)
         return FLOW_CONTINUE;
-    enum flow flow = publisher_put(reader->publisher, reader->batch, reader->batched, reader->frame, &taken);
+    if (reader->outgoing != NULL)
+        flow = put_with_headers(stream, reader, &taken);
+    else
+        flow = publisher_put(reader->publisher, reader->batch, reader->batched, reader->frame, &taken);
     for (size_t i = 0; i < taken; i++)
-        window->begin += reader->batch[i].iov_len + framer_overhead(reader->frame);
+        drop(stream, window, reader->batch[i].iov_len + framer_overhead(reader->frame));
     reader->batched = 0;
     return flow;
 }
 
-static enum flow add_to_batch(struct stream_reader *reader, struct window *window,
+static enum flow add_to_batch(struct stream *stream, struct stream_reader *reader, struct window *window,
                               const struct framed_message *message)
 {
     if (reader->batched == PUBLISHER_BATCH || (reader->batched > 0 && reader->frame != message->frame)) {
-        enum flow flow = put_batch(reader, window);
+        enum flow flow = put_batch(stream, reader, window);
         if (flow != FLOW_CONTINUE)
             return flow;
     }
@@ -150,11 +178,11 @@ static enum flow put_until_refused(struct stream *stream, struct stream_reader *
         *length = message.length;
         if (*result != FRAMER_MESSAGE)
             break;
-        enum flow flow = add_to_batch(reader, window, &message);
+        enum flow flow = add_to_batch(stream, reader, window, &message);
         if (flow != FLOW_CONTINUE)
             return flow;
     }
-    return put_batch(reader, window);
+    return put_batch(stream, reader, window);
 }
 
 static enum flow put_messages(struct stream *stream, struct stream_reader *reader, struct window *window)
@@ -172,7 +200,7 @@ static enum flow put_messages(struct stream *stream, struct stream_reader *reade
         }
         if (result == FRAMER_TRUNCATED) {
             refuse_truncated(stream, reader);
-            window->begin = window->end;
+            drop(stream, window, window->end - window->begin);
         }
         return FLOW_CONTINUE;
     }
@@ -257,7 +285,8 @@ static enum stream_state read_once(const struct stream *stream, struct window *w
 enum flow stream_read(struct stream *stream, struct stream_reader *reader, bool cut, enum stream_state *state)
 {
     struct window window;
-    if (!open_window(stream, reader, &window))
+    if (!open_window(stream, reader, &window) ||
+        !source_blocks_reserve(&reader->blocks, &stream->headers, PUBLISHER_BATCH))
         return publisher_fail_memory(reader->publisher);
     *state = read_once(stream, &window);
     if (*state == STREAM_DRY)
@@ -274,5 +303,6 @@ void stream_close(struct stream *stream)
     if (stream->fd >= 0)
         close(stream->fd);
     free(stream->kept);
+    source_headers_free(&stream->headers);
     *stream = (struct stream){.fd = -1};
 }

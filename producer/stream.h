@@ -10,6 +10,7 @@
 #include "producer/framer.h"
 #include "producer/publisher.h"
 #include "producer/refused.h"
+#include "producer/source_headers.h"
 
 /*
  * A stream of bytes that comes in by and by and cannot be read again: a connection. There may be many at once.
@@ -28,7 +29,9 @@ struct stream_reader {
     unsigned char *buffer; /* 2 * STREAM_READ_BYTES: a short beginning of a message, and what is read after it */
     struct iovec batch[PUBLISHER_BATCH];
     size_t batched;
-    enum shmq_frame frame; /* of all in the batch */
+    enum shmq_frame frame;          /* of all in the batch */
+    struct source_blocks blocks;    /* with --source-headers */
+    struct shmq_outgoing *outgoing; /* the batch, with headers; NULL: without */
 };
 
 /* How to go on after a message that was too long. */
@@ -39,6 +42,8 @@ struct stream {
     const char *name; /* for messages; lives longer than the stream */
     pid_t peer;       /* process at the other end; 0: not known */
     struct framer framer;
+    struct source_headers headers;
+    uint64_t offset;     /* of the first byte that is not put, in the stream */
     unsigned char *kept; /* bytes that were read and are not put; NULL: none */
     size_t kept_bytes;
     size_t kept_size;
@@ -56,6 +61,7 @@ enum stream_state {
 bool stream_reader_init(struct stream_reader *reader, struct publisher *publisher, const struct options *options);
 void stream_reader_free(struct stream_reader *reader);
 
+/* Its .headers may then be set. */
 void stream_init(struct stream *stream, const struct stream_reader *reader, int fd, const char *name, pid_t peer);
 /*
  * Reads once, up to STREAM_READ_BYTES, and puts all whole messages.

@@ -83,14 +83,25 @@ static size_t add_id(char *block, size_t used, const char *headers, size_t bytes
     return add(block, used, "Shmq-Id", id, length);
 }
 
-/* Adds the lines that are not ours, as long as they fit. */
+/* Whether a line says where the message comes from, or is not ours: it stays, wherever the message goes. */
+static bool stays(const char *line, size_t length)
+{
+    static const char *const origin[] = {"Shmq-File:", "Shmq-Offset:", "Shmq-Peer-Pid:", "Shmq-Peer-Uid:"};
+    for (size_t i = 0; i < sizeof(origin) / sizeof(origin[0]); i++) {
+        if (length >= strlen(origin[i]) && strncasecmp(line, origin[i], strlen(origin[i])) == 0)
+            return true;
+    }
+    return !headers_is_ours(line, length);
+}
+
+/* Adds the lines that stay, as long as they fit. */
 static size_t add_others(char *block, size_t used, const char *headers, size_t bytes)
 {
     const char *line;
     size_t length;
     size_t at = 0;
     while ((line = headers_next_line(headers, bytes, &at, &length)) != NULL) {
-        if (headers_is_ours(line, length) || length + 1 > SHMQ_HEADERS_MAX - used)
+        if (!stays(line, length) || length + 1 > SHMQ_HEADERS_MAX - used)
             continue;
         memcpy(block + used, line, length);
         block[used + length] = '\n';
@@ -121,7 +132,7 @@ size_t headers_write_retried(char *block, const char *headers, size_t bytes)
     size_t at = 0;
     size_t used = 0;
     while ((line = headers_next_line(headers, bytes, &at, &length)) != NULL) {
-        if (headers_is_ours(line, length) && strncasecmp(line, kept, strlen(kept)) != 0)
+        if (!stays(line, length) && strncasecmp(line, kept, strlen(kept)) != 0)
             continue;
         memcpy(block + used, line, length);
         block[used + length] = '\n';

@@ -75,12 +75,14 @@ START_TEST(a_history_is_six_headers)
 }
 END_TEST
 
-START_TEST(others_stay_and_ours_are_replaced_but_for_the_id)
+START_TEST(others_stay_and_ours_are_replaced_but_for_the_id_and_the_origin)
 {
-    expect_block("Color: red\nshmq-id:  first \nSHMQ-Reason: old\nshmq-anything: x\nShape:none\n",
+    expect_block("Color: red\nshmq-id:  first \nSHMQ-Reason: old\nshmq-anything: x\nShape:none\n"
+                 "Shmq-File: a\nShmq-Offset: 1\nShmq-Peer-Pid: 2\nShmq-Peer-Uid: 3\nShmq-Filed: x\n",
                  "Shmq-Id: first\nShmq-Attempts: 4\nShmq-Reason: exit status 1\n"
                  "Shmq-First: 1970-01-01T00:00:00.000Z\nShmq-Last: 1970-01-01T00:00:01.500Z\n"
-                 "Shmq-Queue: jobs\nColor: red\nShape:none\n");
+                 "Shmq-Queue: jobs\nColor: red\nShape:none\n"
+                 "Shmq-File: a\nShmq-Offset: 1\nShmq-Peer-Pid: 2\nShmq-Peer-Uid: 3\n");
 }
 END_TEST
 
@@ -236,7 +238,7 @@ static const struct test tests[] = {
     TEST(so_many_retries_and_one_more_execution),
     TEST(pauses_double_up_to_the_longest),
     TEST(a_history_is_six_headers),
-    TEST(others_stay_and_ours_are_replaced_but_for_the_id),
+    TEST(others_stay_and_ours_are_replaced_but_for_the_id_and_the_origin),
     TEST(a_reason_is_one_line),
     TEST(the_longest_history_has_room),
     TEST(what_does_not_fit_is_left_out),
