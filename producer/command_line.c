@@ -203,6 +203,12 @@ static void check_nats(struct options *options)
         return;
     if (options->nats_durable == NULL)
         options_usage("--from needs --durable NAME");
+    option_nats_check_name("--durable", options->nats_durable);
+    if (options->nats.make_stream)
+        options_usage(
+            "--make-stream and --from: the subjects of the stream are not known (consumer --to makes it)");
+    if (options->on_full == ON_FULL_DROP)
+        options_usage("--from and --on-full drop: the stream keeps what there is no room for (use block)");
     if (options->nats_batch == 0)
         options->nats_batch = NATS_BATCH_DEFAULT;
 }

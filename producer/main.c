@@ -44,6 +44,8 @@ static enum flow produce(struct publisher *publisher, struct inputs *inputs, con
                          uint64_t seed)
 {
     enum flow flow = check_output(publisher, options);
+    if (flow == FLOW_CONTINUE && options->source == SOURCE_NATS)
+        return nats_source_run(publisher, options);
     if (flow == FLOW_CONTINUE)
         flow = inputs_check(inputs, publisher, options);
     if (flow == FLOW_CONTINUE)

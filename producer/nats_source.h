@@ -9,7 +9,7 @@
 /* Call this before anything is opened. Returns in producer-nats. */
 void nats_source_enter(const struct options *options);
 
-/* Puts the messages of the stream. */
+/* Opens the queue, and puts the messages of the stream. */
 enum flow nats_source_run(struct publisher *publisher, const struct options *options);
 
 #endif

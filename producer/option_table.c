@@ -65,7 +65,9 @@ static const struct option_entry source[] = {
          "have grown; any other change of an input fails with exit 1. A file replaced by another (a new inode) is "
          "a new source. A signal before the end of the inputs exits 0 but leaves the stream unfinished, as if the "
          "producer had been killed. A source that was sent is remembered until its lane is needed for another one "
-         "(see --lanes)"},
+         "(see --lanes). With --from, only this: a signal leaves the stream unfinished, and the place in it is "
+         "kept "
+         "as long as the queue"},
     {.name = NULL},
 };
 
@@ -104,7 +106,7 @@ static const struct option_entry nats[] = {
      .kind = OPTION_IS_TEXT,
      AT(nats_durable),
      .argument = "NAME",
-     .help = "the stream's durable pull consumer"},
+     .help = "the stream's durable pull consumer, which no other client may read"},
     {.name = "batch",
      .kind = OPTION_IS_COUNT32,
      .min = 1,
@@ -127,7 +129,8 @@ static const struct option_entry flow[] = {
      .kind = OPTION_IS_COUNT,
      AT(count),
      .argument = "N",
-     .help = "send at most N messages (0: no limit); with --resume, those of earlier runs count"},
+     .help = "send at most N messages (0: no limit); with --resume, those of earlier runs count (not with "
+             "--from)"},
     {.name = "rate", .kind = OPTION_IS_RATE, AT(rate), .argument = "N", .help = "send N messages per second"},
     {.name = "delay",
      .kind = OPTION_IS_RANGE,

@@ -168,6 +168,10 @@ enum flow publisher_open(struct publisher *publisher, const struct options *opti
         return FLOW_END;
     if (error == -EUSERS)
         return FLOW_FAILED;
+    if (error == -EBUSY && identity->busy != NULL) {
+        publisher->may_pass = true;
+        return publisher_fail(publisher, EXIT_FAILED, "queue '%s': %s", publisher->name, identity->busy);
+    }
     if (error != 0)
         return fail_open(publisher, &options->common, error);
     stop_attach(publisher->queue);
@@ -199,16 +203,31 @@ enum flow publisher_set_mark(struct publisher *publisher, uint64_t offset, const
     return error != 0 ? fail_queue(publisher, "cannot store the position of the source", error) : FLOW_CONTINUE;
 }
 
+/* The status line or the totals are about to be shown. */
+static void describe_companion(struct publisher *publisher)
+{
+    if (publisher->companion != NULL)
+        publisher->companion->describe(publisher->companion->context, publisher->progress.extra);
+}
+
 void publisher_tick(struct publisher *publisher)
 {
+    if (publisher->companion != NULL)
+        publisher->companion->tick(publisher->companion->context);
+    if (publisher->companion != NULL && publisher->progress.shown)
+        describe_companion(publisher);
     progress_tick(&publisher->progress);
-    if (stop_statistics_wanted())
+    if (stop_statistics_wanted()) {
+        describe_companion(publisher);
         publisher_report(publisher);
+    }
 }
 
 int64_t publisher_next_tick_ns(const struct publisher *publisher)
 {
-    return publisher->progress.shown ? publisher->progress.next_ns : -1;
+    const int64_t slice = publisher->companion != NULL ? stop_now_ns() + SLICE_NS : -1;
+    const int64_t shown = publisher->progress.shown ? publisher->progress.next_ns : -1;
+    return shown < 0 || (slice >= 0 && slice < shown) ? slice : shown;
 }
 
 /* Waits until messages may be sent; returns how many of @wanted, or 0 when a stop was requested. */

@@ -31,6 +31,17 @@ struct source_identity {
     uint64_t part;  /* the part of --split, from 1 */
     uint64_t size;  /* of the last input, which may grow */
     uint64_t check; /* hash of what must not change */
+    /* What to say if a living producer has the same source; NULL: what there is to say of any. */
+    const char *busy;
+};
+
+/* What a source does and tells besides its messages. */
+struct publisher_companion {
+    /* Called with publisher_tick: for each batch, and several times a second during any wait. */
+    void (*tick)(void *context);
+    /* Writes what the status line and the totals are to say of it, at most PROGRESS_EXTRA_BYTES. */
+    void (*describe)(void *context, char *text);
+    void *context;
 };
 
 /* All messages are put through the publisher, which handles pacing, a full queue, --count, echo and statistics. */
@@ -59,6 +70,7 @@ struct publisher {
     struct progress progress;
     struct wait_notice notice; /* of waits for room */
     struct echo echo;
+    const struct publisher_companion *companion; /* NULL: none */
     bool resumable;
     struct source_marks marks; /* as stored in the queue, if resumable */
     bool withdrawn;            /* it must not continue: leaves its lane as it was found */

@@ -5,7 +5,6 @@
 #include "producer/block_input.h"
 #include "producer/buffered_input.h"
 #include "producer/listen.h"
-#include "producer/nats_source.h"
 #include "producer/random.h"
 #include "producer/source_headers.h"
 #include "producer/whole_input.h"
@@ -71,8 +70,7 @@ enum flow source_run(struct publisher *publisher, const struct inputs *inputs, c
         return words_run(publisher, options);
     case SOURCE_LISTEN:
         return run_listen(publisher, options);
-    case SOURCE_NATS:
-        return nats_source_run(publisher, options);
+    case SOURCE_NATS: /* nats_source_run */
     case SOURCE_INPUTS:
         break;
     }

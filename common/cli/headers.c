@@ -21,6 +21,21 @@ static bool is_token(char c)
            (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
 }
 
+/* Bytes of the token that @line begins with. */
+static size_t token_length(const char *line)
+{
+    size_t length = 0;
+    while (is_token(line[length]))
+        length++;
+    return length;
+}
+
+bool headers_is_name(const char *name)
+{
+    const size_t length = token_length(name);
+    return length > 0 && name[length] == '\0';
+}
+
 bool headers_is_ours(const char *line, size_t length)
 {
     return length >= strlen(OURS) && strncasecmp(line, OURS, strlen(OURS)) == 0;
@@ -28,9 +43,7 @@ bool headers_is_ours(const char *line, size_t length)
 
 const char *headers_check(const char *line)
 {
-    size_t name = 0;
-    while (is_token(line[name]))
-        name++;
+    const size_t name = token_length(line);
     if (name == 0 || line[name] != ':')
         return "not a header ('NAME: VALUE'; a name has letters, digits and -)";
     if (strpbrk(line, "\r\n") != NULL)

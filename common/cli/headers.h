@@ -26,6 +26,9 @@ struct history {
 /* Checks "NAME: VALUE" as a user writes it. Return: NULL if it is a header; else what is wrong with it. */
 const char *headers_check(const char *line);
 
+/* Whether @name can be the name of a header: a token. */
+bool headers_is_name(const char *name);
+
 /* Whether a line of a block is one of ours. */
 bool headers_is_ours(const char *line, size_t length);
 

@@ -143,11 +143,11 @@ static const char *given_in_vain(const struct nats_options *options)
     return NULL;
 }
 
-static void check_stream_name(const char *name)
+void option_nats_check_name(const char *option, const char *name)
 {
     for (const char *at = name; *at != '\0'; at++) {
         if ((unsigned char)*at <= ' ' || *at == 0x7f || strchr(".*>/\\", *at) != NULL)
-            options_bad("--stream", name, "the name of a stream: no blanks, no . * > / \\");
+            options_bad(option, name, "not a name (no blanks, no . * > / \\)");
     }
 }
 
@@ -160,7 +160,7 @@ void option_nats_check(const struct nats_options *options, const char *bridge)
         return;
     if (options->stream == NULL)
         options_usage("%s needs --stream STREAM", bridge);
-    check_stream_name(options->stream);
+    option_nats_check_name("--stream", options->stream);
     if (options->creds != NULL && options->nkey != NULL)
         options_usage("--creds and --nkey: only one of them can be given");
     if ((options->tls_cert == NULL) != (options->tls_key == NULL))

@@ -39,6 +39,10 @@ void option_nats_init(struct nats_options *options);
 void option_nats_take_servers(struct nats_options *options, const struct option_entry *entry,
                               const char *argument);
 
+/* Checks the name of a stream or of a consumer, given with @option. Exits with EXIT_USAGE if no such name can be.
+ */
+void option_nats_check_name(const char *option, const char *name);
+
 /*
  * Checks the options together, once all are read. Exits with EXIT_USAGE if one is wrong, or if one is given
  * without a list of servers.

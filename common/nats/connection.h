@@ -46,8 +46,9 @@ struct connection {
     natsConnection *nats; /* NULL: there is none */
     jsCtx *js;            /* of it */
     bool connected_once;
-    bool stream_checked; /* what there is to say of it has been said */
-    unsigned refusals;   /* attempts in turn that the server refused */
+    bool stream_checked;      /* what there is to say of it has been said */
+    int64_t missing_since_ns; /* since when the stream, which was there, seems to be missing; 0: it does not */
+    unsigned refusals;        /* attempts in turn that the server refused */
 
     /* Waiting. */
     char problem[CONNECTION_PROBLEM_BYTES]; /* why the last step that failed did so */

@@ -10,6 +10,9 @@
 
 #define NS_PER_SECOND INT64_C(1000000000)
 
+/* How long a stream that was there may seem to be missing. */
+#define APPEAR_NS (10 * NS_PER_SECOND)
+
 enum { REQUEST_MS = 5000, REASONS_BYTES = 400 };
 
 /* JetStream's codes of what is not to stay so. */
@@ -58,7 +61,14 @@ static void add_reason(char *reasons, const char *reason)
     snprintf(reasons + used, REASONS_BYTES - used, "%s%s", used > 0 ? "; " : "", reason);
 }
 
-static void find_reasons(const jsStreamConfig *config, char *reasons)
+/* Whether messages go into the stream. */
+static bool publishes(const struct connection *connection)
+{
+    return strcmp(connection->bridge, "--to") == 0;
+}
+
+/* A durable is interest enough. */
+static void find_reasons(const jsStreamConfig *config, bool out, char *reasons)
 {
     const bool new = config->Discard == js_DiscardNew;
     reasons[0] = '\0';
@@ -70,9 +80,9 @@ static void find_reasons(const jsStreamConfig *config, char *reasons)
         add_reason(reasons, "it discards old messages when it is full (discard)");
     if (config->MaxMsgsPerSubject > 0 && !(new && config->DiscardNewPerSubject))
         add_reason(reasons, "it discards old messages of a subject (max_msgs_per_subject)");
-    if (config->Retention == js_InterestPolicy)
+    if (out && config->Retention == js_InterestPolicy)
         add_reason(reasons, "it discards messages for which there is no consumer (retention)");
-    if (config->NoAck)
+    if (out && config->NoAck)
         add_reason(reasons, "it acknowledges nothing (no_ack)");
 }
 
@@ -80,8 +90,8 @@ static enum bridge_result check(const struct connection *connection, const jsStr
 {
     const struct nats_options *options = connection->options;
     char reasons[REASONS_BYTES];
-    find_reasons(config, reasons);
-    if (config->NoAck) {
+    find_reasons(config, publishes(connection), reasons);
+    if (publishes(connection) && config->NoAck) {
         say_error("--stream %s: it acknowledges nothing (no_ack), so nothing can be handed over safely",
                   options->stream);
         return BRIDGE_FAILED;
@@ -119,6 +129,18 @@ static natsStatus make(struct connection *connection, const char *subject, jsStr
     return status;
 }
 
+/* Whether to wait for a stream that was there and seems to be missing. */
+static bool may_appear(struct connection *connection)
+{
+    if (!connection->stream_checked)
+        return false;
+    if (connection->missing_since_ns == 0)
+        connection->missing_since_ns = stop_now_ns();
+    snprintf(connection->problem, sizeof(connection->problem), "--stream %s: it is missing",
+             connection->options->stream);
+    return stop_now_ns() - connection->missing_since_ns < APPEAR_NS;
+}
+
 static enum bridge_result ask(struct connection *connection, const char *subject, jsStreamInfo **info)
 {
     const struct nats_options *options = connection->options;
@@ -127,12 +149,15 @@ static enum bridge_result ask(struct connection *connection, const char *subject
     jsErrCode code = 0;
     natsStatus status = js_GetStreamInfo(info, connection->js, options->stream, NULL, &code);
     const bool missing = status == NATS_NOT_FOUND || (int)code == CODE_STREAM_NOT_FOUND;
+    if (missing && may_appear(connection))
+        return BRIDGE_AGAIN;
     if (missing && options->make_stream) {
         what = "the stream cannot be made";
         code = 0;
         status = make(connection, subject, info, &code);
     } else if (missing) {
-        say_error("--stream %s: there is no such stream (make it, or give --make-stream)", options->stream);
+        say_error("--stream %s: there is no such stream %s", options->stream,
+                  subject != NULL ? "(make it, or give --make-stream)" : "(make it first)");
         return BRIDGE_FAILED;
     }
     if (status == NATS_OK)
@@ -141,7 +166,7 @@ static enum bridge_result ask(struct connection *connection, const char *subject
     return stream_judge(connection, text, status, code);
 }
 
-static enum bridge_result look(struct connection *connection, const char *subject, struct stream_traits *traits)
+enum bridge_result stream_look(struct connection *connection, const char *subject, struct stream_traits *traits)
 {
     struct connection_signals signals;
     jsStreamInfo *info = NULL;
@@ -152,12 +177,14 @@ static enum bridge_result look(struct connection *connection, const char *subjec
         return result;
     const jsStreamConfig *config = info->Config;
     result = check(connection, config);
-    *traits = (struct stream_traits){.duplicate_window_ns = config->Duplicates,
+    *traits = (struct stream_traits){.created_ns = info->Created,
+                                     .duplicate_window_ns = config->Duplicates,
                                      .message_max = config->MaxMsgSize > 0 ? config->MaxMsgSize : -1,
                                      .replicas = config->Replicas,
                                      .keeps_last = config->Retention == js_LimitsPolicy};
     jsStreamInfo_Destroy(info);
     connection->stream_checked = result == BRIDGE_OK;
+    connection->missing_since_ns = 0;
     return result;
 }
 
@@ -166,7 +193,7 @@ enum bridge_result stream_open(struct connection *connection, const char *subjec
     for (;;) {
         enum bridge_result result = connection_is_up(connection) ? BRIDGE_OK : connection_open(connection);
         if (result == BRIDGE_OK)
-            result = look(connection, subject, traits);
+            result = stream_look(connection, subject, traits);
         if (result == BRIDGE_AGAIN)
             result = connection_pause(connection);
         else

@@ -7,6 +7,7 @@
 /* The stream: whether it is there, and whether it can lose messages silently. */
 
 struct stream_traits {
+    int64_t created_ns;          /* when it was made, since 1970: another stream of its name has another time */
     int64_t duplicate_window_ns; /* how long the server knows the ids of messages */
     int64_t message_max;         /* bytes of the largest message, headers included; negative: any */
     int64_t replicas;
@@ -17,12 +18,20 @@ struct stream_traits {
  * Connects, and checks the stream that the options name; makes it with --make-stream. Waits while no server can be
  * reached.
  *
- * @subject  that the stream has to take if it is made, perhaps with wildcards
+ * @subject  that the stream has to take if it is made, perhaps with wildcards; NULL: it is not made
  * @traits   receives what it is like
  *
  * Return: BRIDGE_OK, BRIDGE_STOPPED, BRIDGE_GAVE_UP, BRIDGE_FAILED, BRIDGE_REFUSED.
  */
 enum bridge_result stream_open(struct connection *connection, const char *subject, struct stream_traits *traits);
+
+/*
+ * The same without waiting: there is a connection. A stream that was there before and that seems to be missing is
+ * BRIDGE_AGAIN for ten seconds, because servers that start do not know all at once.
+ *
+ * Return: BRIDGE_OK, BRIDGE_AGAIN, BRIDGE_FAILED, BRIDGE_REFUSED.
+ */
+enum bridge_result stream_look(struct connection *connection, const char *subject, struct stream_traits *traits);
 
 enum { STREAM_ID_BYTES = 256 };
 
