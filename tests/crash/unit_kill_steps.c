@@ -1771,6 +1771,140 @@ static void settle_moved(struct world *world)
     work_to_the_end(world);
 }
 
+/* ------------------------------------------------------------------ victims: movers of batches */
+
+/* The destination has a lane for each seat. */
+static void open_survivors_to_forward(struct world *world)
+{
+    struct shmq_options with_lanes = destination_options;
+    with_lanes.lanes = SEATS;
+    open_survivors_and_put(world);
+    require_call(world, shmq_create(destination, &with_lanes), 0);
+}
+
+static int forward_leased(struct world *world)
+{
+    return shmq_mover_put(mover, world->leased, world->leased_count, NULL, SHMQ_FOREVER);
+}
+
+static void prepare_forward(struct world *world)
+{
+    prepare_lease(world);
+    read_leased(world, world->leased_count);
+    open_mover(world);
+}
+
+/* The lane is there already. */
+static void prepare_next_forward(struct world *world)
+{
+    prepare_forward(world);
+    process_require_equal(shmq_mover_put(mover, world->leased, 1, NULL, SHMQ_FOREVER), 0);
+    victim_acknowledges(world, 1);
+    read_leased(world, world->leased_count);
+}
+
+static void die_in_a_forward(struct world *world)
+{
+    prepare_forward(world);
+    process_require_equal(shmq_mover_put(mover, world->leased, 2, NULL, SHMQ_FOREVER), 0);
+}
+
+static void prepare_adopted_forward(struct world *world)
+{
+    prepare_consumer(world);
+    let_die(world, die_in_a_forward);
+    victim_leases(world);
+    read_leased(world, world->leased_count);
+    open_mover(world);
+}
+
+static void forward_all(struct world *world)
+{
+    while (shmq_lease_many(world->victim, world->leased, BATCH_MAX, &world->leased_count, 0) == 0) {
+        process_require_equal(forward_leased(world), 0);
+        victim_acknowledges(world, world->leased_count);
+    }
+    world->leased_count = 0;
+}
+
+static void die_after_a_forward(struct world *world)
+{
+    prepare_forward(world);
+    process_require_equal(forward_leased(world), 0);
+    victim_acknowledges(world, world->leased_count);
+}
+
+/* A dead one's lane is unfinished beside the victim's. */
+static void prepare_mover_finish(struct world *world)
+{
+    prepare_consumer(world);
+    open_mover(world);
+    let_die(world, die_after_a_forward);
+    forward_all(world);
+}
+
+static int finish_mover(struct world *world)
+{
+    (void)world;
+    return shmq_mover_finish(mover);
+}
+
+static void forward_goes_on(struct world *world)
+{
+    victim_acknowledges(world, world->leased_count);
+    shmq_mover_close(mover);
+    process_require_equal(shmq_close(world->victim), 0);
+}
+
+/* The survivors forward what was left, as what it was leased by, and come to the end. */
+static void forward_the_rest(struct world *world)
+{
+    struct shmq_mover *own;
+    struct shmq_message messages[BATCH_MAX];
+    size_t count;
+    bool first = true;
+    require_call(world, shmq_mover_open(&own, world->consumer, destination, NULL), 0);
+    while (shmq_join(world->consumer, 0) != 0) {
+        require_call(world, shmq_lease_many(world->consumer, messages, BATCH_MAX, &count, recovery_ns(world)), 0);
+        require_call(world, shmq_mover_put(own, messages, count, NULL, SHMQ_FOREVER), 0);
+        require_call(world, shmq_acknowledge(world->consumer, count), 0);
+        if (first)
+            note_recovery(world);
+        first = false;
+    }
+    require_call(world, shmq_mover_finish(own), 0);
+    shmq_mover_close(own);
+}
+
+/* Each message is there once, but for those that survivors received meanwhile, and the stream has ended. */
+static void settle_forwarded(struct world *world)
+{
+    struct shmq *consumer;
+    struct shmq_message message;
+    uint32_t found[IDS] = {0};
+    int code;
+    check(world);
+    forward_the_rest(world);
+    require_call(world, shmq_open(&consumer, destination, SHMQ_CONSUMER, NULL), 0);
+    require_call(world, shmq_check(consumer, say_problem, NULL), 0);
+    while ((code = shmq_lease(consumer, &message, recovery_ns(world))) == 0) {
+        const uint64_t id = read_body(&message);
+        require(world, id != 0 && message.headers_length > 0, "what was forwarded is not whole");
+        require_call(world, shmq_acknowledge(consumer, 1), 0);
+        found[id]++;
+    }
+    require_code(world, __LINE__, "the end of what was forwarded", code, -ENODATA);
+    for (uint64_t id = SURVIVORS; id < SURVIVORS + MESSAGES; id++) {
+        const uint32_t received = atomic_load(&world->ledger->received[id]);
+        require(world, found[id] + received == 1, "message %d was forwarded %u times, and received %u times",
+                (int)id, found[id], received);
+    }
+    require_call(world, shmq_close(consumer), 0);
+    require_call(world, shmq_remove(destination, false), 0);
+    set_fates(world, SURVIVORS, MESSAGES, never);
+    work_to_the_end(world);
+}
+
 /* ------------------------------------------------------------------ victims: writers of files */
 
 #define FILE_DEVICE 3
@@ -2182,6 +2316,10 @@ static void nothing_goes_on(struct world *world)
     .set_up = open_survivors_with_destination, .act = move_one, .count = count_moved, .expect = expect_nothing,   \
     .settle = settle_moved, .go_on = consumer_goes_on
 
+#define OF_FORWARDER                                                                                              \
+    .set_up = open_survivors_to_forward, .expect = expect_nothing, .settle = settle_forwarded,                    \
+    .go_on = forward_goes_on
+
 #define OF_SURVIVORS_OF_OTHER                                                                                     \
     .set_up = open_survivors_and_put, .prepare = leave_lane_of_other_source, .act = attach_producer,              \
     .expect = expect_old, .go_on = producer_goes_on
@@ -2304,6 +2442,11 @@ static const struct operation operations[] = {
      .expect = expect_lease_behind_dropped, .takes = true},
     {"acknowledge, before a dropped message", OF_CONSUMER, .prepare = prepare_before_dropped,
      .act = acknowledge_one, .count = count_acknowledged, .expect = expect_acknowledge_before_dropped},
+    {"forward", OF_FORWARDER, .prepare = prepare_forward, .act = forward_leased},
+    {"forward, in a lane that is kept", OF_FORWARDER, .prepare = prepare_next_forward, .act = forward_leased},
+    {"forward, what a dead mover left", OF_FORWARDER, .prepare = prepare_adopted_forward, .act = forward_leased,
+     .redelivers = true},
+    {"finish a mover", OF_FORWARDER, .prepare = prepare_mover_finish, .act = finish_mover},
     {"move", OF_MOVER, .prepare = prepare_move},
     {"move, what a dead mover left", OF_MOVER, .prepare = prepare_adopted_move, .redelivers = true},
     {"move, a held message", OF_MOVER, .prepare = prepare_held_move},
@@ -2341,9 +2484,10 @@ static bool keeps_queue(const struct operation *operation)
            operation->settle == settle_note || operation->settle == settle_slot ||
            operation->settle == settle_newcomer || operation->settle == settle_comeback ||
            operation->settle == settle_cursor || operation->settle == settle_moved ||
-           operation->settle == settle_part || operation->settle == settle_withdrawal ||
-           operation->settle == settle_set || operation->settle == settle_replaced ||
-           operation->settle == settle_cleared || operation->settle == settle_visited;
+           operation->settle == settle_forwarded || operation->settle == settle_part ||
+           operation->settle == settle_withdrawal || operation->settle == settle_set ||
+           operation->settle == settle_replaced || operation->settle == settle_cleared ||
+           operation->settle == settle_visited;
 }
 
 /* ------------------------------------------------------------------ one victim */
