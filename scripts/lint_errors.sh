@@ -18,8 +18,8 @@ if [[ ${1-} == --list ]]; then
 fi
 sources=${1-common}
 (($#)) || cd -- "$here/.." || exit 1
-# cli/ is no part of the library.
-mapfile -t files < <(find "$sources" -name cli -prune -o -name '*.[ch]' -print | LC_ALL=C sort)
+# cli/ and nats/ are no part of the library.
+mapfile -t files < <(find "$sources" \( -name cli -o -name nats \) -prune -o -name '*.[ch]' -print | LC_ALL=C sort)
 public=$(find "$sources" -name shmq.h)
 [[ -f $public ]] || {
     echo "lint: $sources: no shmq.h, or several" >&2
