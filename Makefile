@@ -225,6 +225,9 @@ $(out)/tests/unit_consumer_commands: private wrapped = clone close_range fork pi
 $(out)/tests/unit_consumer_sinks: private wrapped = pwritev record_lock_take writev
 $(out)/tests/unit_consumer_engine: private wrapped = clock_nanosleep shmq_acknowledge shmq_hold shmq_lease_many shmq_open sink_open \
     stop_now_ns stop_sleep_until
+# Not all of a bridge needs libnats.
+$(out)/tests/unit_nats_bridge: $(addprefix $(obj)/,$(addsuffix .o,common/nats/answer common/nats/counters \
+    consumer/nats/reply consumer/nats/window))
 $(out)/tests/unit_option_table: $(call objects,producer/option_table.c consumer/option_table.c)
 $(foreach source,$(unit_sources) $(tool_sources),$(eval $(out)/tests/$(notdir $(source:.c=)): $(obj)/$(source:.c=.o)))
 $(unit_tests): $(obj)/libtest.a $(obj)/libcli.a $(out)/libshmq.a $(stamp)

@@ -91,7 +91,7 @@ static bool is_subject(const char *text)
     size_t token = 0;
 
     for (const char *at = text; *at; at++) {
-        if ((unsigned char)*at <= ' ' || *at == 0x7f || *at == '*' || *at == '>')
+        if ((unsigned char)*at <= ' ' || *at == 0x7f || strchr("*>\"\\", *at))
             return false;
         if (*at == '.' && token == 0)
             return false;
@@ -124,7 +124,7 @@ static void check_nats(struct consumer_options *options)
         options_usage("--to needs --subject SUBJECT");
     if (!is_subject(options->nats_subject))
         options_bad("--subject", options->nats_subject,
-                    "a subject: words without blanks, * and >, separated by dots");
+                    "a subject: words separated by dots, without blanks and * > \" \\");
     if (options->common.shmq.prefetch > 0)
         options_usage("--prefetch cannot be combined with --to (whose --window it would be)");
     if (options->nats_window == 0)

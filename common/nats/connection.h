@@ -46,6 +46,7 @@ struct connection {
     natsConnection *nats; /* NULL: there is none */
     jsCtx *js;            /* of it */
     bool connected_once;
+    bool publishes;           /* to the stream, so that it has to take the subject */
     bool stream_checked;      /* what there is to say of it has been said */
     int64_t missing_since_ns; /* since when the stream, which was there, seems to be missing; 0: it does not */
     unsigned refusals;        /* attempts in turn that the server refused */

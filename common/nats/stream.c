@@ -166,6 +166,39 @@ static enum bridge_result ask(struct connection *connection, const char *subject
     return stream_judge(connection, text, status, code);
 }
 
+/* Whether two subjects, perhaps with wildcards, have one in common. */
+static bool subjects_meet(const char *one, const char *other)
+{
+    for (;;) {
+        const size_t length = strcspn(one, ".");
+        const size_t other_length = strcspn(other, ".");
+        if ((length == 1 && *one == '>') || (other_length == 1 && *other == '>'))
+            return true;
+        const bool any = (length == 1 && *one == '*') || (other_length == 1 && *other == '*');
+        if (!any && (length != other_length || memcmp(one, other, length) != 0))
+            return false;
+        one += length;
+        other += other_length;
+        if (*one == '\0' || *other == '\0')
+            return *one == *other;
+        one++;
+        other++;
+    }
+}
+
+/* What is published to a subject that no stream takes is not answered by JetStream. */
+static enum bridge_result check_subject(const struct connection *connection, const jsStreamConfig *config,
+                                        const char *subject)
+{
+    for (int i = 0; i < config->SubjectsLen; i++) {
+        if (subjects_meet(config->Subjects[i], subject))
+            return BRIDGE_OK;
+    }
+    say_error("--stream %s: does not take subject '%s' (see the stream's subjects)", connection->options->stream,
+              subject);
+    return BRIDGE_FAILED;
+}
+
 enum bridge_result stream_look(struct connection *connection, const char *subject, struct stream_traits *traits)
 {
     struct connection_signals signals;
@@ -177,6 +210,8 @@ enum bridge_result stream_look(struct connection *connection, const char *subjec
         return result;
     const jsStreamConfig *config = info->Config;
     result = check(connection, config);
+    if (result == BRIDGE_OK && connection->publishes)
+        result = check_subject(connection, config, subject);
     *traits = (struct stream_traits){.created_ns = info->Created,
                                      .duplicate_window_ns = config->Duplicates,
                                      .message_max = config->MaxMsgSize > 0 ? config->MaxMsgSize : -1,

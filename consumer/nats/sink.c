@@ -528,9 +528,12 @@ static enum sink_result repair(struct nats_sink *sink)
         result = give_up(sink);
     else
         result = wait_before_round(sink);
-    if (result == SINK_OK)
-        begin_round(sink);
-    return result;
+    if (result != SINK_OK)
+        return result;
+    sink->look_up =
+        sink->breach == BREACH_FAILURE; /* answers may have been lost, longer ago than the server knows */
+    begin_round(sink);
+    return SINK_OK;
 }
 
 /* Whether the oldest answer is overdue. */
@@ -584,6 +587,18 @@ static enum sink_result exchange(struct nats_sink *sink)
     return result;
 }
 
+/* Skips what the stream has, and begins with what is left. */
+static enum sink_result skip_stored(struct nats_sink *sink)
+{
+    enum sink_result result = look_up(sink);
+
+    if (result == SINK_OK)
+        result = acknowledge(sink);
+    if (result == SINK_OK)
+        begin_round(sink);
+    return result;
+}
+
 static enum sink_result step(struct nats_sink *sink)
 {
     enum sink_result result;
@@ -592,10 +607,8 @@ static enum sink_result step(struct nats_sink *sink)
         tick(sink);
     if (!sink->answers || !connection_is_up(&sink->connection))
         return stop_requested ? SINK_STOPPED : connect_again(sink);
-    if (sink->look_up) {
-        result = stop_requested ? SINK_STOPPED : look_up(sink);
-        return result == SINK_OK ? acknowledge(sink) : result;
-    }
+    if (sink->look_up)
+        return stop_requested ? SINK_STOPPED : skip_stored(sink);
     result = exchange(sink);
     if (result != SINK_OK || sink->window.oldest == sink->window.count)
         return result;
@@ -633,21 +646,21 @@ static enum sink_result nats_deliver(struct sink *base, const struct shmq_messag
 
 /* ------------------------------------------------------------------ begin and end */
 
-static enum sink_result check_window(const struct nats_sink *sink)
+/* What may be stored twice. */
+static void say_limits(const struct nats_sink *sink)
 {
     const struct consumer_options *options = sink->base.options;
     char known[UNITS_SIZE];
-    char timeout[UNITS_SIZE];
 
-    if (options->nats.allow_lossy || sink->traits.duplicate_window_ns >= 2 * options->nats_ack_timeout_ns)
-        return SINK_OK;
-    say_error(
-        "--stream %s: the server knows a message again for %s only, so that one that is published again after "
-        "--ack-timeout %s could be stored twice (change the stream's duplicate_window to at least twice that, "
-        "or give --allow-lossy)",
-        options->nats.stream, units_time(known, sink->traits.duplicate_window_ns),
-        units_time(timeout, options->nats_ack_timeout_ns));
-    return SINK_REFUSED;
+    units_time(known, sink->traits.duplicate_window_ns);
+    if (!is_strict(sink))
+        say_status("--order none: what was published before a pause of more than %s may be stored twice (the "
+                   "duplicate_window of stream '%s')",
+                   known, options->nats.stream);
+    else if (!sink->traits.keeps_last)
+        say_status("--stream %s: gives up messages once they are consumed: what was published before a pause of "
+                   "more than %s may be stored twice (its duplicate_window)",
+                   options->nats.stream, known);
 }
 
 static enum sink_result nats_begin(struct sink *base)
@@ -660,11 +673,7 @@ static enum sink_result nats_begin(struct sink *base)
     if (result == SINK_OK)
         result = connect_again(sink);
     if (result == SINK_OK)
-        result = check_window(sink);
-    if (result == SINK_OK && !sink->traits.keeps_last)
-        say_status("--stream %s: gives up messages once they are consumed, so what was published before a pause "
-                   "longer than its duplicate_window may be stored again",
-                   base->options->nats.stream);
+        say_limits(sink);
     sink->look_up = false;
     return result;
 }
@@ -744,5 +753,6 @@ struct sink *sink_nats_open(const struct consumer_options *options, struct total
         release(sink);
         return NULL;
     }
+    sink->connection.publishes = true;
     return &sink->base;
 }
