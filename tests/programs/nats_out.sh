@@ -25,7 +25,7 @@ check_usage consumer "$consumer" '--creds needs --to' --creds x --exec cat
 check_usage consumer "$consumer" '--window needs --to' --window 5
 check_usage consumer "$consumer" 'names no server' --to a,,b --stream S --subject a
 check_usage consumer "$consumer" 'unknown scheme' --to http://a --stream S --subject a
-check_usage consumer "$consumer" 'the name of a stream' --to a --stream S.T --subject a
+check_usage consumer "$consumer" '--stream S.T: not a name' --to a --stream S.T --subject a
 for wrong in 'a..b' '.a' 'a.' 'a b' 'a.*' 'a.>' 'a"b'; do
     check_usage consumer "$consumer" '--subject' --to a --stream S --subject "$wrong"
 done
