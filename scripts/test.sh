@@ -16,12 +16,24 @@ unset MAKEFLAGS MFLAGS MAKELEVEL
 
 inner=0
 patterns=()
-passed=0 failed=0
-failures=()
+everything=0 # 1: no NAME was given, and not --inner
+target=''    # the folder of the programs, as make is told it
 jobs=$(nproc)
-counting=0 # 1: count the tests without running them
-total=0 begun=0
-terminal=0 # 1: stdout is a terminal that can redraw a line
+at_once=$((jobs > 1 ? 2 : 1)) # test files
+counting=0                    # 1: number the tests without running them
+alone=0                       # 1: those are run that can bear no others beside them
+skipping=0                    # 1: the build that they need has failed
+address=1 thread=1            # 0: the build has failed
+total=0 begun=0 reported=0    # numbers of tests, which count from 1
+labels=()                     # by number
+builds=()                     # by number, of those that are builds: the folder, and arguments for make
+running=()                    # by number: since when, in milliseconds
+over=()                       # by number, once it has ended: the exit status
+failed_tests=()               # by number: label
+passed=0 failed=0
+ends=''                       # a pipe; see open_ends
+builder=''                    # the process that builds early
+terminal=0                    # 1: stdout is a terminal that can redraw a line
 scratch=''
 locale=${SHMQ_TEST_LOCALE:-de_DE.UTF-8}
 
@@ -64,6 +76,8 @@ read_options() {
         esac
         shift
     done
+    everything=$((!inner && ${#patterns[@]} == 0))
+    target=${build#"$top"/}
 }
 
 # Whether a test file was selected, by a part of its name or by its folder.
@@ -100,7 +114,7 @@ check_names() {
 
 # Announces the time and disk space needed, as measured on two processors.
 announce() {
-    ((!inner && ${#patterns[@]} == 0)) || return
+    ((everything)) || return
     printf 'all tests: about 20 minutes and 1 GB of disk (200 MB in %s, up to 350 MB in %s, the rest packages that are missing)\n' \
         "$build" "${TMPDIR:-/tmp}"
 }
@@ -129,67 +143,64 @@ milliseconds() {
     printf '%d' $((${EPOCHREALTIME//[!0-9]/} / 1000))
 }
 
-# Counts a test; returns 1 if it is not to be run.
-begin() {
+# Counts a test; returns 1 if it is not to be run. Numbers are given before anything runs, in the order of the reports.
+begin() { # LABEL
+    begun=$((begun + 1))
     if ((counting)); then
-        total=$((total + 1))
+        total=$begun
+        labels[begun]=$1
         return 1
     fi
-    begun=$((begun + 1))
+    ((!skipping)) && return
+    over[begun]=skipped
+    return 1
 }
 
 look_for_terminal() {
     [[ -t 1 && ${TERM:-dumb} != dumb ]] && terminal=1
 }
 
-show_running() { # LABEL STARTED-MS
-    printf '\r        %3d of %d  %s  %d s\e[K' "$begun" "$total" "$1" $((($(milliseconds) - $2) / 1000))
+show_running() {
+    local number text='' now
+    now=$(milliseconds)
+    for number in "${!running[@]}"; do
+        text+="${text:+, }${labels[number]}  $(((now - running[number]) / 1000)) s"
+    done
+    printf '\r        %3d of %d  %s\e[K' "$begun" "$total" "$text"
 }
 
-# Waits for the process test_pid and sets status to its exit status. On a terminal, shows how long it has been running.
-await_test() { # LABEL STARTED-MS
-    local ended timer
-    while ((terminal)); do
-        show_running "$1" "$2"
-        sleep 1 &
-        timer=$!
-        wait -n -p ended "$test_pid" "$timer"
-        status=$?
-        [[ $ended == "$timer" ]] && continue
-        kill "$timer"
-        wait "$timer"
-        printf '\r\e[K'
-        break
-    done 2>/dev/null
-    if ((!terminal)); then
-        wait "$test_pid"
-        status=$?
-    fi
-    test_pid=''
-}
-
-# Prints one line for a test file, and its output if something failed. Counts the lines "ok" and "not ok" of the log.
-report() { # LABEL STATUS STARTED-MS LOG
-    local good bad seconds
-    good=$(grep -c '^ok\b' "$4")
-    bad=$(grep -c '^not ok\b' "$4")
-    printf -v seconds '%d.%d' $((($(milliseconds) - $3) / 1000)) $((($(milliseconds) - $3) % 1000 / 100))
+# Writes one line for a test, and its output if something failed. Counts the lines "ok" and "not ok" of its log.
+report() { # NUMBER STATUS MILLISECONDS
+    local label=${labels[$1]} log=$scratch/$1/log good bad seconds
+    good=$(grep -c '^ok\b' "$log")
+    bad=$(grep -c '^not ok\b' "$log")
+    printf -v seconds '%d.%d' $(($3 / 1000)) $(($3 % 1000 / 100))
     if (($2 != 0 && bad == 0)); then
         bad=1
-        printf 'not ok - %s ended with status %d%s\n' "$1" "$2" "$( (($2 == 124 || $2 == 137)) && echo ' (out of time)')" >>"$4"
+        printf 'not ok - %s ended with status %d%s\n' "$label" "$2" "$( (($2 == 124 || $2 == 137)) && echo ' (out of time)')" >>"$log"
     elif ((good + bad == 0)); then
         bad=1
-        printf 'not ok - %s tested nothing\n' "$1" >>"$4"
+        printf 'not ok - %s tested nothing\n' "$label" >>"$log"
     fi
     passed=$((passed + good)) failed=$((failed + bad))
     if ((bad)); then
-        failures+=("$1")
-        printf 'FAILED  %3d of %d  %-40s %4d passed, %d failed, %s s\n' "$begun" "$total" "$1" "$good" "$bad" "$seconds"
-        grep -v '^ok\b' "$4" | tail -n 200 | sed 's/^/    | /'
+        failed_tests[$1]=$label
+        printf 'FAILED  %3d of %d  %-40s %4d passed, %d failed, %s s\n' "$1" "$total" "$label" "$good" "$bad" "$seconds"
+        grep -v '^ok\b' "$log" | tail -n 200 | sed 's/^/    | /'
     else
-        printf 'ok      %3d of %d  %-40s %4d passed, %s s\n' "$begun" "$total" "$1" "$good" "$seconds"
-        sed -n 's/^ok - \(.*\) # SKIP /    skipped: \1: /p' "$4"
-    fi
+        printf 'ok      %3d of %d  %-40s %4d passed, %s s\n' "$1" "$total" "$label" "$good" "$seconds"
+        sed -n 's/^ok - \(.*\) # SKIP /    skipped: \1: /p' "$log"
+    fi >"$scratch/$1/report"
+}
+
+# Prints the reports that are complete, in the order of the numbers.
+print_reports() {
+    ((!terminal)) || printf '\r\e[K'
+    while [[ ${over[reported + 1]:-} ]]; do
+        reported=$((reported + 1))
+        [[ ! -f $scratch/$reported/report ]] || cat "$scratch/$reported/report"
+        rm -rf -- "${scratch:?}/$reported"
+    done
 }
 
 # Kills and removes what the test file left behind, and counts it as failures.
@@ -217,31 +228,109 @@ processes_of() { # PREFIX
     printf '%s\n' "$found"
 }
 
-# ------------------------------------------------------------------ running
+# ------------------------------------------------------------------ running, several at a time
 
-# Runs one test file with its own prefix, folder and time limit.
-run_file() { # LABEL SECONDS COMMAND...
-    local label=$1 limit=$2 prefix log status started
-    shift 2
-    begin || return 0
-    prefix=test.$$.${label//[!A-Za-z0-9._-]/.}
-    log=$scratch/log
-    mkdir "$scratch/tmp" || exit 1
-    : >"$log"
-    started=$(milliseconds)
-    TMPDIR=$scratch/tmp SHMQ_TEST_PREFIX=$prefix SHMQ_BUILD_DIR=$build SHMQ_TEST_BEFORE=$scratch/before \
-        CK_TAP_LOG_FILE_NAME=$scratch/tap CK_VERBOSITY=silent \
-        env --default-signal=INT,QUIT timeout --kill-after=10 "$limit" "$@" >"$log" 2>&1 </dev/null &
-    test_pid=$!
-    await_test "$label" "$started"
-    if [[ -f $scratch/tap ]]; then
-        cat "$scratch/tap" >>"$log"
-        rm -f -- "$scratch/tap"
-    fi
-    report_leftovers "$prefix" "$log"
-    report "$label" "$status" "$started" "$log"
-    rm -rf -- "$scratch/tmp"
+# Opens the pipe through which everything that was started tells its end.
+open_ends() {
+    mkfifo "$scratch/ends" && exec {ends}<>"$scratch/ends" && rm -- "$scratch/ends"
 }
+
+# In the background: runs the command, then tells its end. No test has the pipe open.
+run_and_tell() { # NUMBER COMMAND...
+    local number=$1 started status
+    shift
+    started=$(milliseconds)
+    "$@" >"$scratch/$number/log" 2>&1 </dev/null {ends}>&- &
+    printf '%d' $! >"$scratch/$number/pid"
+    wait $!
+    status=$?
+    printf '%d %d %d\n' "$number" "$status" $(($(milliseconds) - started)) >&"$ends"
+} 2>/dev/null
+
+# The names of one test file's queues must not begin like another's.
+prefix_of() { # NUMBER
+    printf 'test.%d.%d.%s' $$ "$1" "${labels[$1]//[!A-Za-z0-9._-]/.}"
+}
+
+# Waits for the end of one that runs, and makes its report. On a terminal, shows meanwhile what is running.
+await_end() {
+    local number status took folder
+    until read -r -t 1 -u "$ends" number status took; do
+        ((!terminal)) || show_running
+    done
+    folder=$scratch/$number
+    unset "running[$number]"
+    [[ ! -f $folder/tap ]] || cat "$folder/tap" >>"$folder/log"
+    ((status == 0)) && [[ ${builds[number]:-} ]] && printf 'ok - %s\n' "${labels[number]}" >>"$folder/log"
+    [[ ${builds[number]:-} ]] || report_leftovers "$(prefix_of "$number")" "$folder/log"
+    report "$number" "$status" "$took"
+    over[number]=$status
+    print_reports
+}
+
+await_room() { # PLACES
+    while ((${#running[@]} > $1)); do
+        await_end
+    done
+}
+
+# Runs one test file with its own prefix, folder and time limit, beside others.
+run_file() { # LABEL SECONDS COMMAND...
+    local limit=$2 folder
+    begin "$1" || return 0
+    shift 2
+    await_room $((alone ? 0 : at_once - 1))
+    folder=$scratch/$begun
+    mkdir -p "$folder/tmp" || exit 1
+    running[begun]=$(milliseconds)
+    TMPDIR=$folder/tmp SHMQ_TEST_PREFIX=$(prefix_of "$begun") SHMQ_BUILD_DIR=$build SHMQ_TEST_BEFORE=$scratch/before \
+        CK_TAP_LOG_FILE_NAME=$folder/tap CK_VERBOSITY=silent \
+        run_and_tell "$begun" env --default-signal=INT,QUIT timeout --kill-after=10 "$limit" "$@" &
+}
+
+# ------------------------------------------------------------------ building
+
+# Runs make, and flock, which keeps it from interfering with a test that builds there, too.
+build_number() { # NUMBER
+    local folder arguments lock=()
+    mkdir -p "$scratch/$1"
+    read -ra arguments <<<"${builds[$1]}"
+    folder=${arguments[0]}
+    mkdir -p "$folder" && command -v flock >/dev/null && lock=(flock "$folder")
+    run_and_tell "$1" "${lock[@]}" make -s -j"$jobs" WERROR=1 "${arguments[@]:1}"
+}
+
+# Builds one after the other with what the tests leave of the processors, most of which only wait.
+build_early() { # NUMBER...
+    local number
+    renice -n 5 $BASHPID >/dev/null
+    for number; do
+        build_number "$number"
+    done
+}
+
+# Begins all builds but the first.
+start_builds() {
+    local numbers=("${!builds[@]}")
+    ((at_once > 1)) || return 0
+    build_early "${numbers[@]:1}" &
+    builder=$!
+}
+
+# Runs make as a test, and waits for its end.
+run_make() { # LABEL FOLDER ARGUMENT...
+    local number
+    begin "$1" || { builds[begun]=${*:2}; return 0; }
+    number=$begun
+    [[ $builder ]] || build_number "$number" &
+    [[ ${over[number]:-} ]] || running[number]=$(milliseconds)
+    until [[ ${over[number]:-} ]]; do
+        await_end
+    done
+    ((over[number] == 0))
+}
+
+# ------------------------------------------------------------------ what is run
 
 # Reads the time limit from the test file.
 time_limit() { # FILE
@@ -250,22 +339,12 @@ time_limit() { # FILE
     printf '%s' "${seconds:-300}"
 }
 
-# Runs make as a test.
-run_make() { # LABEL ARGUMENT...
-    local label=$1 started status
-    shift
-    begin || return 0
-    started=$(milliseconds)
-    make -s -j"$jobs" WERROR=1 "$@" >"$scratch/log" 2>&1 &
-    test_pid=$!
-    await_test "$label" "$started"
-    if ((status == 0)); then
-        printf 'ok - %s\n' "$label" >>"$scratch/log"
-        report "$label" 0 "$started" "$scratch/log"
-    else
-        report "$label" 1 "$started" "$scratch/log"
-        return 1
-    fi
+# Whether a test file was selected and its turn has come: files that cannot bear others beside them say so, and come last.
+has_turn() { # FILE
+    local marked=0
+    wanted "$1" || return
+    grep -Eq '^(#| \*|/\*) test: alone' "$1" && marked=1
+    ((marked == alone))
 }
 
 run_unit_tests() { # WORD FILE-PATTERN TIME-FACTOR DIRECTORY [WRAPPER...]
@@ -275,7 +354,7 @@ run_unit_tests() { # WORD FILE-PATTERN TIME-FACTOR DIRECTORY [WRAPPER...]
         name=$(basename "$file" .c)
         # shellcheck disable=SC2053 # it is a pattern
         [[ $name == $pattern ]] || continue
-        wanted "$file" || continue
+        has_turn "$file" || continue
         CK_TIMEOUT_MULTIPLIER=$factor run_file "$name$word" $(($(time_limit "$file") * factor)) "$@" "$directory/tests/$name"
     done
 }
@@ -294,7 +373,7 @@ run_shell_tests() {
     local file name in_locale
     for file in "${shell_tests[@]}"; do
         name=$(basename "$file" .sh)
-        wanted "$file" || continue
+        has_turn "$file" || continue
         choose_locale
         run_file "$name" "$(time_limit "$file")" "${in_locale[@]}" bash "$file"
     done
@@ -307,6 +386,7 @@ run_jobs_tests() { # WORD DIRECTORY [WRAPPER...]
     for file in "${shell_tests[@]}"; do
         name=$(basename "$file" .sh)
         [[ $name == jobs* ]] || continue
+        has_turn "$file" || continue
         choose_locale
         run_file "$name$word" $(($(time_limit "$file") * 3)) "$@" "${in_locale[@]}" env SHMQ_BUILD_DIR="$directory" bash "$file"
     done
@@ -316,14 +396,16 @@ run_sanitizers() {
     local unshuffled=()
     # Older ThreadSanitizers do not support the address randomisation of newer kernels.
     setarch -R true 2>/dev/null && unshuffled=(setarch -R)
-    if run_make 'build with AddressSanitizer and UBSan' CC=gcc BUILD="${build#"$top"/}" SANITIZE=address tests; then
-        UBSAN_OPTIONS=print_stacktrace=1 run_unit_tests ' (address)' '*' 3 "$build/asan"
-        run_jobs_tests ' (address)' "$build/asan"
-    fi
-    if run_make 'build with ThreadSanitizer' CC=gcc BUILD="${build#"$top"/}" SANITIZE=thread tests; then
-        TSAN_OPTIONS=halt_on_error=1 run_unit_tests ' (thread)' '*threads*' 5 "$build/tsan" "${unshuffled[@]}"
-        TSAN_OPTIONS=halt_on_error=1 run_jobs_tests ' (thread)' "$build/tsan" "${unshuffled[@]}"
-    fi
+    ((alone)) || run_make 'build with AddressSanitizer and UBSan' "$build/asan" CC=gcc BUILD="$target" SANITIZE=address tests || address=0
+    skipping=$((!address))
+    UBSAN_OPTIONS=print_stacktrace=1 run_unit_tests ' (address)' '*' 3 "$build/asan"
+    run_jobs_tests ' (address)' "$build/asan"
+    skipping=0
+    ((alone)) || run_make 'build with ThreadSanitizer' "$build/tsan" CC=gcc BUILD="$target" SANITIZE=thread tests || thread=0
+    skipping=$((!thread))
+    TSAN_OPTIONS=halt_on_error=1 run_unit_tests ' (thread)' '*threads*' 5 "$build/tsan" "${unshuffled[@]}"
+    TSAN_OPTIONS=halt_on_error=1 run_jobs_tests ' (thread)' "$build/tsan" "${unshuffled[@]}"
+    skipping=0
 }
 
 # Records what exists now, so that only later additions count as leftovers.
@@ -338,24 +420,44 @@ remember_before() {
     } | LC_ALL=C sort >"$scratch/before"
 }
 
-run_everything() {
-    if ((!inner)); then
-        run_make 'build with gcc' CC=gcc BUILD="${build#"$top"/}" tests benches || return
-    fi
+run_tests() {
     run_unit_tests '' '*' 1 "$build"
     run_shell_tests
-    if ((!inner && ${#patterns[@]} == 0)); then
-        run_sanitizers
-        run_make 'build with clang' CC=clang BUILD="${build#"$top"/}/clang" tests benches
-    fi
-    wanted "$last_test" && run_file leftovers 60 bash "$last_test"
+    ((everything)) || return
+    run_sanitizers
+    ((alone)) || run_make 'build with clang' "$build/clang" CC=clang BUILD="$target/clang" tests benches
 }
 
-test_pid=''
-clean_up() {
-    [[ ! $test_pid ]] || kill -TERM "$test_pid" 2>/dev/null
-    [[ ! $scratch ]] || rm -rf -- "$scratch"
+# Everything, or the selected part of it; the file that looks for leftovers runs after all others.
+run_all() {
+    begun=0
+    if ((!inner)); then
+        run_make 'build with gcc' "$build" CC=gcc BUILD="$target" tests benches || return
+    fi
+    ((counting || !everything)) || start_builds
+    alone=0
+    run_tests
+    alone=1
+    run_tests
+    wanted "$last_test" && run_file leftovers 60 bash "$last_test"
+    await_room 0
 }
+
+clean_up() {
+    local number tries
+    [[ $BASHPID == "$$" ]] || exit # what runs in the background has this trap, too, until it is told otherwise
+    [[ ! $builder ]] || kill -TERM "$builder"
+    for number in "${!running[@]}"; do
+        for ((tries = 0; tries < 100; tries++)); do # it may only just have been begun
+            [[ ! -s $scratch/$number/pid ]] || break
+            sleep 0.02
+        done
+    done
+    for number in "$scratch"/[0-9]*/pid; do
+        kill -TERM "$(<"$number")"
+    done
+    [[ ! $scratch ]] || rm -rf -- "$scratch"
+} 2>/dev/null
 
 main() {
     read_options "$@"
@@ -370,11 +472,12 @@ main() {
     trap 'exit 143' TERM
     look_for_terminal
     remember_before
+    open_ends || exit 1
     counting=1
-    run_everything
+    run_all
     counting=0
-    run_everything
-    ((${#failures[@]} == 0)) || printf 'failed: %s\n' "${failures[@]}"
+    run_all
+    ((${#failed_tests[@]} == 0)) || printf 'failed: %s\n' "${failed_tests[@]}"
     printf '%d passed, %d failed\n' "$passed" "$failed"
     ((failed == 0 && passed > 0))
 }

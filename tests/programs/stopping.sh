@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # time limit: 600 s
+# test: alone (it looks at when commands start, to some milliseconds)
 # Stopping: what becomes of commands that run, and of messages, when a consumer or a supervisor is told to end, and
 # what else keeps a consumer from starting commands.
 # shellcheck disable=SC2016 # what is in single quotes is for the shells of --exec

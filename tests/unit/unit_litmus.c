@@ -7,6 +7,7 @@
  * nothing.
  *
  * time limit: 900 s
+ * test: alone (those who meet have a processor each)
  *
  * The library is the real one, but for its two functions that call membarrier: they stand here, and are the real
  * ones, too, where nothing is taken out.
