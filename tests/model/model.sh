@@ -30,14 +30,15 @@ trap 'end_children; clean_up' EXIT
 
 # Translates, compiles and runs one model; all output goes to DIRECTORY/log.
 explore() { # DIRECTORY FILE FLAG...
-    local directory=$1 file=$2
+    local directory=$1 file=$2 slots=22
     shift 2
+    [[ $expected == finds ]] || slots=24 # 2^24, as many as there are states, at the most; a fault is found before
     mkdir "$directory" && cd "$directory" || exit 1
     {
         printf 'spin %s' "$file" && printf ' %s' "$@" && printf '\n'
         spin -a "$@" "$models/$file" &&
             gcc -O0 -w -DSAFETY -DNOFAIR -DMEMLIM="$memory_mb" -o pan pan.c &&
-            timeout --kill-after=5 "$seconds" ./pan -w22 -m400000
+            timeout --kill-after=5 "$seconds" ./pan -w"$slots" -m400000
         printf 'status %d\n' $?
     } >log 2>&1
     rm -f pan pan.*
