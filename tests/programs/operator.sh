@@ -32,10 +32,11 @@ look_as_nobody() { # VERB...
 start_taker() { # QUEUE [OPTION...]
     local name=$1
     shift
-    rm -f "$scratch/go"
-    "$consumer" -q -Q "$name" --prefetch 1 "$@" --exec "until [ -e '$scratch/go' ]; do sleep 0.02; done" </dev/null 2>"$scratch/taker.log" &
+    rm -f "$scratch/go" "$scratch/taken"
+    "$consumer" -q -Q "$name" --prefetch 1 "$@" --exec "touch '$scratch/taken'; until [ -e '$scratch/go' ]; do sleep 0.02; done" </dev/null 2>"$scratch/taker.log" &
     taker=$!
     wait_until 30 someone_holds "$name"
+    wait_until 30 test -e "$scratch/taken" # the command is no copy of the consumer any more
 }
 
 someone_holds() { # QUEUE

@@ -347,7 +347,7 @@ check_match 'deaths are reported by name, pid and status' \
 
 new_queue
 run --random --rate 100 --count 1000 --discard
-wait_until 5 pids producer >/dev/null
+wait_until 30 pids producer >/dev/null
 kill -KILL "$(pids producer)"
 end_status 'a producer that cannot know where it was is not restarted: 137' 137 "$run_pid"
 check_match 'and this is said' 'producer.1 .* not restarted' "$scratch/run.log"

@@ -96,7 +96,7 @@ check_equal 'words, killed, repeated with --take-over: all is there' "$(seq 16)"
 # A producer that is not restarted: only the queue knows how far it came.
 seq 2000 >"$scratch/source"
 slow_files() { # COMMAND...: with the arguments of one command
-    "$@" -q --restart never --rate 2000 --consumer-args '--grace 0' --input "$scratch/source" --pipe "cat >>'$scratch/piped'"
+    "$@" -q --restart never --rate 2000 --consumer-args '--grace 1s' --input "$scratch/source" --pipe "cat >>'$scratch/piped'"
 }
 new_queue
 slow_files start
