@@ -71,7 +71,9 @@ static void check_together(const struct consumer_options *options, const struct 
     if (given->judged_only && !options_judged(options))
         refuse_sink(given, given->judged_only, "--exec, -- PROGRAM or --pipe-ack");
     if (given->given_up && !options_give_up(options))
-        refuse_sink(given, given->given_up, "--exec, -- PROGRAM, --pipe-ack or --to");
+        refuse_sink(given, given->given_up, "--exec, -- PROGRAM, --pipe-ack, --forward or --to");
+    if (given->full.count > 0 && options->sink != SINK_FORWARD)
+        refuse_sink(given, "--forward-full", "--forward");
     if (given->exec_only && options->sink != SINK_EXEC)
         refuse_sink(given, given->exec_only, "--exec or -- PROGRAM");
     if (options->sink == SINK_PIPE_ACK && options->framing.kind == FRAMING_RAW)
@@ -178,6 +180,30 @@ static void choose_dead_letter(struct consumer_options *options, const char *giv
         check_dead_letter(options->dead_letter, options->common.queue);
 }
 
+/* Messages must not come back to where they are, or go where others are put that were given up. */
+static void check_forward(struct consumer_options *options, const struct given *given)
+{
+    struct forward_list *list = &options->forward;
+
+    for (size_t i = 0; i < list->count; i++) {
+        const char *name = list->queues[i].name;
+
+        if (strcmp(name, options->common.queue) == 0)
+            options_usage("--forward %s: is the queue itself (give another queue)", name);
+        if (options->dead_letter && strcmp(name, options->dead_letter) == 0)
+            options_usage("--forward %s: is the dead-letter queue (give another --dead-letter QUEUE, or none)",
+                          name);
+    }
+    for (size_t i = 0; i < given->full.count; i++) {
+        struct forward_queue *queue = forward_list_find(list, given->full.queues[i].name);
+
+        if (!queue)
+            options_usage("--forward-full drop:%s: is not among the queues of --forward %s",
+                          given->full.queues[i].name, options->target);
+        queue->drops = true;
+    }
+}
+
 /* Detects a mistyped command before any message is leased. */
 static void check_command(struct consumer_options *options, const struct given *given)
 {
@@ -271,6 +297,7 @@ void consumer_options_read(struct consumer_options *options, int argc, char **ar
     if (given.in_order)
         options->aside = 0;
     choose_dead_letter(options, given.dead_letter);
+    check_forward(options, &given);
     check_command(options, &given);
     if (given.version)
         option_print_version();

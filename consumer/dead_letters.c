@@ -8,6 +8,7 @@
 #include "common/cli/say.h"
 #include "common/cli/units.h"
 #include "consumer/deadline.h"
+#include "consumer/queue_like.h"
 
 /* Between attempts that fail at once. */
 #define PAUSE_NS INT64_C(50000000)
@@ -75,30 +76,6 @@ static enum sink_result check(const struct dead_letters *letters)
     return info.max_message_bytes < letters->sizes.max_message_bytes ? refuse_small(letters, &info) : SINK_OK;
 }
 
-/* The sizes and permissions of the queue itself, with room for the history of its largest message. */
-static int choose_sizes(struct dead_letters *letters, struct shmq *handle)
-{
-    struct shmq_info info = SHMQ_INFO_INIT;
-    int error = shmq_info(handle, &info);
-
-    if (error < 0)
-        return error;
-    letters->sizes = (struct shmq_options)SHMQ_OPTIONS_INIT;
-    letters->sizes.max_message_bytes = info.max_message_bytes < SHMQ_MESSAGE_MAX - HEADERS_HISTORY_BYTES
-                                           ? info.max_message_bytes + HEADERS_HISTORY_BYTES
-                                           : SHMQ_MESSAGE_MAX;
-    letters->sizes.capacity_bytes = info.capacity_bytes;
-    if (letters->sizes.capacity_bytes < letters->sizes.max_message_bytes)
-        letters->sizes.capacity_bytes = options_round_capacity(letters->sizes.max_message_bytes);
-    /* A lane for each seat: a dead consumer's is kept for whoever completes its move. */
-    letters->sizes.lanes = info.lanes > info.seats ? info.lanes : info.seats;
-    letters->sizes.seats = info.seats;
-    letters->sizes.mode = info.mode;
-    letters->sizes.group = info.group;
-    letters->sizes.tick_ns = info.tick_ns;
-    return 0;
-}
-
 enum sink_result dead_letters_begin(struct dead_letters *letters, const struct consumer_options *options,
                                     struct totals *totals, struct shmq *handle)
 {
@@ -109,7 +86,7 @@ enum sink_result dead_letters_begin(struct dead_letters *letters, const struct c
     wait_notice_init(&letters->notice);
     if (!options->dead_letter)
         return SINK_OK;
-    error = choose_sizes(letters, handle);
+    error = queue_like(handle, HEADERS_HISTORY_BYTES, &letters->sizes);
     if (error < 0)
         return refuse(letters, error);
     result = check(letters);

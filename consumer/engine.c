@@ -60,26 +60,33 @@ static int end_reason_of(const struct consumer *consumer, enum sink_result resul
     return END_NOT_YET;
 }
 
-/* @split: receives whether the messages are to be delivered one by one */
-static int deliver(struct consumer *consumer, const struct shmq_message *messages, size_t count, bool *split)
+/*
+ * @done   receives how many messages are dealt with
+ * @split  receives whether the others are to be delivered one by one
+ */
+static int deliver(struct consumer *consumer, const struct shmq_message *messages, size_t count, size_t *done,
+                   bool *split)
 {
     const struct sink_operations *operations = consumer->sink->operations;
     enum sink_result result;
-    size_t done = 0;
     int end = 0;
+
+    *done = 0;
 
     say_redelivered(consumer, messages, count);
     if (consumer->options->work_ns[0] >= 0)
         simulated_work_run(&consumer->work, &consumer->team->totals, options_judged(consumer->options));
-    result = operations->deliver(consumer->sink, messages, count, &done);
+    result = operations->deliver(consumer->sink, messages, count, done);
     *split = result == SINK_SPLIT;
-    if (done > 0)
-        end = shmq_acknowledge(consumer->handle, done);
+    if (*done > 0)
+        end = shmq_acknowledge(consumer->handle, *done);
     if (operations->acknowledged)
         operations->acknowledged(consumer->sink);
     if (end < 0)
         return end;
-    totals_add(&consumer->team->totals, messages, done);
+    totals_add(&consumer->team->totals, messages, *done);
+    if (!*split)
+        *done = count;
     return end_reason_of(consumer, result);
 }
 
@@ -89,6 +96,7 @@ static int deliver_all(struct consumer *consumer, size_t count)
     bool step_by_one = options_one_by_one(consumer->options);
     size_t step = step_by_one ? 1 : count;
     size_t first = 0;
+    size_t done = 0;
     bool split = false;
     int end = END_NOT_YET;
 
@@ -99,12 +107,11 @@ static int deliver_all(struct consumer *consumer, size_t count)
             return -EINTR;
         if (first > 0 && failures_reach_limit(consumer))
             return END_FAILURES;
-        end = deliver(consumer, consumer->messages + first, step, &split);
+        end = deliver(consumer, consumer->messages + first, step, &done, &split);
         totals_tick(&consumer->team->totals);
+        first += done;
         if (split)
             step = 1;
-        else
-            first += step;
     }
     return end;
 }
@@ -262,6 +269,24 @@ static int complete(struct consumer *consumer)
     return end == END_NOT_YET ? -ENODATA : end;
 }
 
+/* Whether it has done what it was to do. */
+static bool is_finished(const struct consumer *consumer, int end)
+{
+    const uint64_t handled = totals_handled(&consumer->team->totals);
+
+    if (end == END_IDLE)
+        return handled > 0 && handled >= consumer->options->count;
+    return end == END_COUNT || end == -ENODATA;
+}
+
+static int finish(struct consumer *consumer, int end)
+{
+    const struct sink_operations *operations = consumer->sink->operations;
+    int failed = operations->finish ? end_reason_of(consumer, operations->finish(consumer->sink)) : END_NOT_YET;
+
+    return failed == END_NOT_YET ? end : failed;
+}
+
 int engine_open(struct consumer *consumer, struct team *team, struct process_group_slot *slot)
 {
     const struct consumer_options *options = team->options;
@@ -310,7 +335,9 @@ int engine_run(struct consumer *consumer)
 
     while (end == END_NOT_YET)
         end = step(consumer);
-    return end == -ENODATA ? complete(consumer) : end;
+    if (end == -ENODATA)
+        end = complete(consumer);
+    return is_finished(consumer, end) ? finish(consumer, end) : end;
 }
 
 int engine_close(struct consumer *consumer, int end)

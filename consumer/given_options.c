@@ -17,9 +17,26 @@ static const char *target_advice(enum sink_kind sink)
         return "is empty (give a command)";
     case SINK_NATS:
         return "is empty (give a server)";
+    case SINK_FORWARD:
+        return "is empty (give the name of a queue)";
     default:
         return "is empty (give the name of a file)";
     }
+}
+
+static void take_queues(struct forward_list *list, const struct option_entry *entry, const char *argument)
+{
+    const char *wrong = forward_list_read(list, argument);
+    if (wrong != NULL)
+        option_entry_bad(entry, argument, wrong);
+}
+
+static void take_forward_full(struct given *given, const struct option_entry *entry, const char *argument)
+{
+    static const char drop[] = "drop:";
+    if (strncmp(argument, drop, sizeof(drop) - 1) != 0 || strchr(argument, ',') != NULL)
+        option_entry_bad(entry, argument, "drop:QUEUE, QUEUE being one of those of --forward");
+    take_queues(&given->full, entry, argument + sizeof(drop) - 1);
 }
 
 static void take_sink(struct given *given, const struct option_entry *entry, const char *argument)
@@ -39,6 +56,8 @@ static void take_sink(struct given *given, const struct option_entry *entry, con
         option_entry_bad(entry, argument, target_advice(options->sink));
     if (options->sink == SINK_NATS)
         option_nats_take_servers(&options->nats, entry, argument);
+    if (options->sink == SINK_FORWARD)
+        take_queues(&options->forward, entry, argument);
     const bool dash = argument && strcmp(argument, "-") == 0;
     if (options->sink == SINK_OUTPUT && dash)
         options->sink = SINK_STDOUT;
@@ -260,6 +279,8 @@ void given_options_take(void *into, const struct option_group *group, const stru
         given->version = true;
     else if (group->section == &consumer_sink_section)
         take_sink(given, entry, argument);
+    else if (entry->code == CONSUMER_FORWARD_FULL)
+        take_forward_full(given, entry, argument);
     else if (!take_framing_option(given, entry, argument) && !take_exec_option(given, entry, argument) &&
              !take_output_option(given, entry))
         option_common_take(&given->options.common, &consumer_options, entry, argument);

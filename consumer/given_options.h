@@ -18,9 +18,10 @@ struct given {
     const struct option_entry *framing;
     char framing_text[OPTION_WRITTEN_BYTES];
     const char *prefix;
-    const char *exec_only;   /* an option that needs --exec or -- PROGRAM */
-    const char *judged_only; /* one that may also go with --pipe-ack */
-    const char *given_up;    /* one that may go with --to as well */
+    const char *exec_only;    /* an option that needs --exec or -- PROGRAM */
+    const char *judged_only;  /* one that may also go with --pipe-ack */
+    const char *given_up;     /* one that may go with --forward and --to as well */
+    struct forward_list full; /* the queues of --forward-full */
     const char *output_mode;
     bool in_order;
     bool aside;

@@ -36,6 +36,13 @@ static const struct option_entry sink[] = {
          "message is acknowledged when it is written to the pipe, before the command has processed it: what the "
          "command had not processed when it failed, was killed, or died with its machine is lost. See "
          "--pipe-ack"},
+    {.name = "forward",
+     .code = SINK_FORWARD,
+     .argument = "QUEUE[,QUEUE...]",
+     .help =
+         "put each message into every QUEUE, exactly once even if consumers are killed, with its headers and, as "
+         "Shmq-Id, its id; then acknowledge it. A QUEUE that is missing is made like this one. A full QUEUE holds "
+         "up the others, too, once they have what was leased: see --forward-full. Do not forward in a circle"},
     {.name = "to",
      .code = SINK_NATS,
      .argument = "SERVERS",
@@ -139,7 +146,9 @@ static const struct option_entry command[] = {
      .code = CONSUMER_DEAD_LETTER,
      .argument = "QUEUE",
      .help =
-         "move messages that are given up to QUEUE (NAME.dead; for a queue that ends in .dead: none). It is made "
+         "move messages that are given up, and those too long for a queue of --forward, to QUEUE (NAME.dead; for "
+         "a "
+         "queue that ends in .dead: none). It is made "
          "when needed, like the queue itself, with room for the history. While it is full, the consumer waits. "
          "\"none\": the consumer exits 1 instead, and the message stays"},
     {.name = "max-failures",
@@ -289,6 +298,12 @@ static const struct option_entry flow[] = {
      .argument = "N",
      .help = "start, or deliver, at most N messages per second. Batches are no larger than that allows, "
              "except with --batch-whole"},
+    {.name = "forward-full",
+     .code = CONSUMER_FORWARD_FULL,
+     .argument = "drop:QUEUE",
+     .help = "drop messages of --forward for which QUEUE has no room, instead of waiting; may be repeated. Their "
+             "number "
+             "is reported, and the other queues get them"},
     {.name = "prefetch",
      .kind = OPTION_IS_COUNT32,
      .min = 1,

@@ -43,6 +43,7 @@ enum consumer_option_code {
     CONSUMER_LINE_BUFFER,
     CONSUMER_UNGROUPED,
     CONSUMER_BATCH,
+    CONSUMER_FORWARD_FULL,
 };
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "common/cli/option_nats.h"
 #include "common/cli/options.h"
+#include "consumer/forward_list.h"
 #include "consumer/framing.h"
 
 /* Also the codes of the options in consumer_sink_section. */
@@ -18,6 +19,7 @@ enum sink_kind {
     SINK_PIPE,
     SINK_DISCARD,
     SINK_NATS,
+    SINK_FORWARD,
     SINK_PIPE_ACK, /* SINK_PIPE with --pipe-ack */
 };
 
@@ -38,6 +40,7 @@ struct consumer_options {
     char *const *program; /* of "-- PROGRAM [ARG...]", with a NULL at the end; NULL: target is a command line */
     bool direct;          /* the command line needs no shell */
     struct framing framing;
+    struct forward_list forward;
     uint64_t count;  /* 0: no limit */
     double rate;     /* messages started a second; 0: no limit */
     int64_t idle_ns; /* negative: no limit */
@@ -82,7 +85,7 @@ static inline bool options_judged(const struct consumer_options *options)
 /* True if messages can be given up, and moved to the dead-letter queue. */
 static inline bool options_give_up(const struct consumer_options *options)
 {
-    return options_judged(options) || options->sink == SINK_NATS;
+    return options_judged(options) || options->sink == SINK_FORWARD || options->sink == SINK_NATS;
 }
 
 /* True if messages are processed and acknowledged one by one. */

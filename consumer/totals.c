@@ -13,6 +13,7 @@ void totals_init(struct totals *totals, bool progress)
     totals->redelivered = 0;
     totals->cut_short = 0;
     totals->dead_letters = 0;
+    totals->dropped = 0;
     totals->lock = NULL;
 }
 
@@ -60,6 +61,15 @@ void totals_add_cut_short(struct totals *totals)
 {
     lock(totals);
     totals->cut_short++;
+    unlock(totals);
+}
+
+void totals_add_dropped(struct totals *totals, uint64_t count)
+{
+    lock(totals);
+    totals->dropped += count;
+    snprintf(totals->progress.extra, sizeof(totals->progress.extra), "%llu dropped",
+             (unsigned long long)totals->dropped);
     unlock(totals);
 }
 

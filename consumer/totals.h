@@ -14,6 +14,7 @@ struct totals {
     uint64_t redelivered;
     uint64_t cut_short;    /* commands that were ended because this program ends; their messages go back */
     uint64_t dead_letters; /* given up and moved to the dead-letter queue; not consumed */
+    uint64_t dropped;      /* that a queue of --forward had no room for */
     pthread_mutex_t *lock; /* held while all this is read or changed; NULL: there is only one thread */
 };
 
@@ -23,6 +24,8 @@ void totals_share(struct totals *totals, pthread_mutex_t *lock);
 /* Adds acknowledged messages. */
 void totals_add(struct totals *totals, const struct shmq_message *messages, size_t count);
 void totals_add_dead_letter(struct totals *totals);
+/* Adds messages that one of several destinations had no room for. */
+void totals_add_dropped(struct totals *totals, uint64_t count);
 void totals_add_cut_short(struct totals *totals);
 /* Messages that this consumer need not see again. */
 uint64_t totals_handled(const struct totals *totals);

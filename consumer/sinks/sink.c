@@ -14,6 +14,8 @@ struct sink *sink_open(const struct consumer_options *options, struct totals *to
         return sink_mirror_open(options, totals);
     case SINK_NATS:
         return sink_nats_open(options, totals);
+    case SINK_FORWARD:
+        return sink_forward_open(options, totals);
     case SINK_DISCARD:
         return sink_discard_open(options, totals);
     case SINK_STDOUT:

@@ -19,7 +19,7 @@ enum sink_result {
     SINK_ASIDE,   /* the message was put aside, to be tried again: it is no longer held */
     SINK_REFUSED, /* what it is asked to do is unwise; already reported */
     SINK_GAVE_UP, /* --give-up has passed; already reported */
-    SINK_SPLIT,   /* nothing was delivered: deliver the messages one by one */
+    SINK_SPLIT,   /* deliver those that are not delivered one by one */
 };
 
 struct sink;
@@ -40,6 +40,9 @@ struct sink_operations {
     enum sink_result (*check)(struct sink *sink);
     /* Called at the end of the stream, after the last delivery, before the queue is closed; may be NULL. */
     enum sink_result (*complete)(struct sink *sink);
+    /* Called when the consumer has done what it was to do: at the end of the stream, of --count, or of --idle
+     * after messages; may be NULL. */
+    enum sink_result (*finish)(struct sink *sink);
     /* Called in any case before the queue is closed, to check that delivered data is still there; may be NULL. */
     enum sink_result (*verify)(struct sink *sink);
     /* Called before the queue is closed, also if begin failed; may be NULL. */
@@ -63,6 +66,7 @@ struct sink *sink_mirror_open(const struct consumer_options *options, struct tot
 struct sink *sink_discard_open(const struct consumer_options *options, struct totals *totals);
 struct sink *sink_pipe_open(const struct consumer_options *options, struct totals *totals);
 struct sink *sink_pipe_ack_open(const struct consumer_options *options, struct totals *totals);
+struct sink *sink_forward_open(const struct consumer_options *options, struct totals *totals);
 struct sink *sink_exec_open(const struct consumer_options *options, struct totals *totals);
 /* consumer/nats/ in consumer-nats; in every other program, it is left for that one. */
 struct sink *sink_nats_open(const struct consumer_options *options, struct totals *totals);
