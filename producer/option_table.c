@@ -16,7 +16,6 @@ static const struct option_entry source[] = {
          "its last writer closes it"},
     {.name = "listen",
      .code = PRODUCER_LISTEN,
-     .alone = true,
      .argument = "ADDRESS",
      .help =
          "send what clients of a socket send: of unix:PATH (a stream) the messages of each connection, split as "
@@ -27,7 +26,6 @@ static const struct option_entry source[] = {
          "the kernel holds dies with the producer"},
     {.name = "listen-mode",
      .code = PRODUCER_LISTEN_MODE,
-     .alone = true,
      .argument = "OCTAL",
      .help = "permissions of the sockets of --listen (as the umask says); who may write to one may send"},
     {.name = "from",

@@ -282,20 +282,41 @@ static enum stream_state read_once(const struct stream *stream, struct window *w
     return STREAM_ENDED;
 }
 
+static bool prepare(struct stream *stream, struct stream_reader *reader, struct window *window)
+{
+    return source_blocks_reserve(&reader->blocks, &stream->headers, PUBLISHER_BATCH) &&
+           open_window(stream, reader, window);
+}
+
+static enum flow put_window(struct stream *stream, struct stream_reader *reader, struct window *window)
+{
+    enum flow flow = put_messages(stream, reader, window);
+    if (!close_window(stream, reader, window))
+        return publisher_fail_memory(reader->publisher);
+    return flow;
+}
+
 enum flow stream_read(struct stream *stream, struct stream_reader *reader, bool cut, enum stream_state *state)
 {
     struct window window;
-    if (!open_window(stream, reader, &window) ||
-        !source_blocks_reserve(&reader->blocks, &stream->headers, PUBLISHER_BATCH))
+    if (!prepare(stream, reader, &window))
         return publisher_fail_memory(reader->publisher);
     *state = read_once(stream, &window);
     if (*state == STREAM_DRY)
         return FLOW_CONTINUE;
     window.at_end = *state == STREAM_ENDED && !cut;
-    enum flow flow = put_messages(stream, reader, &window);
-    if (!close_window(stream, reader, &window))
+    return put_window(stream, reader, &window);
+}
+
+enum flow stream_put_rest(struct stream *stream, struct stream_reader *reader)
+{
+    struct window window;
+    if (stream->kept_bytes == 0)
+        return FLOW_CONTINUE;
+    if (!prepare(stream, reader, &window))
         return publisher_fail_memory(reader->publisher);
-    return flow;
+    window.at_end = true;
+    return put_window(stream, reader, &window);
 }
 
 void stream_close(struct stream *stream)

@@ -69,6 +69,8 @@ void stream_init(struct stream *stream, const struct stream_reader *reader, int 
  * @cut  the end of the stream is not its writer's: an unfinished message stays in the stream
  */
 enum flow stream_read(struct stream *stream, struct stream_reader *reader, bool cut, enum stream_state *state);
+/* Puts an unfinished message as it is. */
+enum flow stream_put_rest(struct stream *stream, struct stream_reader *reader);
 /* Closes the descriptor and forgets what was not put. */
 void stream_close(struct stream *stream);
 

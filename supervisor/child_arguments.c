@@ -48,8 +48,9 @@ static bool means_the_same(const struct option_group *group, const char *owner, 
         return strcmp(group->owner, owner) == 0 && !is_marked(name);
     if (group->section == &option_creating_section)
         return true;
-    return strcmp(owner, "producer") == 0 ? strcmp(name, "input") == 0 || strcmp(name, "resume") == 0
-                                          : strcmp(name, "output") == 0;
+    return strcmp(owner, "producer") == 0
+               ? strcmp(name, "input") == 0 || strcmp(name, "resume") == 0 || strcmp(name, "follow") == 0
+               : strcmp(name, "output") == 0;
 }
 
 static void take_one(void *into, const struct option_group *its_group, const struct option_entry *entry,

@@ -21,6 +21,12 @@ static void add_passed(struct arguments *command, const struct options *options,
     }
 }
 
+/* The options of a bridge to NATS. */
+static bool has_bridge(const struct options *options, enum role role)
+{
+    return role == ROLE_PRODUCER ? options->source == SOURCE_NATS : options_passed(options, "to") != NULL;
+}
+
 static void add_common(struct arguments *command, const struct options *options, const char *program)
 {
     arguments_add(command, program);
@@ -35,6 +41,10 @@ static void make_producer(struct arguments *command, const struct options *optio
     const char *echo = options_passed(options, "echo");
     char label[LABEL_BYTES] = "";
     add_passed(command, options, "producer");
+    if (has_bridge(options, ROLE_PRODUCER))
+        add_passed(command, options, OPTIONS_OF_BRIDGES);
+    if (options->source == SOURCE_FOLLOW)
+        arguments_add(command, "--follow");
     arguments_add_all(command, &options->producer_framing);
     if (options->sink != SINK_STDOUT)
         label_make(label, ROLE_PRODUCER, number, STDOUT_FILENO);
@@ -88,6 +98,10 @@ static void make_consumer(struct arguments *command, const struct options *optio
         arguments_add(command, options->consumer_grace);
     }
     add_passed(command, options, "consumer");
+    if (has_bridge(options, ROLE_CONSUMER))
+        add_passed(command, options, OPTIONS_OF_BRIDGES);
+    if (options->follow && options->source != SOURCE_FOLLOW)
+        arguments_add(command, "--follow");
     if (options->sink == SINK_OUTPUT) {
         arguments_add(command, "--output");
         arguments_add(command, options->output);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -50,21 +51,39 @@ static void check_not_written(const struct options *options, const char *input)
         options_usage("%s: is also stdout, where messages go", input);
 }
 
+/* Files that are followed may come later, so only what can never work is refused. */
+static void check_followed(const struct options *options, const char *pattern)
+{
+    glob_t found;
+    if (glob(pattern, 0, NULL, &found) != 0)
+        return;
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        check_not_written(options, found.gl_pathv[i]);
+    globfree(&found);
+}
+
+static void check_input(const struct options *options, const char *input)
+{
+    struct stat st;
+    check_not_written(options, input);
+    if (strcmp(input, "-") == 0)
+        return;
+    if (stat(input, &st) != 0)
+        fail(input, errno == ENOENT ? "cannot be read: no such file (check the name)" : "cannot be read: %s",
+             strerror(errno));
+    if (S_ISDIR(st.st_mode))
+        fail(input, "cannot be read: is a directory (give the files in it)");
+    if (eaccess(input, R_OK) != 0)
+        fail(input, "cannot be read: permission denied (check its mode)");
+}
+
 void files_check_inputs(const struct options *options)
 {
     for (size_t i = 0; i < options->inputs.count; i++) {
-        const char *input = options->inputs.words[i];
-        struct stat st;
-        check_not_written(options, input);
-        if (strcmp(input, "-") == 0)
-            continue;
-        if (stat(input, &st) != 0)
-            fail(input, errno == ENOENT ? "cannot be read: no such file (check the name)" : "cannot be read: %s",
-                 strerror(errno));
-        if (S_ISDIR(st.st_mode))
-            fail(input, "cannot be read: is a directory (give the files in it)");
-        if (eaccess(input, R_OK) != 0)
-            fail(input, "cannot be read: permission denied (check its mode)");
+        if (options->source == SOURCE_FOLLOW)
+            check_followed(options, options->inputs.words[i]);
+        else
+            check_input(options, options->inputs.words[i]);
     }
 }
 

@@ -84,6 +84,33 @@ static void add_inputs(uint64_t *hash, const struct options *options)
         add_file(hash, options->inputs.words[i], whole || i + 1 < count);
 }
 
+/* Where it looks: the files come, grow and go. */
+static void add_followed(uint64_t *hash, const struct options *options)
+{
+    char folder[PATH_MAX];
+    const char *here = getcwd(folder, sizeof(folder)) != NULL ? folder : "";
+    for (size_t i = 0; i < options->inputs.count; i++) {
+        const char *path = options->inputs.words[i];
+        add_text(hash, path[0] == '/' ? "" : here);
+        add_text(hash, path);
+    }
+}
+
+/* What tells one source of that kind from another, or one sink. */
+static void add_named(uint64_t *hash, const struct options *options)
+{
+    static const char *const names[] = {"listen", "from", "durable", "stream", "to", "subject", "forward"};
+    for (size_t i = 0; i < options->passed_count; i++) {
+        const struct passed_option *passed = &options->passed[i];
+        for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
+            if (strcmp(passed->name, names[k]) != 0 || passed->argument == NULL)
+                continue;
+            add_text(hash, names[k]);
+            add_text(hash, passed->argument);
+        }
+    }
+}
+
 static void add_sink(uint64_t *hash, const struct options *options)
 {
     char folder[PATH_MAX];
@@ -107,7 +134,11 @@ uint64_t identity_of_command(const struct options *options)
     add_extra(&hash, &options->extra_producer, &producer_options);
     add_extra(&hash, &options->extra_consumer, &consumer_options);
     add_words(&hash, options->words.words, options->words.count);
-    add_inputs(&hash, options);
+    if (options->source == SOURCE_FOLLOW)
+        add_followed(&hash, options);
+    else
+        add_inputs(&hash, options);
+    add_named(&hash, options);
     add_sink(&hash, options);
     return finish(hash);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "consumer/option_table.h"
 #include "common/cli/option_common.h"
+#include "common/cli/option_nats.h"
 #include "producer/option_table.h"
 #include "supervisor/option_codes.h"
 #include "supervisor/options.h"
@@ -43,11 +44,17 @@ static const struct option_entry source[] = {
      .code = CODE_INPUT,
      .argument = "FILE",
      .help = "read FILE; \"-\" is stdin. May be repeated. With -p N, each producer reads its part of the files"},
+    {.name = "follow",
+     .kind = OPTION_IS_FLAG,
+     AT(follow),
+     .help = "with --input: go on as the files grow and are rotated, until Ctrl-C or TERM. The queue is then kept "
+             "even when it is drained, since it remembers how far each file is read; the same command goes on "
+             "there. Without --input: consumers do not end when all producers have finished"},
     {.name = NULL},
 };
 
 static const struct option_section source_section = {
-    .title = "Source (also --random or -- WORD...; without one, a demonstration):",
+    .title = "Source (also --listen, --from, --random, -- WORD...; else a demonstration):",
     .entries = source,
 };
 
@@ -87,7 +94,7 @@ static const struct option_entry sink[] = {
 };
 
 static const struct option_section sink_section = {
-    .title = "Sink (at most one; also --mirror, --exec, --pipe, --discard):",
+    .title = "Sink (at most one; also --mirror, --exec, --pipe, --to, --discard):",
     .text =
         "Words after -- are messages here. Give a program for each message with --exec: a COMMAND without shell "
         "syntax runs without a shell. If there are several consumers, what commands print is grouped, unless "
@@ -103,7 +110,8 @@ static const struct option_entry supervision[] = {
      .choices = "on-failure never",
      .help =
          "when to restart a child that fails or is killed: on-failure (default) or never. Producers of regular "
-         "files resume where they left off. Those of stdin, words or a counted --random cannot, so their death is "
+         "files resume where they left off, and so does --from; --listen begins anew. Those of stdin, words or a "
+         "counted --random cannot, so their death is "
          "a "
          "failure"},
     {.name = "restart-pause",
@@ -159,6 +167,9 @@ static const struct option_group groups[] = {
     {.section = &consumer_command_section, .owner = "consumer"},
     {.section = &consumer_command_output_section, .owner = "consumer"},
     {.section = &consumer_flow_section, .owner = "consumer"},
+    {.section = &producer_nats_section, .owner = "producer"},
+    {.section = &consumer_nats_section, .owner = "consumer"},
+    {.section = &option_nats_section, .owner = OPTIONS_OF_BRIDGES},
     {.section = &option_creating_section, AT(common)},
     {.section = NULL},
 };

@@ -171,6 +171,12 @@ static void check_divided(const struct options *options)
     unsigned producers = (unsigned)options->producers;
     if (options->producers == 1)
         return;
+    if (options->source == SOURCE_FOLLOW)
+        options_usage("-p %u: files that are followed cannot be split among producers (use -p 1)", producers);
+    if (options->source == SOURCE_LISTEN)
+        options_usage("-p %u: one producer listens, to any number of clients (use -p 1)", producers);
+    if (options->source == SOURCE_NATS)
+        options_usage("-p %u: --from has one producer (use -p 1)", producers);
     if (options->source == SOURCE_STREAM)
         options_usage("-p %u: stdin, a pipe or a device cannot be split among producers (use -p 1)", producers);
     if (options->source == SOURCE_WORDS)
@@ -182,16 +188,36 @@ static void check_divided(const struct options *options)
 }
 
 /* A "--" without words after it is a source of no messages, not the demonstration. */
+static void find_source(struct options *options)
+{
+    const struct {
+        const char *name;
+        enum source source;
+        bool given;
+    } sources[] = {
+        {"--input", options->follow ? SOURCE_FOLLOW : SOURCE_FILES, options->inputs.count > 0},
+        {"--random", SOURCE_RANDOM, options_passed(options, "random") != NULL},
+        {"--listen", SOURCE_LISTEN, options_passed(options, "listen") != NULL},
+        {"--from", SOURCE_NATS, options_passed(options, "from") != NULL},
+        {"words", SOURCE_WORDS, options->words.given},
+    };
+    const char *chosen = NULL;
+    options->source = SOURCE_DEMONSTRATION;
+    for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+        if (!sources[i].given)
+            continue;
+        if (chosen != NULL)
+            options_usage("%s and %s: only one source can be given", chosen, sources[i].name);
+        chosen = sources[i].name;
+        options->source = sources[i].source;
+    }
+}
+
 static void choose_source(struct options *options)
 {
-    bool random = options_passed(options, "random") != NULL;
-    if ((options->inputs.count > 0) + options->words.given + random > 1)
-        options_usage("--input, --random and words: only one source can be given");
-    options->source = random ? SOURCE_RANDOM : options->words.given ? SOURCE_WORDS : SOURCE_DEMONSTRATION;
-    if (options->inputs.count > 0)
-        options->source = SOURCE_FILES;
+    find_source(options);
     bool pseudo_file = false;
-    for (size_t i = 0; i < options->inputs.count; i++) {
+    for (size_t i = 0; i < options->inputs.count && options->source != SOURCE_FOLLOW; i++) {
         pseudo_file = pseudo_file || is_pseudo_file(options->inputs.words[i]);
         if (is_stream(options->inputs.words[i]))
             options->source = SOURCE_STREAM;
@@ -199,8 +225,9 @@ static void choose_source(struct options *options)
     check_divided(options);
     const char *on_full = options_passed(options, "on-full");
     /* A producer that drops messages cannot tell from the queue how much of its source it has read. */
-    options->resumable =
-        options->source == SOURCE_FILES && !pseudo_file && (on_full == NULL || strcmp(on_full, "drop") != 0);
+    const bool has_position =
+        options->source == SOURCE_FILES || options->source == SOURCE_FOLLOW || options->source == SOURCE_NATS;
+    options->resumable = has_position && !pseudo_file && (on_full == NULL || strcmp(on_full, "drop") != 0);
 }
 
 static void add_sink(struct options *options, enum sink sink, const struct option_entry *entry)
@@ -282,6 +309,23 @@ static void choose_consumer_grace(struct options *options)
                                    : INT64_MAX / 2;
 }
 
+/* Streams of the two bridges are not the same: messages would go round in circles. */
+static void check_bridges(const struct options *options)
+{
+    const bool from = options->source == SOURCE_NATS;
+    const bool to = options_passed(options, "to") != NULL;
+    for (size_t i = 0; i < options->passed_count; i++) {
+        const struct passed_option *passed = &options->passed[i];
+        if (strcmp(passed->owner, OPTIONS_OF_BRIDGES) != 0)
+            continue;
+        if (!from && !to)
+            options_usage("--%s: needs --from or --to", passed->name);
+        if (from && to && strcmp(passed->name, "stream") == 0)
+            options_usage("--stream: --from and --to have one each (give them with --producer-args and "
+                          "--consumer-args)");
+    }
+}
+
 static void check_combinations(struct options *options)
 {
     check_words(options);
@@ -291,6 +335,7 @@ static void check_combinations(struct options *options)
                          options, take);
     choose_source(options);
     choose_sink(options);
+    check_bridges(options);
     choose_consumer_grace(options);
     options_finish(&options->common);
     if (options->raw) {

@@ -15,6 +15,9 @@ enum source {
     SOURCE_STREAM,        /* stdin, a pipe or a device */
     SOURCE_WORDS,
     SOURCE_RANDOM,
+    SOURCE_FOLLOW, /* files that are followed as they grow */
+    SOURCE_LISTEN, /* clients of sockets */
+    SOURCE_NATS,
 };
 
 enum sink {
@@ -30,9 +33,12 @@ enum sink {
 
 enum restart_when { RESTART_ON_FAILURE, RESTART_NEVER };
 
+/* Owner of the options that go to those that have a bridge: producers with --from, consumers with --to. */
+#define OPTIONS_OF_BRIDGES "bridges"
+
 /* An option that is passed on to the producers or the consumers. */
 struct passed_option {
-    const char *owner; /* "producer", "consumer", or "" for both */
+    const char *owner; /* "producer", "consumer", OPTIONS_OF_BRIDGES, or "" for both */
     const char *name;
     const char *argument; /* NULL: none */
 };
@@ -44,6 +50,7 @@ struct options {
 
     enum source source;
     struct arguments inputs;
+    bool follow;               /* of the producers if there are inputs, else of the consumers */
     struct option_words words; /* .given is also true if the list is empty */
     bool raw;
     const char *framing;               /* the option that chose it, without its dashes; NULL: none */
@@ -101,6 +108,14 @@ static inline bool options_run_commands(const struct options *options)
 }
 /* Whether the source sends messages without end. */
 bool options_endless(const struct options *options);
+/*
+ * Whether the source has no end that could be reached: a stop request is how it is meant to end, and nothing that
+ * is read by then is left unread. A restarted producer goes on with it.
+ */
+static inline bool options_go_on(const struct options *options)
+{
+    return options->source == SOURCE_FOLLOW || options->source == SOURCE_LISTEN || options->source == SOURCE_NATS;
+}
 /* Whether messages, or the output of --echo, go to stdout. */
 bool options_use_stdout(const struct options *options);
 

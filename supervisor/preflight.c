@@ -89,7 +89,8 @@ static bool is_needed(const struct options *options, enum role role)
     const char *owner = producer ? "producer" : "consumer";
     size_t passed = 0;
     for (size_t i = 0; i < options->passed_count; i++) {
-        if (strcmp(options->passed[i].owner, owner) == 0)
+        if (strcmp(options->passed[i].owner, owner) == 0 ||
+            strcmp(options->passed[i].owner, OPTIONS_OF_BRIDGES) == 0)
             passed += options->passed[i].argument != NULL ? 2 : 1;
     }
     const struct arguments *extra = producer ? &options->extra_producer : &options->extra_consumer;

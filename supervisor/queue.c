@@ -395,7 +395,7 @@ void queue_begin(struct queue *queue, const struct options *options)
 
 static void keep_with_messages(const struct queue *queue, uint64_t messages)
 {
-    if (queue->options->resumable || options_endless(queue->options))
+    if (queue->options->resumable || options_endless(queue->options) || options_go_on(queue->options))
         say_error("queue %s is kept, with %" PRIu64 " message%s (run again to take over)", queue->name, messages,
                   units_plural(messages));
     else
@@ -412,6 +412,12 @@ static bool is_needed_to_continue(const struct queue *queue, const struct shmq_s
     return queue->options->resumable && stat->unfinished > 0 && stat->put_messages > 0 && !stat->lost;
 }
 
+/* Whether a source that goes on was left where only the queue knows. */
+static bool remembers_places(const struct queue *queue, const struct shmq_stat *stat)
+{
+    return options_go_on(queue->options) && queue->options->resumable && stat->unfinished > 0;
+}
+
 void queue_end(struct queue *queue, uint64_t messages, bool complete, bool failed)
 {
     struct shmq_stat stat = SHMQ_STAT_INIT;
@@ -419,6 +425,12 @@ void queue_end(struct queue *queue, uint64_t messages, bool complete, bool faile
         return; /* the summary has reported the error */
     if (messages > 0) {
         keep_with_messages(queue, messages);
+        return;
+    }
+    if (remembers_places(queue, &stat)) {
+        say_status("queue %s is kept: it remembers how far the source has come (the same command goes on there; "
+                   "'%smonitor remove --force %s' to start over)",
+                   queue->name, say_prefix(), queue->name);
         return;
     }
     if (failed && is_needed_to_continue(queue, &stat)) {

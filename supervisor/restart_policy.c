@@ -17,7 +17,8 @@ enum {
 /* Whether a restarted child can continue where the last one stopped. */
 static bool can_restart(const struct options *options, const struct child *child)
 {
-    return child->role == ROLE_CONSUMER || options->resumable || options_endless(options);
+    return child->role == ROLE_CONSUMER || options->resumable || options_endless(options) ||
+           options_go_on(options);
 }
 
 /* Whether the cause of the failure remains, so that a restarted child would fail again. */

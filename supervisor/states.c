@@ -87,7 +87,7 @@ void states_record_unread(struct supervisor *supervisor, struct child *child)
     struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
     if (options_endless(supervisor->options))
         return;
-    child->unread = true;
+    child->unread = !options_go_on(supervisor->options);
     child->progress[0] = '\0';
     if (child->last_pid != 0 && queue_find_lane(&supervisor->queue, child->last_pid, &lane))
         snprintf(child->progress, sizeof(child->progress), " after %" PRIu64 " message%s", lane.put_messages,
@@ -153,11 +153,21 @@ static enum child_state cut_short(struct supervisor *supervisor, struct child *c
     return CHILD_DONE;
 }
 
+/* Whether 4 means that the consumer could not publish what there is for --give-up, and not that nothing came. */
+static bool gave_up_bridge(struct supervisor *supervisor)
+{
+    struct shmq_stat stat = SHMQ_STAT_INIT;
+    return options_passed(supervisor->options, "to") != NULL && queue_stat(&supervisor->queue, &stat) == 0 &&
+           stat.messages > 0;
+}
+
 /* Whether a status other than 0 only means that no message arrived within --idle or that the stream had ended. */
 static bool is_no_failure(struct supervisor *supervisor, const struct child *child)
 {
     struct shmq_stat stat = SHMQ_STAT_INIT;
     if (child->role == ROLE_PRODUCER || child->end.killed)
+        return false;
+    if (child->end.status == EXIT_TIMEOUT && gave_up_bridge(supervisor))
         return false;
     if (child->end.status == EXIT_TIMEOUT) {
         supervisor->idle_expired = true; /* other consumers took the messages, or this one is restarted */

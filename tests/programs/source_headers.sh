@@ -84,6 +84,7 @@ wait_until 30 has_match 'd: listening$' "$scratch/run.log"
 echo 'by stream' | "$client" stream "$scratch/s" &
 stream=$!
 wait "$stream"
+wait_until 30 queue_has messages 1
 echo 'by datagram' | "$client" lines "$scratch/d" &
 datagram=$!
 wait "$datagram"

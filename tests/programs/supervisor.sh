@@ -246,7 +246,7 @@ check 'a command that leaves something running: is not waited for' test $(($(mil
 # ------------------------------------------------------------------ while nothing happens
 
 new_queue
-start --follow --input "$scratch/hundred" --discard
+start --consumer-args --follow --input "$scratch/hundred" --discard
 wait_until 20 grep -q 'produced 100' "$scratch/run.log"
 wait_until 20 grep -q 'consumer.1 .*waiting for' "$scratch/run.log" # said once
 switches() {
