@@ -16,7 +16,7 @@ PATH=$PATH:/usr/sbin:/sbin # where the server is, for users other than root
 tool_nats=$build/tests/tool_nats
 nats_folder=$scratch/nats
 nats_count=0      # servers
-nats_port=0       # for clients; routes between servers use the next one
+nats_port=0       # for clients; the next is for routes between servers, and one more for monitoring
 nats_pids=()      # nats_pids[I]
 nats_runner=()    # words before the command of a server, such as those that enter a network namespace
 nats_addresses='' # first three bytes of the servers' addresses, and a dot, if they are not to be on loopback
@@ -71,7 +71,8 @@ nats_write_configuration() { # I CONFIGURATION
         routes+=", \"nats-route://$(nats_address "$i"):$((nats_port + 1))\""
     done
     {
-        printf 'server_name: n%d\nhost: "%s"\nport: %d\n' "$1" "$(nats_address "$1")" "$nats_port"
+        printf 'server_name: n%d\nhost: "%s"\nport: %d\nhttp: "%s:%d"\n' "$1" "$(nats_address "$1")" "$nats_port" \
+            "$(nats_address "$1")" $((nats_port + 2))
         printf 'jetstream { store_dir: "%s/n%d", max_memory_store: 256MB, max_file_store: 4GB }\n' "$nats_folder" "$1"
         ((nats_count == 1)) || printf 'cluster { name: c, listen: "%s:%d", no_advertise: true, routes: [%s] }\n' \
             "$(nats_address "$1")" $((nats_port + 1)) "${routes#, }"
@@ -104,7 +105,7 @@ nats_start() { # [1 | 3 [CONFIGURATION]]
     nats_stop_all
     nats_count=${1:-1}
     for ((tries = 0; tries < 20; tries++)); do
-        nats_port=$((10000 + ($$ + tries * 97) % 10000 * 2))
+        nats_port=$((10000 + ($$ + tries * 97) % 7000 * 3))
         rm -rf -- "$nats_folder" && mkdir "$nats_folder" || return
         for ((i = 1; i <= nats_count; i++)); do
             nats_write_configuration "$i" "${2:-}"
@@ -138,11 +139,11 @@ nats_wait_ready() {
 }
 
 nats_kill() { # I [SIGNAL]
-    kill -"${2:-KILL}" "${nats_pids[$1]}" 2>/dev/null
-    kill -CONT "${nats_pids[$1]}" 2>/dev/null
-    wait "${nats_pids[$1]}" 2>/dev/null
+    kill -"${2:-KILL}" "${nats_pids[$1]}"
+    kill -CONT "${nats_pids[$1]}"
+    wait "${nats_pids[$1]}"
     nats_pids[$1]=''
-}
+} 2>/dev/null
 
 # With the files that it had.
 nats_restart() { # I
@@ -178,6 +179,19 @@ nats_count_is() { # STREAM COUNT
     [[ $(nats_ask count "$1" 2>/dev/null) == "$2" ]]
 }
 
+# How many messages server I itself has of the stream, of which it may be behind.
+nats_count_of() { # I STREAM
+    # shellcheck disable=SC2016 # for the other shell
+    "${nats_runner[@]}" bash -c 'exec 3<>"/dev/tcp/$0/$1" && printf "GET /jsz?streams=true HTTP/1.0\r\n\r\n" >&3 && cat <&3' \
+        "$(nats_address "$1")" $((nats_port + 2)) 2>/dev/null |
+        awk -v name="\"name\": \"$2\"," 'index($0, name) { on = 1 } on && /"messages":/ { gsub(/[^0-9]/, ""); print; exit }'
+}
+
+# For wait_until.
+nats_has_messages() { # I STREAM COUNT
+    (($(nats_count_of "$1" "$2") >= $3))
+} 2>/dev/null
+
 nats_kill_all() {
     local i
     for i in "${!nats_pids[@]}"; do
@@ -187,7 +201,7 @@ nats_kill_all() {
         [[ ! ${nats_pids[i]} ]] || wait "${nats_pids[i]}" 2>/dev/null
         nats_pids[i]=''
     done
-}
+} 2>/dev/null
 
 nats_stop_all() {
     nats_kill_all
