@@ -83,7 +83,7 @@ unit_tests := $(patsubst %.c,$(out)/tests/%,$(notdir $(unit_sources)))
 test_tools := $(patsubst %.c,$(out)/tests/%,$(notdir $(tool_sources)))
 bench_objects := $(call objects,bench/support/*.c)
 benches := $(patsubst bench/%.c,$(out)/bench/%,$(wildcard bench/*.c))
-optional_benches := boost libqb nng redis zeromq
+optional_benches := boost libqb nats_in nats_out nng redis zeromq
 nats_sources := $(nats_objects:$(obj)/%.o=%.c)
 sources := $(library_sources) $(wildcard common/cli/*.c producer/*.c) $(consumer_objects:$(obj)/%.o=%.c) \
     $(wildcard monitor/*.c monitor/*/*.c supervisor/*.c docs/generator/*.c tests/*/unit_*.c tests/support/*.c bench/*.c \
@@ -241,12 +241,17 @@ mutants: ## plants small faults, and lists those that no test notices; MUTANTS= 
 kill-steps: $(out)/tests/unit_kill_steps ## kill and stop the library between its instructions, and say where
 	$<
 
-$(out)/tests/tool_nats: private needed = $(nats_libraries)
-$(test_tools): $(obj)/libtest.a $(obj)/libcli.a $(out)/libshmq.a $(stamp)
+# It stands alone, so that benchmarks can be built without Check.
+nats_tool := $(filter %/tool_nats,$(test_tools))
+$(nats_tool): $(stamp)
 	@mkdir -p $(@D)
-	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(needed) $(libraries)
+	$(link) -o $@ $(filter %.o,$^) $(nats_libraries) $(libraries)
 
-benches: $(benches) $(optional_benches:%=$(out)/bench/%) ## build the benchmarks, in build/bench/
+$(filter-out $(nats_tool),$(test_tools)): $(obj)/libtest.a $(obj)/libcli.a $(out)/libshmq.a $(stamp)
+	@mkdir -p $(@D)
+	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libraries)
+
+benches: $(benches) $(optional_benches:%=$(out)/bench/%) $(nats_tool) ## build the benchmarks, in build/bench/
 
 bench: all benches ## run them all side by side: about half an hour (bench/bench.sh --help)
 	bench/bench.sh --build-dir $(out)
@@ -262,6 +267,8 @@ $(out)/bench/%: $(obj)/bench/%.o $(obj)/libbench.a $(obj)/libcli.a $(out)/libshm
 # is missing, the contender is left out, and named.
 needs_boost = -lstdc++ boost/interprocess/ipc/message_queue.hpp libboost-dev
 needs_libqb = -lqb qb/qbrb.h libqb-dev
+needs_nats_in = -lnats nats/nats.h libnats-dev
+needs_nats_out = $(needs_nats_in)
 needs_nng = -lnng nng/nng.h libnng-dev
 needs_redis = -lhiredis hiredis/hiredis.h libhiredis-dev
 needs_zeromq = -lzmq zmq.h libzmq3-dev
@@ -274,7 +281,7 @@ compile_boost = mkdir -p $(dir $(boost_object)) && $(CXX) -std=c++17 -D_GNU_SOUR
     -c -o $(boost_object) bench/optional/boost_queue.cpp &&
 
 $(optional_benches:%=$(out)/bench/%): $(out)/bench/%: bench/optional/%.c $(obj)/libbench.a $(out)/libshmq.a \
-    $(wildcard bench/support/*.h bench/optional/boost_queue.*) $(stamp)
+    $(wildcard bench/support/*.h bench/optional/*.h bench/optional/boost_queue.cpp) $(stamp)
 	@mkdir -p $(@D) && rm -f $@
 	@if $(call probe,$*); \
 	then echo 'bench: $*'; $(if $(filter boost,$*),$(compile_boost)) $(compile) -o $@ $< \

@@ -35,7 +35,8 @@ program_bytes=$((256 << 20))
 job_count=1600
 job_processes=(1 2 4 8)
 printed_bytes=10000000
-all_loads=(throughput round-trip contention room idle redelivery scale programs jobs output)
+bridge_count=200000
+all_loads=(throughput round-trip contention room idle redelivery scale programs jobs output bridge)
 loads=("${all_loads[@]}")
 contenders=()
 present=()
@@ -60,7 +61,7 @@ minima, maxima, ratios), RESULTS.md and plots/*.svg to the results folder.
 
   --quick          run all loads, smaller: less than two minutes
   --loads LIST     run only these of throughput,round-trip,contention,room,idle,
-                   redelivery,scale,programs,jobs,output (all)
+                   redelivery,scale,programs,jobs,output,bridge (all)
   --rounds N       run N rounds (5)
   --budget S       start no round that would probably end after S seconds (none)
   --seconds S      length of one measurement of throughput (0.3)
@@ -158,6 +159,7 @@ be_quick() {
     job_count=200
     job_processes=(2)
     printed_bytes=2000000
+    bridge_count=20000
     tries=2
 }
 

@@ -42,7 +42,11 @@ grouped|consumer --jobs 4 --grouped||
 line_buffer|consumer --jobs 4 --line-buffer||
 parallel_ungroup|parallel -j 4 --ungroup|parallel|parallel
 parallel_group|parallel -j 4 --group|parallel|parallel
-parallel_line_buffer|parallel -j 4 --line-buffer|parallel|parallel'
+parallel_line_buffer|parallel -j 4 --line-buffer|parallel|parallel
+nats_out|libnats, js_PublishMsgAsync|nats-server|nats-server
+bridge_out|consumer --to|nats-server|nats-server
+nats_in|libnats, natsSubscription_Fetch|nats-server|nats-server
+bridge_in|producer --from|nats-server|nats-server'
 
 all_contenders() {
     cut -d '|' -f 1 <<<"$contender_list"

@@ -243,3 +243,26 @@ round_of_output() {
     done
     rm -f "$file"
 }
+
+# ------------------------------------------------------------------ bridges to NATS
+
+round_of_bridge() {
+    local why bytes servers load name rate reason
+    why=$(why_program_missing bridge_out)
+    [[ -x $build/bench/nats_out && -x $build/tests/tool_nats ]] || why='a library is missing (Debian package libnats-dev)'
+    if [[ $why ]]; then
+        problem bridge-out bridge_out '' missing "$why"
+        return
+    fi
+    for bytes in 100 1024; do
+        for servers in 1 3; do
+            while read -r load name rate reason; do
+                if [[ $rate == FAILED ]]; then
+                    problem "$load" "$name" "${bytes}x$servers" FAILED "$reason"
+                else
+                    record "$load" "$name" "${bytes}x$servers" messages_per_s "$rate"
+                fi
+            done < <(SHMQ_BUILD_DIR=$build bash "$bench/support/bridge.sh" "$servers" "$bridge_count" "$bytes" "$round")
+        done
+    done
+}

@@ -4,7 +4,8 @@
 
 # The two contenders of each load that the others are compared with.
 baselines='throughput:raw:raw_tuned room:raw:raw_tuned round-trip/busy:raw:line round-trip/pause:pipe:line
-    contention:mpmc:boost programs:cat:pv jobs:xargs_shell:parallel output:ungroup:parallel_group'
+    contention:mpmc:boost programs:cat:pv jobs:xargs_shell:parallel output:ungroup:parallel_group
+    bridge-out:nats_out: bridge-in:nats_in:'
 
 summarise() {
     local name
@@ -198,6 +199,18 @@ report_programs() {
     fi
 }
 
+report_bridge() {
+    has_load bridge-out || return 0
+    heading 'Bridges to NATS JetStream'
+    printf 'Messages per second, by bytes per message x servers, each of which keeps a replica in files, all on this machine:\n'
+    printf 'out of a queue into a stream, and out of a stream into a queue. The whole run of a program counts. The client\n'
+    printf "library's own loops have nowhere to take messages from or to put them, and send nothing again.\n"
+    table bridge-out messages_per_s range rate 'messages/s, out'
+    table bridge-out messages_per_s first share 'of the library alone'
+    table bridge-in messages_per_s range rate 'messages/s, in'
+    table bridge-in messages_per_s first share 'of the library alone'
+}
+
 report_problems() {
     heading 'What is missing'
     if [[ ! -s $results/problems.csv ]]; then
@@ -250,6 +263,7 @@ write_report() {
         report_own
         report_scale
         report_programs
+        report_bridge
         report_problems
     } >"$results/RESULTS.md"
 }
