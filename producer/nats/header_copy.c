@@ -9,6 +9,7 @@
 #include "common/shmq.h"
 
 #define EXPECTED "Nats-Expected-"
+#define ORDER "Shmq-Order" /* of consumer --to */
 #define OTHER_ID "Nats-Msg-Id"
 #define OUR_ID "Shmq-Id"
 
@@ -72,7 +73,7 @@ static bool add_line(struct header_copy *copy, const char *name, const char *val
 static const char *name_here(natsMsg *message, const char *name, const char *value)
 {
     const char *ours = NULL;
-    if (strncasecmp(name, EXPECTED, strlen(EXPECTED)) == 0)
+    if (strncasecmp(name, EXPECTED, strlen(EXPECTED)) == 0 || strcasecmp(name, ORDER) == 0)
         return NULL;
     if (strcasecmp(name, OTHER_ID) != 0 || !header_copy_is_id(value))
         return name;

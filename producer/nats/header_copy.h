@@ -19,9 +19,9 @@ void header_copy_clear(struct header_copy *copy);
 void header_copy_free(struct header_copy *copy);
 
 /*
- * Adds the block of a message, in the order of the names. Left out are Nats-Expected-..., which were for the
- * broker, and names that no header of ours can have. In a value, what would end its line becomes a blank. A
- * Nats-Msg-Id that is an id of ours becomes Shmq-Id, if the message has none.
+ * Adds the block of a message, in the order of the names. Left out are Nats-Expected-... and Shmq-Order, which
+ * were for the broker, and names that no header of ours can have. In a value, what would end its line becomes a
+ * blank. A Nats-Msg-Id that is an id of ours becomes Shmq-Id, if the message has none.
  *
  * @begin     receives where the block begins in .text, which may move with the next call
  * @length    receives its bytes; 0: no headers

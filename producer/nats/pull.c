@@ -9,7 +9,7 @@
 #include "common/cli/stop.h"
 
 /* How long after its end at the broker a request is given up. */
-#define LATE_NS INT64_C(1500000000)
+#define LATE_NS INT64_C(1000000000)
 
 void pull_end(struct pull *pull)
 {

@@ -14,7 +14,7 @@
  * broken connection left there, disturbs nobody for long.
  */
 
-#define PULL_EXPIRES_NS INT64_C(3000000000)
+#define PULL_EXPIRES_NS INT64_C(2000000000)
 
 enum { PULL_TEXT_BYTES = 128 };
 

@@ -163,15 +163,15 @@ static void extend(void *context)
 
 static enum flow fail_long(struct bridge *bridge, const struct received *received, size_t headers)
 {
-    char texts[2][UNITS_SIZE];
+    char text[UNITS_SIZE];
     struct shmq_info info = SHMQ_INFO_INIT;
     (void)shmq_info(bridge->publisher->queue, &info);
     return publisher_fail(bridge->publisher, EXIT_FAILED,
-                          "message %" PRIu64 " of stream %s: %s with its headers, longer than the queue's largest "
-                          "message of %s (create the queue with a larger --max-message)",
+                          "message %" PRIu64 " of stream %s: %zu bytes with its headers, longer than the queue's "
+                          "largest message of %s (create the queue with a larger --max-message)",
                           received->delivery.stream_sequence, bridge->durable.stream,
-                          units_size(texts[0], (uint64_t)natsMsg_GetDataLength(received->message) + headers),
-                          units_size(texts[1], info.max_message_bytes));
+                          (size_t)natsMsg_GetDataLength(received->message) + headers,
+                          units_size(text, info.max_message_bytes));
 }
 
 /* Messages that are put together. */
@@ -236,12 +236,25 @@ static enum flow put(struct bridge *bridge)
     return flow;
 }
 
+/* What a server does not allow it says once, without being asked, and then nothing comes. */
+static enum flow check_refusal(struct bridge *bridge)
+{
+    char text[CONNECTION_PROBLEM_BYTES];
+    if (!connection_refusal(&bridge->connection, text, sizeof(text)))
+        return FLOW_CONTINUE;
+    return publisher_fail(bridge->publisher, EXIT_FAILED, "--from %s: not allowed there: %s",
+                          connection_servers(&bridge->connection), text);
+}
+
 static enum flow run(struct bridge *bridge)
 {
     enum flow flow = FLOW_CONTINUE;
     while (flow == FLOW_CONTINUE) {
         if (stop_requested != 0)
             return FLOW_END;
+        flow = check_refusal(bridge);
+        if (flow != FLOW_CONTINUE)
+            return flow;
         if (!connection_is_up(&bridge->connection))
             disturb(bridge, "the connection was lost");
         if (!bridge->settled) {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # producer --from: what a durable of JetStream has comes into the queue, each message once and in order, whatever dies.
 #
-# SHMQ_NATS_STORM=N: so many messages in the storms (20000).
+# SHMQ_NATS_STORM=N: so many messages in the storms (10000).
 . "$(dirname "$0")/../support/lib.sh"
 . "$top/tests/support/nats.sh"
 
@@ -10,7 +10,7 @@ nats_needed || exit 0
 nats_start 1 || exit 1
 new_queue
 
-messages=${SHMQ_NATS_STORM:-20000}
+messages=${SHMQ_NATS_STORM:-10000}
 second=1000000000
 
 from() { # OPTION...
@@ -125,5 +125,77 @@ storm 'the server is killed' restart_server
 stops=0
 storm 'the server is stopped' stop_server
 storm 'messages are taken by another client' take_one
+
+# ------------------------------------------------------------------ headers
+
+# What consumer --to sends comes back with the headers and the id that it had.
+new_stream
+put --header 'Content-Type: text/plain' --header 'X-Twice: 1' --header 'X-Twice: 2' -- a b
+id=$("$monitor" peek "$queue" | sed -n '1s/:.*//p')
+check_status 'consumer --to takes messages with headers' 0 \
+    take --to "$NATS_URL" --stream "$stream" --subject "$stream.{lane}" --follow --count 2
+next_queue
+check_status 'and they come back' 0 from -q --count 2
+"$monitor" peek "$queue" 1 | sed 1d >"$scratch/out"
+check_same 'with their headers, and without those of the way' "$scratch/out" - <<END
+  Content-Type: text/plain
+  Shmq-Id: $id
+  X-Twice: 1
+  X-Twice: 2
+  | a
+END
+
+# ------------------------------------------------------------------ what cannot be
+
+refused() { # NAME STATUS REGEX OPTION...
+    local name=$1 status=$2 regex=$3
+    shift 3
+    next_queue
+    check_status "$name: exit $status" "$status" timeout 30 "$producer" -Q "$queue" --from "$NATS_URL" "$@"
+    check_match "$name: says why" "^producer: .*$regex" "$scratch/err"
+    check "$name: makes no queue" no_queue
+}
+
+refused 'an unknown stream' 1 'no such stream' --stream none --durable D
+refused 'an unknown durable' 1 'no such consumer .*--make-durable' --stream "$stream" --durable none
+nats_ask durable "$stream" any '"ack_policy":"all"'
+refused 'a durable without explicit acks' 2 'ack policy.*--allow-lossy' --stream "$stream" --durable any
+nats_ask durable "$stream" few '"max_deliver":5'
+refused 'a durable that gives messages up' 2 'max deliver.*--allow-lossy' --stream "$stream" --durable few
+nats_ask durable "$stream" push '"deliver_subject":"away"'
+refused 'a durable that pushes' 1 'pull consumer' --stream "$stream" --durable push
+nats_ask make memory 'memory.>' 1 '"storage":"memory"'
+refused 'a stream in memory' 2 'memory.*--allow-lossy' --stream memory --durable D
+refused 'a name that cannot be' 2 'not a name' --stream "$stream" --durable a.b
+refused 'messages that may be dropped' 2 'on-full drop' --stream "$stream" --durable D --on-full drop
+
+next_queue
+check_status 'no server, and --give-up: exit 4' 4 \
+    timeout 30 "$producer" -Q "$queue" --from 127.0.0.1:9 --stream "$stream" --durable D --give-up 1s
+check_match 'and says why' 'no progress for 1' "$scratch/err"
+
+# One durable, one bridge.
+new_stream
+publish 1 1
+begin
+wait_until 20 queue_has messages 1
+check_status 'another bridge of the same durable and queue: exit 1' 1 from
+check_match 'and says why' 'another producer reads durable D' "$scratch/err"
+check_status 'another bridge of the same durable: exit 1' 1 \
+    timeout 30 "$producer" -Q "$queue.other" --from "$NATS_URL" --stream "$stream" --durable D
+check_match 'and says why' 'another client reads it' "$scratch/err"
+check_equal 'the first one has what there was' 1 "$(queue_field "$queue" messages)"
+
+# A message that is too long stops the bridge before it, each time.
+kill -TERM "$pid"
+end_status 'the first one ends with 0' 0
+new_stream
+printf '%s\n' a b "$(head -c 20000 /dev/zero | tr '\0' x)" c | nats_ask publish "$stream.a"
+check_status 'a message that is too long: exit 78 with --supervised' 78 from --supervised --capacity 64K
+check_match 'and says which' "message 3 of stream $stream: 20017 bytes with its headers" "$scratch/err"
+check_status 'again: exit 78' 78 from --supervised
+rest --output "$scratch/short"
+check_same 'what stands before it has come once' <(printf 'a\nb\n') "$scratch/short"
+check_equal 'the rest is kept in the stream' 2 "$(nats_ask unacked "$stream" D)"
 
 ((failed == 0))
