@@ -56,14 +56,15 @@ static bool read_number(const char **at, char end, uint64_t *number)
     return true;
 }
 
-bool reply_parse(const struct reply *reply, const char *subject, uint64_t *batch, size_t *index)
+bool reply_parse(const struct reply *reply, const char *subject, uint64_t batch, size_t count, size_t *index)
 {
     const char *at = subject + reply->inbox_length;
+    uint64_t other;
     uint64_t number;
 
     if (strncmp(subject, reply->text, reply->inbox_length) != 0)
         return false;
-    if (!read_number(&at, '.', batch) || !read_number(&at, '\0', &number))
+    if (!read_number(&at, '.', &other) || !read_number(&at, '\0', &number) || other != batch || number >= count)
         return false;
     *index = (size_t)number;
     return true;

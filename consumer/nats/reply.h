@@ -22,7 +22,7 @@ struct reply {
 bool reply_init(struct reply *reply, const char *inbox);
 /* Return: the subject, valid until the next call. */
 const char *reply_compose(struct reply *reply, uint64_t batch, size_t index);
-/* Return: whether it is one of ours. */
-bool reply_parse(const struct reply *reply, const char *subject, uint64_t *batch, size_t *index);
+/* Return: whether it is that of the answer to a message of this batch, which has @count. */
+bool reply_parse(const struct reply *reply, const char *subject, uint64_t batch, size_t count, size_t *index);
 
 #endif

@@ -402,11 +402,9 @@ static enum sink_result take_refusal(struct nats_sink *sink, size_t index, const
 static enum sink_result take_answer(struct nats_sink *sink, natsMsg *message, int64_t now_ns)
 {
     struct answer answer;
-    uint64_t batch;
     size_t index;
 
-    if (!reply_parse(&sink->reply, natsMsg_GetSubject(message), &batch, &index) || batch != sink->window.batch ||
-        index >= sink->window.count)
+    if (!reply_parse(&sink->reply, natsMsg_GetSubject(message), sink->window.batch, sink->window.count, &index))
         return SINK_OK;
     sink->answered++;
     if (!answer_parse(natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message), &answer))

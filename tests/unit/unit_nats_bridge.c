@@ -100,17 +100,16 @@ END_TEST
 /* ------------------------------------------------------------------ subjects of answers */
 
 static struct reply reply;
-static uint64_t batch;
 static size_t message;
 
 START_TEST(the_subject_of_an_answer_names_batch_and_message)
 {
     ck_assert(reply_init(&reply, "_INBOX.abc"));
     ck_assert_str_eq(reply_compose(&reply, 12, 345), "_INBOX.abc.12.345");
-    ck_assert(reply_parse(&reply, "_INBOX.abc.12.345", &batch, &message));
-    ck_assert(batch == 12 && message == 345);
-    ck_assert(reply_parse(&reply, reply_compose(&reply, UINT64_MAX, 0), &batch, &message));
-    ck_assert(batch == UINT64_MAX && message == 0);
+    ck_assert(reply_parse(&reply, "_INBOX.abc.12.345", 12, 346, &message));
+    ck_assert_uint_eq(message, 345);
+    ck_assert(reply_parse(&reply, reply_compose(&reply, UINT64_MAX, 0), UINT64_MAX, 1, &message));
+    ck_assert_uint_eq(message, 0);
     ck_assert(!reply_init(&reply, ""));
     char inbox[REPLY_INBOX_MAX + 1];
     memset(inbox, 'x', sizeof(inbox));
@@ -139,10 +138,21 @@ static const char *const strange_subjects[] = {
     "_INBOX.abc.1.18446744073709551616",
 };
 
+START_TEST(an_answer_to_another_batch_is_not_one_to_this)
+{
+    ck_assert(reply_init(&reply, "_INBOX.abc"));
+    ck_assert(!reply_parse(&reply, "_INBOX.abc.11.345", 12, 4096, &message));
+    ck_assert(!reply_parse(&reply, "_INBOX.abc.268.345", 12, 4096, &message)); /* 12, modulo 256 */
+    ck_assert(!reply_parse(&reply, "_INBOX.abc.12.4096", 12, 4096, &message)); /* 0, modulo 4096 */
+    ck_assert(!reply_parse(&reply, "_INBOX.abc.12.4294967296", 12, 4096, &message));
+    ck_assert(reply_parse(&reply, "_INBOX.abc.12.4095", 12, 4096, &message));
+}
+END_TEST
+
 START_TEST(another_subject_is_not_taken_for_one)
 {
     ck_assert(reply_init(&reply, "_INBOX.abc"));
-    ck_assert_msg(!reply_parse(&reply, strange_subjects[_i], &batch, &message), "%s", strange_subjects[_i]);
+    ck_assert_msg(!reply_parse(&reply, strange_subjects[_i], 1, 100, &message), "%s", strange_subjects[_i]);
 }
 END_TEST
 
@@ -270,6 +280,7 @@ static const struct test tests[] = {
     TEST_EACH(what_is_no_answer_is_taken_for_none, COUNT(no_answers)),
     TEST(no_prefix_of_an_answer_is_one),
     TEST(the_subject_of_an_answer_names_batch_and_message),
+    TEST(an_answer_to_another_batch_is_not_one_to_this),
     TEST_EACH(another_subject_is_not_taken_for_one, COUNT(strange_subjects)),
     TEST(only_what_is_stored_from_the_oldest_on_is_done),
     TEST(a_round_sends_again_what_is_not_stored),
