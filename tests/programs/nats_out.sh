@@ -93,6 +93,7 @@ fresh() { # COUNT [MEMBERS]
 nats_user='a:a@'
 nats_start 1 'accounts { A { jetstream: enabled, users: [
     { user: a, password: a },
+    { nkey: UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4 },
     { user: b, password: b, permissions { publish { deny: "S.>" } } } ] } }
 max_payload: 4096' || { not_ok 'a server starts'; exit; }
 servers=$NATS_URL
@@ -153,6 +154,13 @@ check 'a subject of another stream: the messages stay' queue_has messages 3
 
 check_status 'a wrong password: exit 1' 1 with "a:x@$address" 'S.{lane}' to
 check_match 'a wrong password: says so' 'Authorization Violation.*--creds' "$scratch/err"
+printf 'SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY\n' >"$scratch/seed"
+check_status '--nkey' 0 with "$address" 'S.{lane}' to --nkey "$scratch/seed"
+check_stored '--nkey: the messages are stored' 3
+sed -i 's/SSL3/SSL4/' "$scratch/seed"
+check_status '--nkey, damaged: exit 1' 1 with "$address" 'S.{lane}' to --nkey "$scratch/seed"
+check_match '--nkey, damaged: says so' '--nkey .*/seed: its seed is damaged' "$scratch/err"
+fresh 3
 check_status 'a forbidden subject: exit 1' 1 with "b:b@$address" 'S.{lane}' to
 check_match 'a forbidden subject: says so' 'Permissions Violation for Publish to "S.0"' "$scratch/err"
 check 'what is forbidden stays' queue_has messages 3
