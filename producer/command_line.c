@@ -11,6 +11,8 @@
 #include "producer/option_table.h"
 
 #define NATS_BATCH_DEFAULT 512
+/* How long a file that was renamed is read on, since its writer may not have noticed. */
+#define ROTATE_WAIT_NS INT64_C(5000000000)
 
 static void take_framing(struct options *options, enum framing_kind framing, const struct option_entry *entry)
 {
@@ -237,6 +239,8 @@ static void choose_source(struct options *options, bool words_given)
     }
     if (chosen == NULL)
         options->inputs[options->input_count++] = "-";
+    else if (options->source == SOURCE_INPUTS && options->follow)
+        options->source = SOURCE_FOLLOW;
 }
 
 static void check_source(const struct options *options)
@@ -246,7 +250,8 @@ static void check_source(const struct options *options)
         options_usage("%s: only for inputs (not with --random or words)", options->framing_given);
     if (options->listen_mode >= 0 && options->source != SOURCE_LISTEN)
         options_usage("--listen-mode: needs --listen ADDRESS");
-    if (options->source_headers && options->source != SOURCE_INPUTS && options->source != SOURCE_LISTEN)
+    if (options->source_headers && options->source != SOURCE_INPUTS && options->source != SOURCE_FOLLOW &&
+        options->source != SOURCE_LISTEN)
         options_usage("--source-headers: only for inputs and --listen");
     if (options->split_given && !options->input_given)
         options_usage("--split: needs --input FILE");
@@ -261,6 +266,30 @@ static void check_source(const struct options *options)
     if (options->split_given && (options->framing == FRAMING_LENGTH32 || options->framing == FRAMING_WHOLE))
         options_usage("--split and %s: messages cannot be found from the middle of a file",
                       options->framing_given);
+}
+
+static void check_follow(const struct options *options)
+{
+    static const char *const others[] = {"from-end", "rotate-wait", "partial"};
+    const bool given[] = {options->from_end, options->rotate_wait_ns >= 0, options->partial_ns >= 0};
+    for (size_t i = 0; i < sizeof(given) / sizeof(given[0]); i++) {
+        if (given[i] && !options->follow)
+            options_usage("--%s: only with --follow", others[i]);
+    }
+    if (!options->follow)
+        return;
+    if (!options->input_given)
+        options_usage("--follow: needs --input FILE");
+    if (options->split_given)
+        options_usage("--follow and --split: a file that grows has no parts");
+    if (options->framing == FRAMING_WHOLE)
+        options_usage("--follow and --whole: a file that grows is never whole");
+    if (options->framing == FRAMING_LENGTH32 && options->partial_ns >= 0)
+        options_usage("--partial and --length-prefixed: half a record is no message");
+    for (size_t i = 0; i < options->input_count; i++) {
+        if (strcmp(options->inputs[i], "-") == 0)
+            options_usage("--follow: standard input is read to its end as it is (leave --follow out)");
+    }
 }
 
 static void check_flow(const struct options *options)
@@ -286,7 +315,9 @@ void options_parse(struct options *options, int argc, char **argv)
                                 .delay_ns = {-1, -1},
                                 .listen_mode = -1,
                                 .split_part = 1,
-                                .split_parts = 1};
+                                .split_parts = 1,
+                                .rotate_wait_ns = -1,
+                                .partial_ns = -1};
     options_init(&options->common);
     option_nats_init(&options->nats);
     options->arguments = argv;
@@ -303,8 +334,11 @@ void options_parse(struct options *options, int argc, char **argv)
     options->word_count = words.count;
     choose_source(options, words.given);
     check_nats(options);
+    check_follow(options);
     check_source(options);
     check_flow(options);
+    if (options->rotate_wait_ns < 0)
+        options->rotate_wait_ns = ROTATE_WAIT_NS;
     options_finish(&options->common);
     if (options->version)
         option_print_version();

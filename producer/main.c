@@ -8,6 +8,7 @@
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
 #include "producer/command_line.h"
+#include "producer/follow.h"
 #include "producer/inputs.h"
 #include "producer/listen.h"
 #include "producer/nats_source.h"
@@ -46,6 +47,8 @@ static enum flow produce(struct publisher *publisher, struct inputs *inputs, con
     enum flow flow = check_output(publisher, options);
     if (flow == FLOW_CONTINUE && options->source == SOURCE_NATS)
         return nats_source_run(publisher, options);
+    if (flow == FLOW_CONTINUE && options->source == SOURCE_FOLLOW)
+        return follow_run(publisher, options);
     if (flow == FLOW_CONTINUE)
         flow = inputs_check(inputs, publisher, options);
     if (flow == FLOW_CONTINUE)

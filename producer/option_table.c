@@ -66,6 +66,31 @@ static const struct option_entry source[] = {
          "(see --lanes). With --from, only this: a signal leaves the stream unfinished, and the place in it is "
          "kept "
          "as long as the queue"},
+    {.name = "follow",
+     .kind = OPTION_IS_FLAG,
+     AT(follow),
+     .alone = true,
+     .help =
+         "go on as the files of --input grow, through renaming, truncation and removal. FILE may be a pattern in "
+         "quotes ('logs/*.log'), and need not exist yet. With --resume, exactly once across restarts, even if "
+         "files were renamed meanwhile"},
+    {.name = "rotate-wait",
+     .kind = OPTION_IS_DURATION,
+     AT(rotate_wait_ns),
+     .incidental = true,
+     .argument = "DURATION",
+     .help = "with --follow: leave a file that was renamed or removed when nothing was written to it for DURATION "
+             "(5s)"},
+    {.name = "partial",
+     .kind = OPTION_IS_DURATION,
+     AT(partial_ns),
+     .argument = "DURATION",
+     .help = "with --follow: put what stands at the end of a file without a delimiter after DURATION; the rest of "
+             "it becomes another message"},
+    {.name = "from-end",
+     .kind = OPTION_IS_FLAG,
+     AT(from_end),
+     .help = "with --follow: begin at the end of the files that exist at the first run"},
     {.name = NULL},
 };
 

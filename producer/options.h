@@ -10,7 +10,7 @@
 #include "common/cli/option_table.h"
 #include "common/cli/options.h"
 
-enum source_kind { SOURCE_INPUTS, SOURCE_RANDOM, SOURCE_WORDS, SOURCE_LISTEN, SOURCE_NATS };
+enum source_kind { SOURCE_INPUTS, SOURCE_RANDOM, SOURCE_WORDS, SOURCE_FOLLOW, SOURCE_LISTEN, SOURCE_NATS };
 
 enum { LISTEN_PATH_MAX = 107 }; /* bytes in the name of a socket */
 
@@ -49,6 +49,10 @@ struct options {
     uint64_t split_parts; /* 1 without --split */
     bool resume;
     bool source_headers;
+    bool follow;
+    bool from_end;
+    int64_t rotate_wait_ns; /* negative: not given */
+    int64_t partial_ns;     /* negative: not given */
 
     uint64_t count;      /* 0: no limit */
     double rate;         /* messages per second; 0: no limit */

@@ -40,8 +40,9 @@ void publisher_init(struct publisher *publisher, const struct options *options, 
         .headers = options->headers,
         .headers_length = options->headers_length,
         .source_headers = options->source_headers,
-        .reads_inputs = options->source == SOURCE_INPUTS,
-        .rereadable = options->source == SOURCE_RANDOM || options->source == SOURCE_WORDS,
+        .reads_inputs = options->source == SOURCE_INPUTS || options->source == SOURCE_FOLLOW,
+        .rereadable = options->source == SOURCE_RANDOM || options->source == SOURCE_WORDS ||
+                      (options->source == SOURCE_FOLLOW && options->resume),
     };
     pace_init(&publisher->pace, options, seed);
     echo_init(&publisher->echo, options->echo, pace_is_set(&publisher->pace));
@@ -320,6 +321,8 @@ static enum flow await_room(struct publisher *publisher, int error, int64_t sinc
     publisher_tick(publisher);
     if (stop_requested != 0)
         return linger(publisher);
+    if (publisher->while_full != NULL)
+        publisher->while_full(publisher->while_full_context);
     if (wait_notice_is_due(&publisher->notice, since_ns))
         say_full(publisher);
     if (publisher->timeout_ns >= 0 && stop_now_ns() - since_ns >= publisher->timeout_ns) {
@@ -600,13 +603,17 @@ int publisher_close(struct publisher *publisher)
 
 void publisher_report(const struct publisher *publisher)
 {
-    char extra[64] = "";
-    const bool cut_short = publisher->reads_inputs && stop_requested != 0;
+    char dropped[48] = "";
+    char lost[48] = "";
+    const char *stopped = publisher->reads_inputs && stop_requested != 0 ? "stopped by a signal" : "";
+    char extra[128];
     if (publisher->dropped > 0 || publisher->on_full == ON_FULL_DROP)
-        snprintf(extra, sizeof(extra), "%" PRIu64 " dropped%s", publisher->dropped,
-                 cut_short ? ", stopped by a signal" : "");
-    else if (cut_short)
-        snprintf(extra, sizeof(extra), "stopped by a signal");
+        snprintf(dropped, sizeof(dropped), "%" PRIu64 " dropped", publisher->dropped);
+    if (publisher->lost_bytes > 0)
+        snprintf(lost, sizeof(lost), "%" PRIu64 " byte%s lost", publisher->lost_bytes,
+                 units_plural(publisher->lost_bytes));
+    snprintf(extra, sizeof(extra), "%s%s%s%s%s", dropped, *dropped != '\0' && *lost != '\0' ? ", " : "", lost,
+             (*dropped != '\0' || *lost != '\0') && *stopped != '\0' ? ", " : "", stopped);
     if (publisher->dropped > 0 && say_get_level() == SAY_ERRORS)
         say_error("%" PRIu64 " dropped: the queue was full", publisher->dropped);
     progress_total(&publisher->progress, extra);

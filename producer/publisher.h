@@ -55,6 +55,7 @@ struct publisher {
     uint64_t left;   /* messages still to be put */
     uint64_t skip;   /* bytes of the source, framing included, that an earlier run has put */
     uint64_t dropped;
+    uint64_t lost_bytes; /* of the source, which are gone before they could be put */
     enum on_full on_full;
     int64_t timeout_ns;
     int64_t stopped_ns; /* when a stop request was first seen while the queue was full; 0: not yet */
@@ -69,6 +70,9 @@ struct publisher {
     struct pace pace;
     struct progress progress;
     struct wait_notice notice; /* of waits for room */
+    /* Called now and then during a wait for room; NULL: nothing. */
+    void (*while_full)(void *context);
+    void *while_full_context;
     struct echo echo;
     const struct publisher_companion *companion; /* NULL: none */
     bool resumable;

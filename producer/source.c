@@ -72,6 +72,7 @@ enum flow source_run(struct publisher *publisher, const struct inputs *inputs, c
         return run_listen(publisher, options);
     case SOURCE_NATS: /* nats_source_run */
     case SOURCE_INPUTS:
+    case SOURCE_FOLLOW: /* does not come here */
         break;
     }
     return run_inputs(publisher, inputs, options);

@@ -30,5 +30,5 @@ for block in "$scratch"/blocks/*; do
     fi
 done
 
-check_equal 'the README has its examples' 20 "$(find "$scratch/blocks" -type f | wc -l)"
+check_equal 'the README has its examples' 21 "$(find "$scratch/blocks" -type f | wc -l)"
 check_equal 'every one left its queue removed' '' "$(find /dev/shm -name "*$SHMQ_TEST_PREFIX*")"

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+#include "producer/follow_copy.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cli/say.h"
+
+/* ------------------------------------------------------------------ a copy of a file that is gone */
+
+/* Opens a file at the place of a record, if it has the record's content. NULL: it has not. */
+static struct followed_file *open_copy(const char *path, const struct follow_record *record)
+{
+    struct followed_file *file;
+    if (followed_file_open(&file, path, record->offset) != 0)
+        return NULL;
+    if (!file_has_content(file->fd, &record->identity, record->offset, record->mark)) {
+        followed_file_free(file);
+        return NULL;
+    }
+    return file;
+}
+
+enum flow follow_copy_find(struct follower *follower, const struct siblings *siblings,
+                           const struct follow_record *record, const char *base, struct followed_file **copy)
+{
+    *copy = NULL;
+    if (record->offset == 0) /* nothing to recognise it by */
+        return FLOW_CONTINUE;
+    for (size_t i = 0; i < siblings->count && *copy == NULL; i++) {
+        const struct sibling *sibling = &siblings->list[i];
+        if (sibling->facts.size < record->offset || follower_find(follower, &sibling->facts) != NULL ||
+            (base != NULL && !sibling_is_rotated(path_name(sibling->path), base)))
+            continue;
+        *copy = open_copy(sibling->path, record);
+    }
+    if (*copy != NULL)
+        (*copy)->name = record->name;
+    return FLOW_CONTINUE;
+}
+
+/* ------------------------------------------------------------------ files that nobody has seen begin */
+
+/* Follows a file that no name leads to any more, as the next one of a name. */
+static enum flow add_away(struct follower *follower, struct followed_file *file, const char *first_path)
+{
+    file->slot = follower_has_room(follower) ? follow_store_take(&follower->store) : 0;
+    if (file->slot == 0) {
+        follower_complain(follower, file->path, "cannot be followed", -EUSERS);
+        followed_file_free(file);
+        follower->unwatched = true;
+        return follower->flow;
+    }
+    file->sequence = follow_store_number(&follower->store);
+    if (file->first_path == NULL && first_path != NULL)
+        file->first_path = strdup(first_path);
+    follower_set_away(file);
+    follower_add(follower, file);
+    return follower_save(follower, file);
+}
+
+static bool is_between(const struct follower *follower, const struct sibling *sibling, const char *base,
+                       int64_t after_ns, int64_t before_ns)
+{
+    const int64_t born = sibling->facts.born_ns;
+    return born > after_ns && (before_ns == 0 || born <= before_ns) &&
+           sibling_is_rotated_plainly(path_name(sibling->path), base) &&
+           follower_find(follower, &sibling->facts) == NULL;
+}
+
+enum flow follow_between(struct follower *follower, const char *path, int64_t after_ns, int64_t before_ns,
+                         uint64_t *bytes)
+{
+    struct siblings siblings = {0};
+    enum flow flow = FLOW_CONTINUE;
+    if (bytes != NULL)
+        *bytes = 0;
+    if (after_ns == 0)
+        return FLOW_CONTINUE;
+    char *folder = path_folder(path);
+    if (folder == NULL || !siblings_add(&siblings, folder))
+        flow = publisher_fail_memory(follower->publisher);
+    siblings_sort(&siblings);
+    for (size_t i = 0; i < siblings.count && flow == FLOW_CONTINUE; i++) {
+        struct followed_file *file;
+        const char *other = siblings.list[i].path;
+        if (!is_between(follower, &siblings.list[i], path_name(path), after_ns, before_ns) ||
+            followed_file_open(&file, other, 0) != 0)
+            continue;
+        if (bytes != NULL)
+            *bytes += file->size;
+        say_detail("%s: was %s before anybody has seen it; reading all of it", other, path);
+        file->name = patterns_hash_path(path);
+        flow = add_away(follower, file, path);
+    }
+    siblings_free(&siblings);
+    free(folder);
+    return flow;
+}
+
+static const char *name_of(const struct followed_file *file)
+{
+    return file->first_path != NULL ? file->first_path : file->path;
+}
+
+enum flow follow_copies_of_unread(struct follower *follower, struct followed_file *file, uint64_t *bytes)
+{
+    enum flow flow = follow_between(follower, name_of(file), file->since_ns, 0, bytes);
+    if (flow != FLOW_CONTINUE || *bytes == 0)
+        return flow;
+    file->sequence = follow_store_number(&follower->store); /* its turn comes after theirs */
+    return follower_save(follower, file);
+}
+
+/* ------------------------------------------------------------------ truncation */
+
+/* @size  receives the size of the copy that goes on where the file was truncated; 0: there is none */
+static enum flow go_on_with_copy(struct follower *follower, const struct followed_file *file,
+                                 const struct follow_record *old, uint64_t *size)
+{
+    struct siblings siblings = {0};
+    struct followed_file *copy = NULL;
+    const char *path = name_of(file);
+    enum flow flow = FLOW_CONTINUE;
+    char *folder = path_folder(file->path);
+    *size = 0;
+    if (folder == NULL || !siblings_add(&siblings, folder))
+        flow = publisher_fail_memory(follower->publisher);
+    if (flow == FLOW_CONTINUE)
+        flow = follow_copy_find(follower, &siblings, old, path_name(path), &copy);
+    int64_t since_ns = old->since_ns;
+    if (flow == FLOW_CONTINUE && copy != NULL) {
+        since_ns = copy->identity.born_ns;
+        *size = copy->size;
+        say_detail("%s: is a copy of %s; reading on from byte %" PRIu64, copy->path, file->path, old->offset);
+        flow = add_away(follower, copy, path);
+    }
+    if (flow == FLOW_CONTINUE) /* it may have been truncated several times */
+        flow = follow_between(follower, path, since_ns, 0, NULL);
+    siblings_free(&siblings);
+    free(folder);
+    return flow;
+}
+
+enum flow follow_cut(struct follower *follower, struct followed_file *file, const struct follow_record *old)
+{
+    uint64_t copied;
+    enum flow flow = go_on_with_copy(follower, file, old, &copied);
+    if (flow != FLOW_CONTINUE)
+        return flow;
+    const uint64_t reached = copied > old->offset ? copied : old->offset;
+    say_detail("%s: was truncated or replaced after byte %" PRIu64 "; beginning anew", file->path, old->offset);
+    follower_lose(follower, file->path, old->size > reached ? old->size - reached : 0, "was truncated");
+    /* The place of the last message, which may name the file's record, must not apply to its new content. */
+    file->sequence = follow_store_number(&follower->store);
+    followed_file_restart(file);
+    return follower_save(follower, file);
+}
+
+/* ------------------------------------------------------------------ copies in the making */
+
+/* Whether two files have the same first bytes, and the same before @size. */
+static bool have_same_content(int fd, int other, uint64_t size)
+{
+    struct file_identity one = {0};
+    unsigned char mark[FILE_MARK_BYTES];
+    return file_identity_read_head(&one, fd, size) && file_read_mark(fd, size, mark) &&
+           file_has_content(other, &one, size, file_sum(mark, file_mark_bytes(size)));
+}
+
+/* Whether @path has nothing that @file has not. */
+static bool is_copy_of(const struct followed_file *file, const char *path, uint64_t size)
+{
+    struct file_facts facts;
+    if (size == 0)
+        return true; /* there is nothing to compare, nor to read */
+    if (file_facts_of_open(file->fd, &facts) != 0 || facts.size < size)
+        return false;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0)
+        return false;
+    const bool same = have_same_content(fd, file->fd, size);
+    close(fd);
+    return same;
+}
+
+static bool may_be_copy(const struct followed_file *file, const char *path)
+{
+    const size_t folder = (size_t)(path_name(path) - path);
+    return file->fd >= 0 && folder == (size_t)(path_name(file->path) - file->path) &&
+           memcmp(path, file->path, folder) == 0 && sibling_is_rotated(path_name(path), path_name(name_of(file)));
+}
+
+bool follow_is_copy(struct follower *follower, const char *path, const struct file_facts *facts)
+{
+    for (struct followed_file *file = follower->files; file != NULL; file = file->next) {
+        if (!may_be_copy(file, path))
+            continue;
+        if (follower->waiting)
+            return true; /* to be looked at when nothing is being put */
+        if (!followed_file_is_intact(file)) {
+            const struct follow_record old = followed_file_record(file);
+            follower->flow = follow_cut(follower, file, &old);
+            if (follower->flow != FLOW_CONTINUE || follower_find(follower, facts) != NULL)
+                return true;
+        }
+        if (is_copy_of(file, path, facts->size))
+            return true;
+    }
+    return false;
+}

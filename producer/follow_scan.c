@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MIT */
+#include "producer/follow_scan.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/cli/say.h"
+#include "common/cli/stop.h"
+#include "producer/follow_copy.h"
+#include "producer/siblings.h"
+
+#define SECOND INT64_C(1000000000)
+/* How often to look where notices tell everything, in case that one does not come, and where they do not. */
+#define LOOK_RARELY_NS (10 * SECOND)
+#define LOOK_OFTEN_NS SECOND
+
+struct scan {
+    struct follower *follower;
+    struct siblings fresh; /* paths that lead to files which are not followed */
+};
+
+/* ------------------------------------------------------------------ folders */
+
+static bool want_folder(void *context, const char *path)
+{
+    struct follower *follower = context;
+    bool complete;
+    const int id = watch_folder(&follower->watch, path, &complete);
+    if (!complete)
+        follower->unwatched = true;
+    if (id < 0)
+        return true;
+    for (size_t i = 0; i < follower->folder_count; i++) {
+        if (follower->folders[i].id != id)
+            continue;
+        follower->folders[i].wanted = true;
+        return true;
+    }
+    struct watched_folder *longer =
+        realloc(follower->folders, (follower->folder_count + 1) * sizeof(*follower->folders));
+    if (longer == NULL)
+        return false;
+    follower->folders = longer;
+    follower->folders[follower->folder_count++] = (struct watched_folder){id, true};
+    return true;
+}
+
+/* Watches the folders in which names can appear. Comes before the look at the names, so that none is missed. */
+static enum flow watch_folders(struct follower *follower)
+{
+    for (size_t i = 0; i < follower->folder_count; i++)
+        follower->folders[i].wanted = false;
+    if (!patterns_visit_folders(&follower->patterns, want_folder, follower))
+        return publisher_fail_memory(follower->publisher);
+    for (size_t i = 0; i < follower->folder_count;) {
+        if (follower->folders[i].wanted) {
+            i++;
+            continue;
+        }
+        watch_remove(&follower->watch, follower->folders[i].id);
+        follower->folders[i] = follower->folders[--follower->folder_count];
+    }
+    return FLOW_CONTINUE;
+}
+
+/* ------------------------------------------------------------------ names */
+
+static bool set_text(char **text, const char *value)
+{
+    char *copy = strdup(value);
+    if (copy == NULL)
+        return false;
+    free(*text);
+    *text = copy;
+    return true;
+}
+
+/*
+ * A file that was left has come back to a name; its inode may be another file's by now.
+ *
+ * Return: 0; -ESTALE if it is; another negative errno.
+ */
+static int come_back(struct follower *follower, struct followed_file *file, const char *path)
+{
+    struct followed_file *opened;
+    const uint64_t mark = followed_file_mark(file);
+    const int error = followed_file_open(&opened, path, file->offset);
+    if (error != 0)
+        return error == -EINVAL ? -ESTALE : error;
+    if (opened->identity.inode != file->identity.inode || opened->identity.device != file->identity.device ||
+        !file_has_content(opened->fd, &file->identity, file->offset, mark)) {
+        followed_file_free(opened);
+        return -ESTALE;
+    }
+    file->fd = opened->fd;
+    memcpy(file->mark, opened->mark, sizeof(file->mark));
+    file->chunk_bytes = opened->chunk_bytes;
+    file->readable = true;
+    opened->fd = -1;
+    followed_file_free(opened);
+    follower_watch(follower, file);
+    return 0;
+}
+
+/* A path leads to a file that was left. Return: 0: it is followed again; -ESTALE: it is another file; -EAGAIN. */
+static int try_again(struct follower *follower, struct followed_file *file, const char *path)
+{
+    const int error = follower->waiting ? -EAGAIN : come_back(follower, file, path);
+    if (error == 0 || error == -ESTALE)
+        return error;
+    file->named = true;
+    if (!follower->waiting)
+        follower_complain(follower, path, "cannot be opened", error);
+    follower->unwatched = true;
+    return -EAGAIN;
+}
+
+/* A path leads to a followed file. */
+static bool note_name(struct followed_file *file, const char *path)
+{
+    if (file->named)
+        return true;
+    file->named = true;
+    file->away_ns = 0;
+    if (file->first_path == NULL && patterns_hash_path(path) == file->name && !set_text(&file->first_path, path))
+        return false;
+    return strcmp(file->path, path) == 0 || set_text(&file->path, path);
+}
+
+static bool add_fresh(struct scan *scan, const char *path, const struct file_facts *facts)
+{
+    struct siblings *fresh = &scan->fresh;
+    struct sibling *longer = realloc(fresh->list, (fresh->count + 1) * sizeof(*longer));
+    char *copy = strdup(path);
+    if (longer != NULL)
+        fresh->list = longer;
+    if (longer == NULL || copy == NULL) {
+        free(copy);
+        return false;
+    }
+    fresh->list[fresh->count++] = (struct sibling){copy, *facts};
+    return true;
+}
+
+static void complain_of_folder(void *context, const char *path, int error)
+{
+    const struct scan *scan = context;
+    follower_complain(scan->follower, path, "cannot be read", error);
+    scan->follower->unwatched = true;
+}
+
+static bool visit_path(void *context, const char *path)
+{
+    struct scan *scan = context;
+    struct follower *follower = scan->follower;
+    struct file_facts facts;
+    struct stat link;
+    const int error = file_facts_of(path, &facts);
+    if (lstat(path, &link) == 0 && S_ISLNK(link.st_mode))
+        follower->unwatched = true; /* its target's folder is not watched */
+    if (error == -ENOENT || error == -ENOTDIR)
+        return true;
+    if (error != 0) {
+        follower_complain(follower, path, "cannot be examined", error);
+        return true;
+    }
+    if (!S_ISREG(facts.mode))
+        return true;
+    struct followed_file *known = follower_find(follower, &facts);
+    if (known == NULL)
+        return add_fresh(scan, path, &facts);
+    const int lost = known->fd >= 0 ? 0 : try_again(follower, known, path);
+    if (lost == 0)
+        return note_name(known, path);
+    if (lost != -ESTALE)
+        return true;
+    follower->flow = follower_remove(follower, known);
+    return follower->flow == FLOW_CONTINUE && add_fresh(scan, path, &facts);
+}
+
+/* ------------------------------------------------------------------ new files */
+
+/* A file of that name that was left, and whose record was kept for its successor. */
+static enum flow forget_left(struct follower *follower, const struct followed_file *successor)
+{
+    struct followed_file *file = follower->files;
+    while (file != NULL) {
+        struct followed_file *next = file->next;
+        if (file != successor && file->name == successor->name && file->fd < 0) {
+            const enum flow flow = follower_remove(follower, file);
+            if (flow != FLOW_CONTINUE)
+                return flow;
+        }
+        file = next;
+    }
+    return FLOW_CONTINUE;
+}
+
+static enum flow admit_file(struct follower *follower, struct followed_file *file)
+{
+    file->name = patterns_hash_path(file->path);
+    file->first_path = strdup(file->path);
+    file->sequence = follow_store_number(&follower->store);
+    file->named = true;
+    if (file->first_path == NULL || file->name == 0) {
+        followed_file_free(file);
+        return publisher_fail_memory(follower->publisher);
+    }
+    follower_add(follower, file);
+    const enum flow flow = follower_save(follower, file);
+    say_detail("%s: following it from byte %" PRIu64, file->path, file->offset);
+    return flow == FLOW_CONTINUE ? forget_left(follower, file) : flow;
+}
+
+static enum flow open_fresh(struct follower *follower, const char *path)
+{
+    struct followed_file *file;
+    const uint32_t slot = follower_has_room(follower) ? follow_store_take(&follower->store) : 0;
+    if (slot == 0) {
+        follower->unwatched = true;
+        follower_complain(follower, path, "cannot be followed", -EUSERS);
+        return follower->flow;
+    }
+    const int error = followed_file_open(&file, path, follower->from_end ? UINT64_MAX : 0);
+    if (error == 0 && follower_find(follower, &(struct file_facts){.device = file->identity.device,
+                                                                   .inode = file->identity.inode}) == NULL) {
+        file->slot = slot;
+        return admit_file(follower, file);
+    }
+    if (error == 0)
+        followed_file_free(file); /* the path leads to another one meanwhile */
+    follower->store.taken[slot] = false;
+    if (error != 0 && error != -ENOENT) {
+        follower->unwatched = true;
+        follower_complain(follower, path, "cannot be opened", error);
+    }
+    if (error == 0 || error == -ENOENT)
+        follower->scan_wanted = true;
+    return FLOW_CONTINUE;
+}
+
+static enum flow admit(struct follower *follower, const char *path, const struct file_facts *facts)
+{
+    if (follower_find(follower, facts) != NULL)
+        return FLOW_CONTINUE; /* found to be a copy meanwhile */
+    if (follow_is_copy(follower, path, facts)) {
+        follower->held = true;
+        return follower->flow;
+    }
+    const struct followed_file *before = follower_latest(follower, patterns_hash_path(path));
+    enum flow flow = FLOW_CONTINUE;
+    if (before != NULL && !before->named)
+        flow = follow_between(follower, path, before->identity.born_ns, facts->born_ns, NULL);
+    return flow == FLOW_CONTINUE ? open_fresh(follower, path) : flow;
+}
+
+static int compare_age(const void *a, const void *b)
+{
+    const struct sibling *one = a;
+    const struct sibling *other = b;
+    if (one->facts.changed_ns != other->facts.changed_ns)
+        return one->facts.changed_ns < other->facts.changed_ns ? -1 : 1;
+    return strcmp(one->path, other->path);
+}
+
+/* ------------------------------------------------------------------ the whole */
+
+static void begin_scan(struct follower *follower)
+{
+    follower->scan_wanted = false;
+    follower->unwatched = follower->watch.fd < 0;
+    follower->held = false;
+    follower->flow = FLOW_CONTINUE;
+    for (struct followed_file *file = follower->files; file != NULL; file = file->next)
+        file->named = false;
+    for (struct complaint *complaint = follower->complaints; complaint != NULL; complaint = complaint->next)
+        complaint->holds = false;
+}
+
+static void end_scan(struct follower *follower)
+{
+    for (struct followed_file *file = follower->files; file != NULL; file = file->next) {
+        if (!file->named)
+            follower_set_away(file);
+        if (file->fd >= 0 && file->unwatched)
+            follower->unwatched = true;
+    }
+    struct complaint **at = &follower->complaints;
+    while (*at != NULL) {
+        struct complaint *complaint = *at;
+        if (complaint->holds) {
+            at = &complaint->next;
+            continue;
+        }
+        say_status("%s: the error has passed", complaint->path);
+        *at = complaint->next;
+        free(complaint->path);
+        free(complaint);
+    }
+    const bool often = follower->unwatched || follower->held;
+    follower->look_ns = stop_now_ns() + (often ? LOOK_OFTEN_NS : LOOK_RARELY_NS);
+}
+
+enum flow follow_scan(struct follower *follower)
+{
+    struct scan scan = {.follower = follower};
+    begin_scan(follower);
+    enum flow flow = watch_folders(follower);
+    if (flow == FLOW_CONTINUE && !patterns_visit_paths(&follower->patterns, visit_path, complain_of_folder, &scan))
+        flow = follower->flow != FLOW_CONTINUE ? follower->flow : publisher_fail_memory(follower->publisher);
+    for (struct followed_file *file = follower->files; file != NULL; file = file->next) {
+        if (!file->named)
+            follower_set_away(file);
+    }
+    if (scan.fresh.count > 1)
+        qsort(scan.fresh.list, scan.fresh.count, sizeof(*scan.fresh.list), compare_age);
+    for (size_t i = 0; i < scan.fresh.count && flow == FLOW_CONTINUE; i++)
+        flow = admit(follower, scan.fresh.list[i].path, &scan.fresh.list[i].facts);
+    siblings_free(&scan.fresh);
+    end_scan(follower);
+    return flow;
+}
+
+static struct followed_file *find_watched(const struct follower *follower, int id)
+{
+    struct followed_file *file = follower->files;
+    while (file != NULL && file->watch != id)
+        file = file->next;
+    return file;
+}
+
+static void on_event(void *context, enum watch_event event, int id, const char *name, bool is_folder)
+{
+    struct follower *follower = context;
+    struct followed_file *file = event != WATCH_NAME && id >= 0 ? find_watched(follower, id) : NULL;
+    if (file != NULL && file->fd >= 0)
+        file->readable = true;
+    switch (event) {
+    case WATCH_WRITTEN:
+        break;
+    case WATCH_NAME:
+        if (patterns_may_match(&follower->patterns, name, is_folder))
+            follower->scan_wanted = true;
+        break;
+    case WATCH_MISSED:
+        for (file = follower->files; file != NULL; file = file->next)
+            file->readable = file->fd >= 0;
+        follower->scan_wanted = true;
+        break;
+    case WATCH_GONE:
+        if (file != NULL)
+            file->watch = -1;
+        for (size_t i = 0; i < follower->folder_count; i++) {
+            if (follower->folders[i].id == id)
+                follower->folders[i--] = follower->folders[--follower->folder_count];
+        }
+        follower->scan_wanted = true;
+        break;
+    case WATCH_MOVED:
+        follower->scan_wanted = true;
+        break;
+    }
+}
+
+void follow_notice(struct follower *follower)
+{
+    watch_read(&follower->watch, on_event, follower);
+}
