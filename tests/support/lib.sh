@@ -112,10 +112,13 @@ wait_until() { # SECONDS COMMAND...
 
 # For wait_until: a process has ended, or is a zombie.
 has_ended() { # PID
-    local state
-    state=$(sed -n 's/^State:\t\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null)
-    [[ -z $state || $state == Z ]]
-}
+    local key state
+    while read -r key state _; do
+        [[ $key != State: ]] || break
+        state=''
+    done <"/proc/$1/status"
+    [[ -z ${state:-} || $state == Z ]]
+} 2>/dev/null
 
 no_signal_pending() { # PID: all signals sent to it have been delivered
     local key mask
@@ -140,14 +143,23 @@ new_queue() {
     queue=$SHMQ_TEST_PREFIX.$queues
 }
 
-# A field of `monitor show --json`, of the queue itself.
+# Sets field to a field of `monitor show --json`, of the queue itself; to nothing, if there is no such queue or field.
+find_field() { # QUEUE FIELD
+    field=$("$monitor" show --json -- "$1" 2>/dev/null)
+    [[ $field =~ \"$2\"\ *:\ *\"?([^\",}$'\n']*) ]] && field=${BASH_REMATCH[1]} || field=''
+}
+
 queue_field() { # QUEUE FIELD
-    "$monitor" show --json -- "$1" 2>/dev/null | tr '{,' '\n' | sed -n "s/^ *\"$2\" *: *\"\\{0,1\\}\\([^\"}]*\\).*/\\1/p" | head -n 1
+    local field
+    find_field "$1" "$2"
+    [[ ! $field ]] || printf '%s\n' "$field"
 }
 
 # For wait_until: a field of a queue has a value.
 queue_has() { # FIELD VALUE [QUEUE]
-    [[ $(queue_field "${3-$queue}" "$1") == "$2" ]]
+    local field
+    find_field "${3-$queue}" "$1"
+    [[ $field == "$2" ]]
 }
 
 holds_at_least() { # COUNT
