@@ -21,7 +21,8 @@ from() { # OPTION...
 new_stream() {
     next_queue
     stream=S$queues
-    check "$stream: a stream" nats_ask make "$stream" "$stream.>" 1
+    # tool_nats numbers its ids from 1 each time.
+    check "$stream: a stream" nats_ask make "$stream" "$stream.>" 1 "\"duplicate_window\":$((second / 10))"
     check "$stream: and a durable" nats_ask durable "$stream" D "\"ack_wait\":$second"
 }
 
@@ -116,7 +117,7 @@ stop_server() {
 
 # Another client takes a message and leaves it.
 take_one() {
-    nats_ask request "\$JS.API.CONSUMER.MSG.NEXT.$stream.D" 1 >/dev/null
+    nats_ask request "\$JS.API.CONSUMER.MSG.NEXT.$stream.D" 1 >/dev/null 2>&1
 }
 
 storm 'the bridge is killed' kill_bridge
@@ -125,6 +126,53 @@ storm 'the server is killed' restart_server
 stops=0
 storm 'the server is stopped' stop_server
 storm 'messages are taken by another client' take_one
+
+# ------------------------------------------------------------------ disasters of the server
+
+got() { # LINES
+    take -q --count "$1" >>"$scratch/got"
+}
+
+# A stream that lost its end uses the numbers of what it lost again.
+new_stream
+publish 1 5
+begin
+: >"$scratch/got"
+got 5
+check 'before: all is acknowledged' wait_until 10 all_acknowledged
+nats_kill 1
+cp -r "$nats_folder/n1" "$nats_folder/copy"
+nats_restart 1
+seq 6 10 | nats_ask publish "$stream.b" # under other ids
+got 5
+nats_kill 1
+rm -rf "$nats_folder/n1"
+mv "$nats_folder/copy" "$nats_folder/n1"
+nats_restart 1
+seq 11 17 | nats_ask publish "$stream.c"
+got 7
+check_same 'a stream that lost its end: what is stored anew comes, too' <(seq 17) "$scratch/got"
+
+# A durable that is made anew delivers all of the stream.
+nats_ask request "\$JS.API.CONSUMER.DELETE.$stream.D" >"$scratch/out"
+nats_ask durable "$stream" D
+publish 18 19
+check 'a durable that was made anew is read' wait_until 20 all_acknowledged
+rest >>"$scratch/got" --idle 100ms
+kill -TERM "$pid"
+end_status 'the bridge ends with 0' 0
+check_same 'and nothing comes twice' <(seq 19) "$scratch/got"
+
+# Another stream of the same name is another stream.
+nats_ask remove "$stream"
+nats_ask make "$stream" "$stream.>" 1
+nats_ask durable "$stream" D
+publish 20 21
+begin
+got 2
+check_same 'a stream that was made anew begins at its start' <(seq 21) "$scratch/got"
+kill -TERM "$pid"
+end_status 'the bridge ends with 0' 0
 
 # ------------------------------------------------------------------ headers
 

@@ -9,6 +9,7 @@
 #include "common/nats/counters.h"
 #include "consumer/nats/reply.h"
 #include "consumer/nats/window.h"
+#include "producer/nats/delivery.h"
 #include "tests/support/harness.h"
 
 static struct answer answer;
@@ -274,6 +275,58 @@ START_TEST(the_counters_fit_whatever_they_are)
 }
 END_TEST
 
+static const char *const deliveries[] = {
+    "$JS.ACK.S.D.2.1234567890123.17.1700000000123456789.5",
+    "$JS.ACK.hub.AbC.S.D.2.1234567890123.17.1700000000123456789.5",
+    "$JS.ACK._.AbC.S.D.2.1234567890123.17.1700000000123456789.5.xyz",
+};
+
+START_TEST(each_form_of_a_delivery_is_read)
+{
+    struct delivery delivery = {0};
+    ck_assert(delivery_parse(deliveries[_i], &delivery));
+    ck_assert_uint_eq(delivery.count, 2);
+    ck_assert_uint_eq(delivery.stream_sequence, 1234567890123);
+    ck_assert_uint_eq(delivery.consumer_sequence, 17);
+    ck_assert_int_eq(delivery.stored_ns, 1700000000123456789);
+}
+END_TEST
+
+static const char *const no_deliveries[] = {
+    "",
+    "$JS.ACK.",
+    "_INBOX.S.D.2.3.17.18.5",
+    "$JS.ACK.S.D.2.3.17.18",
+    "$JS.ACK.S.D.2.3.17.18.5.6",
+    "$JS.ACK.S.D.2..17.18.5",
+    "$JS.ACK.S.D.2.3x.17.18.5",
+    "$JS.ACK.S.D.2.-3.17.18.5",
+    "$JS.ACK.S.D.2.0.17.18.5",
+    "$JS.ACK.S.D.2.3.0.18.5",
+    "$JS.ACK.S.D.2.18446744073709551616.17.18.5",
+    "$JS.ACK.S.D.2.3.17.9223372036854775808.5",
+    "$JS.ACK................................",
+};
+
+START_TEST(what_is_no_delivery_is_taken_for_none)
+{
+    struct delivery delivery;
+    ck_assert(!delivery_parse(no_deliveries[_i], &delivery));
+}
+END_TEST
+
+START_TEST(a_delivery_is_written_as_it_is_read)
+{
+    char text[64];
+    struct delivery delivery;
+    ck_assert(delivery_write(text, sizeof(text), "S", "D", 7, 9));
+    ck_assert(delivery_parse(text, &delivery));
+    ck_assert_uint_eq(delivery.stream_sequence, 7);
+    ck_assert_uint_eq(delivery.consumer_sequence, 9);
+    ck_assert(!delivery_write(text, strlen(text), "S", "D", 7, 9));
+}
+END_TEST
+
 static const struct test tests[] = {
     TEST(an_answer_says_what_is_stored),
     TEST(an_answer_says_why_not),
@@ -287,6 +340,9 @@ static const struct test tests[] = {
     TEST(an_answer_of_an_earlier_round_counts),
     TEST(the_oldest_that_waits_tells_the_time),
     TEST(the_counters_fit_whatever_they_are),
+    TEST_EACH(each_form_of_a_delivery_is_read, COUNT(deliveries)),
+    TEST_EACH(what_is_no_delivery_is_taken_for_none, COUNT(no_deliveries)),
+    TEST(a_delivery_is_written_as_it_is_read),
 };
 
 TEST_SUITE("nats_bridge", tests, .seconds = 10);
