@@ -98,7 +98,7 @@ check_libraries = $(shell pkg-config --libs check 2>/dev/null)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help tests unit-tests test mutants kill-steps bench bench-quick benches install uninstall lint clean FORCE \
+.PHONY: all help tests unit-tests thread-tests test mutants kill-steps bench bench-quick benches install uninstall lint clean FORCE \
     lint-includes lint-format lint-shell lint-cppcheck lint-tidy lint-cxx lint-exports lint-errors lint-abi check-present
 
 all: $(out)/libshmq.a $(out)/libshmq.so $(programs) ## the library and the programs (default)
@@ -204,6 +204,8 @@ $(out)/completion/fish/%: $(generator)
 
 tests: unit-tests ## the test programs, without running them
 unit-tests: all $(unit_tests) $(test_tools)
+# What runs under ThreadSanitizer: the programs, and the unit tests with threads.
+thread-tests: all $(filter %_threads,$(unit_tests)) $(test_tools)
 
 test: tests ## unit and shell tests of this build; scripts/test.sh runs everything
 	scripts/test.sh --inner --build-dir $(out)

@@ -401,9 +401,9 @@ run_sanitizers() {
     UBSAN_OPTIONS=print_stacktrace=1 run_unit_tests ' (address)' '*' 3 "$build/asan"
     run_jobs_tests ' (address)' "$build/asan"
     skipping=0
-    ((alone)) || run_make 'build with ThreadSanitizer' "$build/tsan" CC=gcc BUILD="$target" SANITIZE=thread tests || thread=0
+    ((alone)) || run_make 'build with ThreadSanitizer' "$build/tsan" CC=gcc BUILD="$target" SANITIZE=thread thread-tests || thread=0
     skipping=$((!thread))
-    TSAN_OPTIONS=halt_on_error=1 run_unit_tests ' (thread)' '*threads*' 5 "$build/tsan" "${unshuffled[@]}"
+    TSAN_OPTIONS=halt_on_error=1 run_unit_tests ' (thread)' '*_threads' 5 "$build/tsan" "${unshuffled[@]}"
     TSAN_OPTIONS=halt_on_error=1 run_jobs_tests ' (thread)' "$build/tsan" "${unshuffled[@]}"
     skipping=0
 }

@@ -8,7 +8,7 @@ tree=$scratch/tree
 mkdir -p "$tree/scripts" "$tree/tests"/{unit,crash,programs,support} "$tree/build"/{,asan/,tsan/}tests
 cp "$top/scripts/test.sh" "$top/scripts/packages.sh" "$tree/scripts/"
 : >"$tree/tests/support/lib.sh"
-printf 'tests:\nbenches:\n' >"$tree/Makefile"
+printf 'tests:\nthread-tests:\nbenches:\n' >"$tree/Makefile"
 : >"$tree/tests/unit/unit_one.c"
 : >"$tree/tests/crash/unit_threads.c"
 for program in "$tree"/build/{,asan/,tsan/}tests/unit_{one,threads}; do
@@ -70,7 +70,7 @@ ok 12 of 12 leftovers: 1 passed' "$(summary)"
 check_equal 'everything: the last line' '20 passed, 0 failed' "$(tail -n 1 "$scratch/out")"
 
 # A build that fails: what needs it is not run.
-printf '.PHONY: tests\ntests:\n\t@[ "$(SANITIZE)" != address ]\nbenches:\n' >"$tree/Makefile"
+printf '.PHONY: tests\ntests:\n\t@[ "$(SANITIZE)" != address ]\nthread-tests:\nbenches:\n' >"$tree/Makefile"
 check_status 'a build fails: exit 1' 1 run_tests
 check_match 'a build fails: is said' '^FAILED +6 of 12 +build with AddressSanitizer and UBSan +0 passed, 1 failed' "$scratch/out"
 check_equal 'a build fails: what does not need it is run' 'ok 5 of 12 slow: 9 passed
