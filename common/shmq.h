@@ -797,11 +797,12 @@ int shmq_mover_put(struct shmq_mover *mover, const struct shmq_message *messages
  * Context: the consumer's thread; reads each lane of the other queue; does not wait for live movers; wakes
  *          consumers.
  * Crash:   dying inside leaves this mover's lane unfinished, and those of dead ones finished or not.
- * Return:  0; -EBUSY if messages are leased and not acknowledged, or were found in this consumer's seat, or the
- *          lane there is in use; on an error, this mover's lane is unfinished: -ESTALE if the other queue was
- *          removed; -EUSERS if it has no free lane; -EINTR if the consumer's stop flag was set; -EINVAL; about the
- *          other queue: -ESHUTDOWN, -ENOENT, -EEXIST, -EPERM, -EACCES, -EROFS, -EPROTO, -ENOSPC, -ENOMEM, -EMFILE,
- *          -EFBIG, -ENOSYS, other system errors; about either queue: -EBADMSG; -ECHILD.
+ * Return:  0; -EBUSY if messages are leased and not acknowledged, or were found in this consumer's seat, if a dead
+ *          consumer has put more of the batch than is handed out, or if the lane there is in use; on an error,
+ * this mover's lane is unfinished: -ESTALE if the other queue was removed; -EUSERS if it has no free lane; -EINTR
+ * if the consumer's stop flag was set; -EINVAL; about the other queue: -ESHUTDOWN, -ENOENT, -EEXIST, -EPERM,
+ * -EACCES, -EROFS, -EPROTO, -ENOSPC, -ENOMEM, -EMFILE, -EFBIG, -ENOSYS, other system errors; about either queue:
+ * -EBADMSG; -ECHILD.
  */
 int shmq_mover_finish(struct shmq_mover *mover);
 

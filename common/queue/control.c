@@ -57,7 +57,7 @@ int shmq_finish_lane(const char *name, uint32_t lane)
     int error = observe_open(&handle, name);
     if (error != 0)
         return error;
-    error = lane_finish_dead(handle, lane, LANE_LOCK_WAIT_NS);
+    error = lane_finish_dead(handle, lane, LANE_LOCK_WAIT_NS, NULL, NULL);
     (void)shmq_close(handle);
     return error;
 }

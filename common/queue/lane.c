@@ -274,7 +274,8 @@ static int check_unfinished(const struct lane_control *control)
     return state == LANE_ACTIVE ? 0 : -EBADMSG;
 }
 
-int lane_finish_dead(struct shmq *handle, uint32_t lane, int64_t wait_ns)
+int lane_finish_dead(struct shmq *handle, uint32_t lane, int64_t wait_ns, lane_may_finish *may,
+                     const void *context)
 {
     struct lane_view *view;
     if (lane >= handle_geometry(handle)->parameters.lanes)
@@ -291,6 +292,8 @@ int lane_finish_dead(struct shmq *handle, uint32_t lane, int64_t wait_ns)
     if (error != 0)
         return error;
     error = check_unfinished(view->ring.control);
+    if (error == 0 && may != NULL && !may(context, view->ring.control))
+        error = -EBUSY;
     if (error == 0)
         mark_finished(handle, view->ring.control);
     byte_lock_release(handle->object.fd, handle_lane_byte(handle, lane));

@@ -26,16 +26,21 @@ int lane_finish(struct shmq *handle);
  * Crash: leaves it unfinished or as it was found.
  */
 void lane_restore(struct shmq *handle);
+/* Whether a dead owner's lane may be finished. Called while its byte is locked, so nobody takes it up meanwhile.
+ */
+typedef bool lane_may_finish(const void *context, const struct lane_control *control);
 /*
  * Marks a dead owner's lane as finished on the owner's behalf; changes nothing else in the lane.
  *
  * @wait_ns  how long to wait for a lock that is about to go, as that of a producer that chooses a lane
+ * @may      asked at last; NULL: whichever lane it is
  *
  * Context: @handle is an observer that may write, or the owner of another lane.
  * Crash:   leaves the lane either finished or unfinished; consumers notice at their next tick.
- * Return:  0; -EBUSY if its owner is alive; -EALREADY; -EINVAL if there is no such lane; -ENOMEM; -EBADMSG;
- *          -ESTALE; other system errors.
+ * Return:  0; -EBUSY if its owner is alive, or @may says no; -EALREADY; -EINVAL if there is no such lane; -ENOMEM;
+ * -EBADMSG; -ESTALE; other system errors.
  */
-int lane_finish_dead(struct shmq *handle, uint32_t lane, int64_t wait_ns);
+int lane_finish_dead(struct shmq *handle, uint32_t lane, int64_t wait_ns, lane_may_finish *may,
+                     const void *context);
 
 #endif

@@ -9,15 +9,24 @@
  * message, a previous mover died between the put and the acknowledgement, and only the acknowledgement remains to
  * be done.
  *
- * The lane is left finished, but not before the message is acknowledged here. Consumers of the destination count
- * the lane as finished while it has no owner (SHMQ_SOURCE_MOVES).
+ * The lane is left finished, but not before the message is acknowledged here, and not while its cursor tells of
+ * later messages of the batch (shmq_mover_put). Consumers of the destination count the lane as finished while it
+ * has no owner (SHMQ_SOURCE_MOVES).
  */
 
-/* Puts the copy, unless the cursor says that it was put already. */
-static int put_once(const struct shmq_mover *mover, struct shmq *to, const struct shmq_message *message,
-                    const char *headers, size_t headers_length, int64_t timeout_ns)
+/* Leaves the lane when the message is acknowledged. An error here no longer concerns the message. */
+static void leave(struct shmq *to, uint64_t came_to, const struct shmq_message *message)
 {
-    uint64_t came_to;
+    if (came_to > message->position)
+        shmq_withdraw(to);
+    else
+        (void)shmq_close(to);
+}
+
+/* Puts the copy, unless the cursor says that it was put already. @came_to: receives what the cursor said. */
+static int put_once(const struct shmq_mover *mover, struct shmq *to, const struct shmq_message *message,
+                    const char *headers, size_t headers_length, int64_t timeout_ns, uint64_t *came_to)
+{
     const struct shmq_cursor cursor = mover_cursor(mover, message->lane, message->position);
     const struct shmq_outgoing copy = {.size = sizeof(copy),
                                        .data = message->data,
@@ -25,8 +34,8 @@ static int put_once(const struct shmq_mover *mover, struct shmq *to, const struc
                                        .headers = headers,
                                        .headers_length = headers_length,
                                        .cursor = &cursor};
-    int error = mover_came_to(mover, to, &came_to);
-    if (error != 0 || came_to >= message->position)
+    int error = mover_came_to(mover, to, came_to);
+    if (error != 0 || *came_to >= message->position)
         return error;
     error = shmq_set_frame(to, message->frame, message->delimiter);
     if (error == 0)
@@ -51,12 +60,14 @@ int shmq_move(struct shmq_mover *mover, const char *headers, size_t headers_leng
 {
     struct shmq_message message;
     struct shmq *to;
+    uint64_t came_to;
     const int64_t deadline = clock_deadline(timeout_ns);
     int error = begin(mover, &message, &to, timeout_ns);
     if (error != 0)
         return error;
 
-    error = put_once(mover, to, &message, headers, headers_length, clock_time_left(timeout_ns, deadline));
+    error =
+        put_once(mover, to, &message, headers, headers_length, clock_time_left(timeout_ns, deadline), &came_to);
     if (error == 0 && handle_is_stale(to))
         error = -ESTALE;
     if (error == 0)
@@ -65,7 +76,7 @@ int shmq_move(struct shmq_mover *mover, const char *headers, size_t headers_leng
         shmq_withdraw(to); /* after a put, the lane stays unfinished, so its cursor stays too */
         return error == -EAGAIN && timeout_ns > 0 ? -ETIMEDOUT : error;
     }
-    (void)shmq_close(to); /* an error here no longer concerns the message */
+    leave(to, came_to, &message);
     return 0;
 }
 
@@ -89,7 +100,7 @@ int shmq_complete_move(struct shmq_mover *mover, bool *moved, int64_t timeout_ns
         shmq_withdraw(to);
         return error;
     }
-    (void)shmq_close(to);
+    leave(to, came_to, &message);
     *moved = true;
     return 0;
 }

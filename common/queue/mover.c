@@ -177,8 +177,9 @@ int mover_came_to(const struct shmq_mover *mover, struct shmq *to, uint64_t *pos
  * Whether the lane is that of a seat of the source queue in which nothing is left, and is unfinished. While there
  * is something, its cursor may be needed.
  */
-static bool may_finish(const struct shmq_mover *mover, const struct lane_control *control)
+static bool may_finish(const void *context, const struct lane_control *control)
 {
+    const struct shmq_mover *mover = context;
     struct shmq *consumer = mover->consumer;
     if (lane_life_state(control->life) != LANE_ACTIVE || control->source_id == 0)
         return false;
@@ -188,7 +189,11 @@ static bool may_finish(const struct shmq_mover *mover, const struct lane_control
     return false;
 }
 
-/* Finishes the lanes that dead movers of the source queue left. Those of live ones are locked. */
+/*
+ * Finishes the lanes that dead movers of the source queue left. Those of live ones are locked. The first look
+ * saves mapping the lane. The second, while the lane is ours, counts: somebody may have taken it up, put something
+ * and died, or it may be another source's now.
+ */
 static int finish_dead(const struct shmq_mover *mover, struct shmq *to)
 {
     for (uint32_t lane = 0; lane < handle_geometry(to)->parameters.lanes; lane++) {
@@ -196,7 +201,7 @@ static int finish_dead(const struct shmq_mover *mover, struct shmq *to)
         if (lane == to->producer.view->ring.lane || !handle_lane_used(to, lane) || !source_peek(to, lane, &peek) ||
             !may_finish(mover, &peek.control))
             continue;
-        const int error = lane_finish_dead(to, lane, 0);
+        const int error = lane_finish_dead(to, lane, 0, may_finish, mover);
         if (error != 0 && error != -EBUSY && error != -EALREADY)
             return error;
     }
@@ -216,8 +221,8 @@ static int finish_kept(struct shmq_mover *mover)
 }
 
 /*
- * Whether no cursor is needed any more: of messages that are leased, or that a previous owner of the seat left in
- * it. Return: 0; -EBUSY; -EBADMSG; -ENOMEM.
+ * Whether all messages that are leased are acknowledged, and a previous owner of the seat left none in it. Return:
+ * 0; -EBUSY; -EBADMSG; -ENOMEM.
  */
 static int check_done(struct shmq *consumer)
 {
@@ -226,6 +231,18 @@ static int check_done(struct shmq *consumer)
         return b->handed != b->done ? -EBUSY : 0;
     const int work = seat_work(consumer, consumer->consumer.seat);
     return work > SEAT_EMPTY ? -EBUSY : work;
+}
+
+/* Whether the cursor tells of messages of the batch that are not handed out yet: a dead mover put them. Return: 0;
+ * -EBUSY. */
+static int check_cursor(const struct shmq_mover *mover, struct shmq *to)
+{
+    const struct batch *b = &mover->consumer->consumer.batch;
+    uint64_t came_to;
+    const int error = mover_came_to(mover, to, &came_to);
+    if (error != 0 || came_to == 0)
+        return error;
+    return came_to >= (b->held ? b->start : b->next) ? -EBUSY : 0;
 }
 
 /*
@@ -242,6 +259,8 @@ int shmq_mover_finish(struct shmq_mover *mover)
     if (error != 0)
         return error;
     error = mover_keep_lane(mover, &to, SHMQ_ATTACH_WAIT_DEFAULT_NS);
+    if (error == 0)
+        error = check_cursor(mover, to);
     if (error == 0)
         error = finish_dead(mover, to);
     return error != 0 ? error : finish_kept(mover);

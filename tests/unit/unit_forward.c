@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/queue/lane.h"
 #include "common/queue/message_id.h"
 #include "common/shmq.h"
 #include "tests/support/harness.h"
@@ -743,6 +744,102 @@ START_TEST(a_dead_movers_lane_is_not_finished_before_its_batch)
 }
 END_TEST
 
+/* ------------------------------------------------------------------ cursors that are still needed */
+
+/* Others take all lanes there that are to be had, and forget whose they were. */
+static void take_all_lanes_there(void)
+{
+    struct shmq *others[6];
+    size_t count = 0;
+    for (; count < COUNT(others); count++) {
+        struct shmq_options options = small_there;
+        options.source_id = 1000 + count;
+        if (shmq_open(&others[count], there, SHMQ_PRODUCER, &options) != 0)
+            break;
+    }
+    while (count-- > 0)
+        ck_assert_int_eq(shmq_close(others[count]), 0);
+}
+
+/* 0: the rest of the batch is not handed out yet, but a dead one has put a part of it; 1: it has not */
+START_TEST(nothing_is_finished_while_the_batch_needs_it)
+{
+    leave_consumer();
+    PUT("one", "two", "three");
+    let_die(3, _i == 0 ? 2 : 1, 0);
+    come_again();
+    ck_assert_int_eq(shmq_lease(consumer, &messages[0], 0), 0);
+    held = 1;
+    forward_by(mover, 1);
+    ck_assert_int_eq(shmq_acknowledge(consumer, 1), 0);
+    ck_assert_int_eq(shmq_mover_finish(mover), _i == 0 ? -EBUSY : 0);
+    take_all_lanes_there();
+    forward_the_rest();
+    EXPECT(there, -EAGAIN, "one", "two", "three");
+}
+END_TEST
+
+/* 0: it is moved, 1: its move is completed */
+START_TEST(a_single_move_leaves_the_cursor_to_the_batch)
+{
+    bool moved = true;
+    PUT("one", "two", "three");
+    lease_all();
+    ck_assert_int_eq(shmq_mover_put(mover, messages, 2, NULL, 0), 0);
+    if (_i == 0)
+        ck_assert_int_eq(shmq_move(mover, NULL, 0, 0), 0);
+    else
+        ck_assert_int_eq(shmq_complete_move(mover, &moved, 0), 0);
+    ck_assert(moved);
+    take_all_lanes_there();
+    ck_assert_int_eq(shmq_mover_put(mover, messages + 1, 2, NULL, 0), 0);
+    ck_assert_int_eq(shmq_acknowledge(consumer, 2), 0);
+    EXPECT(there, -EAGAIN, "one", "two", "three");
+}
+END_TEST
+
+/* Comes between the look at a dead mover's lane and the lock of its byte. */
+static void (*comes_between)(void);
+
+int __real_lane_finish_dead(struct shmq *handle, uint32_t lane, int64_t wait_ns, lane_may_finish *may,
+                            const void *context);
+int __wrap_lane_finish_dead(struct shmq *handle, uint32_t lane, int64_t wait_ns, lane_may_finish *may,
+                            const void *context);
+
+int __wrap_lane_finish_dead(struct shmq *handle, uint32_t lane, int64_t wait_ns, lane_may_finish *may,
+                            const void *context)
+{
+    void (*const come)(void) = comes_between;
+    comes_between = NULL;
+    if (come != NULL)
+        come();
+    return __real_lane_finish_dead(handle, lane, wait_ns, may, context);
+}
+
+/* In the dead one's seat, and dies there, too. */
+static void put_two_of_three(void)
+{
+    let_die(3, 2, 0);
+}
+
+START_TEST(a_lane_that_was_taken_up_meanwhile_is_not_finished)
+{
+    PUT("x");
+    let_die(1, 1, 1);
+    EXPECT(there, -EAGAIN, "x");
+    PUT("one", "two", "three", "four", "five", "six");
+    comes_between = put_two_of_three;
+    ck_assert_int_eq(shmq_mover_finish(mover), 0);
+    ck_assert(comes_between == NULL);
+    EXPECT(there, -EAGAIN, "one", "two"); /* nobody comes to an end */
+    take_all_lanes_there();
+    forward_the_rest();
+    EXPECT(there, -EAGAIN, "three", "four", "five", "six");
+    ck_assert_int_eq(shmq_mover_finish(mover), 0);
+    EXPECT_NOTHING(there, -ENODATA);
+}
+END_TEST
+
 static const struct test tests[] = {
     TEST_GROUP("copied"),
     TEST(a_batch_is_there_and_still_here),
@@ -776,6 +873,10 @@ static const struct test tests[] = {
     TEST_EACH(a_new_destination_gets_what_is_not_acknowledged, 2),
     TEST(the_last_mover_leaves_no_lane_unfinished),
     TEST(a_dead_movers_lane_is_not_finished_before_its_batch),
+    TEST_GROUP("cursors that are still needed"),
+    TEST_EACH(nothing_is_finished_while_the_batch_needs_it, 2),
+    TEST_EACH(a_single_move_leaves_the_cursor_to_the_batch, 2),
+    TEST(a_lane_that_was_taken_up_meanwhile_is_not_finished),
 };
 
 TEST_SUITE("forward", tests, .seconds = 20, .set_up = set_up, .tear_down = tear_down);
