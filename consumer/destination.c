@@ -131,7 +131,15 @@ enum destination_result destination_check(struct destination *destination)
 
 enum destination_result destination_finish(struct destination *destination)
 {
-    return judge(destination, shmq_mover_finish(destination->mover));
+    int error = shmq_mover_finish(destination->mover);
+
+    if (error != -EBUSY)
+        return judge(destination, error);
+    say_status(
+        "--forward: queue '%s' waits for the rest: a consumer that died had put more than this one has taken "
+        "over (forward them without --count)",
+        destination->queue.name);
+    return DESTINATION_DONE;
 }
 
 /* ------------------------------------------------------------------ waiting */

@@ -52,7 +52,7 @@ enum destination_result destination_put(struct destination *destination, struct 
 /* While nothing comes: whether the queue is still there, and the lane ours. */
 enum destination_result destination_check(struct destination *destination);
 
-/* Its stream from here is complete. */
+/* Its stream from here is complete. Not if --count ends in the middle of what a dead consumer has put. */
 enum destination_result destination_finish(struct destination *destination);
 
 /* It is full: says so, if it has been for long. */

@@ -180,6 +180,25 @@ check_status 'its successor: exit 0' 0 forward --forward "$one"
 check_equal 'its successor goes on' b "$(drain "$one")"
 check 'its successor ends the stream' unfinished "$one" 0
 
+# Then one ends before it has come to where the killed one was: the others' messages are not put again, even if
+# another producer would like to have the lane.
+begin
+seq 100 >"$scratch/expected"
+put --input "$scratch/expected"
+"$producer" -q -Q "$one" --capacity 4K --lanes 1 --
+start --forward "$one"
+check 'killed, then --count: the queue is full' wait_until 10 grep -q 'waiting for room' "$scratch/run.log"
+kill_now "$pid"
+check_status 'killed, then --count: exit 0' 0 forward --forward "$one" --count 5
+check_match 'killed, then --count: says that the rest is missing' "^consumer: --forward: queue '$one' waits for the rest" \
+    "$scratch/err"
+check_status 'killed, then --count: the stream there is unfinished' 3 drain "$one" --grace 10ms --output "$scratch/all"
+check_status 'killed, then --count: nobody gets its lane' 4 "$producer" -q -Q "$one" --timeout 100ms -- other
+start --forward "$one"
+drain "$one" >>"$scratch/all"
+end_status 'killed, then --count: the rest' 0
+check_same 'killed, then --count: each once' "$scratch/expected" "$scratch/all"
+
 # Several were killed; those that end leave nothing unfinished, and what is alive is waited for.
 begin
 "$producer" -Q "$queue" -q -- a
