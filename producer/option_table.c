@@ -26,6 +26,7 @@ static const struct option_entry source[] = {
          "the kernel holds dies with the producer"},
     {.name = "listen-mode",
      .code = PRODUCER_LISTEN_MODE,
+     .incidental = true,
      .argument = "OCTAL",
      .help = "permissions of the sockets of --listen (as the umask says); who may write to one may send"},
     {.name = "from",

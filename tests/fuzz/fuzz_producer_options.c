@@ -26,6 +26,12 @@ static void judge_source(void)
     fuzz_require(options.source == SOURCE_INPUTS || !options.input_given, "inputs besides another source");
     for (size_t i = 0; i < options.input_count; i++)
         fuzz_require(options.inputs[i] != NULL && options.inputs[i][0] != '\0', "an input without a name");
+    fuzz_require((options.source == SOURCE_LISTEN) == (options.listen_count > 0),
+                 "sockets besides another source");
+    for (size_t i = 0; i < options.listen_count; i++)
+        fuzz_require(options.listens[i].path[0] != '\0' && strlen(options.listens[i].path) <= LISTEN_PATH_MAX,
+                     "a socket that cannot be");
+    fuzz_require(options.listen_mode >= -1 && options.listen_mode <= 0777, "a mode of %d", options.listen_mode);
     for (size_t i = 0; i < options.word_count; i++)
         fuzz_require(options.words[i] != NULL, "fewer words than it says");
     fuzz_require(options.split_part >= 1 && options.split_part <= options.split_parts &&

@@ -92,6 +92,22 @@ send "\000\000\020\000$(printf '%04096d' 1)\0\0\0\1a"
 stop 'a record that is too long: exit 0'
 check_equal 'a record that is too long: the next one is put' '<a>' "$(bracketed)"
 
+# Lines of all sizes, so that messages begin and end anywhere in what is read at once.
+next_queue
+awk 'BEGIN {
+    srand(1)
+    for (i = 0; i < 300; i++) {
+        line = sprintf("%0*d", int(exp(rand() * 12)) + 1, i)
+        print line
+    }
+    printf "%01999999d\n%01dend\n", 1, 2
+}' >"$scratch/lines"
+listen --listen "unix:$socket"
+timeout 100 "$client" stream "$socket" <"$scratch/lines"
+stop 'long messages: exit 0'
+rest >"$scratch/got"
+check_same 'long messages: nothing is lost' "$scratch/lines" "$scratch/got"
+
 # ------------------------------------------------------------------ datagrams
 
 next_queue

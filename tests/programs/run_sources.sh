@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# scripts/run.sh with sources that go on until it is stopped: sockets, files that are followed, and NATS.
+# scripts/run.sh with sources that go on until it is stopped (sockets, files that are followed, NATS), and with
+# sinks beyond the queue.
 # shellcheck disable=SC2016
 . "$(dirname "$0")/../support/lib.sh"
 # shellcheck source=tests/support/nats.sh
@@ -87,6 +88,18 @@ start --listen "unix:$socket" --exec 'cat >/dev/null; sleep 600'
 wait_until 30 listens 1
 check 'killed, the same socket: takes over' has_match 'taking over' "$scratch/run.log"
 kill_run
+
+# ------------------------------------------------------------------ other queues
+
+new_queue
+seq 1000 >"$scratch/thousand"
+check_status 'several queues: exit 0' 0 try -c 2 --forward "$queue.a,$queue.b" --input "$scratch/thousand"
+check 'several queues: the run removes its own' no_queue
+for name in a b; do
+    "$consumer" -q -Q "$queue.$name" >"$scratch/got"
+    check_same_lines "several queues: $name has all" "$scratch/thousand" "$scratch/got"
+    "$monitor" remove -q "$queue.$name"
+done
 
 # ------------------------------------------------------------------ NATS
 
