@@ -69,7 +69,7 @@ static enum flow take_turns(struct follower *follower)
         if (flow == FLOW_CONTINUE && stop_requested != 0)
             flow = FLOW_END;
     }
-    return flow;
+    return flow == FLOW_CONTINUE ? fifos_read(&follower->fifos) : flow;
 }
 
 /* ------------------------------------------------------------------ what time brings */
@@ -137,7 +137,7 @@ static enum flow look_at_times(struct follower *follower)
         flow = do_what_is_due(follower, file, now);
         file = next;
     }
-    return flow;
+    return flow == FLOW_CONTINUE ? fifos_put_due(&follower->fifos, now) : flow;
 }
 
 /* Looks at everything, since a notice may not have come. */
@@ -175,12 +175,14 @@ static enum flow wait_for_news(struct follower *follower)
         until = earlier(until, partial_due_ns(follower, file));
         until = earlier(until, leave_due_ns(follower, file));
     }
+    until = earlier(until, fifos_due_ns(&follower->fifos));
+    const int fd = fifos_descriptor(&follower->fifos, follower->watch.fd);
     const int error = echo_flush(&publisher->echo);
     if (error != 0)
         return publisher_fail(publisher, EXIT_FAILED, "standard output: cannot be written: %s",
                               strerrordesc_np(-error));
-    if (follower->watch.fd >= 0)
-        (void)stop_wait_fd(follower->watch.fd, POLLIN, until);
+    if (fd >= 0)
+        (void)stop_wait_fd(fd, POLLIN, until);
     else
         (void)stop_sleep_until(until);
     publisher_tick(publisher);
@@ -235,8 +237,9 @@ static enum flow check_paths(struct publisher *publisher, const struct options *
             return publisher_fail(publisher, EXIT_FAILED,
                                   "%s: cannot be followed: is a directory (give the files in it, as '%s/*.log')",
                                   path, path);
-        if (!S_ISREG(st.st_mode))
-            return publisher_fail(publisher, EXIT_FAILED, "%s: cannot be followed: not a regular file", path);
+        if (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode))
+            return publisher_fail(publisher, EXIT_FAILED,
+                                  "%s: cannot be followed: neither a regular file nor a FIFO", path);
     }
     return FLOW_CONTINUE;
 }
@@ -314,6 +317,7 @@ enum flow follow_run(struct publisher *publisher, const struct options *options)
     follower->options = options;
     follower->patterns = (struct patterns){options->inputs, options->input_count};
     follower->watch.fd = -1;
+    fifos_init(&follower->fifos, publisher, options);
     raise_descriptors();
     enum flow flow = check_paths(publisher, options);
     const struct source_identity identity = identity_of(&follower->patterns, options);
@@ -323,6 +327,8 @@ enum flow follow_run(struct publisher *publisher, const struct options *options)
         flow = begin(follower);
         if (flow == FLOW_CONTINUE)
             flow = follow(follower);
+        if (flow == FLOW_END && publisher->left > 0)
+            flow = fifos_finish(&follower->fifos);
         if (flow == FLOW_END && publisher->left > 0 && options->resume)
             leave_unfinished(publisher, options);
     }

@@ -19,6 +19,8 @@ void follow_reader_free(struct follow_reader *reader)
 {
     free(reader->buffer);
     reader->buffer = NULL;
+    source_headers_free(&reader->headers);
+    source_blocks_free(&reader->blocks);
 }
 
 /* ------------------------------------------------------------------ putting */
@@ -51,21 +53,33 @@ static enum flow learn_head(struct follow_reader *reader, struct followed_file *
     return follow_store_save(reader->store, file->slot, &record);
 }
 
-static enum flow put_with_places(struct follow_reader *reader, struct followed_file *file, size_t *taken)
+/* The place after message @i of the batch, whose end is at @offset. */
+static const struct shmq_cursor *place_of(struct follow_reader *reader, const struct followed_file *file, size_t i,
+                                          uint64_t offset)
+{
+    const size_t marked = file_mark_bytes(offset);
+    const struct follow_place place = {file->sequence, offset, file_sum(reader->ends[i] - marked, marked),
+                                       reader->messages + i + 1};
+    if (!reader->store->resumable)
+        return NULL;
+    reader->cursors[i] = follow_place_cursor(&place);
+    return &reader->cursors[i];
+}
+
+/* Puts the batch with the place after each message and with its headers, as far as they are wanted. */
+static enum flow put_outgoing(struct follow_reader *reader, struct followed_file *file, size_t *taken)
 {
     const unsigned char *begin = reader->ends[0] - reader->payloads[0].iov_len - framer_overhead(reader->frame);
-    enum flow flow = save_last(reader, file);
+    enum flow flow = reader->store->resumable ? save_last(reader, file) : FLOW_CONTINUE;
+    uint64_t offset = file->offset;
     for (size_t i = 0; i < reader->batched; i++) {
-        const unsigned char *end = reader->ends[i];
-        const uint64_t offset = file->offset + (uint64_t)(end - begin);
-        const size_t marked = file_mark_bytes(offset);
-        const struct follow_place place = {file->sequence, offset, file_sum(end - marked, marked),
-                                           reader->messages + i + 1};
-        reader->cursors[i] = follow_place_cursor(&place);
+        const uint64_t end = file->offset + (uint64_t)(reader->ends[i] - begin);
         reader->outgoing[i] = (struct shmq_outgoing){.size = sizeof(struct shmq_outgoing),
                                                      .data = reader->payloads[i].iov_base,
                                                      .length = reader->payloads[i].iov_len,
-                                                     .cursor = &reader->cursors[i]};
+                                                     .cursor = place_of(reader, file, i, end)};
+        source_blocks_set(&reader->blocks, &reader->headers, i, offset, &reader->outgoing[i]);
+        offset = end;
     }
     *taken = 0;
     if (flow != FLOW_CONTINUE)
@@ -79,9 +93,10 @@ static enum flow put_batch(struct follow_reader *reader, struct followed_file *f
     if (reader->batched == 0)
         return FLOW_CONTINUE;
     const unsigned char *begin = reader->ends[0] - reader->payloads[0].iov_len - framer_overhead(reader->frame);
-    enum flow flow = reader->store->resumable ? put_with_places(reader, file, &taken)
-                                              : publisher_put(reader->publisher, reader->payloads, reader->batched,
-                                                              reader->frame, &taken);
+    enum flow flow =
+        reader->store->resumable || reader->options->source_headers
+            ? put_outgoing(reader, file, &taken)
+            : publisher_put(reader->publisher, reader->payloads, reader->batched, reader->frame, &taken);
     if (taken > 0) {
         const unsigned char *end = reader->ends[taken - 1];
         followed_file_advance(file, end, (size_t)(end - begin));
@@ -132,11 +147,23 @@ static size_t skip_hole(const struct follow_reader *reader, struct followed_file
     return zeros;
 }
 
+/* The headers name the file as it was found, wherever it was renamed to. */
+static enum flow take_headers(struct follow_reader *reader, const struct followed_file *file)
+{
+    if (!reader->options->source_headers)
+        return FLOW_CONTINUE;
+    const char *path = file->first_path != NULL ? file->first_path : file->path;
+    if (!source_headers_set_file(&reader->headers, path) ||
+        !source_blocks_reserve(&reader->blocks, &reader->headers, PUBLISHER_BATCH))
+        return publisher_fail_memory(reader->publisher);
+    return publisher_set_own_headers(reader->publisher, source_headers_longest(&reader->headers));
+}
+
 static enum flow put_messages(struct follow_reader *reader, struct followed_file *file,
                               const struct followed_data *data, bool rest)
 {
     enum framer_result result = FRAMER_MORE;
-    enum flow flow = FLOW_CONTINUE;
+    enum flow flow = take_headers(reader, file);
     const size_t begin = skip_hole(reader, file, data);
     size_t at = begin;
     framer_init(&reader->framer, reader->options, reader->publisher->max_message);

@@ -12,6 +12,7 @@
 #include "producer/framer.h"
 #include "producer/options.h"
 #include "producer/publisher.h"
+#include "producer/source_headers.h"
 
 /* Puts what followed files contain, a chunk at a time, and keeps account of how far each has come. */
 struct follow_reader {
@@ -29,6 +30,8 @@ struct follow_reader {
     struct iovec payloads[PUBLISHER_BATCH];
     struct shmq_outgoing outgoing[PUBLISHER_BATCH];
     struct shmq_cursor cursors[PUBLISHER_BATCH];
+    struct source_headers headers; /* with --source-headers, of the file that is being read */
+    struct source_blocks blocks;
 };
 
 void follow_reader_init(struct follow_reader *reader, struct publisher *publisher, const struct options *options,

@@ -304,11 +304,35 @@ static void end_scan(struct follower *follower)
     follower->look_ns = stop_now_ns() + (often ? LOOK_OFTEN_NS : LOOK_RARELY_NS);
 }
 
+/*
+ * Only FIFOs that were named: one that a pattern happens to match may be another program's. In the middle of a put
+ * none is left, because its rest cannot be put then.
+ */
+static enum flow scan_fifos(struct follower *follower)
+{
+    struct stat st;
+    if (!follower->waiting)
+        fifos_begin_scan(&follower->fifos);
+    for (size_t i = 0; i < follower->patterns.count; i++) {
+        const char *path = follower->patterns.texts[i];
+        if (pattern_is_glob(path) || stat(path, &st) != 0 || !S_ISFIFO(st.st_mode))
+            continue;
+        const int error = fifos_found(&follower->fifos, path);
+        if (error == 0)
+            continue;
+        follower_complain(follower, path, "cannot be opened", error);
+        follower->unwatched = true;
+    }
+    return follower->waiting ? FLOW_CONTINUE : fifos_end_scan(&follower->fifos);
+}
+
 enum flow follow_scan(struct follower *follower)
 {
     struct scan scan = {.follower = follower};
     begin_scan(follower);
     enum flow flow = watch_folders(follower);
+    if (flow == FLOW_CONTINUE)
+        flow = scan_fifos(follower);
     if (flow == FLOW_CONTINUE && !patterns_visit_paths(&follower->patterns, visit_path, complain_of_folder, &scan))
         flow = follower->flow != FLOW_CONTINUE ? follower->flow : publisher_fail_memory(follower->publisher);
     for (struct followed_file *file = follower->files; file != NULL; file = file->next) {

@@ -115,6 +115,7 @@ void follower_free(struct follower *follower)
     free(follower->folders);
     watch_close(&follower->watch);
     follow_reader_free(&follower->reader);
+    fifos_free(&follower->fifos);
 }
 
 /* ------------------------------------------------------------------ what is told */

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "producer/fifos.h"
 #include "producer/follow_reader.h"
 #include "producer/follow_store.h"
 #include "producer/followed_file.h"
@@ -36,6 +37,7 @@ struct follower {
     struct watch watch;
     struct follow_store store;
     struct follow_reader reader;
+    struct fifos fifos;
     struct followed_file *files;
     size_t count;
     struct watched_folder *folders;

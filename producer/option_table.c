@@ -13,7 +13,7 @@ static const struct option_entry source[] = {
      .argument = "FILE",
      .help =
          "read FILE; \"-\" is stdin. Repeat the option to read several files in turn. A FIFO or pipe ends when "
-         "its last writer closes it"},
+         "its last writer closes it (not with --follow)"},
     {.name = "listen",
      .code = PRODUCER_LISTEN,
      .argument = "ADDRESS",
@@ -73,7 +73,8 @@ static const struct option_entry source[] = {
      .alone = true,
      .help =
          "go on as the files of --input grow, through renaming, truncation and removal. FILE may be a pattern in "
-         "quotes ('logs/*.log'), and need not exist yet. With --resume, exactly once across restarts, even if "
+         "quotes ('logs/*.log'), and need not exist yet. A FIFO is opened again when its last writer has gone. "
+         "With --resume, exactly once across restarts, even if "
          "files were renamed meanwhile"},
     {.name = "rotate-wait",
      .kind = OPTION_IS_DURATION,

@@ -44,7 +44,7 @@ size_t source_headers_longest(const struct source_headers *headers);
 /* Makes room for the blocks of @count messages of a source. Return: false if there is no memory. */
 bool source_blocks_reserve(struct source_blocks *blocks, const struct source_headers *headers, size_t count);
 /*
- * Gives a message its block.
+ * Gives a message its block; none if the source has none.
  *
  * @i       its number in the batch, less than the count for which there is room
  * @offset  where it begins in the source, framing included

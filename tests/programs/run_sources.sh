@@ -89,6 +89,42 @@ wait_until 30 listens 1
 check 'killed, the same socket: takes over' has_match 'taking over' "$scratch/run.log"
 kill_run
 
+# ------------------------------------------------------------------ files that are followed
+
+has_lines() { # COUNT
+    wait_until 30 got_lines "$scratch/followed" "$1"
+}
+
+new_queue
+mkdir "$scratch/logs"
+seq 100 >"$scratch/logs/a.log"
+followed=(--follow --input "$scratch/logs/*.log" --input "$scratch/later" --output "$scratch/followed")
+start "${followed[@]}"
+check 'follow: what is there' has_lines 100
+seq 101 200 >>"$scratch/logs/a.log"
+seq 201 300 >"$scratch/logs/b.log"
+seq 301 400 >"$scratch/later"
+check 'follow: what comes later' has_lines 400
+kill -KILL "$(producer_pid)"
+mv "$scratch/logs/a.log" "$scratch/logs/a.log.1"
+seq 401 500 >>"$scratch/logs/a.log.1"
+seq 501 600 >"$scratch/logs/a.log"
+check 'follow: the producer is killed while a file is rotated' has_lines 600
+stop_run 'follow: SIGTERM: exit 0'
+check_match 'follow: the queue is kept, and why' 'is kept: it remembers how far the source has come' "$scratch/run.log"
+seq 601 700 >>"$scratch/logs/a.log"
+start "${followed[@]}"
+check 'follow: the same command goes on' has_lines 700
+kill_run
+seq 701 800 >>"$scratch/logs/b.log"
+start "${followed[@]}"
+check 'follow: run.sh is killed, and goes on' has_lines 800
+stop_run 'follow: once more: exit 0'
+check_same_lines 'follow: each line once' <(seq 800) "$scratch/followed"
+check_status 'follow: into what is followed: refused' 2 try --follow --input "$scratch/logs/*" --output "$scratch/logs/a.log"
+check_match 'follow: into what is followed: is said' 'is also the input' "$scratch/err"
+"$monitor" remove -q --force "$queue"
+
 # ------------------------------------------------------------------ other queues
 
 new_queue
