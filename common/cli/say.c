@@ -66,6 +66,7 @@ static void find_prefix(const char *program)
     ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
     path[length > 0 ? length : 0] = '\0';
     copy_name(sibling_prefix, path);
+    (void)cut_to_prefix(sibling_prefix, "-nats"); /* what the program has become (nats_program.h) */
     if (!cut_to_prefix(sibling_prefix, program))
         sibling_prefix[0] = '\0';
 }

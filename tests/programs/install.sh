@@ -119,6 +119,14 @@ check_match 'a message of a producer: its name' '^shmq-producer: produced 1 mess
 head -c 5000 /dev/zero | tr '\0' x >"/dev/shm/shmq.$queue"
 check_status 'a damaged queue' 5 "$scratch/my-consumer-link" -Q "$queue"
 check_match 'a damaged queue: the monitor has its name' "^my-consumer-link: .*see 'shmq-monitor check'" "$scratch/err"
+if [[ -x $build/consumer-nats ]]; then
+    check 'the bridge to NATS is installed' test -x "$root/opt/shmq/libexec/shmq/shmq-consumer-nats"
+    to=(--to 127.0.0.1:9 --stream S --subject a)
+    check_status 'the bridge is found from a link, too' 5 "$scratch/my-consumer-link" -Q "$queue" "${to[@]}"
+    check_match 'the bridge: the monitor has its name' "^my-consumer-link: .*see 'shmq-monitor check'" "$scratch/err"
+else
+    skip 'the bridge to NATS' 'built without libnats (apt-get install libnats-dev)'
+fi
 check_status 'a damaged queue, in build/' 5 "$consumer" -Q "$queue"
 check_match 'a damaged queue, in build/: the monitor has its name' "^consumer: .*see 'monitor check'" "$scratch/err"
 rm -f "/dev/shm/shmq.$queue"
