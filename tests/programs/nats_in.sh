@@ -21,7 +21,6 @@ from() { # OPTION...
 new_stream() {
     next_queue
     stream=S$queues
-    # tool_nats numbers its ids from 1 each time.
     check "$stream: a stream" nats_ask make "$stream" "$stream.>" 1 "\"duplicate_window\":$((second / 10))"
     check "$stream: and a durable" nats_ask durable "$stream" D "\"ack_wait\":$second"
 }
@@ -30,7 +29,9 @@ durable_field() { # NAME
     nats_ask request "\$JS.API.CONSUMER.INFO.$stream.D" | tr '{,' '\n' | sed -n "s/.*\"$1\": *//p" | head -n 1
 }
 
+# tool_nats numbers its ids from 1 each time, so the window in which the server knows them has to pass.
 publish() { # FIRST LAST
+    sleep 0.15
     seq "$1" "$2" | nats_ask publish "$stream.a"
 }
 
@@ -143,13 +144,13 @@ check 'before: all is acknowledged' wait_until 10 all_acknowledged
 nats_kill 1
 cp -r "$nats_folder/n1" "$nats_folder/copy"
 nats_restart 1
-seq 6 10 | nats_ask publish "$stream.b" # under other ids
+publish 6 10
 got 5
 nats_kill 1
 rm -rf "$nats_folder/n1"
 mv "$nats_folder/copy" "$nats_folder/n1"
 nats_restart 1
-seq 11 17 | nats_ask publish "$stream.c"
+publish 11 17
 got 7
 check_same 'a stream that lost its end: what is stored anew comes, too' <(seq 17) "$scratch/got"
 
