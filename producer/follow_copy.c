@@ -146,6 +146,17 @@ static enum flow go_on_with_copy(struct follower *follower, const struct followe
     return flow;
 }
 
+/* What was written after the last look and before the file was truncated, nobody has seen. */
+static void tell_cut(const char *path, const struct follow_record *old, bool is_copied)
+{
+    if (is_copied || old->size > old->offset)
+        say_detail("%s: was truncated or replaced after byte %" PRIu64 "; beginning anew", path, old->offset);
+    else
+        say_status("%s: was truncated or replaced: what was written to it after byte %" PRIu64
+                   " and before that is lost, if anything; beginning anew",
+                   path, old->offset);
+}
+
 enum flow follow_cut(struct follower *follower, struct followed_file *file, const struct follow_record *old)
 {
     uint64_t copied;
@@ -153,7 +164,7 @@ enum flow follow_cut(struct follower *follower, struct followed_file *file, cons
     if (flow != FLOW_CONTINUE)
         return flow;
     const uint64_t reached = copied > old->offset ? copied : old->offset;
-    say_detail("%s: was truncated or replaced after byte %" PRIu64 "; beginning anew", file->path, old->offset);
+    tell_cut(file->path, old, copied > 0);
     follower_lose(follower, file->path, old->size > reached ? old->size - reached : 0, "was truncated");
     /* The place of the last message, which may name the file's record, must not apply to its new content. */
     file->sequence = follow_store_number(&follower->store);
