@@ -28,8 +28,12 @@ replay_all() { # WORD DIRECTORY
     replay "$1" "$2" supervisor_options 3000
 }
 
+# scripts/test.sh may be building there.
 make_sanitized() {
-    make -s -C "$top" -j"$(nproc)" CC=gcc WERROR=1 BUILD="${build#"$top"/}" SANITIZE=address fuzzers >"$scratch/make.log" 2>&1
+    local lock=()
+    mkdir -p "$build/asan"
+    ! command -v flock >/dev/null || lock=(flock "$build/asan")
+    "${lock[@]}" make -s -C "$top" -j"$(nproc)" CC=gcc WERROR=1 BUILD="${build#"$top"/}" SANITIZE=address fuzzers >"$scratch/make.log" 2>&1
 }
 
 replay_all '' "$build"
