@@ -94,7 +94,7 @@ static const struct option_entry sink[] = {
 };
 
 static const struct option_section sink_section = {
-    .title = "Sink (at most one; also --mirror, --exec, --pipe, --to, --discard):",
+    .title = "Sink (at most one; also --mirror, --exec, --pipe, --forward, --to, --discard):",
     .text =
         "Words after -- are messages here. Give a program for each message with --exec: a COMMAND without shell "
         "syntax runs without a shell. If there are several consumers, what commands print is grouped, unless "

@@ -27,15 +27,17 @@ bracketed() {
     rest --prefix '<' -D '>'
 }
 
-switches() {
+# How often it was woken, and what processor time it has used: a busy loop is never woken.
+activity() {
     sed -n 's/^voluntary_ctxt_switches:\t//p' "/proc/$pid/status"
+    cut -d ' ' -f 14,15 "/proc/$pid/stat"
 }
 
 is_idle() {
     local before
-    before=$(switches)
+    before=$(activity)
     sleep 0.3
-    [[ $(switches) == "$before" ]]
+    [[ $(activity) == "$before" ]]
 }
 
 anew() {
@@ -91,6 +93,22 @@ has_put 2
 exec 7>&-
 stop '--partial'
 check_equal '--partial: two messages' '<stands>< still>' "$(bracketed)"
+
+# A writer that has just come must never find the FIFO without a reader.
+if can_trace; then
+    anew
+    follow --input "$fifo"
+    strace -f -qq -e signal=none -e trace=openat,close -P "$fifo" -o "$scratch/trace" -p "$pid" &
+    tracer=$!
+    wait_until 30 grep -q '^TracerPid:.*[1-9]' "/proc/$pid/status"
+    echo a >"$fifo"
+    has_put 1
+    wait_until 30 grep -q 'close(' "$scratch/trace"
+    stop 'opened again'
+    wait "$tracer"
+    check_equal 'opened again: before the old descriptor is closed' 'openat close close' \
+        "$(sed -E 's/^[0-9]+ +([a-z]+)\(.*/\1/' "$scratch/trace" | xargs)"
+fi
 
 # ------------------------------------------------------------------ the FIFO itself
 

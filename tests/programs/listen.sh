@@ -341,4 +341,27 @@ check 'eight start at once: it can be reached' send 'a\n'
 kill -TERM "${starters[@]}" 2>/dev/null
 wait
 check_equal 'eight start at once: what is sent arrives' a "$(rest)"
+
+# Two of them that have both found the file stale: the later one must not remove the socket that the other has made.
+if can_trace; then
+    next_queue
+    listen --listen "unix:$socket"
+    kill_now "$pid"
+    for i in 0 1; do
+        strace -f -qq -e trace=unlink,unlinkat -e inject=unlink,unlinkat:delay_enter=300000 -o "$scratch/trace.$i" \
+            "$producer" -v -Q "$queue" --listen "unix:$socket" 2>"$scratch/start.$i.log" &
+        tracers[i]=$!
+    done
+    one_says_why() {
+        (($(cat "$scratch"/start.[01].log | grep -c 'another process listens') == 1))
+    }
+    check 'two find it stale: one listens, the other says why' wait_until 30 one_says_why
+    wait_until 30 grep -q ': listening$' "$scratch"/start.[01].log
+    check 'two find it stale: it can be reached' send 'a\n'
+    wait_until 30 queue_has messages 1
+    pkill -TERM -P "${tracers[0]}"
+    pkill -TERM -P "${tracers[1]}"
+    wait
+    check_equal 'two find it stale: what is sent arrives' a "$(rest)"
+fi
 next_queue

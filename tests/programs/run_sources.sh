@@ -20,8 +20,8 @@ try() { # ARGUMENT...
     timeout 60 "$supervisor" -Q "$queue" "$@"
 }
 
-producer_pid() {
-    sed -n 's/.*producer\.1 started (pid \([0-9]*\)).*/\1/p' "$scratch/run.log" | tail -n 1
+child_pid() { # PROGRAM
+    sed -n "s/.*$1\\.1 started (pid \\([0-9]*\\)).*/\\1/p" "$scratch/run.log" | tail -n 1
 }
 
 listens() { # COUNT
@@ -67,7 +67,7 @@ start --listen "unix:$socket" --output "$scratch/all"
 wait_until 30 listens 1 || not_ok 'listens' "$scratch/run.log"
 seq 1000 | "$client" stream "$socket"
 wait_until 30 has_put 1000
-kill -KILL "$(producer_pid)"
+kill -KILL "$(child_pid producer)"
 wait_until 30 listens 2
 check 'a killed producer: listens again' listens 2
 seq 1001 2000 | "$client" stream "$socket"
@@ -105,7 +105,7 @@ seq 101 200 >>"$scratch/logs/a.log"
 seq 201 300 >"$scratch/logs/b.log"
 seq 301 400 >"$scratch/later"
 check 'follow: what comes later' has_lines 400
-kill -KILL "$(producer_pid)"
+kill -KILL "$(child_pid producer)"
 mv "$scratch/logs/a.log" "$scratch/logs/a.log.1"
 seq 401 500 >>"$scratch/logs/a.log.1"
 seq 501 600 >"$scratch/logs/a.log"
@@ -142,16 +142,23 @@ done
 if nats_needed; then
     nats_start 1
     "$tool_nats" make IN 'in.>' 1
+    has_published() {
+        (($("$tool_nats" count IN) > 50))
+    }
     new_queue
-    start --to "$NATS_URL" --stream IN --subject 'in.{lane}' --input <(seq 500)
-    end_status 'out: exit 0' 0
-    check 'out: all is in the stream' nats_count_is IN 500
+    seq 500 >"$scratch/out"
+    start --to "$NATS_URL" --stream IN --subject 'in.{lane}' --consumer-args '--rate 1000' --input "$scratch/out"
+    wait_until 30 has_published
+    kill -KILL "$(child_pid consumer)"
+    end_status 'out, with a consumer killed: exit 0' 0
+    check_match 'out, with a consumer killed: it is restarted' '[1-9] restart' "$scratch/run.log"
+    check 'out, with a consumer killed: all is in the stream, each once' nats_count_is IN 500
     check 'out: the queue is removed' no_queue
 
     new_queue
     start --from "$NATS_URL" --stream IN --durable D --make-durable --output "$scratch/in"
     wait_until 30 has_put 500
-    kill -KILL "$(producer_pid)"
+    kill -KILL "$(child_pid producer)"
     seq 501 600 | "$producer" -q -Q "$queue.out"
     "$consumer" -q -Q "$queue.out" --to "$NATS_URL" --stream IN --subject 'in.more.{lane}'
     "$monitor" remove -q "$queue.out"
