@@ -23,10 +23,12 @@
 #define NS_PER_MS INT64_C(1000000)
 #define TICK_NS (200 * NS_PER_MS)
 #define DRAIN_NS (1000 * NS_PER_MS)
+#define GATHER_NS (NS_PER_MS / 2)
 #define TRY_NS (2000 * NS_PER_MS)
 
 enum {
     WAIT_MS = 50,         /* longest wait in libnats, which no signal ends */
+    MANY_OUT = 512,       /* answers, that may gather for a moment */
     CHUNK = 128,          /* messages that are published before answers are looked at */
     SILENT_ROUNDS = 2,    /* without any answer, before the connection is given up */
     SAMPLE_MASK = 15,     /* the time of one message of 16 is measured */
@@ -573,6 +575,8 @@ static enum sink_result exchange(struct nats_sink *sink)
 
     if (may_publish(sink))
         publish_some(sink);
+    else if (sink->window.out > MANY_OUT) /* else each answer would wake us, and cost the server a processor */
+        stop_sleep_until(deadline_after(GATHER_NS));
     result = receive(sink, sink->window.next == before ? WAIT_MS : 0);
     if (result == SINK_OK)
         result = acknowledge(sink);
@@ -661,6 +665,15 @@ static void say_limits(const struct nats_sink *sink)
                    options->nats.stream, known);
 }
 
+/* What is needed only after a failure is tried now, so that it does not turn out to be forbidden then. */
+static enum sink_result try_look_up(struct nats_sink *sink)
+{
+    char id[STREAM_ID_BYTES];
+    bool in_order;
+
+    return sink_result_of(stream_last_id(&sink->connection, sink->wildcard, id, &in_order));
+}
+
 static enum sink_result nats_begin(struct sink *base)
 {
     struct nats_sink *sink = (struct nats_sink *)base;
@@ -670,6 +683,8 @@ static enum sink_result nats_begin(struct sink *base)
     result = dead_letters_begin(&sink->dead_letters, base->options, base->totals, base->handle);
     if (result == SINK_OK)
         result = connect_again(sink);
+    if (result == SINK_OK)
+        result = try_look_up(sink);
     if (result == SINK_OK)
         say_limits(sink);
     sink->look_up = false;

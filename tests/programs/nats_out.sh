@@ -94,6 +94,7 @@ nats_user='a:a@'
 nats_start 1 'accounts { A { jetstream: enabled, users: [
     { user: a, password: a },
     { nkey: UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4 },
+    { user: c, password: c, permissions { publish { deny: "*.API.STREAM.MSG.GET.>" } } },
     { user: b, password: b, permissions { publish { deny: "S.>" } } } ] } }
 max_payload: 4096' || { not_ok 'a server starts'; exit; }
 servers=$NATS_URL
@@ -163,6 +164,8 @@ check_match '--nkey, damaged: says so' '--nkey .*/seed: its seed is damaged' "$s
 fresh 3
 check_status 'a forbidden subject: exit 1' 1 with "b:b@$address" 'S.{lane}' to
 check_match 'a forbidden subject: says so' 'Permissions Violation for Publish to "S.0"' "$scratch/err"
+check_status 'look-ups are forbidden: exit 1' 1 with "c:c@$address" 'S.{lane}' to
+check_match 'look-ups are forbidden: says so' 'Permissions Violation for Publish to ".JS.API.STREAM.MSG.GET' "$scratch/err"
 check 'what is forbidden stays' queue_has messages 3
 check_status 'a server without TLS: exit 1' 1 to --tls
 check_match 'a server without TLS: says so' 'speaks no TLS' "$scratch/err"
