@@ -36,7 +36,8 @@ job_count=1600
 job_processes=(1 2 4 8)
 printed_bytes=10000000
 bridge_count=200000
-all_loads=(throughput round-trip contention room idle redelivery scale programs jobs output bridge)
+forwarded=1000000
+all_loads=(throughput round-trip contention room idle redelivery scale programs jobs output forward bridge)
 loads=("${all_loads[@]}")
 contenders=()
 present=()
@@ -61,7 +62,8 @@ minima, maxima, ratios), RESULTS.md and plots/*.svg to the results folder.
 
   --quick          run all loads, smaller: less than two minutes
   --loads LIST     run only these of throughput,round-trip,contention,room,idle,
-                   redelivery,scale,programs,jobs,output,bridge (all)
+                   redelivery,scale,programs,jobs,output,forward,
+                   bridge (all)
   --rounds N       run N rounds (5)
   --budget S       start no round that would probably end after S seconds (none)
   --seconds S      length of one measurement of throughput (0.3)
@@ -160,6 +162,7 @@ be_quick() {
     job_processes=(2)
     printed_bytes=2000000
     bridge_count=20000
+    forwarded=200000
     tries=2
 }
 

@@ -43,6 +43,9 @@ line_buffer|consumer --jobs 4 --line-buffer||
 parallel_ungroup|parallel -j 4 --ungroup|parallel|parallel
 parallel_group|parallel -j 4 --group|parallel|parallel
 parallel_line_buffer|parallel -j 4 --line-buffer|parallel|parallel
+read|consumer >/dev/null||
+forward|consumer --forward A||
+forward_2|consumer --forward A,B||
 nats_out|libnats, js_PublishMsgAsync|nats-server|nats-server
 bridge_out|consumer --to|nats-server|nats-server
 nats_in|libnats, natsSubscription_Fetch|nats-server|nats-server

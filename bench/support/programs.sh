@@ -266,3 +266,61 @@ round_of_bridge() {
         done
     done
 }
+
+# ------------------------------------------------------------------ forwarding
+
+# Forwards a queue to others, each with a reader, and waits for all. What a reader has to wait for comes from its second
+# producer, so that it can begin before the forwarder has a lane.
+forward_to() { # QUEUE DESTINATION...
+    local queue=$1 to pids=() failed=0
+    shift
+    for to; do
+        "$build/consumer" -q -Q "$to" --producers 2 --discard &
+        pids+=($!)
+    done
+    time_of "$build/consumer" -q -Q "$queue" --forward "$(IFS=,; printf '%s' "$*")" || failed=1
+    for to in "${pids[@]}"; do
+        wait "$to" || failed=1
+    done
+    return "$failed"
+}
+
+read_queue() { # QUEUE
+    "$build/consumer" -q -Q "$1" >/dev/null
+}
+
+# Sets `elapsed` to the time until all messages are read, or forwarded.
+time_forward() { # NAME FILE
+    local queue=bench.$$.$((++queue_count)) to=() status=1
+    case $1 in
+    forward) to=("bench.$$.$((++queue_count))") ;;
+    forward_2) to=("bench.$$.$((++queue_count))" "bench.$$.$((++queue_count))") ;;
+    esac
+    "$build/producer" -q -Q "$queue" --capacity 128M --input "$2" &&
+        for name in "${to[@]}"; do "$build/producer" -q -Q "$name" -- first || return; done &&
+        if ((${#to[@]})); then forward_to "$queue" "${to[@]}"; else time_of read_queue "$queue"; fi
+    status=$?
+    for name in "$queue" "${to[@]}"; do
+        "$build/monitor" -q remove --force "$name" >/dev/null 2>&1
+    done
+    return "$status"
+}
+
+round_of_forward() {
+    local contender elapsed name size file=$scratch/forwarded
+    for size in 64 1024; do
+        # A line is a message of so many bytes.
+        awk -v size="$size" -v count="$((size > 64 ? forwarded / 16 : forwarded))" 'BEGIN {
+            filler = sprintf("%1024s", "")
+            for (i = 0; i < count; i++) print substr(sprintf("%010d ", i) filler, 1, size)
+        }' >"$file"
+        for contender in read forward forward_2; do
+            if time_forward "$contender" "$file" 2>"$scratch/stderr"; then
+                record forward "$contender" "$size" messages_per_s "$(awk -v n="$(wc -l <"$file")" "BEGIN { print n / $elapsed }")"
+            else
+                problem forward "$contender" "$size" FAILED "$(tail -n 1 "$scratch/stderr")"
+            fi
+        done
+    done
+    rm -f "$file"
+}

@@ -4,7 +4,7 @@
 
 # The two contenders of each load that the others are compared with.
 baselines='throughput:raw:raw_tuned room:raw:raw_tuned round-trip/busy:raw:line round-trip/pause:pipe:line
-    contention:mpmc:boost programs:cat:pv jobs:xargs_shell:parallel output:ungroup:parallel_group
+    contention:mpmc:boost programs:cat:pv jobs:xargs_shell:parallel output:ungroup:parallel_group forward:read:forward
     bridge-out:nats_out: bridge-in:nats_in:'
 
 summarise() {
@@ -196,6 +196,12 @@ report_programs() {
         table output bytes_per_s range bytes 'GB/s'
         table output bytes_per_s first share 'of --ungroup'
         table output broken_lines median number 'broken lines'
+    fi
+    if has_load forward; then
+        printf 'Messages that wait in a queue are read to /dev/null, or forwarded to one queue or two, each with a reader that\n'
+        printf 'discards them. Messages per second, by bytes per message, and as a fraction of reading in the same rounds:\n'
+        table forward messages_per_s range rate 'messages/s'
+        table forward messages_per_s first share 'of reading'
     fi
 }
 

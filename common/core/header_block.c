@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/core/header_block.h"
 
-#include <string.h>
-
 #include "common/core/geometry.h"
 #include "common/shmq.h"
 
@@ -51,23 +49,11 @@ uint64_t header_payload_offset(uint64_t text_bytes, uint64_t payload_bytes)
     return (cells < least ? least : cells) << CELL_SHIFT;
 }
 
-char *header_write_prefix(unsigned char *at, uint32_t text_bytes, uint64_t payload_bytes, uint8_t frame,
-                          uint8_t delimiter)
-{
-    const struct header_prefix prefix = {
-        .text_bytes = text_bytes,
-        .payload_offset = (uint32_t)header_payload_offset(text_bytes, payload_bytes),
-        .frame = frame,
-        .delimiter = delimiter,
-    };
-    memcpy(at, &prefix, sizeof(prefix));
-    return (char *)at + sizeof(prefix);
-}
-
 void header_write(unsigned char *at, const char *text, uint32_t text_bytes, uint64_t payload_bytes, uint8_t frame,
                   uint8_t delimiter)
 {
-    memcpy(header_write_prefix(at, text_bytes, payload_bytes, frame, delimiter), text, text_bytes);
+    const uint64_t payload_offset = header_payload_offset(text_bytes, payload_bytes);
+    memcpy(header_write_prefix(at, text_bytes, payload_offset, frame, delimiter), text, text_bytes);
 }
 
 bool header_read(const unsigned char *at, uint64_t bytes, struct header_view *view)

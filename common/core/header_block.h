@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct header_prefix {
     uint32_t text_bytes;
@@ -44,9 +45,17 @@ bool header_text_is_valid(const char *text, size_t bytes);
 /* Bytes from the prefix to the payload. */
 uint64_t header_payload_offset(uint64_t text_bytes, uint64_t payload_bytes);
 
-/* Writes the prefix. @at: as for header_write. Return: where the text belongs. */
-char *header_write_prefix(unsigned char *at, uint32_t text_bytes, uint64_t payload_bytes, uint8_t frame,
-                          uint8_t delimiter);
+/* Writes the prefix. @payload_offset: header_payload_offset. Return: where the text belongs. */
+static inline char *header_write_prefix(unsigned char *at, uint32_t text_bytes, uint64_t payload_offset,
+                                        uint8_t frame, uint8_t delimiter)
+{
+    const struct header_prefix prefix = {.text_bytes = text_bytes,
+                                         .payload_offset = (uint32_t)payload_offset,
+                                         .frame = frame,
+                                         .delimiter = delimiter};
+    memcpy(at, &prefix, sizeof(prefix));
+    return (char *)at + sizeof(prefix);
+}
 
 /* Writes prefix and text. @at: header_payload_offset writable bytes. */
 void header_write(unsigned char *at, const char *text, uint32_t text_bytes, uint64_t payload_bytes, uint8_t frame,

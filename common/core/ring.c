@@ -94,13 +94,11 @@ static inline void prefetch_for_writing(const void *line)
 #endif
 }
 
-#define ROOM_AHEAD 96u
 #define LINES_MAX 16u
 
 /* Lines that another processor has read last are slow to write. */
-void ring_prefetch_room(const struct ring *ring, uint64_t next, uint64_t limit, uint64_t cells)
+void ring_prefetch_room(const struct ring *ring, uint64_t ahead, uint64_t limit, uint64_t cells)
 {
-    const uint64_t ahead = next + ROOM_AHEAD;
     const uint64_t lines = cells < LINES_MAX ? cells : LINES_MAX;
     if (ahead + lines > limit)
         return;

@@ -215,8 +215,8 @@ static inline bool ring_has_room(const struct ring_producer *producer, uint64_t 
     return producer->next + need_cells <= producer->limit;
 }
 
-/* Prefetches the lines that a message of @cells some way ahead will need, unless consumers may still read them. */
-void ring_prefetch_room(const struct ring *ring, uint64_t next, uint64_t limit, uint64_t cells);
+/* Prefetches the lines that a message of @cells at @ahead will need, unless consumers may still read them. */
+void ring_prefetch_room(const struct ring *ring, uint64_t ahead, uint64_t limit, uint64_t cells);
 
 /* Writes a descriptor. @tag: only its low RECORD_TAG_BITS are used. */
 static inline void ring_write_record(struct record *record, uint64_t tag, uint64_t framed_length,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "common/core/copy.h"
 #include "common/core/header_block.h"
 #include "common/kernel/clock.h"
 #include "common/queue/batch.h"
@@ -19,6 +20,11 @@
 #define LINE_BEGIN ID_HEADER ": "
 /* "Shmq-Id: QUEUE-LANE-POSITION\n" */
 #define LINE_BYTES_MAX (sizeof(LINE_BEGIN) - 1 + MESSAGE_ID_BATCH_BYTES + MESSAGE_ID_POSITION_BYTES + 1)
+
+/* Payloads, and the room for them, come from another processor's cache or from memory, so they are prefetched: as
+ * far ahead as measured best, with messages of 64 bytes. */
+#define MESSAGES_AHEAD 12u
+#define ROOM_AHEAD 16u /* cells */
 
 /* Messages on their way. */
 struct transfer {
@@ -90,20 +96,40 @@ static int make_plan(struct transfer *transfer, size_t index, struct plan *plan)
     return 0;
 }
 
-/* Context: there is room for it. */
-static void append(const struct transfer *transfer, const struct plan *plan)
+/* Most copies have no other header, and a block of one cell. Copying as much as fits there takes no call. */
+#define LINE_PIECE (CELL_BYTES - sizeof(struct header_prefix))
+_Static_assert(LINE_PIECE <= LINE_BYTES_MAX, "a line can be copied in one piece");
+
+static inline void copy_headers(char *text, const struct transfer *transfer, const struct plan *plan)
 {
-    struct ring_producer *p = &transfer->to->producer.ring;
-    const struct shmq_message *m = plan->message;
-    unsigned char *at = ring_payload(&p->ring, p->next);
-    char *text = header_write_prefix(at, (uint32_t)(plan->headers_bytes + plan->line_bytes), m->length, m->frame,
-                                     m->delimiter);
+    if (plan->headers_bytes == 0 && plan->line_bytes <= LINE_PIECE) {
+        memcpy(text, transfer->line, LINE_PIECE);
+        return;
+    }
     if (plan->headers_bytes > 0)
         memcpy(text, plan->headers, plan->headers_bytes);
     memcpy(text + plan->headers_bytes, transfer->line, plan->line_bytes);
-    if (m->length > 0)
-        memcpy(at + plan->payload_offset, m->data, m->length);
-    ring_prefetch_room(&p->ring, p->next, p->limit, plan->cells);
+}
+
+static inline void copy_payload(unsigned char *at, const struct shmq_message *message)
+{
+    if (message->length - 1 < CELL_BYTES)
+        copy_short(at, message->data, message->length);
+    else if (message->length > 0)
+        memcpy(at, message->data, message->length);
+}
+
+/* Context: there is room for it. */
+static inline void append(const struct transfer *transfer, const struct plan *plan)
+{
+    struct ring_producer *p = &transfer->to->producer.ring;
+    const struct shmq_message *m = plan->message;
+    const uint32_t text_bytes = (uint32_t)(plan->headers_bytes + plan->line_bytes);
+    unsigned char *at = ring_payload(&p->ring, p->next);
+    copy_headers(header_write_prefix(at, text_bytes, plan->payload_offset, m->frame, m->delimiter), transfer,
+                 plan);
+    copy_payload(at + plan->payload_offset, m);
+    ring_prefetch_room(&p->ring, p->next + ROOM_AHEAD, p->limit, plan->cells);
     ring_append_cells(p, record_frame(RECORD_HEADERS, 0) | plan->bytes, plan->cells,
                       record_stream_bytes(record_frame(m->frame, m->delimiter) | m->length));
 }
@@ -123,6 +149,8 @@ static int put_portion(struct transfer *transfer, int64_t timeout_ns)
     if (error != 0)
         return error;
     do {
+        if (transfer->put + n + MESSAGES_AHEAD < transfer->count)
+            __builtin_prefetch(transfer->messages[transfer->put + n + MESSAGES_AHEAD].data);
         append(transfer, &plan);
         bytes += plan.bytes;
         n++;

@@ -8,6 +8,7 @@
 
 /* A producer checks once in so many messages that the queue still has its name. */
 #define MESSAGES_BETWEEN_CHECKS 4096u
+#define ROOM_AHEAD 96u              /* cells; by how much the lines of long messages are prefetched */
 #define PATIENT_NS INT64_C(2000000) /* how long a producer waits for more room than it needs */
 
 /* Whether the queue accepts no more messages. */
@@ -173,7 +174,7 @@ static inline void write_payload(const struct ring_producer *p, const void *data
     if (length > 0)
         memcpy(ring_payload(&p->ring, p->next), data, length);
     if (length > CELL_BYTES) /* for less, prefetching costs more than it saves */
-        ring_prefetch_room(&p->ring, p->next, p->limit, cells_for(length));
+        ring_prefetch_room(&p->ring, p->next + ROOM_AHEAD, p->limit, cells_for(length));
 }
 
 /*
