@@ -275,10 +275,10 @@ forward_to() { # QUEUE DESTINATION...
     local queue=$1 to pids=() failed=0
     shift
     for to; do
-        "$build/consumer" -q -Q "$to" --producers 2 --discard &
+        "${priority[@]}" "$build/consumer" -q -Q "$to" --producers 2 --discard &
         pids+=($!)
     done
-    time_of "$build/consumer" -q -Q "$queue" --forward "$(IFS=,; printf '%s' "$*")" || failed=1
+    time_of "${priority[@]}" "$build/consumer" -q -Q "$queue" --forward "$(IFS=,; printf '%s' "$*")" || failed=1
     for to in "${pids[@]}"; do
         wait "$to" || failed=1
     done
@@ -286,7 +286,7 @@ forward_to() { # QUEUE DESTINATION...
 }
 
 read_queue() { # QUEUE
-    "$build/consumer" -q -Q "$1" >/dev/null
+    "${priority[@]}" "$build/consumer" -q -Q "$1" >/dev/null
 }
 
 # Sets `elapsed` to the time until all messages are read, or forwarded.
@@ -307,7 +307,8 @@ time_forward() { # NAME FILE
 }
 
 round_of_forward() {
-    local contender elapsed name size file=$scratch/forwarded
+    local contender elapsed name size file=$scratch/forwarded priority=()
+    ((!realtime)) || priority=(chrt -f 10)
     for size in 64 1024; do
         # A line is a message of so many bytes.
         awk -v size="$size" -v count="$((size > 64 ? forwarded / 16 : forwarded))" 'BEGIN {
