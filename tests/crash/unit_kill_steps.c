@@ -168,6 +168,7 @@ struct operation {
     int code;                                                /* what it returns */
     bool redelivers; /* another one died before with messages leased, or this one gives some back */
     bool takes;      /* needs a message to end */
+    bool consumes;   /* what it forwarded is consumed before the rest is forwarded */
 };
 
 /* ------------------------------------------------------------------ failing */
@@ -1876,30 +1877,39 @@ static void forward_the_rest(struct world *world)
     shmq_mover_close(own);
 }
 
-/* Each message is there once, but for those that survivors received meanwhile, and the stream has ended. */
-static void settle_forwarded(struct world *world)
+/* Counts what is there, and takes it out. Return: what came then. */
+static int take_forwarded(struct world *world, uint32_t *found, int64_t wait_ns)
 {
     struct shmq *consumer;
     struct shmq_message message;
-    uint32_t found[IDS] = {0};
     int code;
-    check(world);
-    forward_the_rest(world);
     require_call(world, shmq_open(&consumer, destination, SHMQ_CONSUMER, NULL), 0);
     require_call(world, shmq_check(consumer, say_problem, NULL), 0);
-    while ((code = shmq_lease(consumer, &message, recovery_ns(world))) == 0) {
+    while ((code = shmq_lease(consumer, &message, wait_ns)) == 0) {
         const uint64_t id = read_body(&message);
         require(world, id != 0 && message.headers_length > 0, "what was forwarded is not whole");
         require_call(world, shmq_acknowledge(consumer, 1), 0);
         found[id]++;
     }
+    require_call(world, shmq_close(consumer), 0);
+    return code;
+}
+
+/* Each message is there once, but for those that survivors received meanwhile, and the stream has ended. */
+static void settle_forwarded(struct world *world)
+{
+    uint32_t found[IDS] = {0};
+    check(world);
+    if (world->operation->consumes)
+        (void)take_forwarded(world, found, 0);
+    forward_the_rest(world);
+    const int code = take_forwarded(world, found, recovery_ns(world));
     require_code(world, __LINE__, "the end of what was forwarded", code, -ENODATA);
     for (uint64_t id = SURVIVORS; id < SURVIVORS + MESSAGES; id++) {
         const uint32_t received = atomic_load(&world->ledger->received[id]);
         require(world, found[id] + received == 1, "message %d was forwarded %u times, and received %u times",
                 (int)id, found[id], received);
     }
-    require_call(world, shmq_close(consumer), 0);
     require_call(world, shmq_remove(destination, false), 0);
     set_fates(world, SURVIVORS, MESSAGES, never);
     work_to_the_end(world);
@@ -2443,6 +2453,8 @@ static const struct operation operations[] = {
     {"acknowledge, before a dropped message", OF_CONSUMER, .prepare = prepare_before_dropped,
      .act = acknowledge_one, .count = count_acknowledged, .expect = expect_acknowledge_before_dropped},
     {"forward", OF_FORWARDER, .prepare = prepare_forward, .act = forward_leased},
+    {"forward, and the copies are consumed", OF_FORWARDER, .prepare = prepare_forward, .act = forward_leased,
+     .consumes = true},
     {"forward, in a lane that is kept", OF_FORWARDER, .prepare = prepare_next_forward, .act = forward_leased},
     {"forward, what a dead mover left", OF_FORWARDER, .prepare = prepare_adopted_forward, .act = forward_leased,
      .redelivers = true},
