@@ -296,7 +296,7 @@ $(optional_benches:%=$(out)/bench/%): $(out)/bench/%: bench/optional/%.c $(obj)/
 # Each is one LLVMFuzzerTestOneInput, with the product's sources compiled once more, with hooks, and a main that replays
 # inputs; `make fuzz` links it with libFuzzer instead.
 FUZZ_CC ?= clang
-fuzzers := queue input numbers producer_options consumer_options monitor_options supervisor_options
+fuzzers := queue input numbers answer producer_options consumer_options monitor_options supervisor_options
 fuzz_programs := $(fuzzers:%=$(out)/tests/fuzz_%)
 fuzz_support := $(filter-out %/replay.o,$(call objects,tests/fuzz/support/*.c))
 fuzz_main := $(if $(LIBFUZZER),,$(obj)/tests/fuzz/support/replay.o)
@@ -318,6 +318,7 @@ $(obj)/hooked/%.o: %.c $(stamp)
 -include $(patsubst %.c,$(obj)/%.d,$(fuzz_sources)) $(wildcard $(obj)/hooked/*/*.d $(obj)/hooked/*/*/*.d)
 
 $(out)/tests/fuzz_queue: $(hooked_library)
+$(out)/tests/fuzz_answer: $(addprefix $(obj)/hooked/,common/nats/answer.o consumer/nats/reply.o)
 $(out)/tests/fuzz_numbers: $(hooked_cli)
 $(out)/tests/fuzz_input: $(hooked_cli) $(call hooked,producer/*.c)
 $(out)/tests/fuzz_producer_options: $(hooked_cli) $(call hooked,producer/command_line.c producer/option_table.c)

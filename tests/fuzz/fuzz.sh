@@ -22,6 +22,7 @@ replay_all() { # WORD DIRECTORY
     replay "$1" "$2" queue 1500
     replay "$1" "$2" input 1500
     replay "$1" "$2" numbers 50000
+    replay "$1" "$2" answer 50000
     replay "$1" "$2" producer_options 3000
     replay "$1" "$2" consumer_options 3000
     replay "$1" "$2" monitor_options 3000

@@ -55,6 +55,8 @@ check_equal 'no server: passwords are not told' 0 "$(grep -c secret "$scratch/er
 check 'no server: the messages stay' queue_has messages 3
 start
 check 'no server: it waits' wait_until 30 has_match 'waiting for NATS' "$out"
+kill -USR1 "$pid"
+check 'no server: SIGUSR1 tells it' wait_until 30 has_match 'consumed 0 messages.*, no connection' "$out"
 kill -TERM "$pid"
 end_status 'no server: TERM: exit 0' 0 "$pid" "$out"
 check 'no server, TERM: the messages stay' queue_has messages 3
