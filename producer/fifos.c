@@ -83,7 +83,7 @@ static int prepare(struct fifos *fifos)
 
 static int add(struct fifos *fifos, const char *path)
 {
-    struct stat st;
+    struct stat st = {0};
     const int fd = open_fifo(path, &st);
     if (fd < 0)
         return fd;
@@ -119,7 +119,7 @@ static int add(struct fifos *fifos, const char *path)
  */
 static bool reopen(struct fifos *fifos, struct fifo *fifo)
 {
-    struct stat st;
+    struct stat st = {0};
     const int fd = open_fifo(fifo->path, &st);
     if (fd < 0)
         return false;

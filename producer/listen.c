@@ -385,8 +385,12 @@ static enum flow open_server(struct server *server)
 
 static void close_server(struct server *server)
 {
-    while (server->connections != NULL)
-        end_connection(server, server->connections);
+    for (struct connection *connection = server->connections; connection != NULL;) {
+        struct connection *next = connection->next;
+        stream_close(&connection->stream);
+        free(connection);
+        connection = next;
+    }
     for (size_t i = 0; i < server->listener_count; i++)
         listener_close(&server->listeners[i]);
     if (server->epoll >= 0)

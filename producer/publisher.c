@@ -515,7 +515,7 @@ static bool compose_headers(struct publisher *publisher, const struct shmq_outgo
 enum flow publisher_put_outgoing(struct publisher *publisher, const struct shmq_outgoing *messages, size_t count,
                                  enum shmq_frame frame, size_t *taken)
 {
-    struct iovec payloads[OUTGOING_BATCH];
+    struct iovec payloads[OUTGOING_BATCH] = {{NULL, 0}};
     struct shmq_outgoing composed[OUTGOING_BATCH];
     *taken = 0;
     enum flow flow = use_frame(publisher, frame);

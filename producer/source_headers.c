@@ -64,7 +64,8 @@ bool source_blocks_reserve(struct source_blocks *blocks, const struct source_hea
     char *larger = realloc(blocks->bytes, size);
     if (larger == NULL)
         return false;
-    *blocks = (struct source_blocks){larger, size};
+    blocks->bytes = larger;
+    blocks->size = size;
     return true;
 }
 
