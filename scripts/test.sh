@@ -256,10 +256,12 @@ prefix_of() { # NUMBER
 
 # Waits for the end of one that runs, and makes its report. On a terminal, shows meanwhile what is running.
 await_end() {
-    local number status took folder
-    until read -r -t 1 -u "$ends" number status took; do
+    local number status took folder line='' part
+    until IFS='' read -r -t 1 -u "$ends" part; do # may be out of time amid a line
+        line+=$part
         ((!terminal)) || show_running
     done
+    read -r number status took <<<"$line$part"
     folder=$scratch/$number
     unset "running[$number]"
     [[ ! -f $folder/tap ]] || cat "$folder/tap" >>"$folder/log"
