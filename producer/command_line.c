@@ -248,11 +248,13 @@ static void check_source(const struct options *options)
     if ((options->source == SOURCE_RANDOM || options->source == SOURCE_WORDS) &&
         options->framing != FRAMING_DELIMITER)
         options_usage("%s: only for inputs (not with --random or words)", options->framing_given);
+    if (options->source == SOURCE_NATS && options->framing_given[0] != '\0')
+        options_usage("%s and --from: messages of a stream are whole", options->framing_given);
     if (options->listen_mode >= 0 && options->source != SOURCE_LISTEN)
         options_usage("--listen-mode: needs --listen ADDRESS");
     if (options->source_headers && options->source != SOURCE_INPUTS && options->source != SOURCE_FOLLOW &&
-        options->source != SOURCE_LISTEN)
-        options_usage("--source-headers: only for inputs and --listen");
+        options->source != SOURCE_LISTEN && options->source != SOURCE_NATS)
+        options_usage("--source-headers: only for inputs, --listen and --from");
     if (options->split_given && !options->input_given)
         options_usage("--split: needs --input FILE");
     if (options->resume && !options->input_given && options->source != SOURCE_NATS)

@@ -37,11 +37,11 @@ static const struct option_entry source[] = {
     {.name = "source-headers",
      .kind = OPTION_IS_FLAG,
      AT(source_headers),
-     .help =
-         "put headers on each message that say where it comes from: Shmq-File and Shmq-Offset (of its first "
-         "byte), "
-         "with --listen Shmq-Peer-Pid and Shmq-Peer-Uid. They take 64 bytes or more of each message's room, and "
-         "messages are put more slowly"},
+     .help = "put headers on each message that say where it comes from: Shmq-File and Shmq-Offset (of its first "
+             "byte), "
+             "with --listen Shmq-Peer-Pid and Shmq-Peer-Uid, with --from Shmq-Subject and Shmq-Sequence. They "
+             "take 64 bytes or more of each message's room, and "
+             "messages are put more slowly"},
     {.name = "random",
      .kind = OPTION_IS_FLAG,
      AT(random_given),

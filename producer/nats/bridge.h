@@ -22,6 +22,7 @@ struct place {
 /* What reads a durable and puts its messages. W, R: its thread. */
 struct bridge {
     struct publisher *publisher;
+    bool source_headers; /* each message says which one of the stream it is */
     struct connection connection;
     struct counters counters;
     struct durable durable;

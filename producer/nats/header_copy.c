@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "producer/nats/header_copy.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -12,6 +14,8 @@
 #define ORDER "Shmq-Order" /* of consumer --to */
 #define OTHER_ID "Nats-Msg-Id"
 #define OUR_ID "Shmq-Id"
+#define SUBJECT "Shmq-Subject"
+#define SEQUENCE "Shmq-Sequence"
 
 enum { QUEUE_DIGITS = 16 };
 
@@ -80,6 +84,18 @@ static const char *name_here(natsMsg *message, const char *name, const char *val
     return natsMsgHeader_Get(message, OUR_ID, &ours) == NATS_OK ? NULL : OUR_ID;
 }
 
+static bool add_source(struct header_copy *copy, const natsMsg *message, uint64_t sequence)
+{
+    char text[24];
+    snprintf(text, sizeof(text), "%" PRIu64, sequence);
+    return add_line(copy, SUBJECT, natsMsg_GetSubject(message)) && add_line(copy, SEQUENCE, text);
+}
+
+static bool is_of_source(const char *name)
+{
+    return strcasecmp(name, SUBJECT) == 0 || strcasecmp(name, SEQUENCE) == 0;
+}
+
 static bool add_header(struct header_copy *copy, natsMsg *message, const char *name, uint64_t *left_out)
 {
     const char **values = NULL;
@@ -105,7 +121,8 @@ static int compare(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-bool header_copy_add(struct header_copy *copy, natsMsg *message, size_t *begin, size_t *length, uint64_t *left_out)
+bool header_copy_add(struct header_copy *copy, natsMsg *message, uint64_t sequence, size_t *begin, size_t *length,
+                     uint64_t *left_out)
 {
     const char **names = NULL;
     int count = 0;
@@ -118,8 +135,10 @@ bool header_copy_add(struct header_copy *copy, natsMsg *message, size_t *begin, 
         count = 0;
     if (count > 1)
         qsort(names, (size_t)count, sizeof(*names), compare);
+    if (sequence != 0)
+        done = add_source(copy, message, sequence);
     for (int i = 0; i < count && done; i++)
-        done = add_header(copy, message, names[i], left_out);
+        done = (sequence != 0 && is_of_source(names[i])) || add_header(copy, message, names[i], left_out);
     free(names);
     *length = copy->used - *begin;
     return done;

@@ -194,8 +194,9 @@ static enum flow prepare(struct bridge *bridge, struct portion *portion)
         *message = (struct shmq_outgoing)SHMQ_OUTGOING_INIT;
         message->data = natsMsg_GetData(received->message);
         message->length = (size_t)natsMsg_GetDataLength(received->message);
-        if (!header_copy_add(&bridge->headers, received->message, &portion->headers[i], &message->headers_length,
-                             &bridge->left_out))
+        const uint64_t sequence = bridge->source_headers ? received->delivery.stream_sequence : 0;
+        if (!header_copy_add(&bridge->headers, received->message, sequence, &portion->headers[i],
+                             &message->headers_length, &bridge->left_out))
             return publisher_fail_memory(bridge->publisher);
         if (!publisher_fits(bridge->publisher, message->length, message->headers_length)) {
             if (i == 0)
@@ -360,6 +361,7 @@ enum flow nats_source_run(struct publisher *publisher, const struct options *opt
     static struct bridge bridge;
     const struct publisher_companion companion = {.tick = extend, .describe = describe, .context = &bridge};
     bridge.publisher = publisher;
+    bridge.source_headers = options->source_headers;
     durable_init(&bridge.durable, options);
     if (connection_init(&bridge.connection, &options->nats, "--from", publisher->name, &bridge.counters, tick,
                         &bridge) != 0)

@@ -194,6 +194,15 @@ check_same 'with their headers, and without those of the way' "$scratch/out" - <
   | a
 END
 
+# The same messages, as they came in another queue.
+next_queue
+nats_ask durable "$stream" E
+check_status '--source-headers' 0 timeout 30 "$producer" -q -Q "$queue" --from "$NATS_URL" --stream "$stream" \
+    --durable E --count 2 --source-headers
+"$monitor" peek "$queue" 2 >"$scratch/out"
+check_match '--source-headers: the subject' "^  Shmq-Subject: $stream.0$" "$scratch/out"
+check_match '--source-headers: the sequence' '^  Shmq-Sequence: 2$' "$scratch/out"
+
 # ------------------------------------------------------------------ what cannot be
 
 refused() { # NAME STATUS REGEX OPTION...
@@ -216,6 +225,7 @@ refused 'a durable that pushes' 1 'pull consumer' --stream "$stream" --durable p
 nats_ask make memory 'memory.>' 1 '"storage":"memory"'
 refused 'a stream in memory' 2 'memory.*--allow-lossy' --stream memory --durable D
 refused 'a name that cannot be' 2 'not a name' --stream "$stream" --durable a.b
+refused 'a framing' 2 'messages of a stream are whole' --stream "$stream" --durable D --null
 refused 'messages that may be dropped' 2 'on-full drop' --stream "$stream" --durable D --on-full drop
 
 next_queue
