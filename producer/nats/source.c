@@ -128,6 +128,17 @@ static enum flow receive(struct bridge *bridge, int64_t wait_ms, size_t most)
     return FLOW_CONTINUE;
 }
 
+/*
+ * How long the next request waits at the broker: some more than half of the time allowed, so that no two end
+ * together and another bridge always sees one.
+ */
+static int64_t expiry_ns(const struct bridge *bridge)
+{
+    const int64_t half = bridge->durable.expires_ns / 2;
+    return half +
+           (int64_t)(bridge->pull.requests * UINT64_C(0x9e3779b97f4a7c15) >> 32) * half / INT64_C(4294967296);
+}
+
 /* Keeps requests at the broker, so that the next messages are on their way while the last ones are put. */
 static void ask(struct bridge *bridge)
 {
@@ -136,7 +147,7 @@ static void ask(struct bridge *bridge)
     if (pull_is_forgotten(pull, stop_now_ns()))
         disturb(bridge, "the broker has forgotten a request");
     while (bridge->settled && pull->outstanding + bridge->hand.count + durable->batch <= durable->window) {
-        if (pull_ask(pull, durable->batch, durable->max_bytes, durable->expires_ns) != NATS_OK)
+        if (pull_ask(pull, durable->batch, durable->max_bytes, expiry_ns(bridge)) != NATS_OK)
             disturb(bridge, "a request could not be sent");
     }
 }
