@@ -22,7 +22,7 @@ enum {
     CONNECT_MS = 2000,
     PING_MS = 2000,  /* a server that is silent for so long, twice, is lost */
     WRITE_MS = 2000, /* without it, a server that does not read would block us for ever */
-    IO_BYTES = 32 * 1024,
+    IO_BYTES = 16 * 1024,
     REFUSALS_MAX = 2, /* attempts that the server refused before we believe it, once we were connected */
 };
 

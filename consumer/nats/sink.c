@@ -23,12 +23,12 @@
 #define NS_PER_MS INT64_C(1000000)
 #define TICK_NS (200 * NS_PER_MS)
 #define DRAIN_NS (1000 * NS_PER_MS)
-#define GATHER_NS (NS_PER_MS / 2)
+#define GATHER_NS (NS_PER_MS / 4)
 #define TRY_NS (2000 * NS_PER_MS)
 
 enum {
     WAIT_MS = 50,         /* longest wait in libnats, which no signal ends */
-    MANY_OUT = 512,       /* answers, that may gather for a moment */
+    MANY_OUT = 64,       /* answers, that may gather for a moment */
     CHUNK = 128,          /* messages that are published before answers are looked at */
     SILENT_ROUNDS = 2,    /* without any answer, before the connection is given up */
     SAMPLE_MASK = 15,     /* the time of one message of 16 is measured */
