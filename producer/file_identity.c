@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #define NS_PER_SECOND INT64_C(1000000000)
@@ -15,6 +16,13 @@ enum { SUMS = 4 };
 /* Odd, with about as many ones as zeros. */
 static const uint64_t multipliers[SUMS] = {UINT64_C(0x9e3779b97f4a7c15), UINT64_C(0xbf58476d1ce4e5b9),
                                            UINT64_C(0x94d049bb133111eb), UINT64_C(0xd6e8feb86659fd93)};
+
+int64_t file_time_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
+}
 
 static int64_t time_ns(const struct statx_timestamp *time)
 {

@@ -32,6 +32,9 @@ struct file_identity {
     uint64_t head_sum;    /* checksum of the first head_length bytes */
 };
 
+/* The time, on the clock that the times of files are taken from. */
+int64_t file_time_ns(void);
+
 /* Looks at a file, following links. Return: 0 or a negative errno. */
 int file_facts_of(const char *path, struct file_facts *facts);
 int file_facts_of_open(int fd, struct file_facts *facts);

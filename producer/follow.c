@@ -17,6 +17,9 @@
 #include "producer/follow_scan.h"
 #include "producer/follower.h"
 
+/* How long a file may stay unread before it may have been truncated meanwhile. */
+#define UNREAD_NS INT64_C(1000000000)
+
 /* ------------------------------------------------------------------ one file */
 
 /* The file has become shorter, but what was put of it is still there. */
@@ -36,13 +39,18 @@ static enum flow handle_missed(struct follower *follower, struct followed_file *
 static enum flow read_file(struct follower *follower, struct followed_file *file, bool rest)
 {
     struct follow_step step;
-    enum flow flow = follow_reader_read(&follower->reader, file, rest, &step);
-    if (flow == FLOW_CONTINUE && step.error == -ESTALE) {
+    uint64_t copied;
+    enum flow flow = FLOW_CONTINUE;
+    if (file->offset == 0 && file->away_ns == 0 && file_time_ns() - file->since_ns > UNREAD_NS)
+        flow = follow_copies_of_unread(follower, file, &copied);
+    if (flow == FLOW_CONTINUE)
+        flow = follow_reader_read(&follower->reader, file, rest, &step);
+    if (flow != FLOW_CONTINUE)
+        return flow;
+    if (step.error == -ESTALE) {
         const struct follow_record old = followed_file_record(file);
         return follow_cut(follower, file, &old);
     }
-    if (flow == FLOW_CONTINUE)
-        flow = handle_missed(follower, file, step.missed);
     if (step.error != 0) {
         file->readable = false; /* until the next look */
         file->unwatched = follower->unwatched = true;
@@ -50,7 +58,7 @@ static enum flow read_file(struct follower *follower, struct followed_file *file
             say_error("%s: cannot be read: %s (trying again)", file->path, strerrordesc_np(-step.error));
     }
     file->read_error = step.error;
-    return flow;
+    return handle_missed(follower, file, step.missed);
 }
 
 static bool has_turn(const struct follower *follower, const struct followed_file *file)

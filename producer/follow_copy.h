@@ -15,21 +15,24 @@
  * @base      name of the file without its folder: only what a rotation calls a copy of it; NULL: any file
  * @copy      receives the copy, opened at the record's offset, with the record's name; NULL: there is none
  *
- * Return: FLOW_CONTINUE; FLOW_FAILED.
+ * Return: false if none was found, but some were renamed since they were listed: to be tried again.
  */
-enum flow follow_copy_find(struct follower *follower, const struct siblings *siblings,
-                           const struct follow_record *record, const char *base, struct followed_file **copy);
+bool follow_copy_find(struct follower *follower, const struct siblings *siblings,
+                      const struct follow_record *record, const char *base, struct followed_file **copy);
+
+/* Which files a rotation may have made of the file named .path before anybody has seen their content. */
+struct follow_range {
+    const char *path;
+    int64_t after_ns;                /* those created later than this; 0: none, as it is not known */
+    const struct followed_file *now; /* not this, nor those whose content it still has; NULL: does not matter */
+};
 
 /*
- * Follows the files that a rotation has made of the file named @path before anybody has seen their content:
- * renamed ones, and copies. The oldest first.
+ * Follows the files of a range: renamed ones, and copies; the oldest first.
  *
- * @after_ns   those created later than this; 0: none
- * @before_ns  those created not later than this; 0: no limit
- * @bytes      receives how much they contain; may be NULL
+ * @bytes  receives how much they contain
  */
-enum flow follow_between(struct follower *follower, const char *path, int64_t after_ns, int64_t before_ns,
-                         uint64_t *bytes);
+enum flow follow_unseen(struct follower *follower, const struct follow_range *range, uint64_t *bytes);
 
 /*
  * Nothing of a file is put yet, so that a truncation does not show in what is left of it: follows the copies that

@@ -230,6 +230,7 @@ enum flow follow_reader_read(struct follow_reader *reader, struct followed_file 
     if (step->error != 0)
         return FLOW_CONTINUE;
     file->readable = !notice_size(file, &data, step);
+    file->drained = file->drained || !file->readable;
     if (step->missed > 0 && file->offset == 0) {
         file->readable = true;
         return FLOW_CONTINUE;

@@ -59,12 +59,26 @@ static bool visit_path(void *context, const char *path)
     return ok;
 }
 
+static bool places_find(struct places *places, const struct patterns *patterns)
+{
+    return patterns_visit_folders(patterns, visit_folder, places) &&
+           patterns_visit_paths(patterns, visit_path, NULL, places);
+}
+
 static void places_free(struct places *places)
 {
     siblings_free(&places->siblings);
     for (size_t i = 0; i < places->count; i++)
         free(places->folders[i]);
     free(places->folders);
+    *places = (struct places){0};
+}
+
+/* Files were renamed since the folders were listed. */
+static enum flow places_look_again(struct places *places, struct follower *follower)
+{
+    places_free(places);
+    return places_find(places, &follower->patterns) ? FLOW_CONTINUE : publisher_fail_memory(follower->publisher);
 }
 
 /* ------------------------------------------------------------------ names of records */
@@ -114,11 +128,16 @@ static enum flow adopt(struct follower *follower, struct followed_file *file, co
     file->first_path = path_of(&follower->patterns, record);
     followed_file_set_record(file, record);
     follower_add(follower, file);
-    const enum flow flow = follower_save(follower, file);
-    uint64_t bytes;
-    if (flow != FLOW_CONTINUE || file->offset > 0 || !is_named(&follower->patterns, file->path))
-        return flow;
-    return follow_copies_of_unread(follower, file, &bytes);
+    return follower_save(follower, file);
+}
+
+/* The file is gone, but there is a copy of it. */
+static enum flow adopt_copy(struct follower *follower, struct followed_file *copy,
+                            const struct follow_record *record, uint32_t slot)
+{
+    struct follow_record of_copy = *record;
+    of_copy.since_ns = copy->identity.born_ns; /* what was copied before is known */
+    return adopt(follower, copy, &of_copy, slot);
 }
 
 /* The file that has the record's device and inode; its content may be another's. NULL: there is none. */
@@ -137,12 +156,9 @@ static const struct sibling *find_inode(const struct siblings *siblings, const s
 
 /* The file is where a pattern leads to, but has not the content that was put of it: it was truncated, or replaced.
  */
-static enum flow begin_anew(struct follower *follower, const char *path, const struct follow_record *record,
-                            uint32_t slot)
+static enum flow begin_anew(struct follower *follower, struct followed_file *file,
+                            const struct follow_record *record, uint32_t slot)
 {
-    struct followed_file *file;
-    if (followed_file_open(&file, path, 0) != 0)
-        return FLOW_CONTINUE;
     file->slot = slot;
     file->first_path = path_of(&follower->patterns, record);
     file->name = record->name;
@@ -156,9 +172,12 @@ static enum flow begin_anew(struct follower *follower, const char *path, const s
 }
 
 /* Keeps a record whose file cannot be read now: it may come back, or the next file of its name is found. */
-static enum flow keep(struct follower *follower, const struct follow_record *record, uint32_t slot, char *path)
+static enum flow keep(struct follower *follower, const struct follow_record *record, uint32_t slot)
 {
     struct followed_file *file = calloc(1, sizeof(*file));
+    char *path = path_of(&follower->patterns, record);
+    if (path == NULL)
+        path = strdup("a file");
     if (file == NULL || path == NULL) {
         free(file);
         free(path);
@@ -192,30 +211,131 @@ static enum flow keep_gone(struct follower *follower, const struct follow_record
                    " is lost, if anything",
                    label, record->offset);
     told.size = told.offset;
-    return keep(follower, &told, slot, path != NULL ? path : strdup(label));
+    free(path);
+    return keep(follower, &told, slot);
 }
 
-static enum flow find_file(struct follower *follower, const struct places *places,
-                           const struct follow_record *record, uint32_t slot)
+/*
+ * Whether a file with the record's inode is that of the record, though its content is not: a pattern leads to it,
+ * or it has got the name of a rotation since it was truncated.
+ */
+static bool is_still(const struct follower *follower, const char *path, const struct follow_record *record)
 {
-    struct followed_file *file = NULL;
-    const struct sibling *sibling = find_inode(&places->siblings, record);
-    const int error = sibling != NULL ? followed_file_open(&file, sibling->path, record->offset) : -ENOENT;
-    if (error == 0) {
-        if (file_has_content(file->fd, &record->identity, record->offset, record->mark))
-            return adopt(follower, file, record, slot);
-        followed_file_free(file);
+    if (is_named(&follower->patterns, path))
+        return true;
+    char *first_path = path_of(&follower->patterns, record);
+    const bool rotated = first_path != NULL && sibling_is_rotated_plainly(path_name(path), path_name(first_path));
+    free(first_path);
+    return rotated;
+}
+
+/*
+ * Opens the file of a record's inode.
+ *
+ * @offset  from which on
+ *
+ * Return: FLOW_CONTINUE, with @error 0, -ENOENT if there is no such file, -EINVAL if it has no such offset, or
+ * another negative errno; FLOW_FAILED.
+ */
+static enum flow open_inode(struct follower *follower, struct places *places, const struct follow_record *record,
+                            uint64_t offset, struct followed_file **file, int *error)
+{
+    enum flow flow = FLOW_CONTINUE;
+    *file = NULL;
+    *error = -ESTALE;
+    for (int i = 0; i < SIBLINGS_TRIES && *error == -ESTALE && flow == FLOW_CONTINUE; i++) {
+        if (i > 0)
+            flow = places_look_again(places, follower);
+        const struct sibling *sibling = find_inode(&places->siblings, record);
+        *error = sibling == NULL ? -ENOENT : followed_file_open_same(file, sibling->path, &sibling->facts, offset);
+        if (*error != 0 && *error != -ESTALE && *error != -ENOENT && *error != -EINVAL)
+            follower_complain(follower, sibling->path, "cannot be opened", *error);
     }
-    if (error != 0 && error != -EINVAL && error != -ENOENT) {
-        follower_complain(follower, sibling->path, "cannot be opened", error);
-        return keep(follower, record, slot, strdup(sibling->path));
-    }
-    if (sibling != NULL && is_named(&follower->patterns, sibling->path))
-        return begin_anew(follower, sibling->path, record, slot);
-    enum flow flow = follow_copy_find(follower, &places->siblings, record, NULL, &file);
+    if (*error == -ESTALE)
+        *error = -EAGAIN;
+    return flow;
+}
+
+/*
+ * Finds a file that is where its inode is, with its content. Comes first for all records, so that none of these
+ * files is taken for a copy of another.
+ *
+ * @done  receives whether that is all about the record
+ */
+static enum flow find_intact(struct follower *follower, struct places *places, const struct follow_record *record,
+                             uint32_t slot, bool *done)
+{
+    struct followed_file *file;
+    int error;
+    const enum flow flow = open_inode(follower, places, record, record->offset, &file, &error);
+    *done = true;
     if (flow != FLOW_CONTINUE)
         return flow;
-    return file != NULL ? adopt(follower, file, record, slot) : keep_gone(follower, record, slot);
+    if (error == 0 && file_has_content(file->fd, &record->identity, record->offset, record->mark))
+        return adopt(follower, file, record, slot);
+    if (error == 0)
+        followed_file_free(file);
+    else if (error != -ENOENT && error != -EINVAL)
+        return keep(follower, record, slot);
+    *done = false;
+    return FLOW_CONTINUE;
+}
+
+static enum flow find_copy(struct follower *follower, struct places *places, const struct follow_record *record,
+                           struct followed_file **copy)
+{
+    enum flow flow = FLOW_CONTINUE;
+    bool found = false;
+    for (int i = 0; i < SIBLINGS_TRIES && !found && flow == FLOW_CONTINUE; i++) {
+        if (i > 0)
+            flow = places_look_again(places, follower);
+        found = follow_copy_find(follower, &places->siblings, record, NULL, copy);
+    }
+    return flow;
+}
+
+/* The file was truncated, replaced or removed. */
+static enum flow find_rest(struct follower *follower, struct places *places, const struct follow_record *record,
+                           uint32_t slot)
+{
+    struct followed_file *file;
+    int error;
+    enum flow flow = open_inode(follower, places, record, 0, &file, &error);
+    if (flow != FLOW_CONTINUE)
+        return flow;
+    if (error == 0 && is_still(follower, file->path, record))
+        return begin_anew(follower, file, record, slot);
+    if (error == 0)
+        followed_file_free(file);
+    flow = find_copy(follower, places, record, &file);
+    if (flow != FLOW_CONTINUE)
+        return flow;
+    return file != NULL ? adopt_copy(follower, file, record, slot) : keep_gone(follower, record, slot);
+}
+
+/* A file of which nothing was put may have been truncated all the same. */
+static enum flow find_unread(struct follower *follower)
+{
+    enum flow flow = FLOW_CONTINUE;
+    for (struct followed_file *file = follower->files; file != NULL && flow == FLOW_CONTINUE; file = file->next) {
+        uint64_t bytes;
+        if (file->fd >= 0 && file->offset == 0 && is_named(&follower->patterns, file->path))
+            flow = follow_copies_of_unread(follower, file, &bytes);
+    }
+    return flow;
+}
+
+static enum flow find_files(struct follower *follower, struct places *places, const struct follow_found *found)
+{
+    bool done[SHMQ_SLOTS_MAX] = {false};
+    enum flow flow = FLOW_CONTINUE;
+    for (size_t i = 0; i < found->count && flow == FLOW_CONTINUE; i++)
+        flow = find_intact(follower, places, &found->records[i], found->slots[i], &done[i]);
+    for (size_t i = 0; i < found->count && flow == FLOW_CONTINUE; i++) {
+        if (!done[i])
+            flow = find_rest(follower, places, &found->records[i], found->slots[i]);
+    }
+    return flow == FLOW_CONTINUE ? find_unread(follower) : flow;
 }
 
 /* ------------------------------------------------------------------ all records */
@@ -248,12 +368,10 @@ enum flow follow_resume(struct follower *follower)
     follower->from_end = follower->options->from_end && !found->started;
     if (flow == FLOW_CONTINUE)
         flow = count_done(follower, &found->place);
-    if (flow == FLOW_CONTINUE && found->count > 0 &&
-        (!patterns_visit_folders(&follower->patterns, visit_folder, &places) ||
-         !patterns_visit_paths(&follower->patterns, visit_path, NULL, &places)))
+    if (flow == FLOW_CONTINUE && found->count > 0 && !places_find(&places, &follower->patterns))
         flow = publisher_fail_memory(follower->publisher);
-    for (size_t i = 0; i < found->count && flow == FLOW_CONTINUE; i++)
-        flow = find_file(follower, &places, &found->records[i], found->slots[i]);
+    if (flow == FLOW_CONTINUE)
+        flow = find_files(follower, &places, found);
     if (flow == FLOW_CONTINUE)
         set_last(follower, &found->place);
     places_free(&places);

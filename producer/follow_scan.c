@@ -87,11 +87,11 @@ static int come_back(struct follower *follower, struct followed_file *file, cons
 {
     struct followed_file *opened;
     const uint64_t mark = followed_file_mark(file);
-    const int error = followed_file_open(&opened, path, file->offset);
+    const struct file_facts facts = {.device = file->identity.device, .inode = file->identity.inode};
+    const int error = followed_file_open_same(&opened, path, &facts, file->offset);
     if (error != 0)
         return error == -EINVAL ? -ESTALE : error;
-    if (opened->identity.inode != file->identity.inode || opened->identity.device != file->identity.device ||
-        !file_has_content(opened->fd, &file->identity, file->offset, mark)) {
+    if (!file_has_content(opened->fd, &file->identity, file->offset, mark)) {
         followed_file_free(opened);
         return -ESTALE;
     }
@@ -127,7 +127,10 @@ static bool note_name(struct followed_file *file, const char *path)
     file->away_ns = 0;
     if (file->first_path == NULL && patterns_hash_path(path) == file->name && !set_text(&file->first_path, path))
         return false;
-    return strcmp(file->path, path) == 0 || set_text(&file->path, path);
+    if (strcmp(file->path, path) == 0)
+        return true;
+    followed_file_lose_name(file);
+    return set_text(&file->path, path);
 }
 
 static bool add_fresh(struct scan *scan, const char *path, const struct file_facts *facts)
@@ -199,62 +202,87 @@ static enum flow forget_left(struct follower *follower, const struct followed_fi
     return FLOW_CONTINUE;
 }
 
-static enum flow admit_file(struct follower *follower, struct followed_file *file)
+static bool is_rotated_form(const char *path, const char *base)
 {
-    file->name = patterns_hash_path(file->path);
-    file->first_path = strdup(file->path);
+    const size_t folder = (size_t)(path_name(path) - path);
+    return folder == (size_t)(path_name(base) - base) && memcmp(path, base, folder) == 0 &&
+           sibling_is_rotated_plainly(path_name(path), path_name(base));
+}
+
+/* The name that a rotation has given to a file which a pattern finds under the new one: the files of a name are in
+ * order. */
+static const char *original_name(const struct scan *scan, const char *path)
+{
+    for (const struct followed_file *file = scan->follower->files; file != NULL; file = file->next) {
+        if (file->first_path != NULL && is_rotated_form(path, file->first_path))
+            return file->first_path;
+    }
+    for (size_t i = 0; i < scan->fresh.count; i++) {
+        if (is_rotated_form(path, scan->fresh.list[i].path))
+            return scan->fresh.list[i].path;
+    }
+    return path;
+}
+
+/* Gives a new file its place, after those that had its name before it and were renamed before anybody has seen
+ * them. */
+static enum flow admit_file(const struct scan *scan, struct followed_file *file)
+{
+    struct follower *follower = scan->follower;
+    const struct followed_file *before = follower_latest(follower, file->name);
+    const struct follow_range range = {
+        .path = file->path, .after_ns = before != NULL ? before->since_ns : 0, .now = file};
+    uint64_t unseen;
+    enum flow flow = FLOW_CONTINUE;
+    if (before != NULL && !before->named)
+        flow = follow_unseen(follower, &range, &unseen);
+    file->slot = flow == FLOW_CONTINUE && follower_has_room(follower) ? follow_store_take(&follower->store) : 0;
+    if (file->slot == 0) {
+        follower->unwatched = true;
+        follower_complain(follower, file->path, "cannot be followed", -EUSERS);
+        followed_file_free(file);
+        return flow == FLOW_CONTINUE ? follower->flow : flow;
+    }
     file->sequence = follow_store_number(&follower->store);
     file->named = true;
-    if (file->first_path == NULL || file->name == 0) {
-        followed_file_free(file);
-        return publisher_fail_memory(follower->publisher);
-    }
-    follower_add(follower, file);
-    const enum flow flow = follower_save(follower, file);
     say_detail("%s: following it from byte %" PRIu64, file->path, file->offset);
+    follower_add(follower, file);
+    flow = follower_save(follower, file);
     return flow == FLOW_CONTINUE ? forget_left(follower, file) : flow;
 }
 
-static enum flow open_fresh(struct follower *follower, const char *path)
+static enum flow open_fresh(const struct scan *scan, const char *path, const struct file_facts *facts)
 {
     struct followed_file *file;
-    const uint32_t slot = follower_has_room(follower) ? follow_store_take(&follower->store) : 0;
-    if (slot == 0) {
-        follower->unwatched = true;
-        follower_complain(follower, path, "cannot be followed", -EUSERS);
-        return follower->flow;
+    struct follower *follower = scan->follower;
+    const int error = followed_file_open_same(&file, path, facts, follower->from_end ? UINT64_MAX : 0);
+    if (error == -ESTALE) { /* what it leads to now may have had others before it */
+        follower->scan_wanted = true;
+        return FLOW_CONTINUE;
     }
-    const int error = followed_file_open(&file, path, follower->from_end ? UINT64_MAX : 0);
-    if (error == 0 && follower_find(follower, &(struct file_facts){.device = file->identity.device,
-                                                                   .inode = file->identity.inode}) == NULL) {
-        file->slot = slot;
-        return admit_file(follower, file);
-    }
-    if (error == 0)
-        followed_file_free(file); /* the path leads to another one meanwhile */
-    follower->store.taken[slot] = false;
-    if (error != 0 && error != -ENOENT) {
+    if (error != 0) {
         follower->unwatched = true;
         follower_complain(follower, path, "cannot be opened", error);
+        return FLOW_CONTINUE;
     }
-    if (error == 0 || error == -ENOENT)
-        follower->scan_wanted = true;
-    return FLOW_CONTINUE;
+    file->first_path = strdup(original_name(scan, path));
+    file->name = file->first_path != NULL ? patterns_hash_path(file->first_path) : 0;
+    if (file->name == 0) {
+        followed_file_free(file);
+        return publisher_fail_memory(follower->publisher);
+    }
+    return admit_file(scan, file);
 }
 
-static enum flow admit(struct follower *follower, const char *path, const struct file_facts *facts)
+static enum flow admit(const struct scan *scan, const char *path, const struct file_facts *facts)
 {
+    struct follower *follower = scan->follower;
     if (follower_find(follower, facts) != NULL)
         return FLOW_CONTINUE; /* found to be a copy meanwhile */
-    if (follow_is_copy(follower, path, facts)) {
-        follower->held = true;
-        return follower->flow;
-    }
-    const struct followed_file *before = follower_latest(follower, patterns_hash_path(path));
-    enum flow flow = FLOW_CONTINUE;
-    if (before != NULL && !before->named)
-        flow = follow_between(follower, path, before->identity.born_ns, facts->born_ns, NULL);
-    return flow == FLOW_CONTINUE ? open_fresh(follower, path) : flow;
+    if (!follow_is_copy(follower, path, facts))
+        return open_fresh(scan, path, facts);
+    follower->held = true;
+    return follower->flow;
 }
 
 static int compare_age(const void *a, const void *b)
@@ -264,6 +292,30 @@ static int compare_age(const void *a, const void *b)
     if (one->facts.changed_ns != other->facts.changed_ns)
         return one->facts.changed_ns < other->facts.changed_ns ? -1 : 1;
     return strcmp(one->path, other->path);
+}
+
+static bool is_fresh(const struct scan *scan, const char *path)
+{
+    for (size_t i = 0; i < scan->fresh.count; i++) {
+        if (strcmp(scan->fresh.list[i].path, path) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Names that lead nowhere now: they may have led to files that were renamed already. */
+static enum flow find_unseen(const struct scan *scan)
+{
+    struct follower *follower = scan->follower;
+    enum flow flow = FLOW_CONTINUE;
+    for (struct followed_file *file = follower->files; file != NULL && flow == FLOW_CONTINUE; file = file->next) {
+        uint64_t unseen;
+        const struct follow_range range = {.path = file->first_path, .after_ns = file->since_ns};
+        if (!file->named && file->first_path != NULL && follower_latest(follower, file->name) == file &&
+            !is_fresh(scan, file->first_path))
+            flow = follow_unseen(follower, &range, &unseen);
+    }
+    return flow;
 }
 
 /* ------------------------------------------------------------------ the whole */
@@ -339,10 +391,12 @@ enum flow follow_scan(struct follower *follower)
         if (!file->named)
             follower_set_away(file);
     }
+    if (flow == FLOW_CONTINUE)
+        flow = find_unseen(&scan);
     if (scan.fresh.count > 1)
         qsort(scan.fresh.list, scan.fresh.count, sizeof(*scan.fresh.list), compare_age);
     for (size_t i = 0; i < scan.fresh.count && flow == FLOW_CONTINUE; i++)
-        flow = admit(follower, scan.fresh.list[i].path, &scan.fresh.list[i].facts);
+        flow = admit(&scan, scan.fresh.list[i].path, &scan.fresh.list[i].facts);
     siblings_free(&scan.fresh);
     end_scan(follower);
     return flow;

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/cli/stop.h"
@@ -26,14 +25,6 @@ static int open_regular(const char *path, struct file_facts *facts)
         return fd;
     close(fd);
     return error;
-}
-
-/* On the clock that the times of files are taken from. */
-static int64_t time_of_day_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME_COARSE, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
 int followed_file_open(struct followed_file **opened, const char *path, uint64_t offset)
@@ -62,13 +53,31 @@ int followed_file_open(struct followed_file **opened, const char *path, uint64_t
     file->identity = (struct file_identity){facts.device, facts.inode, facts.born_ns, 0, 0};
     file->offset = offset;
     file->size = facts.size;
-    file->since_ns = time_of_day_ns();
+    file->since_ns = file_time_ns();
     file->grown_ns = stop_now_ns();
     file->readable = true;
     file->chunk_bytes = FOLLOWED_CHUNK_BYTES;
     (void)file_identity_read_head(&file->identity, fd, offset);
     *opened = file;
     return 0;
+}
+
+int followed_file_open_same(struct followed_file **file, const char *path, const struct file_facts *facts,
+                            uint64_t offset)
+{
+    const int error = followed_file_open(file, path, offset);
+    if (error == -ENOENT || error == -EINVAL) {
+        struct file_facts now;
+        if (file_facts_of(path, &now) != 0 || now.inode != facts->inode || now.device != facts->device)
+            return -ESTALE;
+    }
+    if (error != 0)
+        return error;
+    if ((*file)->identity.inode == facts->inode && (*file)->identity.device == facts->device)
+        return 0;
+    followed_file_free(*file);
+    *file = NULL;
+    return -ESTALE;
 }
 
 void followed_file_leave(struct followed_file *file)
@@ -88,6 +97,12 @@ void followed_file_free(struct followed_file *file)
     free(file->path);
     free(file->first_path);
     free(file);
+}
+
+void followed_file_lose_name(struct followed_file *file)
+{
+    file->drained = false;
+    file->readable = file->fd >= 0;
 }
 
 uint64_t followed_file_mark(const struct followed_file *file)
@@ -165,10 +180,10 @@ void followed_file_restart(struct followed_file *file)
 {
     file->offset = 0;
     file->size = 0;
-    file->since_ns = time_of_day_ns();
     file->identity.head_length = 0;
     file->identity.head_sum = file_sum("", 0);
     file->readable = true;
+    file->drained = false;
     file->after_cut = true;
     file->chunk_bytes = FOLLOWED_CHUNK_BYTES;
 }

@@ -29,6 +29,7 @@ struct followed_file {
     uint64_t left_mark;                  /* while it is closed: the checksum of its mark */
     int read_error;                      /* of the last attempt to read it; told already */
     bool named;                          /* a path leads to it, as of the present scan */
+    bool drained;                        /* was read to its end since it was found, or since it lost its name */
     bool readable;                       /* there may be more to read */
     bool after_cut;                      /* zeros at its beginning are no content */
     size_t chunk_bytes;                  /* how much to read at once: more within a long message */
@@ -46,6 +47,9 @@ enum { FOLLOWED_CHUNK_BYTES = 128 * 1024 };
  * Return: 0; -EINVAL if it is not a regular file or has no such offset; another negative errno.
  */
 int followed_file_open(struct followed_file **file, const char *path, uint64_t offset);
+/* The same, if @path still leads to the file that @facts are about. Return: -ESTALE if it does not. */
+int followed_file_open_same(struct followed_file **file, const char *path, const struct file_facts *facts,
+                            uint64_t offset);
 void followed_file_free(struct followed_file *file);
 /* Closes it, but remembers it. */
 void followed_file_leave(struct followed_file *file);
@@ -55,6 +59,9 @@ struct follow_record followed_file_record(const struct followed_file *file);
 void followed_file_set_record(struct followed_file *file, const struct follow_record *record);
 /* The checksum of its mark. */
 uint64_t followed_file_mark(const struct followed_file *file);
+
+/* It has lost its name: the next file of that name waits until it is read to its end. */
+void followed_file_lose_name(struct followed_file *file);
 
 struct followed_data {
     unsigned char *bytes; /* from .offset on; before them, the mark */

@@ -84,7 +84,7 @@ struct followed_file *follower_latest(const struct follower *follower, uint64_t 
 bool follower_must_wait(const struct follower *follower, const struct followed_file *file)
 {
     for (const struct followed_file *other = follower->files; other != NULL; other = other->next) {
-        if (other->name == file->name && other->sequence < file->sequence && other->readable)
+        if (other->name == file->name && other->sequence < file->sequence && other->readable && !other->drained)
             return true;
     }
     return false;
@@ -95,7 +95,7 @@ void follower_set_away(struct followed_file *file)
     if (file->away_ns != 0)
         return;
     file->away_ns = stop_now_ns();
-    file->readable = file->fd >= 0; /* to its end, before the next file of its name begins */
+    followed_file_lose_name(file);
     say_detail("%s: was renamed or removed after byte %" PRIu64 "; reading the rest", file->path, file->offset);
 }
 

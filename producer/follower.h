@@ -67,7 +67,7 @@ bool follower_has_room(struct follower *follower);
 struct followed_file *follower_find(const struct follower *follower, const struct file_facts *facts);
 /* The last of the files that had this name when they were found. */
 struct followed_file *follower_latest(const struct follower *follower, uint64_t name);
-/* An older file of the same name has more to read, so this one has to wait for its turn. */
+/* An older file of the same name has to be read to its end first. */
 bool follower_must_wait(const struct follower *follower, const struct followed_file *file);
 /* Sets when the file was renamed or removed. */
 void follower_set_away(struct followed_file *file);

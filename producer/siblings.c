@@ -31,7 +31,7 @@ static bool add_path(struct siblings *siblings, char *path)
     return true;
 }
 
-bool siblings_add(struct siblings *siblings, const char *folder)
+static bool list_once(struct siblings *siblings, const char *folder)
 {
     DIR *open = opendir(folder);
     if (open == NULL)
@@ -43,6 +43,52 @@ bool siblings_add(struct siblings *siblings, const char *folder)
             ok = add_path(siblings, path_join(folder, entry->d_name));
     }
     closedir(open);
+    return ok;
+}
+
+static bool are_same(const struct siblings *one, const struct siblings *other)
+{
+    if (one->count != other->count)
+        return false;
+    for (size_t i = 0; i < one->count; i++) {
+        if (one->list[i].facts.inode != other->list[i].facts.inode ||
+            strcmp(one->list[i].path, other->list[i].path) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool append(struct siblings *siblings, struct siblings *more)
+{
+    if (more->count == 0)
+        return true;
+    const size_t count = siblings->count + more->count;
+    struct sibling *longer = realloc(siblings->list, count * sizeof(*longer));
+    if (longer == NULL)
+        return false;
+    memcpy(longer + siblings->count, more->list, more->count * sizeof(*longer));
+    *siblings = (struct siblings){longer, count, count};
+    more->count = 0; /* the paths belong to the other list now */
+    return true;
+}
+
+/* A file that is renamed while a folder is read may be left out. So it is read until nothing changes. */
+bool siblings_add(struct siblings *siblings, const char *folder)
+{
+    struct siblings now = {0};
+    struct siblings before = {0};
+    bool ok = list_once(&now, folder);
+    for (int i = 0; ok && i < SIBLINGS_TRIES; i++) {
+        siblings_free(&before);
+        before = now;
+        now = (struct siblings){0};
+        ok = list_once(&now, folder);
+        if (are_same(&before, &now))
+            break;
+    }
+    ok = ok && append(siblings, &now);
+    siblings_free(&before);
+    siblings_free(&now);
     return ok;
 }
 

@@ -14,13 +14,19 @@ struct sibling {
     struct file_facts facts;
 };
 
+enum { SIBLINGS_TRIES = 20 }; /* how often to look again because files were renamed meanwhile */
+
 struct siblings {
     struct sibling *list;
     size_t count;
     size_t room;
 };
 
-/* Adds the files of a folder; one that cannot be read has none. Return: false: out of memory. */
+/*
+ * Adds the files of a folder; one that cannot be read has none. None is left out because it is renamed meanwhile.
+ *
+ * Return: false: out of memory.
+ */
 bool siblings_add(struct siblings *siblings, const char *folder);
 void siblings_free(struct siblings *siblings);
 /* Orders them by when they were created, or else by when they were last written to. */

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# shellcheck disable=SC2016
 # producer --follow: files that grow, are renamed, truncated, copied and removed, while it runs and while it does not.
 . "$(dirname "$0")/../support/lib.sh"
 
@@ -23,6 +24,7 @@ begin() {
 
 # Starts a follower, $pid; its messages go to follow.log.
 follow() { # OPTION...
+    : >"$scratch/follow.log" # before the follower does so
     LD_PRELOAD=$preload "$producer" -v -Q "$queue" --follow "$@" 2>"$scratch/follow.log" &
     pid=$!
 }
@@ -198,11 +200,26 @@ printf 'a\nb\nc\nd\n' >"$logs/app.log"
 end_status 'a count ends it' 0 "$pid" "$scratch/follow.log"
 expect 'after so many' a b c
 
+begin
+kill_now "$reader"
+reader=
+printf 'a\nbc\n' >"$logs/app.log"
+follow --source-headers --rotate-wait 20s --input "$logs/app.log"
+ready 1
+mv "$logs/app.log" "$logs/app.log.1"
+printf 'd\n' >>"$logs/app.log.1"
+wait_until 30 holds_at_least 3
+stop 'source headers'
+"$consumer" -q -Q "$queue" --exec 'echo "$(cat) $SHMQ_HEADER_SHMQ_FILE $SHMQ_HEADER_SHMQ_OFFSET"' >"$out" 2>"$scratch/consumer.err"
+check_equal 'messages tell their file and offset' "a $logs/app.log 0
+bc $logs/app.log 2
+d $logs/app.log 5" "$(cat "$out")"
+
 # ------------------------------------------------------------------ rotation while it runs
 
 begin
 echo one >"$logs/app.log"
-follow --rotate-wait 300ms --input "$logs/app.log"
+follow --rotate-wait 2s --input "$logs/app.log"
 expect 'before a rotation' one
 mv "$logs/app.log" "$logs/app.log.1"
 echo late >>"$logs/app.log.1"
@@ -216,7 +233,7 @@ stop 'rename'
 
 begin
 echo one >"$logs/app.log"
-follow --rotate-wait 300ms --input "$logs/app.log"
+follow --rotate-wait 2s --input "$logs/app.log"
 expect 'before a removal' one
 exec {writer}>>"$logs/app.log"
 rm "$logs/app.log"
@@ -260,7 +277,7 @@ begin
 echo a1 >"$logs/a"
 echo b1 >"$logs/b"
 ln -s a "$logs/current"
-follow --rotate-wait 300ms --input "$logs/current"
+follow --rotate-wait 20s --input "$logs/current"
 expect 'a link is followed' a1
 ln -sfn b "$logs/current"
 expect 'to where it leads now' a1 b1
@@ -458,7 +475,7 @@ stop 'full'
 begin
 preload=$scratch/no_inotify.so
 echo one >"$logs/app.log"
-follow --rotate-wait 100ms --input "$logs/app.log*"
+follow --input "$logs/app.log*"
 expect_told 'no notices: it is told' 'looking every second'
 expect 'no notices: what is there' one
 echo two >>"$logs/app.log"
