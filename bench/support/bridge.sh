@@ -36,12 +36,12 @@ is_put() {
 }
 
 is_heard() {
-    [[ $("$tool_nats" unacked "$stream" d) == 0 ]]
+    [[ $("$tool_nats" unacked bridged own) == 0 ]]
 }
 
 new_stream() { # NAME
     stream=$1
-    "$tool_nats" make "$stream" "$stream.>" "$servers" && "$tool_nats" durable "$stream" d
+    "$tool_nats" make "$stream" "$stream.>" "$servers"
 }
 
 measure_own_out() {
@@ -61,16 +61,17 @@ measure_bridge_out() {
     "$monitor" remove -q --force "$queue"
 }
 
+# Both read what the bridge out has published.
 measure_own_in() {
-    stream=own
-    measure bridge-in nats_in is_heard "$build/bench/nats_in" "$NATS_URL" own d "$count"
+    "$tool_nats" durable bridged own
+    measure bridge-in nats_in is_heard "$build/bench/nats_in" "$NATS_URL" bridged own "$count"
 }
 
 measure_bridge_in() {
-    stream=bridged
     new_queue
+    "$tool_nats" durable bridged bridge
     "$consumer" -q -Q "$queue" --follow --discard &
-    measure bridge-in bridge_in is_put "$producer" -q -Q "$queue" --from "$NATS_URL" --stream bridged --durable d \
+    measure bridge-in bridge_in is_put "$producer" -q -Q "$queue" --from "$NATS_URL" --stream bridged --durable bridge \
         --resume --count "$count" --allow-lossy
     kill -TERM $!
     wait $!
