@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What `consumer --to` is compared with: the client library's own loop of publishing to JetStream, with an id on
- * every message and up to WINDOW of them unanswered. It has the payload at hand, and sends nothing again.
+ * What `consumer --to` is compared with: the client library's own loop of publishing to JetStream, with the same
+ * headers (an id, and that of the message before it, which keeps the order) and up to WINDOW messages unanswered.
+ * It has the payload at hand, and sends nothing again.
  *
  *   nats_out URLS SUBJECT COUNT BYTES
  */
@@ -25,11 +26,13 @@ static natsStatus publish(jsCtx *context, const char *subject, uint64_t count, c
     for (uint64_t i = 0; status == NATS_OK && i < count; i++) {
         natsMsg *message = NULL;
         jsPubOptions options;
-        char id[32];
+        static char ids[2][64];
+        char *id = ids[i & 1];
 
         jsPubOptions_Init(&options);
-        (void)snprintf(id, sizeof(id), "b.%llu", (unsigned long long)i);
+        (void)snprintf(id, sizeof(ids[0]), "0123456789abcdef-0-%llu", 100000 + (unsigned long long)i);
         options.MsgId = id;
+        options.ExpectLastMsgId = i > 0 ? ids[(i - 1) & 1] : NULL;
         status = natsMsg_Create(&message, subject, NULL, payload, bytes);
         if (status == NATS_OK)
             status = js_PublishMsgAsync(context, &message, &options);
