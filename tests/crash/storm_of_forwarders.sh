@@ -8,23 +8,24 @@
 . "$(dirname "$0")/../support/lib.sh"
 
 messages=${SHMQ_FORWARD_STORM:-20000}
-forwarders=3 kills=0 stops=0
+forwarders=4 kills=0 stops=0
 pids=()
 
-# A batch of the queue is far larger than what fits into the others, so most kills find it half put.
+# A batch is larger than what fits into the others, so most kills find it half put. One that was killed is started again
+# after the next kill, so that others come to take over its batch.
 new_queue
 one=$queue.one two=$queue.two
 "$producer" -q -Q "$one" --capacity 4K --
 "$producer" -q -Q "$two" --capacity 8K --
 for i in 1 2; do
     seq -f "$i:%.0f" $((messages / 2)) >"$scratch/input.$i"
-    put --input "$scratch/input.$i" &
+    put --tick 5ms --input "$scratch/input.$i" &
 done
 wait
 cat "$scratch"/input.* >"$scratch/expected"
 
 start_forwarder() { # SLOT
-    "$consumer" -q -Q "$queue" --forward "$one,$two" 2>>"$scratch/run.log" &
+    "$consumer" -q -Q "$queue" --forward "$one,$two" --prefetch 100 2>>"$scratch/run.log" &
     pids[$1]=$!
 }
 
@@ -36,14 +37,15 @@ for name in one two; do
     readers+=($!)
 done
 
-for ((i = 0; i < forwarders; i++)); do
+for ((i = 1; i < forwarders; i++)); do
     start_forwarder "$i"
 done
-deadline=$((SECONDS + 60 + messages / 100))
+down=0
+deadline=$((SECONDS + 30 + messages / 500))
 until queue_has messages 0 || ((SECONDS > deadline)); do
     for ((n = 0; n < 10; n++)); do
         random_pause 4
-        victim=$((RANDOM % forwarders))
+        victim=$(((down + 1 + RANDOM % (forwarders - 1)) % forwarders))
         if ((RANDOM % 8 == 0)); then # another takes nothing from one that is only stopped
             kill -STOP "${pids[victim]}" && random_pause 9
             kill -CONT "${pids[victim]}"
@@ -51,9 +53,11 @@ until queue_has messages 0 || ((SECONDS > deadline)); do
         fi
         kill_now "${pids[victim]}"
         kills=$((kills + 1))
-        start_forwarder "$victim"
+        start_forwarder "$down"
+        down=$victim
     done
 done 2>/dev/null
+start_forwarder "$down"
 check 'all messages are forwarded in time' queue_has messages 0
 for ((i = 0; i < forwarders; i++)); do
     end_status "forwarder $i ends" 0 "${pids[i]}"
