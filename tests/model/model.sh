@@ -102,6 +102,13 @@ for fault in IGNORES_CURSOR FINISHES_FIRST OWN_IDENTITY ACKNOWLEDGES_FIRST CURSO
     finds "move: $fault" move.pml "-DFAULT_$fault"
 done
 
+batches=(-DBATCH=2 -DMESSAGES=3)
+holds 'forward: 2 kills' move.pml "${batches[@]}" -DKILLS=2 -DSTRANGERS=0
+holds 'forward: a kill, and others that take lanes there' move.pml "${batches[@]}" -DKILLS=1 -DSTRANGERS=1
+for fault in IGNORES_CURSOR OWN_IDENTITY ACKNOWLEDGES_FIRST CURSOR_OF_THE_FIRST GIVES_AWAY_UNFINISHED LEAVES_DEAD; do
+    finds "forward: $fault" move.pml "${batches[@]}" "-DFAULT_$fault"
+done
+
 # ------------------------------------------------------------------ dropped messages
 
 holds 'drop: kills' drop.pml -DMESSAGES=2 -DDROPPERS=1 -DKILLS=3
