@@ -32,6 +32,14 @@ struct file_identity {
     uint64_t head_sum;    /* checksum of the first head_length bytes */
 };
 
+/* Whether it is the file that was identified, and not one that has got its inode since. */
+static inline bool file_is_same(const struct file_identity *identity, const struct file_facts *facts)
+{
+    const bool born_is_known = identity->born_ns != 0 && facts->born_ns != 0;
+    return identity->inode == facts->inode && identity->device == facts->device &&
+           (!born_is_known || identity->born_ns == facts->born_ns);
+}
+
 /* The time, on the clock that the times of files are taken from. */
 int64_t file_time_ns(void);
 

@@ -99,8 +99,7 @@ static bool is_unseen(const struct follower *follower, const struct sibling *sib
     if (facts->born_ns <= range->after_ns || follower_find(follower, facts) != NULL ||
         !sibling_is_rotated_plainly(path_name(sibling->path), path_name(range->path)))
         return false;
-    return now == NULL || ((facts->inode != now->identity.inode || facts->device != now->identity.device) &&
-                           !is_copy_of(now, sibling->path, facts->size));
+    return now == NULL || (!file_is_same(&now->identity, facts) && !is_copy_of(now, sibling->path, facts->size));
 }
 
 /* Follows the files of a list that nobody has seen. @moved receives whether some were renamed since it was made.

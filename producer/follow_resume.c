@@ -140,13 +140,13 @@ static enum flow adopt_copy(struct follower *follower, struct followed_file *cop
     return adopt(follower, copy, &of_copy, slot);
 }
 
-/* The file that has the record's device and inode; its content may be another's. NULL: there is none. */
+/* The file of the record, though its content may be another's. NULL: there is none. */
 static const struct sibling *find_inode(const struct siblings *siblings, const struct follow_record *record)
 {
     const struct sibling *found = NULL;
     for (size_t i = 0; i < siblings->count; i++) {
         const struct sibling *sibling = &siblings->list[i];
-        if (sibling->facts.inode != record->identity.inode || sibling->facts.device != record->identity.device)
+        if (!file_is_same(&record->identity, &sibling->facts))
             continue;
         if (found == NULL || patterns_hash_path(sibling->path) == record->name)
             found = sibling;
@@ -294,6 +294,14 @@ static enum flow find_copy(struct follower *follower, struct places *places, con
     return flow;
 }
 
+/* Where files' times of creation are not known, another record may be that of a file with the same inode. */
+static bool is_followed(const struct follower *follower, const struct followed_file *file)
+{
+    const struct file_facts facts = {
+        .device = file->identity.device, .inode = file->identity.inode, .born_ns = file->identity.born_ns};
+    return follower_find(follower, &facts) != NULL;
+}
+
 /* The file was truncated, replaced or removed. */
 static enum flow find_rest(struct follower *follower, struct places *places, const struct follow_record *record,
                            uint32_t slot)
@@ -303,7 +311,7 @@ static enum flow find_rest(struct follower *follower, struct places *places, con
     enum flow flow = open_inode(follower, places, record, 0, &file, &error);
     if (flow != FLOW_CONTINUE)
         return flow;
-    if (error == 0 && is_still(follower, file->path, record))
+    if (error == 0 && !is_followed(follower, file) && is_still(follower, file->path, record))
         return begin_anew(follower, file, record, slot);
     if (error == 0)
         followed_file_free(file);

@@ -87,7 +87,8 @@ static int come_back(struct follower *follower, struct followed_file *file, cons
 {
     struct followed_file *opened;
     const uint64_t mark = followed_file_mark(file);
-    const struct file_facts facts = {.device = file->identity.device, .inode = file->identity.inode};
+    const struct file_facts facts = {
+        .device = file->identity.device, .inode = file->identity.inode, .born_ns = file->identity.born_ns};
     const int error = followed_file_open_same(&opened, path, &facts, file->offset);
     if (error != 0)
         return error == -EINVAL ? -ESTALE : error;

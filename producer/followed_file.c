@@ -73,7 +73,7 @@ int followed_file_open_same(struct followed_file **file, const char *path, const
     }
     if (error != 0)
         return error;
-    if ((*file)->identity.inode == facts->inode && (*file)->identity.device == facts->device)
+    if (file_is_same(&(*file)->identity, facts))
         return 0;
     followed_file_free(*file);
     *file = NULL;

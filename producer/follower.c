@@ -65,7 +65,7 @@ bool follower_has_room(struct follower *follower)
 struct followed_file *follower_find(const struct follower *follower, const struct file_facts *facts)
 {
     for (struct followed_file *file = follower->files; file != NULL; file = file->next) {
-        if (file->identity.inode == facts->inode && file->identity.device == facts->device)
+        if (file_is_same(&file->identity, facts))
             return file;
     }
     return NULL;

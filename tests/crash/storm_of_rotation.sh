@@ -9,7 +9,7 @@
 
 seconds=${SHMQ_ROTATION_STORM:-8}
 rate=20000
-rotate_ms=(300 2000)
+rotate_ms=(50 300) # so that older files are removed, and their inodes used again
 kills=0
 new_queue
 logs=$scratch/logs
