@@ -2,6 +2,7 @@
 #include "producer/follow.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -230,6 +231,17 @@ static enum flow follow(struct follower *follower)
 
 /* ------------------------------------------------------------------ beginning and end */
 
+/* Nothing is there yet under a name or pattern of --input. */
+static void say_missing(const char *path, int error)
+{
+    glob_t found = {0};
+    if (!pattern_is_glob(path))
+        say_status("%s: %s; waiting for it", path, strerrordesc_np(error));
+    else if (glob(path, GLOB_NOSORT, NULL, &found) == GLOB_NOMATCH)
+        say_status("%s: matches no file yet; waiting for one", path);
+    globfree(&found);
+}
+
 /* What a mistyped command would do is refused before a queue is made for it. */
 static enum flow check_paths(struct publisher *publisher, const struct options *options)
 {
@@ -237,8 +249,7 @@ static enum flow check_paths(struct publisher *publisher, const struct options *
     for (size_t i = 0; i < options->input_count; i++) {
         const char *path = options->inputs[i];
         if (stat(path, &st) != 0) {
-            if (!pattern_is_glob(path))
-                say_status("%s: %s; waiting for it", path, strerrordesc_np(errno));
+            say_missing(path, errno);
             continue;
         }
         if (S_ISDIR(st.st_mode))

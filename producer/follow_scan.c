@@ -335,9 +335,12 @@ static void begin_scan(struct follower *follower)
 
 static void end_scan(struct follower *follower)
 {
+    bool away = false;
     for (struct followed_file *file = follower->files; file != NULL; file = file->next) {
         if (!file->named)
             follower_set_away(file);
+        /* The kernel does not tell that a folder was removed as long as a file that was in it is open. */
+        away = away || (!file->named && file->fd >= 0);
         if (file->fd >= 0 && file->unwatched)
             follower->unwatched = true;
     }
@@ -353,7 +356,7 @@ static void end_scan(struct follower *follower)
         free(complaint->path);
         free(complaint);
     }
-    const bool often = follower->unwatched || follower->held;
+    const bool often = follower->unwatched || follower->held || away;
     follower->look_ns = stop_now_ns() + (often ? LOOK_OFTEN_NS : LOOK_RARELY_NS);
 }
 

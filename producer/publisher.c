@@ -124,6 +124,15 @@ static enum flow fail_open(struct publisher *publisher, const struct common_opti
     return fail_queue(publisher, "cannot be opened", error);
 }
 
+/* A living producer has the same source. */
+static enum flow fail_busy(struct publisher *publisher, const struct source_identity *identity)
+{
+    publisher->may_pass = true;
+    return publisher_fail(
+        publisher, EXIT_FAILED, "queue '%s': %s (stop that one first, or wait until it ends)", publisher->name,
+        identity->busy != NULL ? identity->busy : "another producer puts the same inputs into it");
+}
+
 static void tick(void *publisher)
 {
     publisher_tick(publisher);
@@ -169,10 +178,8 @@ enum flow publisher_open(struct publisher *publisher, const struct options *opti
         return FLOW_END;
     if (error == -EUSERS)
         return FLOW_FAILED;
-    if (error == -EBUSY && identity->busy != NULL) {
-        publisher->may_pass = true;
-        return publisher_fail(publisher, EXIT_FAILED, "queue '%s': %s", publisher->name, identity->busy);
-    }
+    if (error == -EBUSY && identity->resumable)
+        return fail_busy(publisher, identity);
     if (error != 0)
         return fail_open(publisher, &options->common, error);
     stop_attach(publisher->queue);

@@ -31,7 +31,7 @@ struct source_identity {
     uint64_t part;  /* the part of --split, from 1 */
     uint64_t size;  /* of the last input, which may grow */
     uint64_t check; /* hash of what must not change */
-    /* What to say if a living producer has the same source; NULL: what there is to say of any. */
+    /* What to say if a living producer has the same source; NULL: what there is to say of inputs. */
     const char *busy;
 };
 

@@ -535,6 +535,45 @@ check_match 'and its position is told' 'app.log: line 1 \(byte 0\) is longer' "$
 check_status 'a folder is refused' 1 put --follow --input "$logs"
 check_match 'and it is said what to give' "is a directory \(give the files in it, as '.*/\*.log'\)" "$scratch/err"
 
+# The kernel does not tell that a folder was removed while a file that was in it is open.
+begin
+mkdir "$logs/inner"
+echo a >"$logs/inner/app.log"
+follow --rotate-wait 1m --input "$logs/inner/app.log"
+ready 1
+expect 'a file in a folder' a
+rm -r "$logs/inner"
+wait_until 30 told 'was renamed or removed'
+mkdir "$logs/inner"
+echo b >"$logs/inner/app.log"
+check 'a folder that is removed and made again is found before the next rare look' wait_until 6 has_lines 2
+expect 'with its file' a b
+stop 'removed folder'
+
+# A pattern that matches nothing is perhaps mistyped.
+next_queue
+echo a >"$logs/app.log"
+follow --resume --input "$logs/*.none" --input "$logs/*.log"
+ready 1
+check_match 'a pattern that matches no file yet is told' 'none: matches no file yet; waiting for one' \
+    "$scratch/follow.log"
+check_equal 'one that matches is not' 1 "$(grep -c 'matches no file' "$scratch/follow.log")"
+stop 'no match'
+
+# One follower of the same files in one queue.
+begin
+kill_now "$reader"
+next_queue
+echo a >"$logs/app.log"
+follow --resume --input "$logs/app.log"
+ready 1
+check_status 'a second follower of the same files: exit 1' 1 \
+    timeout 30 "$producer" -Q "$queue" --follow --resume --input "$logs/app.log"
+check_match 'and it is said why, and what to do' \
+    "^producer: queue '$queue': another producer puts the same inputs into it \(stop that one first" "$scratch/err"
+check 'the first follower puts its line' wait_until 30 queue_has messages 1
+stop 'the first follower'
+
 usage() { # REGEX OPTION...
     local regex=$1
     shift
