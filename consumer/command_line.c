@@ -88,6 +88,20 @@ static void check_together(const struct consumer_options *options, const struct 
     check_batch(options);
 }
 
+/* Whether there is a brace that is not of {lane}: {lanes} would be a subject of that very name. */
+static bool has_unknown_braces(const char *text)
+{
+    static const char lane[] = "{lane}";
+    for (;;) {
+        text += strcspn(text, "{}");
+        if (*text == '\0')
+            return false;
+        if (strncmp(text, lane, sizeof(lane) - 1) != 0)
+            return true;
+        text += sizeof(lane) - 1;
+    }
+}
+
 static bool is_subject(const char *text)
 {
     size_t token = 0;
@@ -127,6 +141,9 @@ static void check_nats(struct consumer_options *options)
     if (!is_subject(options->nats_subject))
         options_bad("--subject", options->nats_subject,
                     "a subject: words separated by dots, without blanks and * > \" \\");
+    if (has_unknown_braces(options->nats_subject))
+        options_bad("--subject", options->nats_subject,
+                    "a subject: of what stands in braces, only {lane} is known");
     if (options->common.shmq.prefetch > 0)
         options_usage("--prefetch cannot be combined with --to (whose --window it would be)");
     if (options->nats_window == 0)

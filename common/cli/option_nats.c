@@ -87,6 +87,29 @@ static bool has_prefix(const char *text, size_t length, const char *prefix)
     return length >= bytes && memcmp(text, prefix, bytes) == 0;
 }
 
+/* Whether what stands behind the host, if anything does, is a port. An address of IPv6 stands in brackets. */
+static bool has_good_port(const char *text, size_t length)
+{
+    const char *scheme = memmem(text, length, "://", 3);
+    const char *end = text + length;
+    const char *from = scheme != NULL ? scheme + 3 : text;
+    const char *at = memrchr(from, '@', (size_t)(end - from));
+    if (at != NULL)
+        from = at + 1;
+    const char *slash = memchr(from, '/', (size_t)(end - from));
+    if (slash != NULL)
+        end = slash;
+    const char *bracket = memrchr(from, ']', (size_t)(end - from));
+    const char *colon =
+        memchr(bracket != NULL ? bracket : from, ':', (size_t)(end - (bracket != NULL ? bracket : from)));
+    if (colon == NULL)
+        return true;
+    unsigned port = 0;
+    for (at = colon + 1; at < end && *at >= '0' && *at <= '9' && port <= UINT16_MAX; at++)
+        port = port * 10 + (unsigned)(*at - '0');
+    return at == end && port > 0 && port <= UINT16_MAX;
+}
+
 /* What is wrong with one server of the list; NULL: nothing. */
 static const char *problem_of_server(const char *text, size_t length)
 {
@@ -101,6 +124,8 @@ static const char *problem_of_server(const char *text, size_t length)
         if ((unsigned char)text[i] <= ' ' || text[i] == 0x7f)
             return "contains a blank or a control character";
     }
+    if (!has_good_port(text, length))
+        return "has a port that is not a number from 1 to 65535 (an IPv6 address needs brackets)";
     return NULL;
 }
 

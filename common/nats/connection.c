@@ -147,13 +147,22 @@ static natsStatus set_servers(natsOptions *settings, const char *list)
     return status;
 }
 
+/* What the library said last, if it was about this status, without its place in the library's code. */
+static const char *explain(natsStatus status)
+{
+    natsStatus last = NATS_OK;
+    const char *text = nats_GetLastError(&last);
+    if (text == NULL || text[0] == '\0' || last != status)
+        return natsStatus_GetText(status);
+    const char *place_end = text[0] == '(' ? strstr(text, "): ") : NULL;
+    return place_end != NULL ? place_end + 3 : text;
+}
+
 static bool fail_setting(const struct connection *connection, const char *option, const char *file,
                          natsStatus status)
 {
-    natsStatus last = NATS_OK;
-    const char *why = nats_GetLastError(&last);
     (void)connection;
-    say_error("%s %s: %s", option, file, why != NULL && last == status ? why : natsStatus_GetText(status));
+    say_error("%s %s: %s", option, file, explain(status));
     return false;
 }
 
@@ -274,12 +283,9 @@ void connection_free(struct connection *connection)
 
 void connection_set_problem(struct connection *connection, const char *what, natsStatus status)
 {
-    natsStatus last = NATS_OK;
-    const char *text = nats_GetLastError(&last);
-    const bool says = text != NULL && text[0] != '\0' && last == status;
     char said[CONNECTION_PROBLEM_BYTES];
     if (!connection_refusal(connection, said, sizeof(said)))
-        snprintf(said, sizeof(said), "%s", says ? text : natsStatus_GetText(status));
+        snprintf(said, sizeof(said), "%s", explain(status));
     snprintf(connection->problem, sizeof(connection->problem), "%.100s: %.200s", what, said);
 }
 

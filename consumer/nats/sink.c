@@ -88,11 +88,12 @@ static void update_line(struct nats_sink *sink)
 {
     char text[COUNTERS_BYTES];
     struct progress *progress = &sink->base.totals->progress;
+    const bool away = sink->begun && !connection_is_up(&sink->connection);
 
     sink->counters.in_flight = sink->window.out;
-    snprintf(progress->extra, sizeof(progress->extra), "%s%s",
-             sink->begun && !connection_is_up(&sink->connection) ? "no connection, " : "",
-             counters_describe(&sink->counters, text));
+    counters_describe(&sink->counters, text);
+    snprintf(progress->extra, sizeof(progress->extra), "%s%s%s", away ? "no connection" : "",
+             away && text[0] != '\0' ? ", " : "", text);
 }
 
 static void tick(void *context)

@@ -232,6 +232,7 @@ next_queue
 check_status 'no server, and --give-up: exit 4' 4 \
     timeout 30 "$producer" -Q "$queue" --from 127.0.0.1:9 --stream "$stream" --durable D --give-up 1s
 check_match 'and says why' 'no progress for 1' "$scratch/err"
+check_equal 'without a place in the code' 0 "$(grep -c '\.c:[0-9]' "$scratch/err")"
 
 # One durable, one bridge.
 new_stream
@@ -239,7 +240,7 @@ publish 1 1
 begin
 wait_until 20 queue_has messages 1
 check_status 'another bridge of the same durable and queue: exit 1' 1 from
-check_match 'and says why' 'another producer reads durable D' "$scratch/err"
+check_match 'and says why' 'another producer reads durable D of .* \(stop that one first' "$scratch/err"
 check_status 'another bridge of the same durable: exit 1' 1 \
     timeout 30 "$producer" -Q "$queue.other" --from "$NATS_URL" --stream "$stream" --durable D
 check_match 'and says why' 'another client reads it' "$scratch/err"

@@ -25,8 +25,11 @@ check_usage consumer "$consumer" '--creds needs --to' --creds x --exec cat
 check_usage consumer "$consumer" '--window needs --to' --window 5
 check_usage consumer "$consumer" 'names no server' --to a,,b --stream S --subject a
 check_usage consumer "$consumer" 'unknown scheme' --to http://a --stream S --subject a
+for wrong in a:b a:0 a:65536 nats://u:p@a:4222x '[::1]:99999' ::1; do
+    check_usage consumer "$consumer" 'has a port that is not a number' --to "$wrong" --stream S --subject a
+done
 check_usage consumer "$consumer" '--stream S.T: not a name' --to a --stream S.T --subject a
-for wrong in 'a..b' '.a' 'a.' 'a b' 'a.*' 'a.>' 'a"b'; do
+for wrong in 'a..b' '.a' 'a.' 'a b' 'a.*' 'a.>' 'a"b' 'a.{lanes}' 'a.{lane' 'a.lane}'; do
     check_usage consumer "$consumer" '--subject' --to a --stream S --subject "$wrong"
 done
 check_usage consumer "$consumer" 'only one of them' --to a --stream S --subject a --creds x --nkey y
@@ -51,6 +54,8 @@ check_status 'it is found in ../libexec/shmq; no server, --give-up: exit 4' 4 \
     timeout 60 "$scratch/alone/bin/shmq-consumer" -Q "$queue" --to 'user:secret@127.0.0.1:9' --stream S --subject a --give-up 1500ms
 check_match 'no server: the wait is told' '^shmq-consumer: waiting for NATS at 127.0.0.1:9: ' "$scratch/err"
 check_match 'no server: the end is told' '^shmq-consumer: --to 127.0.0.1:9: no progress for 1500ms: .*--give-up' "$scratch/err"
+check_match 'no server: the totals end with it' 'consumed 0 messages.*, no connection$' "$scratch/err"
+check_equal 'no server: no place in the code is told' 0 "$(grep -c '\.c:[0-9]' "$scratch/err")"
 check_equal 'no server: passwords are not told' 0 "$(grep -c secret "$scratch/err")"
 check 'no server: the messages stay' queue_has messages 3
 start
