@@ -34,7 +34,7 @@ enum sink {
 enum restart_when { RESTART_ON_FAILURE, RESTART_NEVER };
 
 /* Owner of the options that go to those that have a bridge: producers with --from, consumers with --to. */
-#define OPTIONS_OF_BRIDGES "bridges"
+#define OPTIONS_OF_BRIDGES "bridge to or from NATS"
 
 /* An option that is passed on to the producers or the consumers. */
 struct passed_option {

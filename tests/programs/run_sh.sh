@@ -137,6 +137,7 @@ check_usage 'a message larger than a lane: says both and what to do' 2 \
     '--max-message 16M: larger than a lane.s capacity of 8M \(give --capacity 16M' --max-message 16M -- a
 check_status 'help' 0 "$run_sh" --help
 check_match 'help is on stdout' '^Usage: ' "$scratch/out"
+check_match 'help: what both bridges take' '^Passed on to each bridge to or from NATS, whose' "$scratch/out"
 new_queue
 check_status 'an empty list of words is no demonstration' 0 try --discard --
 check_match 'it sends nothing' 'produced 0 messages, consumed 0' "$scratch/err"
