@@ -28,7 +28,7 @@
 
 enum {
     WAIT_MS = 50,         /* longest wait in libnats, which no signal ends */
-    MANY_OUT = 64,       /* answers, that may gather for a moment */
+    MANY_OUT = 64,        /* answers, that may gather for a moment */
     CHUNK = 128,          /* messages that are published before answers are looked at */
     SILENT_ROUNDS = 2,    /* without any answer, before the connection is given up */
     SAMPLE_MASK = 15,     /* the time of one message of 16 is measured */
