@@ -147,10 +147,9 @@ static const struct option_entry command[] = {
      .argument = "QUEUE",
      .help =
          "move messages that are given up, and those too long for a queue of --forward, to QUEUE (NAME.dead; for "
-         "a "
-         "queue that ends in .dead: none). It is made "
-         "when needed, like the queue itself, with room for the history. While it is full, the consumer waits. "
-         "\"none\": the consumer exits 1 instead, and the message stays"},
+         "a queue that ends in .dead: none). It is made when needed, like the queue itself, with room for the "
+         "history. While it is full, the consumer waits. \"none\": the consumer exits 1 instead, and the message "
+         "stays"},
     {.name = "max-failures",
      .code = CONSUMER_MAX_FAILURES,
      .argument = "N",
@@ -233,12 +232,11 @@ const struct option_section consumer_command_output_section = {
     .title = "Output of commands:",
     .text =
         "With --grouped and --line-buffer, commands that run at the same time, of this consumer and of others "
-        "that "
-        "share its stdout or stderr, do not mix within a turn. Up to 1 MiB for each of a command's stdout and "
-        "stderr is kept in memory, more in a file without a name in $TMPDIR (/tmp). What processes that a command "
-        "leaves behind print after its end is lost. Output, results and log are written before the message is "
-        "acknowledged: if one of them cannot be written, the message stays in the queue, and the consumer ends "
-        "with 1. So the output of a message that is delivered again can be there twice.",
+        "that share its stdout or stderr, do not mix within a turn. Up to 1 MiB for each of a command's stdout "
+        "and stderr is kept in memory, more in a file without a name in $TMPDIR (/tmp). What processes that a "
+        "command leaves behind print after its end is lost. Output, results and log are written before the "
+        "message is acknowledged: if one of them cannot be written, the message stays in the queue, and the "
+        "consumer ends with 1. So the output of a message that is delivered again can be there twice.",
     .entries = command_output,
 };
 
@@ -302,8 +300,7 @@ static const struct option_entry flow[] = {
      .code = CONSUMER_FORWARD_FULL,
      .argument = "drop:QUEUE",
      .help = "drop messages of --forward for which QUEUE has no room, instead of waiting; may be repeated. Their "
-             "number "
-             "is reported, and the other queues get them"},
+             "number is reported, and the other queues get them"},
     {.name = "prefetch",
      .kind = OPTION_IS_COUNT32,
      .min = 1,

@@ -18,16 +18,12 @@ static const struct option_verb verbs[] = {
      "there is no order between lanes. What a consumer acknowledges meanwhile is left out"},
     {"drop", VERB_DROP, "NAME ID...",
      "delete messages, by the ids that peek prints (or that they had before they were moved: Shmq-Id). What a "
-     "living "
-     "consumer has stays; exit 1 if any was not dropped"},
+     "living consumer has stays; exit 1 if any was not dropped"},
     {"kick", VERB_KICK, "NAME [ID...]",
      "move dead letters back to the queue where they were given up (Shmq-Queue), all or those with these ids, to "
-     "be "
-     "tried again: without their failed attempts and history, but with their other headers. Each is moved once, "
-     "even "
-     "if kick is killed and repeated; exit 1 if any stays. With ids, those before them are put behind, and get "
-     "new "
-     "ids"},
+     "be tried again: without their failed attempts and history, but with their other headers. Each is moved "
+     "once, even if kick is killed and repeated; exit 1 if any stays. With ids, those before them are put behind, "
+     "and get new ids"},
     {"purge", VERB_PURGE, "NAME",
      "with --force: delete all messages that wait, also if the queue is paused or they wait for a retry. What "
      "consumers have stays"},
@@ -37,8 +33,7 @@ static const struct option_verb verbs[] = {
      "source still continues where the dead one was, unless another producer has taken its lane meanwhile"},
     {"pause", VERB_PAUSE, "NAME",
      "hand out no more messages until resume: the queue still takes them, consumers wait, and what they have "
-     "taken "
-     "they may finish. It stays paused when all its processes have ended"},
+     "taken they may finish. It stays paused when all its processes have ended"},
     {"resume", VERB_RESUME, "NAME", "end the pause"},
     {"shutdown", VERB_SHUTDOWN, "NAME", "accept no more messages; deliver those in the queue"},
     {"remove", VERB_REMOVE, "NAME", "delete the queue if it is empty and not in use"},

@@ -19,11 +19,9 @@ static const struct option_entry source[] = {
      .argument = "ADDRESS",
      .help =
          "send what clients of a socket send: of unix:PATH (a stream) the messages of each connection, split as "
-         "the "
-         "framing says; of unix-dgram:PATH each datagram as one message. Repeat the option for several sockets. "
-         "Ends at a signal or at --count. A client that has sent is not told when its message is in the queue: "
-         "what "
-         "the kernel holds dies with the producer"},
+         "the framing says; of unix-dgram:PATH each datagram as one message. Repeat the option for several "
+         "sockets. Ends at a signal or at --count. A client that has sent is not told when its message is in the "
+         "queue: what the kernel holds dies with the producer"},
     {.name = "listen-mode",
      .code = PRODUCER_LISTEN_MODE,
      .incidental = true,
@@ -38,10 +36,8 @@ static const struct option_entry source[] = {
      .kind = OPTION_IS_FLAG,
      AT(source_headers),
      .help = "put headers on each message that say where it comes from: Shmq-File and Shmq-Offset (of its first "
-             "byte), "
-             "with --listen Shmq-Peer-Pid and Shmq-Peer-Uid, with --from Shmq-Subject and Shmq-Sequence. They "
-             "take 64 bytes or more of each message's room, and "
-             "messages are put more slowly"},
+             "byte), with --listen Shmq-Peer-Pid and Shmq-Peer-Uid, with --from Shmq-Subject and Shmq-Sequence. "
+             "They take 64 bytes or more of each message's room, and messages are put more slowly"},
     {.name = "random",
      .kind = OPTION_IS_FLAG,
      AT(random_given),
@@ -65,8 +61,7 @@ static const struct option_entry source[] = {
          "a new source. A signal before the end of the inputs exits 0 but leaves the stream unfinished, as if the "
          "producer had been killed. A source that was sent is remembered until its lane is needed for another one "
          "(see --lanes). With --from, only this: a signal leaves the stream unfinished, and the place in it is "
-         "kept "
-         "as long as the queue"},
+         "kept as long as the queue"},
     {.name = "follow",
      .kind = OPTION_IS_FLAG,
      AT(follow),

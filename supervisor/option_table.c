@@ -111,9 +111,7 @@ static const struct option_entry supervision[] = {
      .help =
          "when to restart a child that fails or is killed: on-failure (default) or never. Producers of regular "
          "files resume where they left off, and so does --from; --listen begins anew. Those of stdin, words or a "
-         "counted --random cannot, so their death is "
-         "a "
-         "failure"},
+         "counted --random cannot, so their death is a failure"},
     {.name = "restart-pause",
      .kind = OPTION_IS_RANGE,
      AT(restart_pause_ns),
