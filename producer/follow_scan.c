@@ -145,7 +145,9 @@ static bool add_fresh(struct scan *scan, const char *path, const struct file_fac
         free(copy);
         return false;
     }
-    fresh->list[fresh->count++] = (struct sibling){copy, *facts};
+    fresh->list[fresh->count].path = copy;
+    fresh->list[fresh->count].facts = *facts;
+    fresh->count++;
     return true;
 }
 

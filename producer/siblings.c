@@ -67,7 +67,8 @@ static bool append(struct siblings *siblings, struct siblings *more)
     if (longer == NULL)
         return false;
     memcpy(longer + siblings->count, more->list, more->count * sizeof(*longer));
-    *siblings = (struct siblings){longer, count, count};
+    siblings->list = longer;
+    siblings->count = siblings->room = count;
     more->count = 0; /* the paths belong to the other list now */
     return true;
 }
