@@ -129,15 +129,21 @@ check_usage() { # REGEX OPTION...
     check_match "$*: says why" "^consumer: $regex" "$scratch/err"
     check_match "$*: names the help" "^Try 'consumer --help'" "$scratch/err"
 }
-commands='--exec, -- PROGRAM or --pipe-ack'
-for option in '--retries 1' '--backoff 1s' '--aside 2' --in-order '--exec-timeout 1s' '--kill-after 1s' '--max-failures 1' '--dead-letter x'; do
-    # shellcheck disable=SC2086 # it is two words
-    {
-        check_usage "${option% *} needs $commands\$" $option
-        check_usage "${option% *} needs $commands, not --discard\$" $option --discard
-        check_usage "${option% *} needs $commands, not --pipe\$" $option --pipe cat
-    }
-done
+needs_one_of() { # SINKS OPTION...
+    local sinks=$1 option
+    shift
+    for option; do
+        # shellcheck disable=SC2086 # it is two words
+        {
+            check_usage "${option% *} needs $sinks\$" $option
+            check_usage "${option% *} needs $sinks, not --discard\$" $option --discard
+            check_usage "${option% *} needs $sinks, not --pipe\$" $option --pipe cat
+        }
+    done
+}
+needs_one_of '--exec, -- PROGRAM or --pipe-ack' '--retries 1' '--backoff 1s' '--aside 2' --in-order \
+    '--exec-timeout 1s' '--kill-after 1s'
+needs_one_of '--exec, -- PROGRAM, --pipe-ack, --forward or --to' '--max-failures 1' '--dead-letter x'
 for option in --grouped --line-buffer --ungroup --tag "--results $scratch/r" "--joblog $scratch/j" '--jobs 2' '--batch 2'; do
     # shellcheck disable=SC2086 # it is two words
     {
