@@ -29,7 +29,7 @@ static int open_regular(const char *path, struct file_facts *facts)
 
 int followed_file_open(struct followed_file **opened, const char *path, uint64_t offset)
 {
-    struct file_facts facts;
+    struct file_facts facts = {0};
     *opened = NULL;
     const int fd = open_regular(path, &facts);
     if (fd < 0)

@@ -224,8 +224,8 @@ static bool is_open(const struct bridge *bridge, const struct settling *settling
 /* One attempt to get what is missing. */
 static enum flow gather(struct bridge *bridge, struct settling *settling)
 {
-    struct durable_state state;
-    uint64_t missing;
+    struct durable_state state = {0};
+    uint64_t missing = 0;
     enum flow flow = compare(bridge, settling, &state, &missing);
     if (!is_open(bridge, settling, flow))
         return flow;
