@@ -349,15 +349,11 @@ enum bridge_result connection_try(struct connection *connection)
 
 enum bridge_result connection_open(struct connection *connection)
 {
-    for (;;) {
-        enum bridge_result result = connection_try(connection);
-        if (result == BRIDGE_AGAIN)
-            result = connection_pause(connection);
-        else
-            return result;
-        if (result != BRIDGE_OK)
-            return result;
-    }
+    enum bridge_result result;
+    do {
+        result = connection_try(connection);
+    } while (result == BRIDGE_AGAIN && (result = connection_pause(connection)) == BRIDGE_OK);
+    return result;
 }
 
 void connection_drop(struct connection *connection)

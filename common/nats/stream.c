@@ -225,17 +225,13 @@ enum bridge_result stream_look(struct connection *connection, const char *subjec
 
 enum bridge_result stream_open(struct connection *connection, const char *subject, struct stream_traits *traits)
 {
-    for (;;) {
-        enum bridge_result result = connection_is_up(connection) ? BRIDGE_OK : connection_open(connection);
+    enum bridge_result result;
+    do {
+        result = connection_is_up(connection) ? BRIDGE_OK : connection_open(connection);
         if (result == BRIDGE_OK)
             result = stream_look(connection, subject, traits);
-        if (result == BRIDGE_AGAIN)
-            result = connection_pause(connection);
-        else
-            return result;
-        if (result != BRIDGE_OK)
-            return result;
-    }
+    } while (result == BRIDGE_AGAIN && (result = connection_pause(connection)) == BRIDGE_OK);
+    return result;
 }
 
 enum bridge_result stream_last_id(struct connection *connection, const char *subject,

@@ -38,10 +38,11 @@ struct bridge {
     uint64_t left_out;               /* headers that no message of ours can have */
 };
 
-/* Whether the message at this place is in the queue. */
-bool bridge_has_put(const struct bridge *bridge, const struct delivery *delivery);
-/* Tells the broker that a message is done. If that is lost, it comes again. */
-void bridge_acknowledge(struct bridge *bridge, const natsMsg *message);
+/*
+ * Counts the delivery that was expected next. If its message is in the queue, acknowledges and frees it.
+ * Return: whether that is all.
+ */
+bool bridge_count_delivery(struct bridge *bridge, natsMsg *message, const struct delivery *delivery);
 /* Goes on according to @result of a step that may need the broker. BRIDGE_AGAIN must not be left. */
 enum flow bridge_flow(struct bridge *bridge, enum bridge_result result);
 

@@ -133,12 +133,7 @@ static enum flow take(struct bridge *bridge, struct settling *settling, natsMsg 
         settling->anew = true;
         return FLOW_CONTINUE;
     }
-    bridge->next_consumer_sequence++;
-    bridge->counters.resent += delivery->count > 1;
-    if (bridge_has_put(bridge, delivery)) {
-        bridge->counters.duplicates++;
-        bridge_acknowledge(bridge, message);
-        natsMsg_Destroy(message);
+    if (bridge_count_delivery(bridge, message, delivery)) {
         settling->arrived_ns = stop_now_ns();
         return FLOW_CONTINUE;
     }

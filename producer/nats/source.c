@@ -25,7 +25,8 @@ void nats_source_enter(const struct options *options)
     (void)options;
 }
 
-bool bridge_has_put(const struct bridge *bridge, const struct delivery *delivery)
+/* Whether the message at this place is in the queue. */
+static bool has_put(const struct bridge *bridge, const struct delivery *delivery)
 {
     return delivery->stream_sequence <= bridge->done.sequence && delivery->stored_ns <= bridge->done.stored_ns;
 }
@@ -36,7 +37,8 @@ static void answer(struct bridge *bridge, const natsMsg *message, const char *te
     (void)natsConnection_Publish(bridge->connection.nats, natsMsg_GetReply(message), text, (int)strlen(text));
 }
 
-void bridge_acknowledge(struct bridge *bridge, const natsMsg *message)
+/* Tells the broker that a message is done. If that is lost, it comes again. */
+static void acknowledge(struct bridge *bridge, const natsMsg *message)
 {
     answer(bridge, message, "+ACK");
     bridge->counters.acknowledged++;
@@ -65,6 +67,18 @@ enum flow bridge_flow(struct bridge *bridge, enum bridge_result result)
     return FLOW_FAILED;
 }
 
+bool bridge_count_delivery(struct bridge *bridge, natsMsg *message, const struct delivery *delivery)
+{
+    bridge->next_consumer_sequence++;
+    bridge->counters.resent += delivery->count > 1;
+    if (!has_put(bridge, delivery))
+        return false;
+    bridge->counters.duplicates++;
+    acknowledge(bridge, message);
+    natsMsg_Destroy(message);
+    return true;
+}
+
 /* Something came that does not follow what came before: the broker is asked what is missing. */
 static void disturb(struct bridge *bridge, const char *why)
 {
@@ -85,14 +99,8 @@ static bool take(struct bridge *bridge, natsMsg *message, const struct delivery 
     }
     const uint64_t newest =
         hand->count > 0 ? hand_at(hand, hand->count - 1)->delivery.stream_sequence : bridge->done.sequence;
-    bridge->next_consumer_sequence++;
-    bridge->counters.resent += delivery->count > 1;
-    if (bridge_has_put(bridge, delivery)) {
-        bridge->counters.duplicates++;
-        bridge_acknowledge(bridge, message);
-        natsMsg_Destroy(message);
+    if (bridge_count_delivery(bridge, message, delivery))
         return true;
-    }
     if (delivery->stream_sequence > newest || hand_has(hand, delivery->stream_sequence))
         return hand_add(&bridge->hand, message, delivery, now_ns, &is_new);
     disturb(bridge, "a message came out of order");
@@ -241,7 +249,7 @@ static enum flow put(struct bridge *bridge)
             counters_time(&bridge->counters, stop_now_ns() - hand_at(&bridge->hand, 0)->came_ns);
         for (size_t i = 0; i < taken; i++) {
             bridge->done = (struct place){portion.cursors[i].words[1], (int64_t)portion.cursors[i].words[2]};
-            bridge_acknowledge(bridge, hand_at(&bridge->hand, 0)->message);
+            acknowledge(bridge, hand_at(&bridge->hand, 0)->message);
             hand_drop_first(&bridge->hand);
         }
     }
