@@ -217,30 +217,18 @@ static void check_nats(struct options *options)
 
 static void choose_source(struct options *options, bool words_given)
 {
-    const struct {
-        const char *name;
-        enum source_kind kind;
-        bool given;
-    } sources[] = {
-        {"--input", SOURCE_INPUTS, options->input_given},
+    const struct options_source sources[] = {
+        {"--input", options->follow ? SOURCE_FOLLOW : SOURCE_INPUTS, options->input_given},
         {"--random", SOURCE_RANDOM, options->random_given},
         {"--listen", SOURCE_LISTEN, options->listen_count > 0},
         {"--from", SOURCE_NATS, options->nats.servers != NULL},
         {"words after --", SOURCE_WORDS, words_given},
     };
-    const char *chosen = NULL;
-    for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
-        if (!sources[i].given)
-            continue;
-        if (chosen != NULL)
-            options_usage("%s and %s: only one source can be given", chosen, sources[i].name);
-        chosen = sources[i].name;
-        options->source = sources[i].kind;
-    }
-    if (chosen == NULL)
+    const int chosen = options_choose_source(sources, sizeof(sources) / sizeof(sources[0]), -1);
+    if (chosen < 0)
         options->inputs[options->input_count++] = "-";
-    else if (options->source == SOURCE_INPUTS && options->follow)
-        options->source = SOURCE_FOLLOW;
+    else
+        options->source = (enum source_kind)chosen;
 }
 
 static void check_source(const struct options *options)

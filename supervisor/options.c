@@ -190,27 +190,15 @@ static void check_divided(const struct options *options)
 /* A "--" without words after it is a source of no messages, not the demonstration. */
 static void find_source(struct options *options)
 {
-    const struct {
-        const char *name;
-        enum source source;
-        bool given;
-    } sources[] = {
+    const struct options_source sources[] = {
         {"--input", options->follow ? SOURCE_FOLLOW : SOURCE_FILES, options->inputs.count > 0},
         {"--random", SOURCE_RANDOM, options_passed(options, "random") != NULL},
         {"--listen", SOURCE_LISTEN, options_passed(options, "listen") != NULL},
         {"--from", SOURCE_NATS, options_passed(options, "from") != NULL},
         {"words", SOURCE_WORDS, options->words.given},
     };
-    const char *chosen = NULL;
-    options->source = SOURCE_DEMONSTRATION;
-    for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
-        if (!sources[i].given)
-            continue;
-        if (chosen != NULL)
-            options_usage("%s and %s: only one source can be given", chosen, sources[i].name);
-        chosen = sources[i].name;
-        options->source = sources[i].source;
-    }
+    const size_t count = sizeof(sources) / sizeof(sources[0]);
+    options->source = (enum source)options_choose_source(sources, count, SOURCE_DEMONSTRATION);
 }
 
 static void choose_source(struct options *options)

@@ -144,3 +144,16 @@ int exit_status_told(const struct common_options *options, int status, bool may_
 {
     return options->supervised && status == EXIT_FAILED && !may_pass ? EXIT_LASTING : status;
 }
+
+int options_choose_source(const struct options_source *sources, size_t count, int otherwise)
+{
+    const struct options_source *chosen = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (!sources[i].given)
+            continue;
+        if (chosen != NULL)
+            options_usage("%s and %s: only one source can be given", chosen->name, sources[i].name);
+        chosen = &sources[i];
+    }
+    return chosen != NULL ? chosen->kind : otherwise;
+}

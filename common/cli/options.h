@@ -49,6 +49,16 @@ _Noreturn void options_bad(const char *name, const char *value, const char *allo
 /* Reports any other usage error in the same way. */
 _Noreturn void options_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* A source that the options may name. */
+struct options_source {
+    const char *name; /* as it is given */
+    int kind;         /* the caller's */
+    bool given;
+};
+
+/* Return: the kind of the source that is given; @otherwise: none is. Exits with EXIT_USAGE if several are. */
+int options_choose_source(const struct options_source *sources, size_t count, int otherwise);
+
 /* Prints "Try 'PROGRAM --help'."; exits with EXIT_USAGE. */
 _Noreturn void options_try_help(void);
 
