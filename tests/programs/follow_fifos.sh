@@ -22,6 +22,10 @@ stop() { # NAME [STATUS]
     end_status "$1: it stops" "${2-0}"
 }
 
+is_open_for() { # PID PATH
+    readlink "/proc/$1/fd/"* | grep -qxF "$2"
+}
+
 # In a form that shows where each message begins and ends.
 bracketed() {
     rest --prefix '<' -D '>'
@@ -98,6 +102,7 @@ check_equal '--partial: two messages' '<stands>< still>' "$(bracketed)"
 if can_trace; then
     anew
     follow --input "$fifo"
+    wait_until 30 is_open_for "$pid" "$fifo" # or the trace would begin with its first open
     strace -f -qq -e signal=none -e trace=openat,close -P "$fifo" -o "$scratch/trace" -p "$pid" &
     tracer=$!
     wait_until 30 grep -q '^TracerPid:.*[1-9]' "/proc/$pid/status"
