@@ -155,7 +155,11 @@ struct shmq_options {
     const volatile int *stop;
     uint64_t source_flags;   /* producer: SHMQ_SOURCE_... flags; 0: none */
     uint64_t consumer_flags; /* consumer: SHMQ_CONSUMER_... flags; 0: none */
+    uint64_t queue_flags;    /* of a new queue: SHMQ_QUEUE_... flags; ignored for an existing one; 0: none */
 };
+
+/* For .queue_flags: consumers keep no histogram of the time from put to acknowledgement (shmq_latency). */
+#define SHMQ_QUEUE_NO_LATENCY 1u
 
 /*
  * For .source_flags: the source moves messages from elsewhere, a few at a time. While nobody owns its lane, the
@@ -1123,6 +1127,34 @@ struct shmq_stat {
     uint64_t leased;  /* those of .messages that a consumer has leased or holds, had when it died, or put aside */
     uint32_t aside;   /* messages put aside that no consumer has taken since (shmq_put_aside) */
     int64_t aside_left_ns; /* until the first of them is due; 0: it is due */
+    int64_t oldest_ns;   /* how long ago the oldest of .messages was put; -1: there is none, or it is not known */
+    uint64_t used_bytes; /* of the lanes in use, in cells */
+    uint64_t room_bytes; /* capacity of the lanes in use: those with messages, and those whose producer is alive */
+    uint32_t blocked;    /* producers that wait for room */
+    uint32_t fill_percent; /* how much of room_bytes is used; 100 also if some producer waits for room */
+    /* Counters since creation. A kill hides at most what its victim was counting. */
+    uint64_t acknowledged;     /* messages that left the queue: delivered or dropped */
+    uint64_t dropped;          /* by shmq_drop, and those counted as SHMQ_COUNT_DROPPED */
+    uint64_t refused;          /* puts that failed because there was no room */
+    uint64_t too_long;         /* messages longer than the largest */
+    uint64_t full_times;       /* waits for room */
+    uint64_t blocked_ns;       /* how long producers waited for room, up to now */
+    uint64_t sleeps;           /* of producers and consumers */
+    uint64_t wake_ups;         /* sleeps that a ring ended */
+    uint64_t spurious;         /* those of them for nothing */
+    uint64_t failed;           /* attempts that failed: shmq_fail */
+    uint64_t redelivered;      /* messages */
+    uint64_t adopted;          /* batches taken over from dead consumers */
+    uint64_t given_back;       /* batches given back by consumers */
+    uint64_t put_aside;        /* messages, each time */
+    uint64_t dead_letters;     /* SHMQ_COUNT_DEAD_LETTERS */
+    uint64_t deaths;           /* of producers and consumers with something unfinished, as far as found */
+    uint64_t bells_replaced;   /* semaphores that did not work and were replaced */
+    uint64_t events;           /* recorded so far; the next one has this number (shmq_events) */
+    uint64_t high_water_bytes; /* the most that a lane has used at once, as far as seen; .capacity_bytes: full */
+    int64_t created_s;         /* when it was created, in seconds since 1970 */
+    pid_t creator;             /* for display only */
+    bool has_latency;          /* consumers keep the histogram that shmq_latency reads */
 };
 
 struct shmq_lane_stat {
@@ -1146,6 +1178,24 @@ struct shmq_lane_stat {
     uint64_t put_messages;
     uint64_t put_bytes; /* payload and framing: the length of the lane's stream */
     bool blocked;       /* its producer waits for room */
+    bool mover;         /* its source moves messages: without an owner, it counts as finished */
+    int64_t oldest_ns;  /* how long ago the oldest of .messages was put; -1: there is none, or it is not known */
+    uint64_t acknowledged;     /* messages that left the lane: delivered or dropped */
+    uint64_t high_water_bytes; /* the most that was used at once, as far as seen */
+    int64_t attached_ns;       /* how long ago its last owner took it; -1: unknown */
+    int64_t active_ns; /* how long ago its last owner was seen in a call that looks at the clock; -1: unknown */
+    int64_t blocked_for_ns; /* how long its producer has waited for room; 0: it does not */
+    /* Counters, of all owners. */
+    uint64_t full_times; /* waits for room */
+    uint64_t blocked_ns; /* that they took, the present one included */
+    uint64_t sleeps;
+    uint64_t wake_ups;
+    uint64_t spurious;
+    uint64_t refused;  /* puts that failed because there was no room */
+    uint64_t too_long; /* puts of messages longer than the largest */
+    uint64_t dropped;  /* by shmq_drop, and SHMQ_COUNT_DROPPED */
+    uint64_t dead_letters;
+    uint64_t bridge[16]; /* as given to shmq_set_bridge: SHMQ_BRIDGE_WORDS */
 };
 
 struct shmq_seat_stat {
@@ -1165,6 +1215,23 @@ struct shmq_seat_stat {
     uint64_t delivered_bytes; /* their payload */
     bool aside;               /* the message in the seat's buffer was put aside, and nobody has taken it since */
     int64_t aside_left_ns;    /* until it is due; 0: it is due */
+    int64_t leased_ns;        /* how long ago it took what it has; -1: it has nothing */
+    int64_t attached_ns;      /* how long ago its last owner took it; -1: unknown */
+    int64_t active_ns; /* how long ago its last owner was seen in a call that looks at the clock; -1: unknown */
+    /* Counters, of all owners of the seat. */
+    uint64_t sleeps;
+    uint64_t wake_ups;
+    uint64_t spurious;
+    uint64_t failed;
+    uint64_t redelivered;
+    uint64_t adopted;
+    uint64_t given_back;
+    uint64_t put_aside;
+    uint64_t deaths;
+    uint64_t dead_letters;
+    uint64_t dropped;
+    uint64_t too_long;
+    uint64_t bridge[16]; /* as given to shmq_set_bridge: SHMQ_BRIDGE_WORDS */
 };
 
 /*
@@ -1198,6 +1265,142 @@ int shmq_stat_lane(struct shmq *handle, uint32_t lane, struct shmq_lane_stat *st
  * Return:  0; -EINVAL if there is no such seat, and for an unknown .size; -EBADMSG, -ENOMEM, -ECHILD.
  */
 int shmq_stat_seat(struct shmq *handle, uint32_t seat, struct shmq_seat_stat *stat);
+
+/* What only the caller knows of; the library counts the rest by itself. */
+enum shmq_counter {
+    SHMQ_COUNT_DEAD_LETTERS, /* messages that a consumer gave up */
+    SHMQ_COUNT_DROPPED,      /* messages that were left out instead of waiting */
+    SHMQ_COUNT_TOO_LONG,     /* messages that were too long for the queue, or for where they should go */
+};
+
+/*
+ * Counts something for the observers of the queue, in the counters of this producer's lane or this consumer's
+ * seat.
+ *
+ * @counter  what
+ * @add      how many more
+ *
+ * Context: producers and consumers; does not block; no system call.
+ * Crash:   it is counted or not.
+ * Return:  0; -EINVAL for another role or counter; -ECHILD.
+ */
+int shmq_count(struct shmq *handle, enum shmq_counter counter, uint64_t add);
+
+/* What a bridge to a broker shows of itself; see shmq_set_bridge. */
+enum shmq_bridge_word {
+    SHMQ_BRIDGE_PRESENT, /* 1: the rest is set */
+    SHMQ_BRIDGE_PUBLISHED,
+    SHMQ_BRIDGE_ACKNOWLEDGED,
+    SHMQ_BRIDGE_DUPLICATES,
+    SHMQ_BRIDGE_RESENT,
+    SHMQ_BRIDGE_SKIPPED,
+    SHMQ_BRIDGE_IN_FLIGHT,
+    SHMQ_BRIDGE_RECONNECTS,
+    SHMQ_BRIDGE_REFUSED,    /* answers that refused a message, all codes */
+    SHMQ_BRIDGE_REFUSAL,    /* the last code */
+    SHMQ_BRIDGE_ACKS,       /* times to the acknowledgement that were measured */
+    SHMQ_BRIDGE_ACK_SUM_NS, /* their sum */
+    SHMQ_BRIDGE_ACK_MAX_NS, /* the longest */
+    SHMQ_BRIDGE_CONNECTED,  /* 1: the broker is there */
+    SHMQ_BRIDGE_WORDS = 16
+};
+
+/*
+ * Shows the counters of a bridge to the observers of the queue, in this producer's lane or this consumer's seat.
+ *
+ * @words  SHMQ_BRIDGE_WORDS, by enum shmq_bridge_word
+ *
+ * Context: producers and consumers; does not block; no system call.
+ * Crash:   some are of before and some of now.
+ * Return:  0; -EINVAL for another role; -ECHILD.
+ */
+int shmq_set_bridge(struct shmq *handle, const uint64_t *words);
+
+/*
+ * The histogram of the time from put to acknowledgement. Bucket i counts messages for which it took
+ * shmq_latency_ms(i) milliseconds or more, but less than shmq_latency_ms(i + 1): steps of 1 ms up to 128 ms, then
+ * of at most 1.6 %. In a busy queue not every message is measured: each measured one then stands for those since
+ * the one before.
+ */
+#define SHMQ_LATENCY_BUCKETS 1728
+
+/* Returns the lower bound of a bucket, in milliseconds. */
+uint64_t shmq_latency_ms(uint32_t bucket);
+
+/*
+ * Reads the histogram, of all owners of a seat or of all seats.
+ *
+ * @seat    number of the seat; UINT32_MAX: the sum of all
+ * @counts  receives SHMQ_LATENCY_BUCKETS numbers of messages
+ *
+ * Context: any role; the handle's thread; changes nothing; one system call for each seat.
+ * Return:  0; -EINVAL if there is no such seat; -ENODATA if the queue was created without; -ECHILD, -EBADMSG;
+ * other system errors.
+ */
+int shmq_latency(struct shmq *handle, uint32_t seat, uint64_t *counts);
+
+/* What an event is about. */
+enum shmq_event_kind {
+    SHMQ_EVENT_CREATED = 1,
+    SHMQ_EVENT_ATTACHED, /* a producer or consumer */
+    SHMQ_EVENT_DETACHED, /* .value: 1 if it finished its stream */
+    SHMQ_EVENT_DEATH,    /* .party found that .about had died with something unfinished */
+    SHMQ_EVENT_ADOPTED,  /* .party took over the work of .about; .value: messages */
+    SHMQ_EVENT_FINISHED, /* .party finished the lane .about for a dead producer */
+    SHMQ_EVENT_FULL,     /* .party has waited for room for a second */
+    SHMQ_EVENT_ROOM,     /* it goes on; .value: nanoseconds that it waited */
+    SHMQ_EVENT_EMPTY,    /* .party found nothing left; at most one a second */
+    SHMQ_EVENT_PAUSED,
+    SHMQ_EVENT_RESUMED,
+    SHMQ_EVENT_SHUT_DOWN, /* .value: SHMQ_DRAIN or SHMQ_NOW */
+    SHMQ_EVENT_REMOVED,
+    SHMQ_EVENT_DEAD_LETTER,      /* .value: how many were counted at once */
+    SHMQ_EVENT_DROPPED,          /* by shmq_drop: .about is the lane, .value the position */
+    SHMQ_EVENT_DAMAGE,           /* .party met inconsistent content */
+    SHMQ_EVENT_LOSS,             /* shmq_report_loss */
+    SHMQ_EVENT_BELL_REPLACED,    /* a semaphore did not work and was replaced */
+    SHMQ_EVENT_UNREADABLE = 255, /* its writer was killed while it wrote, or is still writing */
+};
+
+enum shmq_party {
+    SHMQ_PARTY_NONE = 0,
+    SHMQ_PARTY_PRODUCER,   /* numbered by its lane */
+    SHMQ_PARTY_CONSUMER,   /* numbered by its seat */
+    SHMQ_PARTY_SUPERVISOR, /* not numbered, like an observer, such as the monitor */
+    SHMQ_PARTY_OBSERVER,
+};
+
+#define SHMQ_EVENTS_MAX 4096 /* events that are kept */
+
+/* An event of the queue's flight recorder. */
+struct shmq_event {
+    size_t size;     /* set by the library: later versions append fields, and .size tells which ones exist */
+    uint64_t number; /* from 0; they are in order, but two processes may write theirs at the same time */
+    uint32_t kind;   /* enum shmq_event_kind */
+    uint32_t party;  /* enum shmq_party: who wrote it */
+    uint32_t index;  /* its lane or seat */
+    pid_t pid;       /* its process */
+    uint32_t about_party;
+    uint32_t about; /* lane or seat of another, see the kind */
+    uint64_t value; /* see the kind */
+    int64_t monotonic_ns;
+    int64_t realtime_ns; /* since 1970 */
+};
+
+/* Called for each event. Return: 0 to go on; otherwise shmq_events ends with this value. */
+typedef int shmq_event_visitor(void *context, const struct shmq_event *event);
+
+/*
+ * Visits the last events of the queue, at most SHMQ_EVENTS_MAX, the oldest first.
+ *
+ * @from     number of the first event that is wanted; 0: all that are kept
+ * @visit    called for each
+ * @context  passed on to @visit
+ *
+ * Context: any role; the handle's thread; changes nothing; a few system calls.
+ * Return:  0; what a visitor returned; -EINVAL, -ECHILD, -ENOMEM; other system errors.
+ */
+int shmq_events(struct shmq *handle, uint64_t from, shmq_event_visitor *visit, void *context);
 
 /* A message in the queue, as shmq_peek saw it. */
 struct shmq_peeked {

@@ -48,13 +48,21 @@ int geometry_compute(const struct parameters *parameters, struct geometry *geome
     g.buffer_bytes = round_up(parameters->max_message_bytes, page);
     g.lanes_offset = g.buffers_offset + g.buffer_bytes * parameters->seats;
 
-    g.lease_offset = round_up(sizeof(struct lane_control), page);
+    g.block_log2 =
+        g.cells_log2 - BLOCKS_MIN_LOG2 < BLOCK_LOG2_MAX ? g.cells_log2 - BLOCKS_MIN_LOG2 : BLOCK_LOG2_MAX;
+    g.marks = 2 * (g.cells >> g.block_log2);
+    g.marks_offset = round_up(sizeof(struct lane_control), page);
+    g.times_offset = g.marks_offset + g.marks * sizeof(struct lane_mark);
+    g.lease_offset = round_up(g.times_offset + g.cells * sizeof(shared_u32), page);
     g.record_offset = round_up(g.lease_offset + g.cells * sizeof(shared_u64), page);
     g.arena_offset = round_up(g.record_offset + g.cells * sizeof(struct record), page);
     g.lane_bytes = g.arena_offset + parameters->capacity_bytes;
     g.slots_offset = g.lanes_offset + g.lane_bytes * parameters->lanes;
     g.slots_bytes = round_up(sizeof(struct source_slot) * SOURCE_SLOTS, page);
-    g.object_bytes = g.slots_offset + g.slots_bytes * parameters->lanes;
+    g.events_offset = g.slots_offset + g.slots_bytes * parameters->lanes;
+    g.latency_offset = round_up(g.events_offset + sizeof(struct event) * EVENTS, page);
+    g.latency_bytes = round_up(sizeof(shared_u64) * LATENCY_BUCKETS, page);
+    g.object_bytes = g.latency_offset + g.latency_bytes * parameters->seats;
     *geometry = g;
     return 0;
 }

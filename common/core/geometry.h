@@ -12,6 +12,8 @@
 #define TICK_MAX_NS INT64_C(10000000000)
 #define TICK_DEFAULT_NS INT64_C(50000000)
 #define LANES_DEFAULT 64u
+#define BLOCK_LOG2_MAX 8u  /* as many cells as a mark has bits */
+#define BLOCKS_MIN_LOG2 4u /* a lane has at least 16 blocks */
 
 /* The parameters of a queue. The rest of its layout follows from them. */
 struct parameters {
@@ -21,6 +23,7 @@ struct parameters {
     uint32_t seats;
     uint32_t page_bytes; /* of the machine that created it */
     int64_t tick_ns;
+    uint32_t features; /* enum header_feature */
 };
 
 /* Offsets in bytes from the start of the object or of a lane, and the widths of packed fields. */
@@ -36,11 +39,18 @@ struct geometry {
     uint64_t buffer_bytes;
     uint64_t lanes_offset;
     uint64_t lane_bytes;
+    uint32_t block_log2;    /* log2 of the cells in a block: see marks.h */
+    uint64_t marks;         /* of a lane: two for each block */
+    uint64_t marks_offset;  /* inside a lane: marks */
+    uint64_t times_offset;  /* inside a lane: put times */
     uint64_t lease_offset;  /* inside a lane: lease words */
     uint64_t record_offset; /* inside a lane: record descriptors */
     uint64_t arena_offset;  /* inside a lane */
     uint64_t slots_offset;  /* slots of the lanes' sources, slots_bytes each */
     uint64_t slots_bytes;
+    uint64_t events_offset;
+    uint64_t latency_offset; /* histograms of the seats, latency_bytes each */
+    uint64_t latency_bytes;
     uint64_t object_bytes;
 };
 
@@ -61,6 +71,12 @@ static inline uint64_t geometry_buffer_offset(const struct geometry *geometry, u
 static inline uint64_t geometry_slots_offset(const struct geometry *geometry, uint32_t lane)
 {
     return geometry->slots_offset + geometry->slots_bytes * lane;
+}
+
+/* Of a seat's latency histogram. */
+static inline uint64_t geometry_latency_offset(const struct geometry *geometry, uint32_t seat)
+{
+    return geometry->latency_offset + geometry->latency_bytes * seat;
 }
 
 /* An empty message takes a cell too, so that every message has a position of its own. */

@@ -10,11 +10,15 @@
  *   buffers_offset      seat buffers [seats], buffer_bytes each; reserved only when used
  *   lanes_offset      lanes [lanes], lane_bytes each; reserved only when used:
  *                       struct lane_control             one page or more
+ *                       struct lane_mark [marks]        64 bytes each, see marks.h
+ *                       put times [cells]               4 bytes a cell, see marks.h
  *                       lease words [cells]             8 bytes a cell
  *                       struct record [cells]           16 bytes a cell
  *                       arena                           64 bytes a cell
  *   slots_offset      slots of the lanes' sources [lanes], slots_bytes each; reserved only as far as used:
  *                       struct source_slot [SHMQ_SLOTS_MAX]
+ *   events_offset       struct event [EVENTS]; reserved only as far as used
+ *   latency_offset      latency histograms [seats], latency_bytes each; reserved only when used
  *
  * Locks (open file description locks, one byte each; the byte's content does not matter):
  *   0                          creating or removing the queue
@@ -40,7 +44,7 @@
 #endif
 
 #define LAYOUT_MAGIC UINT64_C(0x31514d4853a7e5c1)
-#define LAYOUT_ABI 5u
+#define LAYOUT_ABI 6u
 #define LINE_BYTES 128
 #define LANE_WORDS 16 /* 64-bit words of the bitmap of lanes: SHMQ_LANES_MAX bits */
 #define PROGRAM_BYTES 16
@@ -49,6 +53,11 @@
 #define SOURCE_SLOT_WORDS 15 /* SHMQ_SLOT_MAX bytes */
 #define SOURCE_SLOTS 1024    /* SHMQ_SLOTS_MAX */
 #define ASIDE_WORDS 4        /* SHMQ_ASIDE_WORDS */
+#define EVENTS 4096          /* SHMQ_EVENTS_MAX */
+#define EVENT_WORDS 8
+#define MARK_DATED_WORDS 4
+#define BRIDGE_WORDS 16      /* SHMQ_BRIDGE_WORDS */
+#define LATENCY_BUCKETS 1728 /* SHMQ_LATENCY_BUCKETS */
 
 #define LINE_ALIGNED _Alignas(LINE_BYTES)
 
@@ -72,6 +81,11 @@ enum header_flag {
     FLAG_PAUSED = 32,     /* nothing is handed out until shmq_resume clears it */
 };
 
+/* header.features */
+enum header_feature {
+    FEATURE_NO_LATENCY = 1, /* consumers keep no histogram of the time from put to acknowledgement */
+};
+
 struct header {
     /* W: the creator, before state becomes READY. R: everybody, once, at attach. */
     uint64_t magic;
@@ -88,6 +102,7 @@ struct header {
     uint32_t creator_pid; /* for display only */
     int64_t created_s;    /* for display only; seconds since 1970 */
     shared_u32 state;     /* W: creator, remover; stored last, with release. R: everybody */
+    uint32_t features;    /* enum header_feature. W: the creator. R: everybody, at attach */
 
     /* W: attaching and detaching processes, by atomic add. R: consumers, before each lease: after a change, they
      * check again which lanes and seats are in use. */
@@ -111,6 +126,19 @@ struct header {
     shared_u64 run_inputs;               /* hash of its inputs' sizes and times */
     shared_u32 run_state;                /* enum shmq_run_state; stored last */
     shared_u32 supervisor_pid;           /* for display only */
+
+    /* W: any process, by atomic add. R: observers. */
+    LINE_ALIGNED shared_u64 deaths; /* producers and consumers that were found dead with something unfinished */
+    shared_u64 bells_replaced;      /* semaphores replaced */
+    /* The flight recorder: see events.h. */
+    LINE_ALIGNED shared_u64 events; /* recorded so far. W: any process, by atomic add. R: observers */
+    shared_u64 events_lost;         /* that found no memory. W: any process, by atomic add. R: observers */
+    shared_u64 empty_ns;            /* when the queue was last recorded as empty. W: consumers, by exchange */
+};
+
+/* An event of the flight recorder. W: the process that drew its number. R: observers. See events.h. */
+struct event {
+    shared_u64 words[EVENT_WORDS];
 };
 
 /* seat.waiting */
@@ -159,10 +187,13 @@ struct seat {
     shared_u64 delivered_bytes; /* R: observers */
     shared_u32 waiting;         /* enum waiting_state. R: other consumers, processes that wake all */
     shared_u32 interrupted;     /* W: owner (0), a thread that interrupts it (1). R: other consumers */
+    shared_u64 leased_ns;       /* when it last leased something, on the coarse clock. R: observers */
+    shared_u64 active_ns;       /* when it was last seen in a call of the library, likewise. R: observers */
 
     /* For display only; besides, pid != 0 serves to estimate how many consumers share the work. */
     LINE_ALIGNED shared_u32 pid;
     unsigned char program[PROGRAM_BYTES];
+    shared_u64 attached_ns; /* when its owner took it. R: observers */
 
     /* The message that was moved from the ring to the seat buffer. It counts if held_valid is 1 and the lease word
      * that the intent names is not LEASED by this seat. W: owner. R: the next owner */
@@ -177,6 +208,24 @@ struct seat {
     shared_u64 held_notes[2][ASIDE_WORDS]; /* the caller's, for the next consumer; not interpreted */
 
     LINE_ALIGNED struct write_intent write_intent;
+
+    /* Of all owners of the seat. Events of an adopted seat's work count in the seat of the consumer that adopted
+     * it. R: observers. */
+    LINE_ALIGNED struct seat_counters {
+        shared_u64 sleeps;
+        shared_u64 wake_ups;     /* sleeps that a ring ended */
+        shared_u64 spurious;     /* those of them after which there was nothing */
+        shared_u64 failed;       /* attempts: shmq_fail */
+        shared_u64 redelivered;  /* messages handed out again */
+        shared_u64 adopted;      /* batches and held messages taken over from a dead owner */
+        shared_u64 put_aside;    /* messages */
+        shared_u64 given_back;   /* batches and held messages: shmq_release, or closing with something held */
+        shared_u64 deaths;       /* dead consumers found with work */
+        shared_u64 dead_letters; /* by shmq_count, as the rest */
+        shared_u64 dropped;
+        shared_u64 too_long;
+    } counters;
+    LINE_ALIGNED shared_u64 bridge[BRIDGE_WORDS]; /* the caller's: shmq_set_bridge */
 };
 
 /* The entry whose tail equals the lane's tail says what was put before that position. */
@@ -216,6 +265,10 @@ struct lane_control {
 
     /* W: consumers, by compare-and-swap. R: consumers. */
     LINE_ALIGNED shared_u64 claim; /* everything before this position has been leased */
+    /* {coarse time in ms 40, low bits of tail 24}: what tail was, shifted so as to fit, at a recent lease; see
+     * marks.h. W: consumers after a lease. R: observers */
+    shared_u64 seen;
+    shared_u64 drop_end; /* no message from here on is dropped. W: processes that drop messages. R: observers */
     /* Messages marked as dropped so far. W: processes that drop messages, by atomic add. R: consumers, before they
      * read descriptors and after they have leased them: if it changed, they read them again. */
     shared_u64 drops;
@@ -240,7 +293,37 @@ struct lane_control {
      * R: its successors, observers. */
     shared_u64 slot_epoch;
     LINE_ALIGNED shared_u64 note_copies[2][SOURCE_NOTE_WORDS];
-    LINE_ALIGNED unsigned char reserved[LINE_BYTES];
+
+    /* Of all owners of the lane. W: owner. R: observers. */
+    LINE_ALIGNED struct lane_counters {
+        shared_u64 blocked_times; /* waits for room */
+        shared_u64 blocked_ns;    /* that those took which have ended */
+        shared_u64 blocked_since; /* when the present wait began; 0: none, or of a dead owner */
+        shared_u64 sleeps;
+        shared_u64 wake_ups;     /* sleeps that a ring ended */
+        shared_u64 spurious;     /* those of them after which there was no room */
+        shared_u64 refused;      /* puts that failed because the lane was full */
+        shared_u64 too_long;     /* puts of messages that are longer than the largest; also by shmq_count */
+        shared_u64 dropped;      /* by shmq_count */
+        shared_u64 high_cells;   /* the most that was used at once, as far as seen */
+        shared_u64 attached_ns;  /* when its owner took it */
+        shared_u64 active_ns;    /* when it was last seen in a call of the library, on the coarse clock */
+        shared_u64 dead_letters; /* by shmq_count */
+    } counters;
+    LINE_ALIGNED shared_u64 bridge[BRIDGE_WORDS]; /* the caller's: shmq_set_bridge */
+};
+
+/*
+ * What was known when the lane's tail crossed the first position of a block of cells, or soon after. See marks.h.
+ * W: the lane's owner. R: consumers, observers.
+ */
+struct lane_mark {
+    shared_u64 position; /* of a message's begin, in this block or the next; stored last; 0: invalid */
+    shared_u64 messages; /* put before position */
+    shared_u64 bytes;    /* their payload and headers, without framing */
+    shared_u64 time_ns;  /* everything from position on was put then or later, what is before was put before */
+    /* Bit i: the put time of cell i of this block is right: milliseconds since time_ns. */
+    shared_u64 dated[MARK_DATED_WORDS];
 };
 
 /*
@@ -266,18 +349,21 @@ struct record {
 
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "atomics must be lock-free");
 _Static_assert(sizeof(shared_u64) == 8 && sizeof(shared_u32) == 4, "atomics must have no hidden lock");
-_Static_assert(sizeof(struct header) == 4 * LINE_BYTES + LINE_BYTES, "header has five lines");
+_Static_assert(sizeof(struct header) == 7 * LINE_BYTES, "header has seven lines");
 _Static_assert(offsetof(struct header, membership) == LINE_BYTES, "header: constants take one line");
 _Static_assert(offsetof(struct header, bell) == 3 * LINE_BYTES, "header: bell has its own line");
-_Static_assert(sizeof(struct seat) == 4 * LINE_BYTES, "seat has four lines");
+_Static_assert(sizeof(struct seat) == 6 * LINE_BYTES, "seat has six lines");
 _Static_assert(offsetof(struct seat, held_valid) == 2 * LINE_BYTES, "seat: the held message has its own line");
 _Static_assert(sizeof(struct write_intent) <= LINE_BYTES, "a write intent takes one line");
 _Static_assert(offsetof(struct seat, write_intent) == 3 * LINE_BYTES, "seat: the write intent has its own line");
-_Static_assert(sizeof(struct lane_control) == 9 * LINE_BYTES, "lane control has nine lines");
+_Static_assert(sizeof(struct lane_control) == 10 * LINE_BYTES, "lane control has ten lines");
 _Static_assert(offsetof(struct lane_control, life) == 2 * LINE_BYTES, "cursors fit the line of the checkpoints");
 _Static_assert(offsetof(struct lane_control, claim) - offsetof(struct lane_control, tail) >= LINE_BYTES, "lines");
 _Static_assert(offsetof(struct lane_control, head) - offsetof(struct lane_control, claim) >= LINE_BYTES, "lines");
 _Static_assert(sizeof(struct source_slot) == 2 * LINE_BYTES, "a slot takes two lines");
+_Static_assert(sizeof(struct lane_mark) == 64 && sizeof(struct event) == 64, "one line of the cache");
+_Static_assert(sizeof(struct seat_counters) <= LINE_BYTES, "the counters of a seat take one line");
+_Static_assert(sizeof(struct lane_counters) <= LINE_BYTES, "the counters of a lane take one line");
 _Static_assert(sizeof(struct record) == 16, "record is 16 bytes");
 
 /* A hash of the sizes, offsets and byte order that two builds must agree on. */
@@ -306,6 +392,15 @@ static inline uint32_t layout_fingerprint(void)
     hash = LAYOUT_MIX(hash, offsetof(struct source_slot, copies));
     hash = LAYOUT_MIX(hash, SOURCE_SLOTS);
     hash = LAYOUT_MIX(hash, sizeof(struct record));
+    hash = LAYOUT_MIX(hash, offsetof(struct header, events));
+    hash = LAYOUT_MIX(hash, sizeof(struct event));
+    hash = LAYOUT_MIX(hash, offsetof(struct seat, leased_ns));
+    hash = LAYOUT_MIX(hash, offsetof(struct seat, counters));
+    hash = LAYOUT_MIX(hash, offsetof(struct lane_control, seen));
+    hash = LAYOUT_MIX(hash, offsetof(struct lane_control, counters));
+    hash = LAYOUT_MIX(hash, sizeof(struct lane_mark));
+    hash = LAYOUT_MIX(hash, EVENTS);
+    hash = LAYOUT_MIX(hash, LATENCY_BUCKETS);
     return hash;
 }
 

@@ -36,6 +36,7 @@ static int default_parameters(const struct shmq_options *options, struct paramet
         .seats = options->seats != 0 ? options->seats : 64,
         .page_bytes = (uint32_t)page,
         .tick_ns = options->tick_ns != 0 ? options->tick_ns : TICK_DEFAULT_NS,
+        .features = (options->queue_flags & SHMQ_QUEUE_NO_LATENCY) != 0 ? FEATURE_NO_LATENCY : 0,
     };
     return 0;
 }
@@ -205,6 +206,7 @@ static int read_geometry(struct object *object)
         .seats = header->seats,
         .page_bytes = header->page_bytes,
         .tick_ns = header->tick_ns,
+        .features = header->features,
     };
     if (geometry_compute(&parameters, &object->geometry) != 0 ||
         object->geometry.object_bytes != header->object_bytes || (uint64_t)st.st_size != header->object_bytes)
@@ -301,6 +303,7 @@ static int write_header(struct object *object)
     fresh.header.lanes = g->parameters.lanes;
     fresh.header.seats = g->parameters.seats;
     fresh.header.page_bytes = g->parameters.page_bytes;
+    fresh.header.features = g->parameters.features;
     fresh.header.creator_pid = (uint32_t)getpid();
     fresh.header.created_s = (int64_t)time(NULL);
     const uint32_t ready = OBJECT_READY;

@@ -17,7 +17,7 @@ _Static_assert(sizeof(struct shmq_seat_stat) >= SEAT_STAT_FIRST_BYTES, "fields a
 _Static_assert(sizeof(struct shmq_outgoing) >= OUTGOING_FIRST_BYTES, "fields are only ever appended");
 _Static_assert(sizeof(struct shmq_aside) >= ASIDE_FIRST_BYTES, "fields are only ever appended");
 /* Otherwise a field appended there later would be read from an older caller's padding. */
-_Static_assert(offsetof(struct shmq_options, consumer_flags) + sizeof(uint64_t) == sizeof(struct shmq_options),
+_Static_assert(offsetof(struct shmq_options, queue_flags) + sizeof(uint64_t) == sizeof(struct shmq_options),
                "options end without padding");
 
 static size_t size_of(const void *theirs)

@@ -13,7 +13,7 @@
 #include "common/shmq.h"
 #include "tests/support/harness.h"
 
-#define FINGERPRINT 0x065bcffcu
+#define FINGERPRINT 0xbea7290c
 
 static const struct parameters usual = {
     .capacity_bytes = 8 << 20,
@@ -116,7 +116,9 @@ END_TEST
 
 static void check_lane(const struct geometry *g, uint64_t page)
 {
-    ck_assert_uint_ge(g->lease_offset, sizeof(struct lane_control));
+    ck_assert_uint_ge(g->marks_offset, sizeof(struct lane_control));
+    ck_assert_uint_ge(g->times_offset, g->marks_offset + g->marks * sizeof(struct lane_mark));
+    ck_assert_uint_ge(g->lease_offset, g->times_offset + g->cells * sizeof(shared_u32));
     ck_assert_uint_ge(g->record_offset, g->lease_offset + g->cells * 8);
     ck_assert_uint_ge(g->arena_offset, g->record_offset + g->cells * 16);
     ck_assert_uint_eq(g->lane_bytes, g->arena_offset + g->parameters.capacity_bytes);
@@ -141,7 +143,9 @@ static void check_offsets(const struct parameters *p)
     ck_assert_uint_eq(g.slots_offset, geometry_lane_offset(&g, p->lanes - 1) + g.lane_bytes);
     ck_assert_uint_ge(g.slots_bytes, sizeof(struct source_slot) * SHMQ_SLOTS_MAX);
     ck_assert_uint_eq(geometry_slots_offset(&g, 0), g.slots_offset);
-    ck_assert_uint_eq(g.object_bytes, geometry_slots_offset(&g, p->lanes - 1) + g.slots_bytes);
+    ck_assert_uint_eq(g.events_offset, geometry_slots_offset(&g, p->lanes - 1) + g.slots_bytes);
+    ck_assert_uint_ge(g.latency_offset, g.events_offset + EVENTS * sizeof(struct event));
+    ck_assert_uint_eq(g.object_bytes, geometry_latency_offset(&g, p->seats - 1) + g.latency_bytes);
     ck_assert_uint_lt(g.object_bytes, UINT64_C(1) << 48);
     const uint64_t aligned[] = {g.seats_offset, g.buffers_offset, g.buffer_bytes, g.lanes_offset,
                                 g.slots_offset, g.slots_bytes,    g.object_bytes};
@@ -215,12 +219,14 @@ END_TEST
 
 START_TEST(structs_are_what_the_format_says)
 {
-    ck_assert_uint_eq(LAYOUT_ABI, 5);
-    ck_assert_uint_eq(sizeof(struct header), 640);
+    ck_assert_uint_eq(LAYOUT_ABI, 6);
+    ck_assert_uint_eq(sizeof(struct header), 896);
     ck_assert_uint_eq(offsetof(struct header, state), 80);
-    ck_assert_uint_eq(sizeof(struct seat), 512);
-    ck_assert_uint_eq(sizeof(struct lane_control), 1152);
+    ck_assert_uint_eq(sizeof(struct seat), 768);
+    ck_assert_uint_eq(sizeof(struct lane_control), 1280);
     ck_assert_uint_eq(sizeof(struct record), 16);
+    ck_assert_uint_eq(sizeof(struct lane_mark), 64);
+    ck_assert_uint_eq(sizeof(struct event), 64);
     ck_assert_uint_eq(sizeof(struct source_slot), 256);
     ck_assert_uint_eq(offsetof(struct source_slot, copies), 8);
     ck_assert_uint_eq(sizeof(struct checkpoint), 24);

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/queue/handle.h"
+
+/* Only the owner writes it, so an atomic add is not needed. */
+static void add_to(shared_u64 *counter, uint64_t add)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + add,
+                          memory_order_relaxed);
+}
+
+static shared_u64 *in_lane(struct lane_counters *counters, enum shmq_counter counter)
+{
+    switch (counter) {
+    case SHMQ_COUNT_DEAD_LETTERS:
+        return &counters->dead_letters;
+    case SHMQ_COUNT_DROPPED:
+        return &counters->dropped;
+    case SHMQ_COUNT_TOO_LONG:
+        return &counters->too_long;
+    default:
+        return NULL;
+    }
+}
+
+static shared_u64 *in_seat(struct seat_counters *counters, enum shmq_counter counter)
+{
+    switch (counter) {
+    case SHMQ_COUNT_DEAD_LETTERS:
+        return &counters->dead_letters;
+    case SHMQ_COUNT_DROPPED:
+        return &counters->dropped;
+    case SHMQ_COUNT_TOO_LONG:
+        return &counters->too_long;
+    default:
+        return NULL;
+    }
+}
+
+static shared_u64 *find(struct shmq *handle, enum shmq_counter counter)
+{
+    if (handle->role == SHMQ_PRODUCER)
+        return in_lane(&handle->producer.view->ring.control->counters, counter);
+    if (handle->role == SHMQ_CONSUMER)
+        return in_seat(&handle->seats[handle->consumer.seat].counters, counter);
+    return NULL;
+}
+
+int shmq_count(struct shmq *handle, enum shmq_counter counter, uint64_t add)
+{
+    const int error = handle_check_any(handle);
+    if (error != 0)
+        return error;
+    shared_u64 *const found = find(handle, counter);
+    if (found == NULL)
+        return -EINVAL;
+    add_to(found, add);
+    return 0;
+}
+
+static shared_u64 *bridge_of(struct shmq *handle)
+{
+    if (handle->role == SHMQ_PRODUCER)
+        return handle->producer.view->ring.control->bridge;
+    return handle->role == SHMQ_CONSUMER ? handle->seats[handle->consumer.seat].bridge : NULL;
+}
+
+int shmq_set_bridge(struct shmq *handle, const uint64_t *words)
+{
+    const int error = handle_check_any(handle);
+    if (error != 0)
+        return error;
+    shared_u64 *const bridge = bridge_of(handle);
+    if (bridge == NULL || words == NULL)
+        return -EINVAL;
+    for (int i = 0; i < BRIDGE_WORDS; i++)
+        atomic_store_explicit(&bridge[i], words[i], memory_order_relaxed);
+    return 0;
+}
