@@ -6,8 +6,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "common/cli/bus_guard.h"
 #include "common/cli/say.h"
-#include "supervisor/bus_guard.h"
 #include "supervisor/files.h"
 #include "supervisor/loop.h"
 #include "supervisor/preflight.h"

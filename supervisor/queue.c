@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/cli/bus_guard.h"
 #include "common/cli/open_error.h"
 #include "common/cli/parse.h"
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
 #include "common/cli/units.h"
-#include "supervisor/bus_guard.h"
 #include "supervisor/files.h"
 #include "supervisor/identity.h"
 

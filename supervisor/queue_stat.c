@@ -3,7 +3,7 @@
  */
 #include <errno.h>
 
-#include "supervisor/bus_guard.h"
+#include "common/cli/bus_guard.h"
 #include "supervisor/queue.h"
 
 /* Parameters and result of a guarded read. */

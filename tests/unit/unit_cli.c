@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "common/cli/attached.h"
+#include "common/cli/bus_guard.h"
 #include "common/cli/open_error.h"
 #include "common/cli/option_common.h"
 #include "common/cli/option_text.h"
@@ -625,6 +626,47 @@ START_TEST(memory_that_is_gone_is_told)
 }
 END_TEST
 
+static int touch(void *context)
+{
+    return *(volatile char *)context;
+}
+
+static void *touch_twice(void *map)
+{
+    static bool caught;
+    caught = bus_guard_call(touch, map) == -EBADMSG && bus_guard_call(touch, map) == -EBADMSG;
+    return &caught;
+}
+
+/* Another thread's guard is not this one's, and what is not guarded ends the program as it would without. */
+static void fault_guarded(void *map)
+{
+    pthread_t thread;
+    void *caught = NULL;
+    char there = 7;
+    say_init("producer", 0, NULL);
+    stop_init();
+    bus_guard_init();
+    ck_assert_int_eq(pthread_create(&thread, NULL, touch_twice, map), 0);
+    ck_assert_int_eq(pthread_join(thread, &caught), 0);
+    ck_assert(*(bool *)caught);
+    ck_assert_int_eq(bus_guard_call(touch, map), -EBADMSG);
+    ck_assert_int_eq(bus_guard_call(touch, &there), 7);
+    _exit(*(volatile char *)map);
+}
+
+START_TEST(memory_that_is_gone_can_be_guarded_against)
+{
+    FILE *file = tmpfile();
+    ck_assert_ptr_nonnull(file);
+    void *map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fileno(file), 0);
+    ck_assert_ptr_ne(map, MAP_FAILED);
+    said_by(&said, fault_guarded, map);
+    ck_assert_int_eq(said.status, EXIT_QUEUE);
+    said_has(said.err, "producer: the queue's memory is gone: ");
+}
+END_TEST
+
 static void restore(void *context)
 {
     int number = *(int *)context;
@@ -1205,6 +1247,7 @@ static const struct test tests[] = {
     TEST(what_a_background_job_ignores_stays_ignored),
     TEST(statistics_are_wanted_once_for_each_signal),
     TEST(memory_that_is_gone_is_told),
+    TEST(memory_that_is_gone_can_be_guarded_against),
     TEST(children_get_back_what_was_set),
     TEST(signals_that_were_blocked_are_let_in),
     TEST(a_sleep_ends_when_it_is_time),
