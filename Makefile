@@ -7,7 +7,8 @@
 #   make SANITIZE=thread    in build/tsan
 #   make WERROR=1           warnings are errors
 #   make BUILD=/tmp/shmq    somewhere else
-#   make NATS=no            without the bridges to NATS, even if libnats is there
+#   make NATS=no            without the bridges to NATS, even if libnats is there; so for NCURSES (monitor top) and
+#                           MICROHTTPD (monitor metrics)
 
 BUILD = build
 PREFIX ?= /usr/local
@@ -61,17 +62,25 @@ library_objects := $(library_sources:%.c=$(obj)/%.o)
 cli_objects := $(call objects,common/cli/*.c)
 programs := $(foreach name,producer consumer monitor supervisor,$(if $(wildcard $(name)/*.c),$(out)/$(name)))
 
-# The bridges to NATS are two programs more, built where libnats is. Nothing else links to it.
-NATS ?= $(shell pkg-config --exists libnats 2>/dev/null && echo yes || echo no)
+# Programs that others become (common/cli/sibling_program.h), each built where the library is that it needs. Nothing else
+# links to these libraries.
+has_package = $(shell pkg-config --exists $(1) 2>/dev/null && echo yes || echo no)
+NATS ?= $(call has_package,libnats)
+NCURSES ?= $(call has_package,ncursesw)
+MICROHTTPD ?= $(call has_package,libmicrohttpd)
 nats_libraries := $(if $(filter yes,$(NATS)),$(shell pkg-config --libs libnats))
 nats_common := $(call objects,common/nats/*.c)
 nats_objects := $(nats_common) $(call objects,consumer/nats/*.c producer/nats/*.c)
+top_objects := $(call objects,monitor/top/*.c)
+metrics_objects := $(call objects,monitor/metrics/*.c)
 nats_programs := $(out)/consumer-nats $(out)/producer-nats
-ifeq ($(NATS),yes)
-programs += $(nats_programs)
-endif
+all_siblings := $(nats_programs) $(out)/monitor-top $(out)/monitor-metrics
+siblings := $(if $(filter yes,$(NATS)),$(nats_programs)) $(if $(filter yes,$(NCURSES)),$(out)/monitor-top) \
+    $(if $(and $(filter yes,$(MICROHTTPD)),$(metrics_objects)),$(out)/monitor-metrics)
+programs += $(siblings)
 producer_objects := $(call objects,producer/*.c)
 consumer_objects := $(filter-out $(nats_objects),$(call objects,consumer/*.c consumer/*/*.c))
+monitor_objects := $(filter-out $(top_objects) $(metrics_objects),$(call objects,monitor/*.c monitor/*/*.c))
 
 # A test has no folder in its program's name, so names are unique across the folders of tests/.
 stray_tests := $(wildcard tests/*.c tests/*.h tests/*.sh)
@@ -84,11 +93,13 @@ test_tools := $(patsubst %.c,$(out)/tests/%,$(notdir $(tool_sources)))
 bench_objects := $(call objects,bench/support/*.c)
 benches := $(patsubst bench/%.c,$(out)/bench/%,$(wildcard bench/*.c))
 optional_benches := boost libqb nats_in nats_out nng redis zeromq
-nats_sources := $(nats_objects:$(obj)/%.o=%.c)
+# $(call sources_of,yes or no): of the siblings that are built, or of the others.
+sources_of = $(patsubst $(obj)/%.o,%.c,$(if $(filter $(1),$(NATS)),$(nats_objects)) \
+    $(if $(filter $(1),$(NCURSES)),$(top_objects)) $(if $(filter $(1),$(MICROHTTPD)),$(metrics_objects)))
 sources := $(library_sources) $(wildcard common/cli/*.c producer/*.c) $(consumer_objects:$(obj)/%.o=%.c) \
-    $(wildcard monitor/*.c monitor/*/*.c supervisor/*.c docs/generator/*.c tests/*/unit_*.c tests/support/*.c bench/*.c \
-    bench/support/*.c) $(if $(filter yes,$(NATS)),$(nats_sources))
-optional_sources := $(wildcard bench/optional/*.c) $(if $(filter yes,$(NATS)),,$(nats_sources))
+    $(monitor_objects:$(obj)/%.o=%.c) $(wildcard supervisor/*.c docs/generator/*.c tests/*/unit_*.c tests/support/*.c \
+    bench/*.c bench/support/*.c) $(call sources_of,yes)
+optional_sources := $(wildcard bench/optional/*.c) $(filter-out $(sources),$(call sources_of,no))
 headers := $(wildcard common/*.h common/*/*.h producer/*.h producer/*/*.h consumer/*.h consumer/*/*.h monitor/*.h monitor/*/*.h supervisor/*.h docs/generator/*.h \
     tests/*/*.h bench/*.h bench/support/*.h bench/optional/*.h)
 shell_scripts := $(wildcard scripts/*.sh tests/*/*.sh bench/*.sh bench/support/*.sh) .ci/run
@@ -123,6 +134,8 @@ $(stamp) $(listed): FORCE
 $(obj)/tests/%.o: extra = $(check_flags) -Wno-override-init
 $(unit_sources:%.c=$(obj)/%.o) $(test_objects): | check-present
 $(nats_objects): extra = $(shell pkg-config --cflags libnats 2>/dev/null)
+$(top_objects): extra = $(shell pkg-config --cflags ncursesw 2>/dev/null)
+$(metrics_objects): extra = $(shell pkg-config --cflags libmicrohttpd 2>/dev/null)
 
 $(obj)/%.o: %.c $(stamp)
 	@mkdir -p $(@D)
@@ -147,16 +160,21 @@ $(out)/libshmq.so: $(library_objects) common/shmq.map $(stamp) $(listed)
 
 $(out)/producer: $(producer_objects)
 $(out)/consumer: $(consumer_objects)
-$(out)/monitor: $(call objects,monitor/*.c monitor/*/*.c)
+$(out)/monitor: $(monitor_objects)
 $(out)/supervisor: $(call objects,supervisor/*.c producer/option_table.c consumer/option_table.c)
 $(out)/producer $(out)/consumer $(out)/monitor $(out)/supervisor: $(obj)/libcli.a $(out)/libshmq.a $(stamp) $(listed)
 	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libraries)
 
-# The same programs, with the bridge instead of what says that it is elsewhere.
-$(out)/consumer-nats: $(filter-out %/without_nats.o,$(consumer_objects)) $(call objects,consumer/nats/*.c)
-$(out)/producer-nats: $(filter-out %/without_nats.o,$(producer_objects)) $(call objects,producer/nats/*.c)
-$(nats_programs): $(nats_common) $(obj)/libcli.a $(out)/libshmq.a $(stamp) $(listed)
-	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(nats_libraries) $(libraries)
+# The same programs, with what needs the library instead of what becomes the sibling.
+$(out)/consumer-nats: $(filter-out %/without_nats.o,$(consumer_objects)) $(call objects,consumer/nats/*.c) $(nats_common)
+$(out)/producer-nats: $(filter-out %/without_nats.o,$(producer_objects)) $(call objects,producer/nats/*.c) $(nats_common)
+$(out)/monitor-top: $(filter-out %/verbs/top.o,$(monitor_objects)) $(top_objects)
+$(out)/monitor-metrics: $(filter-out %/verbs/metrics.o,$(monitor_objects)) $(metrics_objects)
+$(nats_programs): private needs = $(nats_libraries)
+$(out)/monitor-top: private needs = $(shell pkg-config --libs ncursesw)
+$(out)/monitor-metrics: private needs = $(shell pkg-config --libs libmicrohttpd)
+$(all_siblings): $(obj)/libcli.a $(out)/libshmq.a $(stamp) $(listed)
+	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(needs) $(libraries)
 
 # ------------------------------------------------------------------ manual pages and completion
 
@@ -364,9 +382,8 @@ installed = $(foreach name,producer consumer monitor,755:$(out)/$(name):$(BINDIR
         644:$(out)/completion/zsh/$(name):$(ZSH_COMPLETIONS)/_$(name) \
         644:$(out)/completion/fish/$(name):$(FISH_COMPLETIONS)/$(name).fish)
 
-# What a program becomes for --to or --from: found by its own name, beside it or here.
-nats_installed = $(foreach name,consumer producer,\
-    755:$(out)/$(name)-nats:$(LIBEXECDIR)/shmq/$(PROGRAM_PREFIX)$(name)-nats)
+# What a program becomes: found by its own name, beside it or here.
+siblings_installed = $(foreach name,$(notdir $(1)),755:$(out)/$(name):$(LIBEXECDIR)/shmq/$(PROGRAM_PREFIX)$(name))
 
 $(out)/shmq.pc: FORCE
 	@mkdir -p $(@D)
@@ -379,10 +396,10 @@ install_record := $(PREFIX)/share/shmq/folders
 
 install: all man completion $(out)/shmq.pc ## programs, library, manual pages, completion, into $(DESTDIR)$(PREFIX)
 	@DESTDIR='$(DESTDIR)' scripts/install.sh install $(install_record) $(installed) \
-	    $(if $(filter yes,$(NATS)),$(nats_installed))
+	    $(call siblings_installed,$(siblings))
 
 uninstall: ## takes away what install put there, and the folders that it made
-	@DESTDIR='$(DESTDIR)' scripts/install.sh uninstall $(install_record) $(installed) $(nats_installed)
+	@DESTDIR='$(DESTDIR)' scripts/install.sh uninstall $(install_record) $(installed) $(call siblings_installed,$(all_siblings))
 
 # ------------------------------------------------------------------ lint and clean
 
@@ -440,6 +457,6 @@ lint-abi:
 clean: ## removes what was built, of every variant
 	@for top in $(BUILD) $(BUILD)/asan $(BUILD)/tsan $(BUILD)/clang; do \
 	    rm -rf $$top/obj $$top/tests $$top/bench $$top/man $$top/completion $$top/libshmq.* $$top/shmq.pc \
-	        $$top/producer $$top/consumer $$top/monitor $$top/supervisor $$top/producer-nats $$top/consumer-nats; \
+	        $$top/producer $$top/consumer $$top/monitor $$top/supervisor $(patsubst $(out)/%,$$top/%,$(all_siblings)); \
 	done
 	@rmdir $(BUILD)/asan $(BUILD)/tsan $(BUILD)/clang $(BUILD) 2>/dev/null || true

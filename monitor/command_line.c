@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "monitor/command_line.h"
 
+#include <stdlib.h>
+
 #include "common/cli/option_common.h"
 #include "common/cli/parse.h"
 #include "monitor/message_ids.h"
@@ -46,11 +48,19 @@ static void take_ids(struct options *options, const struct option_words *words, 
     *taken = words->count;
 }
 
+/* The queue of a verb whose NAME is optional: NULL, all, if none is named in any way. */
+static bool is_named(const struct common_options *common, const char *unnamed)
+{
+    const char *environment = getenv("SHMQ_QUEUE");
+    return common->queue != unnamed || (environment != NULL && environment[0] != '\0');
+}
+
 void options_parse(struct options *options, int argc, char **argv)
 {
     struct option_words words;
-    *options = (struct options){.timeout_ns = -1, .lane = LANE_ANY};
+    *options = (struct options){.timeout_ns = -1, .lane = LANE_ANY, .arguments = argv};
     options_init(&options->common);
+    const char *unnamed = options->common.queue;
     option_table_read(&monitor_options, options, take, argc, argv, &words);
     const bool takes_queue = words.verb->argument != NULL;
     size_t taken = takes_queue && words.count > 0 ? 1 : 0;
@@ -67,5 +77,7 @@ void options_parse(struct options *options, int argc, char **argv)
     if (words.count > taken)
         options_usage("%s: unexpected argument for %s", words.words[taken], words.verb->name);
     options_finish(&options->common);
-    options->queue = takes_queue ? options->common.queue : NULL;
+    const bool optional = takes_queue && words.verb->argument[0] == '[';
+    options->queue =
+        takes_queue && (!optional || is_named(&options->common, unnamed)) ? options->common.queue : NULL;
 }

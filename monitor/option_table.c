@@ -10,6 +10,10 @@
 static const struct option_verb verbs[] = {
     {"list", VERB_LIST, NULL, "list all queues of this host"},
     {"show", VERB_SHOW, "NAME", "show a queue, its lanes (one per producer) and its seats (one per consumer)"},
+    {"top", VERB_TOP, "[NAME]",
+     "watch all queues, or one, on the whole screen: how full, who waits for what, rates, the last events; h: "
+     "help, "
+     "q: quit. It changes a queue only by p (pause, resume), after a question"},
     {"check", VERB_CHECK, "NAME", "verify the queue's invariants; exit 5 and report those that do not hold"},
     {"wait", VERB_WAIT, "NAME",
      "wait until the queue exists and, with --empty, until all messages are acknowledged"},

@@ -14,6 +14,7 @@
 #define MONITOR_VERBS(VERB)                                                                                       \
     VERB(LIST, list)                                                                                              \
     VERB(SHOW, show)                                                                                              \
+    VERB(TOP, top)                                                                                                \
     VERB(CHECK, check)                                                                                            \
     VERB(WAIT, wait)                                                                                              \
     VERB(PEEK, peek)                                                                                              \
@@ -37,7 +38,8 @@ enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_PROMETHEUS };
 struct options {
     struct common_options common;
     enum monitor_verb verb;
-    const char *queue; /* NULL for a verb that takes none */
+    char **arguments;  /* of the program, for a sibling (common/cli/sibling_program.h) */
+    const char *queue; /* NULL for a verb that takes none, and for all queues where a verb's NAME is optional */
     enum format format;
     int64_t timeout_ns; /* negative: no limit */
     bool force;

@@ -35,6 +35,7 @@ BEGIN {
     from = room($1)
     to = room($2)
     if ($1 !~ /^[a-z]+\/nats\// && $2 ~ /^[a-z]+\/nats\//) to = $2
+    if ($2 ~ /^monitor\/(top|metrics)\// && substr($1, 1, 12) != substr($2, 1, 12)) to = $2
     if (from == to || index(may[from], " " to " ") > 0) next
     if ($1 ~ /^(consumer|producer)\/nats\// && to == "common/nats") next
     if (from == "docs" && $2 ~ /^[a-z]+\/option(_table|s)$/) next

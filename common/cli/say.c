@@ -66,8 +66,13 @@ static void find_prefix(const char *program)
     ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
     path[length > 0 ? length : 0] = '\0';
     copy_name(sibling_prefix, path);
-    (void)cut_to_prefix(sibling_prefix, "-nats"); /* what the program has become (nats_program.h) */
-    if (!cut_to_prefix(sibling_prefix, program))
+    if (cut_to_prefix(sibling_prefix, program))
+        return;
+    /* What the program has become has a suffix, as in "consumer-nats" (sibling_program.h). */
+    char *suffix = strrchr(sibling_prefix, '-');
+    if (suffix != NULL)
+        *suffix = '\0';
+    if (suffix == NULL || !cut_to_prefix(sibling_prefix, program))
         sibling_prefix[0] = '\0';
 }
 

@@ -127,6 +127,13 @@ if [[ -x $build/consumer-nats ]]; then
 else
     skip 'the bridge to NATS' 'built without libnats (apt-get install libnats-dev)'
 fi
+if [[ -x $build/monitor-top ]]; then
+    ln -s "$bin/shmq-monitor" "$scratch/my-monitor-link"
+    check_status 'top is installed, and found from a link' 1 "$scratch/my-monitor-link" top </dev/null
+    check_match 'top: the monitor has its name' "^my-monitor-link: top: .*'shmq-monitor list" "$scratch/err"
+else
+    skip 'top is installed' 'built without ncurses (apt-get install libncurses-dev)'
+fi
 check_status 'a damaged queue, in build/' 5 "$consumer" -Q "$queue"
 check_match 'a damaged queue, in build/: the monitor has its name' "^consumer: .*see 'monitor check'" "$scratch/err"
 rm -f "/dev/shm/shmq.$queue"

@@ -182,7 +182,7 @@ follow_page() {
 # What the page quotes as a message must be in the sources. An ellipsis stands for what varies.
 check_quotes() {
     local quote part missing=''
-    cat "$top"/common/nats/*.c "$top"/common/cli/nats_program.c "$top"/{consumer,producer}/nats/*.c |
+    cat "$top"/common/nats/*.c "$top"/common/cli/sibling_program.c "$top"/{consumer,producer}/nats/*.c |
         tr '\n' ' ' | sed -E 's/"[ ]*"//g' >"$scratch/sources"
     while read -r quote; do
         while read -r part; do

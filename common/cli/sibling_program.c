@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "common/cli/nats_program.h"
+#include "common/cli/sibling_program.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -39,7 +39,7 @@ static void try(const char *path, char *const *arguments)
     exit(EXIT_FAILED);
 }
 
-_Noreturn void nats_program_become(const char *bridge, char *const *arguments)
+_Noreturn void sibling_program_become(const struct sibling_program *sibling, char *const *arguments)
 {
     char self[PATH_MAX];
     char path[PATH_BYTES];
@@ -47,16 +47,24 @@ _Noreturn void nats_program_become(const char *bridge, char *const *arguments)
     self[length > 0 ? length : 0] = '\0';
     const char *slash = strrchr(self, '/');
     if (slash == NULL) {
-        say_error("%s: /proc is needed to find the program with it (mount it)", bridge);
+        say_error("%s: /proc is needed to find the program with it (mount it)", sibling->purpose);
         exit(EXIT_FAILED);
     }
     hand_over_signals();
-    snprintf(path, sizeof(path), "%s-nats", self);
+    snprintf(path, sizeof(path), "%s%s", self, sibling->suffix);
     try(path, arguments);
-    snprintf(path, sizeof(path), "%.*s/../libexec/shmq/%s-nats", (int)(slash - self), self, slash + 1);
+    snprintf(path, sizeof(path), "%.*s/../libexec/shmq/%s%s", (int)(slash - self), self, slash + 1,
+             sibling->suffix);
     try(path, arguments);
-    say_error("%s: %s-nats is missing: it is built where libnats is (apt-get install libnats-dev pkg-config, then "
-              "make again, and make install if shmq is installed)",
-              bridge, self);
+    say_error(
+        "%s: %s%s is missing: it is built where %s is (apt-get install %s, then make again, and make install if "
+        "shmq is installed)",
+        sibling->purpose, self, sibling->suffix, sibling->library, sibling->packages);
     exit(EXIT_FAILED);
+}
+
+_Noreturn void sibling_program_become_nats(const char *bridge, char *const *arguments)
+{
+    const struct sibling_program nats = {bridge, "-nats", "libnats", "libnats-dev pkg-config"};
+    sibling_program_become(&nats, arguments);
 }
