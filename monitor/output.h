@@ -2,6 +2,8 @@
 #ifndef SHMQ_MONITOR_OUTPUT_H
 #define SHMQ_MONITOR_OUTPUT_H
 
+#include <stdio.h>
+
 #include "monitor/snapshot.h"
 
 /* Prints list and show to stdout in each format. */
@@ -17,8 +19,12 @@ void output_peeked_text(struct shmq *queue, const struct shmq_peeked *peeked);
 void output_peeked_json(struct shmq *queue, const struct shmq_peeked *peeked);
 void output_peeked_raw(const struct shmq_peeked *peeked);
 
-/* @details  also print the lanes and seats of the snapshots */
-void output_prometheus(const struct snapshots *snapshots, bool details);
+/*
+ * Metrics, to any file.
+ *
+ * @details  also print the lanes and seats of the snapshots
+ */
+void output_prometheus(FILE *out, const struct snapshots *snapshots, bool details);
 
 /* Flushes stdout. Reports a failure; returns the exit status. */
 int output_finish(void);

@@ -3,28 +3,13 @@
 #include <stdio.h>
 
 #include "monitor/formats/fields.h"
+#include "monitor/formats/json_string.h"
 #include "monitor/output.h"
-
-/* Valid names are ASCII; any other byte comes from a damaged queue and is escaped, so that the output stays UTF-8.
- */
-static void print_string(const char *text)
-{
-    putchar('"');
-    for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at++) {
-        if (*at == '"' || *at == '\\')
-            printf("\\%c", *at);
-        else if (*at < 0x20 || *at >= 0x7f)
-            printf("\\u%04x", *at);
-        else
-            putchar(*at);
-    }
-    putchar('"');
-}
 
 static void print_value(const struct field *field, const void *object)
 {
     if (field->type == FIELD_TEXT) {
-        print_string(field_text(field, object));
+        json_string(stdout, field_text(field, object));
         return;
     }
     uint64_t value = field_unsigned(field, object);
@@ -59,12 +44,12 @@ static void print_fields(const struct field *fields, const void *object)
 static void print_head(const struct snapshot *snapshot)
 {
     fputs("{\"name\": ", stdout);
-    print_string(snapshot->name);
+    json_string(stdout, snapshot->name);
     fputs(", \"state\": ", stdout);
-    print_string(snapshot_state(snapshot));
+    json_string(stdout, snapshot_state(snapshot));
     if (snapshot->error != 0) {
         fputs(", \"reason\": ", stdout);
-        print_string(snapshot_reason(snapshot));
+        json_string(stdout, snapshot_reason(snapshot));
     }
     if (snapshot->opened) {
         fputs(", ", stdout);

@@ -5,6 +5,7 @@
 
 #include "common/cli/headers.h"
 #include "common/cli/units.h"
+#include "monitor/formats/json_string.h"
 #include "monitor/output.h"
 
 /* ------------------------------------------------------------------ text */
@@ -75,22 +76,6 @@ void output_peeked_text(struct shmq *queue, const struct shmq_peeked *peeked)
 
 /* ------------------------------------------------------------------ JSON */
 
-/* Each byte is one character, so that any payload can be written and read back. */
-static void print_string(const char *bytes, size_t length)
-{
-    putchar('"');
-    for (size_t i = 0; i < length; i++) {
-        const unsigned char c = (unsigned char)bytes[i];
-        if (c == '"' || c == '\\')
-            printf("\\%c", c);
-        else if (c < 0x20 || c >= 0x7f)
-            printf("\\u%04x", c);
-        else
-            putchar(c);
-    }
-    putchar('"');
-}
-
 static void print_holder_json(const struct shmq_peeked *peeked)
 {
     if (!peeked->taken) {
@@ -98,7 +83,7 @@ static void print_holder_json(const struct shmq_peeked *peeked)
         return;
     }
     printf("{\"seat\": %" PRIu32 ", \"pid\": %jd, \"program\": ", peeked->seat, (intmax_t)peeked->pid);
-    print_string(peeked->program, strlen(peeked->program));
+    json_string(stdout, peeked->program);
     printf(", \"alive\": %s, \"held\": %s", peeked->alive ? "true" : "false", peeked->held ? "true" : "false");
     printf(", \"aside\": %s, \"aside_left_ns\": %" PRId64 "}", peeked->aside ? "true" : "false",
            peeked->aside_left_ns);
@@ -116,11 +101,11 @@ void output_peeked_json(struct shmq *queue, const struct shmq_peeked *peeked)
            id, message->lane, message->position, message->length, message->attempts,
            message->redelivered ? "true" : "false");
     if (headers != NULL)
-        print_string(headers, length);
+        json_string_of(stdout, headers, length);
     else
         fputs("null", stdout);
     fputs(", \"payload\": ", stdout);
-    print_string(message->data, message->length);
+    json_string_of(stdout, message->data, message->length);
     fputs(", \"holder\": ", stdout);
     print_holder_json(peeked);
     putchar('}');

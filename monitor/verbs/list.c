@@ -20,7 +20,7 @@ int verb_list(const struct options *options)
         output_list_json(&snapshots);
         break;
     case FORMAT_PROMETHEUS:
-        output_prometheus(&snapshots, false);
+        output_prometheus(stdout, &snapshots, false);
         break;
     }
     snapshots_free(&snapshots);

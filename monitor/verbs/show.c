@@ -17,7 +17,7 @@ int verb_show(const struct options *options)
             output_show_json(&snapshot);
             break;
         case FORMAT_PROMETHEUS:
-            output_prometheus(&one, true);
+            output_prometheus(stdout, &one, true);
             break;
         }
     }
