@@ -239,6 +239,22 @@ int shmq_create(const char *name, const struct shmq_options *options);
 int shmq_open(struct shmq **handle, const char *name, enum shmq_role role, const struct shmq_options *options);
 
 /*
+ * Attaches, as an observer, to a copy of a queue in a file: a copy of its object, such as shmq_save makes, or
+ * 'cp /dev/shm/shmq.NAME .' once its processes have ended. (What cp copies from a queue in use may fit together or
+ * not.) A copy may be of another host, and damaged or cut off: shmq_stat, shmq_check, shmq_peek and shmq_events
+ * give what can be read, and -EBADMSG. All processes in it count as gone, because locks are not copied.
+ *
+ * @handle  receives the handle; NULL on failure
+ * @path    of the file
+ *
+ * Context: any thread; reads the whole file into private memory, of which it needs as much as the copy has pages
+ *          that are not all zero. Later changes of the file make no difference. Opens no FIFO and no device.
+ * Return:  0; -ENOENT, -EPERM if it is not a plain file, -EACCES, -EBADMSG if it is no copy of a queue, or its
+ *          header is damaged or incomplete, -EPROTO, -EINVAL, -ENOMEM, -EMFILE, -EFBIG, other system errors.
+ */
+int shmq_open_file(struct shmq **handle, const char *path);
+
+/*
  * Detaches. A producer's lane is marked finished; messages that a consumer holds go to another consumer.
  *
  * @handle   from shmq_open; NULL is allowed; not valid afterwards
@@ -1155,6 +1171,10 @@ struct shmq_stat {
     int64_t created_s;         /* when it was created, in seconds since 1970 */
     pid_t creator;             /* for display only */
     bool has_latency;          /* consumers keep the histogram that shmq_latency reads */
+    bool copy; /* it is a copy in a file (shmq_open_file): nobody is alive in it, and ages are those at the time of
+                  the copy, as far as its content says */
+    int64_t saved_s; /* when the copy was made by shmq_save, in seconds since 1970; 0: in another way, or no copy
+                      */
 };
 
 struct shmq_lane_stat {

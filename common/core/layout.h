@@ -134,6 +134,10 @@ struct header {
     LINE_ALIGNED shared_u64 events; /* recorded so far. W: any process, by atomic add. R: observers */
     shared_u64 events_lost;         /* that found no memory. W: any process, by atomic add. R: observers */
     shared_u64 empty_ns;            /* when the queue was last recorded as empty. W: consumers, by exchange */
+    /* Of a copy in a file: when it was made, on the monotonic and on the wall clock; 0: unknown, or no copy.
+     * W: shmq_save, in the copy alone. R: observers of files */
+    shared_u64 saved_ns;
+    shared_u64 saved_realtime_ns;
 };
 
 /* An event of the flight recorder. W: the process that drew its number. R: observers. See events.h. */

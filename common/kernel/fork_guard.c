@@ -52,8 +52,6 @@ static int make_room(void)
 
 static int above_standard(int fd)
 {
-    if (fd < 0)
-        return -errno; /* System errors: -ENOENT, -EACCES, -EROFS, -EMFILE. */
     if (fd > STDERR_FILENO)
         return fd;
     const int higher = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
@@ -62,17 +60,40 @@ static int above_standard(int fd)
     return higher >= 0 ? higher : error;
 }
 
+static int open_object(const char *name, int flags, mode_t mode)
+{
+    const int fd = shm_open(name, flags, mode);
+    return fd < 0 ? -errno : above_standard(fd); /* System errors: -ENOENT, -EACCES, -EROFS, -EMFILE. */
+}
+
 int fork_guard_open(const char *name, int flags, mode_t mode)
 {
     (void)pthread_once(&once, install);
     (void)pthread_mutex_lock(&mutex);
     int fd = make_room();
     if (fd == 0)
-        fd = above_standard(shm_open(name, flags, mode));
+        fd = open_object(name, flags, mode);
     if (fd >= 0)
         watched[watched_count++] = fd;
     (void)pthread_mutex_unlock(&mutex);
     return fd;
+}
+
+int fork_guard_take(int fd)
+{
+    fd = fd < 0 ? -errno : above_standard(fd); /* System errors: -EMFILE. */
+    if (fd < 0)
+        return fd;
+    (void)pthread_once(&once, install);
+    (void)pthread_mutex_lock(&mutex);
+    const int error = make_room();
+    if (error == 0)
+        watched[watched_count++] = fd;
+    (void)pthread_mutex_unlock(&mutex);
+    if (error == 0)
+        return fd;
+    (void)close(fd);
+    return error;
 }
 
 static void forget(int fd)

@@ -17,6 +17,15 @@
  * Return:  the descriptor; -ENOMEM; -ENOENT, -EACCES, -EROFS, -EMFILE, other system errors.
  */
 int fork_guard_open(const char *name, int flags, mode_t mode);
+/*
+ * Registers a descriptor that was just opened; it becomes another one if it is 0, 1 or 2.
+ *
+ * @fd  -1: opening it has failed, with errno
+ *
+ * Context: any thread. A child forked before this keeps the descriptor until it ends or calls exec.
+ * Return:  the descriptor; -ENOMEM, and it is closed; -EMFILE, other system errors.
+ */
+int fork_guard_take(int fd);
 /* Closes and unregisters the descriptor in one step. */
 void fork_guard_close(int fd);
 

@@ -155,6 +155,8 @@ static bool name_leads_elsewhere(const struct object *object)
 bool object_is_current(const struct object *object)
 {
     struct stat st;
+    if (object->copy)
+        return true;
     return fstat(object->fd, &st) != 0 || (st.st_nlink > 0 && !name_leads_elsewhere(object));
 }
 
@@ -182,19 +184,8 @@ static bool is_in_use(const struct object *object)
     return byte_lock_held_from(object->fd, OBJECT_CREATION_BYTE + 1);
 }
 
-/* Reads and checks the constants of a ready object. */
-static int read_geometry(struct object *object)
+int object_learn(struct object *object, const struct header *header)
 {
-    union {
-        struct header header;
-        unsigned char bytes[sizeof(struct header)];
-    } copy;
-    struct stat st;
-    if (pread(object->fd, copy.bytes, sizeof(copy.bytes), 0) != (ssize_t)sizeof(copy.bytes) ||
-        fstat(object->fd, &st) != 0)
-        return -EBADMSG;
-
-    const struct header *header = &copy.header;
     if (header->magic != LAYOUT_MAGIC)
         return -EBADMSG;
     if (header->abi != LAYOUT_ABI || header->fingerprint != layout_fingerprint())
@@ -209,10 +200,44 @@ static int read_geometry(struct object *object)
         .features = header->features,
     };
     if (geometry_compute(&parameters, &object->geometry) != 0 ||
-        object->geometry.object_bytes != header->object_bytes || (uint64_t)st.st_size != header->object_bytes)
+        object->geometry.object_bytes != header->object_bytes)
         return -EBADMSG;
     object->queue_id = header->queue_id;
-    return parameters.page_bytes == (uint32_t)sysconf(_SC_PAGESIZE) ? 0 : -EPROTO;
+    return 0;
+}
+
+/* Reads and checks the constants of a ready object. */
+static int read_geometry(struct object *object)
+{
+    union header_copy copy;
+    struct stat st;
+    if (pread(object->fd, copy.bytes, sizeof(copy.bytes), 0) != (ssize_t)sizeof(copy.bytes) ||
+        fstat(object->fd, &st) != 0)
+        return -EBADMSG;
+    const int error = object_learn(object, &copy.header);
+    if (error != 0)
+        return error;
+    if ((uint64_t)st.st_size != object->geometry.object_bytes)
+        return -EBADMSG;
+    return object->geometry.parameters.page_bytes == (uint32_t)sysconf(_SC_PAGESIZE) ? 0 : -EPROTO;
+}
+
+int object_read(const struct object *object, void *to, uint64_t bytes, uint64_t offset)
+{
+    unsigned char *at = to;
+    if (object->copy && (offset > object->readable_bytes || bytes > object->readable_bytes - offset))
+        return -EBADMSG;
+    while (bytes > 0) {
+        const ssize_t got = pread(object->fd, at, bytes, (off_t)offset);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return -EBADMSG;
+        at += got;
+        bytes -= (uint64_t)got;
+        offset += (uint64_t)got;
+    }
+    return 0;
 }
 
 /* If signals interrupt every attempt to reserve, blocks them until it is done. Those that cannot be blocked, such
@@ -244,6 +269,8 @@ int object_reserve(const struct object *object, uint64_t offset, uint64_t bytes)
 uint64_t object_reserved_bytes(const struct object *object)
 {
     struct stat st;
+    if (object->copy)
+        return object->copy_reserved_bytes;
     return fstat(object->fd, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
 }
 
@@ -255,8 +282,7 @@ static uint64_t random_id(void)
     return id;
 }
 
-/* Growing a file beyond RLIMIT_FSIZE would raise a signal. */
-static int check_size_limit(uint64_t bytes)
+int object_check_size_limit(uint64_t bytes)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < bytes)
@@ -286,10 +312,7 @@ static int write_at(int fd, const void *bytes, size_t count, off_t offset)
 static int write_header(struct object *object)
 {
     const struct geometry *g = &object->geometry;
-    union {
-        struct header header;
-        unsigned char bytes[sizeof(struct header)];
-    } fresh;
+    union header_copy fresh;
     memset(&fresh, 0, sizeof(fresh));
     object->queue_id = random_id();
     fresh.header.magic = LAYOUT_MAGIC;
@@ -321,7 +344,7 @@ static int initialise(struct object *object, const struct shmq_options *options)
     if (error == 0)
         error = geometry_compute(&parameters, &object->geometry);
     if (error == 0)
-        error = check_size_limit(object->geometry.object_bytes);
+        error = object_check_size_limit(object->geometry.object_bytes);
     /* Truncate to nothing first, so that nothing remains of what a dead creator wrote. */
     if (error == 0 &&
         (ftruncate(object->fd, 0) != 0 || ftruncate(object->fd, (off_t)object->geometry.object_bytes) != 0))

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "common/core/geometry.h"
+#include "common/core/layout.h"
 #include "common/kernel/name.h"
 #include "common/shmq.h"
 
@@ -25,6 +26,12 @@
 #define OBJECT_BELL_BYTE 3       /* held while a semaphore is replaced */
 #define OBJECT_WAIT_NS INT64_C(10000000000) /* how long to wait for a creation or removal in progress */
 
+/* A header as it is read and written. */
+union header_copy {
+    struct header header;
+    unsigned char bytes[sizeof(struct header)];
+};
+
 struct object {
     int fd; /* -1: not open */
     bool writable;
@@ -34,6 +41,10 @@ struct object {
     uid_t owner;
     gid_t group;
     mode_t mode;
+    bool copy; /* of a file (object_file.h): private memory, so nobody else can lock or change anything */
+    uint64_t readable_bytes;      /* of a copy: so many from its beginning are the file's, the rest is all 0 */
+    uint64_t file_bytes;          /* of a copy: the file's size */
+    uint64_t copy_reserved_bytes; /* of a copy: what the file occupies */
     uint64_t queue_id;
     struct geometry geometry; /* private copies; not read from shared memory again */
     char queue[SHMQ_NAME_MAX + 1];
@@ -69,6 +80,22 @@ bool object_is_current(const struct object *object);
 uint64_t object_reserved_bytes(const struct object *object);
 /* Reserves space, so that accessing it can never fail. Return: 0; -ENOSPC, other system errors. */
 int object_reserve(const struct object *object, uint64_t offset, uint64_t bytes);
+/*
+ * Takes over the constants of a header that was read, its geometry among them.
+ * Return: 0; -EBADMSG if it is none, or damaged; -EPROTO if it is of another version.
+ */
+int object_learn(struct object *object, const struct header *header);
+/* Reads without mapping: that would reserve memory, and what is cut off would raise SIGBUS. Return: 0; -EBADMSG
+ * unless all @bytes can be read. */
+int object_read(const struct object *object, void *to, uint64_t bytes, uint64_t offset);
+/* Whether all of a copy could be read, and the file has nothing behind it; true if it is no copy. */
+static inline bool object_is_whole(const struct object *object)
+{
+    const uint64_t bytes = object->geometry.object_bytes;
+    return !object->copy || (object->readable_bytes == bytes && object->file_bytes == bytes);
+}
+/* Growing a file beyond RLIMIT_FSIZE would raise a signal. Return: 0; -EFBIG. */
+int object_check_size_limit(uint64_t bytes);
 /* Whether another process holds the byte of any lane or seat. */
 bool object_in_use(const struct object *object);
 

@@ -166,7 +166,8 @@ static void check_seat(struct shmq *handle, uint32_t seat, struct findings *find
         add_finding(findings, "seat %u: its buffer is neither empty nor full", seat);
     if (valid == 1 && !seat_held_is_valid(handle, seat))
         add_finding(findings, "seat %u: the message in its buffer is invalid", seat);
-    if (!aside_is_plausible(aside_due_ns(s), clock_now_ns()))
+    const int64_t now_ns = handle_now_ns(handle);
+    if (now_ns != 0 && !aside_is_plausible(aside_due_ns(s), now_ns))
         add_finding(findings, "seat %u: the message in its buffer is due in more than a year", seat);
     if (!intent_is_valid(handle, seat))
         add_finding(findings, "seat %u: its write intent is invalid", seat);
@@ -176,10 +177,25 @@ static void check_seat(struct shmq *handle, uint32_t seat, struct findings *find
 static void check_unmarked_lane(const struct shmq *handle, uint32_t lane, struct findings *findings)
 {
     uint64_t tail = 0;
-    const off_t offset = (off_t)(handle_lane_byte(handle, lane) + offsetof(struct lane_control, tail));
-    if (pread(handle->object.fd, &tail, sizeof(tail), offset) == (ssize_t)sizeof(tail) &&
-        tail > handle_geometry(handle)->cells && !handle_lane_used(handle, lane))
+    const uint64_t offset = handle_lane_byte(handle, lane) + offsetof(struct lane_control, tail);
+    if (object_read(&handle->object, &tail, sizeof(tail), offset) == 0 && tail > handle_geometry(handle)->cells &&
+        !handle_lane_used(handle, lane))
         add_finding(findings, "header: lane %u has had messages, but is not marked used", lane);
+}
+
+/* Of a copy in a file. What is missing reads as zeros. */
+static void check_whole(const struct shmq *handle, struct findings *findings)
+{
+    const struct object *object = &handle->object;
+    const uint64_t bytes = handle_geometry(handle)->object_bytes;
+    if (object->copy && object->file_bytes > bytes)
+        add_finding(findings, "the file has %llu bytes more than the queue",
+                    (unsigned long long)(object->file_bytes - bytes));
+    if (object->copy && object->readable_bytes < bytes)
+        add_finding(findings, "the file %s at byte %llu: the %llu bytes behind it are missing",
+                    object->readable_bytes < object->file_bytes ? "cannot be read" : "ends",
+                    (unsigned long long)object->readable_bytes,
+                    (unsigned long long)(bytes - object->readable_bytes));
 }
 
 int shmq_check(struct shmq *handle, void (*report)(void *context, const char *problem), void *context)
@@ -189,6 +205,7 @@ int shmq_check(struct shmq *handle, void (*report)(void *context, const char *pr
         return error;
     struct findings findings = {.report = report, .context = context};
     const struct parameters *p = &handle_geometry(handle)->parameters;
+    check_whole(handle, &findings);
     check_header(handle, &findings);
     for (uint32_t i = 0; i < p->lanes; i++) {
         if (!handle_lane_used(handle, i)) {

@@ -37,15 +37,14 @@ static inline int64_t aside_waits_until(const struct seat *seat)
     if (__builtin_expect(due_ns == 0, 1))
         return 0;
     const int64_t now_ns = clock_now_ns();
-    return due_ns > now_ns && aside_is_plausible(due_ns, now_ns) ? due_ns : 0;
+    return now_ns != 0 && due_ns > now_ns && aside_is_plausible(due_ns, now_ns) ? due_ns : 0;
 }
 
-/* How long a message aside has to wait yet, for display. */
-static inline int64_t aside_left_ns(const struct seat *seat)
+/* How long a message aside has to wait yet, for display. @now_ns: handle_now_ns. */
+static inline int64_t aside_left_ns(const struct seat *seat, int64_t now_ns)
 {
-    const int64_t due_ns = aside_waits_until(seat);
-    const int64_t left_ns = due_ns - clock_now_ns();
-    return due_ns != 0 && left_ns > 0 ? left_ns : 0;
+    const int64_t due_ns = aside_due_ns(seat);
+    return due_ns > now_ns && aside_is_plausible(due_ns, now_ns) ? due_ns - now_ns : 0;
 }
 
 #endif

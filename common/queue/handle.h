@@ -11,6 +11,7 @@
 #include "common/core/ring.h"
 #include "common/core/words.h"
 #include "common/kernel/barrier.h"
+#include "common/kernel/clock.h"
 #include "common/kernel/doorbell.h"
 #include "common/kernel/object.h"
 #include "common/queue/interrupt.h"
@@ -163,6 +164,7 @@ struct shmq {
     struct seat *seats;
     uint64_t front_bytes; /* header and seats, mapped together */
     uint64_t handle_bytes;
+    int64_t copied_ns; /* of a copy: when it was made, as far as its content says; 0: it does not */
     struct doorbell_access access;
     struct doorbell items;
     struct spin spin;
@@ -177,6 +179,21 @@ struct shmq {
 static inline const struct geometry *handle_geometry(const struct shmq *handle)
 {
     return &handle->object.geometry;
+}
+
+/* The monotonic time from which ages count: for a copy in a file, the time when it was made. */
+static inline int64_t handle_now_ns(const struct shmq *handle)
+{
+    return handle->object.copy ? handle->copied_ns : clock_now_ns();
+}
+
+/* How long ago that was, never negative; -1 if it is not known. */
+static inline int64_t handle_age_ns(const struct shmq *handle, uint64_t since_ns)
+{
+    const int64_t now_ns = handle_now_ns(handle);
+    if (since_ns == 0 || now_ns == 0)
+        return -1;
+    return since_ns < (uint64_t)now_ns ? now_ns - (int64_t)since_ns : 0;
 }
 
 static inline uint32_t handle_flags(const struct shmq *handle)

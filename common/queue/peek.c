@@ -8,7 +8,6 @@
  * at or beyond .next has not been shown yet.
  */
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "common/kernel/byte_lock.h"
 #include "common/queue/due.h"
@@ -51,20 +50,6 @@ static int make_room(struct peek *peek, size_t bytes)
     return 0;
 }
 
-/* Reads, and does not map: an observer must not reserve memory, and the object may have been truncated. */
-static int read_object(const struct shmq *handle, unsigned char *to, uint64_t bytes, uint64_t offset)
-{
-    while (bytes > 0) {
-        const ssize_t got = pread(handle->object.fd, to, bytes, (off_t)offset);
-        if (got <= 0)
-            return -EBADMSG;
-        to += got;
-        bytes -= (uint64_t)got;
-        offset += (uint64_t)got;
-    }
-    return 0;
-}
-
 /* Copies a message from the ring, where it may go around the end of the arena. */
 static int copy_from_ring(struct peek *peek, uint64_t position, uint64_t bytes)
 {
@@ -75,9 +60,9 @@ static int copy_from_ring(struct peek *peek, uint64_t position, uint64_t bytes)
     const uint64_t first = bytes < rest ? bytes : rest;
     int error = make_room(peek, bytes);
     if (error == 0)
-        error = read_object(peek->handle, peek->copy, first, arena + at);
+        error = object_read(&peek->handle->object, peek->copy, first, arena + at);
     if (error == 0)
-        error = read_object(peek->handle, peek->copy + first, bytes - first, arena);
+        error = object_read(&peek->handle->object, peek->copy + first, bytes - first, arena);
     return error;
 }
 
@@ -95,10 +80,10 @@ static void describe_seat(const struct shmq *handle, uint32_t seat, struct shmq_
 }
 
 /* Of a message in the seat's buffer. */
-static void describe_aside(const struct seat *s, struct shmq_peeked *peeked)
+static void describe_aside(const struct shmq *handle, const struct seat *s, struct shmq_peeked *peeked)
 {
     peeked->aside = !peeked->alive && aside_due_ns(s) != 0;
-    peeked->aside_left_ns = peeked->aside ? aside_left_ns(s) : 0;
+    peeked->aside_left_ns = peeked->aside ? aside_left_ns(s, handle_now_ns(handle)) : 0;
 }
 
 /* @progress: of the seat, as of this message. */
@@ -191,14 +176,14 @@ static int show_held(struct peek *peek, const struct held *held)
         return -EBADMSG;
     int error = make_room(peek, bytes);
     if (error == 0)
-        error = read_object(peek->handle, peek->copy, bytes, geometry_buffer_offset(g, held->seat));
+        error = object_read(&peek->handle->object, peek->copy, bytes, geometry_buffer_offset(g, held->seat));
     peek->next = held->position + 1;
     if (!still_holds(peek, held))
         return 0;
     if (error != 0)
         return error;
     describe_seat(peek->handle, held->seat, &peeked);
-    describe_aside(&peek->handle->seats[held->seat], &peeked);
+    describe_aside(peek->handle, &peek->handle->seats[held->seat], &peeked);
     describe_delivery(held->attempts, true, &peeked, &message);
     return show(peek, held->word, &message, &peeked);
 }
@@ -267,13 +252,16 @@ int shmq_peek(struct shmq *handle, uint32_t lane, shmq_peek_visitor *visit, void
     int error = handle_check_any(handle);
     if (error == 0 && (visit == NULL || lane >= handle_geometry(handle)->parameters.lanes))
         error = -EINVAL;
-    if (error != 0 || !handle_lane_used(handle, lane))
+    if (error != 0)
         return error;
+    const int otherwise = object_is_whole(&handle->object) ? 0 : -EBADMSG;
+    if (!handle_lane_used(handle, lane))
+        return otherwise;
     error = mapping_lane(handle, lane, &view);
     if (error != 0)
         return error;
     struct peek peek = {.handle = handle, .ring = &view->ring, .visit = visit, .context = context};
     error = peek_lane(&peek);
     free(peek.copy);
-    return error;
+    return error != 0 ? error : otherwise;
 }

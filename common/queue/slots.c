@@ -2,7 +2,6 @@
 #include "common/queue/slots.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include "common/queue/mapping.h"
 
@@ -70,7 +69,7 @@ static bool peek_slots(const struct shmq *handle, uint32_t lane, uint32_t first,
     const size_t bytes = count * sizeof(struct source_slot);
     const uint64_t offset =
         geometry_slots_offset(handle_geometry(handle), lane) + first * sizeof(struct source_slot);
-    return pread(handle->object.fd, peek->bytes, bytes, (off_t)offset) == (ssize_t)bytes;
+    return object_read(&handle->object, peek->bytes, bytes, offset) == 0;
 }
 
 static int check_call(const struct shmq *handle, uint32_t slot)

@@ -157,7 +157,7 @@ static int stat_work(struct shmq *handle, uint32_t seat, struct shmq_seat_stat *
         stat->leased = 1;
         stat->attempts = progress_attempts(load(&s->held_attempts));
         stat->aside = !stat->alive && aside_due_ns(s) != 0;
-        stat->aside_left_ns = stat->aside ? aside_left_ns(s) : 0;
+        stat->aside_left_ns = stat->aside ? aside_left_ns(s, handle_now_ns(handle)) : 0;
     }
     return 0;
 }
@@ -220,19 +220,19 @@ static uint64_t held_payload_bytes(const struct shmq *handle, uint32_t seat)
 {
     const uint64_t word = load(&handle->seats[seat].held_record[0]);
     const uint64_t bytes = (uint32_t)word;
-    const off_t offset = (off_t)geometry_buffer_offset(handle_geometry(handle), seat);
+    const uint64_t offset = geometry_buffer_offset(handle_geometry(handle), seat);
     struct header_prefix prefix;
     if (!record_has_headers(word))
         return bytes;
-    const bool whole = pread(handle->object.fd, &prefix, sizeof(prefix), offset) == (ssize_t)sizeof(prefix);
+    const bool whole = object_read(&handle->object, &prefix, sizeof(prefix), offset) == 0;
     return whole && prefix.payload_offset <= bytes ? bytes - prefix.payload_offset : 0;
 }
 
-static void add_aside(const struct seat *s, struct shmq_stat *stat)
+static void add_aside(const struct shmq *handle, const struct seat *s, struct shmq_stat *stat)
 {
     if (aside_due_ns(s) == 0)
         return;
-    const int64_t left_ns = aside_left_ns(s);
+    const int64_t left_ns = aside_left_ns(s, handle_now_ns(handle));
     if (stat->aside++ == 0 || left_ns < stat->aside_left_ns)
         stat->aside_left_ns = left_ns;
 }
@@ -253,7 +253,7 @@ static int add_seats(struct shmq *handle, struct shmq_stat *stat)
         stat->leased++;
         stat->message_bytes += held_payload_bytes(handle, i);
         if (!seat_alive(handle, i))
-            add_aside(s, stat);
+            add_aside(handle, s, stat);
     }
     return result;
 }
@@ -314,6 +314,8 @@ static void add_info(struct shmq *handle, struct shmq_stat *stat)
     stat->full_fences = info.full_fences;
     stat->lost = info.lost;
     stat->paused = info.paused;
+    stat->copy = handle->object.copy;
+    stat->saved_s = handle->object.copy ? (int64_t)(load(&handle->header->saved_realtime_ns) / 1000000000) : 0;
 }
 
 int shmq_stat(struct shmq *handle, struct shmq_stat *stat)
@@ -329,7 +331,7 @@ int shmq_stat(struct shmq *handle, struct shmq_stat *stat)
     all.sleepers = all.paused ? waiting_seats(handle) : (uint32_t)load(&handle->header->bell);
     error = add_lanes(handle, &all);
     add_message_bytes(handle, &all);
-    if (add_seats(handle, &all) != 0)
+    if (add_seats(handle, &all) != 0 || !object_is_whole(&handle->object))
         error = -EBADMSG;
     sized_give(stat, &all);
     return error;

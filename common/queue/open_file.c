@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opens a copy of a queue in a file. To an observer it looks like a queue whose processes are all gone, because
+ * the locks are not copied. No clock of this host says how old its content is: the copy may be of another host, or
+ * of before a reboot. So ages count from when it was made.
+ */
+#include "common/kernel/object_file.h"
+#include "common/queue/observe.h"
+#include "common/queue/source.h"
+
+/* Later times are damaged: no machine has been up for so long. */
+#define LATEST_NS (INT64_C(100) * 366 * 86400 * 1000000000)
+
+static void consider(int64_t *newest_ns, const shared_u64 *time_ns)
+{
+    const uint64_t time = atomic_load_explicit(time_ns, memory_order_relaxed);
+    if (time <= (uint64_t)LATEST_NS && (int64_t)time > *newest_ns)
+        *newest_ns = (int64_t)time;
+}
+
+static void consider_lanes(const struct shmq *handle, int64_t *newest_ns)
+{
+    for (uint32_t i = 0; i < handle_geometry(handle)->parameters.lanes; i++) {
+        union source_peek peek;
+        if (!handle_lane_used(handle, i) || !source_peek(handle, i, &peek))
+            continue;
+        consider(newest_ns, &peek.control.counters.attached_ns);
+        consider(newest_ns, &peek.control.counters.active_ns);
+        consider(newest_ns, &peek.control.counters.blocked_since);
+    }
+}
+
+static void consider_seats(const struct shmq *handle, int64_t *newest_ns)
+{
+    for (uint32_t i = 0; i < handle_geometry(handle)->parameters.seats; i++) {
+        consider(newest_ns, &handle->seats[i].attached_ns);
+        consider(newest_ns, &handle->seats[i].leased_ns);
+        consider(newest_ns, &handle->seats[i].active_ns);
+    }
+}
+
+static int consider_event(void *context, const struct shmq_event *event)
+{
+    int64_t *newest_ns = context;
+    if (event->kind != SHMQ_EVENT_UNREADABLE && event->monotonic_ns <= LATEST_NS &&
+        event->monotonic_ns > *newest_ns)
+        *newest_ns = event->monotonic_ns;
+    return 0;
+}
+
+/* When the copy was made: as it says itself, or not before the latest time in it. */
+static int64_t find_time(struct shmq *handle)
+{
+    int64_t newest_ns = 0;
+    consider(&newest_ns, &handle->header->saved_ns);
+    if (newest_ns != 0)
+        return newest_ns;
+    consider(&newest_ns, &handle->header->empty_ns);
+    consider_lanes(handle, &newest_ns);
+    consider_seats(handle, &newest_ns);
+    (void)shmq_events(handle, 0, consider_event, &newest_ns);
+    return newest_ns;
+}
+
+int shmq_open_file(struct shmq **handle, const char *path)
+{
+    const struct shmq_options options = SHMQ_OPTIONS_INIT;
+    struct object object;
+    if (handle == NULL)
+        return -EINVAL;
+    *handle = NULL;
+    int error = path == NULL ? -EINVAL : object_open_file(&object, path);
+    if (error == 0)
+        error = observe_begin(handle, &object, SHMQ_OBSERVER, &options);
+    if (error != 0)
+        return error;
+    observe_done(*handle);
+    (*handle)->copied_ns = find_time(*handle);
+    return 0;
+}
