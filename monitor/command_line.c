@@ -2,9 +2,11 @@
 #include "monitor/command_line.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/cli/option_common.h"
 #include "common/cli/parse.h"
+#include "common/cli/queue_file.h"
 #include "monitor/message_ids.h"
 #include "monitor/option_table.h"
 
@@ -55,6 +57,17 @@ static bool is_named(const struct common_options *common, const char *unnamed)
     return common->queue != unnamed || (environment != NULL && environment[0] != '\0');
 }
 
+/* The verb's argument may be a file where its description says so. Return: NULL if it is a queue. */
+static const char *find_file(struct common_options *common, const struct option_verb *verb)
+{
+    const char *given = common->queue;
+    const char *object = queue_file_object_name(given);
+    if (verb->argument == NULL || strstr(verb->argument, "|FILE") == NULL || strchr(given, '/') == NULL)
+        return NULL;
+    common->queue = object != NULL ? object : "default"; /* a valid name */
+    return object != NULL ? NULL : given;
+}
+
 void options_parse(struct options *options, int argc, char **argv)
 {
     struct option_words words;
@@ -76,8 +89,11 @@ void options_parse(struct options *options, int argc, char **argv)
         options_usage("--json and --raw: only one format can be given");
     if (words.count > taken)
         options_usage("%s: unexpected argument for %s", words.words[taken], words.verb->name);
+    const char *file = find_file(&options->common, words.verb);
     options_finish(&options->common);
     const bool optional = takes_queue && words.verb->argument[0] == '[';
     options->queue =
         takes_queue && (!optional || is_named(&options->common, unnamed)) ? options->common.queue : NULL;
+    if (file != NULL)
+        options->queue = file;
 }

@@ -9,15 +9,16 @@
 
 static const struct option_verb verbs[] = {
     {"list", VERB_LIST, NULL, "list all queues of this host"},
-    {"show", VERB_SHOW, "NAME", "show a queue, its lanes (one per producer) and its seats (one per consumer)"},
+    {"show", VERB_SHOW, "NAME|FILE",
+     "show a queue, its lanes (one per producer) and its seats (one per consumer)"},
     {"top", VERB_TOP, "[NAME]",
      "watch all queues, or one, on the whole screen: how full, who waits for what, rates, the last events; h: "
      "help, "
      "q: quit. It changes a queue only by p (pause, resume), after a question"},
-    {"check", VERB_CHECK, "NAME", "verify the queue's invariants; exit 5 and report those that do not hold"},
+    {"check", VERB_CHECK, "NAME|FILE", "verify the queue's invariants; exit 5 and report those that do not hold"},
     {"wait", VERB_WAIT, "NAME",
      "wait until the queue exists and, with --empty, until all messages are acknowledged"},
-    {"peek", VERB_PEEK, "NAME [N]",
+    {"peek", VERB_PEEK, "NAME|FILE [N]",
      "show the N (10) oldest messages without taking them, with their headers and who has them: lane by lane, as "
      "there is no order between lanes. What a consumer acknowledges meanwhile is left out"},
     {"drop", VERB_DROP, "NAME ID...",
@@ -111,7 +112,9 @@ const struct option_table monitor_options = {
     .usage = "VERB [NAME] [OPTION...]",
     .purpose = "inspect and manage queues",
     .summary = "Inspects and manages queues. Inspecting changes nothing in a queue, and works while it is in use "
-               "and after all its processes have died. NAME may also be given by -Q or $SHMQ_QUEUE.",
+               "and after all its processes have died. NAME may also be given by -Q or $SHMQ_QUEUE. "
+               "FILE, which has a '/' in it, is a copy of a queue: as save makes it, or 'cp /dev/shm/shmq.NAME .' "
+               "where its processes have ended.",
     .verbs = verbs,
     .groups = groups,
     .ending =

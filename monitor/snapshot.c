@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/cli/open_error.h"
+#include "common/cli/queue_file.h"
 #include "common/cli/say.h"
 
 static int take_lanes(struct snapshot *snapshot, struct shmq *queue)
@@ -45,12 +46,20 @@ static int take_seats(struct snapshot *snapshot, struct shmq *queue)
     return result;
 }
 
+/* A file goes by the last part of its path. */
+static void set_name(struct snapshot *snapshot, const char *name)
+{
+    const char *last = strrchr(name, '/');
+    snapshot->file = queue_file_is_path(name) ? name : NULL;
+    snprintf(snapshot->name, sizeof(snapshot->name), "%s", last != NULL ? last + 1 : name);
+}
+
 int snapshot_take(struct snapshot *snapshot, const char *name, bool details)
 {
     struct shmq *queue;
     *snapshot = (struct snapshot){.stat = SHMQ_STAT_INIT};
-    snprintf(snapshot->name, sizeof(snapshot->name), "%s", name);
-    int error = shmq_open(&queue, name, SHMQ_OBSERVER, NULL);
+    set_name(snapshot, name);
+    int error = queue_file_open(&queue, name);
     if (error != 0)
         return snapshot->error = error;
     snapshot->opened = true;
@@ -151,6 +160,8 @@ const char *snapshot_reason(const struct snapshot *snapshot)
     case -EBADMSG:
         if (!snapshot->opened)
             return "not a queue, or truncated or overwritten";
+        if (snapshot->file != NULL)
+            return "damaged or cut off, so this is not all of it";
         snprintf(text, sizeof(text), "its content is inconsistent (see '%smonitor check')", say_prefix());
         return text;
     case -ENOENT:

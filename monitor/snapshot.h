@@ -10,7 +10,8 @@
 /* What an observer sees of one queue. */
 struct snapshot {
     char name[SHMQ_NAME_MAX + 1];
-    int error; /* 0, or the negative errno that made the snapshot incomplete */
+    const char *file; /* of a copy: its path, as the caller gave it; else NULL */
+    int error;        /* 0, or the negative errno that made the snapshot incomplete */
     bool opened;
     struct shmq_stat stat;
     struct shmq_lane_stat *lanes; /* those ever used */
@@ -24,7 +25,8 @@ struct snapshots {
     size_t count;
 };
 
-/* Reads the queue @name, with its lanes and seats if @details. Returns 0 or a negative errno, also in .error. */
+/* Reads the queue or the file @name, with its lanes and seats if @details. Returns 0 or a negative errno, also in
+ * .error. */
 int snapshot_take(struct snapshot *snapshot, const char *name, bool details);
 void snapshot_free(struct snapshot *snapshot);
 

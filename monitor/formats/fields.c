@@ -46,6 +46,8 @@ const struct field fields_queue[] = {
     QUEUE(reserved_bytes, FIELD_U64, METRIC_GAUGE, "Memory that the object occupies."),
     QUEUE(aside, FIELD_U32, METRIC_GAUGE, "Messages put aside until they are due."),
     QUEUE(aside_left_ns, FIELD_I64, METRIC_NONE, ""),
+    QUEUE(copy, FIELD_BOOL, METRIC_NONE, ""),
+    QUEUE(saved_s, FIELD_I64, METRIC_NONE, ""),
     QUEUE(tick_ns, FIELD_I64, METRIC_NONE, ""),
     QUEUE(mode, FIELD_MODE, METRIC_NONE, ""),
     QUEUE(owner, FIELD_U32, METRIC_NONE, ""),

@@ -45,6 +45,10 @@ static void print_head(const struct snapshot *snapshot)
 {
     fputs("{\"name\": ", stdout);
     json_string(stdout, snapshot->name);
+    if (snapshot->file != NULL) {
+        fputs(", \"file\": ", stdout);
+        json_string(stdout, snapshot->file);
+    }
     fputs(", \"state\": ", stdout);
     json_string(stdout, snapshot_state(snapshot));
     if (snapshot->error != 0) {

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "common/cli/queue_file.h"
 #include "common/cli/say.h"
 #include "common/shmq.h"
 #include "monitor/output.h"
@@ -56,7 +57,7 @@ static int show_lanes(struct showing *showing)
 
 static int refuse_lane(const struct options *options)
 {
-    say_error("queue '%s': has no lane %" PRIu32, options->queue, options->lane);
+    say_error("%s '%s': has no lane %" PRIu32, queue_file_kind(options->queue), options->queue, options->lane);
     return EXIT_FAILED;
 }
 
@@ -64,7 +65,7 @@ int verb_peek(const struct options *options)
 {
     struct showing showing = {.options = options, .most = options->count != 0 ? options->count : COUNT_DEFAULT};
     const bool json = options->format == FORMAT_JSON;
-    int error = shmq_open(&showing.queue, options->queue, SHMQ_OBSERVER, NULL);
+    int error = queue_file_open(&showing.queue, options->queue);
     if (error != 0)
         return verb_fail(options, "cannot be read", error);
     if (json)

@@ -1,0 +1,132 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# What the monitor reads of a queue when all its processes are gone: from a copy of its object in a file, whole, cut off,
+# damaged, or no copy at all.
+. "$(dirname "$0")/../support/lib.sh"
+
+copy=$scratch/copy
+
+# A queue of five messages, of which a consumer had the first two when it was killed. Copied, then removed.
+make_copy() {
+    new_queue
+    put --lanes 2 --seats 4 --capacity 64K -- one two three four five
+    "$consumer" -q -Q "$queue" --prefetch 2 --exec 'exec sleep 60' >/dev/null 2>&1 &
+    pid=$!
+    wait_until 10 is_holding 2 || not_ok 'a consumer takes two messages'
+    kill_now "$pid"
+    cp "/dev/shm/shmq.$queue" "$copy"
+    "$monitor" remove -q --force "$queue"
+}
+
+file_field() { # FIELD [FILE]
+    field=$("$monitor" show --json "${2-$copy}" 2>/dev/null)
+    [[ $field =~ \"$1\"\ *:\ *\"?([^\",}$'\n']*) ]] && printf '%s\n' "${BASH_REMATCH[1]}"
+}
+
+# ------------------------------------------------------------------ a whole copy
+
+make_copy
+check_status 'show reads a file' 0 "$monitor" show "$copy"
+check_equal 'show counts the messages in a file' 5 "$(file_field messages)"
+check_equal 'show says that it is a copy' true "$(file_field copy)"
+check_equal 'show names the file' "$copy" "$(file_field file)"
+check_equal 'nobody is alive in a file' '0 0' "$(file_field producers) $(file_field consumers)"
+check_status 'check verifies a file' 0 "$monitor" check "$copy"
+check_match 'check says so' "^$copy: all invariants hold" "$scratch/out"
+check_status 'peek shows what is in a file' 0 "$monitor" peek --raw "$copy"
+check_equal 'peek shows all of it, in order' 'one two three four five' "$(paste -sd' ' "$scratch/out")"
+check_equal 'peek says who had it' 2 "$("$monitor" peek --json "$copy" | grep -c '"alive": false')"
+check_status 'a relative path is a file, too' 0 env -C "$scratch" "$monitor" check ./copy
+check_status 'a file has only the lanes that it has' 1 "$monitor" peek --lane 2 "$copy"
+check_match 'and the message names the file' "^monitor: file '$copy': has no lane 2" "$scratch/err"
+no_object() {
+    ! compgen -G "/dev/shm/*$SHMQ_TEST_PREFIX*" >/dev/null
+}
+check 'reading a file makes nothing in /dev/shm' no_object
+
+new_queue
+put -- one
+check_status "the path of a queue's own object names the queue" 0 "$monitor" show --json "/dev/shm/shmq.$queue"
+check_match 'which is no copy' '"copy": false' "$scratch/out"
+check_status 'check takes such a path, too' 0 "$monitor" check "/dev/shm/shmq.$queue"
+check_status 'and peek' 0 "$monitor" peek "/dev/shm/shmq.$queue"
+
+# ------------------------------------------------------------------ cut off, damaged
+
+size=$(stat -c %s "$copy")
+head -c $((size - 1)) "$copy" >"$scratch/short"
+check_status 'a file that lacks a byte is damaged' 5 "$monitor" check "$scratch/short"
+check_match 'check says where it ends' "^monitor: file '.*': the file ends at byte $((size - 1)): the 1 bytes" "$scratch/err"
+check_status 'show reads what is there of it' 5 "$monitor" show --json "$scratch/short"
+check_match 'with all numbers' '"messages": 5' "$scratch/out"
+check_match 'and says that it is damaged' '"state": "damaged"' "$scratch/out"
+check_match 'in words, too' "^monitor: file '.*': cannot be read: damaged or cut off" "$scratch/err"
+check_status 'peek shows what is there of it' 5 "$monitor" peek --raw "$scratch/short"
+check_equal 'which is everything here' 'one two three four five' "$(paste -sd' ' "$scratch/out")"
+cp "$copy" "$scratch/long"
+printf x >>"$scratch/long"
+check_status 'a file with something behind it is damaged' 5 "$monitor" check "$scratch/long"
+
+# Every program ends with 5, whatever is cut off; none is killed by a signal.
+cut_off() {
+    local at status verb bad=''
+    for ((at = size - 4096; at > 4096; at -= at > 300000 ? 100000 : 8192)); do
+        truncate -s "$at" "$scratch/short"
+        for verb in show check peek; do
+            "$monitor" "$verb" "$scratch/short" >/dev/null 2>&1
+            status=$?
+            ((status == 5)) || bad+=" $verb-at-$at:$status"
+        done
+    done
+    [[ ! $bad ]] || printf '%s\n' "$bad"
+}
+check_equal 'wherever it is cut off, what is there is read, and the status is 5' '' "$(cut_off)"
+
+# The file shrinks while it is read, and grows again.
+shrinking() {
+    local i status bad=''
+    while :; do
+        cp "$copy" "$scratch/moving"
+        truncate -s $((RANDOM * 20)) "$scratch/moving"
+    done &
+    local mover=$!
+    for ((i = 0; i < 60; i++)); do
+        "$monitor" peek "$scratch/moving" >/dev/null 2>&1
+        status=$?
+        ((status == 0 || status == 1 || status == 5)) || bad+=" $status"
+    done
+    kill_now "$mover"
+    printf '%s' "$bad"
+}
+cp "$copy" "$scratch/moving"
+check_equal 'a file that is cut off while it is read raises no signal' '' "$(shrinking)"
+
+: >"$scratch/empty"
+check_status 'an empty file is no copy' 5 "$monitor" show "$scratch/empty"
+check_match 'and the message says that it is empty' "^monitor: file '.*/empty': cannot be read: it is empty" "$scratch/err"
+seq 100000 >"$scratch/foreign"
+for verb in show check peek; do
+    check_status "$verb: a foreign file is no copy" 5 "$monitor" "$verb" "$scratch/foreign"
+    check_match "$verb: and the message says so" "^monitor: file '.*/foreign': .*: no copy of a queue" "$scratch/err"
+done
+cp "$copy" "$scratch/older"
+printf '\005' | dd of="$scratch/older" bs=1 seek=8 conv=notrunc status=none
+check_status 'a copy of an older version is not read' 5 "$monitor" show "$scratch/older"
+check_match 'and the message says why' "^monitor: file '.*/older': cannot be read: made by another version" "$scratch/err"
+cp "$copy" "$scratch/holes"
+fallocate -p -o 4096 -l $((size - 4096)) "$scratch/holes"
+check_status 'a file in which pages are missing is damaged' 5 "$monitor" show "$scratch/holes"
+
+# ------------------------------------------------------------------ no files
+
+mkfifo "$scratch/fifo"
+check_status 'a FIFO is refused at once' 1 timeout 10 "$monitor" check "$scratch/fifo"
+check_match 'and named' "^monitor: file '.*/fifo': cannot be checked: a FIFO" "$scratch/err"
+check_status 'a folder is refused' 1 "$monitor" peek "$scratch"
+check_match 'and named, too' 'cannot be read: a folder' "$scratch/err"
+check_status 'a device is refused' 1 timeout 10 "$monitor" show /dev/zero
+check_status 'a file that is not there' 1 "$monitor" show "$scratch/nothing"
+check_match 'is said to be a missing file, and no queue' "^monitor: file '.*/nothing': cannot be read: no such file" "$scratch/err"
+for verb in pause drop remove wait; do
+    check_status "$verb takes no file" 2 "$monitor" "$verb" "$copy"
+done
