@@ -1359,27 +1359,32 @@ uint64_t shmq_latency_ms(uint32_t bucket);
  */
 int shmq_latency(struct shmq *handle, uint32_t seat, uint64_t *counts);
 
-/* What an event is about. */
+/*
+ * What an event is about. Some come in numbers and are recorded with less: a producer that waits for room once for
+ * each wait, an empty queue once a second at most and once a minute while nothing else is recorded, dead letters
+ * once a second for each consumer, damage once for each handle and lane or seat.
+ */
 enum shmq_event_kind {
     SHMQ_EVENT_CREATED = 1,
-    SHMQ_EVENT_ATTACHED, /* a producer or consumer */
+    SHMQ_EVENT_ATTACHED, /* a producer, consumer or supervisor */
     SHMQ_EVENT_DETACHED, /* .value: 1 if it finished its stream */
-    SHMQ_EVENT_DEATH,    /* .party found that .about had died with something unfinished */
-    SHMQ_EVENT_ADOPTED,  /* .party took over the work of .about; .value: messages */
-    SHMQ_EVENT_FINISHED, /* .party finished the lane .about for a dead producer */
+    SHMQ_EVENT_DEATH,   /* .party found that .about had died with something unfinished; .value: its pid; 0: unknown
+                         */
+    SHMQ_EVENT_ADOPTED, /* .party took over the work of .about, which had died; .value: messages */
+    SHMQ_EVENT_FINISHED, /* .party finished the lane .about for a producer that had died or left */
     SHMQ_EVENT_FULL,     /* .party has waited for room for a second */
     SHMQ_EVENT_ROOM,     /* it goes on; .value: nanoseconds that it waited */
-    SHMQ_EVENT_EMPTY,    /* .party found nothing left; at most one a second */
+    SHMQ_EVENT_EMPTY,    /* .party found nothing left; .value: nanoseconds since it had no message any more */
     SHMQ_EVENT_PAUSED,
     SHMQ_EVENT_RESUMED,
     SHMQ_EVENT_SHUT_DOWN, /* .value: SHMQ_DRAIN or SHMQ_NOW */
     SHMQ_EVENT_REMOVED,
-    SHMQ_EVENT_DEAD_LETTER,      /* .value: how many were counted at once */
-    SHMQ_EVENT_DROPPED,          /* by shmq_drop: .about is the lane, .value the position */
-    SHMQ_EVENT_DAMAGE,           /* .party met inconsistent content */
-    SHMQ_EVENT_LOSS,             /* shmq_report_loss */
-    SHMQ_EVENT_BELL_REPLACED,    /* a semaphore did not work and was replaced */
-    SHMQ_EVENT_UNREADABLE = 255, /* its writer was killed while it wrote, or is still writing */
+    SHMQ_EVENT_DEAD_LETTER,   /* .value: how many were counted since the last such event of .party */
+    SHMQ_EVENT_DROPPED,       /* by shmq_drop: .about is the lane, .value the position */
+    SHMQ_EVENT_DAMAGE,        /* .party met inconsistent content in the lane or seat .about */
+    SHMQ_EVENT_LOSS,          /* shmq_report_loss */
+    SHMQ_EVENT_BELL_REPLACED, /* a semaphore did not work and was replaced: that of the lane .about, or of all */
+    SHMQ_EVENT_UNREADABLE = 255, /* its writer was killed while it wrote, is still writing, or found no memory */
 };
 
 enum shmq_party {
@@ -1401,7 +1406,7 @@ struct shmq_event {
     uint32_t index;  /* its lane or seat */
     pid_t pid;       /* its process */
     uint32_t about_party;
-    uint32_t about; /* lane or seat of another, see the kind */
+    uint32_t about; /* lane or seat, see the kind */
     uint64_t value; /* see the kind */
     int64_t monotonic_ns;
     int64_t realtime_ns; /* since 1970 */
@@ -1411,14 +1416,17 @@ struct shmq_event {
 typedef int shmq_event_visitor(void *context, const struct shmq_event *event);
 
 /*
- * Visits the last events of the queue, at most SHMQ_EVENTS_MAX, the oldest first.
+ * Visits the last events of the queue, at most SHMQ_EVENTS_MAX, the oldest first. Those that are overwritten
+ * meanwhile are left out. An event that cannot be read has the kind SHMQ_EVENT_UNREADABLE and a number, and
+ * nothing else.
  *
  * @from     number of the first event that is wanted; 0: all that are kept
- * @visit    called for each
+ * @visit    called for each; may call any function, but must not close the handle
  * @context  passed on to @visit
  *
- * Context: any role; the handle's thread; changes nothing; a few system calls.
- * Return:  0; what a visitor returned; -EINVAL, -ECHILD, -ENOMEM; other system errors.
+ * Context: any role; the handle's thread; changes nothing; a system call for 64 events.
+ * Crash:   a process that dies while it records an event leaves that event unreadable, at most.
+ * Return:  0; what a visitor returned; -EINVAL, -ECHILD; other system errors.
  */
 int shmq_events(struct shmq *handle, uint64_t from, shmq_event_visitor *visit, void *context);
 

@@ -266,6 +266,8 @@ struct lane_control {
     shared_u32 pid; /* for display only */
     unsigned char program[PROGRAM_BYTES];
     shared_u32 mover; /* 1: the source moves messages here, so the lane counts as finished while it has no owner */
+    shared_u32
+        left; /* 1: its last owner left it unfinished, and did not die. R: the next owner, who finishes it */
 
     /* W: consumers, by compare-and-swap. R: consumers. */
     LINE_ALIGNED shared_u64 claim; /* everything before this position has been leased */

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/core/event_words.h"
 #include "common/core/layout.h"
 #include "common/kernel/byte_lock.h"
 #include "common/kernel/clock.h"
@@ -308,6 +309,20 @@ static int write_at(int fd, const void *bytes, size_t count, off_t offset)
     return (size_t)written == count ? 0 : -ENOSPC;
 }
 
+/* The first event of the flight recorder. Without memory for it, its number stays unreadable. */
+static void record_creation(const struct object *object, struct header *header)
+{
+    const struct shmq_event event = {.kind = SHMQ_EVENT_CREATED,
+                                     .pid = getpid(),
+                                     .monotonic_ns = clock_now_ns(),
+                                     .realtime_ns = clock_wall_ns()};
+    uint64_t words[EVENT_WORDS];
+    event_pack(words, &event);
+    header->events = 1;
+    header->events_lost =
+        write_at(object->fd, words, sizeof(words), (off_t)object->geometry.events_offset) == 0 ? 0 : 1;
+}
+
 /* Writes the header with its state still RAW, then the state alone: a process that sees READY sees all of it. */
 static int write_header(struct object *object)
 {
@@ -329,6 +344,7 @@ static int write_header(struct object *object)
     fresh.header.features = g->parameters.features;
     fresh.header.creator_pid = (uint32_t)getpid();
     fresh.header.created_s = (int64_t)time(NULL);
+    record_creation(object, &fresh.header);
     const uint32_t ready = OBJECT_READY;
     const int error = write_at(object->fd, fresh.bytes, sizeof(fresh.bytes), 0);
     if (error != 0)

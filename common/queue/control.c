@@ -5,6 +5,7 @@
 #include "common/kernel/byte_lock.h"
 #include "common/kernel/clock.h"
 #include "common/queue/end_of_stream.h"
+#include "common/queue/events.h"
 #include "common/queue/lane.h"
 #include "common/queue/mapping.h"
 #include "common/queue/observe.h"
@@ -19,8 +20,10 @@ int shmq_shutdown(const char *name, enum shmq_shutdown_how how)
     const int error = observe_open(&handle, name);
     if (error != 0)
         return error;
-    atomic_fetch_or_explicit(&handle->header->flags, how == SHMQ_NOW ? FLAG_DRAIN | FLAG_NOW : FLAG_DRAIN,
-                             memory_order_seq_cst);
+    const uint32_t wanted = how == SHMQ_NOW ? FLAG_DRAIN | FLAG_NOW : FLAG_DRAIN;
+    const uint32_t before = atomic_fetch_or_explicit(&handle->header->flags, wanted, memory_order_seq_cst);
+    if ((before & wanted) != wanted)
+        events_record(handle, SHMQ_EVENT_SHUT_DOWN, how);
     mapping_used_lanes(handle);
     waiting_wake_everybody(handle);
     (void)shmq_close(handle);
@@ -34,7 +37,8 @@ int shmq_pause(const char *name)
     if (error != 0)
         return error;
     /* Wakes nobody: who sleeps finds nothing to take anyway. */
-    atomic_fetch_or_explicit(&handle->header->flags, FLAG_PAUSED, memory_order_seq_cst);
+    if ((atomic_fetch_or_explicit(&handle->header->flags, FLAG_PAUSED, memory_order_seq_cst) & FLAG_PAUSED) == 0)
+        events_record(handle, SHMQ_EVENT_PAUSED, 0);
     (void)shmq_close(handle);
     return 0;
 }
@@ -45,7 +49,10 @@ int shmq_resume(const char *name)
     const int error = observe_open(&handle, name);
     if (error != 0)
         return error;
-    atomic_fetch_and_explicit(&handle->header->flags, ~(uint32_t)FLAG_PAUSED, memory_order_seq_cst);
+    const uint32_t before =
+        atomic_fetch_and_explicit(&handle->header->flags, ~(uint32_t)FLAG_PAUSED, memory_order_seq_cst);
+    if ((before & FLAG_PAUSED) != 0)
+        events_record(handle, SHMQ_EVENT_RESUMED, 0);
     waiting_wake_all_consumers(handle);
     (void)shmq_close(handle);
     return 0;
@@ -129,5 +136,6 @@ int shmq_report_loss(struct shmq *handle)
     if (!handle->object.writable)
         return -EINVAL;
     atomic_fetch_or_explicit(&handle->header->flags, FLAG_LOST, memory_order_seq_cst);
+    events_record(handle, SHMQ_EVENT_LOSS, 0);
     return 0;
 }

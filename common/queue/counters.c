@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "common/queue/handle.h"
+#include "common/queue/events.h"
 
 /* Only the owner writes it, so an atomic add is not needed. */
 static void add_to(shared_u64 *counter, uint64_t add)
@@ -54,6 +54,8 @@ int shmq_count(struct shmq *handle, enum shmq_counter counter, uint64_t add)
     if (found == NULL)
         return -EINVAL;
     add_to(found, add);
+    if (counter == SHMQ_COUNT_DEAD_LETTERS)
+        events_dead_letters(handle, add);
     return 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include "common/kernel/byte_lock.h"
 #include "common/kernel/clock.h"
+#include "common/queue/events.h"
 #include "common/queue/lane.h"
 #include "common/queue/mapping.h"
 #include "common/queue/waiting.h"
@@ -80,7 +81,7 @@ static int lanes_are_drained(struct shmq *handle)
         if (error == 0)
             error = lane_is_drained(handle, view);
         if (error != 1)
-            return error;
+            return events_lane_error(handle, i, error);
     }
     return 1;
 }
@@ -164,7 +165,7 @@ static int count_lanes(struct shmq *handle, struct tally *tally)
         const uint64_t life = atomic_load_explicit(&view->ring.control->life, memory_order_acquire);
         tally->finishes += lane_life_finishes(life);
         if (lane_life_state(life) != LANE_FINISHED && lane_life_state(life) != LANE_ACTIVE)
-            return -EBADMSG; /* the life was erased, so the lane's content is lost */
+            return events_lane_error(handle, i, -EBADMSG); /* the life was erased: the content is lost */
         if (lane_life_state(life) == LANE_FINISHED)
             view->dead_since_ns = 0;
         else if (is_left_by_mover(handle, i, view))

@@ -3,6 +3,7 @@
 #include "common/kernel/clock.h"
 #include "common/queue/batch.h"
 #include "common/queue/end_of_stream.h"
+#include "common/queue/events.h"
 #include "common/queue/lane.h"
 #include "common/queue/lane_schedule.h"
 #include "common/queue/mapping.h"
@@ -38,7 +39,7 @@ static int finish_in_ring(struct shmq *handle)
     const int error = ring_finish(&view->ring, b->start, b->end, b->seat);
     if (error == 0)
         waiting_wake_producer(handle, view);
-    return error;
+    return events_lane_error(handle, view->ring.lane, error);
 }
 
 /* @messages: to be counted. */
@@ -278,7 +279,7 @@ static __attribute__((noinline)) int hand_out_slow(struct shmq *handle, struct s
     const uint64_t word = handle->consumer.words[b->handed];
     *message = message_of(b, b->payload, word, next_stream_offset(handle));
     if (!message_set_headers_apart(message, word))
-        return -EBADMSG;
+        return events_lane_error(handle, message->lane, -EBADMSG);
     advance_cells(b, message->length, cells_for((uint32_t)word));
     return 0;
 }
@@ -506,7 +507,7 @@ static __attribute__((noinline)) int take_any(struct shmq *handle, void *buffer,
     const uint64_t word = handle->consumer.words[b->done];
     struct shmq_message message = {.data = b->payload, .length = (uint32_t)word};
     if (!message_set_headers_apart(&message, word))
-        return -EBADMSG;
+        return events_lane_error(handle, b->view->ring.lane, -EBADMSG);
     *length = message.length;
     if (message.length > size)
         return -ENOBUFS;
@@ -661,7 +662,7 @@ int shmq_hold(struct shmq *handle, struct shmq_message *message)
     if (error == 0)
         error = finish_in_ring(handle);
     if (error != 0)
-        return error;
+        return events_lane_error(handle, b->view->ring.lane, error);
     count_delivered(handle, b->split ? batch_done_of_run(handle) : b->done, b->bytes - copy.length);
     handle->consumer.words[0] = word;
     *message = copy;

@@ -28,12 +28,14 @@ struct lane_view {
     uint64_t dead_attached; /* which owner that was: the lane's attached at that time */
     uint32_t priority;      /* as of the last membership check */
     uint64_t drops;         /* consumers: ring_drops, as last seen */
+    bool damage_told;       /* recorded by this handle */
 };
 
 /* This process's mapping of a seat's buffer. */
 struct buffer_view {
     unsigned char *base;
     uint64_t reserved_bytes;
+    bool damage_told; /* of the seat, recorded by this handle */
 };
 
 /* How long to spin before sleeping; adapts to the length of past sleeps. */
@@ -80,6 +82,32 @@ struct lane_found {
     uint32_t priority;
     uint32_t mover;
     bool same_source;
+    bool died; /* unfinished, and its owner had not left it so */
+};
+
+/* A producer's wait for room, over several calls if they time out. */
+struct full_wait {
+    int64_t since_ns;  /* 0: none */
+    uint64_t position; /* of the message that waits */
+    bool told;         /* recorded */
+};
+
+/* Dead letters that are not recorded yet. */
+struct dead_letter_count {
+    uint64_t count;
+    int64_t recorded_ns; /* when the last ones were; 0: never */
+};
+
+#define EVENTS_IN_CHUNK 64 /* events whose memory is reserved together: 4096 bytes */
+_Static_assert(EVENTS / EVENTS_IN_CHUNK == 64, "the chunks fit the bits of a word");
+
+/* This process's part of the flight recorder: see events.h. */
+struct recorder {
+    struct event *slots; /* mapping of all; NULL: not mapped yet */
+    uint64_t reserved;   /* bit i: chunk i has memory, as far as this handle knows */
+    struct full_wait full;
+    struct dead_letter_count letters;
+    bool passing; /* a mover, which attaches for single messages: its coming and going is not recorded */
 };
 
 struct producer_side {
@@ -138,20 +166,24 @@ struct consumer_side {
     uint32_t producers;
     int64_t grace_ns;
     bool follow;
-    bool shared_attempts;   /* of all messages of a batch */
-    bool takes_all;         /* leases leave no share to other consumers */
-    struct ready ready;     /* as found by lane_schedule_ready */
-    bool eager;             /* takes messages also before they are due */
-    uint32_t taboo;         /* header flags that forbid to take anything */
-    uint32_t patience;      /* how many checks to let a small batch grow; 0: do not wait */
-    uint32_t small_batches; /* small batches since the last one that did not grow */
-    uint32_t false_rings;   /* spurious wake-ups so far */
-    uint32_t interrupts;    /* header.interrupts when last read */
-    uint32_t asides;        /* sleeps aside since that changed, to leave rings to interrupted consumers */
-    bool aside;             /* whether the last sleep was aside */
-    bool uncounted;         /* whether the last sleep was not counted in header.bell */
-    int64_t busy_ns;        /* when the last batch or ring came */
-    uint64_t write_turn;    /* turn of this handle's pending write intent; 0: none */
+    bool shared_attempts;    /* of all messages of a batch */
+    bool takes_all;          /* leases leave no share to other consumers */
+    struct ready ready;      /* as found by lane_schedule_ready */
+    bool eager;              /* takes messages also before they are due */
+    uint32_t taboo;          /* header flags that forbid to take anything */
+    uint32_t patience;       /* how many checks to let a small batch grow; 0: do not wait */
+    uint32_t small_batches;  /* small batches since the last one that did not grow */
+    uint32_t false_rings;    /* spurious wake-ups so far */
+    uint32_t interrupts;     /* header.interrupts when last read */
+    uint32_t asides;         /* sleeps aside since that changed, to leave rings to interrupted consumers */
+    bool aside;              /* whether the last sleep was aside */
+    bool uncounted;          /* whether the last sleep was not counted in header.bell */
+    int64_t busy_ns;         /* when the last batch or ring came */
+    uint64_t emptied;        /* seat.delivered when the queue was last recorded as empty */
+    int64_t idle_ns;         /* when the first sleep since the last batch began; 0: none yet */
+    uint64_t idle_delivered; /* seat.delivered then */
+    pid_t predecessor;       /* pid that the seat showed when it was taken; 0: its owner left */
+    uint64_t write_turn;     /* turn of this handle's pending write intent; 0: none */
     const struct intent_found *visited; /* the write intent that a visitor is called for, or NULL */
     struct seat_tie *ties;
 };
@@ -174,6 +206,7 @@ struct shmq {
     uint32_t lanes_end;      /* no lane from this number on is mapped */
     struct producer_side producer;
     struct consumer_side consumer;
+    struct recorder recorder;
 };
 
 static inline const struct geometry *handle_geometry(const struct shmq *handle)

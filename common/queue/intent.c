@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/queue/batch.h"
+#include "common/queue/events.h"
 #include "common/queue/mapping.h"
 #include "common/queue/message.h"
 
@@ -276,11 +277,12 @@ bool shmq_intent_holds(const struct shmq *handle)
     return is_in_place(handle, handle->consumer.visited);
 }
 
-/* Visits a write intent by its private copy. */
-static int visit_found(struct shmq *handle, struct intent_found *f, shmq_intent_visitor *visit, void *context)
+/* Visits the write intent of a seat by its private copy. */
+static int visit_found(struct shmq *handle, uint32_t seat, struct intent_found *f, shmq_intent_visitor *visit,
+                       void *context)
 {
     if (!file_is_valid(&f->intent) || !batch_is_valid(handle, f))
-        return -EBADMSG;
+        return events_seat_error(handle, seat, -EBADMSG);
     struct shmq_message *messages = malloc(f->intent.count * sizeof(*messages));
     if (messages == NULL)
         return -ENOMEM;
@@ -309,7 +311,7 @@ int shmq_visit_write_intents(struct shmq *handle, uint64_t device, uint64_t inod
         /* The copy of a live consumer's intent may mix two, for other files; one for this file cannot change. */
         if (!load_intent(intent, &found) || found.intent.device != device || found.intent.inode != inode)
             continue;
-        const int result = visit_found(handle, &found, visit, context);
+        const int result = visit_found(handle, i, &found, visit, context);
         if (result != 0)
             return result;
         clear_intent(intent, found.turn);

@@ -3,6 +3,7 @@
 
 #include "common/kernel/byte_lock.h"
 #include "common/kernel/clock.h"
+#include "common/queue/events.h"
 #include "common/queue/mapping.h"
 #include "common/queue/owner_info.h"
 #include "common/queue/source.h"
@@ -111,6 +112,19 @@ static int prepare_lane(struct shmq *handle, uint32_t lane, struct lane_view **v
     return error;
 }
 
+/* The caller holds the lane's byte. A mover's lane stays unfinished as long as its cursor may be needed. */
+static bool has_died(const struct lane_control *control)
+{
+    return lane_life_state(atomic_load_explicit(&control->life, memory_order_relaxed)) == LANE_ACTIVE &&
+           atomic_load_explicit(&control->left, memory_order_relaxed) == 0 &&
+           atomic_load_explicit(&control->mover, memory_order_relaxed) == 0;
+}
+
+static void record_death(struct shmq *handle, uint32_t lane, uint32_t pid)
+{
+    events_record_about(handle, SHMQ_EVENT_DEATH, SHMQ_PARTY_PRODUCER, lane, pid);
+}
+
 static void remember_found(struct producer_side *p, uint64_t source_id)
 {
     const struct lane_control *control = p->view->ring.control;
@@ -121,6 +135,7 @@ static void remember_found(struct producer_side *p, uint64_t source_id)
         .mover = atomic_load_explicit(&control->mover, memory_order_relaxed),
         .same_source =
             source_id != 0 && atomic_load_explicit(&control->source_id, memory_order_relaxed) == source_id,
+        .died = has_died(control),
     };
 }
 
@@ -136,9 +151,10 @@ static int take_up(struct shmq *handle, uint32_t lane, const struct shmq_options
     if (error == 0)
         error = ring_producer_init(&p->ring, &p->view->ring);
     if (error != 0)
-        return error;
+        return events_lane_error(handle, lane, error);
 
     struct lane_control *control = p->view->ring.control;
+    const uint32_t pid_before = atomic_load_explicit(&control->pid, memory_order_relaxed);
     const uint64_t finishes = lane_life_finishes(atomic_load_explicit(&control->life, memory_order_relaxed));
     remember_found(p, options->source_id);
     source_agree(handle, options, &p->whole);
@@ -150,11 +166,15 @@ static int take_up(struct shmq *handle, uint32_t lane, const struct shmq_options
     atomic_store_explicit(&control->attached, atomic_load_explicit(&control->attached, memory_order_relaxed) + 1,
                           memory_order_relaxed);
     atomic_store_explicit(&control->wanted_head, 0, memory_order_relaxed);
+    atomic_store_explicit(&control->left, 0, memory_order_relaxed);
     atomic_store_explicit(&control->mover, moves_messages(options), memory_order_relaxed);
     atomic_store_explicit(&control->life, finishes << 8 | LANE_ACTIVE, memory_order_release);
     atomic_fetch_or_explicit(&handle->header->lanes_used[lane / 64], UINT64_C(1) << (lane % 64),
                              memory_order_seq_cst);
     atomic_fetch_add_explicit(&handle->header->membership, 1, memory_order_seq_cst);
+    handle->recorder.passing = moves_messages(options) != 0;
+    if (p->found.died)
+        record_death(handle, lane, pid_before);
     return 0;
 }
 
@@ -243,6 +263,14 @@ int lane_finish(struct shmq *handle)
     return handle_is_stale(handle) ? -ESTALE : 0;
 }
 
+void lane_detach(struct shmq *handle)
+{
+    const struct producer_side *p = &handle->producer;
+    if (!p->finished)
+        atomic_store_explicit(&p->view->ring.control->left, 1, memory_order_relaxed);
+    byte_lock_release(handle->object.fd, handle_lane_byte(handle, p->view->ring.lane));
+}
+
 void lane_restore(struct shmq *handle)
 {
     struct producer_side *p = &handle->producer;
@@ -274,6 +302,15 @@ static int check_unfinished(const struct lane_control *control)
     return state == LANE_ACTIVE ? 0 : -EBADMSG;
 }
 
+static void finish_for_dead(struct shmq *handle, uint32_t lane, struct lane_control *control)
+{
+    const bool died = has_died(control);
+    mark_finished(handle, control);
+    if (died)
+        record_death(handle, lane, atomic_load_explicit(&control->pid, memory_order_relaxed));
+    events_record_about(handle, SHMQ_EVENT_FINISHED, SHMQ_PARTY_PRODUCER, lane, 0);
+}
+
 int lane_finish_dead(struct shmq *handle, uint32_t lane, int64_t wait_ns, lane_may_finish *may,
                      const void *context)
 {
@@ -295,7 +332,7 @@ int lane_finish_dead(struct shmq *handle, uint32_t lane, int64_t wait_ns, lane_m
     if (error == 0 && may != NULL && !may(context, view->ring.control))
         error = -EBUSY;
     if (error == 0)
-        mark_finished(handle, view->ring.control);
+        finish_for_dead(handle, lane, view->ring.control);
     byte_lock_release(handle->object.fd, handle_lane_byte(handle, lane));
     if (error == 0)
         wake_after_finish(handle);

@@ -21,6 +21,8 @@
 int lane_attach(struct shmq *handle, const struct shmq_options *options);
 /* Marks the lane as finished; it keeps its owner. Return: 0; -ESTALE. */
 int lane_finish(struct shmq *handle);
+/* Gives up the lane, which stays as it is. */
+void lane_detach(struct shmq *handle);
 /*
  * If nothing was put into the lane, leaves it finished or unfinished, as it was found; otherwise, as it is.
  * Crash: leaves it unfinished or as it was found.

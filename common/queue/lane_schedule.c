@@ -3,6 +3,7 @@
 
 #include "common/kernel/byte_lock.h"
 #include "common/queue/batch.h"
+#include "common/queue/events.h"
 #include "common/queue/mapping.h"
 #include "common/queue/waiting.h"
 
@@ -203,7 +204,7 @@ static inline __attribute__((always_inline)) int do_in_turn(struct shmq *handle,
             const uint32_t lane = list->lanes[from + i < end ? from + i : from + i - (end - first)];
             const int error = do_in(handle, lane, task);
             if (error != -EAGAIN)
-                return error;
+                return events_lane_error(handle, lane, error);
         }
     }
     return -EAGAIN;

@@ -138,6 +138,28 @@ int mapping_slots(struct shmq *handle, uint32_t count)
     return 0;
 }
 
+int mapping_event(struct shmq *handle, uint32_t slot, struct event **event)
+{
+    struct recorder *r = &handle->recorder;
+    const uint64_t offset = handle_geometry(handle)->events_offset;
+    const uint32_t chunk = slot / EVENTS_IN_CHUNK;
+    const uint64_t chunk_bytes = EVENTS_IN_CHUNK * sizeof(struct event);
+    if ((r->reserved >> chunk & 1) == 0) {
+        const int error = object_reserve(&handle->object, offset + chunk * chunk_bytes, chunk_bytes);
+        if (error != 0)
+            return error;
+        r->reserved |= UINT64_C(1) << chunk;
+    }
+    if (r->slots == NULL) {
+        void *fresh = map_part(handle, NULL, offset, EVENTS * sizeof(struct event));
+        if (fresh == MAP_FAILED)
+            return -ENOMEM;
+        r->slots = fresh;
+    }
+    *event = &r->slots[slot];
+    return 0;
+}
+
 void mapping_unmap_all(struct shmq *handle)
 {
     const struct geometry *g = handle_geometry(handle);
@@ -152,6 +174,8 @@ void mapping_unmap_all(struct shmq *handle)
             (void)munmap(handle->consumer.buffers[i].base, g->buffer_bytes);
     if (handle->producer.slots != NULL)
         (void)munmap(handle->producer.slots, g->slots_bytes);
+    if (handle->recorder.slots != NULL)
+        (void)munmap(handle->recorder.slots, EVENTS * sizeof(struct event));
     if (handle->header != NULL)
         (void)munmap(handle->header, handle->front_bytes);
 }

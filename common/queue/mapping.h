@@ -6,7 +6,7 @@
 
 #include "common/queue/handle.h"
 
-/* Mappings of the object: the front (header and seats) at attach, lanes and seat buffers when first needed. */
+/* Mappings of the object: the front (header and seats) at attach, the rest when first needed. */
 
 int mapping_front(struct shmq *handle);
 /* Return: 0 with *@view mapped; -ENOMEM. */
@@ -19,6 +19,9 @@ int mapping_seat_buffer(struct shmq *handle, uint32_t seat, uint64_t bytes, unsi
 /* Maps the slots of the producer's source, and reserves the first @count. Return: 0; -ENOSPC; -ENOMEM; other
  * system errors. */
 int mapping_slots(struct shmq *handle, uint32_t count);
+/* Maps the slots of the flight recorder, and reserves that of one event and those beside it. Return: 0; -ENOSPC;
+ * -ENOMEM; other system errors. */
+int mapping_event(struct shmq *handle, uint32_t slot, struct event **event);
 void mapping_unmap_all(struct shmq *handle);
 
 #endif

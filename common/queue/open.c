@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "common/kernel/byte_lock.h"
 #include "common/kernel/clock.h"
+#include "common/queue/events.h"
 #include "common/queue/lane.h"
 #include "common/queue/observe.h"
 #include "common/queue/seat.h"
@@ -45,6 +45,8 @@ static int open_attached(struct shmq **out, struct object *object, enum shmq_rol
         observe_end(handle);
         return error;
     }
+    if (role != SHMQ_OBSERVER)
+        events_attached(handle);
     observe_done(handle);
     *out = handle;
     return 0;
@@ -115,8 +117,9 @@ int shmq_create(const char *name, const struct shmq_options *options)
 
 static void detach(struct shmq *handle)
 {
+    events_detached(handle);
     if (handle->role == SHMQ_PRODUCER)
-        byte_lock_release(handle->object.fd, handle_lane_byte(handle, handle->producer.view->ring.lane));
+        lane_detach(handle);
     else if (handle->role == SHMQ_CONSUMER)
         seat_detach(handle);
     else if (handle->role == SHMQ_SUPERVISOR)

@@ -3,6 +3,7 @@
 
 #include "common/core/copy.h"
 #include "common/kernel/clock.h"
+#include "common/queue/events.h"
 #include "common/queue/lane.h"
 #include "common/queue/waiting.h"
 
@@ -95,7 +96,7 @@ static int sleep_for_room(struct shmq *handle, uint64_t need_cells, int64_t dead
     return sleep_once(handle, need_cells, need_cells, deadline_ns);
 }
 
-static int wait_for_room(struct shmq *handle, uint64_t need_cells, int64_t timeout_ns)
+static int await_room(struct shmq *handle, uint64_t need_cells, int64_t timeout_ns)
 {
     handle->producer.needed_cells = need_cells;
     /* Usually consumers are busy and make room soon: reclaiming now would only steal their cache lines. */
@@ -105,8 +106,11 @@ static int wait_for_room(struct shmq *handle, uint64_t need_cells, int64_t timeo
     if (error != -EAGAIN || timeout_ns == 0)
         return error;
     const int64_t deadline = clock_deadline(timeout_ns);
+    events_full_begins(handle);
     do {
         error = handle_ends_wait(handle) ? -EINTR : sleep_for_room(handle, need_cells, deadline);
+        if (error == -EAGAIN)
+            events_full_goes_on(handle);
         if (error == -EAGAIN && handle_is_stale(handle))
             error = -ESTALE;
         if (error == -EAGAIN && clock_now_ns() >= deadline)
@@ -115,6 +119,14 @@ static int wait_for_room(struct shmq *handle, uint64_t need_cells, int64_t timeo
             error = attempt(handle, need_cells);
     } while (error == -EAGAIN);
     return error;
+}
+
+static int wait_for_room(struct shmq *handle, uint64_t need_cells, int64_t timeout_ns)
+{
+    const int error = await_room(handle, need_cells, timeout_ns);
+    if (error == 0 && handle->recorder.full.since_ns != 0)
+        events_full_ended(handle);
+    return events_lane_error(handle, handle->producer.view->ring.lane, error);
 }
 
 static inline int make_room(struct shmq *handle, uint64_t need_cells, int64_t timeout_ns)

@@ -10,6 +10,7 @@
 #include "common/kernel/byte_lock.h"
 #include "common/kernel/clock.h"
 #include "common/queue/end_of_stream.h"
+#include "common/queue/events.h"
 #include "common/queue/mapping.h"
 #include "common/queue/observe.h"
 #include "common/queue/waiting.h"
@@ -109,6 +110,7 @@ static int unlink_and_mark(struct shmq *handle)
         return error;
     atomic_fetch_or_explicit(&handle->header->flags, FLAG_REMOVED, memory_order_seq_cst);
     atomic_store_explicit(&handle->header->state, OBJECT_REMOVED, memory_order_seq_cst);
+    events_record(handle, SHMQ_EVENT_REMOVED, 0); /* for those who still have it open */
     waiting_wake_everybody(handle);
     (void)unlink_semaphores(handle->object.queue);
     return 0;

@@ -5,6 +5,7 @@
 #include "common/kernel/clock.h"
 #include "common/queue/batch.h"
 #include "common/queue/due.h"
+#include "common/queue/events.h"
 #include "common/queue/intent.h"
 #include "common/queue/mapping.h"
 #include "common/queue/owner_info.h"
@@ -47,6 +48,8 @@ static void take_seat(struct shmq *handle, uint32_t i)
     struct seat *seat = &handle->seats[i];
     handle->consumer.seat = i;
     handle->consumer.batch.seat = i;
+    handle->consumer.emptied = atomic_load_explicit(&seat->delivered, memory_order_relaxed);
+    handle->consumer.predecessor = (pid_t)atomic_load_explicit(&seat->pid, memory_order_relaxed);
     atomic_store_explicit(&seat->waiting, 0, memory_order_seq_cst);
     owner_info_write(&seat->pid, seat->program);
     announce_membership(handle);
@@ -281,12 +284,32 @@ static int claim_work(struct shmq *handle, uint32_t seat)
     return work == SEAT_EMPTY ? -EAGAIN : work;
 }
 
+/* Whether its last owner died with the work, and did not give it back. */
+static bool is_dead_owners(const struct shmq *handle, uint32_t seat, int work)
+{
+    const struct seat *s = &handle->seats[seat];
+    const shared_u64 *word = work == SEAT_LEASE ? &s->progress : &s->held_attempts;
+    return (atomic_load_explicit(word, memory_order_relaxed) & PROGRESS_RETURNED) == 0;
+}
+
+static void record_adoption(struct shmq *handle, uint32_t seat)
+{
+    const struct consumer_side *c = &handle->consumer;
+    const uint32_t pid = seat == c->seat ? (uint32_t)c->predecessor
+                                         : atomic_load_explicit(&handle->seats[seat].pid, memory_order_relaxed);
+    events_record_about(handle, SHMQ_EVENT_DEATH, SHMQ_PARTY_CONSUMER, seat, pid);
+    events_record_about(handle, SHMQ_EVENT_ADOPTED, SHMQ_PARTY_CONSUMER, seat, c->batch.count - c->batch.done);
+}
+
 static int adopt_claimed(struct shmq *handle, uint32_t seat, int work)
 {
+    const bool died = is_dead_owners(handle, seat, work);
     const int error = work == SEAT_LEASE ? adopt_lease(handle, seat) : adopt_held(handle, seat);
     if (error != 0)
         release_work(handle, seat);
-    return error;
+    else if (died)
+        record_adoption(handle, seat);
+    return events_seat_error(handle, seat, error);
 }
 
 int seat_adopt(struct shmq *handle)
@@ -300,7 +323,7 @@ int seat_adopt(struct shmq *handle)
     for (uint32_t i = 0; i < seat_count(handle); i++) {
         const int found = claim_work(handle, i);
         if (found < 0) {
-            error = found == -EAGAIN ? error : found;
+            error = found == -EAGAIN ? error : events_seat_error(handle, i, found);
             continue;
         }
         const struct place place = place_of(handle, i, found);

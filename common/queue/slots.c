@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "common/queue/events.h"
 #include "common/queue/mapping.h"
 
 #define LENGTH_BITS 8
@@ -81,13 +82,13 @@ static int check_call(const struct shmq *handle, uint32_t slot)
 }
 
 /* Return: 0 with a copy of the slot, and its word as it counts now; -EBADMSG. */
-static int read_slot(const struct shmq *handle, uint32_t slot, union slots_peek *peek, uint64_t *word)
+static int read_slot(struct shmq *handle, uint32_t slot, union slots_peek *peek, uint64_t *word)
 {
     const struct ring *ring = &handle->producer.ring.ring;
     if (!peek_slots(handle, ring->lane, slot, 1, peek))
         return -EBADMSG; /* the object was cut off */
     *word = load(&peek->slots[0].word);
-    return word_in_epoch(word, load(&ring->control->slot_epoch));
+    return events_lane_error(handle, ring->lane, word_in_epoch(word, load(&ring->control->slot_epoch)));
 }
 
 /* Writes beside what counts, then makes that count. Return: 0; -EBADMSG. */
@@ -125,7 +126,8 @@ int shmq_set_source_slot(struct shmq *handle, uint32_t slot, const void *data, s
     error = mapping_slots(handle, slot + 1);
     if (error != 0)
         return error;
-    return write_slot(&p->slots[slot], load(&p->ring.ring.control->slot_epoch), data, length);
+    error = write_slot(&p->slots[slot], load(&p->ring.ring.control->slot_epoch), data, length);
+    return events_lane_error(handle, p->ring.ring.lane, error);
 }
 
 int shmq_source_slot(struct shmq *handle, uint32_t slot, void *data, size_t *length)

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/queue/events.h"
 #include "common/queue/slots.h"
 
 _Static_assert(SOURCE_NOTE_WORDS * sizeof(uint64_t) == SHMQ_NOTE_MAX, "a note fits its words");
@@ -129,7 +130,7 @@ int shmq_resume_offset(struct shmq *handle, uint64_t *offset)
         return -EINVAL;
     const uint64_t base = load(&p->ring.ring.control->source_base);
     if (base > p->ring.stream_offset)
-        return -EBADMSG;
+        return events_lane_error(handle, p->ring.ring.lane, -EBADMSG);
     *offset = p->ring.stream_offset - base;
     return 0;
 }
@@ -179,7 +180,7 @@ int shmq_source_note(struct shmq *handle, void *note, size_t *length)
     const struct lane_control *control = p->ring.ring.control;
     const uint64_t word = load(&control->note);
     if (source_note_length(word) > SHMQ_NOTE_MAX)
-        return -EBADMSG;
+        return events_lane_error(handle, p->ring.ring.lane, -EBADMSG);
     uint64_t words[SOURCE_NOTE_WORDS];
     for (size_t i = 0; i < SOURCE_NOTE_WORDS; i++)
         words[i] = atomic_load_explicit(&control->note_copies[word >> 8 & 1][i], memory_order_relaxed);

@@ -329,6 +329,7 @@ int shmq_stat(struct shmq *handle, struct shmq_stat *stat)
     add_info(handle, &all);
     all.reserved_bytes = object_reserved_bytes(&handle->object);
     all.sleepers = all.paused ? waiting_seats(handle) : (uint32_t)load(&handle->header->bell);
+    all.events = load(&handle->header->events);
     error = add_lanes(handle, &all);
     add_message_bytes(handle, &all);
     if (add_seats(handle, &all) != 0 || !object_is_whole(&handle->object))

@@ -6,6 +6,7 @@
 #include "common/kernel/byte_lock.h"
 #include "common/kernel/clock.h"
 #include "common/queue/due.h"
+#include "common/queue/events.h"
 
 static uint32_t bell_generation(const struct shmq *handle)
 {
@@ -43,6 +44,15 @@ static void reopen_doorbells(struct shmq *handle, struct doorbell *bell)
     (void)doorbell_open(bell, &handle->access, generation);
 }
 
+static void record_replacement(struct shmq *handle, const struct doorbell *bell)
+{
+    if (bell == &handle->items)
+        events_record(handle, SHMQ_EVENT_BELL_REPLACED, 0);
+    else
+        events_record_about(handle, SHMQ_EVENT_BELL_REPLACED, SHMQ_PARTY_PRODUCER,
+                            handle->producer.view->ring.lane, 0);
+}
+
 /* Return: whether it was replaced, or no longer needs to be. */
 static bool replace_under_lock(struct shmq *handle, struct doorbell *bell)
 {
@@ -50,6 +60,7 @@ static bool replace_under_lock(struct shmq *handle, struct doorbell *bell)
         return doorbell_open(bell, &handle->access, bell_generation(handle));
     if ((handle_flags(handle) & FLAG_REMOVED) != 0 || !doorbell_replace(bell, &handle->access))
         return false;
+    record_replacement(handle, bell);
     reopen_doorbells(handle, bell);
     /* A remover unlinks the semaphores again after it sets the flag: it unlinks ours too, or we see the flag. */
     atomic_thread_fence(memory_order_seq_cst);
@@ -297,8 +308,25 @@ static int64_t longest_sleep_ns(struct shmq *handle)
     return tick;
 }
 
+/* Records that nothing is left, once after this consumer has had something. */
+static void note_empty(struct shmq *handle)
+{
+    struct consumer_side *c = &handle->consumer;
+    const uint64_t delivered = atomic_load_explicit(&own_seat(handle)->delivered, memory_order_relaxed);
+    if (delivered == c->emptied)
+        return;
+    const int64_t now = clock_now_ns();
+    if (c->idle_ns == 0 || delivered != c->idle_delivered) {
+        c->idle_delivered = delivered;
+        c->idle_ns = now;
+    }
+    if (events_empty_is_due(handle, now) && is_quiet(handle) && events_empty(handle, now, c->idle_ns))
+        c->emptied = delivered;
+}
+
 bool waiting_sleep_consumer(struct shmq *handle, int64_t deadline_ns)
 {
+    note_empty(handle);
     handle->consumer.aside = sleeps_aside(handle, deadline_ns);
     if (handle->consumer.aside)
         return false;
