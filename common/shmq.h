@@ -1148,25 +1148,27 @@ struct shmq_stat {
     uint64_t room_bytes; /* capacity of the lanes in use: those with messages, and those whose producer is alive */
     uint32_t blocked;    /* producers that wait for room */
     uint32_t fill_percent; /* how much of room_bytes is used; 100 also if some producer waits for room */
-    /* Counters since creation. A kill hides at most what its victim was counting. */
-    uint64_t acknowledged;     /* messages that left the queue: delivered or dropped */
-    uint64_t dropped;          /* by shmq_drop, and those counted as SHMQ_COUNT_DROPPED */
-    uint64_t refused;          /* puts that failed because there was no room */
-    uint64_t too_long;         /* messages longer than the largest */
-    uint64_t full_times;       /* waits for room */
-    uint64_t blocked_ns;       /* how long producers waited for room, up to now */
-    uint64_t sleeps;           /* of producers and consumers */
-    uint64_t wake_ups;         /* sleeps that a ring ended */
-    uint64_t spurious;         /* those of them for nothing */
-    uint64_t failed;           /* attempts that failed: shmq_fail */
-    uint64_t redelivered;      /* messages */
-    uint64_t adopted;          /* batches taken over from dead consumers */
-    uint64_t given_back;       /* batches given back by consumers */
-    uint64_t put_aside;        /* messages, each time */
-    uint64_t dead_letters;     /* SHMQ_COUNT_DEAD_LETTERS */
-    uint64_t deaths;           /* of producers and consumers with something unfinished, as far as found */
-    uint64_t bells_replaced;   /* semaphores that did not work and were replaced */
-    uint64_t events;           /* recorded so far; the next one has this number (shmq_events) */
+    /* Counters since creation: the sums of those of lanes and seats, which say more. They only grow. Each is exact
+     * while nobody is killed; a kill hides at most what its victim was counting: one each, and of messages those
+     * of one call. */
+    uint64_t acknowledged;   /* messages that left the queue: delivered or dropped */
+    uint64_t dropped;        /* by shmq_drop, and those counted as SHMQ_COUNT_DROPPED */
+    uint64_t refused;        /* puts that gave up because there was no room */
+    uint64_t too_long;       /* messages longer than the largest */
+    uint64_t full_times;     /* waits for room */
+    uint64_t blocked_ns;     /* how long producers waited for room, present waits included */
+    uint64_t sleeps;         /* of producers and consumers */
+    uint64_t wake_ups;       /* sleeps that a ring ended */
+    uint64_t spurious;       /* those of them for nothing */
+    uint64_t failed;         /* attempts that failed: shmq_fail */
+    uint64_t redelivered;    /* messages */
+    uint64_t adopted;        /* batches and held messages taken over from dead consumers */
+    uint64_t given_back;     /* batches and held messages that consumers gave back, or closed with */
+    uint64_t put_aside;      /* messages, each time */
+    uint64_t dead_letters;   /* SHMQ_COUNT_DEAD_LETTERS */
+    uint64_t deaths;         /* of producers and consumers with something unfinished, as far as found: each once */
+    uint64_t bells_replaced; /* semaphores that did not work and were replaced */
+    uint64_t events;         /* recorded so far; the next one has this number (shmq_events) */
     uint64_t high_water_bytes; /* the most that a lane has used at once, as far as seen; .capacity_bytes: full */
     int64_t created_s;         /* when it was created, in seconds since 1970 */
     pid_t creator;             /* for display only */
@@ -1205,15 +1207,20 @@ struct shmq_lane_stat {
     int64_t attached_ns;       /* how long ago its last owner took it; -1: unknown */
     int64_t active_ns; /* how long ago its last owner was seen in a call that looks at the clock; -1: unknown */
     int64_t blocked_for_ns; /* how long its producer has waited for room; 0: it does not */
-    /* Counters, of all owners. */
+    /*
+     * Counters, of all owners. A wait for room is one that outlasts a short spin. When a put times out and the
+     * next one begins to wait within 100 ms, both are one wait, and the first is not refused: programs wait in
+     * slices. So a put that timed out counts as refused only once the next one looks for room, or the producer
+     * leaves; one that did not wait (-EAGAIN) counts at once.
+     */
     uint64_t full_times; /* waits for room */
-    uint64_t blocked_ns; /* that they took, the present one included */
-    uint64_t sleeps;
-    uint64_t wake_ups;
-    uint64_t spurious;
-    uint64_t refused;  /* puts that failed because there was no room */
-    uint64_t too_long; /* puts of messages longer than the largest */
-    uint64_t dropped;  /* by shmq_drop, and SHMQ_COUNT_DROPPED */
+    uint64_t blocked_ns; /* that they took, the present one included, up to its last sleep's end (about a tick) */
+    uint64_t sleeps;     /* in such waits; each lasts a tick at most */
+    uint64_t wake_ups;   /* those that a ring ended */
+    uint64_t spurious;   /* those of these after which there was no room yet */
+    uint64_t refused;    /* puts that gave up because there was no room */
+    uint64_t too_long;   /* puts of messages longer than the largest, and SHMQ_COUNT_TOO_LONG */
+    uint64_t dropped;    /* by shmq_drop, and SHMQ_COUNT_DROPPED */
     uint64_t dead_letters;
     uint64_t bridge[16]; /* as given to shmq_set_bridge: SHMQ_BRIDGE_WORDS */
 };
@@ -1223,7 +1230,9 @@ struct shmq_seat_stat {
     uint32_t seat;
     bool taken; /* has an owner, or its owner died */
     bool alive;
-    bool waiting; /* sleeps until there is a message */
+    /* Sleeps until there is a message that it may have: while the queue is paused, until it is resumed; while
+     * messages are aside (shmq_stat.aside), also until the first of them is due. */
+    bool waiting;
     bool holding; /* a message is in the seat's own buffer */
     pid_t pid;
     char program[16];
@@ -1235,23 +1244,23 @@ struct shmq_seat_stat {
     uint64_t delivered_bytes; /* their payload */
     bool aside;               /* the message in the seat's buffer was put aside, and nobody has taken it since */
     int64_t aside_left_ns;    /* until it is due; 0: it is due */
-    int64_t leased_ns;        /* how long ago it took what it has; -1: it has nothing */
+    int64_t leased_ns;        /* how long ago it took what it has (the batch, within 10 ms); -1: it has nothing */
     int64_t attached_ns;      /* how long ago its last owner took it; -1: unknown */
     int64_t active_ns; /* how long ago its last owner was seen in a call that looks at the clock; -1: unknown */
-    /* Counters, of all owners of the seat. */
-    uint64_t sleeps;
-    uint64_t wake_ups;
-    uint64_t spurious;
-    uint64_t failed;
-    uint64_t redelivered;
-    uint64_t adopted;
-    uint64_t given_back;
-    uint64_t put_aside;
-    uint64_t deaths;
-    uint64_t dead_letters;
-    uint64_t dropped;
-    uint64_t too_long;
-    uint64_t bridge[16]; /* as given to shmq_set_bridge: SHMQ_BRIDGE_WORDS */
+    /* Counters, of all owners of the seat. What a consumer does for a dead one counts in its own seat. */
+    uint64_t sleeps;       /* while waiting; each lasts a tick at most, or long (struct shmq_options.stop) */
+    uint64_t wake_ups;     /* those that a ring ended */
+    uint64_t spurious;     /* those of these after which there was nothing to take */
+    uint64_t failed;       /* attempts: shmq_fail */
+    uint64_t redelivered;  /* messages of what it took over from others, or aside, all of which come again */
+    uint64_t adopted;      /* batches and held messages taken over from dead consumers */
+    uint64_t given_back;   /* batches and held messages: shmq_release, or closing with something leased */
+    uint64_t put_aside;    /* messages, each time */
+    uint64_t deaths;       /* dead consumers found with something leased; each once, by whoever took that over */
+    uint64_t dead_letters; /* SHMQ_COUNT_DEAD_LETTERS */
+    uint64_t dropped;      /* SHMQ_COUNT_DROPPED */
+    uint64_t too_long;     /* SHMQ_COUNT_TOO_LONG */
+    uint64_t bridge[16];   /* as given to shmq_set_bridge: SHMQ_BRIDGE_WORDS */
 };
 
 /*

@@ -128,7 +128,7 @@ struct header {
     shared_u32 supervisor_pid;           /* for display only */
 
     /* W: any process, by atomic add. R: observers. */
-    LINE_ALIGNED shared_u64 deaths; /* producers and consumers that were found dead with something unfinished */
+    LINE_ALIGNED shared_u64 deaths; /* producers and consumers found dead with something unfinished, once each */
     shared_u64 bells_replaced;      /* semaphores replaced */
     /* The flight recorder: see events.h. */
     LINE_ALIGNED shared_u64 events; /* recorded so far. W: any process, by atomic add. R: observers */
@@ -220,9 +220,9 @@ struct seat {
         shared_u64 wake_ups;     /* sleeps that a ring ended */
         shared_u64 spurious;     /* those of them after which there was nothing */
         shared_u64 failed;       /* attempts: shmq_fail */
-        shared_u64 redelivered;  /* messages handed out again */
+        shared_u64 redelivered;  /* messages taken over, and handed out again */
         shared_u64 adopted;      /* batches and held messages taken over from a dead owner */
-        shared_u64 put_aside;    /* messages */
+        shared_u64 put_aside;    /* messages, each time */
         shared_u64 given_back;   /* batches and held messages: shmq_release, or closing with something held */
         shared_u64 deaths;       /* dead consumers found with work */
         shared_u64 dead_letters; /* by shmq_count, as the rest */
@@ -279,6 +279,7 @@ struct lane_control {
      * read descriptors and after they have leased them: if it changed, they read them again. */
     shared_u64 drops;
     shared_u64 drops_begun; /* likewise, before the mark. R: who looks whether nothing else is left */
+    shared_u64 dropped; /* messages that shmq_drop has dropped. W: who dropped them, by atomic add. R: observers */
 
     /* W: any process that reclaims, by compare-and-swap. R: the owner. */
     LINE_ALIGNED shared_u64 head; /* everything before this position is acknowledged and may be overwritten */
@@ -303,18 +304,19 @@ struct lane_control {
     /* Of all owners of the lane. W: owner. R: observers. */
     LINE_ALIGNED struct lane_counters {
         shared_u64 blocked_times; /* waits for room */
-        shared_u64 blocked_ns;    /* that those took which have ended */
-        shared_u64 blocked_since; /* when the present wait began; 0: none, or of a dead owner */
+        shared_u64 blocked_ns;    /* that they took, up to the last sleep's end */
+        shared_u64 blocked_since; /* when the present wait began; 0: none. Means nothing if the owner is dead */
         shared_u64 sleeps;
         shared_u64 wake_ups;     /* sleeps that a ring ended */
         shared_u64 spurious;     /* those of them after which there was no room */
-        shared_u64 refused;      /* puts that failed because the lane was full */
+        shared_u64 refused;      /* puts that failed because the lane was full: see blocked.h */
         shared_u64 too_long;     /* puts of messages that are longer than the largest; also by shmq_count */
         shared_u64 dropped;      /* by shmq_count */
         shared_u64 high_cells;   /* the most that was used at once, as far as seen */
         shared_u64 attached_ns;  /* when its owner took it */
         shared_u64 active_ns;    /* when it was last seen in a call of the library, on the coarse clock */
         shared_u64 dead_letters; /* by shmq_count */
+        shared_u64 mourned;      /* which owner, by number in attached, is known not to count as a death (again) */
     } counters;
     LINE_ALIGNED shared_u64 bridge[BRIDGE_WORDS]; /* the caller's: shmq_set_bridge */
 };
@@ -404,6 +406,9 @@ static inline uint32_t layout_fingerprint(void)
     hash = LAYOUT_MIX(hash, offsetof(struct seat, counters));
     hash = LAYOUT_MIX(hash, offsetof(struct lane_control, seen));
     hash = LAYOUT_MIX(hash, offsetof(struct lane_control, counters));
+    hash = LAYOUT_MIX(hash, offsetof(struct lane_control, dropped));
+    hash = LAYOUT_MIX(hash, sizeof(struct lane_counters));
+    hash = LAYOUT_MIX(hash, sizeof(struct seat_counters));
     hash = LAYOUT_MIX(hash, sizeof(struct lane_mark));
     hash = LAYOUT_MIX(hash, EVENTS);
     hash = LAYOUT_MIX(hash, LATENCY_BUCKETS);

@@ -34,11 +34,16 @@ static inline struct timespec clock_timespec(int64_t ns)
     return (struct timespec){.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
 }
 
+/* When a timeout that starts at @now_ns expires; INT64_MAX for a negative timeout. */
+static inline int64_t clock_deadline_from(int64_t now_ns, int64_t timeout_ns)
+{
+    return timeout_ns < 0 || timeout_ns > INT64_MAX - now_ns ? INT64_MAX : now_ns + timeout_ns;
+}
+
 /* When a timeout that starts now expires; INT64_MAX for a negative timeout. */
 static inline int64_t clock_deadline(int64_t timeout_ns)
 {
-    const int64_t now = clock_now_ns();
-    return timeout_ns < 0 || timeout_ns > INT64_MAX - now ? INT64_MAX : now + timeout_ns;
+    return clock_deadline_from(clock_now_ns(), timeout_ns);
 }
 
 /* What is left of a timeout that expires at @deadline_ns, at least 0; one that never expires stays as it is. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/queue/batch.h"
+#include "common/queue/count.h"
 #include "common/queue/seat.h"
 #include "common/queue/sized.h"
 #include "common/queue/waiting.h"
@@ -122,6 +123,7 @@ int shmq_put_aside(struct shmq *handle, const struct shmq_aside *aside)
     const int64_t look_ns = clock_coarse_ns() + known.delay_ns; /* it is compared with this clock */
     c->orphans_ns = look_ns < c->orphans_ns ? look_ns : c->orphans_ns;
     c->due_ns = due_ns < c->due_ns ? due_ns : c->due_ns;
+    count_one(&handle->seats[c->seat].counters.put_aside);
     seat_release_adopted(handle);
     waiting_wake_consumers_slow(handle, 1); /* it learns when to look again: we may be at work then */
     return 0;

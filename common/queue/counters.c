@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include "common/queue/count.h"
 #include "common/queue/events.h"
-
-/* Only the owner writes it, so an atomic add is not needed. */
-static void add_to(shared_u64 *counter, uint64_t add)
-{
-    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + add,
-                          memory_order_relaxed);
-}
+#include "common/queue/handle.h"
 
 static shared_u64 *in_lane(struct lane_counters *counters, enum shmq_counter counter)
 {
@@ -53,7 +48,7 @@ int shmq_count(struct shmq *handle, enum shmq_counter counter, uint64_t add)
     shared_u64 *const found = find(handle, counter);
     if (found == NULL)
         return -EINVAL;
-    add_to(found, add);
+    count_add(found, add);
     if (counter == SHMQ_COUNT_DEAD_LETTERS)
         events_dead_letters(handle, add);
     return 0;

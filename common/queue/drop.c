@@ -12,6 +12,7 @@
  */
 #include "common/kernel/byte_lock.h"
 #include "common/kernel/clock.h"
+#include "common/queue/count.h"
 #include "common/queue/events.h"
 #include "common/queue/mapping.h"
 #include "common/queue/observe.h"
@@ -158,8 +159,10 @@ static int drop_from_lane(struct shmq *handle, uint32_t lane, uint64_t position)
         error = drop_once(&drop);
     if (error == -EAGAIN)
         return -EBUSY;
-    if (error == 0)
+    if (error == 0) {
+        count_shared(&view->ring.control->dropped);
         events_record_about(handle, SHMQ_EVENT_DROPPED, SHMQ_PARTY_PRODUCER, lane, position);
+    }
     return error == 0 && handle_is_stale(handle) ? -ESTALE : error;
 }
 

@@ -142,6 +142,8 @@ static int put_portion(struct transfer *transfer, int64_t timeout_ns)
     uint64_t bytes = 0;
     uint32_t n = 0;
     int error = make_plan(transfer, transfer->put, &plan);
+    if (error == -EMSGSIZE)
+        error = put_refuse_too_long(transfer->to);
     if (error == 0)
         error = put_check(transfer->to, plan.bytes);
     if (error == 0)
@@ -198,7 +200,7 @@ static int put_all(struct transfer *transfer, int64_t timeout_ns, int64_t deadli
         error = skip_put(transfer);
     }
     while (error == 0 && transfer->put < transfer->count)
-        error = put_portion(transfer, clock_time_left(timeout_ns, deadline));
+        error = put_portion(transfer, put_time_left(timeout_ns, deadline));
     if ((error == 0 || error == -EAGAIN || error == -ETIMEDOUT) && handle_is_stale(transfer->to))
         error = -ESTALE;
     return error == -EAGAIN && timeout_ns > 0 ? -ETIMEDOUT : error;

@@ -2,6 +2,7 @@
 #include "common/core/copy.h"
 #include "common/kernel/clock.h"
 #include "common/queue/batch.h"
+#include "common/queue/count.h"
 #include "common/queue/end_of_stream.h"
 #include "common/queue/events.h"
 #include "common/queue/lane.h"
@@ -13,13 +14,16 @@
 
 /* ------------------------------------------------------------------ finishing a batch */
 
+static struct seat *own_seat(const struct shmq *handle)
+{
+    return &handle->seats[handle->consumer.seat];
+}
+
 static void count_delivered(struct shmq *handle, uint64_t messages, uint64_t bytes)
 {
-    struct seat *s = &handle->seats[handle->consumer.seat];
-    const uint64_t messages_before = atomic_load_explicit(&s->delivered, memory_order_relaxed);
-    const uint64_t bytes_before = atomic_load_explicit(&s->delivered_bytes, memory_order_relaxed);
-    atomic_store_explicit(&s->delivered, messages_before + messages, memory_order_relaxed);
-    atomic_store_explicit(&s->delivered_bytes, bytes_before + bytes, memory_order_relaxed);
+    struct seat *s = own_seat(handle);
+    count_add(&s->delivered, messages);
+    count_add(&s->delivered_bytes, bytes);
 }
 
 /* Consumers that wait for the end of the stream must learn that this was the last message. */
@@ -114,6 +118,15 @@ static __attribute__((noinline)) int attempt_in_vain(struct shmq *handle, uint32
  * dropped messages. */
 enum aim { TO_LEASE, TO_FIND };
 
+/* A batch is leased, or found. What was found only is nobody's. */
+static inline void note_lease(struct shmq *handle, int64_t now, enum aim aim)
+{
+    const struct batch *b = &handle->consumer.batch;
+    handle->consumer.busy_ns = now;
+    if (aim == TO_LEASE || b->view != NULL)
+        atomic_store_explicit(&handle->seats[b->seat].leased_ns, (uint64_t)now, memory_order_relaxed);
+}
+
 /* Return: 0 with a batch leased, or found; -EAGAIN; the reason why none will come. The batch may have nothing but
  * dropped messages. */
 static inline __attribute__((always_inline)) int attempt_inline(struct shmq *handle, int64_t now, enum aim aim)
@@ -130,7 +143,7 @@ static inline __attribute__((always_inline)) int attempt_inline(struct shmq *han
     if (error == -EAGAIN && (error = seat_adopt(handle)) == 0)
         handle->consumer.orphans_ns = now;
     if (error == 0)
-        handle->consumer.busy_ns = now;
+        note_lease(handle, now, aim);
     return error == -EAGAIN ? end_of_stream_state(handle) : error;
 }
 
@@ -167,6 +180,15 @@ static inline int attempt_to(struct shmq *handle, int64_t now, enum aim aim)
 
 /* ------------------------------------------------------------------ waiting for a batch */
 
+static void count_sleep(struct shmq *handle, int64_t woke_ns, bool rung, int error)
+{
+    struct seat *s = own_seat(handle);
+    count_one(&s->counters.sleeps);
+    count_add(&s->counters.wake_ups, rung);
+    count_add(&s->counters.spurious, rung && error == -EAGAIN);
+    atomic_store_explicit(&s->active_ns, (uint64_t)woke_ns, memory_order_relaxed);
+}
+
 /* Sleeps once. Return: the result of the attempt that follows. */
 static int sleep_once(struct shmq *handle, int64_t deadline_ns, enum aim aim)
 {
@@ -186,6 +208,7 @@ static int sleep_once(struct shmq *handle, int64_t deadline_ns, enum aim aim)
     if (!slept)
         return error;
     error = attempt_to(handle, clock_coarse_ns(), aim);
+    count_sleep(handle, woke_ns, rung, error);
     if (rung || woke_ns < due_ns) /* nobody rings for a message that has become due */
         waiting_learn_consumer(handle, rung, error == 0);
     return error;
@@ -572,6 +595,7 @@ int shmq_fail(struct shmq *handle, uint32_t *attempts)
     struct seat *s = &handle->seats[b->seat];
     atomic_store_explicit(b->held ? &s->held_attempts : &s->progress,
                           progress_pack(b->attempts, b->held ? 0 : b->done), memory_order_release);
+    count_one(&own_seat(handle)->counters.failed);
     if (attempts != NULL)
         *attempts = b->attempts;
     return 0;

@@ -110,6 +110,13 @@ struct recorder {
     bool passing; /* a mover, which attaches for single messages: its coming and going is not recorded */
 };
 
+/* The last wait for room. */
+struct blocked {
+    int64_t since_ns;   /* when it began, on the monotonic clock */
+    int64_t counted_ns; /* up to when its time is counted */
+    int64_t ended_ns;   /* when it was given up; 0: it was not, or is accounted for */
+};
+
 struct producer_side {
     struct ring_producer ring;
     struct lane_view *view;
@@ -125,6 +132,7 @@ struct producer_side {
     bool has_cursor; /* .cursor is published with each message */
     struct source_whole whole;
     struct lane_found found;
+    struct blocked blocked;
     uint64_t cursor[CURSOR_WORDS];
     struct source_slot *slots; /* mapping of the source's slots; NULL: not mapped yet */
     uint32_t slots_reserved;   /* the first so many have memory of their own, as far as this handle knows */

@@ -3,6 +3,8 @@
 
 #include "common/kernel/byte_lock.h"
 #include "common/kernel/clock.h"
+#include "common/queue/blocked.h"
+#include "common/queue/count.h"
 #include "common/queue/events.h"
 #include "common/queue/mapping.h"
 #include "common/queue/owner_info.h"
@@ -139,6 +141,32 @@ static void remember_found(struct producer_side *p, uint64_t source_id)
     };
 }
 
+/*
+ * Counts the death of a lane's last owner, once. One whose lane was left unfinished because that is how it was
+ * found did not die; nor does a mover leave its lane unfinished.
+ *
+ * Context: the caller holds the lane's byte; before it counts in attached.
+ */
+static void count_death(struct shmq *handle, struct lane_control *control)
+{
+    const uint64_t owner = atomic_load_explicit(&control->attached, memory_order_relaxed);
+    if (lane_life_state(atomic_load_explicit(&control->life, memory_order_relaxed)) != LANE_ACTIVE ||
+        atomic_load_explicit(&control->mover, memory_order_relaxed) != 0 ||
+        atomic_load_explicit(&control->counters.mourned, memory_order_relaxed) == owner)
+        return;
+    atomic_store_explicit(&control->counters.mourned, owner, memory_order_relaxed);
+    count_shared(&handle->header->deaths);
+}
+
+static void begin_counting(struct lane_control *control)
+{
+    struct lane_counters *c = &control->counters;
+    const uint64_t now_ns = (uint64_t)clock_coarse_ns();
+    atomic_store_explicit(&c->blocked_since, 0, memory_order_relaxed);
+    atomic_store_explicit(&c->attached_ns, now_ns, memory_order_relaxed);
+    atomic_store_explicit(&c->active_ns, now_ns, memory_order_relaxed);
+}
+
 static uint32_t moves_messages(const struct shmq_options *options)
 {
     return options->source_id != 0 && (options->source_flags & SHMQ_SOURCE_MOVES) != 0;
@@ -161,6 +189,8 @@ static int take_up(struct shmq *handle, uint32_t lane, const struct shmq_options
     source_take_up(&p->ring, options, &p->whole);
     p->resumable = options->source_id != 0;
     p->max_short_bytes = p->ring.ring.max_message_bytes < CELL_BYTES ? p->ring.ring.max_message_bytes : CELL_BYTES;
+    count_death(handle, control);
+    begin_counting(control);
     owner_info_write(&control->pid, control->program);
     atomic_store_explicit(&control->priority, options->priority, memory_order_relaxed);
     atomic_store_explicit(&control->attached, atomic_load_explicit(&control->attached, memory_order_relaxed) + 1,
@@ -255,6 +285,7 @@ int lane_finish(struct shmq *handle)
 {
     struct producer_side *p = &handle->producer;
     if (!p->finished) {
+        blocked_leave(handle);
         mark_finished(handle, p->view->ring.control);
         p->finished = true;
         p->ring.limit = 0;
@@ -283,6 +314,9 @@ void lane_restore(struct shmq *handle)
     atomic_store_explicit(&control->priority, found->priority, memory_order_relaxed);
     atomic_store_explicit(&control->mover, found->mover, memory_order_relaxed);
     if (lane_life_state(found->life) == LANE_ACTIVE) {
+        atomic_store_explicit(&control->counters.mourned,
+                              atomic_load_explicit(&control->attached, memory_order_relaxed),
+                              memory_order_relaxed);
         atomic_fetch_add_explicit(&handle->header->membership, 1, memory_order_seq_cst);
         return;
     }
@@ -331,8 +365,10 @@ int lane_finish_dead(struct shmq *handle, uint32_t lane, int64_t wait_ns, lane_m
     error = check_unfinished(view->ring.control);
     if (error == 0 && may != NULL && !may(context, view->ring.control))
         error = -EBUSY;
-    if (error == 0)
+    if (error == 0) {
+        count_death(handle, view->ring.control);
         finish_for_dead(handle, lane, view->ring.control);
+    }
     byte_lock_release(handle->object.fd, handle_lane_byte(handle, lane));
     if (error == 0)
         wake_after_finish(handle);

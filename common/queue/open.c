@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/kernel/clock.h"
+#include "common/queue/blocked.h"
 #include "common/queue/events.h"
 #include "common/queue/lane.h"
 #include "common/queue/observe.h"
@@ -142,8 +143,11 @@ int shmq_close(struct shmq *handle)
 
 void shmq_abandon(struct shmq *handle)
 {
-    if (handle_check_any(handle) == 0)
-        detach(handle);
+    if (handle_check_any(handle) != 0)
+        return;
+    if (handle->role == SHMQ_PRODUCER)
+        blocked_leave(handle);
+    detach(handle);
 }
 
 void shmq_withdraw(struct shmq *handle)

@@ -72,6 +72,8 @@ static int put_portion(struct shmq *handle, const struct shmq_outgoing *messages
     uint64_t bytes = 0;
     uint32_t n = 0;
     int error = make_plan(handle, element(messages, *put), &plan);
+    if (error == -EMSGSIZE)
+        error = put_refuse_too_long(handle);
     if (error == 0)
         error = put_check(handle, plan.bytes);
     if (error == 0)
@@ -99,7 +101,7 @@ int shmq_put_outgoing(struct shmq *handle, const struct shmq_outgoing *messages,
         error = -EINVAL;
     while (error == 0 && put < count) {
         error = put_portion(handle, messages, count, &put, left_ns);
-        left_ns = clock_time_left(timeout_ns, deadline);
+        left_ns = put_time_left(timeout_ns, deadline);
     }
     if (done != NULL)
         *done = put;

@@ -3,6 +3,8 @@
 
 #include "common/core/copy.h"
 #include "common/kernel/clock.h"
+#include "common/queue/blocked.h"
+#include "common/queue/count.h"
 #include "common/queue/events.h"
 #include "common/queue/lane.h"
 #include "common/queue/waiting.h"
@@ -26,13 +28,19 @@ __attribute__((always_inline)) static inline int check_open(const struct shmq *h
     return (handle_flags(handle) & FLAG_REMOVED) != 0 ? -ESTALE : -ESHUTDOWN;
 }
 
+__attribute__((cold)) int put_refuse_too_long(const struct shmq *handle)
+{
+    count_one(&handle->producer.ring.ring.control->counters.too_long);
+    return -EMSGSIZE;
+}
+
 __attribute__((always_inline)) static inline int check_put(const struct shmq *handle, uint64_t length)
 {
     const int error = handle_check(handle, SHMQ_PRODUCER);
     if (error != 0)
         return error;
     if (__builtin_expect(length > handle->producer.ring.ring.max_message_bytes, 0))
-        return -EMSGSIZE;
+        return put_refuse_too_long(handle);
     return check_open(handle);
 }
 
@@ -62,18 +70,21 @@ static uint64_t head_for(const struct ring_producer *p, uint64_t cells)
 static int sleep_once(struct shmq *handle, uint64_t need_cells, uint64_t cells, int64_t deadline_ns)
 {
     bool rung = false;
+    int64_t woke_ns = 0;
     waiting_arm_producer(handle, head_for(&handle->producer.ring, cells));
     int error = attempt(handle, need_cells); /* S1 */
     const bool slept = error == -EAGAIN && !handle_stopped(handle);
     if (slept) {
         const int64_t began = clock_now_ns();
         rung = waiting_sleep_producer(handle, deadline_ns);
-        spin_learn(&handle->spin, clock_now_ns() - began);
+        woke_ns = clock_now_ns();
+        spin_learn(&handle->spin, woke_ns - began);
     }
     waiting_disarm_producer(handle);
     if (!slept)
         return error;
     error = attempt(handle, need_cells);
+    blocked_slept(handle, woke_ns, rung, error);
     if (cells == need_cells) /* otherwise there may be room without a wake-up having been due */
         waiting_learn_producer(handle, rung, error == 0);
     return error;
@@ -96,16 +107,11 @@ static int sleep_for_room(struct shmq *handle, uint64_t need_cells, int64_t dead
     return sleep_once(handle, need_cells, need_cells, deadline_ns);
 }
 
-static int await_room(struct shmq *handle, uint64_t need_cells, int64_t timeout_ns)
+/* Sleeps until there is room. @now_ns: the present time. */
+static int sleep_until_room(struct shmq *handle, uint64_t need_cells, int64_t timeout_ns, int64_t now_ns)
 {
-    handle->producer.needed_cells = need_cells;
-    /* Usually consumers are busy and make room soon: reclaiming now would only steal their cache lines. */
-    if (timeout_ns != 0)
-        (void)spin_until(&handle->spin, attempt_looks_worthwhile, handle);
-    int error = attempt(handle, need_cells);
-    if (error != -EAGAIN || timeout_ns == 0)
-        return error;
-    const int64_t deadline = clock_deadline(timeout_ns);
+    const int64_t deadline = clock_deadline_from(now_ns, timeout_ns);
+    int error;
     events_full_begins(handle);
     do {
         error = handle_ends_wait(handle) ? -EINTR : sleep_for_room(handle, need_cells, deadline);
@@ -118,6 +124,24 @@ static int await_room(struct shmq *handle, uint64_t need_cells, int64_t timeout_
         if (error == -EAGAIN && spin_until(&handle->spin, attempt_looks_worthwhile, handle))
             error = attempt(handle, need_cells);
     } while (error == -EAGAIN);
+    return error;
+}
+
+static int await_room(struct shmq *handle, uint64_t need_cells, int64_t timeout_ns)
+{
+    handle->producer.needed_cells = need_cells;
+    /* Usually consumers are busy and make room soon: reclaiming now would only steal their cache lines. */
+    if (timeout_ns != 0)
+        (void)spin_until(&handle->spin, attempt_looks_worthwhile, handle);
+    int error = attempt(handle, need_cells);
+    if (error != -EAGAIN || timeout_ns == 0) {
+        blocked_look(handle, error == -EAGAIN);
+        return error;
+    }
+    const int64_t now = clock_now_ns();
+    blocked_begin(handle, now);
+    error = sleep_until_room(handle, need_cells, timeout_ns, now);
+    blocked_end(handle, error);
     return error;
 }
 
@@ -389,7 +413,7 @@ int shmq_put_many(struct shmq *handle, const struct iovec *messages, size_t coun
         error = -EINVAL;
     while (error == 0 && put < count) {
         error = put_portion(handle, messages + put, count - put, &put, left_ns);
-        left_ns = clock_time_left(timeout_ns, deadline);
+        left_ns = put_time_left(timeout_ns, deadline);
     }
     if (done != NULL)
         *done = put;

@@ -2,6 +2,7 @@
 #ifndef SHMQ_PUT_H
 #define SHMQ_PUT_H
 
+#include "common/kernel/clock.h"
 #include "common/queue/handle.h"
 
 /* Steps of a put, for those kinds of put that are in other files. */
@@ -10,9 +11,20 @@
 #define PORTION_MESSAGES 64u
 #define PORTION_BYTES 32768u
 
+/* What is left for the next portion of a timeout that expires at @deadline_ns: at least 1 ns, so that it times
+ * out, instead of not waiting. Others stay as they are. */
+static inline int64_t put_time_left(int64_t timeout_ns, int64_t deadline_ns)
+{
+    const int64_t left_ns = clock_time_left(timeout_ns, deadline_ns);
+    return timeout_ns > 0 && left_ns == 0 ? 1 : left_ns;
+}
+
 /* Whether a message of @length bytes may be put now. Return: 0; -EINVAL; -ECHILD; -EMSGSIZE; -ESTALE; -ESHUTDOWN.
  */
 int put_check(const struct shmq *handle, uint64_t length);
+
+/* Counts a message that is longer than the largest. Return: -EMSGSIZE. */
+int put_refuse_too_long(const struct shmq *handle);
 
 /*
  * Waits for room.

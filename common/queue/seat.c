@@ -4,6 +4,7 @@
 #include "common/kernel/byte_lock.h"
 #include "common/kernel/clock.h"
 #include "common/queue/batch.h"
+#include "common/queue/count.h"
 #include "common/queue/due.h"
 #include "common/queue/events.h"
 #include "common/queue/intent.h"
@@ -51,6 +52,9 @@ static void take_seat(struct shmq *handle, uint32_t i)
     handle->consumer.emptied = atomic_load_explicit(&seat->delivered, memory_order_relaxed);
     handle->consumer.predecessor = (pid_t)atomic_load_explicit(&seat->pid, memory_order_relaxed);
     atomic_store_explicit(&seat->waiting, 0, memory_order_seq_cst);
+    const uint64_t now_ns = (uint64_t)clock_coarse_ns();
+    atomic_store_explicit(&seat->attached_ns, now_ns, memory_order_relaxed);
+    atomic_store_explicit(&seat->active_ns, now_ns, memory_order_relaxed);
     owner_info_write(&seat->pid, seat->program);
     announce_membership(handle);
 }
@@ -114,6 +118,32 @@ static uint64_t count_attempt(uint64_t progress)
     return progress_pack(attempts < ATTEMPTS_MAX ? attempts + 1 : attempts, progress_done(progress));
 }
 
+static struct seat_counters *own_counters(struct shmq *handle)
+{
+    return &handle->seats[handle->consumer.seat].counters;
+}
+
+/* Messages of a batch behind the first @done records. */
+static uint64_t count_left(const uint64_t *words, uint32_t done, uint32_t count)
+{
+    uint64_t left = 0;
+    for (uint32_t i = done; i < count; i++)
+        left += !record_is_dropped(words[i]);
+    return left;
+}
+
+/* Counts work that is taken over. @before: its progress, or its attempts, as its last owner left them. */
+static void count_adopted(struct shmq *handle, uint64_t before, uint64_t messages)
+{
+    struct seat_counters *c = own_counters(handle);
+    count_add(&c->redelivered, messages);
+    if ((before & PROGRESS_RETURNED) != 0)
+        return;
+    count_one(&c->adopted);
+    count_one(&c->deaths);
+    count_shared(&handle->header->deaths);
+}
+
 static int adopt_lease(struct shmq *handle, uint32_t seat)
 {
     struct seat *s = &handle->seats[seat];
@@ -126,7 +156,8 @@ static int adopt_lease(struct shmq *handle, uint32_t seat)
     if (error != 0)
         return error == -ENOENT ? -EAGAIN : error;
 
-    const uint64_t progress = count_attempt(atomic_load_explicit(&s->progress, memory_order_relaxed));
+    const uint64_t before = atomic_load_explicit(&s->progress, memory_order_relaxed);
+    const uint64_t progress = count_attempt(before);
     const uint32_t done = progress_done(progress);
     uint64_t *words = handle->consumer.words;
     uint64_t next = batch.start;
@@ -155,6 +186,7 @@ static int adopt_lease(struct shmq *handle, uint32_t seat)
     };
     if (batch.dropped)
         batch_split(handle, batch.count);
+    count_adopted(handle, before, count_left(words, done, batch.count));
     return 0;
 }
 
@@ -202,7 +234,8 @@ static int adopt_held(struct shmq *handle, uint32_t seat)
         error = end_aside(handle, s);
     if (error != 0)
         return error;
-    const uint64_t attempts = count_attempt(atomic_load_explicit(&s->held_attempts, memory_order_relaxed));
+    const uint64_t before = atomic_load_explicit(&s->held_attempts, memory_order_relaxed);
+    const uint64_t attempts = count_attempt(before);
     atomic_store_explicit(&s->held_attempts, attempts, memory_order_relaxed);
     handle->consumer.words[0] = word;
     handle->consumer.batch = (struct batch){
@@ -215,6 +248,7 @@ static int adopt_held(struct shmq *handle, uint32_t seat)
         .redelivered = true,
         .held = true,
     };
+    count_adopted(handle, before, 1);
     return 0;
 }
 
@@ -411,6 +445,7 @@ int seat_give_back(struct shmq *handle)
     if (error != 0)
         return error;
     mark_returned(handle);
+    count_one(&own_counters(handle)->given_back);
     seat_release_adopted(handle);
     announce_membership(handle);
     waiting_wake_consumers_slow(handle, 1);
@@ -421,8 +456,10 @@ void seat_detach(struct shmq *handle)
 {
     struct consumer_side *c = &handle->consumer;
     const bool held = c->batch.view != NULL;
-    if (held)
+    if (held) {
         mark_returned(handle);
+        count_one(&own_counters(handle)->given_back);
+    }
     seat_release_adopted(handle);
     let_go_of_ties(handle, c->seat);
     atomic_store_explicit(&handle->seats[c->seat].pid, 0, memory_order_relaxed);

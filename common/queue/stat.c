@@ -10,6 +10,7 @@
 #include "common/queue/owner_info.h"
 #include "common/queue/seat.h"
 #include "common/queue/sized.h"
+#include "common/queue/stat_counters.h"
 #include "common/queue/waiting.h"
 #include "common/queue/walk.h"
 
@@ -51,6 +52,8 @@ static int fill_lane(struct shmq *handle, uint32_t lane, struct shmq_lane_stat *
 {
     stat->lane = lane;
     stat->alive = lane_alive(handle, lane);
+    stat->attached_ns = -1;
+    stat->active_ns = -1;
     if (!handle_lane_used(handle, lane))
         return 0;
 
@@ -77,7 +80,7 @@ static int fill_lane(struct shmq *handle, uint32_t lane, struct shmq_lane_stat *
     stat->used_bytes = walk.tail >= walk.head ? (walk.tail - walk.head) << CELL_SHIFT : 0;
     stat->messages = walk.messages;
     stat->leased = walk.leased;
-    stat->blocked = load(&control->wanted_head) != 0 && stat->alive;
+    stat_counters_lane(handle, control, stat);
     read_totals(control, stat);
     return error == -EAGAIN ? 0 : error;
 }
@@ -180,6 +183,7 @@ int shmq_stat_seat(struct shmq *handle, uint32_t seat, struct shmq_seat_stat *st
     all.delivered = load(&s->delivered);
     all.delivered_bytes = load(&s->delivered_bytes);
     error = stat_work(handle, seat, &all);
+    stat_counters_seat(handle, s, &all);
     sized_give(stat, &all);
     return error;
 }
@@ -200,6 +204,7 @@ static int add_lanes(struct shmq *handle, struct shmq_stat *stat)
         stat->leased += lane.leased;
         stat->put_messages += lane.put_messages;
         stat->put_bytes += lane.put_bytes;
+        stat_counters_add_lane(stat, &lane);
     }
     return result;
 }
@@ -243,6 +248,7 @@ static int add_seats(struct shmq *handle, struct shmq_stat *stat)
     for (uint32_t i = 0; i < stat->seats; i++) {
         const struct seat *s = &handle->seats[i];
         stat->consumers += seat_alive(handle, i);
+        stat_counters_add_seat(stat, s);
         if (load(&s->held_valid) != 1 || seat_work(handle, i) != SEAT_HELD)
             continue;
         if (!seat_held_is_valid(handle, i)) {
@@ -327,6 +333,7 @@ int shmq_stat(struct shmq *handle, struct shmq_stat *stat)
     if (error != 0)
         return error;
     add_info(handle, &all);
+    stat_counters_header(handle, &all);
     all.reserved_bytes = object_reserved_bytes(&handle->object);
     all.sleepers = all.paused ? waiting_seats(handle) : (uint32_t)load(&handle->header->bell);
     all.events = load(&handle->header->events);

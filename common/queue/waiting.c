@@ -5,6 +5,7 @@
 
 #include "common/kernel/byte_lock.h"
 #include "common/kernel/clock.h"
+#include "common/queue/count.h"
 #include "common/queue/due.h"
 #include "common/queue/events.h"
 
@@ -60,6 +61,7 @@ static bool replace_under_lock(struct shmq *handle, struct doorbell *bell)
         return doorbell_open(bell, &handle->access, bell_generation(handle));
     if ((handle_flags(handle) & FLAG_REMOVED) != 0 || !doorbell_replace(bell, &handle->access))
         return false;
+    count_shared(&handle->header->bells_replaced);
     record_replacement(handle, bell);
     reopen_doorbells(handle, bell);
     /* A remover unlinks the semaphores again after it sets the flag: it unlinks ours too, or we see the flag. */

@@ -13,7 +13,7 @@
 #include "common/shmq.h"
 #include "tests/support/harness.h"
 
-#define FINGERPRINT 0xbea7290c
+#define FINGERPRINT 0x1b67fcdc
 
 static const struct parameters usual = {
     .capacity_bytes = 8 << 20,

@@ -923,6 +923,7 @@ START_TEST(semaphore_of_an_absurd_value_is_replaced)
     ck_assert_int_eq(stat(path, &st), 0);
     ck_assert_uint_eq(st.st_mode & 07777, 0600);
     ck_assert_uint_eq(st.st_uid, geteuid());
+    ck_assert_uint_eq(test_queue_stat(queue).bells_replaced, 1);
     process_kill(&waiter);
     test_queue_remove(queue);
 }

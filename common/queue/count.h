@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SHMQ_COUNT_H
+#define SHMQ_COUNT_H
+
+#include "common/core/layout.h"
+
+/*
+ * Counters have one writer each: the owner of the lane or seat that they are in. So counting takes a load and a
+ * store and no atomic addition. A kill between what is counted and the store hides what its victim was counting.
+ */
+static inline void count_add(shared_u64 *counter, uint64_t add)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + add,
+                          memory_order_relaxed);
+}
+
+static inline void count_one(shared_u64 *counter)
+{
+    count_add(counter, 1);
+}
+
+/* Of counters that any process adds to: those of the header, and what is dropped from a lane. */
+static inline void count_shared(shared_u64 *counter)
+{
+    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
+#endif
