@@ -6,18 +6,30 @@
 
 #include "common/shmq.h"
 
-#define QUEUE(field, type, metric, help)                                                                          \
-    {                                                                                                             \
-#field, type, metric, offsetof(struct shmq_stat, field), help                                             \
-    }
-#define LANE(field, type, metric, help)                                                                           \
-    {                                                                                                             \
-#field, type, metric, offsetof(struct shmq_lane_stat, field), help                                        \
-    }
-#define SEAT(field, type, metric, help)                                                                           \
-    {                                                                                                             \
-#field, type, metric, offsetof(struct shmq_seat_stat, field), help                                        \
-    }
+/* clang-format off */
+#define QUEUE(field, type, metric, help) {#field, type, metric, help, offsetof(struct shmq_stat, field), 0}
+#define LANE(field, type, metric, help) {#field, type, metric, help, offsetof(struct shmq_lane_stat, field), 0}
+#define SEAT(field, type, metric, help) {#field, type, metric, help, offsetof(struct shmq_seat_stat, field), 0}
+#define BRIDGE(name, part, word, metric, help) \
+    {"bridge_" #name, FIELD_U64, metric, help, \
+     offsetof(struct shmq_##part##_stat, bridge) + sizeof(uint64_t) * SHMQ_BRIDGE_##word, \
+     offsetof(struct shmq_##part##_stat, bridge) + sizeof(uint64_t) * SHMQ_BRIDGE_PRESENT}
+/* What a bridge to a broker shows of itself, in the lane of a producer or the seat of a consumer. */
+#define BRIDGES(part) \
+    BRIDGE(connected, part, CONNECTED, METRIC_GAUGE, "1 if the bridge is connected to its broker."), \
+    BRIDGE(published, part, PUBLISHED, METRIC_COUNTER, "Messages sent to the broker."), \
+    BRIDGE(acknowledged, part, ACKNOWLEDGED, METRIC_COUNTER, "Messages acknowledged between bridge and broker."), \
+    BRIDGE(duplicates, part, DUPLICATES, METRIC_COUNTER, "Messages that the broker had already."), \
+    BRIDGE(resent, part, RESENT, METRIC_COUNTER, "Messages sent again."), \
+    BRIDGE(skipped, part, SKIPPED, METRIC_COUNTER, "Messages that were there already and were skipped."), \
+    BRIDGE(in_flight, part, IN_FLIGHT, METRIC_GAUGE, "Messages sent and not acknowledged."), \
+    BRIDGE(reconnects, part, RECONNECTS, METRIC_COUNTER, "Times that the connection was made again."), \
+    BRIDGE(refused, part, REFUSED, METRIC_COUNTER, "Answers of the broker that refused a message."), \
+    BRIDGE(refusal, part, REFUSAL, METRIC_NONE, ""), \
+    BRIDGE(acks, part, ACKS, METRIC_COUNTER, "Acknowledgements of the broker whose time was measured."), \
+    BRIDGE(ack_sum_ns, part, ACK_SUM_NS, METRIC_COUNTER, "Time that the measured acknowledgements took."), \
+    BRIDGE(ack_max_ns, part, ACK_MAX_NS, METRIC_GAUGE, "The longest time that a measured acknowledgement took.")
+/* clang-format on */
 
 const struct field fields_queue[] = {
     QUEUE(queue_id, FIELD_ID, METRIC_NONE, ""),
@@ -46,13 +58,41 @@ const struct field fields_queue[] = {
     QUEUE(reserved_bytes, FIELD_U64, METRIC_GAUGE, "Memory that the object occupies."),
     QUEUE(aside, FIELD_U32, METRIC_GAUGE, "Messages put aside until they are due."),
     QUEUE(aside_left_ns, FIELD_I64, METRIC_NONE, ""),
+    QUEUE(oldest_ns, FIELD_I64, METRIC_GAUGE, "Age of the oldest message."),
+    QUEUE(used_bytes, FIELD_U64, METRIC_GAUGE, "Bytes in use of the lanes in use, in cells of 64."),
+    QUEUE(room_bytes, FIELD_U64, METRIC_GAUGE, "Capacity of the lanes in use."),
+    QUEUE(fill_percent, FIELD_U32, METRIC_GAUGE,
+          "How full the lanes in use are; 100 if a producer waits for room."),
+    QUEUE(high_water_bytes, FIELD_U64, METRIC_GAUGE, "The most that a lane has used at once."),
+    QUEUE(blocked, FIELD_U32, METRIC_GAUGE, "Producers waiting for room."),
+    QUEUE(acknowledged, FIELD_U64, METRIC_COUNTER, "Messages that left the queue, delivered or dropped."),
+    QUEUE(dropped, FIELD_U64, METRIC_COUNTER, "Messages that were dropped."),
+    QUEUE(refused, FIELD_U64, METRIC_COUNTER, "Puts that failed because there was no room."),
+    QUEUE(too_long, FIELD_U64, METRIC_COUNTER, "Messages longer than the largest."),
+    QUEUE(full_times, FIELD_U64, METRIC_COUNTER, "Waits of producers for room."),
+    QUEUE(blocked_ns, FIELD_U64, METRIC_COUNTER, "Time that producers waited for room."),
+    QUEUE(sleeps, FIELD_U64, METRIC_COUNTER, "Sleeps of producers and consumers."),
+    QUEUE(wake_ups, FIELD_U64, METRIC_COUNTER, "Sleeps that a ring of the doorbell ended."),
+    QUEUE(spurious, FIELD_U64, METRIC_COUNTER, "Sleeps that were ended for nothing."),
+    QUEUE(failed, FIELD_U64, METRIC_COUNTER, "Attempts at messages that failed."),
+    QUEUE(redelivered, FIELD_U64, METRIC_COUNTER, "Messages delivered again."),
+    QUEUE(adopted, FIELD_U64, METRIC_COUNTER, "Batches taken over from dead consumers."),
+    QUEUE(given_back, FIELD_U64, METRIC_COUNTER, "Batches that consumers gave back."),
+    QUEUE(put_aside, FIELD_U64, METRIC_COUNTER, "Times that a message was put aside."),
+    QUEUE(dead_letters, FIELD_U64, METRIC_COUNTER, "Messages that consumers gave up."),
+    QUEUE(deaths, FIELD_U64, METRIC_COUNTER, "Deaths with something unfinished that were found."),
+    QUEUE(bells_replaced, FIELD_U64, METRIC_COUNTER, "Semaphores that did not work and were replaced."),
+    QUEUE(events, FIELD_U64, METRIC_COUNTER, "Events recorded."),
+    QUEUE(has_latency, FIELD_BOOL, METRIC_NONE, ""),
+    QUEUE(created_s, FIELD_I64, METRIC_GAUGE, "When the queue was created."),
+    QUEUE(creator, FIELD_PID, METRIC_NONE, ""),
     QUEUE(copy, FIELD_BOOL, METRIC_NONE, ""),
     QUEUE(saved_s, FIELD_I64, METRIC_NONE, ""),
     QUEUE(tick_ns, FIELD_I64, METRIC_NONE, ""),
     QUEUE(mode, FIELD_MODE, METRIC_NONE, ""),
     QUEUE(owner, FIELD_U32, METRIC_NONE, ""),
     QUEUE(group, FIELD_U32, METRIC_NONE, ""),
-    {NULL, FIELD_U32, METRIC_NONE, 0, NULL},
+    {.name = NULL},
 };
 
 const struct field fields_lane[] = {
@@ -75,7 +115,23 @@ const struct field fields_lane[] = {
     LANE(claim_position, FIELD_U64, METRIC_NONE, ""),
     LANE(tail_position, FIELD_U64, METRIC_NONE, ""),
     LANE(source_id, FIELD_ID, METRIC_NONE, ""),
-    {NULL, FIELD_U32, METRIC_NONE, 0, NULL},
+    LANE(oldest_ns, FIELD_I64, METRIC_GAUGE, "Age of the lane's oldest message."),
+    LANE(acknowledged, FIELD_U64, METRIC_COUNTER, "Messages that left the lane, delivered or dropped."),
+    LANE(high_water_bytes, FIELD_U64, METRIC_GAUGE, "The most that the lane has used at once."),
+    LANE(attached_ns, FIELD_I64, METRIC_NONE, ""),
+    LANE(active_ns, FIELD_I64, METRIC_NONE, ""),
+    LANE(blocked_for_ns, FIELD_I64, METRIC_GAUGE, "How long the lane's producer has waited for room."),
+    LANE(full_times, FIELD_U64, METRIC_COUNTER, "Waits of the lane's producers for room."),
+    LANE(blocked_ns, FIELD_U64, METRIC_COUNTER, "Time that the lane's producers waited for room."),
+    LANE(sleeps, FIELD_U64, METRIC_COUNTER, "Sleeps of the lane's producers."),
+    LANE(wake_ups, FIELD_U64, METRIC_COUNTER, "Sleeps of the lane's producers that a ring ended."),
+    LANE(spurious, FIELD_U64, METRIC_COUNTER, "Sleeps of the lane's producers that were ended for nothing."),
+    LANE(refused, FIELD_U64, METRIC_COUNTER, "Puts into the lane that failed because there was no room."),
+    LANE(too_long, FIELD_U64, METRIC_COUNTER, "Messages for the lane that were longer than the largest."),
+    LANE(dropped, FIELD_U64, METRIC_COUNTER, "Messages of the lane that were dropped."),
+    LANE(dead_letters, FIELD_U64, METRIC_COUNTER, "Messages that the lane's producers gave up."),
+    BRIDGES(lane),
+    {.name = NULL},
 };
 
 const struct field fields_seat[] = {
@@ -94,8 +150,32 @@ const struct field fields_seat[] = {
     SEAT(delivered_bytes, FIELD_U64, METRIC_COUNTER, "Payload acknowledged from the seat."),
     SEAT(aside, FIELD_BOOL, METRIC_GAUGE, "1 if the message in the seat buffer is put aside until it is due."),
     SEAT(aside_left_ns, FIELD_I64, METRIC_NONE, ""),
-    {NULL, FIELD_U32, METRIC_NONE, 0, NULL},
+    SEAT(leased_ns, FIELD_I64, METRIC_GAUGE, "How long the seat's consumer has had what it has."),
+    SEAT(attached_ns, FIELD_I64, METRIC_NONE, ""),
+    SEAT(active_ns, FIELD_I64, METRIC_NONE, ""),
+    SEAT(sleeps, FIELD_U64, METRIC_COUNTER, "Sleeps of the seat's consumers."),
+    SEAT(wake_ups, FIELD_U64, METRIC_COUNTER, "Sleeps of the seat's consumers that a ring ended."),
+    SEAT(spurious, FIELD_U64, METRIC_COUNTER, "Sleeps of the seat's consumers that were ended for nothing."),
+    SEAT(failed, FIELD_U64, METRIC_COUNTER, "Attempts of the seat's consumers that failed."),
+    SEAT(redelivered, FIELD_U64, METRIC_COUNTER, "Messages delivered to the seat again."),
+    SEAT(adopted, FIELD_U64, METRIC_COUNTER, "Batches that the seat's consumers took over from dead ones."),
+    SEAT(given_back, FIELD_U64, METRIC_COUNTER, "Batches that the seat's consumers gave back."),
+    SEAT(put_aside, FIELD_U64, METRIC_COUNTER, "Times that the seat's consumers put a message aside."),
+    SEAT(deaths, FIELD_U64, METRIC_COUNTER, "Deaths of the seat's consumers with something unfinished."),
+    SEAT(dead_letters, FIELD_U64, METRIC_COUNTER, "Messages that the seat's consumers gave up."),
+    SEAT(dropped, FIELD_U64, METRIC_COUNTER, "Messages that the seat's consumers left out."),
+    SEAT(too_long, FIELD_U64, METRIC_COUNTER, "Messages too long for where the seat's consumers should put them."),
+    BRIDGES(seat),
+    {.name = NULL},
 };
+
+bool field_applies(const struct field *field, const void *object)
+{
+    uint64_t needed = 1;
+    if (field->needs != 0)
+        memcpy(&needed, (const char *)object + field->needs, sizeof(needed));
+    return needed != 0;
+}
 
 uint64_t field_unsigned(const struct field *field, const void *object)
 {

@@ -2,6 +2,7 @@
 #ifndef SHMQ_MONITOR_FIELDS_H
 #define SHMQ_MONITOR_FIELDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -12,18 +13,26 @@ enum field_type { FIELD_U32, FIELD_U64, FIELD_I64, FIELD_BOOL, FIELD_PID, FIELD_
 
 enum field_metric { METRIC_NONE, METRIC_GAUGE, METRIC_COUNTER };
 
+/*
+ * The name is that in JSON. The metric is shmq_[lane_|seat_]NAME, with _total appended for a counter. Prometheus
+ * counts in seconds: there, an ending of _ns is _seconds, and one of _s is _timestamp_seconds. A negative number
+ * is unknown: null in JSON, and no sample.
+ */
 struct field {
-    const char *name; /* in JSON; the metric is shmq_[lane_|seat_]NAME, with _total appended for a counter */
+    const char *name;
     enum field_type type;
     enum field_metric metric;
-    size_t offset; /* in the struct it describes */
     const char *help;
+    size_t offset; /* in the struct it describes */
+    size_t needs;  /* offset of the uint64_t without which the field says nothing; 0: it always does */
 };
 
 extern const struct field fields_queue[]; /* of struct shmq_stat; each list ends with a NULL name */
 extern const struct field fields_lane[];  /* of struct shmq_lane_stat */
 extern const struct field fields_seat[];  /* of struct shmq_seat_stat */
 
+/* Whether the field says anything about the object. */
+bool field_applies(const struct field *field, const void *object);
 /* The value of a field of any type but FIELD_TEXT. */
 uint64_t field_unsigned(const struct field *field, const void *object);
 /* The value of a FIELD_TEXT field. */

@@ -26,6 +26,12 @@ static void print_value(const struct field *field, const void *object)
     case FIELD_PID:
         printf("%" PRId32, (int32_t)value);
         break;
+    case FIELD_I64:
+        if ((int64_t)value < 0)
+            fputs("null", stdout);
+        else
+            printf("%" PRIu64, value);
+        break;
     default:
         printf("%" PRIu64, value);
     }
@@ -34,6 +40,8 @@ static void print_value(const struct field *field, const void *object)
 static void print_fields(const struct field *fields, const void *object)
 {
     for (const struct field *field = fields; field->name != NULL; field++) {
+        if (!field_applies(field, object))
+            continue;
         if (field != fields)
             fputs(", ", stdout);
         printf("\"%s\": ", field->name);

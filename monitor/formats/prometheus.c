@@ -1,45 +1,89 @@
 /* SPDX-License-Identifier: MIT */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "monitor/formats/fields.h"
 #include "monitor/output.h"
 
+#define SECOND_NS UINT64_C(1000000000)
+
+enum { LABELS_BYTES = SHMQ_NAME_MAX + 64 };
+
+/* Prometheus counts in seconds. */
+static bool is_time(const struct field *field)
+{
+    const size_t length = strlen(field->name);
+    return length > 3 && strcmp(field->name + length - 3, "_ns") == 0;
+}
+
 /* All samples of a metric must follow its HELP and TYPE lines, so the outer loop is over metrics. */
 
-static void print_metric_head(FILE *out, const char *prefix, const struct field *field)
+enum { METRIC_NAME_BYTES = 64 };
+
+/* "lane_blocked_seconds_total" of "blocked_ns". */
+static const char *metric_name(char name[METRIC_NAME_BYTES], const char *prefix, const struct field *field)
 {
-    const char *total = field->metric == METRIC_COUNTER ? "_total" : "";
-    fprintf(out, "# HELP shmq_%s%s%s %s\n", prefix, field->name, total, field->help);
-    fprintf(out, "# TYPE shmq_%s%s%s %s\n", prefix, field->name, total,
-            field->metric == METRIC_COUNTER ? "counter" : "gauge");
+    const char *unit = "";
+    size_t length = strlen(field->name);
+    if (is_time(field)) {
+        length -= strlen("_ns");
+        unit = "_seconds";
+    } else if (length > 2 && strcmp(field->name + length - 2, "_s") == 0) {
+        length -= strlen("_s");
+        unit = "_timestamp_seconds";
+    }
+    snprintf(name, METRIC_NAME_BYTES, "shmq_%s%.*s%s%s", prefix, (int)length, field->name, unit,
+             field->metric == METRIC_COUNTER ? "_total" : "");
+    return name;
+}
+
+static void print_metric_head(FILE *out, const char *name, const struct field *field)
+{
+    fprintf(out, "# HELP %s %s\n", name, field->help);
+    fprintf(out, "# TYPE %s %s\n", name, field->metric == METRIC_COUNTER ? "counter" : "gauge");
+}
+
+/* @labels  begins with the queue's */
+static void print_sample(FILE *out, const char *name, const char *labels, const struct field *field,
+                         const void *object)
+{
+    const uint64_t value = field_unsigned(field, object);
+    if (!field_applies(field, object) || (field->type == FIELD_I64 && (int64_t)value < 0))
+        return;
+    if (is_time(field))
+        fprintf(out, "%s{%s} %" PRIu64 ".%09" PRIu64 "\n", name, labels, value / SECOND_NS, value % SECOND_NS);
+    else
+        fprintf(out, "%s{%s} %" PRIu64 "\n", name, labels, value);
 }
 
 static void print_queues(FILE *out, const struct snapshots *snapshots, const struct field *field)
 {
-    print_metric_head(out, "", field);
+    char name[METRIC_NAME_BYTES];
+    char labels[LABELS_BYTES];
+    print_metric_head(out, metric_name(name, "", field), field);
     for (size_t i = 0; i < snapshots->count; i++) {
         const struct snapshot *snapshot = &snapshots->items[i];
+        snprintf(labels, sizeof(labels), "queue=\"%s\"", snapshot->name);
         if (snapshot->opened)
-            fprintf(out, "shmq_%s%s{queue=\"%s\"} %" PRIu64 "\n", field->name,
-                    field->metric == METRIC_COUNTER ? "_total" : "", snapshot->name,
-                    field_unsigned(field, &snapshot->stat));
+            print_sample(out, name, labels, field, &snapshot->stat);
     }
 }
 
 static void print_parts(FILE *out, const struct snapshots *snapshots, const struct field *field, bool lanes)
 {
+    char name[METRIC_NAME_BYTES];
+    char labels[LABELS_BYTES];
     const char *part = lanes ? "lane" : "seat";
-    print_metric_head(out, lanes ? "lane_" : "seat_", field);
+    print_metric_head(out, metric_name(name, lanes ? "lane_" : "seat_", field), field);
     for (size_t i = 0; i < snapshots->count; i++) {
         const struct snapshot *snapshot = &snapshots->items[i];
         uint32_t count = lanes ? snapshot->lane_count : snapshot->seat_count;
         for (uint32_t j = 0; j < count; j++) {
             const void *object = lanes ? (const void *)&snapshot->lanes[j] : (const void *)&snapshot->seats[j];
             uint32_t number = lanes ? snapshot->lanes[j].lane : snapshot->seats[j].seat;
-            fprintf(out, "shmq_%s_%s%s{queue=\"%s\",%s=\"%" PRIu32 "\"} %" PRIu64 "\n", part, field->name,
-                    field->metric == METRIC_COUNTER ? "_total" : "", snapshot->name, part, number,
-                    field_unsigned(field, object));
+            snprintf(labels, sizeof(labels), "queue=\"%s\",%s=\"%" PRIu32 "\"", snapshot->name, part, number);
+            print_sample(out, name, labels, field, object);
         }
     }
 }

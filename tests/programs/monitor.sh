@@ -59,7 +59,7 @@ prometheus_errors() { # FILE
             current = $3
             next
         }
-        /^shmq_[a-z_]+\{queue="[A-Za-z0-9._-]+"(,(lane|seat)="[0-9]+")?\} [0-9]+$/ {
+        /^shmq_[a-z_]+\{queue="[A-Za-z0-9._-]+"(,(lane|seat)="[0-9]+")?\} [0-9]+(\.[0-9]+)?$/ {
             if (substr($0, 1, index($0, "{") - 1) != current) print "misplaced: " $0
             if (seen[$1]++) print "twice: " $0
             next
