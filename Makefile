@@ -242,6 +242,7 @@ $(out)/tests/unit_supervisor_states: private wrapped = child_signal child_spawn 
     queue_find_lane queue_has_ended queue_stat
 $(out)/tests/unit_events: private wrapped = object_reserve
 $(out)/tests/unit_forward: private wrapped = lane_finish_dead
+$(out)/tests/unit_why: private wrapped = process_state_of
 $(out)/tests/unit_cli: private wrapped = isatty stop_now_ns
 $(out)/tests/unit_consumer_commands: private wrapped = clone close_range fork pipe2 shmq_fail stop_now_ns stop_sleep_until syscall
 $(out)/tests/unit_consumer_sinks: private wrapped = pwritev record_lock_take writev

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "monitor/snapshot.h"
+#include "common/cli/snapshot.h"
 
 /* Prints list and show to stdout in each format. */
 

@@ -2,8 +2,6 @@
 #ifndef SUPERVISOR_LABEL_H
 #define SUPERVISOR_LABEL_H
 
-#include <stdbool.h>
-
 enum role { ROLE_PRODUCER, ROLE_CONSUMER };
 
 enum { NAME_BYTES = 24, LABEL_BYTES = 48 };
@@ -13,7 +11,5 @@ void label_name(char *name, enum role role, unsigned number);
 /* Writes the label of a child to @label, such as "producer.1 | ", coloured if @descriptor is a terminal with
  * colours and NO_COLOR is not set. */
 void label_make(char *label, enum role role, unsigned number, int descriptor);
-/* Whether the descriptor is a terminal that supports colours and redrawing. */
-bool label_is_terminal(int descriptor);
 
 #endif

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/cli/colour.h"
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
 #include "common/cli/units.h"
@@ -35,7 +36,7 @@ void progress_line_init(struct progress_line *progress, const struct supervisor 
 {
     *progress = (struct progress_line){
         .shown = supervisor->options->progress && say_get_level() >= SAY_STATUS,
-        .terminal = label_is_terminal(STDERR_FILENO),
+        .terminal = colour_is_terminal(STDERR_FILENO),
         .input_bytes = size_of_inputs(supervisor->options),
         .drawn_ns = supervisor->now_ns,
         .put = supervisor->queue.put_before,

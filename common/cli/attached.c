@@ -1,44 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/cli/attached.h"
 
-#include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
+
+#include "common/cli/process_state.h"
 
 struct attached {
     unsigned count;
     unsigned stopped;
 };
 
-/*
- * Whether /proc reports the process as stopped. The program's name has to match, because the pid may belong to
- * another process here: in a container, or after the pid was reused.
- */
-static bool is_stopped(pid_t pid, const char *program)
-{
-    char path[32];
-    char stat[256];
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    ssize_t length = read(fd, stat, sizeof(stat) - 1);
-    close(fd);
-    stat[length > 0 ? length : 0] = '\0';
-    /* "PID (NAME) STATE ...", where the name may hold anything. */
-    const char *name = strchr(stat, '(');
-    const char *end = strrchr(stat, ')');
-    return name != NULL && end != NULL && end[1] == ' ' && (end[2] == 'T' || end[2] == 't') &&
-           strncmp(name + 1, program, strlen(program)) == 0;
-}
-
 static void count(struct attached *attached, bool alive, pid_t pid, const char *program)
 {
     if (!alive)
         return;
+    const enum process_state state = process_state_of(pid, program);
     attached->count++;
-    attached->stopped += is_stopped(pid, program);
+    attached->stopped += state == PROCESS_STOPPED || state == PROCESS_TRACED;
 }
 
 static char *describe(const struct attached *attached, const char *role, char *text)

@@ -97,3 +97,21 @@ char *units_duration(char *text, int64_t ns)
         snprintf(text, UNITS_SIZE, "%" PRId64 " h %" PRId64 " m", whole / 3600, whole / 60 % 60);
     return text;
 }
+
+char *units_age(char *text, int64_t ns)
+{
+    const int64_t seconds = ns / INT64_C(1000000000);
+    if (ns < 0)
+        snprintf(text, UNITS_SIZE, "-");
+    else if (seconds < 10)
+        snprintf(text, UNITS_SIZE, "%" PRId64 ".%" PRId64 " s", seconds, ns / INT64_C(100000000) % 10);
+    else if (seconds < 60)
+        snprintf(text, UNITS_SIZE, "%" PRId64 " s", seconds);
+    else if (seconds < 3600)
+        snprintf(text, UNITS_SIZE, "%" PRId64 " m", seconds / 60);
+    else if (seconds < INT64_C(48) * 3600)
+        snprintf(text, UNITS_SIZE, "%" PRId64 " h", seconds / 3600);
+    else
+        snprintf(text, UNITS_SIZE, "%" PRId64 " d", seconds / 86400);
+    return text;
+}

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "common/cli/why.h"
 #include "monitor/formats/fields.h"
 #include "monitor/formats/json_string.h"
 #include "monitor/output.h"
@@ -58,7 +59,7 @@ static void print_head(const struct snapshot *snapshot)
         json_string(stdout, snapshot->file);
     }
     fputs(", \"state\": ", stdout);
-    json_string(stdout, snapshot_state(snapshot));
+    json_string(stdout, why_queue_word(snapshot));
     if (snapshot->error != 0) {
         fputs(", \"reason\": ", stdout);
         json_string(stdout, snapshot_reason(snapshot));

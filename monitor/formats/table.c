@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/cli/units.h"
+#include "common/cli/why.h"
 #include "monitor/output.h"
 
 /* What the state does not say. */
@@ -28,17 +29,19 @@ static void print_list_line(const struct snapshot *snapshot, int width)
     char bytes[UNITS_SIZE];
     char lanes[32];
     char aside[32];
+    char state[WHY_STATE_BYTES];
     const struct shmq_stat *stat = &snapshot->stat;
+    why_queue_state(snapshot, state, sizeof(state));
     if (snapshot->error != 0) {
-        printf("%-*s %7s %9s %9s %12s %10s  %s: %s\n", width, snapshot->name, "-", "-", "-", "-", "-",
-               snapshot_state(snapshot), snapshot_reason(snapshot));
+        printf("%-*s %7s %9s %9s %12s %10s  %s: %s\n", width, snapshot->name, "-", "-", "-", "-", "-", state,
+               snapshot_reason(snapshot));
         return;
     }
     snprintf(lanes, sizeof(lanes), "%" PRIu32 "/%" PRIu32, stat->lanes_used, stat->lanes);
     printf("%-*s %7s %9" PRIu32 " %9" PRIu32 " %12" PRIu64 " %10s  %s%s%s%s%s\n", width, snapshot->name, lanes,
            stat->producers, stat->consumers, stat->messages, units_bytes(bytes, (double)stat->message_bytes),
-           snapshot_state(snapshot), also(stat), list_aside(aside, stat),
-           stat->unfinished > 0 ? ", a producer died" : "", stat->lost ? ", data lost" : "");
+           state, also(stat), list_aside(aside, stat), stat->unfinished > 0 ? ", a producer died" : "",
+           stat->lost ? ", data lost" : "");
 }
 
 void output_list_table(const struct snapshots *snapshots)
@@ -82,7 +85,11 @@ static void print_queue(const struct snapshot *snapshot)
 {
     const struct shmq_stat *stat = &snapshot->stat;
     char text[2][UNITS_SIZE];
-    printf("queue %s: %s%s\n", snapshot->name, snapshot_state(snapshot), also(stat));
+    char state[WHY_STATE_BYTES];
+    char why[WHY_BYTES];
+    printf("queue %s: %s%s\n", snapshot->name, why_queue_state(snapshot, state, sizeof(state)), also(stat));
+    if (why_it_waits(snapshot, why, sizeof(why))[0] != '\0')
+        printf("  why         %s\n", why);
     if (stat->lost)
         puts("  loss        acknowledged data is no longer where a consumer wrote it");
     printf("  messages    %" PRIu64 " waiting or in flight, payload %s; %" PRIu64 " put so far, stream %s\n",
@@ -103,13 +110,6 @@ static void print_queue(const struct snapshot *snapshot)
     printf("  id          %016" PRIx64 "\n", stat->queue_id);
 }
 
-static const char *lane_state(const struct shmq_lane_stat *lane)
-{
-    if (lane->alive)
-        return lane->blocked ? "full" : "alive";
-    return lane->finished ? "finished" : "died";
-}
-
 static void print_lanes(const struct snapshot *snapshot)
 {
     if (snapshot->lane_count == 0)
@@ -123,19 +123,10 @@ static void print_lanes(const struct snapshot *snapshot)
         double share = 100.0 * (double)lane->used_bytes / (double)snapshot->stat.capacity_bytes;
         printf("%5" PRIu32 " %-8s %8jd %-15.15s %4" PRIu32 " %12" PRIu64 " %8" PRIu64 " %10s %5.1f %14" PRIu64
                " %10s\n",
-               lane->lane, lane_state(lane), (intmax_t)lane->pid, lane->program, lane->priority, lane->messages,
-               lane->leased, units_memory(used, lane->used_bytes), share, lane->put_messages,
+               lane->lane, why_state_word(why_producer(lane)), (intmax_t)lane->pid, lane->program, lane->priority,
+               lane->messages, lane->leased, units_memory(used, lane->used_bytes), share, lane->put_messages,
                units_bytes(put, (double)lane->put_bytes));
     }
-}
-
-static const char *seat_state(const struct shmq_seat_stat *seat)
-{
-    if (seat->aside)
-        return "aside";
-    if (!seat->alive)
-        return seat->taken ? "died" : "left";
-    return seat->waiting ? "asleep" : "alive";
 }
 
 static void print_seats(const struct snapshot *snapshot)
@@ -154,8 +145,9 @@ static void print_seats(const struct snapshot *snapshot)
         if (seat->leased > 0)
             snprintf(lane, sizeof(lane), "%" PRIu32, seat->lane);
         printf("%5" PRIu32 " %-8s %8jd %-15.15s %8" PRIu64 " %5s %9" PRIu32 " %14" PRIu64 " %10s\n", seat->seat,
-               seat_state(seat), (intmax_t)seat->pid, seat->aside ? due : seat->program, seat->leased, lane,
-               seat->attempts, seat->delivered, units_bytes(bytes, (double)seat->delivered_bytes));
+               why_state_word(why_consumer(&snapshot->stat, seat)), (intmax_t)seat->pid,
+               seat->aside ? due : seat->program, seat->leased, lane, seat->attempts, seat->delivered,
+               units_bytes(bytes, (double)seat->delivered_bytes));
     }
 }
 

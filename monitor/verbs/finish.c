@@ -4,8 +4,8 @@
 #include <stddef.h>
 
 #include "common/cli/say.h"
+#include "common/cli/snapshot.h"
 #include "common/cli/units.h"
-#include "monitor/snapshot.h"
 #include "monitor/verbs/verbs.h"
 
 /* Returns the exit status; increments @finished if this call finished the lane. */

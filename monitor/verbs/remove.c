@@ -3,8 +3,8 @@
 #include <inttypes.h>
 
 #include "common/cli/say.h"
+#include "common/cli/snapshot.h"
 #include "common/cli/units.h"
-#include "monitor/snapshot.h"
 #include "monitor/verbs/verbs.h"
 
 static int refuse_in_use(const struct options *options, const struct shmq_stat *stat)

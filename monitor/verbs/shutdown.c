@@ -2,8 +2,8 @@
 #include <inttypes.h>
 
 #include "common/cli/say.h"
+#include "common/cli/snapshot.h"
 #include "common/cli/units.h"
-#include "monitor/snapshot.h"
 #include "monitor/verbs/verbs.h"
 
 int verb_shutdown(const struct options *options)

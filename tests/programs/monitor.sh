@@ -76,7 +76,7 @@ rest --count 3 --discard
 put --priority 2 -- hello world
 look show -- "$queue" >"$scratch/text"
 check_equal 'show: exit 0' 0 $?
-check_match 'show: name and state' "^queue $queue: open" "$scratch/text"
+check_match 'show: name and state' "^queue $queue: ok\$" "$scratch/text"
 check_match 'show: messages' '^ *messages +9 waiting.*, payload 18 B; 12 put so far, stream 33 B$' "$scratch/text"
 check_match 'show: producers' '^ *producers +0 alive, 2 finished, 0 died' "$scratch/text"
 check_match 'show: consumers' '^ *consumers +0 alive' "$scratch/text"
@@ -89,7 +89,7 @@ check_equal 'show --json: exit 0' 0 $?
 check_json 'show --json' "$scratch/json"
 for pair in messages:9 message_bytes:18 put_messages:12 put_bytes:33 producers:0 consumers:0 unfinished:0 finished:2 \
     lanes:64 lanes_used:2 seats:5 capacity_bytes:65536 max_message_bytes:16384 mode:0600 tick_ns:50000000 shut_down:0 \
-    state:open name:"$queue"; do
+    state:ok name:"$queue"; do
     check_equal "show --json: ${pair%%:*}" "${pair#*:}" "$(queue_field "$queue" "${pair%%:*}")"
 done
 look show --prometheus -- "$queue" >"$scratch/metrics"
@@ -102,10 +102,10 @@ done
 look list >"$scratch/text"
 check_equal 'list: exit 0' 0 $?
 check_match 'list: what the columns are' '^NAME .*MESSAGES' "$scratch/text"
-check_match 'list: the queue' "^$queue +2/64 +0 +0 +9 +18 B +open\$" "$scratch/text"
+check_match 'list: the queue' "^$queue +2/64 +0 +0 +9 +18 B +ok\$" "$scratch/text"
 look list --json >"$scratch/json"
 check_json 'list --json' "$scratch/json"
-check_match 'list --json: the queue' "\"name\": \"$queue\", \"state\": \"open\"" "$scratch/json"
+check_match 'list --json: the queue' "\"name\": \"$queue\", \"state\": \"ok\"" "$scratch/json"
 look list --prometheus >"$scratch/metrics"
 check_equal 'list --prometheus: format' '' "$(prometheus_errors "$scratch/metrics")"
 check 'list --prometheus: the queue' grep -qxF "shmq_messages{queue=\"$queue\"} 9" "$scratch/metrics"
@@ -118,8 +118,8 @@ for verb in list show check 'wait --timeout 0' 'wait --empty --timeout 0'; do
 done
 check_equal 'reading changes nothing' "$before" "$(sha256sum <"/dev/shm/shmq.$queue")"
 check_equal 'all that was in it is still delivered' 9 "$(rest | wc -l)"
-check_equal 'the name by -Q' "queue $queue: open" "$("$monitor" show -Q "$queue" | head -n 1)"
-check_equal 'the name by SHMQ_QUEUE' "queue $queue: open" "$(SHMQ_QUEUE=$queue "$monitor" show | head -n 1)"
+check_equal 'the name by -Q' "queue $queue: empty" "$("$monitor" show -Q "$queue" | head -n 1)"
+check_equal 'the name by SHMQ_QUEUE' "queue $queue: empty" "$(SHMQ_QUEUE=$queue "$monitor" show | head -n 1)"
 
 # ------------------------------------------------------------------ of live queues, and after all died
 
@@ -152,7 +152,7 @@ check_equal 'after all died: counts' '0 0 3' "$(for field in producers consumers
     queue_field "$queue" $field
 done | tr '\n' ' ' | sed 's/ $//')"
 check 'after all died: what the dead consumer held' shows '"alive": false, .*"holding": true, .*"leased": 1,'
-check_match 'after all died: the text says so' '^ *0 died .*consumer' <(look show "$queue")
+check_match 'after all died: the text says so' '^ *0 dead .*consumer' <(look show "$queue")
 check_status 'after all died: check' 0 look check "$queue"
 next_queue
 put -- a
@@ -362,7 +362,7 @@ check_status 'resume: exit 0' 0 look resume "$queue"
 check_match 'resume: says so' "^monitor: queue '$queue' hands out messages again; [0-3] messages? in it\$" "$scratch/err"
 wait "$taker"
 check_equal 'resume: whoever waited gets all, to the end' '0 abc' "$? $(cat "$scratch/taken")"
-check_equal 'resume: the state' open "$(queue_field "$queue" state)"
+check_equal 'resume: the state' empty "$(queue_field "$queue" state)"
 check_status 'resume: once more' 0 look resume "$queue"
 next_queue
 put -- a b

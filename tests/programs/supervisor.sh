@@ -290,7 +290,7 @@ new_queue
 seq 100000 >"$scratch/many"
 start --input <(cat "$scratch/many") --capacity 4K --work 60s --grace 10ms
 is_full() {
-    "$monitor" show -- "$queue" | grep -qE '^ *0 full'
+    "$monitor" show -- "$queue" | grep -qE '^ *0 blocked'
 } 2>/dev/null
 wait_until 20 is_full
 blocked=$(children producer)

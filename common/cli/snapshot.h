@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef SHMQ_MONITOR_SNAPSHOT_H
-#define SHMQ_MONITOR_SNAPSHOT_H
+#ifndef SHMQ_CLI_SNAPSHOT_H
+#define SHMQ_CLI_SNAPSHOT_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,14 +28,14 @@ struct snapshots {
 /* Reads the queue or the file @name, with its lanes and seats if @details. Returns 0 or a negative errno, also in
  * .error. */
 int snapshot_take(struct snapshot *snapshot, const char *name, bool details);
+/* The same through a handle that is open already, of any role, for repeated looks. */
+int snapshot_of(struct snapshot *snapshot, struct shmq *queue, const char *name, bool details);
 void snapshot_free(struct snapshot *snapshot);
 
 /* Reads all queues, sorted by name. Returns 0 or a negative errno. */
 int snapshots_take(struct snapshots *snapshots);
 void snapshots_free(struct snapshots *snapshots);
 
-/* "open", "paused", "draining", "shut down", "damaged"...: one or two words. */
-const char *snapshot_state(const struct snapshot *snapshot);
 /* Why a queue cannot be read, or "". */
 const char *snapshot_reason(const struct snapshot *snapshot);
 

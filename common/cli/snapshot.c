@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "monitor/snapshot.h"
+#include "common/cli/snapshot.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -54,23 +54,31 @@ static void set_name(struct snapshot *snapshot, const char *name)
     snprintf(snapshot->name, sizeof(snapshot->name), "%s", last != NULL ? last + 1 : name);
 }
 
-int snapshot_take(struct snapshot *snapshot, const char *name, bool details)
+int snapshot_of(struct snapshot *snapshot, struct shmq *queue, const char *name, bool details)
 {
-    struct shmq *queue;
-    *snapshot = (struct snapshot){.stat = SHMQ_STAT_INIT};
+    *snapshot = (struct snapshot){.stat = SHMQ_STAT_INIT, .opened = true};
     set_name(snapshot, name);
-    int error = queue_file_open(&queue, name);
-    if (error != 0)
-        return snapshot->error = error;
-    snapshot->opened = true;
-    error = shmq_stat(queue, &snapshot->stat);
+    int error = shmq_stat(queue, &snapshot->stat);
     if (details) {
         int lanes = take_lanes(snapshot, queue);
         int seats = take_seats(snapshot, queue);
         error = error != 0 ? error : lanes != 0 ? lanes : seats;
     }
-    shmq_close(queue);
     return snapshot->error = error;
+}
+
+int snapshot_take(struct snapshot *snapshot, const char *name, bool details)
+{
+    struct shmq *queue;
+    int error = queue_file_open(&queue, name);
+    if (error != 0) {
+        *snapshot = (struct snapshot){.stat = SHMQ_STAT_INIT, .error = error};
+        set_name(snapshot, name);
+        return error;
+    }
+    error = snapshot_of(snapshot, queue, name, details);
+    shmq_close(queue);
+    return error;
 }
 
 void snapshot_free(struct snapshot *snapshot)
@@ -119,36 +127,6 @@ void snapshots_free(struct snapshots *snapshots)
         snapshot_free(&snapshots->items[i]);
     free(snapshots->items);
     *snapshots = (struct snapshots){0};
-}
-
-static const char *state_of_error(int error)
-{
-    switch (error) {
-    case -EBADMSG:
-        return "damaged";
-    case -EPROTO:
-        return "foreign";
-    case -ENOENT:
-        return "incomplete";
-    case -EACCES:
-    case -EPERM:
-        return "forbidden";
-    default:
-        return "unreadable";
-    }
-}
-
-const char *snapshot_state(const struct snapshot *snapshot)
-{
-    if (snapshot->error != 0)
-        return state_of_error(snapshot->error);
-    if (snapshot->stat.removed)
-        return "removed";
-    if (snapshot->stat.shut_down == SHMQ_NOW)
-        return "shut down";
-    if (snapshot->stat.paused)
-        return "paused";
-    return snapshot->stat.shut_down == SHMQ_DRAIN ? "draining" : "open";
 }
 
 const char *snapshot_reason(const struct snapshot *snapshot)

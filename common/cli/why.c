@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/cli/why.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/cli/process_state.h"
+#include "common/cli/say.h"
+#include "common/cli/units.h"
+
+/* A consumer that has had the same messages for so long holds up what stands behind them. */
+#define SLOW_NS INT64_C(10000000000)
+/* From this fill on, it is worth telling. */
+#define FILL_TOLD_PERCENT 50
+
+/* ------------------------------------------------------------------ producers and consumers */
+
+static bool is_stopped(pid_t pid, const char *program)
+{
+    const enum process_state state = process_state_of(pid, program);
+    return state == PROCESS_STOPPED || state == PROCESS_TRACED;
+}
+
+enum party_state why_producer(const struct shmq_lane_stat *lane)
+{
+    if (!lane->alive)
+        return lane->finished ? PARTY_FINISHED : PARTY_DEAD;
+    if (is_stopped(lane->pid, lane->program))
+        return PARTY_STOPPED;
+    return lane->blocked ? PARTY_BLOCKED : PARTY_RUNNING;
+}
+
+static bool all_wait_aside(const struct shmq_stat *queue)
+{
+    return queue->aside > 0 && queue->aside >= queue->messages;
+}
+
+enum party_state why_consumer(const struct shmq_stat *queue, const struct shmq_seat_stat *seat)
+{
+    if (seat->aside)
+        return PARTY_ASIDE;
+    if (!seat->alive && !seat->taken)
+        return seat->leased > 0 ? PARTY_GAVE_BACK : PARTY_FINISHED;
+    if (!seat->alive)
+        return seat->leased > 0 ? PARTY_DEAD : PARTY_GONE;
+    if (is_stopped(seat->pid, seat->program))
+        return PARTY_STOPPED;
+    if (!seat->waiting)
+        return PARTY_RUNNING;
+    if (queue->paused)
+        return PARTY_PAUSED;
+    return all_wait_aside(queue) ? PARTY_ASIDE : PARTY_ASLEEP;
+}
+
+static const struct {
+    const char *word;
+    const char *text;
+} party_texts[] = {
+    [PARTY_RUNNING] = {"running", "running"},
+    [PARTY_BLOCKED] = {"blocked", "blocked on full"},
+    [PARTY_ASLEEP] = {"asleep", "asleep on empty"},
+    [PARTY_ASIDE] = {"aside", "waiting aside"},
+    [PARTY_PAUSED] = {"paused", "paused"},
+    [PARTY_STOPPED] = {"stopped", "stopped"},
+    [PARTY_DEAD] = {"dead", "dead, unfinished"},
+    [PARTY_FINISHED] = {"finished", "finished"},
+    [PARTY_GAVE_BACK] = {"left", "left, its messages given back"},
+    [PARTY_GONE] = {"gone", "dead, nothing undone"},
+};
+
+const char *why_state_text(enum party_state state)
+{
+    return party_texts[state].text;
+}
+
+const char *why_state_word(enum party_state state)
+{
+    return party_texts[state].word;
+}
+
+/* ------------------------------------------------------------------ what is known of the whole */
+
+struct facts {
+    const struct snapshot *snapshot;
+    const struct shmq_stat *stat;
+    uint32_t blocked;                      /* producers that wait for room */
+    uint32_t producers_stopped;            /* of those alive */
+    uint32_t consumers_stopped;            /* likewise */
+    const struct shmq_lane_stat *producer; /* one that is stopped */
+    const struct shmq_seat_stat *stopped;  /* one that is stopped */
+    const struct shmq_seat_stat *holder;   /* whose messages hold up the most; NULL: nobody's */
+    enum party_state holder_state;
+};
+
+/* How much a consumer in this state holds up those behind it; 0: nothing. */
+static int weight(enum party_state state, const struct shmq_seat_stat *seat)
+{
+    if (seat->leased == 0)
+        return 0;
+    switch (state) {
+    case PARTY_STOPPED:
+        return 4;
+    case PARTY_DEAD:
+        return 3;
+    case PARTY_GAVE_BACK:
+        return 2;
+    case PARTY_RUNNING:
+    case PARTY_ASLEEP: /* of several seats in one process, another may be the one that sleeps */
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+static bool is_blocked(const struct snapshot *snapshot, uint32_t lane)
+{
+    for (uint32_t i = 0; i < snapshot->lane_count; i++)
+        if (snapshot->lanes[i].lane == lane)
+            return snapshot->lanes[i].blocked;
+    return false;
+}
+
+/* Whether @seat's messages hold up more than those of the holder so far. Room comes only from a full lane. */
+static bool outweighs(const struct facts *facts, const struct shmq_seat_stat *seat, enum party_state state)
+{
+    const struct shmq_seat_stat *holder = facts->holder;
+    if (weight(state, seat) == 0)
+        return false;
+    if (holder == NULL)
+        return true;
+    const bool blocks[2] = {is_blocked(facts->snapshot, seat->lane) && !seat->holding,
+                            is_blocked(facts->snapshot, holder->lane) && !holder->holding};
+    if (blocks[0] != blocks[1])
+        return blocks[0];
+    const int weights[2] = {weight(state, seat), weight(facts->holder_state, holder)};
+    if (weights[0] != weights[1])
+        return weights[0] > weights[1];
+    return seat->leased_ns > holder->leased_ns;
+}
+
+static void add_seat(struct facts *facts, const struct shmq_seat_stat *seat)
+{
+    const enum party_state state = why_consumer(facts->stat, seat);
+    if (state == PARTY_STOPPED) {
+        facts->consumers_stopped++;
+        if (facts->stopped == NULL)
+            facts->stopped = seat;
+    }
+    if (outweighs(facts, seat, state)) {
+        facts->holder = seat;
+        facts->holder_state = state;
+    }
+}
+
+static void collect(struct facts *facts, const struct snapshot *snapshot)
+{
+    *facts = (struct facts){.snapshot = snapshot, .stat = &snapshot->stat};
+    for (uint32_t i = 0; i < snapshot->lane_count; i++) {
+        const struct shmq_lane_stat *lane = &snapshot->lanes[i];
+        facts->blocked += lane->blocked;
+        if (why_producer(lane) == PARTY_STOPPED) {
+            facts->producers_stopped++;
+            facts->producer = facts->producer != NULL ? facts->producer : lane;
+        }
+    }
+    if (snapshot->stat.blocked > facts->blocked) /* the lanes were not read */
+        facts->blocked = snapshot->stat.blocked;
+    for (uint32_t i = 0; i < snapshot->seat_count; i++)
+        add_seat(facts, &snapshot->seats[i]);
+}
+
+/* ------------------------------------------------------------------ the sentence */
+
+struct sentence {
+    char *text;
+    size_t size;
+    size_t length;
+};
+
+static void add(struct sentence *sentence, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void add(struct sentence *sentence, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    const int more =
+        vsnprintf(sentence->text + sentence->length, sentence->size - sentence->length, format, arguments);
+    va_end(arguments);
+    if (more > 0)
+        sentence->length += (size_t)more;
+    if (sentence->length >= sentence->size)
+        sentence->length = sentence->size - 1;
+}
+
+static void add_count(struct sentence *sentence, uint64_t count, const char *noun, const char *one,
+                      const char *many)
+{
+    add(sentence, "%" PRIu64 " %s%s %s", count, noun, units_plural(count), count == 1 ? one : many);
+}
+
+/* "consumer 2 (pid 71, stopped 40 s ago)" */
+static void add_stopped(struct sentence *sentence, const char *role, uint32_t number, pid_t pid, int64_t active_ns)
+{
+    char age[UNITS_SIZE];
+    add(sentence, "%s %" PRIu32 " (pid %jd, stopped", role, number, (intmax_t)pid);
+    if (active_ns > 0)
+        add(sentence, " %s ago", units_age(age, active_ns));
+    add(sentence, ")");
+}
+
+static void add_holder(struct sentence *sentence, const struct facts *facts)
+{
+    const struct shmq_seat_stat *seat = facts->holder;
+    char age[UNITS_SIZE];
+    switch (facts->holder_state) {
+    case PARTY_STOPPED:
+        add(sentence, "held up by ");
+        add_stopped(sentence, "consumer", seat->seat, seat->pid, seat->active_ns);
+        add(sentence, ", which has %" PRIu64 " message%s", seat->leased, units_plural(seat->leased));
+        break;
+    case PARTY_DEAD:
+    case PARTY_GAVE_BACK:
+        add(sentence,
+            "held up by consumer %" PRIu32 " (pid %jd, %s): nobody has taken over its %" PRIu64 " message%s",
+            seat->seat, (intmax_t)seat->pid, facts->holder_state == PARTY_DEAD ? "dead" : "left", seat->leased,
+            units_plural(seat->leased));
+        break;
+    default:
+        add(sentence, "consumer %" PRIu32 " (pid %jd) has had %" PRIu64 " message%s for %s", seat->seat,
+            (intmax_t)seat->pid, seat->leased, units_plural(seat->leased), units_age(age, seat->leased_ns));
+    }
+}
+
+static bool holder_is_told(const struct facts *facts, int64_t slow_ns)
+{
+    return facts->holder != NULL &&
+           (weight(facts->holder_state, facts->holder) > 1 || facts->holder->leased_ns >= slow_ns);
+}
+
+/* Adds why the consumers do not take the messages. Returns false, having added nothing, if that is not known. */
+static bool add_consumers(struct sentence *sentence, const struct facts *facts, int64_t slow_ns)
+{
+    const uint32_t consumers = facts->stat->consumers;
+    if (consumers == 0) {
+        add(sentence, "no consumer is attached");
+    } else if (facts->consumers_stopped >= consumers && consumers > 1) {
+        add(sentence, "all %" PRIu32 " consumers are stopped", consumers);
+    } else if (holder_is_told(facts, slow_ns)) {
+        add_holder(sentence, facts);
+    } else if (facts->consumers_stopped >= consumers) {
+        add(sentence, "held up by ");
+        add_stopped(sentence, "consumer", facts->stopped->seat, facts->stopped->pid, facts->stopped->active_ns);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void add_full(struct sentence *sentence, const struct facts *facts)
+{
+    const uint32_t consumers = facts->stat->consumers;
+    add(sentence, "full: ");
+    add_count(sentence, facts->blocked, "producer", "waits", "wait");
+    add(sentence, ", ");
+    if (add_consumers(sentence, facts, SLOW_NS / 10))
+        return;
+    if (consumers == 1)
+        add(sentence, "the consumer is busy");
+    else
+        add(sentence, "all %" PRIu32 " consumers are busy", consumers);
+}
+
+static void add_waiting(struct sentence *sentence, const struct facts *facts)
+{
+    const struct shmq_stat *stat = facts->stat;
+    char left[UNITS_SIZE];
+    if (stat->consumers == 0 || facts->consumers_stopped >= stat->consumers) {
+        add_count(sentence, stat->messages, "message", "waits", "wait");
+        add(sentence, ", ");
+        (void)add_consumers(sentence, facts, SLOW_NS);
+    } else if (all_wait_aside(stat)) {
+        add_count(sentence, stat->aside, "message", "waits", "wait");
+        add(sentence, " aside, the first is due in %s", units_age(left, stat->aside_left_ns));
+    } else {
+        (void)add_consumers(sentence, facts, SLOW_NS);
+    }
+}
+
+static void add_unfinished(struct sentence *sentence, const struct facts *facts)
+{
+    const struct snapshot *snapshot = facts->snapshot;
+    const struct shmq_lane_stat *dead = NULL;
+    for (uint32_t i = 0; i < snapshot->lane_count && dead == NULL; i++)
+        if (why_producer(&snapshot->lanes[i]) == PARTY_DEAD)
+            dead = &snapshot->lanes[i];
+    if (dead != NULL && facts->stat->unfinished == 1)
+        add(sentence, "producer %" PRIu32 " (pid %jd) died before it finished", dead->lane, (intmax_t)dead->pid);
+    else
+        add(sentence, "%" PRIu32 " producer%s died before finishing", facts->stat->unfinished,
+            units_plural(facts->stat->unfinished));
+    add(sentence, " (go on: '%sproducer --resume'; end the stream: '%smonitor finish %s')", say_prefix(),
+        say_prefix(), snapshot->name);
+}
+
+static void add_paused(struct sentence *sentence, const struct facts *facts)
+{
+    add(sentence, "paused: ");
+    if (facts->stat->messages > 0) {
+        add_count(sentence, facts->stat->messages, "message", "waits", "wait");
+        if (facts->blocked > 0) {
+            add(sentence, ", and ");
+            add_count(sentence, facts->blocked, "producer", "for room", "for room");
+        }
+        add(sentence, " ");
+    } else {
+        add(sentence, "nothing is handed out ");
+    }
+    add(sentence, "(see '%smonitor resume %s')", say_prefix(), facts->snapshot->name);
+}
+
+/* What ended the queue, or keeps all of it from being used. Returns false if nothing did. */
+static bool add_end(struct sentence *sentence, const struct facts *facts)
+{
+    const struct snapshot *snapshot = facts->snapshot;
+    const struct shmq_stat *stat = facts->stat;
+    if (snapshot->error != 0) {
+        add(sentence, "%s: %s", why_queue_word(snapshot), snapshot_reason(snapshot));
+    } else if (stat->removed) {
+        add(sentence, "removed: nobody can open it any more");
+    } else if (stat->shut_down == SHMQ_NOW && stat->messages > 0) {
+        add(sentence, "shut down at once: ");
+        add_count(sentence, stat->messages, "message", "stays", "stay");
+        add(sentence, " undelivered");
+    } else if (stat->shut_down == SHMQ_NOW) {
+        add(sentence, "shut down");
+    } else {
+        return false;
+    }
+    return true;
+}
+
+const char *why_it_waits(const struct snapshot *snapshot, char *text, size_t size)
+{
+    struct sentence sentence = {text, size, 0};
+    struct facts facts;
+    text[0] = '\0';
+    collect(&facts, snapshot);
+    if (add_end(&sentence, &facts))
+        return text;
+    if (facts.stat->paused)
+        add_paused(&sentence, &facts);
+    else if (facts.blocked > 0)
+        add_full(&sentence, &facts);
+    else if (facts.stat->messages > 0)
+        add_waiting(&sentence, &facts);
+    if (sentence.length == 0 && facts.stat->unfinished > 0)
+        add_unfinished(&sentence, &facts);
+    if (sentence.length == 0 && facts.producers_stopped > 0 && facts.producers_stopped >= facts.stat->producers) {
+        add(&sentence, "held up by ");
+        add_stopped(&sentence, "producer", facts.producer->lane, facts.producer->pid, facts.producer->active_ns);
+    }
+    return text;
+}
+
+/* ------------------------------------------------------------------ the state of a queue */
+
+static const char *word_of_error(int error)
+{
+    switch (error) {
+    case -EBADMSG:
+        return "damaged";
+    case -EPROTO:
+        return "foreign";
+    case -ENOENT:
+        return "incomplete";
+    case -EACCES:
+    case -EPERM:
+        return "forbidden";
+    default:
+        return "unreadable";
+    }
+}
+
+static bool is_full(const struct snapshot *snapshot)
+{
+    if (snapshot->stat.blocked > 0 || snapshot->stat.fill_percent >= 100)
+        return true;
+    for (uint32_t i = 0; i < snapshot->lane_count; i++)
+        if (snapshot->lanes[i].blocked)
+            return true;
+    return false;
+}
+
+const char *why_queue_word(const struct snapshot *snapshot)
+{
+    const struct shmq_stat *stat = &snapshot->stat;
+    if (snapshot->error != 0)
+        return word_of_error(snapshot->error);
+    if (stat->removed)
+        return "removed";
+    if (stat->shut_down == SHMQ_NOW)
+        return "shut down";
+    if (stat->paused)
+        return "paused";
+    if (is_full(snapshot))
+        return "full";
+    if (stat->shut_down == SHMQ_DRAIN)
+        return "draining";
+    if (stat->unfinished > 0)
+        return "unfinished";
+    return stat->messages == 0 ? "empty" : "ok";
+}
+
+const char *why_queue_state(const struct snapshot *snapshot, char *text, size_t size)
+{
+    const char *word = why_queue_word(snapshot);
+    if (strcmp(word, "ok") == 0 && snapshot->stat.fill_percent >= FILL_TOLD_PERCENT)
+        snprintf(text, size, "%" PRIu32 " %% full", snapshot->stat.fill_percent);
+    else
+        snprintf(text, size, "%s", word);
+    return text;
+}
