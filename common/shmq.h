@@ -1487,6 +1487,24 @@ int shmq_peek(struct shmq *handle, uint32_t lane, shmq_peek_visitor *visit, void
 int shmq_check(struct shmq *handle, void (*report)(void *context, const char *problem), void *context);
 
 /*
+ * Copies the queue into a file for shmq_open_file, while it is in use, without waiting for anybody and without
+ * changing anything in it. What is in the copy fits together: shmq_check finds nothing wrong in it if nothing is
+ * wrong in the queue, and each message that is in the queue all the time is in the copy exactly once. Messages
+ * that are put or acknowledged meanwhile may be in it or not.
+ *
+ * @fd        of a plain file, open for reading and writing; its content is replaced. It gets the queue's size, but
+ *            takes no more room than what is in the queue
+ * @as_it_is  copies all bytes, whether they fit together or not: for a queue that is damaged
+ *
+ * Context: any role; the handle's thread; maps every lane in use; takes as long as copying takes. The caller sees
+ * to it that the file is on disk (fsync), and has its name only when it is complete. Crash:   dying inside leaves
+ * the queue as it is, and in the file no copy, or one whose beginning is missing. Return:  0; -EAGAIN if the queue
+ * changes too fast to read it, or is damaged in such a way; -EBADMSG if it was cut off; -ENOSPC, -EFBIG about the
+ * file; -EINVAL, also if it is not a plain file; -ENOMEM, -ECHILD, other system errors.
+ */
+int shmq_save(struct shmq *handle, int fd, bool as_it_is);
+
+/*
  * Removes a queue: the object and its semaphores. Processes that have it open get -ESTALE.
  *
  * @name   of the queue

@@ -57,6 +57,18 @@ static bool is_named(const struct common_options *common, const char *unnamed)
     return common->queue != unnamed || (environment != NULL && environment[0] != '\0');
 }
 
+static void take_into(struct options *options, const struct option_words *words, size_t *taken)
+{
+    if (options->verb != VERB_SAVE)
+        return;
+    if (words->count < 2)
+        options_usage("save: which queue, and into which file? (NAME FILE)");
+    options->into = words->words[1];
+    if (options->into[0] == '\0')
+        options_usage("save: the file has no name");
+    *taken = 2;
+}
+
 /* The verb's argument may be a file where its description says so. Return: NULL if it is a queue. */
 static const char *find_file(struct common_options *common, const struct option_verb *verb)
 {
@@ -83,6 +95,7 @@ void options_parse(struct options *options, int argc, char **argv)
         options->count = message_count(words.words[taken++]);
     options->verb = (enum monitor_verb)words.verb->code;
     take_ids(options, &words, &taken);
+    take_into(options, &words, &taken);
     if (options->to != NULL && shmq_name_check(options->to) != 0)
         options_bad("--to", options->to, "a queue's name: letters, digits, '.', '_', '-'");
     if (options->raw && options->format != FORMAT_TABLE)

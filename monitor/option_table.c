@@ -16,6 +16,11 @@ static const struct option_verb verbs[] = {
      "help, "
      "q: quit. It changes a queue only by p (pause, resume), after a question"},
     {"check", VERB_CHECK, "NAME|FILE", "verify the queue's invariants; exit 5 and report those that do not hold"},
+    {"save", VERB_SAVE, "NAME FILE",
+     "copy the queue into FILE for show, check and peek, with all that is in it, while it is in use: nobody "
+     "waits, "
+     "nothing changes in it, and what is in the copy fits together. FILE is there only once it is complete and on "
+     "disk, with mode 0600. A damaged queue is copied as it is; exit 5"},
     {"wait", VERB_WAIT, "NAME",
      "wait until the queue exists and, with --empty, until all messages are acknowledged"},
     {"peek", VERB_PEEK, "NAME|FILE [N]",
@@ -93,8 +98,9 @@ static const struct option_entry own[] = {
     {.name = "force",
      .kind = OPTION_IS_FLAG,
      AT(force),
-     .verbs = FOR(REMOVE) | FOR(PURGE),
-     .help = "even if the queue is in use, not empty or damaged; purge: even if there are messages"},
+     .verbs = FOR(REMOVE) | FOR(PURGE) | FOR(SAVE),
+     .help = "even if the queue is in use, not empty or damaged; purge: even if there are messages; save: replace "
+             "FILE"},
     {.name = NULL},
 };
 

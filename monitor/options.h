@@ -16,6 +16,7 @@
     VERB(SHOW, show)                                                                                              \
     VERB(TOP, top)                                                                                                \
     VERB(CHECK, check)                                                                                            \
+    VERB(SAVE, save)                                                                                              \
     VERB(WAIT, wait)                                                                                              \
     VERB(PEEK, peek)                                                                                              \
     VERB(DROP, drop)                                                                                              \
@@ -50,7 +51,8 @@ struct options {
     uint64_t count; /* of messages to show; 0: not given */
     char **ids;     /* of messages */
     size_t id_count;
-    const char *to; /* where kick moves messages; NULL: to where they came from */
+    const char *into; /* the file that save makes */
+    const char *to;   /* where kick moves messages; NULL: to where they came from */
 };
 
 #endif

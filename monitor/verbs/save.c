@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cli/say.h"
+#include "common/cli/stop.h"
+#include "common/cli/units.h"
+#include "monitor/saved_file.h"
+#include "monitor/verbs/verbs.h"
+
+#define TRIES 8 /* the first one is enough, unless the queue changes very fast */
+
+/* What the copy has, and whether it fits together. Return: 0; -EBADMSG; other errors of reading it. */
+static int verify(const struct saved_file *file, struct shmq_stat *stat)
+{
+    struct shmq *copy;
+    int error = shmq_open_file(&copy, saved_file_now(file));
+    if (error != 0)
+        return error;
+    error = shmq_check(copy, NULL, NULL);
+    const int counted = shmq_stat(copy, stat);
+    (void)shmq_close(copy);
+    return error != 0 ? error : counted;
+}
+
+/* Return: 0; -EBADMSG with a copy of a damaged queue; -EAGAIN, -EINTR, other errors without one. */
+static int make_copy(struct shmq *queue, const struct saved_file *file, struct shmq_stat *stat)
+{
+    int error = -EAGAIN;
+    for (int tries = 0; tries < TRIES && (error == -EAGAIN || error == -EBADMSG); tries++) {
+        if (stop_requested != 0)
+            return -EINTR;
+        error = shmq_save(queue, file->fd, false);
+        if (error == 0)
+            error = verify(file, stat);
+    }
+    if (error != -EAGAIN && error != -EBADMSG)
+        return error;
+    if (shmq_check(queue, NULL, NULL) != -EBADMSG)
+        return -EAGAIN;
+    error = shmq_save(queue, file->fd, true);
+    if (error == 0)
+        (void)verify(file, stat);
+    return error != 0 ? error : -EBADMSG;
+}
+
+/* Errors of the file, and of what is called for both. */
+static int fail(const struct options *options, int error)
+{
+    struct stat st;
+    if (error == -EEXIST && stat(options->into, &st) == 0 && !S_ISREG(st.st_mode))
+        say_error("%s: not saved: it is there, and no plain file", options->into);
+    else if (error == -EEXIST)
+        say_error("%s: not saved: the file exists (--force replaces it)", options->into);
+    else if (error == -EAGAIN)
+        say_error("queue '%s': not saved: it changes too fast to be read (try again, or pause it: '%smonitor "
+                  "pause %s')",
+                  options->queue, say_prefix(), options->queue);
+    else if (error == -EINTR)
+        say_error("queue '%s': not saved: interrupted", options->queue);
+    else
+        say_error("%s: not saved: %s", options->into, strerrordesc_np(-error));
+    return EXIT_FAILED;
+}
+
+static int succeed(const struct options *options, const struct saved_file *file, const struct shmq_stat *copy,
+                   bool damaged)
+{
+    char size[UNITS_SIZE];
+    struct stat st = {0};
+    (void)fstat(file->fd, &st);
+    if (damaged) {
+        say_error("queue '%s': damaged: copied to %s as it is ('%smonitor check' says what is wrong)",
+                  options->queue, options->into, say_prefix());
+        return EXIT_QUEUE;
+    }
+    say_status("saved queue '%s' with %" PRIu64 " message%s to %s, %s on disk", options->queue, copy->messages,
+               units_plural(copy->messages), options->into, units_memory(size, (uint64_t)st.st_blocks * 512));
+    return EXIT_DONE;
+}
+
+static int save_to(const struct options *options, struct shmq *queue)
+{
+    struct shmq_stat copy = SHMQ_STAT_INIT;
+    struct saved_file file;
+    bool damaged = false;
+    int error = saved_file_begin(&file, options->into);
+    if (error == 0) {
+        error = make_copy(queue, &file, &copy);
+        damaged = error == -EBADMSG;
+    }
+    if (error == 0 || damaged)
+        error = saved_file_finish(&file, options->force);
+    const int status = error != 0 ? fail(options, error) : succeed(options, &file, &copy, damaged);
+    saved_file_end(&file);
+    return status;
+}
+
+int verb_save(const struct options *options)
+{
+    struct shmq *queue;
+    struct stat st;
+    if (lstat(options->into, &st) == 0 && (!options->force || (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))))
+        return fail(options, -EEXIST);
+    const int error = shmq_open(&queue, options->queue, SHMQ_OBSERVER, NULL);
+    if (error != 0)
+        return verb_fail(options, "cannot be saved", error);
+    const int status = save_to(options, queue);
+    (void)shmq_close(queue);
+    return status;
+}
