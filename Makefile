@@ -136,6 +136,8 @@ $(unit_sources:%.c=$(obj)/%.o) $(test_objects): | check-present
 $(nats_objects): extra = $(shell pkg-config --cflags libnats 2>/dev/null)
 $(top_objects): extra = $(shell pkg-config --cflags ncursesw 2>/dev/null)
 $(metrics_objects): extra = $(shell pkg-config --cflags libmicrohttpd 2>/dev/null)
+# The web page is part of the program.
+$(obj)/monitor/metrics/assets.o: $(wildcard monitor/metrics/page/*)
 
 $(obj)/%.o: %.c $(stamp)
 	@mkdir -p $(@D)
@@ -344,7 +346,7 @@ $(out)/tests/fuzz_numbers: $(hooked_cli)
 $(out)/tests/fuzz_input: $(hooked_cli) $(call hooked,producer/*.c)
 $(out)/tests/fuzz_producer_options: $(hooked_cli) $(call hooked,producer/command_line.c producer/option_table.c)
 $(out)/tests/fuzz_consumer_options: $(hooked_cli) $(hooked_consumer)
-$(out)/tests/fuzz_monitor_options: $(hooked_cli) $(call hooked,monitor/command_line.c monitor/message_ids.c monitor/option_table.c)
+$(out)/tests/fuzz_monitor_options: $(hooked_cli) $(call hooked,monitor/command_line.c monitor/listen_address.c monitor/message_ids.c monitor/option_table.c)
 $(out)/tests/fuzz_supervisor_options: $(hooked_cli) $(call hooked,producer/command_line.c producer/option_table.c) \
     $(hooked_consumer) $(call hooked,$(patsubst %,supervisor/%.c,options option_table arguments child_arguments command \
     label preflight))
@@ -380,6 +382,8 @@ installed = $(foreach name,producer consumer monitor,755:$(out)/$(name):$(BINDIR
     link:libshmq.so.$(version):$(LIBDIR)/$(soname) \
     link:$(soname):$(LIBDIR)/libshmq.so \
     644:$(out)/shmq.pc:$(LIBDIR)/pkgconfig/shmq.pc \
+    644:docs/prometheus-alerts.yml:$(PREFIX)/share/shmq/prometheus-alerts.yml \
+    644:docs/grafana-dashboard.json:$(PREFIX)/share/shmq/grafana-dashboard.json \
     $(foreach page,$(man_pages),644:$(page):$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
     $(foreach name,$(program_names),644:$(out)/completion/bash/$(name):$(BASH_COMPLETIONS)/$(name) \
         644:$(out)/completion/zsh/$(name):$(ZSH_COMPLETIONS)/_$(name) \

@@ -7,6 +7,7 @@
 #include "common/cli/option_common.h"
 #include "common/cli/parse.h"
 #include "common/cli/queue_file.h"
+#include "monitor/listen_address.h"
 #include "monitor/message_ids.h"
 #include "monitor/option_table.h"
 
@@ -48,6 +49,28 @@ static void take_ids(struct options *options, const struct option_words *words, 
     if (options->verb == VERB_DROP && options->id_count == 0)
         options_usage("drop: which message? (its id, as peek prints it)");
     *taken = words->count;
+}
+
+static void take_names(struct options *options, const struct option_words *words, size_t *taken)
+{
+    struct listen_address address;
+    if (options->verb != VERB_METRICS)
+        return;
+    options->names = words->words;
+    options->name_count = words->count;
+    for (size_t i = 0; i < words->count; i++)
+        if (shmq_name_check(words->words[i]) != 0)
+            options_usage("%s: not a queue's name (letters, digits, '.', '_', '-')", words->words[i]);
+    *taken = words->count;
+    if (options->listen != NULL && options->textfile != NULL)
+        options_usage("--listen and --textfile: only one can be given");
+    if (options->interval_ns > 0 && options->textfile == NULL)
+        options_usage("--interval: it is about --textfile, which is not given");
+    if (options->listen == NULL)
+        options->listen = LISTEN_ADDRESS_DEFAULT;
+    if (!listen_address_read(&address, options->listen))
+        options_bad("--listen", options->listen,
+                    "a numeric address and a port, such as " LISTEN_ADDRESS_DEFAULT " or [::1]:7467");
 }
 
 /* The queue of a verb whose NAME is optional: NULL, all, if none is named in any way. */
@@ -96,6 +119,7 @@ void options_parse(struct options *options, int argc, char **argv)
     options->verb = (enum monitor_verb)words.verb->code;
     take_ids(options, &words, &taken);
     take_into(options, &words, &taken);
+    take_names(options, &words, &taken);
     if (options->to != NULL && shmq_name_check(options->to) != 0)
         options_bad("--to", options->to, "a queue's name: letters, digits, '.', '_', '-'");
     if (options->raw && options->format != FORMAT_TABLE)
@@ -109,4 +133,8 @@ void options_parse(struct options *options, int argc, char **argv)
         takes_queue && (!optional || is_named(&options->common, unnamed)) ? options->common.queue : NULL;
     if (file != NULL)
         options->queue = file;
+    if (options->verb == VERB_METRICS && options->name_count == 0 && options->queue != NULL) {
+        options->names = (char **)&options->queue;
+        options->name_count = 1;
+    }
 }

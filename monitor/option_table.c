@@ -2,6 +2,7 @@
 #include "monitor/option_table.h"
 
 #include "common/cli/option_common.h"
+#include "monitor/listen_address.h"
 #include "monitor/options.h"
 
 #define AT(member) .at = offsetof(struct options, member)
@@ -15,6 +16,9 @@ static const struct option_verb verbs[] = {
      "watch all queues, or one, on the whole screen: how full, who waits for what, rates, the last events; h: "
      "help, "
      "q: quit. It changes a queue only by p (pause, resume), after a question"},
+    {"metrics", VERB_METRICS, "[NAME...]",
+     "serve metrics of all queues, or of those, for Prometheus (/metrics), and a page for a browser (/), until "
+     "it is stopped; or write them to a file. It only reads"},
     {"check", VERB_CHECK, "NAME|FILE", "verify the queue's invariants; exit 5 and report those that do not hold"},
     {"save", VERB_SAVE, "NAME FILE",
      "copy the queue into FILE for show, check and peek, with all that is in it, while it is in use: nobody "
@@ -101,6 +105,26 @@ static const struct option_entry own[] = {
      .verbs = FOR(REMOVE) | FOR(PURGE) | FOR(SAVE),
      .help = "even if the queue is in use, not empty or damaged; purge: even if there are messages; save: replace "
              "FILE"},
+    {.name = "listen",
+     .kind = OPTION_IS_TEXT,
+     AT(listen),
+     .verbs = FOR(METRICS),
+     .argument = "ADDRESS:PORT",
+     .help =
+         "where to serve them (" LISTEN_ADDRESS_DEFAULT "); port 0: any free port, which is printed. There is no "
+         "authentication, so other addresses than loopback show every name to whoever can connect"},
+    {.name = "textfile",
+     .kind = OPTION_IS_TEXT,
+     AT(textfile),
+     .verbs = FOR(METRICS),
+     .argument = "FILE",
+     .help = "write them to FILE instead, which is always whole: for the textfile collector of the node exporter"},
+    {.name = "interval",
+     .kind = OPTION_IS_DURATION,
+     AT(interval_ns),
+     .verbs = FOR(METRICS),
+     .argument = "DURATION",
+     .help = "with --textfile: again every DURATION until it is stopped, not once"},
     {.name = NULL},
 };
 
@@ -139,6 +163,6 @@ const struct option_table monitor_options = {
         "its messages stay; 4 timed out; 5 queue damaged or of another version.",
     .examples = {{"{self} show jobs", "show who uses the queue jobs and how full it is"},
                  {"{self} wait jobs --empty --timeout 1m", "wait until all messages are processed"},
-                 {"{self} list --prometheus >/var/lib/prometheus/shmq.prom",
-                  "export all queues to a metrics collector"}},
+                 {"{self} metrics --textfile /var/lib/prometheus/node-exporter/shmq.prom",
+                  "write metrics of all queues for the node exporter"}},
 };

@@ -15,6 +15,7 @@
     VERB(LIST, list)                                                                                              \
     VERB(SHOW, show)                                                                                              \
     VERB(TOP, top)                                                                                                \
+    VERB(METRICS, metrics)                                                                                        \
     VERB(CHECK, check)                                                                                            \
     VERB(SAVE, save)                                                                                              \
     VERB(WAIT, wait)                                                                                              \
@@ -51,8 +52,13 @@ struct options {
     uint64_t count; /* of messages to show; 0: not given */
     char **ids;     /* of messages */
     size_t id_count;
-    const char *into; /* the file that save makes */
-    const char *to;   /* where kick moves messages; NULL: to where they came from */
+    const char *into;     /* the file that save makes */
+    const char *to;       /* where kick moves messages; NULL: to where they came from */
+    char **names;         /* of the queues whose metrics are wanted */
+    size_t name_count;    /* 0: all queues */
+    const char *listen;   /* address and port to serve metrics at */
+    const char *textfile; /* the file to write metrics to; NULL: they are served */
+    int64_t interval_ns;  /* between two times that it is written; 0: once */
 };
 
 #endif

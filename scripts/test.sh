@@ -134,8 +134,10 @@ install_needed() {
 # Without these, the tests that need them are skipped.
 install_wanted() {
     local packages
-    mapfile -t packages < <(PATH=$PATH:/usr/sbin:/sbin missing_packages nats-server:nats-server ip:iproute2 tmux:tmux)
+    mapfile -t packages < <(PATH=$PATH:/usr/sbin:/sbin missing_packages nats-server:nats-server ip:iproute2 tmux:tmux \
+        prometheus:prometheus chromium:chromium)
     [[ -f /usr/include/nats/nats.h ]] || pkg-config --exists libnats 2>/dev/null || packages+=(libnats-dev)
+    [[ -f /usr/include/microhttpd.h ]] || pkg-config --exists libmicrohttpd 2>/dev/null || packages+=(libmicrohttpd-dev)
     [[ -f /usr/include/curses.h ]] || pkg-config --exists ncursesw 2>/dev/null || packages+=(libncurses-dev)
     install_packages test.sh "${packages[@]}" || printf 'test.sh: without %s, some tests are skipped\n' "${packages[*]}" >&2
 }

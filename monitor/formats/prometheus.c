@@ -2,7 +2,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
+#include "common/cli/why.h"
 #include "monitor/formats/fields.h"
 #include "monitor/output.h"
 
@@ -96,6 +98,46 @@ static void print_up(FILE *out, const struct snapshots *snapshots)
         fprintf(out, "shmq_up{queue=\"%s\"} %d\n", snapshots->items[i].name, snapshots->items[i].error == 0);
 }
 
+static void print_head(FILE *out, const char *name, const char *help)
+{
+    fprintf(out, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name);
+}
+
+/* What no snapshot of shared memory tells: whether the kernel lets a process run. */
+static void print_stopped_lanes(FILE *out, const struct snapshots *snapshots)
+{
+    print_head(out, "shmq_lane_stopped", "1 if the lane's producer is stopped, by a signal or a tracer.");
+    for (size_t i = 0; i < snapshots->count; i++) {
+        const struct snapshot *snapshot = &snapshots->items[i];
+        for (uint32_t j = 0; j < snapshot->lane_count; j++)
+            fprintf(out, "shmq_lane_stopped{queue=\"%s\",lane=\"%" PRIu32 "\"} %d\n", snapshot->name,
+                    snapshot->lanes[j].lane, why_producer(&snapshot->lanes[j]) == PARTY_STOPPED);
+    }
+}
+
+static void print_stopped_seats(FILE *out, const struct snapshots *snapshots)
+{
+    print_head(out, "shmq_seat_stopped", "1 if the seat's consumer is stopped, by a signal or a tracer.");
+    for (size_t i = 0; i < snapshots->count; i++) {
+        const struct snapshot *snapshot = &snapshots->items[i];
+        for (uint32_t j = 0; j < snapshot->seat_count; j++)
+            fprintf(out, "shmq_seat_stopped{queue=\"%s\",seat=\"%" PRIu32 "\"} %d\n", snapshot->name,
+                    snapshot->seats[j].seat, why_consumer(&snapshot->stat, &snapshot->seats[j]) == PARTY_STOPPED);
+    }
+}
+
+/* The memory that all queues share. */
+static void print_shm(FILE *out)
+{
+    struct statvfs shm;
+    if (statvfs("/dev/shm", &shm) != 0)
+        return;
+    print_head(out, "shmq_shm_size_bytes", "Size of /dev/shm.");
+    fprintf(out, "shmq_shm_size_bytes %" PRIu64 "\n", (uint64_t)shm.f_blocks * (uint64_t)shm.f_frsize);
+    print_head(out, "shmq_shm_free_bytes", "What is free of /dev/shm.");
+    fprintf(out, "shmq_shm_free_bytes %" PRIu64 "\n", (uint64_t)shm.f_bavail * (uint64_t)shm.f_frsize);
+}
+
 void output_prometheus(FILE *out, const struct snapshots *snapshots, bool details)
 {
     print_up(out, snapshots);
@@ -111,4 +153,9 @@ void output_prometheus(FILE *out, const struct snapshots *snapshots, bool detail
         if (field->metric != METRIC_NONE)
             print_parts(out, snapshots, field, false);
     }
+    if (details) {
+        print_stopped_lanes(out, snapshots);
+        print_stopped_seats(out, snapshots);
+    }
+    print_shm(out);
 }

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../support/lib.sh"
 cd "$top" || exit 1
 
-documents=(README.md CONTRIBUTING.md docs/DESIGN.md docs/QUEUE.md docs/NATS.md)
+documents=(README.md CONTRIBUTING.md docs/DESIGN.md docs/QUEUE.md docs/NATS.md docs/MONITORING.md)
 models=(tests/model/*.pml)
 mapfile -t sources < <(find common producer consumer monitor supervisor docs scripts tests bench -type f | LC_ALL=C sort)
 printf '%s\n' "${sources[@]}" >"$scratch/sources"

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* The verb metrics, in monitor-metrics: in the place of monitor/verbs/metrics.c, which writes files. */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "common/cli/bus_guard.h"
+#include "common/cli/say.h"
+#include "common/cli/stop.h"
+#include "monitor/metrics/answers.h"
+#include "monitor/verbs/verbs.h"
+
+#define SECOND_NS INT64_C(1000000000)
+/* Lanes and seats of many queues are looked at only while somebody has asked so lately. */
+#define DETAILS_NS (10 * SECOND_NS)
+enum { MANY_QUEUES = 50 };
+/* Nobody is answered before all queues were found, unless that takes so long. */
+#define FIRST_ROUND_NS SECOND_NS
+
+/* Each queue takes a descriptor. */
+static void allow_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static void say_address(const struct listen_address *address)
+{
+    char text[LISTEN_ADDRESS_BYTES];
+    listen_address_text(address, text);
+    say_status("listening on http://%s/", text);
+    if (!listen_address_is_loopback(address))
+        say_status(
+            "warning: %s is not loopback, and there is no authentication: whoever can connect sees the names "
+            "of queues, programs and users",
+            text);
+}
+
+static void look_and_answer(struct watch *watch, struct server *server)
+{
+    struct answers answers = {.watch = watch};
+    int64_t next_ns = 0;
+    int64_t asked_ns = -DETAILS_NS;
+    while (stop_requested == 0) {
+        (void)stop_statistics_wanted(); /* or it would end every wait at once */
+        (void)stop_wait_fd(server_descriptor(server), POLLIN, next_ns);
+        const int64_t now = stop_now_ns();
+        struct request *requests = server_take(server);
+        asked_ns = requests != NULL ? now : asked_ns;
+        if (now >= next_ns || (requests != NULL && !watch->details)) {
+            watch_look(watch, now - asked_ns < DETAILS_NS || watch->count < MANY_QUEUES);
+            server_tick(server);
+            next_ns = next_ns + RATES_INTERVAL_NS > now ? next_ns + RATES_INTERVAL_NS : now + RATES_INTERVAL_NS;
+        }
+        answers_give(&answers, server, requests);
+    }
+    answers_free(&answers);
+}
+
+/* Return: the exit status. */
+static int serve(struct watch *watch, const struct options *options)
+{
+    struct listen_address address;
+    struct server *server;
+    const char *what = "";
+    char text[LISTEN_ADDRESS_BYTES];
+    (void)listen_address_read(&address, options->listen);
+    const int error = server_start(&server, &address, &what);
+    if (error != 0) {
+        say_error("%s: %s: %s%s", listen_address_text(&address, text), what, strerrordesc_np(-error),
+                  error == -EADDRINUSE ? " (is another one running? --listen ADDRESS:0 takes any free port)" : "");
+        return EXIT_FAILED;
+    }
+    say_address(&address);
+    finder_await_first(watch->finder, stop_now_ns() + FIRST_ROUND_NS);
+    look_and_answer(watch, server);
+    server_stop(server);
+    return EXIT_DONE;
+}
+
+int verb_metrics(const struct options *options)
+{
+    struct watch watch = {.finder = NULL};
+    bus_guard_init();
+    allow_descriptors();
+    const int error = finder_start(&watch.finder, options->names, options->name_count);
+    if (error != 0) {
+        say_error("metrics: no thread can be started: %s", strerrordesc_np(-error));
+        return EXIT_FAILED;
+    }
+    const int status = serve(&watch, options);
+    watch_free(&watch);
+    finder_stop(watch.finder);
+    return status;
+}

@@ -1,0 +1,269 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Metrics of queues: written to a file, and served over HTTP, to clients of any kind and with queues of any kind.
+. "$(dirname "$0")/../support/lib.sh"
+
+metrics() { # OPTION...: with a time limit
+    timeout 30 "$monitor" metrics "$@"
+}
+
+# ------------------------------------------------------------------ wrong use
+
+check_usage monitor "$monitor" '--listen nowhere' metrics --listen nowhere
+check_usage monitor "$monitor" '--listen 127.0.0.1:65536' metrics --listen 127.0.0.1:65536
+check_usage monitor "$monitor" '--listen localhost' metrics --listen localhost
+check_usage monitor "$monitor" '--listen and --textfile' metrics --listen :0 --textfile x
+check_usage monitor "$monitor" '--interval' metrics --interval 1s
+check_usage monitor "$monitor" 'a/b: not a queue' metrics a/b
+check_usage monitor "$monitor" 'list: takes no --textfile' list --textfile x
+
+# ------------------------------------------------------------------ a file
+
+new_queue
+first=$queue
+put -- one two three
+new_queue
+put -- four
+mkdir "$scratch/collector"
+file=$scratch/collector/shmq.prom
+check_status 'a file: exit 0' 0 metrics --textfile "$file"
+check_equal 'a file: says nothing' '' "$(cat "$scratch/out" "$scratch/err")"
+check 'a file: one queue' grep -qxF "shmq_messages{queue=\"$first\"} 3" "$file"
+check 'a file: the other' grep -qxF "shmq_messages{queue=\"$queue\"} 1" "$file"
+check 'a file: lanes' grep -qxF "shmq_lane_messages{queue=\"$first\",lane=\"0\"} 3" "$file"
+check_equal 'a file: nothing is left beside it' shmq.prom "$(ls -A "$scratch/collector")"
+(umask 022 && metrics --textfile "$file")
+check_equal 'a file: others may read it' 644 "$(stat -c %a "$file")"
+check_status 'a file: of one queue: exit 0' 0 metrics --textfile "$file" "$queue"
+check_equal 'a file: of one queue' "shmq_messages{queue=\"$queue\"} 1" "$(grep '^shmq_messages' "$file")"
+check_status 'a file: of a queue that is missing: exit 0' 0 metrics --textfile "$file" "$SHMQ_TEST_PREFIX.none"
+check 'a file: a queue that is missing is not up' grep -qxF "shmq_up{queue=\"$SHMQ_TEST_PREFIX.none\"} 0" "$file"
+echo old >"$file"
+check_status 'a file: the folder is missing: exit 1' 1 metrics --textfile "$scratch/none/shmq.prom"
+check_match 'a file: the folder is missing: says so' '^monitor: .*/none/shmq.prom: cannot be written: No such' "$scratch/err"
+mkdir "$scratch/collector/folder.prom"
+check_status 'a file: it is a folder: exit 1' 1 metrics --textfile "$scratch/collector/folder.prom"
+check_equal 'a file: it is a folder: nothing is left beside it' 'folder.prom shmq.prom' \
+    "$(find "$scratch/collector" -mindepth 1 -printf '%f\n' | sort | tr '\n' ' ' | sed 's/ $//')"
+rmdir "$scratch/collector/folder.prom"
+if [[ -c /dev/full ]]; then
+    ln -s /dev/full "$file.new"
+    check_status 'a file: a link in the way: exit 1' 1 metrics --textfile "$file"
+    check_equal 'a file: a link in the way: the old one stays' old "$(<"$file")"
+    rm "$file.new"
+fi
+
+# Whoever reads it while it is written again and again, by two programs, reads it whole.
+last=$(metrics --textfile "$file" && tail -n 1 "$file" | cut -d " " -f 1)
+"$monitor" metrics --textfile "$file" --interval 1ms &
+pid=$!
+"$monitor" metrics --textfile "$file" --interval 1ms &
+other=$!
+inode=$(stat -c %i "$file")
+was_replaced() { [[ $(stat -c %i "$file") != "$inode" ]]; }
+check 'again and again: it is written' wait_until 10 was_replaced
+torn=0
+for ((i = 0; i < 300; i++)); do
+    mapfile -t lines <"$file"
+    [[ ${lines[-1]:-} == "$last "+([0-9]) ]] || torn=$((torn + 1))
+done
+check_equal 'again and again: it is always whole' 0 "$torn"
+kill -KILL $other
+wait $other 2>/dev/null
+mv "$scratch/collector" "$scratch/away"
+fails_now() { grep -q 'cannot be written' "$scratch/loop.err"; }
+kill -TERM $pid
+end_status 'again and again: TERM ends it with 0' 0 $pid
+mv "$scratch/away" "$scratch/collector"
+check_status 'after a kill: exit 0' 0 metrics --textfile "$file"
+check_equal 'after a kill: nothing is left beside it' shmq.prom "$(ls -A "$scratch/collector")"
+inode=$(stat -c %i "$file")
+"$monitor" metrics --textfile "$file" --interval 10ms 2>"$scratch/loop.err" &
+pid=$!
+wait_until 10 was_replaced
+mv "$scratch/collector" "$scratch/away"
+check 'the folder is gone for a while: it says so' wait_until 10 fails_now
+mv "$scratch/away" "$scratch/collector"
+inode=$(stat -c %i "$file")
+check 'the folder is gone for a while: it goes on' wait_until 10 was_replaced
+kill -INT $pid # ignored by jobs of a shell
+kill -TERM $pid
+end_status 'the folder is gone for a while: TERM ends it with 0' 0 $pid
+
+# It needs no other program; to serve them, it does.
+mkdir "$scratch/alone"
+cp -- "$monitor" "$scratch/alone/"
+check_status 'alone: a file: exit 0' 0 timeout 30 "$scratch/alone/monitor" metrics --textfile "$file"
+check_status 'alone: cannot serve: exit 1' 1 timeout 30 "$scratch/alone/monitor" metrics --listen :0
+check_match 'alone: cannot serve: says what to install' 'monitor-metrics is missing: .*apt-get install libmicrohttpd-dev' "$scratch/err"
+
+if [[ ! -x $build/monitor-metrics ]]; then
+    skip 'metrics over HTTP' 'built without libmicrohttpd (apt-get install libmicrohttpd-dev)'
+    exit 0
+fi
+
+# ------------------------------------------------------------------ over HTTP
+
+# Starts a server; sets pid and url.
+serve() { # OPTION...
+    : >"$scratch/serve.err"
+    "$monitor" metrics --listen 127.0.0.1:0 "$@" 2>"$scratch/serve.err" &
+    pid=$!
+    wait_until 20 grep -q 'listening on' "$scratch/serve.err"
+    url=$(sed -n 's/^monitor: listening on //p' "$scratch/serve.err")
+}
+
+ask() { # PATH CURL-OPTION...
+    local path=$1
+    shift
+    curl -sS --max-time 20 "$@" "$url$path" 2>&1
+}
+
+status_of() { # PATH CURL-OPTION...
+    ask "$@" -o /dev/null -w '%{http_code}'
+}
+
+header_of() { # NAME PATH
+    ask "$2" -o /dev/null -D - | tr -d '\r' | sed -n "s/^$1: //p"
+}
+
+has_metric() { # LINE
+    grep -qxF -- "$1" <<<"$(ask metrics)"
+}
+
+serve
+check_match 'serves: says where' '^monitor: listening on http://127\.0\.0\.1:[1-9][0-9]*/$' "$scratch/serve.err"
+check_equal 'serves: /healthz' ok "$(ask healthz)"
+check_match 'serves: /metrics is what --textfile writes' "^shmq_messages\{queue=\"$first\"\} 3$" <(ask metrics)
+check_equal 'serves: /metrics has the type that Prometheus asks for' 'text/plain; version=0.0.4; charset=utf-8' \
+    "$(header_of Content-Type metrics)"
+metrics --textfile "$file" "$first"
+check_equal 'serves: the same metrics of a queue that rests as --textfile' \
+    "$(grep -F "\"$first\"" "$file" | grep -v _ns | grep -v _seconds | sort)" \
+    "$(ask metrics | grep -F "\"$first\"" | grep -v _ns | grep -v _seconds | sort)"
+check_match 'serves: the state of the queue' "\"name\":\"$first\".*\"messages\":3" <(ask state.json)
+check_match 'serves: one queue' "\"queue\":\{\"name\":\"$first\".*\"lanes\":\[\{\"number\":0" <(ask "queue.json?name=$first")
+check_match 'serves: the page' '<title>shmq</title>' <(ask '')
+check_match 'serves: the page may use nothing else' "default-src 'none'; script-src 'self';" <(header_of Content-Security-Policy '')
+check_equal 'serves: its script' text/javascript "$(header_of Content-Type page.js | cut -d ';' -f 1)"
+check_equal 'serves: HEAD' 200 "$(status_of metrics --head)"
+for method in POST PUT DELETE PATCH OPTIONS BREW; do
+    check_equal "only reads: $method" 405 "$(status_of metrics -X $method)"
+done
+check_match 'only reads: says what it takes' '^Allow: GET, HEAD' <(ask metrics -X POST -o /dev/null -D -)
+check_equal 'only reads: a body' 405 "$(status_of metrics --data-binary "@$file")"
+check_equal 'no such path' 404 "$(status_of nothing)"
+check_equal 'no way out of the folder' 404 "$(status_of ../../etc/passwd --path-as-is)"
+check_equal 'no such queue' 404 "$(status_of "queue.json?name=$SHMQ_TEST_PREFIX.none")"
+check_equal 'no name of a queue' 400 "$(status_of 'queue.json?name=../x')"
+check_equal 'no name' 400 "$(status_of queue.json)"
+check_equal "another site's name" 403 "$(status_of metrics -H 'Host: attacker.example')"
+check_equal "another site's name that begins like ours" 403 "$(status_of metrics -H 'Host: localhost.attacker.example')"
+check_equal 'our name' 200 "$(status_of metrics -H "Host: localhost:${url##*:}")"
+check_equal 'our address' 200 "$(status_of metrics -H "Host: 127.0.0.1")"
+check_equal 'a long head' 431 "$(status_of metrics -H "X-Long: $(head -c 30000 /dev/zero | tr '\0' x)")"
+exec {web}<>"/dev/tcp/127.0.0.1/$(tr -dc 0-9 <<<"${url##*:}")"
+head -c 1000 /dev/urandom >&"$web"
+exec {web}>&-
+check_equal 'noise: another is answered' 200 "$(status_of metrics)"
+check_status 'the address is taken: exit 1' 1 metrics --listen "127.0.0.1:$(tr -dc 0-9 <<<"${url##*:}")"
+check_match 'the address is taken: says so' '^monitor: 127\.0\.0\.1:[0-9]+: .*Address already in use .*--listen' "$scratch/err"
+check_status 'the address is not of this host: exit 1' 1 metrics --listen 192.0.2.1:0
+check_match 'the address is not of this host: says so' '^monitor: 192\.0\.2\.1:0: ' "$scratch/err"
+
+# ------------------------------------------------------------------ queues that come, go and break
+
+next_queue
+put -- a b
+check 'a new queue is seen' wait_until 10 has_metric "shmq_messages{queue=\"$queue\"} 2"
+"$monitor" remove --force -q -- "$queue"
+is_unknown() { [[ $(status_of "queue.json?name=$queue") == 404 ]]; }
+check 'a removed queue is seen no more' wait_until 10 is_unknown
+put -- a b c d
+check 'one that was made again is seen' wait_until 10 has_metric "shmq_messages{queue=\"$queue\"} 4"
+"$monitor" remove --force -q -- "$queue"
+put -- a
+check 'one that was made again at once is seen' wait_until 10 has_metric "shmq_messages{queue=\"$queue\"} 1"
+truncate -s 4096 "/dev/shm/shmq.$queue"
+check 'a truncated queue is not up' wait_until 10 has_metric "shmq_up{queue=\"$queue\"} 0"
+check_match 'a truncated queue is damaged' '"word":"damaged"' <(ask "queue.json?name=$queue")
+truncate -s 0 "/dev/shm/shmq.$queue"
+check_equal 'a truncated queue: the others are seen' 200 "$(status_of "queue.json?name=$first")"
+rm -f "/dev/shm/shmq.$queue"
+head -c 100000 /dev/urandom >"/dev/shm/shmq.$queue"
+check 'noise of that name is not up' wait_until 10 has_metric "shmq_up{queue=\"$queue\"} 0"
+rm -f "/dev/shm/shmq.$queue"
+ln -s /etc/passwd "/dev/shm/shmq.$queue"
+check 'a link of that name is not up' wait_until 10 has_metric "shmq_up{queue=\"$queue\"} 0"
+rm -f "/dev/shm/shmq.$queue"
+put -- a b c
+check 'then a good one is' wait_until 10 has_metric "shmq_messages{queue=\"$queue\"} 3"
+for ((i = 0; i < 30; i++)); do
+    truncate -s 8192 "/dev/shm/shmq.$queue"
+    "$monitor" remove --force -q -- "$queue"
+    put -- a
+done
+check 'truncated and made again and again: it is seen' wait_until 10 has_metric "shmq_messages{queue=\"$queue\"} 1"
+check_equal 'all is well' ok "$(ask healthz)"
+
+# ------------------------------------------------------------------ clients that are slow, or many
+
+port=$(tr -dc 0-9 <<<"${url##*:}")
+slow=()
+for ((i = 0; i < 150; i++)); do
+    exec {web}<>"/dev/tcp/127.0.0.1/$port" && printf 'GET /metrics HTTP/1.1\r\nX-Slow: ' >&"$web" && slow+=("$web")
+done 2>/dev/null
+check_equal 'many slow clients: they can connect' 150 ${#slow[@]}
+begun=$EPOCHREALTIME
+check_equal 'many slow clients: another is answered' 200 "$(status_of metrics)"
+check 'many slow clients: within 5 s' test "$(milliseconds_since "$begun")" -lt 5000
+check 'many slow clients: descriptors are bounded' test "$(find "/proc/$pid/fd" | wc -l)" -lt 150
+for web in "${slow[@]}"; do
+    exec {web}>&-
+done
+readers=()
+for ((i = 0; i < 70; i++)); do # they ask, and read nothing
+    exec {web}<>"/dev/tcp/127.0.0.1/$port" && printf 'GET /page.js HTTP/1.1\r\nHost: localhost\r\n\r\n' >&"$web" && readers+=("$web")
+done 2>/dev/null
+check_equal 'clients that read nothing: another is answered' 200 "$(status_of metrics)"
+for web in "${readers[@]}"; do
+    exec {web}>&-
+done
+for ((i = 0; i < 20; i++)); do
+    (ask state.json && ask metrics) >/dev/null &
+done
+wait_for_others $pid
+check_equal 'many at a time: all is well' ok "$(ask healthz)"
+before=$(sha256sum <"/dev/shm/shmq.$first")
+ask metrics >/dev/null
+check_equal 'reading changes nothing' "$before" "$(sha256sum <"/dev/shm/shmq.$first")"
+
+# ------------------------------------------------------------------ its end, and other addresses
+
+kill -TERM $pid
+end_status 'TERM ends it with 0' 0 $pid "$scratch/serve.err"
+check_equal 'it said nothing else' 1 "$(wc -l <"$scratch/serve.err")"
+serve "$first"
+check_equal 'only the named queue' "shmq_messages{queue=\"$first\"} 3" "$(ask metrics | grep '^shmq_messages')"
+exec {web}<>"/dev/tcp/127.0.0.1/$(tr -dc 0-9 <<<"${url##*:}")" # a client that is still there
+kill -TERM $pid
+end_status 'TERM ends it while clients are there' 0 $pid "$scratch/serve.err"
+exec {web}>&-
+"$monitor" metrics --listen 0.0.0.0:0 2>"$scratch/serve.err" &
+pid=$!
+check 'not on loopback: a warning' wait_until 10 grep -q 'warning: 0\.0\.0\.0:.* no authentication' "$scratch/serve.err"
+url=$(sed -n 's|^monitor: listening on http://0.0.0.0|http://127.0.0.1|p' "$scratch/serve.err")
+check_equal 'not on loopback: any name will do' 200 "$(status_of metrics -H 'Host: queues.example')"
+kill -TERM $pid
+end_status 'not on loopback: TERM ends it with 0' 0 $pid "$scratch/serve.err"
+if [[ -s /proc/net/if_inet6 ]]; then
+    "$monitor" metrics --listen '[::1]:0' 2>"$scratch/serve.err" &
+    pid=$!
+    check 'IPv6' wait_until 10 grep -q 'listening on http://\[::1\]:' "$scratch/serve.err"
+    url=$(sed -n 's/^monitor: listening on //p' "$scratch/serve.err")
+    check_equal 'IPv6: is answered' 200 "$(status_of metrics -g)"
+    kill -TERM $pid
+    end_status 'IPv6: TERM ends it with 0' 0 $pid "$scratch/serve.err"
+else
+    skip 'IPv6' 'this host has none'
+fi
