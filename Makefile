@@ -254,6 +254,7 @@ $(out)/tests/unit_consumer_engine: private wrapped = clock_nanosleep shmq_acknow
 # Not all of a bridge needs libnats.
 $(out)/tests/unit_nats_bridge: $(addprefix $(obj)/,$(addsuffix .o,common/nats/answer common/nats/counters \
     consumer/nats/reply consumer/nats/window producer/nats/delivery))
+$(out)/tests/unit_event_text: $(addprefix $(obj)/monitor/formats/,event.o json_string.o)
 $(out)/tests/unit_option_table: $(call objects,producer/option_table.c consumer/option_table.c)
 $(foreach source,$(unit_sources) $(tool_sources),$(eval $(out)/tests/$(notdir $(source:.c=)): $(obj)/$(source:.c=.o)))
 $(unit_tests): $(obj)/libtest.a $(obj)/libcli.a $(out)/libshmq.a $(stamp)

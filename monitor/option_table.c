@@ -19,9 +19,13 @@ static const struct option_verb verbs[] = {
     {"metrics", VERB_METRICS, "[NAME...]",
      "serve metrics of all queues, or of those, for Prometheus (/metrics), and a page for a browser (/), until "
      "it is stopped; or write them to a file. It only reads"},
+    {"events", VERB_EVENTS, "NAME|FILE",
+     "show what happened to the queue, the last 4096 events with their times: who came, went and died, who took "
+     "over, when it was full, empty, paused or damaged, and so on"},
     {"check", VERB_CHECK, "NAME|FILE", "verify the queue's invariants; exit 5 and report those that do not hold"},
     {"save", VERB_SAVE, "NAME FILE",
-     "copy the queue into FILE for show, check and peek, with all that is in it, while it is in use: nobody "
+     "copy the queue into FILE for show, check, peek and events, with all that is in it, while it is in use: "
+     "nobody "
      "waits, "
      "nothing changes in it, and what is in the copy fits together. FILE is there only once it is complete and on "
      "disk, with mode 0600. A damaged queue is copied as it is; exit 5"},
@@ -59,8 +63,13 @@ _Static_assert(sizeof(verbs) / sizeof(verbs[0]) == VERBS + 1, "each verb is desc
 static const struct option_entry own[] = {
     {.name = "json",
      .code = FORMAT_JSON,
-     .verbs = FOR(LIST) | FOR(SHOW) | FOR(PEEK) | FOR(DROP) | FOR(KICK) | FOR(PURGE),
+     .verbs = FOR(LIST) | FOR(SHOW) | FOR(EVENTS) | FOR(PEEK) | FOR(DROP) | FOR(KICK) | FOR(PURGE),
      .help = "print JSON"},
+    {.name = "follow",
+     .kind = OPTION_IS_FLAG,
+     AT(follow),
+     .verbs = FOR(EVENTS),
+     .help = "go on with what happens from now on, until the queue is removed"},
     {.name = "raw",
      .kind = OPTION_IS_FLAG,
      AT(raw),
@@ -158,6 +167,10 @@ const struct option_table monitor_options = {
         "is not printable ASCII is \\n, \\t, \\\\ or \\xHH. As JSON, each byte of headers and payload is one "
         "character, "
         "U+0000 to U+00FF.\n\n"
+        "As JSON, events prints an object a line: number (from 0), kind, party (producer, consumer, supervisor, "
+        "observer or null) and party_number (lane or seat) of who did it, its pid, about and about_number of whom "
+        "it is about, value (messages, nanoseconds, a pid or a position), monotonic_ns, realtime_ns (since 1970), "
+        "and text. An event whose writer was killed has the kind unreadable.\n\n"
         "Exit status: 0 done; 1 failed, no such queue; 2 usage; 3 wait --empty: the queue was shut down at once, "
         "so "
         "its messages stay; 4 timed out; 5 queue damaged or of another version.",

@@ -16,6 +16,7 @@
     VERB(SHOW, show)                                                                                              \
     VERB(TOP, top)                                                                                                \
     VERB(METRICS, metrics)                                                                                        \
+    VERB(EVENTS, events)                                                                                          \
     VERB(CHECK, check)                                                                                            \
     VERB(SAVE, save)                                                                                              \
     VERB(WAIT, wait)                                                                                              \
@@ -49,6 +50,7 @@ struct options {
     bool empty;
     uint32_t lane; /* LANE_ANY: all */
     bool raw;
+    bool follow;
     uint64_t count; /* of messages to show; 0: not given */
     char **ids;     /* of messages */
     size_t id_count;
