@@ -119,27 +119,9 @@ bool queue_has_ended(struct queue *queue)
     return queue->ended;
 }
 
-static int ask_fill(void *context)
-{
-    struct question *question = context;
-    struct shmq_info info = SHMQ_INFO_INIT;
-    uint64_t used = 0;
-    uint64_t room = 0;
-    if (shmq_info(question->queue->handle, &info) != 0)
-        return 0;
-    for (uint32_t i = 0; i < info.lanes; i++) {
-        struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
-        if (shmq_stat_lane(question->queue->handle, i, &lane) != 0 || !lane.used)
-            continue;
-        used += lane.used_bytes;
-        room += info.capacity_bytes;
-    }
-    question->number = room == 0 ? 0 : used * 100 / room;
-    return 0;
-}
-
 unsigned queue_fill(struct queue *queue)
 {
-    struct question question = {.queue = queue};
-    return bus_guard_call(ask_fill, &question) == 0 ? (unsigned)question.number : 0;
+    struct shmq_stat stat = SHMQ_STAT_INIT;
+    struct question question = {.queue = queue, .stat = &stat};
+    return bus_guard_call(ask_stat, &question) == 0 ? stat.fill_percent : 0;
 }

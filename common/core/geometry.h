@@ -12,8 +12,8 @@
 #define TICK_MAX_NS INT64_C(10000000000)
 #define TICK_DEFAULT_NS INT64_C(50000000)
 #define LANES_DEFAULT 64u
-#define BLOCK_LOG2_MAX 8u  /* as many cells as a mark has bits */
-#define BLOCKS_MIN_LOG2 4u /* a lane has at least 16 blocks */
+#define BLOCK_LOG2_MAX 10u /* as many cells as a mark has bits */
+#define BLOCKS_MIN_LOG2 1u /* a lane has at least two blocks */
 
 /* The parameters of a queue. The rest of its layout follows from them. */
 struct parameters {

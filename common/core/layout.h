@@ -10,7 +10,7 @@
  *   buffers_offset      seat buffers [seats], buffer_bytes each; reserved only when used
  *   lanes_offset      lanes [lanes], lane_bytes each; reserved only when used:
  *                       struct lane_control             one page or more
- *                       struct lane_mark [marks]        64 bytes each, see marks.h
+ *                       struct lane_mark [marks]        192 bytes each, see marks.h
  *                       put times [cells]               4 bytes a cell, see marks.h
  *                       lease words [cells]             8 bytes a cell
  *                       struct record [cells]           16 bytes a cell
@@ -55,7 +55,7 @@
 #define ASIDE_WORDS 4        /* SHMQ_ASIDE_WORDS */
 #define EVENTS 4096          /* SHMQ_EVENTS_MAX */
 #define EVENT_WORDS 8
-#define MARK_DATED_WORDS 4
+#define MARK_DATED_WORDS 16  /* a bit for each cell of a block */
 #define BRIDGE_WORDS 16      /* SHMQ_BRIDGE_WORDS */
 #define LATENCY_BUCKETS 1728 /* SHMQ_LATENCY_BUCKETS */
 
@@ -210,6 +210,7 @@ struct seat {
      * an owner. R: also other consumers, processes that attach, observers */
     shared_u64 held_due;
     shared_u64 held_notes[2][ASIDE_WORDS]; /* the caller's, for the next consumer; not interpreted */
+    shared_u64 held_put_ns; /* when it was put, on the coarse clock; 0: unknown. R: also observers */
 
     LINE_ALIGNED struct write_intent write_intent;
 
@@ -322,16 +323,17 @@ struct lane_control {
 };
 
 /*
- * What was known when the lane's tail crossed the first position of a block of cells, or soon after. See marks.h.
- * W: the lane's owner. R: consumers, observers.
+ * What was known when the first message of a block of cells was put. See marks.h. W: the lane's owner. R:
+ * consumers, observers.
  */
 struct lane_mark {
-    shared_u64 position; /* of a message's begin, in this block or the next; stored last; 0: invalid */
+    shared_u64 position; /* of the first message that begins in the block; stored last; 0: invalid */
     shared_u64 messages; /* put before position */
-    shared_u64 bytes;    /* their payload and headers, without framing */
-    shared_u64 time_ns;  /* everything from position on was put then or later, what is before was put before */
-    /* Bit i: the put time of cell i of this block is right: milliseconds since time_ns. */
+    shared_u64 bytes;    /* their payload, without headers and framing */
+    shared_u64 time_ns;  /* everything from position on was put then or later, on the coarse clock */
+    /* Bit i: the put time of cell i of the block is right. */
     shared_u64 dated[MARK_DATED_WORDS];
+    shared_u64 reserved[4];
 };
 
 /*
@@ -369,7 +371,7 @@ _Static_assert(offsetof(struct lane_control, life) == 2 * LINE_BYTES, "cursors f
 _Static_assert(offsetof(struct lane_control, claim) - offsetof(struct lane_control, tail) >= LINE_BYTES, "lines");
 _Static_assert(offsetof(struct lane_control, head) - offsetof(struct lane_control, claim) >= LINE_BYTES, "lines");
 _Static_assert(sizeof(struct source_slot) == 2 * LINE_BYTES, "a slot takes two lines");
-_Static_assert(sizeof(struct lane_mark) == 64 && sizeof(struct event) == 64, "one line of the cache");
+_Static_assert(sizeof(struct lane_mark) == 3 * 64 && sizeof(struct event) == 64, "whole lines of the cache");
 _Static_assert(sizeof(struct seat_counters) <= LINE_BYTES, "the counters of a seat take one line");
 _Static_assert(sizeof(struct lane_counters) <= LINE_BYTES, "the counters of a lane take one line");
 _Static_assert(sizeof(struct record) == 16, "record is 16 bytes");
@@ -388,6 +390,7 @@ static inline uint32_t layout_fingerprint(void)
     hash = LAYOUT_MIX(hash, sizeof(struct seat));
     hash = LAYOUT_MIX(hash, offsetof(struct seat, held_valid));
     hash = LAYOUT_MIX(hash, offsetof(struct seat, held_notes));
+    hash = LAYOUT_MIX(hash, offsetof(struct seat, held_put_ns));
     hash = LAYOUT_MIX(hash, sizeof(struct write_intent));
     hash = LAYOUT_MIX(hash, offsetof(struct seat, write_intent));
     hash = LAYOUT_MIX(hash, sizeof(struct lane_control));

@@ -45,7 +45,7 @@ int ring_producer_init(struct ring_producer *producer, const struct ring *ring)
         .ring = *ring,
         .next = tail,
         .head = head,
-        .limit = limit_of(ring, head),
+        .room = limit_of(ring, head),
         .stream_offset = atomic_load_explicit(&control->checkpoints[entry].stream_offset, memory_order_relaxed),
         .messages = atomic_load_explicit(&control->checkpoints[entry].messages, memory_order_relaxed),
         .turn = (uint32_t)(entry ^ 1),
@@ -64,7 +64,9 @@ static int refresh_head(struct ring_producer *producer)
     if (head < producer->head || head > producer->next)
         return -EBADMSG;
     producer->head = head;
-    producer->limit = limit_of(&producer->ring, head);
+    producer->room = limit_of(&producer->ring, head);
+    ring_set_limit(producer);
+    ring_note_used(producer, producer->next - head);
     return 0;
 }
 
@@ -74,10 +76,12 @@ int ring_make_room(struct ring_producer *producer, uint64_t need_cells)
         return -EOVERFLOW;
     for (int reclaimed = 0;; reclaimed = 1) {
         int error = refresh_head(producer);
-        if (error != 0 || ring_has_room(producer, need_cells))
+        if (error != 0 || ring_fits(producer, need_cells))
             return error;
-        if (reclaimed)
+        if (reclaimed) {
+            ring_note_used(producer, producer->ring.cells);
             return -EAGAIN;
+        }
         error = ring_reclaim(&producer->ring);
         if (error != 0)
             return error;
@@ -303,6 +307,8 @@ static inline __attribute__((always_inline)) int try_lease(const struct ring *ri
                                                  memory_order_relaxed))
         return -EINTR;
     help_claim(ring, claim, batch->end);
+    if (limits->seen != 0)
+        ring_see(ring, limits->seen, tail);
     return 0;
 }
 

@@ -47,6 +47,10 @@ struct ring {
     uint64_t max_message_bytes;
     struct lease_format format;
     uint32_t lane; /* number of this lane */
+    struct lane_mark *marks;
+    shared_u32 *times; /* put times, one a cell */
+    uint64_t marks_mask;
+    uint32_t block_log2;
 };
 
 /* The unpacked word of a descriptor. */
@@ -169,16 +173,42 @@ static inline bool ring_read_record(const struct ring *ring, uint64_t position, 
 
 /* ------------------------------------------------------------------ the producer's side */
 
+/* What a lane's owner remembers of the marks and put times that it leaves: see marks.h. */
+struct ring_marker {
+    uint64_t sample_end;    /* the message that ends beyond it is sampled */
+    uint64_t clock_at;      /* the clock is not read before this position */
+    uint64_t block_end;     /* of the block that has a mark of this owner's */
+    uint64_t since;         /* messages put when the clock was seen to advance */
+    int64_t sampled_ns;     /* what it said then; 0: not read yet */
+    int64_t mark_ns;        /* of the block's mark */
+    uint64_t high_cells;    /* the most that was used at once, as far as seen */
+    uint64_t high_at;       /* head is not read before this position to find out more */
+    uint64_t framing;       /* bytes that the framing of the present messages adds */
+    uint64_t framed_from;   /* messages put when it was set */
+    uint64_t framing_bytes; /* of all messages before that */
+};
+
 /* The state of a lane's owner that is private to it. */
 struct ring_producer {
     struct ring ring;
     uint64_t next;          /* position after the last message written; equals tail, except during a put */
     uint64_t head;          /* as last read */
-    uint64_t limit;         /* end of the room that is known to be free */
+    uint64_t limit;         /* what ends before it needs no look at anything: the lesser of room and sample_end */
     uint64_t stream_offset; /* at next */
     uint64_t messages;      /* before next */
     uint32_t turn;          /* checkpoint to overwrite next */
+    uint64_t room;          /* end of the room that is known to be free */
+    struct ring_marker marker;
 };
+
+/* Counts @cells as used at once. */
+static inline void ring_note_used(struct ring_producer *producer, uint64_t cells)
+{
+    if (cells <= producer->marker.high_cells || cells > producer->ring.cells)
+        return;
+    producer->marker.high_cells = cells;
+    atomic_store_explicit(&producer->ring.control->counters.high_cells, cells, memory_order_relaxed);
+}
 
 static inline void ring_read_cursor(const struct lane_control *control, uint32_t entry, uint64_t *cursor)
 {
@@ -209,10 +239,23 @@ void ring_format(const struct ring *ring, uint64_t position);
  */
 int ring_make_room(struct ring_producer *producer, uint64_t need_cells);
 
-/* Whether there is known to be room, without reading shared memory. */
+/* Whether there is known to be room, without reading shared memory, and no sample is due (marks.h). */
 static inline bool ring_has_room(const struct ring_producer *producer, uint64_t need_cells)
 {
     return producer->next + need_cells <= producer->limit;
+}
+
+/* Whether there is known to be room, although a sample may be due. */
+static inline bool ring_fits(const struct ring_producer *producer, uint64_t need_cells)
+{
+    return producer->next + need_cells <= producer->room;
+}
+
+/* After a change of room or sample_end. */
+static inline void ring_set_limit(struct ring_producer *producer)
+{
+    const uint64_t end = producer->marker.sample_end;
+    producer->limit = producer->room < end ? producer->room : end;
 }
 
 /* Prefetches the lines that a message of @cells at @ahead will need, unless consumers may still read them. */
@@ -301,7 +344,15 @@ struct ring_limits {
     uint64_t cells;   /* most cells, at least 1; a lease has at least one record, however long */
     uint32_t sharers; /* consumers that share the lane: take at most a fair share; 0 is the same as 1 */
     uint64_t *words;  /* receives the records' descriptors; NULL: not wanted */
+    uint64_t seen;    /* marks_seen_time; 0: the time is not known */
 };
+
+/* Says to observers what tail was at a lease. @seen_time: marks_seen_time. */
+static inline void ring_see(const struct ring *ring, uint64_t seen_time, uint64_t tail)
+{
+    const uint32_t shift = ring->format.cells_log2 > 23 ? ring->format.cells_log2 - 23 : 0;
+    atomic_store_explicit(&ring->control->seen, seen_time | (tail >> shift & 0xffffff), memory_order_relaxed);
+}
 
 /*
  * Leases a batch for @seat.

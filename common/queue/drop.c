@@ -96,6 +96,17 @@ static uint32_t acknowledged(const struct drop *drop, const struct ring_place *p
     return progress_done(load(&s->progress));
 }
 
+/* Before a message is marked: from now on, nobody counts the lane's messages by its marks up to there. */
+static void announce_drop(const struct drop *drop)
+{
+    shared_u64 *const drop_end = &drop->ring->control->drop_end;
+    uint64_t end = atomic_load_explicit(drop_end, memory_order_relaxed);
+    while (end <= drop->position &&
+           !atomic_compare_exchange_weak_explicit(drop_end, &end, drop->position + 1, memory_order_seq_cst,
+                                                  memory_order_relaxed))
+        continue;
+}
+
 /* Return: 0; -ENOMSG; -EAGAIN to look again; -EBUSY if a live consumer has it; other system errors. */
 static int drop_leased(const struct drop *drop, const struct ring_place *place, uint64_t word, uint64_t index)
 {
@@ -142,6 +153,7 @@ static int drop_once(const struct drop *drop)
         error = ring_find_record(drop->ring, &place, drop->position, &word, &index);
     if (error != 0)
         return error;
+    announce_drop(drop);
     return place.state == RING_LEASED ? drop_leased(drop, &place, word, index) : drop_unclaimed(drop, word);
 }
 

@@ -3,6 +3,7 @@
 
 #include "common/core/copy.h"
 #include "common/core/header_block.h"
+#include "common/core/marks.h"
 #include "common/kernel/clock.h"
 #include "common/queue/batch.h"
 #include "common/queue/message_id.h"
@@ -129,9 +130,10 @@ static inline void append(const struct transfer *transfer, const struct plan *pl
     copy_headers(header_write_prefix(at, text_bytes, plan->payload_offset, m->frame, m->delimiter), transfer,
                  plan);
     copy_payload(at + plan->payload_offset, m);
-    ring_prefetch_room(&p->ring, p->next + ROOM_AHEAD, p->limit, plan->cells);
-    ring_append_cells(p, record_frame(RECORD_HEADERS, 0) | plan->bytes, plan->cells,
-                      record_stream_bytes(record_frame(m->frame, m->delimiter) | m->length));
+    ring_prefetch_room(&p->ring, p->next + ROOM_AHEAD, p->room, plan->cells);
+    const uint64_t stream_bytes = record_stream_bytes(record_frame(m->frame, m->delimiter) | m->length);
+    marks_except_framing(p, stream_bytes - m->length);
+    ring_append_cells(p, record_frame(RECORD_HEADERS, 0) | plan->bytes, plan->cells, stream_bytes);
 }
 
 /* Puts one portion. Return: like shmq_mover_put, for its first message. */
@@ -157,7 +159,7 @@ static int put_portion(struct transfer *transfer, int64_t timeout_ns)
         bytes += plan.bytes;
         n++;
     } while (n < PORTION_MESSAGES && bytes < PORTION_BYTES && transfer->put + n < transfer->count &&
-             make_plan(transfer, transfer->put + n, &plan) == 0 && ring_has_room(&side->ring, plan.cells));
+             make_plan(transfer, transfer->put + n, &plan) == 0 && put_continues(&side->ring, plan.cells));
     const struct shmq_message *last = &transfer->messages[transfer->put + n - 1];
     const struct shmq_cursor cursor = mover_cursor(transfer->mover, last->lane, last->position);
     put_set_cursor(side, &cursor);
@@ -196,6 +198,7 @@ static int put_all(struct transfer *transfer, int64_t timeout_ns, int64_t deadli
 {
     int error = 0;
     if (transfer->count > 0) {
+        put_expect(&transfer->to->producer, transfer->count);
         begin_line(transfer);
         error = skip_put(transfer);
     }

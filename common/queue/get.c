@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/core/copy.h"
+#include "common/core/marks.h"
 #include "common/kernel/clock.h"
 #include "common/queue/batch.h"
 #include "common/queue/count.h"
@@ -649,6 +650,9 @@ static int fill_buffer(struct shmq *handle, uint64_t position, struct shmq_messa
     atomic_store_explicit(&s->held_due, held_due_pack(0, 0), memory_order_relaxed);
     for (size_t i = 0; i < ASIDE_WORDS; i++)
         atomic_store_explicit(&s->held_notes[0][i], 0, memory_order_relaxed);
+    struct put_time put;
+    const bool dated = marks_put_time(ring, position, clock_coarse_ns(), &put);
+    atomic_store_explicit(&s->held_put_ns, dated ? (uint64_t)put.ns : 0, memory_order_relaxed);
     atomic_store_explicit(&s->held_valid, 1, memory_order_release);
     return 0;
 }

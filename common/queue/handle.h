@@ -118,15 +118,16 @@ struct blocked {
 };
 
 struct producer_side {
-    struct ring_producer ring;
     struct lane_view *view;
     uint64_t reserved_at; /* equals the ring's next while a reservation may be committed */
     uint64_t reserved_bytes;
     uint64_t
-        max_short_bytes;   /* longest short message: a cell, or the largest message if that is less; 0: none is */
-    uint64_t frame;        /* framing of the next messages, as in their descriptors */
-    uint64_t framing;      /* bytes that the framing adds to a message in the stream */
+        max_short_bytes; /* longest short message: a cell, or the largest message if that is less; 0: none is */
+    uint64_t frame;      /* framing of the next messages, as in their descriptors */
+    uint64_t framing;    /* bytes that the framing adds to a message in the stream */
+    struct ring_producer ring;
     uint64_t needed_cells; /* of the message that waits for room */
+    size_t last_count;     /* messages given to the last call that puts several */
     bool finished;         /* the ring's limit is then 0 */
     bool resumable;
     bool has_cursor; /* .cursor is published with each message */
@@ -166,6 +167,7 @@ struct consumer_side {
     uint32_t last_plus1;             /* the lane that was served last, plus 1; 0: none yet */
     uint32_t glance;                 /* index in active of the lane checked last while spinning */
     uint32_t membership;             /* header.membership when active was built */
+    uint64_t seen;                   /* marks_seen_time of the present lease */
     uint32_t sharers;                /* estimated number of live consumers */
     int64_t sharers_ns;              /* when they were counted */
     int64_t orphans_ns;              /* when to look for dead consumers' work again */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/queue/lane.h"
 
+#include "common/core/marks.h"
 #include "common/kernel/byte_lock.h"
 #include "common/kernel/clock.h"
 #include "common/queue/blocked.h"
@@ -180,6 +181,7 @@ static int take_up(struct shmq *handle, uint32_t lane, const struct shmq_options
         error = ring_producer_init(&p->ring, &p->view->ring);
     if (error != 0)
         return events_lane_error(handle, lane, error);
+    marks_take_up(&p->ring);
 
     struct lane_control *control = p->view->ring.control;
     const uint32_t pid_before = atomic_load_explicit(&control->pid, memory_order_relaxed);
@@ -289,6 +291,7 @@ int lane_finish(struct shmq *handle)
         mark_finished(handle, p->view->ring.control);
         p->finished = true;
         p->ring.limit = 0;
+        p->ring.room = 0;
         wake_after_finish(handle);
     }
     return handle_is_stale(handle) ? -ESTALE : 0;

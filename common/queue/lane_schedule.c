@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/queue/lane_schedule.h"
 
+#include "common/core/marks.h"
 #include "common/kernel/byte_lock.h"
 #include "common/queue/batch.h"
 #include "common/queue/events.h"
@@ -89,8 +90,11 @@ static inline __attribute__((always_inline)) int lease_from(struct shmq *handle,
 {
     struct consumer_side *c = &handle->consumer;
     const struct lane_view *view = &handle->lanes[lane];
-    const struct ring_limits limits = {
-        .records = c->prefetch, .cells = view->ring.cells / 4, .sharers = c->sharers, .words = c->words};
+    const struct ring_limits limits = {.records = c->prefetch,
+                                       .cells = view->ring.cells / 4,
+                                       .sharers = c->sharers,
+                                       .words = c->words,
+                                       .seen = c->seen};
     struct ring_batch batch;
     const int error = ring_lease(&view->ring, &handle->seats[c->seat], c->seat, &limits, &batch);
     if (error == 0)
@@ -242,6 +246,7 @@ static void find_busy_lanes(struct shmq *handle, int64_t now_ns)
 int lane_schedule_lease(struct shmq *handle, int64_t now_ns)
 {
     struct consumer_side *c = &handle->consumer;
+    c->seen = marks_seen_time(now_ns);
     if (!uses_busy_list(c))
         return lease_from_list(handle, &c->active);
     int error = -EAGAIN;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "common/core/header_block.h"
+#include "common/core/marks.h"
 #include "common/kernel/clock.h"
 #include "common/queue/put.h"
 #include "common/queue/sized.h"
@@ -85,7 +86,7 @@ static int put_portion(struct shmq *handle, const struct shmq_outgoing *messages
         bytes += plan.bytes;
         n++;
     } while (n < PORTION_MESSAGES && bytes < PORTION_BYTES && *put + n < count &&
-             make_plan(handle, element(messages, *put + n), &plan) == 0 && ring_has_room(&side->ring, plan.cells));
+             make_plan(handle, element(messages, *put + n), &plan) == 0 && put_continues(&side->ring, plan.cells));
     *put += n;
     return put_publish(handle, n);
 }
@@ -99,6 +100,8 @@ int shmq_put_outgoing(struct shmq *handle, const struct shmq_outgoing *messages,
     int error = handle_check(handle, SHMQ_PRODUCER);
     if (error == 0 && messages == NULL && count > 0)
         error = -EINVAL;
+    if (error == 0)
+        put_expect(&handle->producer, count);
     while (error == 0 && put < count) {
         error = put_portion(handle, messages, count, &put, left_ns);
         left_ns = put_time_left(timeout_ns, deadline);

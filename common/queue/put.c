@@ -2,6 +2,7 @@
 #include "common/queue/put.h"
 
 #include "common/core/copy.h"
+#include "common/core/marks.h"
 #include "common/kernel/clock.h"
 #include "common/queue/blocked.h"
 #include "common/queue/count.h"
@@ -153,11 +154,38 @@ static int wait_for_room(struct shmq *handle, uint64_t need_cells, int64_t timeo
     return events_lane_error(handle, handle->producer.view->ring.lane, error);
 }
 
+/* Marks the block of the next message and dates it, as far as that is due (marks.h). */
+static __attribute__((noinline)) void sample(struct ring_producer *p, uint64_t need_cells)
+{
+    marks_sample(p, need_cells, marks_want_clock(p) ? clock_coarse_ns() : 0);
+}
+
+/* Context: the limit is reached. */
+static __attribute__((noinline)) int make_room_slow(struct shmq *handle, uint64_t need_cells, int64_t timeout_ns)
+{
+    struct ring_producer *p = &handle->producer.ring;
+    const int error = ring_fits(p, need_cells) ? 0 : wait_for_room(handle, need_cells, timeout_ns);
+    if (error == 0)
+        sample(p, need_cells);
+    return error;
+}
+
 static inline int make_room(struct shmq *handle, uint64_t need_cells, int64_t timeout_ns)
 {
     if (__builtin_expect(ring_has_room(&handle->producer.ring, need_cells), 1))
         return 0;
-    return wait_for_room(handle, need_cells, timeout_ns);
+    return make_room_slow(handle, need_cells, timeout_ns);
+}
+
+/* Whether there is known to be room for one more message of a portion. */
+bool put_continues(struct ring_producer *p, uint64_t need_cells)
+{
+    if (ring_has_room(p, need_cells))
+        return true;
+    if (!ring_fits(p, need_cells))
+        return false;
+    sample(p, need_cells);
+    return true;
 }
 
 /* ------------------------------------------------------------------ putting */
@@ -171,6 +199,7 @@ static inline bool name_check_is_due(uint64_t messages, uint32_t published)
 static __attribute__((noinline)) int after_publish_slow(struct shmq *handle, uint32_t published)
 {
     waiting_wake_consumers(handle, published);
+    marks_expect_sample(&handle->producer.ring);
     /* After B2: consumers that found everything drained after their B1 either saw P1, or we see the flag. */
     if ((handle_flags(handle) & FLAG_DRAIN) != 0)
         return -ESHUTDOWN;
@@ -210,7 +239,7 @@ static inline void write_payload(const struct ring_producer *p, const void *data
     if (length > 0)
         memcpy(ring_payload(&p->ring, p->next), data, length);
     if (length > CELL_BYTES) /* for less, prefetching costs more than it saves */
-        ring_prefetch_room(&p->ring, p->next + ROOM_AHEAD, p->limit, cells_for(length));
+        ring_prefetch_room(&p->ring, p->next + ROOM_AHEAD, p->room, cells_for(length));
 }
 
 /*
@@ -266,6 +295,9 @@ static inline void reserve(struct producer_side *p, size_t length, void **payloa
     *payload = ring_payload(&p->ring.ring, p->ring.next);
 }
 
+/* Set in reserved_at after a reservation that was sampled: shmq_commit then takes its slow path. */
+#define RESERVED_SLOWLY (UINT64_C(1) << 63)
+
 static __attribute__((noinline)) int reserve_slow(struct shmq *handle, size_t length, void **payload,
                                                   int64_t timeout_ns)
 {
@@ -274,9 +306,11 @@ static __attribute__((noinline)) int reserve_slow(struct shmq *handle, size_t le
         error = -EINVAL;
     if (error == 0)
         error = make_room(handle, cells_for(length), timeout_ns);
-    if (error == 0)
-        reserve(&handle->producer, length, payload);
-    return error;
+    if (error != 0)
+        return error;
+    reserve(&handle->producer, length, payload);
+    handle->producer.reserved_at |= RESERVED_SLOWLY;
+    return 0;
 }
 
 int shmq_reserve(struct shmq *handle, size_t length, void **payload, int64_t timeout_ns)
@@ -288,6 +322,8 @@ int shmq_reserve(struct shmq *handle, size_t length, void **payload, int64_t tim
     return 0;
 }
 
+static __attribute__((noinline)) int commit_slow(struct shmq *handle, size_t length);
+
 int shmq_commit(struct shmq *handle, size_t length)
 {
     const int error = handle_check(handle, SHMQ_PRODUCER);
@@ -295,12 +331,23 @@ int shmq_commit(struct shmq *handle, size_t length)
         return error;
     struct producer_side *p = &handle->producer;
     if (p->reserved_at != p->ring.next || length > p->reserved_bytes)
-        return -EINVAL;
+        return commit_slow(handle, length);
     const int closed = check_open(handle);
     if (closed != 0)
         return closed;
     ring_append_cells(&p->ring, p->frame | length, cells_for(length), p->framing + length);
     return publish(handle, 1);
+}
+
+/* After a reservation that was sampled, the message is put now, so it is dated again. */
+static int commit_slow(struct shmq *handle, size_t length)
+{
+    struct producer_side *p = &handle->producer;
+    if (p->reserved_at != (p->ring.next | RESERVED_SLOWLY) || length > p->reserved_bytes)
+        return -EINVAL;
+    p->reserved_at = p->ring.next;
+    marks_date_again(&p->ring, clock_coarse_ns());
+    return shmq_commit(handle, length);
 }
 
 static bool is_valid(const struct ring *ring, const struct iovec *message)
@@ -314,6 +361,8 @@ static bool is_valid(const struct ring *ring, const struct iovec *message)
  */
 static size_t append_others(struct producer_side *side, const struct iovec *messages, size_t most, size_t *bytes)
 {
+    if (most == 0 || is_short(side, messages->iov_len))
+        return 0;
     struct ring_producer p = side->ring; /* a copy, to be kept in registers */
     const uint64_t frame = side->frame;
     const uint64_t framing = side->framing;
@@ -368,6 +417,12 @@ static size_t append_short(struct producer_side *side, const struct iovec *messa
     return i;
 }
 
+/* Whether appending can go on with a message: it is valid, and there is known to be room. */
+static inline bool goes_on(struct producer_side *side, const struct iovec *message)
+{
+    return is_valid(&side->ring.ring, message) && put_continues(&side->ring, cells_for(message->iov_len));
+}
+
 /*
  * Appends leading messages: at most a portion, no more than there is known room for, and none from the first
  * invalid one on. Return: how many.
@@ -377,12 +432,10 @@ static size_t append_portion(struct producer_side *side, const struct iovec *mes
     const size_t most = count < PORTION_MESSAGES ? count : PORTION_MESSAGES;
     size_t bytes = PORTION_BYTES; /* short messages do not count: a portion of them takes far less */
     size_t i = 0;
-    size_t before;
     do {
-        before = i;
         i += append_short(side, messages + i, most - i);
         i += append_others(side, messages + i, most - i, &bytes);
-    } while (i > before && i < most && bytes > 0);
+    } while (i < most && bytes > 0 && goes_on(side, &messages[i]));
     return i;
 }
 
@@ -411,6 +464,8 @@ int shmq_put_many(struct shmq *handle, const struct iovec *messages, size_t coun
     int error = handle_check(handle, SHMQ_PRODUCER);
     if (error == 0 && messages == NULL && count > 0)
         error = -EINVAL;
+    if (error == 0)
+        put_expect(&handle->producer, count);
     while (error == 0 && put < count) {
         error = put_portion(handle, messages + put, count - put, &put, left_ns);
         left_ns = put_time_left(timeout_ns, deadline);
@@ -451,6 +506,7 @@ int shmq_set_frame(struct shmq *handle, enum shmq_frame frame, uint8_t delimiter
         return -EINVAL;
     handle->producer.frame = record_frame((uint8_t)frame, frame == SHMQ_FRAME_DELIMITER ? delimiter : 0);
     handle->producer.framing = record_stream_bytes(handle->producer.frame);
+    marks_set_framing(&handle->producer.ring, handle->producer.framing);
     return 0;
 }
 

@@ -2,6 +2,7 @@
 #ifndef SHMQ_PUT_H
 #define SHMQ_PUT_H
 
+#include "common/core/marks.h"
 #include "common/kernel/clock.h"
 #include "common/queue/handle.h"
 
@@ -31,6 +32,17 @@ int put_refuse_too_long(const struct shmq *handle);
  * Return: 0; -EAGAIN, -ETIMEDOUT, -EINTR, -ESHUTDOWN, -ESTALE, -EBADMSG, -EOVERFLOW.
  */
 int put_make_room(struct shmq *handle, uint64_t need_cells, int64_t timeout_ns);
+
+/* Before a call that puts @count messages: fewer than the call before is a sign that they come more slowly. */
+static inline void put_expect(struct producer_side *side, size_t count)
+{
+    if (count < side->last_count)
+        marks_expect_sample(&side->ring);
+    side->last_count = count;
+}
+
+/* Whether there is known to be room for one more message of a portion. */
+bool put_continues(struct ring_producer *p, uint64_t need_cells);
 
 /* Publishes what was appended, and wakes consumers. Return: 0; -ESHUTDOWN; -ESTALE. */
 int put_publish(struct shmq *handle, uint32_t messages);

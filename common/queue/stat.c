@@ -4,6 +4,7 @@
 
 #include "common/core/header_block.h"
 #include "common/kernel/byte_lock.h"
+#include "common/queue/age.h"
 #include "common/queue/due.h"
 #include "common/queue/lane.h"
 #include "common/queue/mapping.h"
@@ -34,8 +35,15 @@ static bool seat_alive(const struct shmq *handle, uint32_t seat)
     return byte_lock_held(handle->object.fd, handle_seat_byte(handle, seat));
 }
 
+/* What was put into a lane before its tail, or one publication ahead of it. */
+struct put_totals {
+    uint64_t tail;
+    uint64_t messages;
+    uint64_t stream_offset;
+};
+
 /* Reads the newer checkpoint, which may be one publication ahead of tail. */
-static void read_totals(const struct lane_control *control, struct shmq_lane_stat *stat)
+static struct put_totals read_totals(const struct lane_control *control)
 {
     const uint64_t tail = load(&control->tail);
     int newer = load(&control->checkpoints[1].tail) > load(&control->checkpoints[0].tail);
@@ -43,27 +51,73 @@ static void read_totals(const struct lane_control *control, struct shmq_lane_sta
      */
     if (load(&control->checkpoints[!newer].tail) == tail)
         newer = !newer;
-    stat->put_messages = load(&control->checkpoints[newer].messages);
-    stat->put_bytes = load(&control->checkpoints[newer].stream_offset);
+    return (struct put_totals){.tail = load(&control->checkpoints[newer].tail),
+                               .messages = load(&control->checkpoints[newer].messages),
+                               .stream_offset = load(&control->checkpoints[newer].stream_offset)};
 }
 
-/* @stat is all zero before the call. */
-static int fill_lane(struct shmq *handle, uint32_t lane, struct shmq_lane_stat *stat)
+/* Messages that were put before the walk's tail and have left the lane since, dropped ones included. */
+static uint64_t messages_gone(const struct ring *ring, const struct walk *walk, const struct put_totals *put)
 {
+    struct marks_count later = {0};
+    if (put->tail > walk->tail && !marks_count(ring, walk->tail, put->tail, &later))
+        later.messages = 0;
+    const uint64_t there = later.messages + walk->messages;
+    return put->messages > there ? put->messages - there : 0;
+}
+
+static uint64_t high_water_bytes(const struct ring *ring, const struct shmq_lane_stat *stat)
+{
+    const uint64_t cells = load(&ring->control->counters.high_cells);
+    const uint64_t bytes = (cells <= ring->cells ? cells : ring->cells) << CELL_SHIFT;
+    return bytes > stat->used_bytes ? bytes : stat->used_bytes;
+}
+
+static uint64_t used_bytes(const struct ring *ring, const struct walk *walk)
+{
+    const uint64_t cells = walk->tail >= walk->head ? walk->tail - walk->head : 0;
+    return (cells <= ring->cells ? cells : ring->cells) << CELL_SHIFT;
+}
+
+/* What is counted by going through the lane. @bytes: receives the payload of its messages. */
+static int fill_messages(struct shmq *handle, const struct ring *ring, struct shmq_lane_stat *stat,
+                         uint64_t *bytes)
+{
+    struct walk walk;
+    const int error = walk_count(handle, ring, &walk);
+    const struct put_totals put = read_totals(ring->control);
+    stat->head_position = walk.head;
+    stat->claim_position = walk.claim;
+    stat->tail_position = walk.tail;
+    stat->used_bytes = used_bytes(ring, &walk);
+    stat->high_water_bytes = high_water_bytes(ring, stat);
+    stat->messages = walk.messages;
+    stat->leased = walk.leased;
+    stat->oldest_ns = walk.oldest != 0 ? age_in_lane(handle, ring, walk.oldest) : -1;
+    stat->put_messages = put.messages;
+    stat->put_bytes = put.stream_offset;
+    stat->acknowledged = messages_gone(ring, &walk, &put);
+    *bytes = error == 0 ? walk.bytes : 0;
+    return error == -EAGAIN ? 0 : error;
+}
+
+/* @stat is all zero before the call. @bytes: receives the payload of the lane's messages. */
+static int fill_lane(struct shmq *handle, uint32_t lane, struct shmq_lane_stat *stat, uint64_t *bytes)
+{
+    *bytes = 0;
     stat->lane = lane;
     stat->alive = lane_alive(handle, lane);
     stat->attached_ns = -1;
     stat->active_ns = -1;
+    stat->oldest_ns = -1;
     if (!handle_lane_used(handle, lane))
         return 0;
 
     struct lane_view *view;
-    int error = mapping_lane(handle, lane, &view);
+    const int error = mapping_lane(handle, lane, &view);
     if (error != 0)
         return error;
     const struct lane_control *control = view->ring.control;
-    struct walk walk;
-    error = walk_lane(handle, &view->ring, &walk);
     const uint64_t life = load(&control->life);
     stat->used = true;
     stat->finished = lane_life_state(life) == LANE_FINISHED ||
@@ -74,15 +128,8 @@ static int fill_lane(struct shmq *handle, uint32_t lane, struct shmq_lane_stat *
     owner_info_read(stat->program, control->program);
     stat->attached = load(&control->attached);
     stat->source_id = load(&control->source_id);
-    stat->head_position = walk.head;
-    stat->claim_position = walk.claim;
-    stat->tail_position = walk.tail;
-    stat->used_bytes = walk.tail >= walk.head ? (walk.tail - walk.head) << CELL_SHIFT : 0;
-    stat->messages = walk.messages;
-    stat->leased = walk.leased;
     stat_counters_lane(handle, control, stat);
-    read_totals(control, stat);
-    return error == -EAGAIN ? 0 : error;
+    return fill_messages(handle, &view->ring, stat, bytes);
 }
 
 /* What consumers hold was the lane's, and is acknowledged no more than what they have leased in it. */
@@ -94,6 +141,8 @@ static void add_held(struct shmq *handle, struct shmq_lane_stat *stat)
             continue;
         stat->messages++;
         stat->leased++;
+        stat->acknowledged -= stat->acknowledged > 0;
+        stat->oldest_ns = age_greater(stat->oldest_ns, age_in_seat(handle, s));
     }
 }
 
@@ -105,7 +154,8 @@ int shmq_stat_lane(struct shmq *handle, uint32_t lane, struct shmq_lane_stat *st
         error = sized_check(stat, LANE_STAT_FIRST_BYTES, sizeof(*stat));
     if (error != 0 || lane >= handle_geometry(handle)->parameters.lanes)
         return error != 0 ? error : -EINVAL;
-    error = fill_lane(handle, lane, &all);
+    uint64_t bytes;
+    error = fill_lane(handle, lane, &all, &bytes);
     if (all.used)
         add_held(handle, &all);
     sized_give(stat, &all);
@@ -188,36 +238,49 @@ int shmq_stat_seat(struct shmq *handle, uint32_t seat, struct shmq_seat_stat *st
     return error;
 }
 
+static void add_lane(const struct shmq *handle, struct shmq_stat *stat, const struct shmq_lane_stat *lane)
+{
+    stat->producers += lane->alive;
+    stat->lanes_used += lane->used;
+    stat->unfinished += lane->used && !lane->finished && !lane->alive;
+    stat->finished += lane->finishes;
+    stat->messages += lane->messages;
+    stat->leased += lane->leased;
+    stat->put_messages += lane->put_messages;
+    stat->put_bytes += lane->put_bytes;
+    stat->acknowledged += lane->acknowledged;
+    stat->used_bytes += lane->used_bytes;
+    if (lane->used && (lane->alive || lane->used_bytes != 0))
+        stat->room_bytes += handle_geometry(handle)->parameters.capacity_bytes;
+    if (lane->high_water_bytes > stat->high_water_bytes)
+        stat->high_water_bytes = lane->high_water_bytes;
+    stat->oldest_ns = age_greater(stat->oldest_ns, lane->oldest_ns);
+}
+
+static void set_fill(struct shmq_stat *stat)
+{
+    if (stat->blocked > 0)
+        stat->fill_percent = 100;
+    else if (stat->room_bytes != 0) /* in cells, so that the product fits */
+        stat->fill_percent = (uint32_t)((stat->used_bytes >> CELL_SHIFT) * 100 / (stat->room_bytes >> CELL_SHIFT));
+}
+
 static int add_lanes(struct shmq *handle, struct shmq_stat *stat)
 {
     int result = 0;
+    stat->oldest_ns = -1;
     for (uint32_t i = 0; i < stat->lanes; i++) {
         struct shmq_lane_stat lane = {0};
-        const int error = fill_lane(handle, i, &lane);
+        uint64_t bytes;
+        const int error = fill_lane(handle, i, &lane, &bytes);
         if (error != 0)
             result = error;
-        stat->producers += lane.alive;
-        stat->lanes_used += lane.used;
-        stat->unfinished += lane.used && !lane.finished && !lane.alive;
-        stat->finished += lane.finishes;
-        stat->messages += lane.messages;
-        stat->leased += lane.leased;
-        stat->put_messages += lane.put_messages;
-        stat->put_bytes += lane.put_bytes;
+        add_lane(handle, stat, &lane);
         stat_counters_add_lane(stat, &lane);
+        stat->message_bytes += bytes;
     }
+    set_fill(stat);
     return result;
-}
-
-static void add_message_bytes(struct shmq *handle, struct shmq_stat *stat)
-{
-    for (uint32_t i = 0; i < stat->lanes; i++) {
-        struct lane_view *view;
-        struct walk walk;
-        if (handle_lane_used(handle, i) && mapping_lane(handle, i, &view) == 0 &&
-            walk_lane(handle, &view->ring, &walk) == 0)
-            stat->message_bytes += walk.bytes;
-    }
 }
 
 /* Reads the buffer instead of mapping it, because mapping would reserve it. */
@@ -257,6 +320,8 @@ static int add_seats(struct shmq *handle, struct shmq_stat *stat)
         }
         stat->messages++;
         stat->leased++;
+        stat->acknowledged -= stat->acknowledged > 0;
+        stat->oldest_ns = age_greater(stat->oldest_ns, age_in_seat(handle, s));
         stat->message_bytes += held_payload_bytes(handle, i);
         if (!seat_alive(handle, i))
             add_aside(handle, s, stat);
@@ -338,7 +403,6 @@ int shmq_stat(struct shmq *handle, struct shmq_stat *stat)
     all.sleepers = all.paused ? waiting_seats(handle) : (uint32_t)load(&handle->header->bell);
     all.events = load(&handle->header->events);
     error = add_lanes(handle, &all);
-    add_message_bytes(handle, &all);
     if (add_seats(handle, &all) != 0 || !object_is_whole(&handle->object))
         error = -EBADMSG;
     sized_give(stat, &all);

@@ -2,6 +2,7 @@
 #include "common/queue/walk.h"
 
 #include "common/core/header_block.h"
+#include "common/core/marks.h"
 #include "common/queue/seat.h"
 
 #define WALK_TRIES 16
@@ -79,6 +80,37 @@ static void visit_record(struct walk *walk, const struct stretch *stretch, uint6
     walk->stopped = walk->visit != NULL && !walk->visit(walk->context, &record);
 }
 
+/* The position behind the first @skip records of a stretch; its end if it has fewer, or one is invalid. */
+static uint64_t skip_records(const struct ring *ring, const struct stretch *stretch)
+{
+    uint64_t position = stretch->position;
+    for (uint32_t i = 0; i < stretch->skip && position < stretch->end; i++) {
+        uint64_t word;
+        if (!ring_read_word(ring, position, stretch->end, &word))
+            return stretch->end;
+        position += record_cells(word);
+    }
+    return position;
+}
+
+/* Counts a long stretch by the lane's marks, which do not tell what was dropped. Return: false if that fails. */
+static bool count_by_marks(const struct ring *ring, struct walk *walk, const struct stretch *stretch,
+                           uint64_t *count)
+{
+    struct marks_count there;
+    if (!walk->by_marks || stretch->end - stretch->position <= UINT64_C(2) << ring->block_log2 ||
+        stretch->position < load(&ring->control->drop_end))
+        return false;
+    const uint64_t first = skip_records(ring, stretch);
+    if (first == stretch->end || !marks_count(ring, first, stretch->end, &there))
+        return false;
+    *count = stretch->skip + there.messages;
+    walk->oldest = walk->oldest != 0 ? walk->oldest : first;
+    walk->messages += there.messages;
+    walk->bytes += there.bytes;
+    return true;
+}
+
 /* Counts whole records, and those that are messages: not dropped. Each must begin in the stream where the previous
  * one ended. */
 static int walk_records(const struct ring *ring, struct walk *walk, const struct stretch *stretch, uint64_t *count)
@@ -86,6 +118,8 @@ static int walk_records(const struct ring *ring, struct walk *walk, const struct
     uint64_t expected = 0;
     uint64_t position = stretch->position;
     const uint64_t end = stretch->end;
+    if (count_by_marks(ring, walk, stretch, count))
+        return 0;
     for (*count = 0; position < end; ++*count) {
         uint64_t word;
         uint64_t bytes;
@@ -101,6 +135,7 @@ static int walk_records(const struct ring *ring, struct walk *walk, const struct
             return problem(walk, position, "a record's stream offset is invalid");
         expected = offset + stream_bytes;
         if (*count >= stretch->skip && !dropped) {
+            walk->oldest = walk->oldest != 0 ? walk->oldest : position;
             walk->messages++;
             walk->bytes += bytes;
             visit_record(walk, stretch, position, word, *count);
@@ -156,7 +191,7 @@ static int check_word_at_claim(const struct ring *ring, struct walk *walk)
 
 static int walk_once(const struct shmq *handle, const struct ring *ring, struct walk *walk)
 {
-    *walk = (struct walk){.visit = walk->visit, .context = walk->context};
+    *walk = (struct walk){.visit = walk->visit, .context = walk->context, .by_marks = walk->by_marks};
     int error = read_positions(ring, walk);
     uint64_t position = walk->head;
     while (error == 0 && !walk->stopped && position < walk->claim)
@@ -168,16 +203,8 @@ static int walk_once(const struct shmq *handle, const struct ring *ring, struct 
     return error != 0 || walk->stopped ? error : walk_records(ring, walk, &rest, &count);
 }
 
-int walk_lane(const struct shmq *handle, const struct ring *ring, struct walk *walk)
+static int walk_until_stable(const struct shmq *handle, const struct ring *ring, struct walk *walk)
 {
-    return walk_messages(handle, ring, walk, NULL, NULL);
-}
-
-int walk_messages(const struct shmq *handle, const struct ring *ring, struct walk *walk, walk_visitor *visit,
-                  void *context)
-{
-    walk->visit = visit;
-    walk->context = context;
     for (int tries = 0; tries < WALK_TRIES; tries++) {
         const int error = walk_once(handle, ring, walk);
         if (error == 0 || walk->stopped)
@@ -188,4 +215,23 @@ int walk_messages(const struct shmq *handle, const struct ring *ring, struct wal
     }
     walk->problem = NULL;
     return -EAGAIN;
+}
+
+int walk_lane(const struct shmq *handle, const struct ring *ring, struct walk *walk)
+{
+    *walk = (struct walk){0};
+    return walk_until_stable(handle, ring, walk);
+}
+
+int walk_count(const struct shmq *handle, const struct ring *ring, struct walk *walk)
+{
+    *walk = (struct walk){.by_marks = true};
+    return walk_until_stable(handle, ring, walk);
+}
+
+int walk_messages(const struct shmq *handle, const struct ring *ring, struct walk *walk, walk_visitor *visit,
+                  void *context)
+{
+    *walk = (struct walk){.visit = visit, .context = context};
+    return walk_until_stable(handle, ring, walk);
 }

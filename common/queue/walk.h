@@ -26,16 +26,24 @@ struct walk {
     uint64_t messages; /* not acknowledged, not dropped */
     uint64_t bytes;    /* their payload */
     uint64_t leased;   /* messages that are leased */
+    uint64_t oldest;   /* position of the first message; 0: there is none */
     uint64_t problem_position;
     walk_visitor *visit; /* NULL: nothing is visited */
     void *context;       /* passed on to visit */
     bool stopped;        /* by the visitor */
+    bool by_marks;       /* what the lane's marks tell is not walked over */
     const char *problem; /* NULL, or what is wrong at problem_position; changes in progress are not problems */
 };
 
 /* Return: 0; -EBADMSG with walk->problem; -EAGAIN if the lane changed too fast. */
 int walk_lane(const struct shmq *handle, const struct ring *ring, struct walk *walk);
-/* The same, and visits the messages in their order. If the lane changes, it begins again, and visits some again.
+/*
+ * The same numbers, without looking at each record: the lane's marks tell how many messages lie between two
+ * positions. Where messages were dropped, and where the marks are invalid, it walks all the same.
+ */
+int walk_count(const struct shmq *handle, const struct ring *ring, struct walk *walk);
+/* Like walk_lane, and visits the messages in their order. If the lane changes, it begins again, and visits some
+ * again.
  */
 int walk_messages(const struct shmq *handle, const struct ring *ring, struct walk *walk, walk_visitor *visit,
                   void *context);

@@ -525,7 +525,7 @@ kill_now $reader
 cp "/dev/shm/shmq.$queue" "$scratch/good"
 size=$(stat -c %s "$scratch/good")
 lane=$((page + page + 2 * 4 * page))
-leases=$((lane + (page + 32 * 64 + 1024 * 4 + page - 1) / page * page)) # behind the control, 32 marks and 1024 put times
+leases=$((lane + (page + 4 * 192 + 1024 * 4 + page - 1) / page * page)) # behind the control, 4 marks and 1024 put times
 records=$((leases + (1024 * 8 + page - 1) / page * page))
 
 restore() {

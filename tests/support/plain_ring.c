@@ -55,6 +55,8 @@ void plain_make(struct plain_ring *plain, uint64_t capacity_bytes, uint64_t max_
     ck_assert_int_eq(geometry_compute(&parameters, &g), 0);
     map_section(plain, PLAIN_CONTROL, sizeof(struct lane_control), 1);
     map_section(plain, PLAIN_SEAT_TABLE, PLAIN_SEATS * sizeof(struct seat), 1);
+    map_section(plain, PLAIN_MARKS, g.marks * sizeof(struct lane_mark), 1);
+    map_section(plain, PLAIN_TIMES, g.cells * sizeof(shared_u32), 1);
     map_section(plain, PLAIN_LEASES, g.cells * sizeof(shared_u64), 1);
     map_section(plain, PLAIN_RECORDS, g.cells * sizeof(struct record), 1);
     map_section(plain, PLAIN_ARENA, capacity_bytes, 2);
@@ -64,6 +66,10 @@ void plain_make(struct plain_ring *plain, uint64_t capacity_bytes, uint64_t max_
         .leases = (shared_u64 *)(void *)plain->sections[PLAIN_LEASES].start,
         .records = (struct record *)(void *)plain->sections[PLAIN_RECORDS].start,
         .arena = plain->sections[PLAIN_ARENA].start,
+        .marks = (struct lane_mark *)(void *)plain->sections[PLAIN_MARKS].start,
+        .times = (shared_u32 *)(void *)plain->sections[PLAIN_TIMES].start,
+        .marks_mask = g.marks - 1,
+        .block_log2 = g.block_log2,
         .cells = g.cells,
         .mask = g.cells - 1,
         .max_position = g.max_position,

@@ -16,7 +16,16 @@
 #define PLAIN_SEATS 8u
 #define PLAIN_SMALL 4096u /* bytes of a ring of 64 cells */
 
-enum plain_section { PLAIN_CONTROL, PLAIN_SEAT_TABLE, PLAIN_LEASES, PLAIN_RECORDS, PLAIN_ARENA, PLAIN_SECTIONS };
+enum plain_section {
+    PLAIN_CONTROL,
+    PLAIN_SEAT_TABLE,
+    PLAIN_MARKS,
+    PLAIN_TIMES,
+    PLAIN_LEASES,
+    PLAIN_RECORDS,
+    PLAIN_ARENA,
+    PLAIN_SECTIONS
+};
 
 struct plain_ring {
     struct ring ring;

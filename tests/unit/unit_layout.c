@@ -13,7 +13,7 @@
 #include "common/shmq.h"
 #include "tests/support/harness.h"
 
-#define FINGERPRINT 0x1b67fcdc
+#define FINGERPRINT 0xb1134d6c
 
 static const struct parameters usual = {
     .capacity_bytes = 8 << 20,
@@ -225,7 +225,7 @@ START_TEST(structs_are_what_the_format_says)
     ck_assert_uint_eq(sizeof(struct seat), 768);
     ck_assert_uint_eq(sizeof(struct lane_control), 1280);
     ck_assert_uint_eq(sizeof(struct record), 16);
-    ck_assert_uint_eq(sizeof(struct lane_mark), 64);
+    ck_assert_uint_eq(sizeof(struct lane_mark), 192);
     ck_assert_uint_eq(sizeof(struct event), 64);
     ck_assert_uint_eq(sizeof(struct source_slot), 256);
     ck_assert_uint_eq(offsetof(struct source_slot, copies), 8);
