@@ -251,6 +251,10 @@ $(out)/tests/unit_consumer_commands: private wrapped = clone close_range fork pi
 $(out)/tests/unit_consumer_sinks: private wrapped = pwritev record_lock_take writev
 $(out)/tests/unit_consumer_engine: private wrapped = clock_nanosleep shmq_acknowledge shmq_hold shmq_lease_many shmq_open sink_open \
     stop_now_ns stop_sleep_until
+# What top shows needs no ncurses.
+$(out)/tests/unit_top: $(addprefix $(obj)/monitor/,formats/event.o formats/json_string.o $(addprefix top/,$(addsuffix .o,canvas frame graph \
+    inspection keys layout list_page model parties queue_page text watched)))
+$(out)/tests/unit_top_finder: $(obj)/monitor/top/finder.o
 # Not all of a bridge needs libnats.
 $(out)/tests/unit_nats_bridge: $(addprefix $(obj)/,$(addsuffix .o,common/nats/answer common/nats/counters \
     consumer/nats/reply consumer/nats/window producer/nats/delivery))

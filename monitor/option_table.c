@@ -13,9 +13,8 @@ static const struct option_verb verbs[] = {
     {"show", VERB_SHOW, "NAME|FILE",
      "show a queue, its lanes (one per producer) and its seats (one per consumer)"},
     {"top", VERB_TOP, "[NAME]",
-     "watch all queues, or one, on the whole screen: how full, who waits for what, rates, the last events; h: "
-     "help, "
-     "q: quit. It changes a queue only by p (pause, resume), after a question"},
+     "watch all queues, or one, on the full screen: how full, how fast, who waits for what, the last events. "
+     "Its keys: ?. Only p (pause, resume) changes a queue, and asks before"},
     {"metrics", VERB_METRICS, "[NAME...]",
      "serve metrics of all queues, or of those, for Prometheus (/metrics), and a page for a browser (/), until "
      "it is stopped; or write them to a file. It only reads"},

@@ -16,6 +16,7 @@ static void push(struct rates *rates, struct rates_point point)
 {
     rates->newest = (rates->newest + 1) % RATES_POINTS;
     rates->points[rates->newest] = point;
+    rates->pushed++;
     if (rates->used < RATES_POINTS)
         rates->used++;
 }

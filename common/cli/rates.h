@@ -33,6 +33,7 @@ struct rates {
     struct rates_point points[RATES_POINTS]; /* a ring */
     uint32_t used;
     uint32_t newest;
+    uint64_t pushed;     /* points so far, also those that are overwritten */
     struct meter *lanes; /* NULL before the first one is added */
     struct meter *seats;
     uint32_t lane_count;

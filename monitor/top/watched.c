@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#include "monitor/top/watched.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cli/bus_guard.h"
+
+struct look {
+    struct watched *watched;
+    struct snapshot *snapshot;
+    bool details;
+    bool done;
+};
+
+static int look(void *context)
+{
+    struct look *look = context;
+    const int error = snapshot_of(look->snapshot, look->watched->handle, look->watched->name, look->details);
+    look->done = true;
+    return error;
+}
+
+static int close_handle(void *context)
+{
+    return shmq_close(context);
+}
+
+/* Closes the handle; what was seen last stays, with @error. */
+static void drop_handle(struct watched *watched, int error)
+{
+    if (watched->handle != NULL)
+        (void)bus_guard_call(close_handle, watched->handle);
+    watched->handle = NULL;
+    watched->snapshot.error = error;
+}
+
+struct watched *watched_new(const char *name)
+{
+    struct watched *watched = calloc(1, sizeof(*watched));
+    if (watched == NULL)
+        return NULL;
+    snprintf(watched->name, sizeof(watched->name), "%s", name);
+    snprintf(watched->snapshot.name, sizeof(watched->snapshot.name), "%s", name);
+    watched->snapshot.error = -ENOENT;
+    return watched;
+}
+
+void watched_free(struct watched *watched)
+{
+    drop_handle(watched, 0);
+    snapshot_free(&watched->snapshot);
+    rates_free(&watched->rates);
+    free(watched);
+}
+
+void watched_opened(struct watched *watched, struct shmq *handle, int error)
+{
+    drop_handle(watched, error);
+    if (handle == NULL) {
+        /* What was seen of another queue of that name is no longer true. */
+        snapshot_free(&watched->snapshot);
+        watched->snapshot = (struct snapshot){.stat = SHMQ_STAT_INIT, .error = error};
+        snprintf(watched->snapshot.name, sizeof(watched->snapshot.name), "%s", watched->name);
+    }
+    watched->handle = handle;
+}
+
+static void add_rates(struct watched *watched, int64_t now_ns)
+{
+    const struct snapshot *snapshot = &watched->snapshot;
+    if (!rates_add(&watched->rates, &snapshot->stat, now_ns))
+        return;
+    for (uint32_t i = 0; i < snapshot->lane_count; i++)
+        rates_add_lane(&watched->rates, &snapshot->lanes[i], now_ns);
+    for (uint32_t i = 0; i < snapshot->seat_count; i++)
+        rates_add_seat(&watched->rates, &snapshot->seats[i], now_ns);
+}
+
+bool watched_look(struct watched *watched, bool details, int64_t now_ns)
+{
+    struct snapshot snapshot = {.stat = SHMQ_STAT_INIT};
+    struct look question = {.watched = watched, .snapshot = &snapshot, .details = details};
+    if (watched->handle == NULL)
+        return false;
+    (void)bus_guard_call(look, &question);
+    if (!question.done) {
+        snapshot_free(&snapshot);
+        drop_handle(watched, -EBADMSG);
+        return false;
+    }
+    snapshot_free(&watched->snapshot);
+    watched->snapshot = snapshot;
+    if (snapshot.stat.removed) {
+        drop_handle(watched, -ESTALE);
+        return false;
+    }
+    add_rates(watched, now_ns);
+    return true;
+}
+
+bool watched_is_gone(const struct watched *watched)
+{
+    return watched->handle == NULL && watched->snapshot.error == -ESTALE;
+}

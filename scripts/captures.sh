@@ -1,0 +1,125 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Makes the captures that README.md shows, of queues that it starts: docs/images/top.svg and docs/images/top-list.svg.
+set -u
+
+top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
+build=${SHMQ_BUILD_DIR:-$top/build}
+images=$top/docs/images
+
+usage() {
+    printf '%s\n' "Usage: ${0##*/} [--seconds N] top" \
+        'Makes the captures that README.md shows, into docs/images/. Needs tmux, and a /dev/shm' \
+        'of its own (unshare --mount), so that no other queue is on them.' '' \
+        '      --seconds N    let the queues run for N seconds first (75)'
+}
+
+fail() { # TEXT
+    printf '%s: %s\n' "${0##*/}" "$1" >&2
+    exit 1
+}
+
+# ------------------------------------------------------------------ queues with something to see
+
+# Everything is started here, and ended when this script ends.
+start() { # COMMAND...
+    "$@" >/dev/null 2>&1 &
+    started+=($!)
+}
+
+start_queues() {
+    local producer=$build/producer consumer=$build/consumer
+    # Orders come faster than they are taken: one of three consumers is stopped with messages in its hands.
+    "$producer" -q -Q orders --capacity 256K </dev/null
+    start "$producer" -Q orders --random --delay 1ms:3ms
+    start "$producer" -Q orders --random --delay 1ms:3ms
+    start "$consumer" -Q orders --discard --work 1ms:3ms
+    start "$consumer" -Q orders --discard --work 1ms:3ms
+    start "$consumer" -Q orders --discard --work 20ms
+    stopped=${started[-1]}
+    # Nobody takes these.
+    start "$producer" -Q archive --capacity 64K --random --delay 1ms
+    # These keep up.
+    start "$producer" -Q mail --random --delay 5ms:20ms
+    start "$consumer" -Q mail --discard --work 1ms:5ms
+    start "$producer" -Q thumbnails --capacity 64K --random --delay 2ms:4ms
+    start "$consumer" -Q thumbnails --discard --work 2ms:5ms
+    "$producer" -q -Q mail.dead -- 'no such address' 'mailbox full' 'no such host'
+    seq 1 400 | "$producer" -q -Q night
+    "$build/monitor" pause -q night
+}
+
+# ------------------------------------------------------------------ top
+
+in_tmux() { # COMMAND...
+    tmux -u -S "$scratch/tmux" -f /dev/null "$@"
+}
+
+capture() { # FILE COLUMNS TITLE
+    in_tmux capture-pane -e -N -p | LC_ALL=C awk -v columns="$2" -v title="$3" -f "$top/scripts/screen_svg.awk" >"$1.new" &&
+        mv -- "$1.new" "$1" && printf '%s\n' "$1"
+}
+
+capture_top() {
+    local columns=100 rows=30
+    command -v tmux >/dev/null || fail 'tmux is missing (apt-get install tmux)'
+    [[ -x $build/monitor-top ]] || fail "$build/monitor-top is missing (apt-get install libncurses-dev pkg-config, then make)"
+    in_tmux new-session -d -x "$columns" -y "$rows" "env -u NO_COLOR LC_ALL=C.UTF-8 '$build/monitor' top orders" ||
+        fail 'tmux: cannot be started'
+    in_tmux set -g status off
+    in_tmux resize-window -x "$columns" -y "$rows"
+    sleep $((seconds * 2 / 3))
+    kill -STOP "$stopped"
+    sleep $((seconds / 3))
+    capture "$images/top.svg" "$columns" 'monitor top orders'
+    in_tmux send-keys Escape g j j
+    in_tmux resize-window -x "$columns" -y 14
+    sleep 1
+    capture "$images/top-list.svg" "$columns" 'monitor top'
+    in_tmux send-keys q
+}
+
+# ------------------------------------------------------------------ main
+
+seconds=75
+what=()
+while (($#)); do
+    case $1 in
+    --help) usage && exit ;;
+    --seconds) seconds=${2:-75} && shift ;;
+    top) what+=("$1") ;;
+    *) usage >&2 && exit 2 ;;
+    esac
+    shift
+done
+((${#what[@]})) || { usage >&2 && exit 2; }
+
+if [[ -z ${SHMQ_CAPTURES_ALONE:-} ]]; then
+    for options in '--mount' '--map-root-user --mount'; do
+        # shellcheck disable=SC2086 # several words
+        unshare $options true 2>/dev/null || continue
+        # shellcheck disable=SC2016,SC2086 # the other shell's; several words
+        SHMQ_CAPTURES_ALONE=1 exec unshare $options bash -c 'mount -t tmpfs tmpfs /dev/shm && exec "$0" "$@"' \
+            "$0" --seconds "$seconds" "${what[@]}"
+    done
+    fail 'a /dev/shm of its own: unshare --mount is not permitted here'
+fi
+
+scratch=$(mktemp -d) || exit 1
+started=()
+stopped=
+clean_up() {
+    in_tmux kill-server 2>/dev/null
+    for pid in "${started[@]}"; do
+        kill -KILL "$pid" 2>/dev/null
+    done
+    wait 2>/dev/null
+    rm -rf -- "$scratch"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+mkdir -p -- "$images"
+start_queues
+for one in "${what[@]}"; do
+    "capture_$one"
+done
