@@ -28,6 +28,10 @@ static const struct option_verb verbs[] = {
      "waits, "
      "nothing changes in it, and what is in the copy fits together. FILE is there only once it is complete and on "
      "disk, with mode 0600. A damaged queue is copied as it is; exit 5"},
+    {"doctor", VERB_DOCTOR, "[NAME]",
+     "look for what is wrong, or soon will be, with this machine and all queues, or with one queue; say what to "
+     "do "
+     "about it. Exit 0: all is well, 1: there are warnings, 5: there are failures. With -q, say only these"},
     {"wait", VERB_WAIT, "NAME",
      "wait until the queue exists and, with --empty, until all messages are acknowledged"},
     {"peek", VERB_PEEK, "NAME|FILE [N]",
@@ -62,7 +66,7 @@ _Static_assert(sizeof(verbs) / sizeof(verbs[0]) == VERBS + 1, "each verb is desc
 static const struct option_entry own[] = {
     {.name = "json",
      .code = FORMAT_JSON,
-     .verbs = FOR(LIST) | FOR(SHOW) | FOR(EVENTS) | FOR(PEEK) | FOR(DROP) | FOR(KICK) | FOR(PURGE),
+     .verbs = FOR(LIST) | FOR(SHOW) | FOR(EVENTS) | FOR(PEEK) | FOR(DOCTOR) | FOR(DROP) | FOR(KICK) | FOR(PURGE),
      .help = "print JSON"},
     {.name = "follow",
      .kind = OPTION_IS_FLAG,
@@ -102,6 +106,13 @@ static const struct option_entry own[] = {
      .verbs = FOR(FINISH) | FOR(PEEK),
      .argument = "N",
      .help = "only lane N, as numbered by show; finish: exit 1 if its producer is alive"},
+    {.name = "fix",
+     .kind = OPTION_IS_FLAG,
+     AT(fix),
+     .verbs = FOR(DOCTOR),
+     .help =
+         "mend what can be mended without losing anything, and say so: leftover, missing and wrong semaphores, "
+         "and what an interrupted creation or removal has left"},
     {.name = "now",
      .kind = OPTION_IS_FLAG,
      AT(now),

@@ -19,6 +19,7 @@
     VERB(EVENTS, events)                                                                                          \
     VERB(CHECK, check)                                                                                            \
     VERB(SAVE, save)                                                                                              \
+    VERB(DOCTOR, doctor)                                                                                          \
     VERB(WAIT, wait)                                                                                              \
     VERB(PEEK, peek)                                                                                              \
     VERB(DROP, drop)                                                                                              \
@@ -61,6 +62,7 @@ struct options {
     const char *listen;   /* address and port to serve metrics at */
     const char *textfile; /* the file to write metrics to; NULL: they are served */
     int64_t interval_ns;  /* between two times that it is written; 0: once */
+    bool fix;             /* what can be mended without losing anything */
 };
 
 #endif

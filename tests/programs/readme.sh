@@ -13,7 +13,7 @@ own_names() {
     sed -E -e "s|/tmp/shmq-demo|$scratch/demo|g" -e "s|build/|$build/|g" -e '/^make$/d' \
         -e "s|/dev/shm/shmq\.|/dev/shm/shmq.$SHMQ_TEST_PREFIX.|g" \
         -e "s/--forward ([a-z]+),([a-z]+)/--forward $SHMQ_TEST_PREFIX.\1,$SHMQ_TEST_PREFIX.\2/g" \
-        -e "s/(-Q |monitor (remove|save|show|events|check|peek|drop|kick|purge|pause|resume) |&q, \")([a-z]+)/\1$SHMQ_TEST_PREFIX.\3/g"
+        -e "s/(-Q |monitor (remove|save|doctor|show|events|check|peek|drop|kick|purge|pause|resume) |&q, \")([a-z]+)/\1$SHMQ_TEST_PREFIX.\3/g"
 }
 
 # One file per block, in order.
@@ -31,5 +31,5 @@ for block in "$scratch"/blocks/*; do
     fi
 done
 
-check_equal 'the README has its examples' 22 "$(find "$scratch/blocks" -type f | wc -l)"
+check_equal 'the README has its examples' 23 "$(find "$scratch/blocks" -type f | wc -l)"
 check_equal 'every one left its queue removed' '' "$(find /dev/shm -name "*$SHMQ_TEST_PREFIX*")"

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/cli/process_state.h"
+#include "common/cli/say.h"
+#include "common/cli/units.h"
+#include "common/cli/why.h"
+#include "monitor/doctor/doctor.h"
+
+enum { REMEDY_BYTES = SHMQ_NAME_MAX + 160 };
+
+static uint32_t count_producers(const struct patient *patient, enum party_state state)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < patient->snapshot.lane_count; i++)
+        count += why_producer(&patient->snapshot.lanes[i]) == state;
+    return count;
+}
+
+/* ------------------------------------------------------------------ producers */
+
+static void say_stopped_producer(struct doctor *doctor, const char *name, const struct shmq_lane_stat *lane)
+{
+    char remedy[64];
+    (void)snprintf(remedy, sizeof(remedy), "'kill -CONT %jd'", (intmax_t)lane->pid);
+    doctor_say(doctor, VERDICT_WARNING, name, "stopped", remedy, "producer %" PRIu32 " (%s, pid %jd) is stopped",
+               lane->lane, lane->program, (intmax_t)lane->pid);
+}
+
+static void say_unfinished(struct doctor *doctor, const struct patient *patient)
+{
+    const struct shmq_stat *stat = &patient->snapshot.stat;
+    char remedy[REMEDY_BYTES];
+    (void)snprintf(remedy, sizeof(remedy),
+                   "'%sproducer --resume' goes on, '%smonitor finish %s' ends the stream%s", say_prefix(),
+                   say_prefix(), patient->name, stat->unfinished == 1 ? "" : "s");
+    doctor_say(doctor, VERDICT_WARNING, patient->name, "unfinished", remedy,
+               "%" PRIu32 " producer%s died before %s stream ended, so consumers end with 3", stat->unfinished,
+               units_plural(stat->unfinished), stat->unfinished == 1 ? "its" : "their");
+}
+
+void doctor_producers(struct doctor *doctor, const struct patient *patient)
+{
+    const struct shmq_stat *stat = &patient->snapshot.stat;
+    const char *name = patient->name;
+    const uint32_t stopped = count_producers(patient, PARTY_STOPPED);
+    for (uint32_t i = 0; i < patient->snapshot.lane_count; i++)
+        if (why_producer(&patient->snapshot.lanes[i]) == PARTY_STOPPED)
+            say_stopped_producer(doctor, name, &patient->snapshot.lanes[i]);
+    if (stat->unfinished > 0)
+        say_unfinished(doctor, patient);
+    if (stat->producers >= stat->lanes)
+        doctor_say(doctor, VERDICT_WARNING, name, "lanes", "make the queue with more --lanes",
+                   "all %" PRIu32 " lanes are taken: another producer has to wait", stat->lanes);
+    if (stat->blocked > 0 && stat->consumers == 0)
+        doctor_say(doctor, VERDICT_WARNING, name, "full", "start a consumer",
+                   "%" PRIu32 " producer%s for room, and no consumer is attached", stat->blocked,
+                   stat->blocked == 1 ? " waits" : "s wait");
+    if (stopped == 0 && stat->unfinished == 0)
+        doctor_say(doctor, VERDICT_OK, name, "producers", NULL,
+                   "%" PRIu32 " producer%s alive, %" PRIu64 " finished", stat->producers,
+                   units_plural(stat->producers), stat->finished);
+}
+
+/* ------------------------------------------------------------------ consumers */
+
+static const struct shmq_lane_stat *find_lane(const struct patient *patient, uint32_t lane)
+{
+    for (uint32_t i = 0; i < patient->snapshot.lane_count; i++)
+        if (patient->snapshot.lanes[i].lane == lane)
+            return &patient->snapshot.lanes[i];
+    return NULL;
+}
+
+/* Room that comes free only when the seat's batch is done: all that was leased behind it is done or not. */
+static uint64_t held_up_bytes(const struct patient *patient, const struct shmq_seat_stat *seat)
+{
+    const struct shmq_lane_stat *lane = find_lane(patient, seat->lane);
+    const bool first = lane != NULL && !seat->holding && seat->position == lane->head_position;
+    return first && lane->claim_position > lane->head_position ? (lane->claim_position - lane->head_position) * 64
+                                                               : 0;
+}
+
+static void say_holder(struct doctor *doctor, const struct patient *patient, const struct shmq_seat_stat *seat,
+                       enum party_state state)
+{
+    const char *name = patient->name;
+    const uint64_t bytes = held_up_bytes(patient, seat);
+    char size[UNITS_SIZE];
+    char room[UNITS_SIZE + 64] = "";
+    char remedy[REMEDY_BYTES] = "start a consumer, which takes them over";
+    if (bytes > 0)
+        (void)snprintf(room, sizeof(room), "; %s of lane %" PRIu32 " cannot be used again before that",
+                       units_memory(size, bytes), seat->lane);
+    if (state == PARTY_STOPPED) {
+        (void)snprintf(remedy, sizeof(remedy), "'kill -CONT %jd', or 'kill -KILL %jd' to give them to others",
+                       (intmax_t)seat->pid, (intmax_t)seat->pid);
+        doctor_say(doctor, VERDICT_WARNING, name, "stopped", remedy,
+                   "consumer %" PRIu32 " (%s, pid %jd) is stopped with %" PRIu64 " message%s%s", seat->seat,
+                   seat->program, (intmax_t)seat->pid, seat->leased, units_plural(seat->leased), room);
+        return;
+    }
+    doctor_say(doctor, VERDICT_WARNING, name, "left-behind", remedy,
+               "consumer %" PRIu32 " %s with %" PRIu64 " message%s, which nobody has taken over%s", seat->seat,
+               state == PARTY_DEAD ? "died" : "left", seat->leased, units_plural(seat->leased), room);
+}
+
+/* What a consumer is that others wait for. A living consumer takes over what the dead left within a tick. */
+static bool is_ill(const struct patient *patient, const struct shmq_seat_stat *seat, enum party_state state)
+{
+    if (state == PARTY_STOPPED)
+        return true;
+    return (state == PARTY_DEAD || state == PARTY_GAVE_BACK) && patient->snapshot.stat.consumers == 0 &&
+           seat->leased > 0;
+}
+
+static uint32_t count_hidden(const struct patient *patient)
+{
+    uint32_t hidden = 0;
+    for (uint32_t i = 0; i < patient->snapshot.lane_count; i++) {
+        const struct shmq_lane_stat *lane = &patient->snapshot.lanes[i];
+        const enum process_state state = lane->alive ? process_state_of(lane->pid, lane->program) : PROCESS_RUNS;
+        hidden += state == PROCESS_UNKNOWN || state == PROCESS_GONE;
+    }
+    for (uint32_t i = 0; i < patient->snapshot.seat_count; i++) {
+        const struct shmq_seat_stat *seat = &patient->snapshot.seats[i];
+        const bool own = seat->alive && seat->taken;
+        const enum process_state state = own ? process_state_of(seat->pid, seat->program) : PROCESS_RUNS;
+        hidden += state == PROCESS_UNKNOWN || state == PROCESS_GONE;
+    }
+    return hidden;
+}
+
+void doctor_consumers(struct doctor *doctor, const struct patient *patient)
+{
+    const struct shmq_stat *stat = &patient->snapshot.stat;
+    const char *name = patient->name;
+    const uint32_t hidden = count_hidden(patient);
+    bool ill = false;
+    for (uint32_t i = 0; i < patient->snapshot.seat_count; i++) {
+        const struct shmq_seat_stat *seat = &patient->snapshot.seats[i];
+        const enum party_state state = why_consumer(stat, seat);
+        if (!is_ill(patient, seat, state))
+            continue;
+        say_holder(doctor, patient, seat, state);
+        ill = true;
+    }
+    if (stat->consumers >= stat->seats)
+        doctor_say(doctor, VERDICT_WARNING, name, "seats", "make the queue with more --seats",
+                   "all %" PRIu32 " seats are taken: another consumer has to wait", stat->seats);
+    if (hidden > 0)
+        doctor_say(doctor, VERDICT_OK, name, "hidden", "run this as root, where its processes run",
+                   "%" PRIu32 " of its processes %s not visible here (another pid namespace, or hidepid): whether "
+                   "they are stopped cannot be told",
+                   hidden, hidden == 1 ? "is" : "are");
+    if (!ill)
+        doctor_say(doctor, VERDICT_OK, name, "consumers", NULL, "%" PRIu32 " consumer%s alive", stat->consumers,
+                   units_plural(stat->consumers));
+}
