@@ -351,7 +351,7 @@ $(out)/tests/fuzz_numbers: $(hooked_cli)
 $(out)/tests/fuzz_input: $(hooked_cli) $(call hooked,producer/*.c)
 $(out)/tests/fuzz_producer_options: $(hooked_cli) $(call hooked,producer/command_line.c producer/option_table.c)
 $(out)/tests/fuzz_consumer_options: $(hooked_cli) $(hooked_consumer)
-$(out)/tests/fuzz_monitor_options: $(hooked_cli) $(call hooked,monitor/command_line.c monitor/listen_address.c monitor/message_ids.c monitor/option_table.c)
+$(out)/tests/fuzz_monitor_options: $(hooked_cli) $(call hooked,monitor/alert.c monitor/command_line.c monitor/listen_address.c monitor/message_ids.c monitor/option_table.c)
 $(out)/tests/fuzz_supervisor_options: $(hooked_cli) $(call hooked,producer/command_line.c producer/option_table.c) \
     $(hooked_consumer) $(call hooked,$(patsubst %,supervisor/%.c,options option_table arguments child_arguments command \
     label preflight))

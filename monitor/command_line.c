@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "monitor/command_line.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,15 @@
 #include "monitor/listen_address.h"
 #include "monitor/message_ids.h"
 #include "monitor/option_table.h"
+
+static void take_alert(struct options *options, const char *argument)
+{
+    const int error = alert_add(&options->alert, argument);
+    if (error == -E2BIG)
+        options_usage("--alert %s: more than %d conditions", argument, ALERT_CONDITIONS);
+    if (error != 0)
+        options_bad("--alert", argument, ALERT_ALLOWED);
+}
 
 static void take(void *into, const struct option_group *group, const struct option_entry *entry,
                  const char *argument)
@@ -22,6 +32,12 @@ static void take(void *into, const struct option_group *group, const struct opti
         if (options->format != FORMAT_TABLE && (int)options->format != entry->code)
             options_usage("--json and --prometheus: only one format can be given");
         options->format = (enum format)entry->code;
+        break;
+    case MONITOR_ALERT:
+        take_alert(options, argument);
+        break;
+    case MONITOR_WATCH:
+        options->watch_ns = WATCH_DEFAULT_NS;
         break;
     default:
         option_common_take(&options->common, &monitor_options, entry, argument);

@@ -82,6 +82,32 @@ static const struct option_entry own[] = {
      .code = FORMAT_PROMETHEUS,
      .verbs = FOR(LIST) | FOR(SHOW),
      .help = "print metrics for Prometheus"},
+    {.name = "sort",
+     .kind = OPTION_IS_CHOICE,
+     AT(order),
+     .verbs = FOR(LIST),
+     .argument = "KEY",
+     .choices = LIST_ORDERS,
+     .help = "sort by KEY instead of by name, the greatest first"},
+    {.name = "watch",
+     .kind = OPTION_IS_DURATION,
+     AT(watch_ns),
+     .verbs = FOR(LIST) | FOR(SHOW),
+     .argument = "SECONDS",
+     .help =
+         "look again every SECONDS until SIGINT or SIGTERM, and then exit 0: on a terminal, the table is drawn "
+         "again at the same place; elsewhere, an empty line follows each look"},
+    {.name = "watching",
+     .code = MONITOR_WATCH,
+     .verbs = FOR(LIST) | FOR(SHOW),
+     .help = "--watch 1, for which --watch without SECONDS stands"},
+    {.name = "alert",
+     .code = MONITOR_ALERT,
+     .verbs = FOR(LIST) | FOR(SHOW) | FOR(WAIT),
+     .argument = "CONDITION",
+     .help =
+         "exit 4 if CONDITION holds for the queue, or for any that list prints, and say so on stderr: such as "
+         "full>80% or oldest>5m; see below. May be repeated: one has to hold. wait and --watch end at once then"},
     {.name = "empty",
      .kind = OPTION_IS_FLAG,
      AT(empty),
@@ -167,11 +193,30 @@ const struct option_table monitor_options = {
     .verbs = verbs,
     .groups = groups,
     .ending =
+        "What list shows: the state, which is empty, ok, how full it is (from 50 %), full, paused, draining, "
+        "unfinished "
+        "(a producer died before it finished), shut down, damaged or the like; the messages, and the age of the "
+        "oldest; "
+        "producers and consumers alive; the memory that the queue occupies; its owner.\n\n"
         "What show counts, in its table and as JSON: MESSAGES (messages) are put and not acknowledged. LEASED "
         "(leased) are those of them that a consumer has taken; the sum over all lanes is that over all seats. "
-        "PAYLOAD (message_bytes, delivered_bytes) is the bytes of messages alone. STREAM (put_bytes) is what "
-        "was put including framing, such as each newline: the size of the lane's file with {prefix}consumer "
-        "--mirror. USED (used_bytes) is how much of the lane's capacity is taken, in cells of 64 bytes.\n\n"
+        "payload (message_bytes) is the bytes of messages alone. stream (put_bytes) is what "
+        "was put including framing, such as each newline: in JSON, that of a lane is the size of its file with "
+        "{prefix}consumer --mirror. % is how much of the lane's capacity is taken, in cells of 64 bytes "
+        "(used_bytes). OLDEST is the age of the oldest message; FOR, how long a consumer has had what it has.\n\n"
+        "States of producers and consumers: running; blocked (waits for room); asleep (waits for messages); aside "
+        "(waits "
+        "for a message that was put aside to be due, or is one that waits for its consumer); paused; stopped (by "
+        "a "
+        "signal or a tracer; since when is told by when it was last seen at work); dead (with something "
+        "unfinished); "
+        "left (its messages wait to be taken over); gone (died, with nothing undone); finished.\n\n"
+        "Conditions of --alert: a name, one of > >= < <=, and a value; several with commas between them. full: "
+        "fill_percent, such as 80%. oldest: age of the oldest message, such as 5m. bytes: payload; memory: what "
+        "the "
+        "queue occupies; both such as 100M. messages, leased, producers, consumers (alive), blocked (producers "
+        "waiting for room), dead (producers that died without finishing, and consumers that died with messages): "
+        "numbers. A damaged queue is an alert, too.\n\n"
         "What peek prints: a line about each message, its headers, and its payload behind '| ', in which a byte "
         "that "
         "is not printable ASCII is \\n, \\t, \\\\ or \\xHH. As JSON, each byte of headers and payload is one "
@@ -183,7 +228,9 @@ const struct option_table monitor_options = {
         "and text. An event whose writer was killed has the kind unreadable.\n\n"
         "Exit status: 0 done; 1 failed, no such queue; 2 usage; 3 wait --empty: the queue was shut down at once, "
         "so "
-        "its messages stay; 4 timed out; 5 queue damaged or of another version.",
+        "its messages stay; 4 timed out, or an --alert holds; 5 queue damaged or of another version.",
+    .bare = "watch",
+    .other = "watching",
     .examples = {{"{self} show jobs", "show who uses the queue jobs and how full it is"},
                  {"{self} wait jobs --empty --timeout 1m", "wait until all messages are processed"},
                  {"{self} metrics --textfile /var/lib/prometheus/node-exporter/shmq.prom",

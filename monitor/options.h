@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #include "common/cli/options.h"
+#include "monitor/alert.h"
+#include "monitor/list_order.h"
 
 /*
  * The one list of all verbs. The enum below, the declarations in verbs/verbs.h and the table in main.c come from
@@ -37,7 +39,11 @@ enum monitor_verb { MONITOR_VERBS(VERB_CODE) VERBS };
 
 enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_PROMETHEUS };
 
+/* Codes of options, besides those of the formats. */
+enum { MONITOR_ALERT = 16, MONITOR_WATCH };
+
 #define LANE_ANY UINT32_MAX
+#define WATCH_DEFAULT_NS INT64_C(1000000000)
 
 struct options {
     struct common_options common;
@@ -55,6 +61,9 @@ struct options {
     uint64_t count; /* of messages to show; 0: not given */
     char **ids;     /* of messages */
     size_t id_count;
+    struct alert alert;
+    enum list_order order;
+    int64_t watch_ns;     /* pause between two looks; 0: look once */
     const char *into;     /* the file that save makes */
     const char *to;       /* where kick moves messages; NULL: to where they came from */
     char **names;         /* of the queues whose metrics are wanted */

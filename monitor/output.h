@@ -6,10 +6,11 @@
 
 #include "common/cli/snapshot.h"
 
-/* Prints list and show to stdout in each format. */
+/* Prints list and show in each format. */
 
-void output_list_table(const struct snapshots *snapshots);
-void output_show_table(const struct snapshot *snapshot);
+/* Tables, at most 80 columns wide for usual names and numbers; in colour if stdout is a terminal that has some. */
+void output_list_table(FILE *out, const struct snapshots *snapshots);
+void output_show_table(FILE *out, const struct snapshot *snapshot);
 
 void output_list_json(const struct snapshots *snapshots);
 void output_show_json(const struct snapshot *snapshot);

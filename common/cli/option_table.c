@@ -291,9 +291,17 @@ static void take_verb(const struct reader *reader, struct option_words *words)
     }
 }
 
+/* Whether the option that may stand alone could take this word. */
+static bool may_be_argument(const struct option_table *table, const char *word)
+{
+    const struct option_entry *entry = option_table_find(table, table->bare, NULL);
+    int64_t ns = 0;
+    return entry == NULL || entry->kind != OPTION_IS_DURATION || parse_duration(word, &ns) == 0;
+}
+
 /*
- * Replaces the option that is another one without an argument: where nothing follows it, or another option. Such a
- * word cannot be its argument, and getopt_long would take it for that.
+ * Replaces the option that is another one without an argument: where nothing follows it, another option, or
+ * what cannot be its argument. getopt_long would take the word for that.
  */
 static void replace_bare(const struct option_table *table, int argc, char **argv)
 {
@@ -303,7 +311,7 @@ static void replace_bare(const struct option_table *table, int argc, char **argv
     snprintf(written, sizeof(written), "--%s", table->other);
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
         const bool is_it = strncmp(argv[i], "--", 2) == 0 && strcmp(argv[i] + 2, table->bare) == 0;
-        if (is_it && (i + 1 == argc || argv[i + 1][0] == '-'))
+        if (is_it && (i + 1 == argc || argv[i + 1][0] == '-' || !may_be_argument(table, argv[i + 1])))
             argv[i] = written;
     }
 }

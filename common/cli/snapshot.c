@@ -94,15 +94,21 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct snapshot *)a)->name, ((const struct snapshot *)b)->name);
 }
 
+struct collection {
+    struct snapshots *snapshots;
+    bool details;
+};
+
 static int add(void *context, const struct shmq_listed *queue)
 {
-    struct snapshots *snapshots = context;
+    const struct collection *collection = context;
+    struct snapshots *snapshots = collection->snapshots;
     struct snapshot *items = realloc(snapshots->items, (snapshots->count + 1) * sizeof(*items));
     if (items == NULL)
         return -ENOMEM;
     snapshots->items = items;
     struct snapshot *snapshot = &items[snapshots->count];
-    if (queue->error == 0 && snapshot_take(snapshot, queue->name, false) == -ENOENT)
+    if (queue->error == 0 && snapshot_take(snapshot, queue->name, collection->details) == -ENOENT)
         return 0; /* removed meanwhile */
     if (queue->error != 0) {
         *snapshot = (struct snapshot){.error = queue->error};
@@ -112,13 +118,24 @@ static int add(void *context, const struct shmq_listed *queue)
     return 0;
 }
 
-int snapshots_take(struct snapshots *snapshots)
+static int take_all(struct snapshots *snapshots, bool details)
 {
+    struct collection collection = {snapshots, details};
     *snapshots = (struct snapshots){0};
-    const int error = shmq_list(add, snapshots);
+    const int error = shmq_list(add, &collection);
     if (snapshots->count > 1)
         qsort(snapshots->items, snapshots->count, sizeof(*snapshots->items), by_name);
     return error;
+}
+
+int snapshots_take(struct snapshots *snapshots)
+{
+    return take_all(snapshots, false);
+}
+
+int snapshots_take_whole(struct snapshots *snapshots)
+{
+    return take_all(snapshots, true);
 }
 
 void snapshots_free(struct snapshots *snapshots)

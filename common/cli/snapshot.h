@@ -32,8 +32,10 @@ int snapshot_take(struct snapshot *snapshot, const char *name, bool details);
 int snapshot_of(struct snapshot *snapshot, struct shmq *queue, const char *name, bool details);
 void snapshot_free(struct snapshot *snapshot);
 
-/* Reads all queues, sorted by name. Returns 0 or a negative errno. */
+/* Reads all queues, sorted by name, without their lanes and seats. Returns 0 or a negative errno. */
 int snapshots_take(struct snapshots *snapshots);
+/* The same with their lanes and seats. */
+int snapshots_take_whole(struct snapshots *snapshots);
 void snapshots_free(struct snapshots *snapshots);
 
 /* Why a queue cannot be read, or "". */

@@ -7,6 +7,7 @@
 #include "monitor/verbs/verbs.h"
 
 #define POLL_NS INT64_C(20000000)
+#define ALERT_POLL_NS INT64_C(100000000)
 
 /*
  * Waits for the queue to exist. There is no notification for a new shared-memory name, so poll.
@@ -64,12 +65,42 @@ static bool is_timeout(int error)
     return error == -ETIMEDOUT || error == -EAGAIN;
 }
 
+/* Whether --alert holds. What cannot be read now is no alert. */
+static bool is_alarmed(const struct options *options, struct shmq *queue)
+{
+    struct snapshot snapshot;
+    if (options->alert.count == 0)
+        return false;
+    (void)snapshot_of(&snapshot, queue, options->queue, alert_needs_details(&options->alert));
+    const bool holds = snapshot.error == 0 && alert_report(&options->alert, &snapshot);
+    snapshot_free(&snapshot);
+    return holds;
+}
+
+/* Like shmq_join, but looks for alerts meanwhile, which are EXIT_TIMEOUT. Return: a negative errno, or 0. */
+static int join(const struct options *options, struct shmq *queue, int64_t left_ns, bool *alarmed)
+{
+    const int64_t begun = stop_now_ns();
+    for (;;) {
+        int64_t rest_ns = left_ns < 0 ? SHMQ_FOREVER : left_ns - (stop_now_ns() - begun);
+        rest_ns = left_ns >= 0 && rest_ns < 0 ? 0 : rest_ns;
+        *alarmed = is_alarmed(options, queue);
+        const bool whole = options->alert.count == 0 || (left_ns >= 0 && rest_ns <= ALERT_POLL_NS);
+        const int error = *alarmed ? 0 : shmq_join(queue, whole ? rest_ns : ALERT_POLL_NS);
+        if (*alarmed || whole || !is_timeout(error))
+            return error;
+    }
+}
+
 /* Returns the exit status. */
 static int await_empty(const struct options *options, struct shmq *queue, int64_t deadline_ns)
 {
     struct shmq_info info = SHMQ_INFO_INIT;
     int64_t left = deadline_ns < 0 ? SHMQ_FOREVER : deadline_ns - stop_now_ns();
-    int error = shmq_join(queue, deadline_ns >= 0 && left < 0 ? 0 : left);
+    bool alarmed = false;
+    int error = join(options, queue, deadline_ns >= 0 && left < 0 ? 0 : left, &alarmed);
+    if (alarmed)
+        return EXIT_TIMEOUT;
     if (error == 0)
         return EXIT_DONE;
     if (is_timeout(error))
@@ -87,7 +118,9 @@ int verb_wait(const struct options *options)
     if (error != 0)
         return report(options, error);
     stop_attach(queue);
-    int status = options->empty ? await_empty(options, queue, deadline) : EXIT_DONE;
+    int status = options->empty               ? await_empty(options, queue, deadline)
+                 : is_alarmed(options, queue) ? EXIT_TIMEOUT
+                                              : EXIT_DONE;
     stop_detach(queue);
     shmq_close(queue);
     return status;

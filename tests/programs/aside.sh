@@ -184,7 +184,7 @@ check 'seen: the consumer says so' wait_until 20 has_match 'waiting for messages
 "$monitor" show "$queue" >"$scratch/show"
 check_match 'seen: monitor show' '^  aside       1 of them put aside, the first due in 59 m' "$scratch/show"
 check_match 'seen: monitor show: its seat' '^ +0 aside +0 in 59 m [0-9]+ s +1 +0 +1 ' "$scratch/show"
-check_match 'seen: monitor list' "^$queue .* ok, 1 aside\$" <("$monitor" list)
+check_match 'seen: monitor list' "^$queue +ok +1 .*  1 aside\$" <("$monitor" list)
 check_match 'seen: monitor peek' ', aside, due in 59 m' <("$monitor" peek "$queue")
 check_match 'seen: monitor peek --json' '"aside": true, "aside_left_ns": 35[0-9]{11}\}' <("$monitor" peek --json "$queue")
 check_match 'seen: metrics' '^shmq_aside\{queue="'"$queue"'"\} 1$' <("$monitor" show --prometheus "$queue")

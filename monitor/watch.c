@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#include "monitor/watch.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "common/cli/colour.h"
+#include "common/cli/say.h"
+#include "common/cli/stop.h"
+#include "monitor/output.h"
+
+#define HOME "\033[H"
+#define CLEAR_LINE "\033[K"
+#define CLEAR_BELOW "\033[J"
+#define PLAIN "\033[0m"
+
+/* Prints a line, as far as it fits into so many columns. Codes of colours take none. */
+static void print_line(const char *line, size_t length, unsigned columns)
+{
+    unsigned column = 0;
+    for (size_t i = 0; i < length; i++) {
+        size_t code = 0;
+        if (line[i] == '\033')
+            code = strcspn(line + i, "m") + 1;
+        if (code == 0 && column++ >= columns)
+            continue;
+        code = code == 0 ? 1 : code;
+        fwrite(line + i, 1, code, stdout);
+        i += code - 1;
+    }
+    fputs(PLAIN CLEAR_LINE, stdout);
+}
+
+/* Draws over what was there. The cursor stays in the last line, so that the screen does not scroll. */
+static void draw(const char *text)
+{
+    struct winsize size = {.ws_row = 0};
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row < 2 || size.ws_col == 0)
+        size = (struct winsize){.ws_row = 24, .ws_col = 80};
+    fputs(HOME, stdout);
+    for (unsigned row = 1; row < size.ws_row && *text != '\0'; row++) {
+        const size_t length = strcspn(text, "\n");
+        print_line(text, length, size.ws_col);
+        putchar('\n');
+        text += length + (text[length] == '\n');
+    }
+    fputs(CLEAR_BELOW, stdout);
+}
+
+static int look_and_draw(const struct options *options, watch_look *look)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *out = open_memstream(&text, &length);
+    if (out == NULL) {
+        say_error("not enough memory to draw the table");
+        return EXIT_FAILED;
+    }
+    const int status = look(options, out);
+    if (fclose(out) == 0)
+        draw(text);
+    free(text);
+    return status;
+}
+
+int watch(const struct options *options, watch_look *look)
+{
+    const bool screen = options->format == FORMAT_TABLE && colour_is_terminal(STDOUT_FILENO);
+    if (options->watch_ns == 0)
+        return look(options, stdout);
+    for (bool first = true;; first = false) {
+        if (!screen && !first)
+            putchar('\n');
+        const int status = screen ? look_and_draw(options, look) : look(options, stdout);
+        if (status != EXIT_DONE || fflush(stdout) != 0)
+            return status;
+        const int64_t next = stop_now_ns() + options->watch_ns;
+        while (stop_requested == 0 && !stop_sleep_until(next))
+            stop_statistics_wanted(); /* discards SIGUSR1 */
+        if (stop_requested != 0)
+            return EXIT_DONE;
+    }
+}
