@@ -1056,6 +1056,7 @@ struct shmq_info {
     bool full_fences; /* some process is refused membarrier: every publish costs a fence */
     bool lost;        /* shmq_report_loss was called: something acknowledged is no longer where it was written */
     bool paused;      /* shmq_pause was called, and shmq_resume not since: nothing is handed out */
+    uint32_t place;   /* number of the lane or seat that the handle has; UINT32_MAX: it has none */
 };
 
 /*

@@ -24,11 +24,14 @@ int attach(const struct consumer_options *options, struct totals *totals, struct
 
         if (result == 0 && said)
             wait_notice_say_end(stop_now_ns() - since);
-        if (result != -ENOENT)
+        if (result != -ENOENT) {
+            totals_await(totals, NULL);
             return result;
+        }
         if (!said && pause_ns == LONGEST_PAUSE_NS) { /* not only a race with the producer's start */
             say_status("waiting for queue '%s' to appear", options->common.queue);
             said = true;
+            totals_await(totals, "the queue to appear");
         }
         if (stop_requested)
             return -EINTR;

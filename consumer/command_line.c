@@ -306,6 +306,7 @@ void consumer_options_read(struct consumer_options *options, int argc, char **ar
     *options = given.options;
     options->arguments = argv;
     take_words(options, &given, &words);
+    options->progress = options->progress || options->progress_interval_ns > 0;
     options_finish(&options->common);
     choose_pipe_ack(options, &given);
     check_together(options, &given);

@@ -170,8 +170,10 @@ static int await_rate(struct consumer *consumer, size_t *max)
     int64_t due_ns;
     size_t allowed = start_rate_allow(&consumer->team->rate, *max, &due_ns);
 
+    if (allowed == 0)
+        totals_await(&consumer->team->totals, "its turn (--rate)");
     while (allowed == 0) {
-        int64_t poll_ns = deadline_after(POLL_NS);
+        int64_t poll_ns = deadline_after(totals_poll_ns(&consumer->team->totals, POLL_NS));
         int end = look_for_end(consumer);
 
         if (end != END_NOT_YET)
@@ -184,6 +186,7 @@ static int await_rate(struct consumer *consumer, size_t *max)
             return END_FAILURES;
         allowed = start_rate_allow(&consumer->team->rate, *max, &due_ns);
     }
+    totals_await(&consumer->team->totals, NULL);
     *max = allowed;
     return END_NOT_YET;
 }
@@ -251,7 +254,7 @@ static int step(struct consumer *consumer)
         return on_empty(consumer, wait_ns);
     if (end != 0)
         return end;
-    consumer->poll_ns = POLL_NS;
+    consumer->poll_ns = totals_poll_ns(&consumer->team->totals, POLL_NS);
     if (count == 0) { /* they gather */
         totals_tick(&consumer->team->totals);
         return END_NOT_YET;
@@ -291,7 +294,8 @@ int engine_open(struct consumer *consumer, struct team *team, struct process_gro
 {
     const struct consumer_options *options = team->options;
 
-    *consumer = (struct consumer){.options = options, .team = team, .poll_ns = POLL_NS};
+    *consumer =
+        (struct consumer){.options = options, .team = team, .poll_ns = totals_poll_ns(&team->totals, POLL_NS)};
     simulated_work_init(&consumer->work, options->work_ns[0], options->work_ns[1]);
     consumer->messages = calloc(options->common.shmq.prefetch, sizeof(*consumer->messages));
     if (!consumer->messages) {
@@ -350,6 +354,7 @@ int engine_close(struct consumer *consumer, int end)
     if (consumer->handle && operations->end)
         operations->end(consumer->sink);
     /* Before the sink, whose close may take long: other consumers get the remaining messages at once. */
+    totals_detach(&consumer->team->totals, consumer->handle);
     (void)shmq_close(consumer->handle); /* an error loses nothing: everything delivered is acknowledged */
     if (operations->close(consumer->sink) != SINK_OK)
         end = END_FAILED;

@@ -3,6 +3,7 @@
 
 #include "common/cli/option_common.h"
 #include "common/cli/option_nats.h"
+#include "common/cli/progress.h"
 #include "consumer/options.h"
 
 #define AT(member) .at = offsetof(struct consumer_options, member)
@@ -334,7 +335,18 @@ static const struct option_entry flow[] = {
      .alone = true,
      .argument = "N",
      .help = "do not end before N producers have finished (1)"},
-    {.name = "progress", .kind = OPTION_IS_FLAG, AT(progress), .help = "show a status line on stderr"},
+    {.name = "progress",
+     .kind = OPTION_IS_FLAG,
+     AT(progress),
+     .help =
+         "show a status line on stderr: messages in and out, rates, how full the queue is, how much is done where "
+         "the size is known, and why nothing moves"},
+    {.name = "progress-interval",
+     .kind = OPTION_IS_DURATION,
+     AT(progress_interval_ns),
+     .min = PROGRESS_INTERVAL_LEAST_NS,
+     .argument = "DURATION",
+     .help = "--progress, with a line this often (250ms on a terminal, else 10s)"},
     {.name = "supervised",
      .kind = OPTION_IS_FLAG,
      AT(common.supervised),

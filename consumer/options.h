@@ -45,6 +45,7 @@ struct consumer_options {
     double rate;     /* messages started a second; 0: no limit */
     int64_t idle_ns; /* negative: no limit */
     bool progress;
+    int64_t progress_interval_ns; /* 0: the usual */
 
     int64_t work_ns[2]; /* minimum, maximum; negative: none */
 

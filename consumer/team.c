@@ -11,7 +11,7 @@ void team_init(struct team *team, const struct consumer_options *options)
                           .lock = PTHREAD_MUTEX_INITIALIZER,
                           .changed = PTHREAD_COND_INITIALIZER,
                           .counting = PTHREAD_MUTEX_INITIALIZER};
-    totals_init(&team->totals, options->progress);
+    totals_init(&team->totals, options);
     start_rate_init(&team->rate, options->rate);
     wait_notice_init(&team->notice);
 }

@@ -7,9 +7,11 @@
 #include "common/cli/stop.h"
 #include "common/cli/units.h"
 
-void totals_init(struct totals *totals, bool progress)
+void totals_init(struct totals *totals, const struct consumer_options *options)
 {
-    progress_init(&totals->progress, "consumed", progress);
+    progress_init(&totals->progress, "consumed", options->progress, options->progress_interval_ns);
+    totals->progress.total_messages = options->count;
+    totals->progress.endless = options->common.shmq.follow;
     totals->redelivered = 0;
     totals->cut_short = 0;
     totals->dead_letters = 0;
@@ -45,8 +47,8 @@ void totals_add(struct totals *totals, const struct shmq_message *messages, size
     }
     lock(totals);
     totals->redelivered += redelivered;
-    totals->progress.messages += count;
-    totals->progress.bytes += bytes;
+    totals->progress.counts.messages += count;
+    totals->progress.counts.bytes += bytes;
     unlock(totals);
 }
 
@@ -68,7 +70,7 @@ void totals_add_dropped(struct totals *totals, uint64_t count)
 {
     lock(totals);
     totals->dropped += count;
-    snprintf(totals->progress.extra, sizeof(totals->progress.extra), "%llu dropped",
+    snprintf(totals->progress.counts.extra, sizeof(totals->progress.counts.extra), "%llu dropped",
              (unsigned long long)totals->dropped);
     unlock(totals);
 }
@@ -90,26 +92,57 @@ uint64_t totals_handled(const struct totals *totals)
     uint64_t handled;
 
     lock(totals);
-    handled = totals->progress.messages + totals->dead_letters;
+    handled = totals->progress.counts.messages + totals->dead_letters;
     unlock(totals);
     return handled;
 }
 
-/* Writes without the lock: nobody is to wait for whoever reads stderr. */
-void totals_tick(struct totals *totals)
+void totals_attach(struct totals *totals, struct shmq *handle, const char *queue)
 {
-    struct progress line;
-    bool due;
+    progress_attach(&totals->progress, handle, queue, false);
+}
+
+void totals_detach(struct totals *totals, const struct shmq *handle)
+{
+    if (totals->progress.queue == handle)
+        totals->progress.queue = NULL;
+}
+
+int64_t totals_poll_ns(const struct totals *totals, int64_t longest_ns)
+{
+    const struct progress *progress = &totals->progress;
+
+    return progress->shown && progress->interval_ns < longest_ns ? progress->interval_ns : longest_ns;
+}
+
+void totals_await(struct totals *totals, const char *what)
+{
+    lock(totals);
+    totals->progress.counts.waits_for = what;
+    unlock(totals);
+}
+
+/* Writes without the lock: nobody is to wait for whoever reads stderr. */
+void totals_draw(struct totals *totals)
+{
+    struct progress_counts counts;
 
     if (stop_statistics_wanted())
         totals_print(totals, NULL);
-    if (!totals->progress.shown) /* it never changes */
+    if (!progress_is_due(&totals->progress))
         return;
     lock(totals);
-    due = progress_take(&totals->progress, &line);
+    counts = totals->progress.counts;
     unlock(totals);
-    if (due)
-        progress_draw(&line);
+    progress_draw(&totals->progress, &counts);
+}
+
+void totals_tick(struct totals *totals)
+{
+    if (totals->lock == NULL)
+        totals_draw(totals);
+    else if (stop_statistics_wanted())
+        totals_print(totals, NULL);
 }
 
 /* Adds a part to a list with commas. */
@@ -122,24 +155,27 @@ static void append(char *list, size_t size, const char *part)
 
 void totals_print(struct totals *totals, const char *why)
 {
-    struct totals now;
+    struct progress_counts counts;
+    uint64_t redelivered;
+    uint64_t dead_letters;
     char part[48];
     char extra[160] = "";
 
     lock(totals);
-    now = *totals;
+    counts = totals->progress.counts;
+    redelivered = totals->redelivered;
+    dead_letters = totals->dead_letters;
     unlock(totals);
-    if (now.redelivered > 0) {
-        snprintf(part, sizeof(part), "%llu redelivered", (unsigned long long)now.redelivered);
+    if (redelivered > 0) {
+        snprintf(part, sizeof(part), "%llu redelivered", (unsigned long long)redelivered);
         append(extra, sizeof(extra), part);
     }
-    if (now.dead_letters > 0) {
-        snprintf(part, sizeof(part), "%llu dead letter%s", (unsigned long long)now.dead_letters,
-                 units_plural(now.dead_letters));
+    if (dead_letters > 0) {
+        snprintf(part, sizeof(part), "%llu dead letter%s", (unsigned long long)dead_letters,
+                 units_plural(dead_letters));
         append(extra, sizeof(extra), part);
     }
     if (why)
         append(extra, sizeof(extra), why);
-    progress_end(&now.progress);
-    progress_total(&now.progress, extra);
+    progress_total(&totals->progress, &counts, extra);
 }

@@ -4,12 +4,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/cli/say.h"
 #include "common/cli/units.h"
 #include "consumer/attach.h"
 #include "consumer/deadline.h"
 #include "consumer/engine.h"
+
+#define NS_PER_S INT64_C(1000000000)
 
 struct worker {
     struct consumer consumer;
@@ -142,19 +145,48 @@ static void start(struct workers *workers)
     close_from(workers, started, started > 0 ? END_NOT_YET : END_FAILED);
 }
 
+/* Without the handles of the threads, which are theirs. The line is shown without the queue if it cannot be
+ * opened. */
+static struct shmq *open_observer(struct workers *workers)
+{
+    struct shmq *observer = NULL;
+    const char *queue = workers->team.options->common.queue;
+
+    if (workers->team.totals.progress.shown && shmq_open(&observer, queue, SHMQ_OBSERVER, NULL) == 0)
+        totals_attach(&workers->team.totals, observer, queue);
+    return observer;
+}
+
+/* Waits for the end of a thread, and reports progress meanwhile. */
+static void join(struct workers *workers, pthread_t thread)
+{
+    struct totals *totals = &workers->team.totals;
+    struct timespec deadline;
+
+    do {
+        const int64_t ns = deadline_after(totals_poll_ns(totals, POLL_NS));
+
+        totals_draw(totals);
+        deadline = (struct timespec){.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S};
+    } while (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &deadline) == ETIMEDOUT);
+}
+
 /* This thread takes the signals, and reports progress. */
 static void run_threads(struct workers *workers)
 {
-    const bool shows = workers->team.options->progress;
+    struct totals *totals = &workers->team.totals;
+    struct shmq *observer = open_observer(workers);
 
     start(workers);
     while (!stop_requested) {
-        stop_sleep_until(shows ? deadline_after(POLL_NS) : INT64_MAX);
-        totals_tick(&workers->team.totals);
+        stop_sleep_until(totals->progress.shown ? deadline_after(totals_poll_ns(totals, POLL_NS)) : INT64_MAX);
+        totals_draw(totals);
     }
     team_wake(&workers->team);
     for (uint32_t i = 0; i < workers->count; i++)
-        pthread_join(workers->list[i].thread, NULL);
+        join(workers, workers->list[i].thread);
+    totals_detach(totals, observer);
+    shmq_close(observer);
 }
 
 /* Return: why the consumer ends. */
@@ -167,10 +199,13 @@ static int run_all(struct workers *workers)
         return workers->team.end;
     }
     team_start_clock(&workers->team);
-    if (workers->count == 1)
+    if (workers->count == 1) {
+        totals_attach(&workers->team.totals, workers->list[0].consumer.handle,
+                      workers->team.options->common.queue);
         work(workers->list);
-    else
+    } else {
         run_threads(workers);
+    }
     return workers->team.end;
 }
 

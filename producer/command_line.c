@@ -329,6 +329,7 @@ void options_parse(struct options *options, int argc, char **argv)
     check_flow(options);
     if (options->rotate_wait_ns < 0)
         options->rotate_wait_ns = ROTATE_WAIT_NS;
+    options->progress = options->progress || options->progress_interval_ns > 0;
     options_finish(&options->common);
     if (options->version)
         option_print_version();

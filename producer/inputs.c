@@ -114,6 +114,7 @@ static enum flow check_input(struct inputs *inputs, struct publisher *publisher,
         inputs->identity.group = mix(mix(inputs->identity.group, st.st_dev), st.st_ino);
         return is_stdin ? FLOW_CONTINUE : check_regular(inputs, publisher, options, i);
     }
+    inputs->unsized = true;
     if (options->split_given || options->resume)
         return publisher_fail(publisher, EXIT_FAILED, "%s: not a regular file (which --%s needs)", path,
                               options->resume ? "resume" : "split");
@@ -321,6 +322,24 @@ uint64_t inputs_range_bytes(const struct inputs *inputs, size_t i)
     const struct range *range = &inputs->ranges[i];
     const uint64_t end = range->end == UINT64_MAX ? inputs->sizes[i] : range->end;
     return end > range->begin ? end - range->begin : 0;
+}
+
+/* Reading of stdin begins where its description is. */
+static uint64_t bytes_before(const struct inputs *inputs, size_t i)
+{
+    const off_t at = strcmp(inputs->paths[i], "-") == 0 ? lseek(STDIN_FILENO, 0, SEEK_CUR) : 0;
+    return at > 0 ? (uint64_t)at : 0;
+}
+
+uint64_t inputs_bytes(const struct inputs *inputs)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < inputs->count && !inputs->unsized; i++) {
+        const uint64_t before = bytes_before(inputs, i);
+        const uint64_t here = inputs_range_bytes(inputs, i);
+        bytes += here > before ? here - before : 0;
+    }
+    return bytes;
 }
 
 void inputs_report_growth(const struct inputs *inputs, const struct options *options, const struct input *input)

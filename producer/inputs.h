@@ -12,6 +12,7 @@ struct inputs {
     struct range *ranges; /* the part of each to read */
     uint64_t *sizes;      /* of the regular files */
     bool *is_pseudo_file; /* says that it is empty, and is not, as the files of /proc */
+    bool unsized;         /* some input is not a regular file */
     size_t count;
     size_t first;   /* index of the first input that is not completed */
     uint64_t bytes; /* with --resume: total of all ranges, going by the sizes */
@@ -27,6 +28,8 @@ enum flow inputs_check(struct inputs *inputs, struct publisher *publisher, const
 enum flow inputs_find_ranges(struct inputs *inputs, struct publisher *publisher, const struct options *options);
 /* Length of the range of input @i, going by its size. */
 uint64_t inputs_range_bytes(const struct inputs *inputs, size_t i);
+/* How much there is to read of all inputs, going by their sizes. Return: bytes; 0: not known. */
+uint64_t inputs_bytes(const struct inputs *inputs);
 /* After the last part was read, reports how much the file has grown since its first part began. */
 void inputs_report_growth(const struct inputs *inputs, const struct options *options, const struct input *input);
 /*

@@ -41,6 +41,16 @@ static void leave_unfinished(struct publisher *publisher, const struct inputs *i
                                           : " (the same command continues there, as long as the queue is kept)");
 }
 
+/* @bytes: of the source, including what an earlier run has put; 0: not known */
+static void show_source(struct publisher *publisher, const struct options *options, uint64_t bytes)
+{
+    uint64_t done = 0;
+    /* With --count, what is done is read again, and counts when it is skipped. */
+    if (options->resume && publisher->skip == 0 && shmq_resume_offset(publisher->queue, &done) != 0)
+        done = 0;
+    progress_set_source(&publisher->progress, done, bytes);
+}
+
 static enum flow produce(struct publisher *publisher, struct inputs *inputs, const struct options *options,
                          uint64_t seed)
 {
@@ -57,8 +67,11 @@ static enum flow produce(struct publisher *publisher, struct inputs *inputs, con
         flow = publisher_open(publisher, options, &inputs->identity);
     if (flow == FLOW_CONTINUE)
         flow = inputs_find_ranges(inputs, publisher, options);
+    const uint64_t bytes = inputs_bytes(inputs);
     if (flow == FLOW_CONTINUE && options->resume)
         flow = resume_inputs(inputs, publisher, options);
+    if (flow == FLOW_CONTINUE)
+        show_source(publisher, options, bytes);
     if (flow == FLOW_CONTINUE)
         flow = source_run(publisher, inputs, options, seed);
     if (flow == FLOW_END && publisher->left > 0 && options->resume)

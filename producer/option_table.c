@@ -3,6 +3,7 @@
 
 #include "common/cli/option_common.h"
 #include "common/cli/option_nats.h"
+#include "common/cli/progress.h"
 #include "producer/options.h"
 
 #define AT(member) .at = offsetof(struct options, member)
@@ -187,7 +188,18 @@ static const struct option_entry flow[] = {
      .help =
          "put the header 'NAME: VALUE' on every message; repeat the option for several. Consumers pass headers "
          "to the commands of --exec. They count towards the largest message"},
-    {.name = "progress", .kind = OPTION_IS_FLAG, AT(progress), .help = "show a status line on stderr"},
+    {.name = "progress",
+     .kind = OPTION_IS_FLAG,
+     AT(progress),
+     .help =
+         "show a status line on stderr: messages in and out, rates, how full the lane is, how much is done where "
+         "the size is known, and why nothing moves"},
+    {.name = "progress-interval",
+     .kind = OPTION_IS_DURATION,
+     AT(progress_interval_ns),
+     .min = PROGRESS_INTERVAL_LEAST_NS,
+     .argument = "DURATION",
+     .help = "--progress, with a line this often (250ms on a terminal, else 10s)"},
     {.name = "supervised",
      .kind = OPTION_IS_FLAG,
      AT(common.supervised),

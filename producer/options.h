@@ -67,6 +67,7 @@ struct options {
     enum on_full on_full;
     int64_t timeout_ns; /* negative: no limit */
     bool progress;
+    int64_t progress_interval_ns; /* 0: the usual */
     bool version;
 
     struct nats_options nats;

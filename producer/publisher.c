@@ -28,6 +28,14 @@
 /* Messages with headers that are put together. */
 enum { OUTGOING_BATCH = 64 };
 
+/* How many messages there will be at most. Return: 0: not known. */
+static uint64_t count_of(const struct options *options)
+{
+    if (options->source == SOURCE_WORDS && (options->count == 0 || options->word_count < options->count))
+        return options->word_count;
+    return options->count;
+}
+
 void publisher_init(struct publisher *publisher, const struct options *options, uint64_t seed)
 {
     *publisher = (struct publisher){
@@ -47,7 +55,10 @@ void publisher_init(struct publisher *publisher, const struct options *options, 
     pace_init(&publisher->pace, options, seed);
     echo_init(&publisher->echo, options->echo, pace_is_set(&publisher->pace));
     wait_notice_init(&publisher->notice);
-    progress_init(&publisher->progress, "produced", options->progress);
+    progress_init(&publisher->progress, "produced", options->progress, options->progress_interval_ns);
+    publisher->progress.produces = true;
+    publisher->progress.total_messages = count_of(options);
+    publisher->progress.counts.waits_for = "a free lane";
 }
 
 enum flow publisher_fail(struct publisher *publisher, int status, const char *format, ...)
@@ -183,6 +194,8 @@ enum flow publisher_open(struct publisher *publisher, const struct options *opti
     if (error != 0)
         return fail_open(publisher, &options->common, error);
     stop_attach(publisher->queue);
+    progress_attach(&publisher->progress, publisher->queue, publisher->name, true);
+    publisher->progress.counts.waits_for = options->source == SOURCE_NATS ? "the broker" : "input";
     options_say_rounding(&options->common);
     struct shmq_info info = SHMQ_INFO_INIT;
     error = shmq_info(publisher->queue, &info);
@@ -215,7 +228,7 @@ enum flow publisher_set_mark(struct publisher *publisher, uint64_t offset, const
 static void describe_companion(struct publisher *publisher)
 {
     if (publisher->companion != NULL)
-        publisher->companion->describe(publisher->companion->context, publisher->progress.extra);
+        publisher->companion->describe(publisher->companion->context, publisher->progress.counts.extra);
 }
 
 void publisher_tick(struct publisher *publisher)
@@ -238,6 +251,16 @@ int64_t publisher_next_tick_ns(const struct publisher *publisher)
     return shown < 0 || (slice >= 0 && slice < shown) ? slice : shown;
 }
 
+/* Neither the source nor the queue is waited for. */
+static void tick_in_turn(struct publisher *publisher)
+{
+    struct progress_counts *counts = &publisher->progress.counts;
+    const char *otherwise = counts->waits_for;
+    counts->waits_for = publisher->pace.delayed ? "its turn (--delay)" : "its turn (--rate)";
+    publisher_tick(publisher);
+    counts->waits_for = otherwise;
+}
+
 /* Waits until messages may be sent; returns how many of @wanted, or 0 when a stop was requested. */
 static size_t await_turn(struct publisher *publisher, size_t wanted)
 {
@@ -254,15 +277,19 @@ static size_t await_turn(struct publisher *publisher, size_t wanted)
             return allowed;
         int64_t tick = publisher_next_tick_ns(publisher);
         stop_sleep_until(tick >= 0 && tick < due ? tick : due);
-        publisher_tick(publisher);
+        tick_in_turn(publisher);
     }
 }
 
 static enum flow account(struct publisher *publisher, const struct iovec *messages, size_t count)
 {
+    uint64_t bytes = 0;
     for (size_t i = 0; i < count; i++)
-        publisher->progress.bytes += messages[i].iov_len;
-    publisher->progress.messages += count;
+        bytes += messages[i].iov_len;
+    publisher->progress.counts.bytes += bytes;
+    publisher->progress.counts.messages += count;
+    publisher->progress.counts.source_bytes += bytes + count * framer_overhead(publisher->frame);
+    publisher->progress.counts.blocked = false;
     publisher->left -= count;
     if (pace_is_set(&publisher->pace))
         pace_sent(&publisher->pace, count, stop_now_ns());
@@ -325,6 +352,7 @@ static enum flow await_room(struct publisher *publisher, int error, int64_t sinc
     if (publisher->on_full == ON_FULL_FAIL)
         return publisher_fail(publisher, EXIT_TIMEOUT, "queue '%s': full: %s (use --on-full block to wait)",
                               publisher->name, why_full(publisher));
+    publisher->progress.counts.blocked = true;
     publisher_tick(publisher);
     if (stop_requested != 0)
         return linger(publisher);
@@ -340,16 +368,22 @@ static enum flow await_room(struct publisher *publisher, int error, int64_t sinc
     return FLOW_CONTINUE;
 }
 
+static int64_t slice_ns(const struct publisher *publisher)
+{
+    const struct progress *progress = &publisher->progress;
+    return progress->shown && progress->interval_ns < SLICE_NS ? progress->interval_ns : SLICE_NS;
+}
+
 /* How long one attempt to put may wait. */
 static int64_t try_ns(const struct publisher *publisher, int64_t since_ns)
 {
     if (publisher->on_full != ON_FULL_BLOCK)
         return 0;
     if (publisher->timeout_ns < 0)
-        return SLICE_NS;
+        return slice_ns(publisher);
     /* Does not read the clock before the first attempt. */
     int64_t left = since_ns == 0 ? publisher->timeout_ns : since_ns + publisher->timeout_ns - stop_now_ns();
-    return left < 0 ? 0 : left < SLICE_NS ? left : SLICE_NS;
+    return left < 0 ? 0 : left < slice_ns(publisher) ? left : slice_ns(publisher);
 }
 
 static enum flow use_frame(struct publisher *publisher, enum shmq_frame frame)
@@ -376,6 +410,13 @@ static int put_some(const struct publisher *publisher, const struct portion *por
     if (portion->outgoing == NULL)
         return shmq_put_many(publisher->queue, portion->messages + first, count, done, wait_ns);
     return shmq_put_outgoing(publisher->queue, portion->outgoing + first, count, done, wait_ns);
+}
+
+/* A message is not put; it is a part of the source and counts for --count all the same. */
+static void leave_out(struct publisher *publisher, const struct iovec *message)
+{
+    publisher->progress.counts.source_bytes += message->iov_len + framer_overhead(publisher->frame);
+    publisher->left--;
 }
 
 /* Puts messages that are due. */
@@ -408,8 +449,8 @@ static enum flow put_all(struct publisher *publisher, const struct portion *port
         if (publisher->on_full == ON_FULL_DROP) {
             first++;
             *taken += 1;
+            leave_out(publisher, &portion->messages[first - 1]);
             publisher->dropped++;
-            publisher->left--;
             /* A dropped message counts for --rate and --delay. */
             if (pace_is_set(&publisher->pace))
                 pace_sent(&publisher->pace, 1, stop_now_ns());
@@ -430,7 +471,8 @@ static enum flow skip_done(struct publisher *publisher, const struct iovec *mess
                 publisher, EXIT_FAILED,
                 "--resume: the input has changed since the earlier run (start it without --resume)");
         publisher->skip -= bytes;
-        publisher->left--;
+        leave_out(publisher, &messages[*taken]);
+        publisher->progress.total_messages--; /* with --count, which is why it is skipped here */
         *taken += 1;
     }
     return publisher->left > 0 ? FLOW_CONTINUE : FLOW_END;
@@ -588,6 +630,7 @@ int publisher_close(struct publisher *publisher)
     if (publisher->queue == NULL)
         return publisher->status;
     stop_detach(publisher->queue);
+    publisher->progress.queue = NULL;
     if (publisher->status == EXIT_DONE && !publisher->unfinished) {
         error = shmq_finish(publisher->queue);
         if (error != 0)
@@ -623,5 +666,5 @@ void publisher_report(const struct publisher *publisher)
              (*dropped != '\0' || *lost != '\0') && *stopped != '\0' ? ", " : "", stopped);
     if (publisher->dropped > 0 && say_get_level() == SAY_ERRORS)
         say_error("%" PRIu64 " dropped: the queue was full", publisher->dropped);
-    progress_total(&publisher->progress, extra);
+    progress_total(&publisher->progress, &publisher->progress.counts, extra);
 }

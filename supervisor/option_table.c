@@ -2,6 +2,7 @@
 #include "consumer/option_table.h"
 #include "common/cli/option_common.h"
 #include "common/cli/option_nats.h"
+#include "common/cli/progress.h"
 #include "producer/option_table.h"
 #include "supervisor/option_codes.h"
 #include "supervisor/options.h"
@@ -144,7 +145,15 @@ static const struct option_entry supervision[] = {
     {.name = "progress",
      .kind = OPTION_IS_FLAG,
      AT(progress),
-     .help = "show a status line of the whole pipeline on stderr; every 10 s if that is not a terminal"},
+     .help =
+         "show a status line of the whole pipeline on stderr: messages in and out, rates, how full the queue is, "
+         "how much is done where the size is known, and why nothing moves"},
+    {.name = "progress-interval",
+     .kind = OPTION_IS_DURATION,
+     AT(progress_interval_ns),
+     .min = PROGRESS_INTERVAL_LEAST_NS,
+     .argument = "DURATION",
+     .help = "--progress, with a line this often (250ms on a terminal, else 10s)"},
     {.name = "resume", .code = CODE_IGNORED, .help = "accepted and ignored: producers of files always resume"},
     {.name = NULL},
 };

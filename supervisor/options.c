@@ -325,6 +325,7 @@ static void check_combinations(struct options *options)
     choose_sink(options);
     check_bridges(options);
     choose_consumer_grace(options);
+    options->progress = options->progress || options->progress_interval_ns > 0;
     options_finish(&options->common);
     if (options->raw) {
         arguments_free(&options->consumer_framing);

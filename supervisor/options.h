@@ -82,6 +82,7 @@ struct options {
     bool keep;
     bool take_over;
     bool progress;
+    int64_t progress_interval_ns; /* 0: the usual */
 
     bool resumable; /* a restarted producer resumes where it left off */
 };

@@ -1,113 +1,122 @@
 /* SPDX-License-Identifier: MIT */
 #include "supervisor/progress_line.h"
 
-#include <stdio.h>
-#include <string.h>
-#include <sys/ioctl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/cli/bus_guard.h"
 #include "common/cli/colour.h"
+#include "common/cli/queue_look.h"
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
-#include "common/cli/units.h"
+#include "common/cli/terminal.h"
 
-#define NS_PER_MS INT64_C(1000000)
+enum { CHECK_COST = 20 };
 
-enum { REDRAW_MS = 250, LINE_MS = 10000, CHECK_COST = 20, COLUMNS = 80, LINE_BYTES = 256 };
-
+/* Return: 0: some input is not a regular file. */
 static uint64_t size_of_inputs(const struct options *options)
 {
     uint64_t bytes = 0;
-    for (size_t i = 0; i < options->inputs.count && options->source == SOURCE_FILES; i++) {
+    for (size_t i = 0; i < options->inputs.count; i++) {
         struct stat st;
-        if (stat(options->inputs.words[i], &st) == 0)
-            bytes += (uint64_t)st.st_size;
+        if (stat(options->inputs.words[i], &st) != 0 || !S_ISREG(st.st_mode))
+            return 0;
+        bytes += (uint64_t)st.st_size;
     }
     return bytes;
 }
 
-static int64_t interval(const struct progress_line *progress)
+/* How many messages there will be. Return: 0: not known. */
+static uint64_t count_of(const struct options *options)
 {
-    return (progress->terminal ? REDRAW_MS : LINE_MS) * NS_PER_MS;
+    const char *count = options_passed(options, "count");
+    const uint64_t each = count != NULL ? strtoull(count, NULL, 10) : 0;
+    if (options->words.given && options->source != SOURCE_FILES && (each == 0 || options->words.count < each))
+        return options->words.count;
+    return each <= UINT64_MAX / options->producers ? each * options->producers : 0;
 }
 
 void progress_line_init(struct progress_line *progress, const struct supervisor *supervisor)
 {
+    const struct options *options = supervisor->options;
+    const struct queue *queue = &supervisor->queue;
+    const struct progress_reading now = {.in = queue->left_before};
     *progress = (struct progress_line){
-        .shown = supervisor->options->progress && say_get_level() >= SAY_STATUS,
+        .shown = options->progress && say_get_level() >= SAY_STATUS,
         .terminal = colour_is_terminal(STDERR_FILENO),
-        .input_bytes = size_of_inputs(supervisor->options),
-        .drawn_ns = supervisor->now_ns,
-        .put = supervisor->queue.put_before,
-        .taken = supervisor->queue.put_before - supervisor->queue.left_before,
+        .in_bytes = options->source == SOURCE_FILES,
     };
-    progress->next_ns = supervisor->now_ns + interval(progress);
+    progress->interval_ns = progress_interval(options->progress_interval_ns, progress->terminal);
+    progress->next_ns = supervisor->now_ns + progress->interval_ns;
+    progress->total = progress->in_bytes ? size_of_inputs(options) : count_of(options);
+    progress_meters_init(&progress->meters, &now, supervisor->now_ns);
 }
 
-static double per_second(uint64_t now, uint64_t before, int64_t ns)
+/* What is looked at while the queue's memory may disappear. */
+struct question {
+    struct queue *queue;
+    struct queue_look seen;
+    char *why;
+};
+
+static int ask_look(void *context)
 {
-    return ns <= 0 || now < before ? 0 : (double)(now - before) * 1e9 / (double)ns;
+    struct question *question = context;
+    return queue_look(question->queue->handle, &question->seen);
 }
 
-static void format_left(const struct progress_line *progress, const struct shmq_stat *stat, double byte_rate,
-                        char *text, size_t size)
+static int ask_why(void *context)
 {
-    char left[UNITS_SIZE];
-    text[0] = '\0';
-    if (progress->input_bytes <= stat->put_bytes || byte_rate < 1)
+    struct question *question = context;
+    queue_look_why(question->queue->handle, question->queue->name, false, question->why);
+    return 0;
+}
+
+static uint64_t less(uint64_t from, uint64_t what)
+{
+    return from > what ? from - what : 0;
+}
+
+static void set_reading(const struct progress_line *progress, const struct queue *queue,
+                        const struct queue_look *seen, struct progress_reading *reading)
+{
+    reading->in = less(seen->put + queue->left_before, queue->put_before);
+    reading->out = less(reading->in, seen->left);
+    reading->bytes = less(seen->put_bytes, seen->left_bytes);
+    reading->total = progress->total;
+    /* An earlier run of the same command has put the beginning of the files. */
+    reading->done = progress->in_bytes ? reading->bytes : reading->out;
+}
+
+static void draw(struct progress_line *progress, struct supervisor *supervisor)
+{
+    char why[QUEUE_LOOK_TEXT_BYTES] = "";
+    struct question question = {.queue = &supervisor->queue, .why = why};
+    struct progress_reading reading = {0};
+    struct progress_view view = {.extra = "", .still = why};
+    if (bus_guard_call(ask_look, &question) != 0)
         return;
-    double seconds = (double)(progress->input_bytes - stat->put_bytes) / byte_rate;
-    snprintf(text, size, ", %s left", units_duration(left, (int64_t)(seconds * 1e9)));
-}
-
-static void format(struct progress_line *progress, struct supervisor *supervisor, const struct shmq_stat *stat,
-                   char *line)
-{
-    char counts[4][UNITS_SIZE];
-    char left[64];
-    int64_t since = supervisor->now_ns - progress->drawn_ns;
-    uint64_t taken = stat->put_messages - stat->messages;
-    format_left(progress, stat, per_second(stat->put_bytes, progress->put_bytes, since), left, sizeof(left));
-    snprintf(line, LINE_BYTES, "%s in (%s/s), %s out (%s/s), %u %% full%s",
-             units_count(counts[0], (double)stat->put_messages),
-             units_count(counts[1], per_second(stat->put_messages, progress->put, since)),
-             units_count(counts[2], (double)taken),
-             units_count(counts[3], per_second(taken, progress->taken, since)), queue_fill(&supervisor->queue),
-             left);
-    progress->put = stat->put_messages;
-    progress->taken = taken;
-    progress->put_bytes = stat->put_bytes;
-    progress->drawn_ns = supervisor->now_ns;
-}
-
-static size_t width_of_terminal(void)
-{
-    struct winsize size;
-    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
-        return COLUMNS;
-    return size.ws_col;
+    set_reading(progress, &supervisor->queue, &question.seen, &reading);
+    view.fill_percent = question.seen.fill_percent;
+    if (progress_measure(&progress->meters, &reading, supervisor->now_ns, &view))
+        (void)bus_guard_call(ask_why, &question);
+    if (!progress->terminal) {
+        progress_write(&view, false, "");
+    } else if (terminal_is_ours(STDERR_FILENO)) {
+        char text[PROGRESS_TEXT_BYTES];
+        relay_set_live(&supervisor->relay, progress_text(&view, "", terminal_columns(STDERR_FILENO) - 1, text));
+    }
 }
 
 void progress_line_tick(struct progress_line *progress, struct supervisor *supervisor)
 {
-    char line[LINE_BYTES];
-    struct shmq_stat stat = SHMQ_STAT_INIT;
     if (!progress->shown || supervisor->now_ns < progress->next_ns)
         return;
-    int64_t before = stop_now_ns();
-    if (queue_stat(&supervisor->queue, &stat) == 0) {
-        format(progress, supervisor, &stat, line);
-        if (progress->terminal) {
-            size_t width = width_of_terminal();
-            line[width <= sizeof(line) ? width - 1 : sizeof(line) - 1] = '\0';
-            relay_set_live(&supervisor->relay, line);
-        } else {
-            say_status("%s", line);
-        }
-    }
-    int64_t pause = (stop_now_ns() - before) * CHECK_COST;
-    progress->next_ns = supervisor->now_ns + (pause > interval(progress) ? pause : interval(progress));
+    const int64_t before = stop_now_ns();
+    draw(progress, supervisor);
+    const int64_t pause = (stop_now_ns() - before) * CHECK_COST;
+    progress->next_ns = supervisor->now_ns + (pause > progress->interval_ns ? pause : progress->interval_ns);
 }
 
 void progress_line_end(struct progress_line *progress, struct supervisor *supervisor)

@@ -2,21 +2,18 @@
 #ifndef SUPERVISOR_PROGRESS_LINE_H
 #define SUPERVISOR_PROGRESS_LINE_H
 
+#include "common/cli/progress.h"
 #include "supervisor/supervisor.h"
 
-/*
- * --progress: the whole pipeline in one line. On a terminal it is redrawn in place and never wider than the
- * terminal; elsewhere a line is printed every 10 s.
- */
+/* --progress: the whole pipeline in one line (common/cli/progress_text.h), through the relay. */
 struct progress_line {
     bool shown;
     bool terminal;
-    uint64_t input_bytes; /* 0: not known */
-    int64_t next_ns;      /* when to draw it next */
-    int64_t drawn_ns;     /* when it was drawn last */
-    uint64_t put;         /* counts at that time */
-    uint64_t taken;
-    uint64_t put_bytes;
+    int64_t interval_ns;
+    int64_t next_ns; /* when to draw it next */
+    uint64_t total;  /* bytes of all inputs, or messages; 0: not known */
+    bool in_bytes;
+    struct progress_meters meters;
 };
 
 void progress_line_init(struct progress_line *progress, const struct supervisor *supervisor);

@@ -40,8 +40,6 @@ bool queue_died_at_work(struct queue *queue, pid_t pid);
  * lanes, or 0 if the queue cannot be read.
  */
 uint32_t queue_lane_owners(struct queue *queue, pid_t *owners);
-/* Returns how full the lanes in use are, in percent. */
-unsigned queue_fill(struct queue *queue);
 /*
  * Whether the stream has ended: all producers of this run have finished, even if they have not exited yet, and all
  * messages are acknowledged.

@@ -118,10 +118,3 @@ bool queue_has_ended(struct queue *queue)
     queue->ended = bus_guard_call(ask_unfinished, &question) == 0 && !question.yes;
     return queue->ended;
 }
-
-unsigned queue_fill(struct queue *queue)
-{
-    struct shmq_stat stat = SHMQ_STAT_INIT;
-    struct question question = {.queue = queue, .stat = &stat};
-    return bus_guard_call(ask_stat, &question) == 0 ? stat.fill_percent : 0;
-}

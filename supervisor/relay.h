@@ -35,7 +35,7 @@ struct relay {
     char *out;
     size_t out_filled;
     size_t out_written;
-    char live[512]; /* the line that is redrawn in place; empty: none */
+    char live[1024]; /* the line that is redrawn in place; empty: none */
     bool live_shown;
     bool may_block; /* writing to stderr may block */
     bool broken;    /* stderr has no reader any more */

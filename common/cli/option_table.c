@@ -185,6 +185,14 @@ static unsigned read_choice(const struct option_entry *entry, const char *argume
     option_entry_bad(entry, argument, why);
 }
 
+static void refuse_shorter(const struct option_entry *entry, const char *argument)
+{
+    char text[UNITS_SIZE];
+    char why[64];
+    snprintf(why, sizeof(why), "too short (at least %s)", units_time(text, (int64_t)entry->min));
+    option_entry_bad(entry, argument, why);
+}
+
 /* Stores a duration, a range or a rate. Returns false for any other kind. */
 static bool store_time(void *value, const struct option_entry *entry, const char *argument)
 {
@@ -193,6 +201,8 @@ static bool store_time(void *value, const struct option_entry *entry, const char
     case OPTION_IS_DURATION:
         if (parse_duration(argument, value) != 0)
             option_entry_bad(entry, argument, "not a duration (such as 500ms, 10s or 2m)");
+        if (*range < (int64_t)entry->min)
+            refuse_shorter(entry, argument);
         return true;
     case OPTION_IS_RANGE:
         if (parse_duration_range(argument, &range[0], &range[1]) != 0)

@@ -25,7 +25,7 @@ enum option_kind {
     OPTION_IS_COUNT,    /* uint64_t, from .min to .max (0: no limit) */
     OPTION_IS_COUNT32,  /* uint32_t, likewise */
     OPTION_IS_SIZE,     /* uint64_t, in bytes, likewise */
-    OPTION_IS_DURATION, /* int64_t, in nanoseconds */
+    OPTION_IS_DURATION, /* int64_t, in nanoseconds, not below .min */
     OPTION_IS_RANGE,    /* int64_t [2], in nanoseconds: MIN[:MAX] */
     OPTION_IS_RATE,     /* double, events per second */
 };

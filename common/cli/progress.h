@@ -3,45 +3,118 @@
 #define SHMQ_CLI_PROGRESS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+#include "common/cli/progress_text.h"
+#include "common/shmq.h"
+
 /*
- * The status line of --progress: messages, bytes, their rates, elapsed time. On a terminal, one line that is
- * redrawn four times a second; elsewhere, a new line every 5 s. Also the totals that are printed on SIGUSR1 and at
- * the end.
+ * The status line of --progress (progress_text.h). On a terminal, one line that is redrawn in place; elsewhere,
+ * whole lines. It never holds up its program: while stderr takes nothing, it is left out. Also the totals that are
+ * printed on SIGUSR1 and at the end.
  */
 
 enum { PROGRESS_EXTRA_BYTES = 400 };
+
+#define PROGRESS_INTERVAL_LEAST_NS 100000000 /* of --progress-interval */
+
+/* What the program counts, and what it is about. */
+struct progress_counts {
+    uint64_t messages;
+    uint64_t bytes;
+    uint64_t source_bytes; /* of a producer's inputs: messages with their framing, and what is left out */
+    char extra[PROGRESS_EXTRA_BYTES]; /* what follows on the line and in the totals; "": nothing */
+    bool blocked;                     /* it waits for room in the queue */
+    const char *waits_for; /* if nothing moves: what else it waits for, such as "input"; NULL: the queue */
+};
+
+struct progress_meter {
+    uint64_t value; /* when it was read last */
+    double rate;    /* a second, over about half a second */
+    double mean;    /* over about five, or since the beginning */
+};
+
+/* What a line's numbers are computed from. */
+struct progress_reading {
+    uint64_t in; /* messages */
+    uint64_t out;
+    uint64_t bytes;
+    uint64_t done;  /* of .total; in the same unit, whichever that is */
+    uint64_t total; /* 0: not known */
+};
+
+struct progress_meters {
+    int64_t begun_ns;
+    int64_t read_ns;
+    int64_t moved_ns; /* when something had moved, as far as seen */
+    struct progress_meter in;
+    struct progress_meter out;
+    struct progress_meter bytes;
+    struct progress_meter done;
+};
 
 struct progress {
     const char *verb; /* "produced", "consumed" */
     bool shown;       /* --progress was given */
     bool terminal;
+    int64_t interval_ns;
     int64_t started_ns;
     int64_t next_ns; /* when to draw again */
-    int64_t drawn_ns;
-    uint64_t drawn_messages;
-    uint64_t drawn_bytes;
-    uint64_t messages; /* the program counts here */
-    uint64_t bytes;
-    char extra[PROGRESS_EXTRA_BYTES]; /* what follows on the line and in the totals; "": nothing */
+    struct progress_counts counts;
+    struct progress_meters meters;
+
+    struct shmq *queue; /* what is looked at; NULL: nothing, the program is not attached */
+    const char *queue_name;
+    bool produces;           /* its messages go into the queue */
+    uint64_t gone_before;    /* messages that had left the queue when it was attached */
+    uint64_t total_bytes;    /* of the source; 0: not known */
+    uint64_t total_messages; /* the program ends after so many; 0: not known */
+    bool endless;            /* it does not end when the queue is empty */
 };
 
-void progress_init(struct progress *progress, const char *verb, bool shown);
+/*
+ * @interval_ns  between two lines; 0: four times a second on a terminal, every 10 s elsewhere
+ */
+void progress_init(struct progress *progress, const char *verb, bool shown, int64_t interval_ns);
+/*
+ * The program is attached: from now on, the line shows the queue, too.
+ *
+ * @queue  NULL: not any more. Its thread draws the line
+ */
+void progress_attach(struct progress *progress, struct shmq *queue, const char *name, bool produces);
+/* How much of the source an earlier run has put, and how much there is in all; 0: not known. */
+void progress_set_source(struct progress *progress, uint64_t done_bytes, uint64_t total_bytes);
 /* Draws the line if it is due. Costs one clock reading, so it may be called for every batch. */
 void progress_tick(struct progress *progress);
 /*
- * The two halves of progress_tick, for callers that hold a lock in the first and none in the second.
- *
- * @line  receives what to draw
- *
- * Return: whether the line is due.
+ * The two halves of progress_tick, for programs whose threads count: they hold a lock while they use .counts, and
+ * none while the line is drawn. Everything else belongs to the one thread that draws.
  */
-bool progress_take(struct progress *progress, struct progress *line);
-void progress_draw(const struct progress *line);
-/* Ends the live line, if there is one, so that other output starts on a new line. */
+bool progress_is_due(const struct progress *progress);
+void progress_draw(struct progress *progress, const struct progress_counts *counts);
+/* Erases the live line, if there is one. */
 void progress_end(struct progress *progress);
 /* Prints the status "PROGRAM: produced 12 messages, 3.4 MB in 1.2 s (…/s)", followed by @extra if not empty. */
-void progress_total(const struct progress *progress, const char *extra);
+void progress_total(const struct progress *progress, const struct progress_counts *counts, const char *extra);
+
+/* The supervisor, which counts nothing itself, makes its line of the same parts. */
+
+/* When nothing has moved for so long, a line says why. */
+#define PROGRESS_STILL_NS INT64_C(1000000000)
+
+/* @wanted_ns  by --progress-interval; 0: four times a second on a terminal, every 10 s elsewhere */
+int64_t progress_interval(int64_t wanted_ns, bool terminal);
+/* Begins to measure, at what the counts are. */
+void progress_meters_init(struct progress_meters *meters, const struct progress_reading *reading, int64_t now_ns);
+/*
+ * Measures, and sets what a line says of rates, percent and time left.
+ *
+ * Return: whether nothing has moved for PROGRESS_STILL_NS.
+ */
+bool progress_measure(struct progress_meters *meters, const struct progress_reading *reading, int64_t now_ns,
+                      struct progress_view *view);
+/* Writes a line: in place on a terminal, if it is ours. @name: what stands before it there */
+void progress_write(const struct progress_view *view, bool terminal, const char *name);
 
 #endif

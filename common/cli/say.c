@@ -4,12 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { LINE_BYTES = 1024, NAME_BYTES = 64 };
@@ -17,7 +21,7 @@ enum { LINE_BYTES = 1024, NAME_BYTES = 64 };
 static char program_name[NAME_BYTES] = "shmq";
 static char sibling_prefix[NAME_BYTES];
 static enum say_level shown_level = SAY_STATUS;
-static bool live_line_open;
+static volatile atomic_bool live_line_open;
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER; /* whose it is may write, and use live_line_open */
 static void (*line_writer)(const char *text, size_t bytes);
 
@@ -131,40 +135,79 @@ static void write_all(const char *text, size_t length)
     }
 }
 
-static void say_line(const char *before, const char *after, const char *format, va_list arguments)
+/*
+ * Another description of what stderr writes to, which does not block. To set O_NONBLOCK on stderr itself would
+ * make it so for all processes that share it. -1: there is none, because it is a file, or may not be opened.
+ */
+static int unblocked_stderr(void)
+{
+    static int descriptor = -2;
+    struct stat st;
+    if (descriptor != -2)
+        return descriptor;
+    descriptor = -1;
+    if (fstat(STDERR_FILENO, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)))
+        descriptor = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    return descriptor;
+}
+
+static bool stderr_has_room(void)
+{
+    struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
+    return poll(&room, 1, 0) > 0 && (room.revents & POLLOUT) != 0;
+}
+
+/* Writes what is not worth waiting for. */
+static void write_in_passing(const char *text, size_t length)
+{
+    if (line_writer != NULL) {
+        line_writer(text, length);
+        return;
+    }
+    ssize_t ignored = send(STDERR_FILENO, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (ignored < 0 && errno == ENOTSOCK && stderr_has_room())
+        ignored = write(unblocked_stderr() >= 0 ? unblocked_stderr() : STDERR_FILENO, text, length);
+    (void)ignored;
+}
+
+static void say_line(bool in_passing, const char *format, va_list arguments)
 {
     char line[LINE_BYTES];
     char *text = line;
     va_list again;
     va_copy(again, arguments);
-    int head = snprintf(line, sizeof(line), "%s%s: ", before, program_name);
+    int head = snprintf(line, sizeof(line), "%s: ", program_name);
     int body = vsnprintf(line + head, sizeof(line) - (size_t)head, format, arguments);
     if (body < 0)
         goto out;
     size_t length = (size_t)head + (size_t)body;
-    size_t end = strlen(after);
-    if (length + end >= sizeof(line)) {
-        text = malloc(length + end + 1);
+    if (length + 1 >= sizeof(line)) {
+        text = malloc(length + 2);
         if (text == NULL) {
             text = line;
-            length = sizeof(line) - 1 - end;
+            length = sizeof(line) - 2;
         } else {
             memcpy(text, line, (size_t)head);
             vsnprintf(text + head, (size_t)body + 1, format, again);
         }
     }
-    memcpy(text + length, after, end);
-    write_all(text, length + end);
+    text[length] = '\n';
+    if (in_passing)
+        write_in_passing(text, length + 1);
+    else
+        write_all(text, length + 1);
     if (text != line)
         free(text);
 out:
     va_end(again);
 }
 
+static const char erase[] = "\r\033[K";
+
 static void end_live_line(void)
 {
     if (live_line_open)
-        write_all("\n", 1);
+        write_all(erase, strlen(erase));
     live_line_open = false;
 }
 
@@ -172,7 +215,7 @@ static void say_whole_line(const char *format, va_list arguments)
 {
     pthread_mutex_lock(&turn);
     end_live_line();
-    say_line("", "\n", format, arguments);
+    say_line(false, format, arguments);
     pthread_mutex_unlock(&turn);
 }
 
@@ -204,22 +247,44 @@ void say_detail(const char *format, ...)
     va_end(arguments);
 }
 
-void say_live(const char *format, ...)
+void say_in_passing(const char *format, ...)
 {
     if (shown_level < SAY_STATUS)
         return;
     va_list arguments;
     va_start(arguments, format);
     pthread_mutex_lock(&turn);
-    say_line("\r", "\033[K", format, arguments);
-    live_line_open = true;
+    end_live_line();
+    say_line(true, format, arguments);
     pthread_mutex_unlock(&turn);
     va_end(arguments);
+}
+
+void say_live(const char *text)
+{
+    char line[LINE_BYTES];
+    if (shown_level < SAY_STATUS)
+        return;
+    const int length = snprintf(line, sizeof(line), "\r%s\033[K", text);
+    if (length < 0 || (size_t)length >= sizeof(line))
+        return;
+    pthread_mutex_lock(&turn);
+    live_line_open = true; /* first, because a signal may come */
+    write_in_passing(line, (size_t)length);
+    pthread_mutex_unlock(&turn);
 }
 
 void say_live_end(void)
 {
     pthread_mutex_lock(&turn);
-    end_live_line();
+    if (live_line_open)
+        write_in_passing(erase, strlen(erase));
+    live_line_open = false;
     pthread_mutex_unlock(&turn);
+}
+
+void say_live_end_by_signal(void)
+{
+    if (live_line_open)
+        write_in_passing(erase, strlen(erase));
 }

@@ -37,8 +37,17 @@ void say_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void say_status(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Details of what the program does; shown by -v. */
 void say_detail(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Redraws the live line on a terminal; hidden by -q. Any other message ends the live line first. */
-void say_live(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * A status that is not worth waiting for: like say_status, but if stderr takes nothing at the moment (a pipe that
+ * nobody reads, a terminal that is halted), it is not said. So it never holds up the caller.
+ */
+void say_in_passing(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Redraws the live line on a terminal with @text, in passing; hidden by -q. Any other message erases it first. */
+void say_live(const char *text);
+/* Erases the live line. */
 void say_live_end(void);
+/* The same, in a signal handler that ends the process. */
+void say_live_end_by_signal(void);
 
 #endif

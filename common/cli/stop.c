@@ -74,6 +74,7 @@ static void on_stop(int number)
     }
     if (number == before && stop_now_ns() - requested_ns < STOP_REPEAT_NS)
         return;
+    say_live_end_by_signal();
     /* The signal is delivered, and kills the process, as soon as this handler returns. */
     signal(number, SIG_DFL);
     raise(number);
@@ -93,6 +94,7 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
         raise(number);
         return;
     }
+    say_live_end_by_signal();
     ssize_t ignored = write(STDERR_FILENO, bus_message, bus_message_length);
     (void)ignored;
     _exit(EXIT_QUEUE);

@@ -336,6 +336,18 @@ static uint32_t shut_down_by(uint32_t flags)
     return (flags & FLAG_DRAIN) != 0 ? SHMQ_DRAIN : 0;
 }
 
+static uint32_t place_of(const struct shmq *handle)
+{
+    switch (handle->role) {
+    case SHMQ_PRODUCER:
+        return handle->producer.view->ring.lane;
+    case SHMQ_CONSUMER:
+        return atomic_load_explicit(&handle->consumer.seat, memory_order_relaxed);
+    default:
+        return UINT32_MAX;
+    }
+}
+
 int shmq_info(struct shmq *handle, struct shmq_info *info)
 {
     int error = handle_check_any(handle);
@@ -361,6 +373,7 @@ int shmq_info(struct shmq *handle, struct shmq_info *info)
         .full_fences = (flags & FLAG_FULL_FENCES) != 0,
         .lost = (flags & FLAG_LOST) != 0,
         .paused = (flags & FLAG_PAUSED) != 0,
+        .place = place_of(handle),
     };
     sized_give(info, &all);
     return 0;

@@ -87,12 +87,12 @@ struct nats_sink {
 static void update_line(struct nats_sink *sink)
 {
     char text[COUNTERS_BYTES];
-    struct progress *progress = &sink->base.totals->progress;
+    struct progress_counts *counts = &sink->base.totals->progress.counts;
     const bool away = sink->begun && !connection_is_up(&sink->connection);
 
     sink->counters.in_flight = sink->window.out;
     counters_describe(&sink->counters, text);
-    snprintf(progress->extra, sizeof(progress->extra), "%s%s%s", away ? "no connection" : "",
+    snprintf(counts->extra, sizeof(counts->extra), "%s%s%s", away ? "no connection" : "",
              away && text[0] != '\0' ? ", " : "", text);
 }
 

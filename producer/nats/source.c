@@ -394,7 +394,7 @@ enum flow nats_source_run(struct publisher *publisher, const struct options *opt
     publisher->companion = NULL;
     if (flow == FLOW_END && publisher->left > 0 && publisher->queue != NULL && options->resume)
         leave_unfinished(publisher, options);
-    describe(&bridge, publisher->progress.extra);
+    describe(&bridge, publisher->progress.counts.extra);
     leave(&bridge);
     connection_free(&bridge.connection);
     return flow;

@@ -873,7 +873,7 @@ for option in -h --help; do
 done
 for option in --queue --verbose --quiet --help --version --capacity --max-message --lanes --seats --mode --group --output \
     --mirror --exec --pipe --discard --delimiter --null --length-prefixed --raw --prefix --retries --backoff --exec-timeout --dead-letter --work \
-    --count --prefetch --follow --idle --grace --producers --progress; do
+    --count --prefetch --follow --idle --grace --producers --progress --progress-interval; do
     check_match "--help tells of $option" "(^|[ ,])$option( |,|\$)" "$scratch/out"
 done
 for option in -V --version; do
@@ -881,7 +881,7 @@ for option in -V --version; do
     check_match "$option is on stdout" '^consumer .*[0-9]+\.[0-9]+' "$scratch/out"
 done
 check '--progress on a file: whole lines at an interval' \
-    wait_until 20 grep -Eq '^consumer: consumed 1 messages?, .*now .*/s\)$' "$scratch/progress.log"
+    wait_until 20 grep -Eq '^consumer: 1 in \(.*/s\), 1 out \(.*/s\), .* full' "$scratch/progress.log"
 check '--progress on a file has no control characters' eval "! grep -q \$'[\r\033]' '$scratch/progress.log'"
 kill -TERM "$slow"
 wait "$slow"

@@ -147,11 +147,11 @@ check_match 'a wait of little more than a second is told of' '^consumer: waiting
 
 if script --version >/dev/null 2>&1; then
     script -qec "timeout 5 '$producer' -Q '$one' --random --progress" /dev/null </dev/null | tr '\033\r' 'E\n' >"$scratch/terminal"
-    check_match 'the line of --progress is ended first' '^producer: waiting for room: ' "$scratch/terminal"
-    check_match 'the line of --progress comes again behind it' '^producer: produced [0-9]+ messages.*now 0/s' \
+    check_match 'the line of --progress is erased first' '^E\[Kproducer: waiting for room: ' "$scratch/terminal"
+    check_match 'the line of --progress comes again behind it' ' in.* full: ' \
         <(sed '1,/waiting for room/d' "$scratch/terminal")
 else
-    skip 'the line of --progress is ended first' 'script is missing'
+    skip 'the line of --progress is erased first' 'script is missing'
 fi
 
 # ------------------------------------------------------------------ going on

@@ -886,7 +886,7 @@ for option in -h --help; do
 done
 for option in --queue --verbose --quiet --help --version --capacity --max-message --lanes --seats --mode --group --input \
     --random --delimiter --null --length-prefixed --block --whole --split --count --rate --delay --seed --echo --on-full \
-    --timeout --priority --resume --progress; do
+    --timeout --priority --resume --progress --progress-interval; do
     check_match "--help tells of $option" "(^|[ ,])$option( |\$)" "$scratch/out"
 done
 for option in -V --version; do
@@ -911,7 +911,7 @@ check_status 'long options, all at once' 0 put --verbose --capacity 64K --max-me
     --echo '' --on-full block --timeout 1.5s --priority 0 --progress --quiet
 check_equal 'long options: what goes in comes out' '<1><2><3>' "$(bracketed)"
 check '--progress on a file: whole lines at an interval' \
-    wait_until 20 grep -Eq '^producer: produced [0-9]+ messages, .*now .*/s\)$' "$scratch/progress.log"
+    wait_until 20 grep -Eq '^producer: .* in \(.*/s\), .* out \(.*/s\), .* full' "$scratch/progress.log"
 kill -TERM "$slow"
 wait "$slow"
 "$monitor" remove -q --force "$slow_queue"
@@ -919,7 +919,7 @@ check 'progress on a file has no control characters' eval "! grep -q \$'[\r\033]
 if script --version >/dev/null 2>&1; then
     next_queue
     script -qec "'$producer' -Q '$queue' --random --progress --rate 20 --count 12" /dev/null </dev/null >"$scratch/out"
-    check_match 'progress on a terminal is one line that changes' $'\r'"producer: produced [0-9]+ messages.*/s" "$scratch/out"
+    check_match 'progress on a terminal is one line that changes' $'\r'"(producer: )?[0-9]+ in \(.*/s" "$scratch/out"
 else
     skip 'progress on a terminal is one line that changes' 'script is missing'
 fi

@@ -345,11 +345,11 @@ check_match 'what is lost under way: is said' 'failed: messages that were acknow
 
 if script --version >/dev/null 2>&1; then
     new_queue
-    script -qec "stty cols 40; '$supervisor' -Q '$queue' --progress --rate 1000 --count 1500 --random --discard" /dev/null \
+    script -qec "stty cols 60; '$supervisor' -Q '$queue' --progress --rate 1000 --count 1500 --random --discard" /dev/null \
         >"$scratch/out" </dev/null
     tr '\r' '\n' <"$scratch/out" | sed 's/\x1b\[K//g' >"$scratch/lines"
     check_match '--progress: counts and rates' '^[0-9.]+( k)? in \([0-9.]+' "$scratch/lines"
-    check_equal '--progress: no wider than the terminal' '' "$(grep ' in (' "$scratch/lines" | awk 'length >= 40')"
+    check_equal '--progress: no wider than the terminal' '' "$(grep ' in (' "$scratch/lines" | awk 'length >= 60')"
     check '--progress: is redrawn' test "$(grep -c ' in (' "$scratch/lines")" -ge 3
     check_equal '--progress: in one line' '' "$(grep -a ' in (.* in (' "$scratch/lines")"
     new_queue

@@ -1348,7 +1348,29 @@ START_TEST(what_is_known_of_a_queue_needs_no_look_at_its_lanes)
     ck_assert_int_eq(shmq_shutdown(name, SHMQ_DRAIN), 0);
     ck_assert_int_eq(shmq_info(observer, &info), 0);
     ck_assert_uint_eq(info.shut_down, SHMQ_DRAIN);
+    ck_assert_uint_eq(info.place, UINT32_MAX);
     ck_assert_int_eq(shmq_close(observer), 0);
+}
+END_TEST
+
+START_TEST(a_handle_knows_its_place)
+{
+    struct shmq_info info = SHMQ_INFO_INIT;
+    struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
+    struct shmq_seat_stat seat = SHMQ_SEAT_STAT_INIT;
+    struct shmq *second = planted_open(name, SHMQ_PRODUCER, NULL);
+    ck_assert_int_eq(shmq_info(second, &info), 0);
+    ck_assert_uint_eq(info.place, 1);
+    ck_assert_int_eq(shmq_stat_lane(producer, info.place, &lane), 0);
+    ck_assert(lane.alive);
+    ck_assert_int_eq(shmq_close(second), 0);
+    ck_assert_int_eq(shmq_info(producer, &info), 0);
+    ck_assert_uint_eq(info.place, 0);
+    second = planted_open(name, SHMQ_CONSUMER, NULL);
+    ck_assert_int_eq(shmq_info(second, &info), 0);
+    ck_assert_int_eq(shmq_stat_seat(producer, info.place, &seat), 0);
+    ck_assert(seat.alive);
+    ck_assert_int_eq(shmq_close(second), 0);
 }
 END_TEST
 
@@ -1613,6 +1635,7 @@ static const struct test tests[] = {
     TEST_GROUP("statistics"),
     TEST(the_queue_s_numbers_are_right),
     TEST(what_is_known_of_a_queue_needs_no_look_at_its_lanes),
+    TEST(a_handle_knows_its_place),
     TEST(all_queues_are_listed_with_what_becomes_of_who_opens_them),
     TEST(the_list_ends_where_its_visitor_says_so),
     TEST(what_is_no_queue_s_object_is_not_listed),

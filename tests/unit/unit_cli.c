@@ -466,12 +466,13 @@ START_TEST(levels_hide_what_is_not_wanted)
     say_status("s");
     say_detail("d");
     say_live("l");
+    say_in_passing("p");
     say_live_end();
     ck_assert_str_eq(heard, "producer: e\n");
 }
 END_TEST
 
-START_TEST(the_live_line_is_ended_first)
+START_TEST(the_live_line_is_erased_first)
 {
     listen();
     say_live("one");
@@ -481,8 +482,10 @@ START_TEST(the_live_line_is_ended_first)
     say_live("four");
     say_live_end();
     say_live_end();
-    ck_assert_str_eq(heard,
-                     "\rproducer: one\033[K\rproducer: two\033[K\nproducer: three\n\rproducer: four\033[K\n");
+    say_live("five");
+    say_in_passing("six");
+    ck_assert_str_eq(heard, "\rone\033[K\rtwo\033[K\r\033[Kproducer: three\n\rfour\033[K\r\033[K"
+                            "\rfive\033[K\r\033[Kproducer: six\n");
 }
 END_TEST
 
@@ -500,9 +503,8 @@ START_TEST(a_line_is_whole_however_long)
         ck_assert_int_eq(strncmp(heard, "producer: x", 11), 0);
         ck_assert_str_eq(heard + 10 + length - 1, "z7\n");
         listen();
-        say_live("%s", word);
-        ck_assert_str_eq(heard + 11 + length - 1, "z\033[K");
-        say_live_end();
+        say_in_passing("%s%d", word, 7);
+        ck_assert_str_eq(heard + 10 + length - 1, "z7\n");
     }
 }
 END_TEST
@@ -811,32 +813,52 @@ START_TEST(progress_is_shown_at_its_intervals)
     struct progress progress;
     listen();
     skew_ns = 1000 * SECOND;
-    progress_init(&progress, "produced", true);
-    progress.messages = 10;
-    progress.bytes = 100;
-    skew_ns += 5 * SECOND - 1;
+    progress_init(&progress, "produced", true, 0);
+    progress.produces = true;
+    progress.counts.messages = 10;
+    progress.counts.bytes = 100;
+    skew_ns += 10 * SECOND - 1;
     progress_tick(&progress);
     ck_assert_str_eq(heard, "");
     skew_ns++;
     progress_tick(&progress);
-    ck_assert_str_eq(heard, "producer: produced 10 messages, 100 B in 5 s (now 2/s, 20 B/s)\n");
+    ck_assert_str_eq(heard, "producer: 10 in (1/s), 0 out (0/s), 10 B/s\n");
     heard[0] = '\0';
-    progress.messages = 11;
-    progress.bytes = 105;
-    skew_ns += 5 * SECOND - 1;
+    progress.counts.waits_for = "input";
+    skew_ns += 10 * SECOND - 1;
     progress_tick(&progress);
     ck_assert_str_eq(heard, "");
     skew_ns++;
     progress_tick(&progress);
-    ck_assert_str_eq(heard, "producer: produced 11 messages, 105 B in 10 s (now 0/s, 1 B/s)\n");
+    ck_assert_str_eq(heard, "producer: 10 in (0/s), 0 out (0/s), 0 B/s: waits for input\n");
     progress_end(&progress);
     heard[0] = '\0';
-    progress_total(&progress, "");
-    progress_total(&progress, NULL);
-    progress_total(&progress, "more");
-    ck_assert_str_eq(heard, "producer: produced 11 messages, 105 B in 10 s (1/s, 10 B/s)\n"
-                            "producer: produced 11 messages, 105 B in 10 s (1/s, 10 B/s)\n"
-                            "producer: produced 11 messages, 105 B in 10 s (1/s, 10 B/s), more\n");
+    progress_total(&progress, &progress.counts, "");
+    progress_total(&progress, &progress.counts, NULL);
+    progress_total(&progress, &progress.counts, "more");
+    ck_assert_str_eq(heard, "producer: produced 10 messages, 100 B in 20 s (0/s, 5 B/s)\n"
+                            "producer: produced 10 messages, 100 B in 20 s (0/s, 5 B/s)\n"
+                            "producer: produced 10 messages, 100 B in 20 s (0/s, 5 B/s), more\n");
+}
+END_TEST
+
+START_TEST(progress_has_the_interval_that_was_given)
+{
+    struct progress progress;
+    for (int terminal = 0; terminal <= 1; terminal++) {
+        listen();
+        on_a_terminal = terminal != 0;
+        skew_ns = 1000 * SECOND;
+        progress_init(&progress, "consumed", true, 100 * MS);
+        skew_ns += 100 * MS - 1;
+        progress_tick(&progress);
+        ck_assert_str_eq(heard, "");
+        skew_ns++;
+        progress_tick(&progress);
+        ck_assert_str_ne(heard, "");
+        say_live_end();
+    }
+    on_a_terminal = false;
 }
 END_TEST
 
@@ -846,8 +868,8 @@ START_TEST(progress_on_a_terminal_is_one_line)
     listen();
     on_a_terminal = true;
     skew_ns = 1000 * SECOND;
-    progress_init(&progress, "consumed", true);
-    progress.messages = 1;
+    progress_init(&progress, "consumed", true, 0);
+    progress.counts.messages = 1;
     skew_ns += 250 * MS - 1;
     progress_tick(&progress);
     ck_assert_str_eq(heard, "");
@@ -856,16 +878,79 @@ START_TEST(progress_on_a_terminal_is_one_line)
     skew_ns += 250 * MS;
     progress_tick(&progress);
     progress_end(&progress);
-    ck_assert_str_eq(heard, "\rproducer: consumed 1 message, 0 B in 250 ms (now 4/s, 0 B/s)\033[K"
-                            "\rproducer: consumed 1 message, 0 B in 500 ms (now 0/s, 0 B/s)\033[K\n");
+    ck_assert_str_eq(heard, "\rproducer: 1 in (4/s), 1 out (4/s), 0 B/s\033[K"
+                            "\rproducer: 1 in (2/s), 1 out (2/s), 0 B/s\033[K\r\033[K");
     heard[0] = '\0';
-    progress_init(&progress, "consumed", false);
+    progress_init(&progress, "consumed", false, 0);
     skew_ns += 10 * SECOND;
     progress_tick(&progress);
     ck_assert_str_eq(heard, "");
-    progress.messages = 1;
-    progress_total(&progress, NULL);
+    progress.counts.messages = 1;
+    progress_total(&progress, &progress.counts, NULL);
     ck_assert_str_eq(heard, "producer: consumed 1 message, 0 B in 10 s (0/s, 0 B/s)\n");
+}
+END_TEST
+
+/* Of a source of 100 bytes. */
+START_TEST(progress_tells_percent_and_time_left)
+{
+    struct progress progress;
+    listen();
+    skew_ns = 1000 * SECOND;
+    progress_init(&progress, "produced", true, 1 * SECOND);
+    progress.produces = true;
+    progress_set_source(&progress, 50, 100);
+    progress.counts.source_bytes = 60;
+    progress.counts.messages = 1;
+    skew_ns += 1 * SECOND;
+    progress_tick(&progress);
+    ck_assert_str_eq(heard, "producer: 1 in (1/s), 0 out (0/s), 0 B/s, 60 % done, 4 s left\n");
+    heard[0] = '\0';
+    progress.counts.source_bytes = 100;
+    progress.counts.messages = 2;
+    skew_ns += 1 * SECOND;
+    progress_tick(&progress);
+    ck_assert_ptr_nonnull(strstr(heard, ", 100 % done, 0 s left\n"));
+    heard[0] = '\0';
+    progress.counts.source_bytes = 101; /* it has grown */
+    skew_ns += 1 * SECOND;
+    progress_tick(&progress);
+    ck_assert_ptr_null(strstr(heard, "done"));
+    ck_assert_ptr_null(strstr(heard, "left"));
+}
+END_TEST
+
+/* Whatever is left out, no line is wider than it may be, and none is empty. */
+START_TEST(a_line_of_progress_fits)
+{
+    char line[PROGRESS_TEXT_BYTES];
+    const struct progress_view moving = {1234567, 1234000, 99999,       88888,      12345678,
+                                         83,      42,      99 * SECOND, "2 resent", ""};
+    struct progress_view still = moving;
+    still.left_ns = -1;
+    still.still =
+        "full: 3 producers wait, held up by consumer 2 (pid 71, stopped 40 s ago), \xc3\xa4\xc3\xb6\xc3\xbc";
+    for (size_t columns = 1; columns < 300; columns++) {
+        ck_assert_uint_le(strlen(progress_text(&moving, "producer: ", columns, line)), columns);
+        ck_assert(line[0] != '\0' || columns < 9);
+        ck_assert_uint_le(strlen(progress_text(&still, "producer: ", columns, line)), columns);
+        ck_assert_uint_gt(strlen(line), 0);
+        if (columns >= 80)
+            ck_assert_ptr_nonnull(strstr(line, "3 producers wait, held up by consumer 2 (pid 71"));
+        /* No half of a character. */
+        for (const char *at = line; *at != '\0'; at++)
+            if (((unsigned char)*at & 0xc0) == 0xc0)
+                ck_assert_int_eq((unsigned char)at[1] & 0xc0, 0x80);
+    }
+    ck_assert_str_eq(
+        progress_text(&moving, "producer: ", 200, line),
+        "producer: 1.23 M in (100 k/s), 1.23 M out (88.9 k/s), 12.3 MB/s [################----] 83 % full, "
+        "42 % done, 1 m 39 s left, 2 resent");
+    ck_assert_str_eq(progress_text(&moving, "producer: ", 20, line), "42 % done");
+    ck_assert_str_eq(progress_text(&still, "", SIZE_MAX, line),
+                     "1.23 M in (100 k/s), 1.23 M out (88.9 k/s), 12.3 MB/s [########--] 83 % full, 42 % done, "
+                     "2 resent: 3 producers wait, held up by consumer 2 (pid 71, stopped 40 s ago), "
+                     "\xc3\xa4\xc3\xb6\xc3\xbc");
 }
 END_TEST
 
@@ -1234,11 +1319,14 @@ static const struct test tests[] = {
     TEST(a_program_has_the_name_it_is_called_by),
     TEST(a_standard_descriptor_that_is_closed_is_filled),
     TEST(levels_hide_what_is_not_wanted),
-    TEST(the_live_line_is_ended_first),
+    TEST(the_live_line_is_erased_first),
     TEST(a_line_is_whole_however_long),
     TEST(without_a_writer_it_is_said_on_stderr),
     TEST(progress_is_shown_at_its_intervals),
     TEST(progress_on_a_terminal_is_one_line),
+    TEST(progress_has_the_interval_that_was_given),
+    TEST(progress_tells_percent_and_time_left),
+    TEST(a_line_of_progress_fits),
     TEST_GROUP("rates"),
     TEST(a_rate_is_kept_and_delays_do_not_add_up),
     TEST(who_is_late_for_a_rate_catches_up_only_a_little),

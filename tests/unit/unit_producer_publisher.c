@@ -108,7 +108,7 @@ START_TEST(each_message_has_its_own_headers_and_cursor)
     ck_assert_int_eq(publisher_put_outgoing(&publisher, make_messages(), MANY, SHMQ_FRAME_NONE, &taken),
                      FLOW_CONTINUE);
     ck_assert_uint_eq(taken, MANY);
-    ck_assert_uint_eq(publisher.progress.messages, MANY);
+    ck_assert_uint_eq(publisher.progress.counts.messages, MANY);
     expect_cursor(MANY);
     expect_messages(MANY);
 }
@@ -154,7 +154,7 @@ START_TEST(what_finds_no_room_is_dropped_and_counted)
     for (; shmq_lease(consumer, &message, 0) == 0; put++)
         ck_assert_int_eq(shmq_acknowledge(consumer, 1), 0);
     ck_assert_uint_gt(put, 10);
-    ck_assert_uint_eq(put, publisher.progress.messages);
+    ck_assert_uint_eq(put, publisher.progress.counts.messages);
     ck_assert_uint_eq(put + publisher.dropped, MANY);
 }
 END_TEST

@@ -232,9 +232,10 @@ START_TEST(lines_do_not_mix)
     ck_assert_int_eq(said.status, 0);
     rewind(file);
     while (fgets(line, sizeof(line), file) != NULL) {
+        static const char live[] = "\rlive\033[K\r\033[K"; /* is erased before the next line */
         if (line[0] == '\r') {
-            ck_assert_str_eq(line, "\rconsumer: live\033[K\n");
-            continue;
+            ck_assert_int_eq(strncmp(line, live, strlen(live)), 0);
+            memmove(line, line + strlen(live), strlen(line + strlen(live)) + 1);
         }
         ck_assert_msg(sscanf(line, "consumer: %d:", &number) == 1 && number >= 0 && number < THREADS, "%s", line);
         snprintf(expected, sizeof(expected), "consumer: %d: one line, which is whole%d\n", number, number);
