@@ -152,6 +152,7 @@ static void try(struct finder *finder, struct known *known, int error, const str
         free(finding);
     } else {
         finding->error = error;
+        finding->missing = st == NULL && error == -ENOENT;
         if (st != NULL)
             find_owner(finding->owner, st->st_uid);
         tell(finder, finding);

@@ -20,6 +20,7 @@ struct finding {
     char name[SHMQ_NAME_MAX + 1];
     char owner[FINDER_OWNER_BYTES]; /* the user's name or number; "" unknown */
     bool gone;                      /* there is no such queue any more */
+    bool missing;                   /* it was named, and there is none yet; .error is -ENOENT */
     int error;                      /* why it cannot be opened; 0: it was */
     struct shmq *handle;            /* an observer, which is now the receiver's; NULL with an error */
 };

@@ -2,11 +2,15 @@
 #include "monitor/metrics/state.h"
 
 #include <inttypes.h>
+#include <string.h>
 #include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "common/cli/bus_guard.h"
+#include "common/cli/percentile.h"
 #include "common/cli/why.h"
+#include "monitor/formats/event.h"
 #include "monitor/formats/json_string.h"
 
 /* Points of a history that is shown small: one a second. */
@@ -103,6 +107,11 @@ static void write_head(FILE *out, const struct watched *item)
     const struct snapshot *seen = &item->snapshot;
     fputs("{\"name\":", out);
     json_string(out, seen->name);
+    if (item->missing) {
+        fputs(",\"word\":\"missing\",\"state\":\"missing\",\"why\":\"there is no such queue yet\",\"owner\":\"\"",
+              out);
+        return;
+    }
     write_text(out, "word", why_queue_word(seen));
     write_text(out, "state", why_queue_state(seen, text, sizeof(text)));
     write_text(out, "owner", item->owner);
@@ -238,6 +247,81 @@ static void write_facts(FILE *out, const struct shmq_stat *stat)
     write_number(out, "blocked_ms", stat->blocked_ns / 1000000);
 }
 
+/* ------------------------------------------------------------------ times and events */
+
+struct latency {
+    struct shmq *handle;
+    uint64_t counts[SHMQ_LATENCY_BUCKETS];
+};
+
+static int take_latency(void *context)
+{
+    struct latency *latency = context;
+    return shmq_latency(latency->handle, UINT32_MAX, latency->counts);
+}
+
+static void write_latency(FILE *out, struct watched *item)
+{
+    static struct latency latency; /* too large for the stack of a thread */
+    latency.handle = item->handle;
+    if (!item->snapshot.stat.has_latency || bus_guard_call(take_latency, &latency) != 0)
+        return;
+    uint64_t measured = 0;
+    for (uint32_t i = 0; i < SHMQ_LATENCY_BUCKETS; i++)
+        measured += latency.counts[i];
+    if (measured == 0)
+        return;
+    fprintf(out, ",\"latency\":{\"measured\":%" PRIu64, measured);
+    write_number(out, "p50", percentile_ms(latency.counts, 50));
+    write_number(out, "p99", percentile_ms(latency.counts, 99));
+    write_number(out, "max", percentile_ms(latency.counts, 100));
+    putc('}', out);
+}
+
+enum { EVENTS_SHOWN = 12 };
+
+struct events {
+    struct shmq *handle;
+    uint64_t from;
+    struct shmq_event items[EVENTS_SHOWN];
+    uint32_t count;
+};
+
+static int add_event(void *context, const struct shmq_event *event)
+{
+    struct events *events = context;
+    if (events->count == EVENTS_SHOWN) /* more came meanwhile: the last ones are wanted */
+        memmove(events->items, &events->items[1], sizeof(*event) * (EVENTS_SHOWN - 1));
+    else
+        events->count++;
+    events->items[events->count - 1] = *event;
+    return 0;
+}
+
+static int take_events(void *context)
+{
+    struct events *events = context;
+    return shmq_events(events->handle, events->from, add_event, events);
+}
+
+/* The newest event comes first. */
+static void write_events(FILE *out, struct watched *item)
+{
+    const uint64_t recorded = item->snapshot.stat.events;
+    struct events events = {.handle = item->handle, .from = recorded > EVENTS_SHOWN ? recorded - EVENTS_SHOWN : 0};
+    char text[EVENT_TEXT_SIZE];
+    if (bus_guard_call(take_events, &events) != 0)
+        return;
+    fputs(",\"events\":[", out);
+    for (uint32_t i = events.count; i > 0; i--) {
+        const struct shmq_event *event = &events.items[i - 1];
+        fprintf(out, "%s{\"time_ms\":%" PRId64, i == events.count ? "" : ",", event->realtime_ns / 1000000);
+        write_text(out, "text", event_sentence(event, text, sizeof(text)));
+        putc('}', out);
+    }
+    putc(']', out);
+}
+
 void state_write_queue(FILE *out, const struct watch *watch, struct watched *item)
 {
     write_begin(out, watch);
@@ -249,6 +333,10 @@ void state_write_queue(FILE *out, const struct watch *watch, struct watched *ite
     if (item->snapshot.opened) {
         write_facts(out, &item->snapshot.stat);
         write_parties(out, item);
+    }
+    if (item->handle != NULL) {
+        write_latency(out, item);
+        write_events(out, item);
     }
     fputs("}}\n", out);
 }

@@ -103,6 +103,7 @@ static void take_finding(struct watch *watch, const struct finding *finding)
     }
     close_handle(item);
     item->handle = finding->handle;
+    item->missing = finding->missing;
     memcpy(item->owner, finding->owner, sizeof(item->owner));
     set_error(item, finding->error);
 }

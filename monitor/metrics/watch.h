@@ -13,6 +13,7 @@
 
 struct watched {
     char owner[FINDER_OWNER_BYTES];
+    bool missing;             /* it was named, and there is none yet */
     struct shmq *handle;      /* NULL: it cannot be opened; the snapshot has the error */
     struct snapshot snapshot; /* of the last look */
     struct rates rates;

@@ -13,6 +13,7 @@ const rows = new Map(); // by the queue's name
 let latest = null; // what /state.json said last
 let detail = null; // what /queue.json said last
 let chosen = "";
+let redraws = 0;
 
 // ------------------------------------------------------------------ texts
 
@@ -45,6 +46,10 @@ function age(ms) {
   return Math.floor(seconds / 86400) + " d";
 }
 
+function clock(ms) {
+  return new Date(ms).toLocaleTimeString([], { hour12: false });
+}
+
 function put(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
@@ -61,7 +66,7 @@ const LEVELS = { good: 0, calm: 0, warn: 1, bad: 2 };
 function levelOfQueue(queue) {
   if (["damaged", "foreign", "incomplete", "unreadable", "full", "unfinished"].includes(queue.word)) return "bad";
   if (queue.messages > 0 && queue.consumers === 0) return "warn";
-  if (["paused", "forbidden", "shut down", "removed"].includes(queue.word)) return "warn";
+  if (["paused", "forbidden", "shut down", "removed", "missing"].includes(queue.word)) return "warn";
   if (queue.why || queue.fill >= 80) return "warn";
   return queue.word === "empty" ? "calm" : CALM.includes(queue.word) ? "good" : "calm";
 }
@@ -329,6 +334,10 @@ function bridgeText(bridge) {
 // Each line is an array of cells: text, or a pair of a text and the level of a state.
 function showTable(table, lines) {
   const body = table.tBodies[0];
+  if (table.tHead) {
+    table.caption.dataset.none = lines.length === 0 ? ": none" : "";
+    table.tHead.hidden = lines.length === 0;
+  }
   const numeric = Array.from(table.tHead ? table.tHead.rows[0].cells : [], (cell) => cell.className);
   while (body.rows.length > lines.length) body.lastChild.remove();
   lines.forEach((cells, i) => {
@@ -402,7 +411,7 @@ function showOne() {
   showTable(at("seats"), queue.seats.map((seat) => [String(seat.number), seat.program, String(seat.pid || "–"),
     [seat.state + bridgeText(seat.bridge), levelOfParty(seat)], count(seat.rate), holding(seat), count(seat.total)]));
   if (queue.events) {
-    showTable(at("events"), queue.events.map((event) => [new Date(event.time_ms).toLocaleTimeString(), event.text]));
+    showTable(at("events"), queue.events.map((event) => [event.time_ms ? clock(event.time_ms) : "", event.text]));
   }
 }
 
@@ -430,13 +439,13 @@ async function look() {
   try {
     const [all] = await Promise.all([get("state.json"), lookAtOne()]);
     latest = all;
-    put(at("live"), "live, " + new Date(latest.time_ms).toLocaleTimeString());
+    put(at("live"), "live, " + clock(latest.time_ms));
     mark(at("live"), "live", "yes");
-    document.body.dataset.look = latest.look;
     showAll();
     showOne();
+    document.body.dataset.redraws = ++redraws;
   } catch (error) {
-    put(at("live"), "no answer, trying again" + (latest ? " (shown: " + new Date(latest.time_ms).toLocaleTimeString() + ")" : ""));
+    put(at("live"), "no answer, trying again" + (latest ? " (shown: " + clock(latest.time_ms) + ")" : ""));
     mark(at("live"), "live", "no");
   }
 }
