@@ -324,7 +324,7 @@ $(optional_benches:%=$(out)/bench/%): $(out)/bench/%: bench/optional/%.c $(obj)/
 # Each is one LLVMFuzzerTestOneInput, with the product's sources compiled once more, with hooks, and a main that replays
 # inputs; `make fuzz` links it with libFuzzer instead.
 FUZZ_CC ?= clang
-fuzzers := queue input numbers answer producer_options consumer_options monitor_options supervisor_options
+fuzzers := queue file input numbers answer producer_options consumer_options monitor_options supervisor_options
 fuzz_programs := $(fuzzers:%=$(out)/tests/fuzz_%)
 fuzz_support := $(filter-out %/replay.o,$(call objects,tests/fuzz/support/*.c))
 fuzz_main := $(if $(LIBFUZZER),,$(obj)/tests/fuzz/support/replay.o)
@@ -345,7 +345,7 @@ $(obj)/hooked/%.o: %.c $(stamp)
 
 -include $(patsubst %.c,$(obj)/%.d,$(fuzz_sources)) $(wildcard $(obj)/hooked/*/*.d $(obj)/hooked/*/*/*.d)
 
-$(out)/tests/fuzz_queue: $(hooked_library)
+$(out)/tests/fuzz_queue $(out)/tests/fuzz_file: $(hooked_library)
 $(out)/tests/fuzz_answer: $(addprefix $(obj)/hooked/,common/nats/answer.o consumer/nats/reply.o)
 $(out)/tests/fuzz_numbers: $(hooked_cli)
 $(out)/tests/fuzz_input: $(hooked_cli) $(call hooked,producer/*.c)

@@ -4,7 +4,7 @@
 set -u
 
 top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
-all=(queue input numbers answer producer_options consumer_options monitor_options supervisor_options)
+all=(queue file input numbers answer producer_options consumer_options monitor_options supervisor_options)
 seconds=600
 build=$top/build
 minimise=0

@@ -44,6 +44,8 @@ enum party_state why_consumer(const struct shmq_stat *queue, const struct shmq_s
         return PARTY_ASIDE;
     if (!seat->alive && !seat->taken)
         return seat->leased > 0 ? PARTY_GAVE_BACK : PARTY_FINISHED;
+    if (!seat->alive && queue->copy)
+        return PARTY_IN_COPY;
     if (!seat->alive)
         return seat->leased > 0 ? PARTY_DEAD : PARTY_GONE;
     if (is_stopped(seat->pid, seat->program))
@@ -69,6 +71,7 @@ static const struct {
     [PARTY_FINISHED] = {"finished", "finished"},
     [PARTY_GAVE_BACK] = {"left", "left, its messages given back"},
     [PARTY_GONE] = {"gone", "dead, nothing undone"},
+    [PARTY_IN_COPY] = {"in copy", "in a copy"},
 };
 
 const char *why_state_text(enum party_state state)
@@ -347,6 +350,10 @@ const char *why_it_waits(const struct snapshot *snapshot, char *text, size_t siz
     struct sentence sentence = {text, size, 0};
     struct facts facts;
     text[0] = '\0';
+    if (snapshot->stat.copy && snapshot->error == 0) {
+        add(&sentence, "this is a copy: its processes may have been alive, and ages are those when it was made");
+        return text;
+    }
     collect(&facts, snapshot);
     if (add_end(&sentence, &facts))
         return text;
@@ -409,7 +416,7 @@ const char *why_queue_word(const struct snapshot *snapshot)
         return "full";
     if (stat->shut_down == SHMQ_DRAIN)
         return "draining";
-    if (stat->unfinished > 0)
+    if (stat->unfinished > 0 && !stat->copy)
         return "unfinished";
     return stat->messages == 0 ? "empty" : "ok";
 }

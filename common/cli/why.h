@@ -23,6 +23,7 @@ enum party_state {
     PARTY_FINISHED,  /* its stream ended */
     PARTY_GAVE_BACK, /* left, and gave messages back that nobody has taken over yet */
     PARTY_GONE,      /* died, but left nothing undone */
+    PARTY_IN_COPY,   /* in a copy of a queue: whether it was alive is not known */
 };
 
 enum { WHY_BYTES = 320, WHY_STATE_BYTES = 24 }; /* room for a sentence; for a state */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include "common/core/header_block.h"
 #include "common/kernel/byte_lock.h"
 #include "common/queue/due.h"
 #include "common/queue/intent.h"
@@ -152,6 +154,37 @@ static void check_lease_of(const struct shmq *handle, uint32_t seat, uint64_t la
                     (unsigned long long)position, (unsigned long long)lane);
 }
 
+/* What the buffer has counts as long as the entry stays. Read, not mapped, as for a look at messages. */
+static bool held_headers_are_valid(struct shmq *handle, uint32_t seat, uint64_t word)
+{
+    struct header_view view;
+    const uint64_t bytes = (uint32_t)word;
+    const uint64_t offset = geometry_buffer_offset(handle_geometry(handle), seat);
+    unsigned char *copy = malloc(bytes);
+    const bool valid = copy == NULL ||
+                       (object_read(&handle->object, copy, bytes, offset) == 0 && header_read(copy, bytes, &view));
+    free(copy);
+    atomic_thread_fence(memory_order_acquire);
+    return valid || load(&handle->seats[seat].held_valid) != 1 ||
+           load(&handle->seats[seat].held_record[0]) != word || seat_work(handle, seat) != SEAT_HELD;
+}
+
+static void check_held(struct shmq *handle, uint32_t seat, struct findings *findings)
+{
+    const struct seat *s = &handle->seats[seat];
+    const uint64_t word = load(&s->held_record[0]);
+    const uint64_t position = load(&s->held_position);
+    if (!seat_held_is_valid(handle, seat)) {
+        add_finding(findings, "seat %u: the message in its buffer is invalid", seat);
+        return;
+    }
+    if (!record_has_headers(word) || (uint32_t)word > handle_geometry(handle)->parameters.max_message_bytes ||
+        seat_work(handle, seat) != SEAT_HELD || held_headers_are_valid(handle, seat, word))
+        return;
+    if (load(&s->held_position) == position) /* else it has another one by now */
+        add_finding(findings, "seat %u: the header block of the message in its buffer is invalid", seat);
+}
+
 static void check_seat(struct shmq *handle, uint32_t seat, struct findings *findings)
 {
     const struct seat *s = &handle->seats[seat];
@@ -164,8 +197,8 @@ static void check_seat(struct shmq *handle, uint32_t seat, struct findings *find
     const uint64_t valid = load(&s->held_valid);
     if (valid > 1)
         add_finding(findings, "seat %u: its buffer is neither empty nor full", seat);
-    if (valid == 1 && !seat_held_is_valid(handle, seat))
-        add_finding(findings, "seat %u: the message in its buffer is invalid", seat);
+    if (valid == 1)
+        check_held(handle, seat, findings);
     const int64_t now_ns = handle_now_ns(handle);
     if (now_ns != 0 && !aside_is_plausible(aside_due_ns(s), now_ns))
         add_finding(findings, "seat %u: the message in its buffer is due in more than a year", seat);

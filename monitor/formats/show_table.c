@@ -153,6 +153,32 @@ static void print_geometry(const struct page *page, const struct shmq_stat *stat
                units_memory(text[1], stat->object_bytes));
 }
 
+static void print_parties(const struct page *page, const struct shmq_stat *stat)
+{
+    print_item(page, stat->unfinished > 0 ? COLOUR_WARNING : COLOUR_PLAIN, "producers",
+               "%" PRIu32 " alive, %" PRIu64 " finished, %" PRIu32 " died unfinished", stat->producers,
+               stat->finished, stat->unfinished);
+    print_item(page, COLOUR_PLAIN, "consumers", "%" PRIu32 " alive, %" PRIu32 " of them asleep", stat->consumers,
+               stat->sleepers);
+}
+
+/* Locks are not copied, so nobody can tell who was alive. */
+static void print_parties_of_copy(const struct page *page, const struct snapshot *snapshot)
+{
+    const struct shmq_stat *stat = &snapshot->stat;
+    char age[UNITS_SIZE];
+    uint32_t consumers = 0;
+    for (uint32_t i = 0; i < snapshot->seat_count; i++)
+        consumers += snapshot->seats[i].taken && !snapshot->seats[i].aside;
+    const time_t now = time(NULL);
+    if (stat->saved_s > 0 && stat->saved_s <= (int64_t)now)
+        print_item(page, COLOUR_PLAIN, "copied", "%s ago",
+                   units_age(age, ((int64_t)now - stat->saved_s) * INT64_C(1000000000)));
+    print_item(page, COLOUR_PLAIN, "producers", "%" PRIu32 " at work or dead, %" PRIu64 " finished",
+               stat->unfinished, stat->finished);
+    print_item(page, COLOUR_PLAIN, "consumers", "%" PRIu32 " at work or dead", consumers);
+}
+
 static void print_queue(const struct page *page, const struct snapshot *snapshot)
 {
     const struct shmq_stat *stat = &snapshot->stat;
@@ -160,19 +186,19 @@ static void print_queue(const struct page *page, const struct snapshot *snapshot
     char why[WHY_BYTES];
     const bool drains = stat->shut_down == SHMQ_DRAIN && strcmp(why_queue_word(snapshot), "draining") != 0;
     const enum colour colour = state_colour_of_queue(snapshot);
-    fprintf(page->out, "queue %s: %s%s%s%s\n", snapshot->name, code(page, colour),
+    fprintf(page->out, "%s %s: %s%s%s%s\n", stat->copy ? "copy" : "queue",
+            snapshot->file != NULL ? snapshot->file : snapshot->name, code(page, colour),
             why_queue_state(snapshot, state, sizeof(state)), code(page, COLOUR_PLAIN), drains ? ", draining" : "");
-    print_item(page, colour == COLOUR_GOOD ? COLOUR_WARNING : colour, "why", "%s",
+    print_item(page, colour == COLOUR_GOOD ? COLOUR_WARNING : colour, stat->copy ? "note" : "why", "%s",
                why_it_waits(snapshot, why, sizeof(why)));
     if (stat->lost)
         print_item(page, COLOUR_BAD, "loss", "acknowledged data is no longer where a consumer wrote it");
     print_messages(page, stat);
     print_fill(page, stat);
-    print_item(page, stat->unfinished > 0 ? COLOUR_WARNING : COLOUR_PLAIN, "producers",
-               "%" PRIu32 " alive, %" PRIu64 " finished, %" PRIu32 " died unfinished", stat->producers,
-               stat->finished, stat->unfinished);
-    print_item(page, COLOUR_PLAIN, "consumers", "%" PRIu32 " alive, %" PRIu32 " of them asleep", stat->consumers,
-               stat->sleepers);
+    if (stat->copy)
+        print_parties_of_copy(page, snapshot);
+    else
+        print_parties(page, stat);
     print_troubles(page, stat);
     print_geometry(page, stat);
     print_access(page, stat);
@@ -210,7 +236,9 @@ static void print_lanes(const struct page *page, const struct snapshot *snapshot
         const struct shmq_lane_stat *lane = &snapshot->lanes[i];
         const uint64_t capacity = snapshot->stat.capacity_bytes;
         const uint64_t used = lane->used_bytes < capacity ? lane->used_bytes : capacity;
-        print_party(page, lane->lane, why_producer(lane), lane->pid);
+        const enum party_state state = why_producer(lane);
+        print_party(page, lane->lane, snapshot->stat.copy && state == PARTY_DEAD ? PARTY_IN_COPY : state,
+                    lane->pid);
         fprintf(page->out, " %-13s %4" PRIu32 " %9" PRIu64 " %6" PRIu64 " %3" PRIu64 " %6s %10" PRIu64 "\n",
                 lane->program, lane->priority, lane->messages, lane->leased,
                 capacity > 0 ? used * 100 / capacity : 0,

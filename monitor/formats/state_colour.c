@@ -39,6 +39,7 @@ enum colour state_colour_of_party(enum party_state state)
         return COLOUR_BAD;
     case PARTY_FINISHED:
     case PARTY_GONE:
+    case PARTY_IN_COPY:
         return COLOUR_FAINT;
     case PARTY_ASLEEP:
         break;

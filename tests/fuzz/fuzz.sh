@@ -20,6 +20,7 @@ replay() { # WORD DIRECTORY FUZZER COUNT
 
 replay_all() { # WORD DIRECTORY
     replay "$1" "$2" queue 1500
+    replay "$1" "$2" file 1500
     replay "$1" "$2" input 1500
     replay "$1" "$2" numbers 50000
     replay "$1" "$2" answer 50000

@@ -27,10 +27,15 @@ file_field() { # FIELD [FILE]
 
 make_copy
 check_status 'show reads a file' 0 "$monitor" show "$copy"
+check_match 'show says what it is' "^copy $copy: ok" "$scratch/out"
+check_match 'show claims no death in a copy' '^ *0 in copy  ' "$scratch/out"
+check_equal 'nor anybody alive, or a consumer missing' '' "$(grep -E 'alive|died|no consumer' "$scratch/out" | grep -v 'may have been')"
 check_equal 'show counts the messages in a file' 5 "$(file_field messages)"
 check_equal 'show says that it is a copy' true "$(file_field copy)"
 check_equal 'show names the file' "$copy" "$(file_field file)"
 check_equal 'nobody is alive in a file' '0 0' "$(file_field producers) $(file_field consumers)"
+check_status 'events reads a file' 0 "$monitor" events "$copy"
+check_match 'events shows what happened' 'created by process' "$scratch/out"
 check_status 'check verifies a file' 0 "$monitor" check "$copy"
 check_match 'check says so' "^$copy: all invariants hold" "$scratch/out"
 check_status 'peek shows what is in a file' 0 "$monitor" peek --raw "$copy"
