@@ -1349,8 +1349,13 @@ int shmq_set_bridge(struct shmq *handle, const uint64_t *words);
 /*
  * The histogram of the time from put to acknowledgement. Bucket i counts messages for which it took
  * shmq_latency_ms(i) milliseconds or more, but less than shmq_latency_ms(i + 1): steps of 1 ms up to 128 ms, then
- * of at most 1.6 %. In a busy queue not every message is measured: each measured one then stands for those since
- * the one before.
+ * of at most 1.6 %.
+ *
+ * The times are sampled: put and acknowledgement are told by a clock that advances every few milliseconds (4 ms on
+ * most machines), so each time is right within one such tick. Of a consumer whose batches take less than a tick,
+ * about one batch in a tick is measured, by its oldest message, and stands for those up to the next measurement;
+ * of one that is slower, each. What a consumer has acknowledged is counted in full when it next waits or looks for
+ * messages in vain, or closes; a killed one hides what it has acknowledged in the last tick.
  */
 #define SHMQ_LATENCY_BUCKETS 1728
 
@@ -1364,8 +1369,7 @@ uint64_t shmq_latency_ms(uint32_t bucket);
  * @counts  receives SHMQ_LATENCY_BUCKETS numbers of messages
  *
  * Context: any role; the handle's thread; changes nothing; one system call for each seat.
- * Return:  0; -EINVAL if there is no such seat; -ENODATA if the queue was created without; -ECHILD, -EBADMSG;
- * other system errors.
+ * Return:  0; -EINVAL if there is no such seat; -ENODATA if the queue was created without; -ECHILD, -EBADMSG.
  */
 int shmq_latency(struct shmq *handle, uint32_t seat, uint64_t *counts);
 

@@ -82,7 +82,7 @@ enum sink_result dead_letters_begin(struct dead_letters *letters, const struct c
     enum sink_result result;
     int error;
 
-    *letters = (struct dead_letters){.options = options, .totals = totals};
+    *letters = (struct dead_letters){.options = options, .totals = totals, .handle = handle};
     wait_notice_init(&letters->notice);
     if (!options->dead_letter)
         return SINK_OK;
@@ -175,6 +175,7 @@ enum sink_result dead_letters_move(struct dead_letters *letters, const struct sh
 
         if (error == 0) {
             totals_add_dead_letter(letters->totals);
+            (void)shmq_count(letters->handle, SHMQ_COUNT_DEAD_LETTERS, 1);
             wait_notice_end(&letters->notice);
             return SINK_MOVED;
         }

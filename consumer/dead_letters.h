@@ -11,6 +11,7 @@
 struct dead_letters {
     const struct consumer_options *options;
     struct totals *totals;
+    struct shmq *handle;       /* the consumer's */
     struct shmq_mover *mover;  /* NULL: there are no dead letters */
     struct shmq_options sizes; /* of the queue, if it has to be made */
     char *headers;             /* SHMQ_HEADERS_MAX bytes */

@@ -101,6 +101,7 @@ static void drop(struct destination *destination, struct totals *totals, size_t 
     destination->done += count;
     destination->dropped += count;
     totals_add_dropped(totals, count);
+    (void)shmq_count(destination->handle, SHMQ_COUNT_DROPPED, count);
 }
 
 enum destination_result destination_put(struct destination *destination, struct totals *totals,

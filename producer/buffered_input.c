@@ -60,6 +60,7 @@ enum flow buffered_input_fail_too_long(struct publisher *publisher, const struct
 {
     char *what = describe(input, options, offset, index);
     char limit[UNITS_SIZE];
+    publisher_count_too_long(publisher);
     enum flow flow =
         publisher_fail(publisher, EXIT_FAILED,
                        "%s: %s is longer than the queue's largest message of %" PRIu64

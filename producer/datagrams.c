@@ -71,6 +71,7 @@ static struct ucred sender_of(struct msghdr *header)
 static void refuse_too_long(struct datagrams *datagrams, const char *name, size_t length, pid_t sender)
 {
     char limit[UNITS_SIZE];
+    publisher_count_too_long(datagrams->publisher);
     refused_add(datagrams->refused,
                 "%s: a datagram of process %d has %zu bytes, more than the queue's largest message of %s, and is "
                 "refused (create the queue with a larger --max-message)",

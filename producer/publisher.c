@@ -126,6 +126,12 @@ bool publisher_fits(const struct publisher *publisher, size_t length, size_t hea
     return headers <= SHMQ_HEADERS_MAX && least <= largest && length <= largest - room;
 }
 
+void publisher_count_too_long(struct publisher *publisher)
+{
+    if (publisher->queue != NULL)
+        (void)shmq_count(publisher->queue, SHMQ_COUNT_TOO_LONG, 1);
+}
+
 static enum flow fail_open(struct publisher *publisher, const struct common_options *options, int error)
 {
     options_explain(options, error);
@@ -451,6 +457,7 @@ static enum flow put_all(struct publisher *publisher, const struct portion *port
             *taken += 1;
             leave_out(publisher, &portion->messages[first - 1]);
             publisher->dropped++;
+            (void)shmq_count(publisher->queue, SHMQ_COUNT_DROPPED, 1);
             /* A dropped message counts for --rate and --delay. */
             if (pace_is_set(&publisher->pace))
                 pace_sent(&publisher->pace, 1, stop_now_ns());

@@ -125,6 +125,8 @@ enum flow publisher_put_outgoing(struct publisher *publisher, const struct shmq_
  * Return: FLOW_CONTINUE; FLOW_FAILED if the queue's largest message has no room for them.
  */
 enum flow publisher_set_own_headers(struct publisher *publisher, size_t length);
+/* Counts a message that is not put, because it is longer than the largest, for the observers of the queue. */
+void publisher_count_too_long(struct publisher *publisher);
 /* Whether a message of @length bytes with @headers_length bytes of its own headers can be put into this queue. */
 bool publisher_fits(const struct publisher *publisher, size_t length, size_t headers_length);
 

@@ -72,6 +72,7 @@ static void refuse_too_long(struct stream *stream, struct stream_reader *reader,
     case FRAMING_WHOLE:
         stream->skip = STREAM_SKIP_ALL;
     }
+    publisher_count_too_long(reader->publisher);
     stream->framer.searched = 0;
     refused_add(&reader->refused,
                 "%s: a message is longer than the queue's largest of %s, and is refused (create the queue with a "

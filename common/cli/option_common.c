@@ -15,7 +15,16 @@
 #define AT(member) .at = offsetof(struct common_options, member)
 
 /* Programs number their own codes from 0. */
-enum { CODE_VERBOSE = 10000, CODE_QUIET, CODE_HELP, CODE_VERSION, CODE_MODE, CODE_GROUP, CODE_TICK };
+enum {
+    CODE_VERBOSE = 10000,
+    CODE_QUIET,
+    CODE_HELP,
+    CODE_VERSION,
+    CODE_MODE,
+    CODE_GROUP,
+    CODE_TICK,
+    CODE_NO_LATENCY
+};
 
 static const struct option_entry common[] = {
     {.name = "queue",
@@ -65,6 +74,10 @@ static const struct option_entry creating[] = {
     {.name = "mode", .code = CODE_MODE, .argument = "OCTAL", .help = "permissions (0600)"},
     {.name = "group", .code = CODE_GROUP, .argument = "NAME", .help = "group that owns it"},
     {.name = "tick", .code = CODE_TICK, .argument = "DURATION", .help = "longest sleep between checks (50ms)"},
+    {.name = "no-latency",
+     .code = CODE_NO_LATENCY,
+     .incidental = true,
+     .help = "consumers keep no histogram of the times that messages take (ignored if the queue exists)"},
     {.name = NULL},
 };
 
@@ -153,6 +166,9 @@ void option_common_take(struct common_options *options, const struct option_tabl
         break;
     case CODE_TICK:
         options->shmq.tick_ns = read_tick(entry, argument);
+        break;
+    case CODE_NO_LATENCY:
+        options->shmq.queue_flags |= SHMQ_QUEUE_NO_LATENCY;
         break;
     default: /* a code that no program handles */
         option_entry_bad(entry, argument != NULL ? argument : "", "is not known here");

@@ -16,6 +16,7 @@ void counters_refuse(struct counters *counters, unsigned code)
     if (refusal->code == 0)
         refusal->code = code;
     refusal->count++;
+    counters->refusal = code;
 }
 
 void counters_time(struct counters *counters, int64_t ns)
@@ -24,6 +25,33 @@ void counters_time(struct counters *counters, int64_t ns)
     counters->time_sum_ns += ns;
     if (ns > counters->time_max_ns)
         counters->time_max_ns = ns;
+}
+
+static uint64_t count_refusals(const struct counters *counters)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < COUNTERS_REFUSALS; i++)
+        count += counters->refused[i].count;
+    return count;
+}
+
+void counters_show(const struct counters *counters, bool connected, uint64_t words[static SHMQ_BRIDGE_WORDS])
+{
+    memset(words, 0, SHMQ_BRIDGE_WORDS * sizeof(words[0]));
+    words[SHMQ_BRIDGE_PRESENT] = 1;
+    words[SHMQ_BRIDGE_PUBLISHED] = counters->published;
+    words[SHMQ_BRIDGE_ACKNOWLEDGED] = counters->acknowledged;
+    words[SHMQ_BRIDGE_DUPLICATES] = counters->duplicates;
+    words[SHMQ_BRIDGE_RESENT] = counters->resent;
+    words[SHMQ_BRIDGE_SKIPPED] = counters->skipped;
+    words[SHMQ_BRIDGE_IN_FLIGHT] = counters->in_flight;
+    words[SHMQ_BRIDGE_RECONNECTS] = counters->reconnects;
+    words[SHMQ_BRIDGE_REFUSED] = count_refusals(counters);
+    words[SHMQ_BRIDGE_REFUSAL] = counters->refusal;
+    words[SHMQ_BRIDGE_ACKS] = counters->times;
+    words[SHMQ_BRIDGE_ACK_SUM_NS] = (uint64_t)counters->time_sum_ns;
+    words[SHMQ_BRIDGE_ACK_MAX_NS] = (uint64_t)counters->time_max_ns;
+    words[SHMQ_BRIDGE_CONNECTED] = connected;
 }
 
 /* Adds a part to a list with commas; leaves it out where it does not fit. */

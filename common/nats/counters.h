@@ -2,8 +2,11 @@
 #ifndef SHMQ_NATS_COUNTERS_H
 #define SHMQ_NATS_COUNTERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "common/shmq.h"
 
 /* What a bridge to NATS has done. W, R: the bridge's thread. */
 
@@ -23,6 +26,7 @@ struct counters {
     uint64_t in_flight;    /* messages that wait for their acknowledgement now */
     uint64_t reconnects;
     struct counters_refusal refused[COUNTERS_REFUSALS]; /* the last takes all further codes */
+    unsigned refusal;                                   /* the last code */
     uint64_t times;                                     /* to the acknowledgement that were measured */
     int64_t time_sum_ns;
     int64_t time_max_ns;
@@ -32,6 +36,9 @@ struct counters {
 void counters_refuse(struct counters *counters, unsigned code);
 /* Counts how long a message took to its acknowledgement. */
 void counters_time(struct counters *counters, int64_t ns);
+
+/* Writes them as shmq_set_bridge takes them, for the observers of the queue. @connected: to the server. */
+void counters_show(const struct counters *counters, bool connected, uint64_t words[static SHMQ_BRIDGE_WORDS]);
 
 enum { COUNTERS_BYTES = 320 };
 

@@ -8,6 +8,7 @@
 #include "common/queue/events.h"
 #include "common/queue/lane.h"
 #include "common/queue/lane_schedule.h"
+#include "common/queue/latency.h"
 #include "common/queue/mapping.h"
 #include "common/queue/message.h"
 #include "common/queue/seat.h"
@@ -48,7 +49,7 @@ static int finish_in_ring(struct shmq *handle)
 }
 
 /* @messages: to be counted. */
-static inline int finish_whole(struct shmq *handle, uint64_t messages)
+static inline int finish_now(struct shmq *handle, uint64_t messages)
 {
     const struct batch *b = &handle->consumer.batch;
     const struct lane_view *view = b->view;
@@ -63,6 +64,20 @@ static inline int finish_whole(struct shmq *handle, uint64_t messages)
     seat_release_adopted(handle);
     wake_if_drained(handle, view);
     return 0;
+}
+
+static __attribute__((noinline)) int finish_with_a_look(struct shmq *handle, uint64_t messages)
+{
+    const bool measured = latency_look(handle);
+    const int error = finish_now(handle, messages);
+    if (error == 0 && measured)
+        latency_count(handle);
+    return error;
+}
+
+static inline int finish_whole(struct shmq *handle, uint64_t messages)
+{
+    return latency_wants_a_look(handle) ? finish_with_a_look(handle, messages) : finish_now(handle, messages);
 }
 
 /* Goes on with the next run of a split batch, or finishes the batch. */
@@ -124,6 +139,7 @@ static inline void note_lease(struct shmq *handle, int64_t now, enum aim aim)
 {
     const struct batch *b = &handle->consumer.batch;
     handle->consumer.busy_ns = now;
+    latency_leased(handle, now);
     if (aim == TO_LEASE || b->view != NULL)
         atomic_store_explicit(&handle->seats[b->seat].leased_ns, (uint64_t)now, memory_order_relaxed);
 }
@@ -224,15 +240,10 @@ static bool spin(struct shmq *handle)
     return true;
 }
 
-/* Waits until an attempt succeeds. */
-static inline __attribute__((always_inline)) int wait_to(struct shmq *handle, int64_t timeout_ns, enum aim aim)
+/* After an attempt that ended with @error. */
+static __attribute__((noinline)) int wait_on(struct shmq *handle, int64_t timeout_ns, enum aim aim, int error)
 {
-    /* Usually a message is there or comes soon. The checks for dead consumers and for the end of the stream take
-     * longer, so spin first. */
-    const int64_t now = clock_coarse_ns(); /* read before spinning, because afterwards latency matters */
-    if (timeout_ns != 0)
-        (void)spin(handle);
-    int error = attempt_to(handle, now, aim);
+    latency_count(handle); /* what was acknowledged may have been the last for a while */
     if (error != -EAGAIN || timeout_ns == 0)
         return error;
     const int64_t deadline = clock_deadline(timeout_ns);
@@ -248,6 +259,18 @@ static inline __attribute__((always_inline)) int wait_to(struct shmq *handle, in
     if (error != 0 && error != -ETIMEDOUT) /* after a timeout, most callers come back at once */
         waiting_hand_over_watch(handle);
     return error;
+}
+
+/* Waits until an attempt succeeds. */
+static inline __attribute__((always_inline)) int wait_to(struct shmq *handle, int64_t timeout_ns, enum aim aim)
+{
+    /* Usually a message is there or comes soon. The checks for dead consumers and for the end of the stream take
+     * longer, so spin first. */
+    const int64_t now = clock_coarse_ns(); /* read before spinning, because afterwards latency matters */
+    if (timeout_ns != 0)
+        (void)spin(handle);
+    const int error = attempt_to(handle, now, aim);
+    return __builtin_expect(error == 0, 1) ? 0 : wait_on(handle, timeout_ns, aim, error);
 }
 
 static int wait_for_batch(struct shmq *handle, int64_t timeout_ns)

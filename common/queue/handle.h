@@ -153,6 +153,19 @@ struct ready {
     bool full;      /* it cannot bring more, even if more are put */
 };
 
+/* What a consumer knows of its latency histogram; see latency.h. */
+struct latency {
+    uint32_t skip;         /* batches that need not look at the clock */
+    uint32_t looks;        /* batches that did since it advanced */
+    uint32_t measure_at;   /* the look of this tick at which to measure; 0: none */
+    uint32_t bucket;       /* as measured last */
+    int64_t tick_ns;       /* the coarse clock at the last look */
+    int64_t resolution_ns; /* its */
+    uint64_t counted;      /* seat.delivered up to which the histogram counts */
+    shared_u64 *counts;    /* NULL: not mapped, or no memory */
+    int64_t retry_ns;      /* when to try again to map it, on the coarse clock */
+};
+
 struct consumer_side {
     _Atomic uint32_t seat; /* R: also threads that interrupt */
     struct batch batch;
@@ -166,12 +179,14 @@ struct consumer_side {
     uint32_t turns[SHMQ_PRIORITIES]; /* for each priority: the lane number from which to search next */
     uint32_t last_plus1;             /* the lane that was served last, plus 1; 0: none yet */
     uint32_t glance;                 /* index in active of the lane checked last while spinning */
-    uint32_t membership;             /* header.membership when active was built */
-    uint64_t seen;                   /* marks_seen_time of the present lease */
-    uint32_t sharers;                /* estimated number of live consumers */
-    int64_t sharers_ns;              /* when they were counted */
-    int64_t orphans_ns;              /* when to look for dead consumers' work again */
-    int64_t due_ns;                  /* when the next of the messages put aside is due, as of the last look */
+    struct latency latency;
+    unsigned char *histograms; /* mapping of those of all seats; NULL: not mapped yet */
+    uint32_t membership;       /* header.membership when active was built */
+    uint64_t seen;             /* marks_seen_time of the present lease */
+    uint32_t sharers;          /* estimated number of live consumers */
+    int64_t sharers_ns;        /* when they were counted */
+    int64_t orphans_ns;        /* when to look for dead consumers' work again */
+    int64_t due_ns;            /* when the next of the messages put aside is due, as of the last look */
     uint32_t prefetch;
     uint32_t producers;
     int64_t grace_ns;

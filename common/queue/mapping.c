@@ -164,6 +164,24 @@ int mapping_event(struct shmq *handle, uint32_t slot, struct event **event)
     return 0;
 }
 
+/* Maps those of all seats at once: a consumer may change its seat for each message that it puts aside. */
+int mapping_latency(struct shmq *handle, uint32_t seat, shared_u64 **counts)
+{
+    const struct geometry *g = handle_geometry(handle);
+    struct consumer_side *c = &handle->consumer;
+    const int error = object_reserve(&handle->object, geometry_latency_offset(g, seat), g->latency_bytes);
+    if (error != 0)
+        return error;
+    if (c->histograms == NULL) {
+        void *fresh = map_part(handle, NULL, g->latency_offset, g->latency_bytes * g->parameters.seats);
+        if (fresh == MAP_FAILED)
+            return -ENOMEM;
+        c->histograms = fresh;
+    }
+    *counts = (shared_u64 *)(c->histograms + g->latency_bytes * seat);
+    return 0;
+}
+
 void mapping_unmap_all(struct shmq *handle)
 {
     const struct geometry *g = handle_geometry(handle);
@@ -178,6 +196,8 @@ void mapping_unmap_all(struct shmq *handle)
             (void)munmap(handle->consumer.buffers[i].base, g->buffer_bytes);
     if (handle->producer.slots != NULL)
         (void)munmap(handle->producer.slots, g->slots_bytes);
+    if (handle->consumer.histograms != NULL)
+        (void)munmap(handle->consumer.histograms, g->latency_bytes * g->parameters.seats);
     if (handle->recorder.slots != NULL)
         (void)munmap(handle->recorder.slots, EVENTS * sizeof(struct event));
     if (handle->header != NULL)

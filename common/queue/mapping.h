@@ -22,6 +22,8 @@ int mapping_slots(struct shmq *handle, uint32_t count);
 /* Maps the slots of the flight recorder, and reserves that of one event and those beside it. Return: 0; -ENOSPC;
  * -ENOMEM; other system errors. */
 int mapping_event(struct shmq *handle, uint32_t slot, struct event **event);
+/* Maps a seat's latency histogram and reserves it. Return: 0; -ENOSPC; -ENOMEM; other system errors. */
+int mapping_latency(struct shmq *handle, uint32_t seat, shared_u64 **counts);
 void mapping_unmap_all(struct shmq *handle);
 
 #endif

@@ -8,6 +8,7 @@
 #include "common/queue/due.h"
 #include "common/queue/events.h"
 #include "common/queue/intent.h"
+#include "common/queue/latency.h"
 #include "common/queue/mapping.h"
 #include "common/queue/owner_info.h"
 #include "common/queue/waiting.h"
@@ -49,6 +50,7 @@ static void take_seat(struct shmq *handle, uint32_t i)
     struct seat *seat = &handle->seats[i];
     handle->consumer.seat = i;
     handle->consumer.batch.seat = i;
+    latency_sit(handle);
     handle->consumer.emptied = atomic_load_explicit(&seat->delivered, memory_order_relaxed);
     handle->consumer.predecessor = (pid_t)atomic_load_explicit(&seat->pid, memory_order_relaxed);
     atomic_store_explicit(&seat->waiting, 0, memory_order_seq_cst);
@@ -434,6 +436,7 @@ int seat_move_away(struct shmq *handle)
     const int error = lock_empty_seat(handle, &other);
     if (error != 0)
         return error;
+    latency_count(handle);
     take_seat(handle, other);
     c->batch.seat = holder; /* from now on it is handled like an adopted seat */
     return 0;
@@ -456,6 +459,7 @@ void seat_detach(struct shmq *handle)
 {
     struct consumer_side *c = &handle->consumer;
     const bool held = c->batch.view != NULL;
+    latency_count(handle);
     if (held) {
         mark_returned(handle);
         count_one(&own_counters(handle)->given_back);

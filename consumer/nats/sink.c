@@ -84,13 +84,17 @@ struct nats_sink {
     int64_t try_ns;  /* next attempt to connect while the queue is empty */
 };
 
-static void update_line(struct nats_sink *sink)
+/* For the line, and for the observers of the queue. */
+static void show_counters(struct nats_sink *sink, bool connected)
 {
+    uint64_t words[SHMQ_BRIDGE_WORDS];
     char text[COUNTERS_BYTES];
     struct progress_counts *counts = &sink->base.totals->progress.counts;
     const bool away = sink->begun && !connection_is_up(&sink->connection);
 
     sink->counters.in_flight = sink->window.out;
+    counters_show(&sink->counters, connected, words);
+    (void)shmq_set_bridge(sink->base.handle, words);
     counters_describe(&sink->counters, text);
     snprintf(counts->extra, sizeof(counts->extra), "%s%s%s", away ? "no connection" : "",
              away && text[0] != '\0' ? ", " : "", text);
@@ -101,7 +105,7 @@ static void tick(void *context)
     struct nats_sink *sink = context;
 
     sink->tick_ns = deadline_after(TICK_NS);
-    update_line(sink);
+    show_counters(sink, connection_is_up(&sink->connection));
     totals_tick(sink->base.totals);
 }
 
@@ -499,6 +503,7 @@ static enum sink_result give_up(struct nats_sink *sink)
     result = dead_letters_move(&sink->dead_letters, message, &history);
     if (result != SINK_MOVED)
         return result;
+    (void)shmq_count(sink->base.handle, SHMQ_COUNT_TOO_LONG, 1);
     say_status("--to: message %s: %s (moved to queue '%s')", id, sink->why, options->dead_letter);
     window_settle(&sink->window, 1);
     return totals_failures_reach(sink->base.totals, options->max_failures) ? SINK_STOPPED : SINK_OK;
@@ -720,7 +725,7 @@ static void nats_end(struct sink *base)
 {
     struct nats_sink *sink = (struct nats_sink *)base;
 
-    update_line(sink);
+    show_counters(sink, false);
     dead_letters_end(&sink->dead_letters);
 }
 

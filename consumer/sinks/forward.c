@@ -95,6 +95,8 @@ static enum sink_result give_up(struct forward_sink *sink, const struct destinat
              destination->queue.name, largest);
     result = dead_letters_move(&sink->dead_letters, message, &history);
     if (result == SINK_MOVED)
+        (void)shmq_count(sink->base.handle, SHMQ_COUNT_TOO_LONG, 1);
+    if (result == SINK_MOVED)
         say_status("--forward: message %s: %s (moved to queue '%s')", id, reason, options->dead_letter);
     return result;
 }

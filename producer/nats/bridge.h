@@ -34,6 +34,7 @@ struct bridge {
     uint64_t identity;               /* of the durable that .done is of */
     uint64_t next_consumer_sequence; /* of the next delivery, if none is missing */
     bool settled;                    /* no message older than the next delivery is missing */
+    int64_t show_ns;                 /* when the queue's observers are to see the counters next */
     int64_t extended_ns;             /* when the broker was last told that messages in hand are in work */
     uint64_t left_out;               /* headers that no message of ours can have */
 };

@@ -12,6 +12,8 @@
 #include "producer/nats/bridge.h"
 #include "producer/nats/settle.h"
 
+#define SHOW_NS INT64_C(500000000) /* how often observers are shown the counters */
+
 /* --from: reads a durable pull consumer of JetStream. settle.c has what makes it exactly once. */
 
 enum {
@@ -160,6 +162,24 @@ static void ask(struct bridge *bridge)
     }
 }
 
+/* For the observers of the queue. */
+static void show_counters(struct bridge *bridge)
+{
+    uint64_t words[SHMQ_BRIDGE_WORDS];
+    bridge->counters.in_flight = bridge->hand.count;
+    counters_show(&bridge->counters, connection_is_up(&bridge->connection), words);
+    if (bridge->publisher->queue != NULL)
+        (void)shmq_set_bridge(bridge->publisher->queue, words);
+}
+
+static void show_counters_in_time(struct bridge *bridge, int64_t now_ns)
+{
+    if (now_ns < bridge->show_ns)
+        return;
+    bridge->show_ns = now_ns + SHOW_NS;
+    show_counters(bridge);
+}
+
 /*
  * While messages wait for room in the queue: the broker is told that they are in work, so that it does not deliver
  * them again. Called by the publisher, many times a second.
@@ -168,6 +188,7 @@ static void extend(void *context)
 {
     struct bridge *bridge = context;
     const int64_t now = stop_now_ns();
+    show_counters_in_time(bridge, now);
     if (bridge->hand.count == 0 || now - bridge->extended_ns < bridge->durable.ack_wait_ns / 3)
         return;
     bridge->extended_ns = now;
@@ -184,6 +205,7 @@ static enum flow fail_long(struct bridge *bridge, const struct received *receive
 {
     char text[UNITS_SIZE];
     struct shmq_info info = SHMQ_INFO_INIT;
+    publisher_count_too_long(bridge->publisher);
     (void)shmq_info(bridge->publisher->queue, &info);
     return publisher_fail(bridge->publisher, EXIT_FAILED,
                           "message %" PRIu64 " of stream %s: %zu bytes with its headers, longer than the queue's "
@@ -397,5 +419,6 @@ enum flow nats_source_run(struct publisher *publisher, const struct options *opt
     describe(&bridge, publisher->progress.counts.extra);
     leave(&bridge);
     connection_free(&bridge.connection);
+    show_counters(&bridge);
     return flow;
 }

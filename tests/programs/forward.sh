@@ -128,6 +128,7 @@ put "${fill[@]}" 60
 check_status 'drop: exit 0' 0 forward --forward "$one,$two" --forward-full "drop:$one" --progress
 check_match 'drop: is said' "^consumer: --forward-full: 28 messages were dropped for queue '$one', which was full$" "$scratch/err"
 check_match 'drop: the last words count them' 'consumed 60 messages,.*, 28 dropped$' "$scratch/err"
+check_equal 'drop: the queue counts them' 28 "$(queue_field "$queue" dropped)"
 check_equal 'drop: the others get all' 60 "$(drain "$two" | wc -l)"
 check_equal 'drop: it has what fits' 32 "$(drain "$one" | wc -l)"
 
@@ -151,6 +152,7 @@ too_long() {
 too_long
 check_status 'too long: exit 6' 6 forward --forward "$one,$two"
 check_match 'too long: is said' "^consumer: --forward: message .*: too long for queue '$two', whose largest message is 200, headers included .moved to queue '$dead'" "$scratch/err"
+check_equal 'too long: the queue counts them' '2 2' "$(queue_field "$queue" too_long) $(queue_field "$queue" dead_letters)"
 check_equal 'too long: the others go on' 'a b c ' "$(drain "$two" | tr '\n' ' ')"
 check_equal 'too long: the first queue has each once' '150 200 a b c ' \
     "$(drain "$one" | awk '{ print (length($0) > 1 ? length($0) : $0) }' | sort | tr '\n' ' ')"

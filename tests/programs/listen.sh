@@ -85,6 +85,7 @@ stop 'messages that are too long: exit 0'
 check_equal 'messages that are too long: all others are put' "$(printf '%01024d' 1) short other" "$(rest | xargs)"
 check_match 'messages that are too long: are told' 'a message is longer than .* of 1 KiB.*refused' "$scratch/run.log"
 check_match 'messages that are too long: are counted' '3 refused so far' "$scratch/run.log"
+check_equal 'messages that are too long: the queue counts them' 3 "$(queue_field "$queue" too_long)"
 
 next_queue
 listen --listen "unix:$socket" --max-message 1K --length-prefixed

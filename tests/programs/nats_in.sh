@@ -46,6 +46,7 @@ publish 1 5000 || not_ok 'messages can be published'
 check_status 'reads what the durable has' 0 from --count 5000 --echo ''
 check_same 'in order, as --echo shows' <(seq 5000) "$scratch/out"
 check 'all is acknowledged' wait_until 10 all_acknowledged
+check_equal 'observers see it' '5000 0' "$(queue_field "$queue" bridge_acknowledged) $(queue_field "$queue" bridge_connected)"
 rest --output "$scratch/got"
 check_same 'and is in the queue' <(seq 5000) "$scratch/got"
 

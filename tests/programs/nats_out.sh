@@ -218,6 +218,7 @@ check 'full stream: it has what it takes' all_stored 500
 nats_ask update S 'S.>' 1 '"max_msgs":5000'
 check 'full stream: freed, it gets the rest' wait_until 60 all_stored 2000
 kill -USR1 "$pid"
+check 'full stream: observers see the refusals' wait_until 30 queue_has bridge_refusal 10077
 check 'full stream: SIGUSR1 prints the refusals' wait_until 30 has_match 'consumed 2000 .* resent, .* refused \(10077\), ' "$out"
 check_stored 'full stream: each once, in order' 2000
 finish 'full stream'

@@ -364,12 +364,17 @@ check_full() { # NAME STATUS REGEX OPTION...
     kept=$(queue_field "$queue" messages)
     check_match "$name: the count is what is in the queue" "^producer: produced $kept messages" "$scratch/err"
     check "$name: some were put" test "$kept" -gt 10 -a "$kept" -lt 1000
+    counted="$(queue_field "$queue" dropped) $(queue_field "$queue" refused)"
     check_equal "$name: they are the first ones" "$(seq "$kept")" "$(rest)"
 }
 check_full '--on-full fail' 4 'full' --on-full fail
 check_full '--on-full drop' 0 ', [0-9]+ dropped' --on-full drop
 check_match '--on-full drop: put and dropped are all' "produced $kept messages.*, $((1000 - kept)) dropped" "$scratch/err"
+check_equal '--on-full drop: the queue counts them' "$((1000 - kept)) $((1000 - kept))" "$counted"
 check_full '--timeout' 4 'no room for 50 ms' --timeout 50ms
+check_equal '--timeout: the queue counts one refusal' '0 1' "$counted"
+check_full '--timeout of several slices' 4 'no room for 500 ms' --timeout 500ms
+check_equal '--timeout of several slices: the queue counts one refusal' '0 1' "$counted"
 check_full '--timeout 0' 4 'no room' --timeout 0
 check_full '--on-full block, --timeout' 4 'no room' --on-full block --timeout 0.01s
 next_queue
@@ -695,9 +700,12 @@ check_equal 'max-message' 1000 "$(queue_field "$queue" max_message_bytes)"
 check_equal 'lanes' 3 "$(queue_field "$queue" lanes)"
 check_equal 'seats' 5 "$(queue_field "$queue" seats)"
 check_equal 'tick' 20000000 "$(queue_field "$queue" tick_ns)"
+check_equal 'consumers keep times' true "$(queue_field "$queue" has_latency)"
 check_equal 'mode and group' '640 54321' "$(stat -c '%a %g' "/dev/shm/shmq.$queue")"
 check_status 'the same options again' 0 put --capacity 128K --max-message 1000 --lanes 3 --seats 5 --mode 0640 -- b
 check_status 'none of them' 0 put -- c
+check_status '--no-latency is for new queues' 0 put --no-latency -- c
+check_equal '--no-latency is for new queues: nothing changes' true "$(queue_field "$queue" has_latency)"
 check_difference() { # OPTION WANTED PRESENT [WORDS]
     check_status "another $1: exit 5" 5 put "$1" "$2" -- d
     check_match "another $1: both are said" \
@@ -722,6 +730,9 @@ check_status 'another capacity, without -v' 0 put --capacity 100K -- d
 check_equal 'another capacity, without -v: is not said' 0 "$(grep -c rounded "$scratch/err")"
 check_status '--block larger than the messages of a queue: exit 1' 1 put --block 1001 </dev/null
 check_match 'says so' '^producer: --block 1001: larger than .* of 1000 \(create the queue with --max-message 1001 or more' "$scratch/err"
+next_queue
+put -q --no-latency -- a
+check_equal '--no-latency' false "$(queue_field "$queue" has_latency)"
 next_queue
 put -q --capacity 16M --max-message 10M -- a
 check_status 'a largest message that is above the default capacity, but not above the real one' 0 put --max-message 10M -- b

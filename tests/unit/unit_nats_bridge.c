@@ -272,6 +272,13 @@ START_TEST(the_counters_fit_whatever_they_are)
     ck_assert_ptr_nonnull(strstr(text, "3 published, 2 refused (1), 1 refused (2)"));
     ck_assert_ptr_nonnull(strstr(text, "(8 and others)"));
     ck_assert_ptr_nonnull(strstr(text, "ack after 3.0 ms (at most 4.0 ms)"));
+    uint64_t words[SHMQ_BRIDGE_WORDS];
+    counters_show(&counters, true, words);
+    const uint64_t shown[SHMQ_BRIDGE_WORDS] = {
+        [SHMQ_BRIDGE_PRESENT] = 1,          [SHMQ_BRIDGE_PUBLISHED] = 3, [SHMQ_BRIDGE_REFUSED] = 21,
+        [SHMQ_BRIDGE_REFUSAL] = 1,          [SHMQ_BRIDGE_ACKS] = 2,      [SHMQ_BRIDGE_ACK_SUM_NS] = 6000000,
+        [SHMQ_BRIDGE_ACK_MAX_NS] = 4000000, [SHMQ_BRIDGE_CONNECTED] = 1};
+    ck_assert_mem_eq(words, shown, sizeof(shown));
 }
 END_TEST
 
