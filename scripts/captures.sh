@@ -27,14 +27,20 @@ start() { # COMMAND...
     started+=($!)
 }
 
+kill_now() { # PID
+    kill -KILL "$1"
+    wait "$1"
+} 2>/dev/null
+
 start_queues() {
     local producer=$build/producer consumer=$build/consumer
-    # Orders come faster than they are taken: one of three consumers is stopped with messages in its hands.
-    "$producer" -q -Q orders --capacity 256K </dev/null
-    start "$producer" -Q orders --random --delay 1ms:3ms
-    start "$producer" -Q orders --random --delay 1ms:3ms
-    start "$consumer" -Q orders --discard --work 1ms:3ms
-    start "$consumer" -Q orders --discard --work 1ms:3ms
+    # Orders come faster than they are taken, and one of the consumers will be stopped.
+    "$producer" -q -Q orders --capacity 2M </dev/null
+    start "$producer" -Q orders --random --delay 1ms:2ms
+    start "$producer" -Q orders --random --delay 1ms:2ms
+    start "$consumer" -Q orders --discard --work 2ms:4ms
+    killed=${started[-1]}
+    start "$consumer" -Q orders --discard --work 2ms:4ms
     start "$consumer" -Q orders --discard --work 20ms
     stopped=${started[-1]}
     # Nobody takes these.
@@ -68,9 +74,11 @@ capture_top() {
         fail 'tmux: cannot be started'
     in_tmux set -g status off
     in_tmux resize-window -x "$columns" -y "$rows"
-    sleep $((seconds * 2 / 3))
+    sleep $((seconds / 2))
     kill -STOP "$stopped"
-    sleep $((seconds / 3))
+    kill_now "$killed"
+    start "$build/consumer" -Q orders --discard --work 2ms:4ms
+    sleep $((seconds / 2))
     capture "$images/top.svg" "$columns" 'monitor top orders'
     in_tmux send-keys Escape g j j
     in_tmux resize-window -x "$columns" -y 14
@@ -107,15 +115,15 @@ fi
 
 scratch=$(mktemp -d) || exit 1
 started=()
-stopped=
+stopped='' killed=''
 clean_up() {
-    in_tmux kill-server 2>/dev/null
+    in_tmux kill-server
     for pid in "${started[@]}"; do
-        kill -KILL "$pid" 2>/dev/null
+        kill -KILL "$pid"
     done
-    wait 2>/dev/null
+    wait
     rm -rf -- "$scratch"
-}
+} 2>/dev/null
 trap clean_up EXIT
 trap 'exit 130' INT TERM
 mkdir -p -- "$images"

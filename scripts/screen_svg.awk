@@ -68,6 +68,7 @@ function flush(    colour, behind, x, y, shown) {
         gsub(/&/, "\\&amp;", shown)
         gsub(/</, "\\&lt;", shown)
         gsub(/>/, "\\&gt;", shown)
+        gsub(/ /, "\\&#160;", shown) # plain blanks would become one
         sub(/ +$/, "", text)
         body = body "<text x=\"" fixed(x) "\" y=\"" fixed(y + line * 0.74) "\" textLength=\"" fixed(length(text) * cell) \
             "\" fill=\"" colour "\"" (bold ? " font-weight=\"bold\"" : "") (dim ? " opacity=\"0.6\"" : "") ">" shown "</text>\n"
@@ -115,7 +116,7 @@ END {
     width = 2 * edge + columns * cell
     height = 2 * edge + NR * line
     printf "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" " \
-        "font-family=\"DejaVu Sans Mono, Menlo, Consolas, monospace\" font-size=\"%d\" style=\"white-space: pre\">\n", \
+        "font-family=\"DejaVu Sans Mono, Menlo, Consolas, monospace\" font-size=\"%d\">\n", \
         width, height, width, height, size
     printf "<title>%s</title>\n<rect width=\"%d\" height=\"%d\" rx=\"8\" fill=\"%s\"/>\n%s</svg>\n", \
         title, width, height, ground, body

@@ -65,10 +65,11 @@ void canvas_style_row(struct canvas *canvas, int row, enum style style)
         canvas->cells[row * canvas->columns + i].style = (uint8_t)style;
 }
 
-void canvas_mark_row(struct canvas *canvas, int row)
+void canvas_mark(struct canvas *canvas, int row, int column, int width, bool marked)
 {
-    for (int i = 0; row >= 0 && row < canvas->rows && i < canvas->columns; i++)
-        canvas->cells[row * canvas->columns + i].marked = true;
+    for (int i = column; row >= 0 && row < canvas->rows && i < column + width; i++)
+        if (i >= 0 && i < canvas->columns)
+            canvas->cells[row * canvas->columns + i].marked = marked;
 }
 
 void canvas_box(struct canvas *canvas, int row, int column, int rows, int columns)
@@ -79,8 +80,7 @@ void canvas_box(struct canvas *canvas, int row, int column, int rows, int column
             const bool side = c == 0 || c == columns - 1;
             const wchar_t glyph = edge && side ? L'+' : edge ? L'-' : side ? L'|' : L' ';
             canvas_put(canvas, row + r, column + c, glyph, STYLE_PLAIN);
-            if (row + r >= 0 && row + r < canvas->rows && column + c >= 0 && column + c < canvas->columns)
-                canvas->cells[(row + r) * canvas->columns + column + c].marked = false;
         }
+        canvas_mark(canvas, row + r, column, columns, false);
     }
 }

@@ -49,9 +49,10 @@ void canvas_text_right(struct canvas *canvas, int row, int column, int width, en
 int canvas_print(struct canvas *canvas, int row, int column, int width, enum style style, const char *format, ...)
     __attribute__((format(printf, 6, 7)));
 
-/* Gives all cells of a row this style, or marks them. */
+/* Gives all cells of a row this style. */
 void canvas_style_row(struct canvas *canvas, int row, enum style style);
-void canvas_mark_row(struct canvas *canvas, int row);
+/* Marks cells, or takes the mark away. */
+void canvas_mark(struct canvas *canvas, int row, int column, int width, bool marked);
 
 /* Makes a rectangle blank, with a frame around it inside. */
 void canvas_box(struct canvas *canvas, int row, int column, int rows, int columns);

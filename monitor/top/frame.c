@@ -37,7 +37,8 @@ void frame_reason(struct canvas *canvas, int row, const struct model *model, int
     else if (chosen != NULL && chosen->handle == NULL)
         canvas_text(canvas, row, 0, canvas->columns, STYLE_BAD, snapshot_reason(&chosen->snapshot));
     else if (chosen != NULL)
-        canvas_text(canvas, row, 0, canvas->columns, frame_state_style(chosen),
+        canvas_text(canvas, row, 0, canvas->columns,
+                    frame_state_style(chosen) == STYLE_BAD ? STYLE_BAD : STYLE_WARNING,
                     why_it_waits(&chosen->snapshot, text, sizeof(text)));
 }
 

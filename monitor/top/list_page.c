@@ -121,13 +121,24 @@ static char *column_text(char text[TEXT_SIZE], enum column_kind kind, const stru
     }
 }
 
-static void draw_line(struct canvas *canvas, int row, const int widths[COLUMNS], const struct watched *watched)
+/* It is not marked, because what is empty would look full. */
+static void draw_bar(struct canvas *canvas, int row, int at, int width, const struct watched *watched)
+{
+    if (watched->handle == NULL)
+        return;
+    canvas_mark(canvas, row, at, width, false);
+    graph_bar(canvas, row, at, width, watched->snapshot.stat.fill_percent, frame_state_style(watched));
+}
+
+static void draw_line(struct canvas *canvas, int row, const int widths[COLUMNS], const struct watched *watched,
+                      bool chosen)
 {
     char state[WHY_STATE_BYTES];
     char text[TEXT_SIZE];
     const bool open = watched->handle != NULL;
     const enum style style = frame_state_style(watched);
     int at = 0;
+    canvas_mark(canvas, row, 0, canvas->columns, chosen);
     for (int i = 0; i < COLUMNS; i++) {
         const int width = widths[i];
         if (width == 0)
@@ -136,8 +147,8 @@ static void draw_line(struct canvas *canvas, int row, const int widths[COLUMNS],
             canvas_text(canvas, row, at, width, open ? STYLE_PLAIN : STYLE_FAINT, watched->name);
         else if (i == COLUMN_STATE)
             canvas_text(canvas, row, at, width, style, why_queue_state(&watched->snapshot, state, sizeof(state)));
-        else if (i == COLUMN_BAR && open)
-            graph_bar(canvas, row, at, width, watched->snapshot.stat.fill_percent, style);
+        else if (i == COLUMN_BAR)
+            draw_bar(canvas, row, at, width, watched);
         else if (open)
             canvas_text_right(canvas, row, at, width, STYLE_PLAIN,
                               column_text(text, (enum column_kind)i, watched));
@@ -171,9 +182,7 @@ void list_page_draw(struct canvas *canvas, const struct model *model, int64_t no
     draw_heading(canvas, layout.heading, widths, model);
     for (int i = 0; i < layout.line_rows && model->first + (size_t)i < model->count; i++) {
         const size_t at = model->first + (size_t)i;
-        draw_line(canvas, layout.lines + i, widths, model->queues[at]);
-        if (at == model->cursor)
-            canvas_mark_row(canvas, layout.lines + i);
+        draw_line(canvas, layout.lines + i, widths, model->queues[at], at == model->cursor);
     }
     if (model->count == 0)
         draw_nothing(canvas, layout.lines, model);

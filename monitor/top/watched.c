@@ -89,6 +89,7 @@ bool watched_look(struct watched *watched, bool details, int64_t now_ns)
     if (!question.done) {
         snapshot_free(&snapshot);
         drop_handle(watched, -EBADMSG);
+        watched->snapshot.opened = false; /* that is, it cannot be read at all */
         return false;
     }
     snapshot_free(&watched->snapshot);

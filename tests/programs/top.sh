@@ -128,6 +128,8 @@ wait_until 20 eval 'queue=$first is_blocked'
 start_top "$monitor" top "$first"
 check_screen 'the page: name and state' "^top: $first: full "
 check_screen 'the page: why it waits' '^full: 1 producer waits, no consumer is attached'
+check_screen 'the page: counts' '100 % of .* messages  oldest .* in .*/s  out .*/s'
+check_screen 'the page: blocks where the locale has them' '█'
 check_screen 'the page: the time in the queue' '^time in the queue: nothing was acknowledged yet'
 check_screen 'the page: graphs' '^FULL, % .*IN/S .*OUT/S'
 check_screen 'the page: the producer' "^producer [0-9] +$fill producer .* blocked on full"
@@ -236,9 +238,12 @@ check_same '^Z: the modes are as before' "$scratch/before" "$scratch/after"
 screen_type 'clear; fg' Enter
 check_screen 'fg: the page' "^top: $second: "
 check_goes_on 'fg: the screen goes on'
+# The shell takes the terminal back, and top learns by SIGCONT that it has to draw everything.
 kill -STOP "$pid"
-kill -CONT "$pid"
+wait_until 10 eval '[[ ! $(screen_program) ]]'
+screen_type fg Enter
 check_goes_on 'SIGSTOP, SIGCONT: the screen goes on'
+check_screen 'SIGSTOP, SIGCONT: all is drawn' '^q quit'
 quit_top
 
 # Output is held back: an end by a signal must not wait for it.
@@ -276,6 +281,7 @@ check 'with colours: there are some' eval "screen_text -e | grep -q \$'\\e\\\\[3
 quit_top
 start_top env LC_ALL=C "$monitor" top "$second"
 check_screen 'no UTF-8: the page' '^full: 1 producer waits'
+check_screen 'no UTF-8: a bar' '^\[#+\] 100 %'
 check_equal 'no UTF-8: nothing but ASCII' 0 "$(screen_text | LC_ALL=C grep -c '[^ -~]')"
 quit_top
 

@@ -410,6 +410,10 @@ START_TEST(the_list_has_a_line_for_each_queue)
     ck_assert(strstr(row_text(3), "forbidden") != NULL);
     ck_assert(strstr(row_text(3), "[") == NULL);
     ck_assert(canvas.cells[2 * 80].marked);
+    ck_assert(canvas.cells[2 * 80 + 79].marked);
+    for (int i = 0; i < 80; i++) /* an empty bar would look full */
+        if (canvas.cells[2 * 80 + i].glyph == L'[' || canvas.cells[2 * 80 + i].glyph == L'#')
+            ck_assert(!canvas.cells[2 * 80 + i].marked);
     ck_assert(!canvas.cells[3 * 80].marked);
 }
 END_TEST
