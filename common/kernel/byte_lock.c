@@ -37,14 +37,21 @@ void byte_lock_release(int fd, uint64_t offset)
     (void)lock_command(fd, F_OFD_SETLK, F_UNLCK, offset, &lock);
 }
 
-bool byte_lock_held_from(int fd, uint64_t offset)
+bool byte_lock_find(int fd, uint64_t offset, uint64_t bytes, uint64_t *at)
 {
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)offset};
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)offset, .l_len = (off_t)bytes};
     int result;
     do
         result = fcntl(fd, F_OFD_GETLK, &lock);
     while (result != 0 && errno == EINTR);
+    *at = result == 0 ? (uint64_t)lock.l_start : offset;
     return result != 0 || lock.l_type != F_UNLCK;
+}
+
+bool byte_lock_held_from(int fd, uint64_t offset)
+{
+    uint64_t at;
+    return byte_lock_find(fd, offset, 0, &at); /* to the end of all files */
 }
 
 bool byte_lock_held(int fd, uint64_t offset)

@@ -19,6 +19,11 @@ int byte_lock_try_shared(int fd, uint64_t offset);
 void byte_lock_release(int fd, uint64_t offset);
 /* Whether another process holds a lock on the byte. @fd may be read-only. An error counts as held. */
 bool byte_lock_held(int fd, uint64_t offset);
+/*
+ * Looks for a lock of another process on one of @bytes bytes from @offset on. @at: receives the byte; if there are
+ * several, any of them. Return: whether there is one; an error counts as a lock on the first byte.
+ */
+bool byte_lock_find(int fd, uint64_t offset, uint64_t bytes, uint64_t *at);
 /* The same for any byte from @offset on. */
 bool byte_lock_held_from(int fd, uint64_t offset);
 

@@ -3,10 +3,10 @@
 #include <sys/stat.h>
 
 #include "common/core/header_block.h"
-#include "common/kernel/byte_lock.h"
 #include "common/queue/age.h"
 #include "common/queue/due.h"
 #include "common/queue/lane.h"
+#include "common/queue/liveness.h"
 #include "common/queue/mapping.h"
 #include "common/queue/owner_info.h"
 #include "common/queue/seat.h"
@@ -18,21 +18,6 @@
 static uint64_t load(const shared_u64 *word)
 {
     return atomic_load_explicit(word, memory_order_acquire);
-}
-
-/* byte_lock_held does not see our own lock. */
-static bool lane_alive(const struct shmq *handle, uint32_t lane)
-{
-    if (handle->role == SHMQ_PRODUCER && handle->producer.view->ring.lane == lane)
-        return true;
-    return byte_lock_held(handle->object.fd, handle_lane_byte(handle, lane));
-}
-
-static bool seat_alive(const struct shmq *handle, uint32_t seat)
-{
-    if (handle_owns_seat(handle, seat))
-        return true;
-    return byte_lock_held(handle->object.fd, handle_seat_byte(handle, seat));
 }
 
 /* What was put into a lane before its tail, or one publication ahead of it. */
@@ -101,12 +86,11 @@ static int fill_messages(struct shmq *handle, const struct ring *ring, struct sh
     return error == -EAGAIN ? 0 : error;
 }
 
-/* @stat is all zero before the call. @bytes: receives the payload of the lane's messages. */
+/* @stat is all zero before the call, but for .alive. @bytes: receives the payload of the lane's messages. */
 static int fill_lane(struct shmq *handle, uint32_t lane, struct shmq_lane_stat *stat, uint64_t *bytes)
 {
     *bytes = 0;
     stat->lane = lane;
-    stat->alive = lane_alive(handle, lane);
     stat->attached_ns = -1;
     stat->active_ns = -1;
     stat->oldest_ns = -1;
@@ -120,6 +104,8 @@ static int fill_lane(struct shmq *handle, uint32_t lane, struct shmq_lane_stat *
     const struct lane_control *control = view->ring.control;
     const uint64_t life = load(&control->life);
     stat->used = true;
+    if (!stat->alive && lane_life_state(life) == LANE_ACTIVE) /* perhaps it has just been taken */
+        stat->alive = liveness_lane_now(handle, lane);
     stat->finished = lane_life_state(life) == LANE_FINISHED ||
                      (!stat->alive && atomic_load_explicit(&control->mover, memory_order_relaxed) != 0);
     stat->finishes = lane_life_finishes(life);
@@ -155,6 +141,7 @@ int shmq_stat_lane(struct shmq *handle, uint32_t lane, struct shmq_lane_stat *st
     if (error != 0 || lane >= handle_geometry(handle)->parameters.lanes)
         return error != 0 ? error : -EINVAL;
     uint64_t bytes;
+    all.alive = liveness_lane_now(handle, lane);
     error = fill_lane(handle, lane, &all, &bytes);
     if (all.used)
         add_held(handle, &all);
@@ -227,7 +214,7 @@ int shmq_stat_seat(struct shmq *handle, uint32_t seat, struct shmq_seat_stat *st
     all.seat = seat;
     all.pid = (pid_t)atomic_load_explicit(&s->pid, memory_order_relaxed);
     all.taken = all.pid != 0;
-    all.alive = seat_alive(handle, seat);
+    all.alive = liveness_seat_now(handle, seat);
     all.waiting = all.alive && atomic_load_explicit(&s->waiting, memory_order_relaxed) != 0;
     owner_info_read(all.program, s->program);
     all.delivered = load(&s->delivered);
@@ -265,12 +252,12 @@ static void set_fill(struct shmq_stat *stat)
         stat->fill_percent = (uint32_t)((stat->used_bytes >> CELL_SHIFT) * 100 / (stat->room_bytes >> CELL_SHIFT));
 }
 
-static int add_lanes(struct shmq *handle, struct shmq_stat *stat)
+static int add_lanes(struct shmq *handle, const struct liveness *liveness, struct shmq_stat *stat)
 {
     int result = 0;
     stat->oldest_ns = -1;
     for (uint32_t i = 0; i < stat->lanes; i++) {
-        struct shmq_lane_stat lane = {0};
+        struct shmq_lane_stat lane = {.alive = liveness_of_lane(liveness, i)};
         uint64_t bytes;
         const int error = fill_lane(handle, i, &lane, &bytes);
         if (error != 0)
@@ -305,12 +292,12 @@ static void add_aside(const struct shmq *handle, const struct seat *s, struct sh
         stat->aside_left_ns = left_ns;
 }
 
-static int add_seats(struct shmq *handle, struct shmq_stat *stat)
+static int add_seats(struct shmq *handle, const struct liveness *liveness, struct shmq_stat *stat)
 {
     int result = 0;
     for (uint32_t i = 0; i < stat->seats; i++) {
         const struct seat *s = &handle->seats[i];
-        stat->consumers += seat_alive(handle, i);
+        stat->consumers += liveness_of_seat(liveness, i);
         stat_counters_add_seat(stat, s);
         if (load(&s->held_valid) != 1 || seat_work(handle, i) != SEAT_HELD)
             continue;
@@ -323,7 +310,7 @@ static int add_seats(struct shmq *handle, struct shmq_stat *stat)
         stat->acknowledged -= stat->acknowledged > 0;
         stat->oldest_ns = age_greater(stat->oldest_ns, age_in_seat(handle, s));
         stat->message_bytes += held_payload_bytes(handle, i);
-        if (!seat_alive(handle, i))
+        if (!liveness_seat_now(handle, i))
             add_aside(handle, s, stat);
     }
     return result;
@@ -404,6 +391,7 @@ static void add_info(struct shmq *handle, struct shmq_stat *stat)
 
 int shmq_stat(struct shmq *handle, struct shmq_stat *stat)
 {
+    struct liveness liveness;
     struct shmq_stat all = {0};
     int error = handle_check_any(handle);
     if (error == 0)
@@ -415,8 +403,9 @@ int shmq_stat(struct shmq *handle, struct shmq_stat *stat)
     all.reserved_bytes = object_reserved_bytes(&handle->object);
     all.sleepers = all.paused ? waiting_seats(handle) : (uint32_t)load(&handle->header->bell);
     all.events = load(&handle->header->events);
-    error = add_lanes(handle, &all);
-    if (add_seats(handle, &all) != 0 || !object_is_whole(&handle->object))
+    liveness_look(handle, &liveness);
+    error = add_lanes(handle, &liveness, &all);
+    if (add_seats(handle, &liveness, &all) != 0 || !object_is_whole(&handle->object))
         error = -EBADMSG;
     sized_give(stat, &all);
     return error;

@@ -554,12 +554,47 @@ START_TEST(marks_count_what_a_walk_counts)
 }
 END_TEST
 
+/* Copies keep their framing, which is not that of the lane's owner. */
+START_TEST(marks_count_what_a_mover_puts)
+{
+    static struct shmq_message messages[200];
+    static char there[SHMQ_NAME_MAX + 1];
+    const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .create = true, .capacity_bytes = 1 << 20,
+                                         .prefetch = 200};
+    struct shmq_mover *mover;
+    (void)strcpy(there, test_name("there"));
+    use_queue("from");
+    struct shmq *producer = test_queue_open(queue, SHMQ_PRODUCER, &options);
+    struct shmq *consumer = test_queue_open(queue, SHMQ_CONSUMER, &options);
+    ck_assert_int_eq(shmq_create(there, &options), 0);
+    crowd.observer = test_queue_open(there, SHMQ_OBSERVER, NULL);
+    ck_assert_int_eq(shmq_mover_open(&mover, consumer, there, NULL), 0);
+    for (int i = 0; i < 30; i++) {
+        size_t taken;
+        ck_assert_int_eq(shmq_set_frame(producer, (enum shmq_frame)(i % 3), 'x'), 0);
+        for (size_t k = 0; k < COUNT(messages); k++)
+            ck_assert_int_eq(shmq_put(producer, content, 8, 0), 0);
+        ck_assert_int_eq(shmq_lease_many(consumer, messages, COUNT(messages), &taken, 0), 0);
+        ck_assert_int_eq(shmq_mover_put(mover, messages, taken, NULL, 0), 0);
+        ck_assert_int_eq(shmq_acknowledge(consumer, taken), 0);
+        expect_same(0);
+    }
+    shmq_mover_close(mover);
+    ck_assert_int_eq(shmq_close(producer), 0);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+    ck_assert_int_eq(shmq_close(crowd.observer), 0);
+    test_queue_remove(queue);
+    test_queue_remove(there);
+}
+END_TEST
+
 /* ------------------------------------------------------------------ */
 
 static const struct test tests[] = {
     TEST_GROUP("between two positions", .seconds = 60),
     TEST_EACH(whatever_is_put_marks_tell_how_much_and_when, COUNT(capacities) * PLAIN_STARTS),
     TEST_EACH(marks_count_what_a_walk_counts, 4),
+    TEST(marks_count_what_a_mover_puts),
     TEST_GROUP("put times"),
     TEST_EACH(slow_messages_are_dated_one_by_one, 4),
     TEST(messages_that_come_once_a_day_are_dated),
