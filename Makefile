@@ -7,6 +7,7 @@
 #   make SANITIZE=thread    in build/tsan
 #   make WERROR=1           warnings are errors
 #   make BUILD=/tmp/shmq    somewhere else
+#   make PROBES=no          without static probes, even if <sys/sdt.h> is there
 #   make NATS=no            without the bridges to NATS, even if libnats is there; so for NCURSES (monitor top) and
 #                           MICROHTTPD (monitor metrics)
 
@@ -44,8 +45,10 @@ warnings := -Wall -Wextra -Wconversion -Wshadow -Wpedantic -Wmissing-prototypes 
     $(if $(WERROR),-Werror)
 # Without -fno-semantic-interposition, gcc inlines nothing that a shared library exports. Each function begins on a cache
 # line of its own: else the speed of the short loops depends on what happens to stand before them (5 %).
+PROBES ?= $(shell echo '\#include <sys/sdt.h>' | $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 && echo yes || echo no)
+probes := $(if $(filter yes 1,$(PROBES)),-DSHMQ_PROBES)
 language := -std=c17 -D_GNU_SOURCE -I. -pthread -fPIC -fno-semantic-interposition -falign-functions=64 -falign-loops=32
-compile = $(CC) $(language) $(warnings) $(CPPFLAGS) $(CFLAGS) $(sanitize)
+compile = $(CC) $(language) $(probes) $(warnings) $(CPPFLAGS) $(CFLAGS) $(sanitize)
 link = $(CC) -pthread $(CFLAGS) $(sanitize) $(LDFLAGS)
 libraries = $(LDLIBS) -lrt
 
@@ -389,6 +392,7 @@ installed = $(foreach name,producer consumer monitor,755:$(out)/$(name):$(BINDIR
     644:$(out)/shmq.pc:$(LIBDIR)/pkgconfig/shmq.pc \
     644:docs/prometheus-alerts.yml:$(PREFIX)/share/shmq/prometheus-alerts.yml \
     644:docs/grafana-dashboard.json:$(PREFIX)/share/shmq/grafana-dashboard.json \
+    644:docs/shmq-latency.bt:$(PREFIX)/share/shmq/shmq-latency.bt \
     $(foreach page,$(man_pages),644:$(page):$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
     $(foreach name,$(program_names),644:$(out)/completion/bash/$(name):$(BASH_COMPLETIONS)/$(name) \
         644:$(out)/completion/zsh/$(name):$(ZSH_COMPLETIONS)/_$(name) \

@@ -135,9 +135,10 @@ install_needed() {
 install_wanted() {
     local packages
     mapfile -t packages < <(PATH=$PATH:/usr/sbin:/sbin missing_packages nats-server:nats-server ip:iproute2 tmux:tmux \
-        prometheus:prometheus chromium:chromium)
+        prometheus:prometheus chromium:chromium bpftrace:bpftrace)
     [[ -f /usr/include/nats/nats.h ]] || pkg-config --exists libnats 2>/dev/null || packages+=(libnats-dev)
     [[ -f /usr/include/microhttpd.h ]] || pkg-config --exists libmicrohttpd 2>/dev/null || packages+=(libmicrohttpd-dev)
+    echo '#include <sys/sdt.h>' | cc -E - >/dev/null 2>&1 || packages+=(systemtap-sdt-dev)
     [[ -f /usr/include/curses.h ]] || pkg-config --exists ncursesw 2>/dev/null || packages+=(libncurses-dev)
     install_packages test.sh "${packages[@]}" || printf 'test.sh: without %s, some tests are skipped\n' "${packages[*]}" >&2
 }

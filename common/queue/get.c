@@ -2,6 +2,7 @@
 #include "common/core/copy.h"
 #include "common/core/marks.h"
 #include "common/kernel/clock.h"
+#include "common/kernel/probes.h"
 #include "common/queue/batch.h"
 #include "common/queue/count.h"
 #include "common/queue/end_of_stream.h"
@@ -61,6 +62,7 @@ static inline int finish_now(struct shmq *handle, uint64_t messages)
             return error;
     }
     count_delivered(handle, messages, b->bytes);
+    PROBE_ACKNOWLEDGE(view->ring.lane, b->start, messages, b->seat);
     seat_release_adopted(handle);
     wake_if_drained(handle, view);
     return 0;

@@ -3,6 +3,7 @@
 
 #include "common/core/marks.h"
 #include "common/kernel/byte_lock.h"
+#include "common/kernel/probes.h"
 #include "common/queue/batch.h"
 #include "common/queue/events.h"
 #include "common/queue/mapping.h"
@@ -97,7 +98,7 @@ static inline __attribute__((always_inline)) int lease_from(struct shmq *handle,
                                        .seen = c->seen};
     struct ring_batch batch;
     const int error = ring_lease(&view->ring, &handle->seats[c->seat], c->seat, &limits, &batch);
-    if (error == 0)
+    if (error == 0) {
         c->batch = (struct batch){.view = view,
                                   .start = batch.start,
                                   .end = batch.end,
@@ -106,6 +107,8 @@ static inline __attribute__((always_inline)) int lease_from(struct shmq *handle,
                                   .progress = &handle->seats[c->seat].progress,
                                   .count = batch.count,
                                   .seat = c->seat};
+        PROBE_LEASE(lane, batch.start, batch.count, c->batch.seat);
+    }
     if (error == 0 && __builtin_expect(batch.dropped || ring_drops(&view->ring) != view->drops, 0)) /* L2 */
         return lease_split(handle, &batch);
     return error;

@@ -4,6 +4,7 @@
 #include "common/core/header_block.h"
 #include "common/core/marks.h"
 #include "common/kernel/clock.h"
+#include "common/kernel/probes.h"
 #include "common/queue/put.h"
 #include "common/queue/sized.h"
 
@@ -81,6 +82,7 @@ static int put_portion(struct shmq *handle, const struct shmq_outgoing *messages
         error = put_make_room(handle, plan.cells, timeout_ns);
     if (error != 0)
         return error;
+    const uint64_t first_bytes = plan.bytes;
     do {
         append(side, &plan);
         bytes += plan.bytes;
@@ -88,6 +90,7 @@ static int put_portion(struct shmq *handle, const struct shmq_outgoing *messages
     } while (n < PORTION_MESSAGES && bytes < PORTION_BYTES && *put + n < count &&
              make_plan(handle, element(messages, *put + n), &plan) == 0 && put_continues(&side->ring, plan.cells));
     *put += n;
+    PROBE_PUT(side->ring.ring.lane, PROBE_FIELD(side->ring.ring.control->tail), first_bytes, n);
     return put_publish(handle, n);
 }
 

@@ -4,6 +4,7 @@
 #include "common/core/copy.h"
 #include "common/core/marks.h"
 #include "common/kernel/clock.h"
+#include "common/kernel/probes.h"
 #include "common/queue/blocked.h"
 #include "common/queue/count.h"
 #include "common/queue/events.h"
@@ -265,6 +266,7 @@ static __attribute__((noinline)) int put_slow(struct shmq *handle, const void *d
         return error;
     struct producer_side *p = &handle->producer;
     write_payload(&p->ring, data, length);
+    PROBE_PUT(p->ring.ring.lane, p->ring.next, length, 1);
     ring_append(&p->ring, p->frame | length);
     return publish(handle, 1);
 }
@@ -284,6 +286,7 @@ int shmq_put(struct shmq *handle, const void *data, size_t length, int64_t timeo
     const uint64_t offset = side->ring.stream_offset;
     const uint64_t messages = side->ring.messages + 1;
     ring_write_record(ring_record(ring, next), record_tag(ring, next), side->frame | length, offset);
+    PROBE_PUT(ring->lane, next, length, 1);
     ring_publish_at(&handle->producer.ring, next + 1, offset + side->framing + length, messages);
     return after_publish(handle, messages, 1);
 }
@@ -335,6 +338,7 @@ int shmq_commit(struct shmq *handle, size_t length)
     const int closed = check_open(handle);
     if (closed != 0)
         return closed;
+    PROBE_PUT(p->ring.ring.lane, p->reserved_at, length, 1);
     ring_append_cells(&p->ring, p->frame | length, cells_for(length), p->framing + length);
     return publish(handle, 1);
 }
@@ -450,8 +454,10 @@ static int put_portion(struct shmq *handle, const struct iovec *messages, size_t
         error = make_room(handle, cells_for(messages->iov_len), timeout_ns);
     if (error != 0)
         return error;
+    const struct ring_producer *p = &handle->producer.ring;
     const size_t portion = append_portion(&handle->producer, messages, count);
     *put += portion;
+    PROBE_PUT(p->ring.lane, PROBE_FIELD(p->ring.control->tail), messages->iov_len, portion);
     return publish(handle, (uint32_t)portion);
 }
 

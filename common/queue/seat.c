@@ -3,6 +3,7 @@
 
 #include "common/kernel/byte_lock.h"
 #include "common/kernel/clock.h"
+#include "common/kernel/probes.h"
 #include "common/queue/batch.h"
 #include "common/queue/count.h"
 #include "common/queue/due.h"
@@ -345,6 +346,9 @@ static int adopt_claimed(struct shmq *handle, uint32_t seat, int work)
         release_work(handle, seat);
     else if (died)
         record_adoption(handle, seat);
+    if (error == 0)
+        PROBE_ADOPT((uint32_t)handle->consumer.seat, seat, handle->consumer.batch.view->ring.lane,
+                    handle->consumer.batch.start);
     return events_seat_error(handle, seat, error);
 }
 

@@ -5,6 +5,7 @@
 
 #include "common/kernel/byte_lock.h"
 #include "common/kernel/clock.h"
+#include "common/kernel/probes.h"
 #include "common/queue/count.h"
 #include "common/queue/due.h"
 #include "common/queue/events.h"
@@ -326,9 +327,8 @@ static void note_empty(struct shmq *handle)
         c->emptied = delivered;
 }
 
-bool waiting_sleep_consumer(struct shmq *handle, int64_t deadline_ns)
+static bool sleep_as_consumer(struct shmq *handle, int64_t deadline_ns)
 {
-    note_empty(handle);
     handle->consumer.aside = sleeps_aside(handle, deadline_ns);
     if (handle->consumer.aside)
         return false;
@@ -338,6 +338,15 @@ bool waiting_sleep_consumer(struct shmq *handle, int64_t deadline_ns)
     if (rung)
         handle->consumer.busy_ns = clock_now_ns();
     ring_for_interrupted(handle, rung);
+    return rung;
+}
+
+bool waiting_sleep_consumer(struct shmq *handle, int64_t deadline_ns)
+{
+    note_empty(handle);
+    PROBE_SLEEP(SHMQ_CONSUMER, (uint32_t)handle->consumer.seat);
+    const bool rung = sleep_as_consumer(handle, deadline_ns);
+    PROBE_WAKE(SHMQ_CONSUMER, (uint32_t)handle->consumer.seat, rung);
     return rung;
 }
 
@@ -455,8 +464,11 @@ void waiting_arm_producer(struct shmq *handle, uint64_t head)
 
 bool waiting_sleep_producer(struct shmq *handle, int64_t deadline_ns)
 {
-    return sleep_on(handle, &handle->producer.view->space, 1,
-                    sooner(clock_now_ns() + tick_ns(handle), deadline_ns));
+    struct lane_view *view = handle->producer.view;
+    PROBE_SLEEP(SHMQ_PRODUCER, view->ring.lane);
+    const bool rung = sleep_on(handle, &view->space, 1, sooner(clock_now_ns() + tick_ns(handle), deadline_ns));
+    PROBE_WAKE(SHMQ_PRODUCER, view->ring.lane, rung);
+    return rung;
 }
 
 void waiting_disarm_producer(struct shmq *handle)
