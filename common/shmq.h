@@ -226,7 +226,8 @@ int shmq_create(const char *name, const struct shmq_options *options);
  *
  * Context: any thread; waits
  *          - while another process is creating or removing the queue, 10 s at most;
- *          - while other producers with a source, or with a part of one, choose their lanes, 10 s at most;
+ *          - while other producers with a source, or with a part of one, choose their lanes, until nobody has come
+ *            or gone for 10 s; 20 s at most, and 10 s more for each 32 lanes of the queue;
  *          - for its source's lane if the owner has just died, 1 s at most;
  *          - while all lanes or seats are taken, for .attach_wait_ns, checking at least every 50 ms.
  * Crash:   dying inside leaves at most a lane or seat that looks as if its owner had died.

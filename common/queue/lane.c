@@ -13,6 +13,10 @@
 #include "common/queue/waiting.h"
 
 #define LANE_WAIT_NS INT64_C(1000000000)
+#define SOURCE_PAUSE_FIRST_NS INT64_C(1000000)
+#define SOURCE_PAUSE_LONGEST_NS INT64_C(32000000)
+/* The longest wait for the byte of sources is twice OBJECT_WAIT_NS, and as much again for each so many lanes. */
+#define SOURCE_WAIT_LANES 32
 
 /* How well a lane suits a new producer; the lowest rank is taken. */
 enum {
@@ -242,6 +246,38 @@ static int lock_byte(const struct shmq *handle, uint64_t byte, int64_t wait_ns)
     }
 }
 
+/*
+ * As many producers may want this byte as there are lanes, and each holder reserves memory. So the wait ends when
+ * nobody has come or gone for OBJECT_WAIT_NS, rather than after a time that a thousand of them need together; but
+ * it has an end, because others come and go even while the holder is stopped. The pauses grow,
+ * since a thousand that look every millisecond would leave little of the processor to the one that is needed.
+ */
+static int lock_source_byte(const struct shmq *handle)
+{
+    const int64_t begun = clock_now_ns();
+    const uint32_t lanes = handle_geometry(handle)->parameters.lanes;
+    const int64_t longest = begun + OBJECT_WAIT_NS * (2 + lanes / SOURCE_WAIT_LANES);
+    uint32_t membership = atomic_load_explicit(&handle->header->membership, memory_order_relaxed);
+    int64_t deadline = begun + OBJECT_WAIT_NS;
+    int64_t pause_ns = SOURCE_PAUSE_FIRST_NS;
+    for (;;) {
+        const int error = byte_lock_try(handle->object.fd, OBJECT_SOURCE_BYTE);
+        if (error != -EAGAIN)
+            return error;
+        if (handle_stop_is_set(handle))
+            return -EINTR;
+        const int64_t now = clock_now_ns();
+        const uint32_t present = atomic_load_explicit(&handle->header->membership, memory_order_relaxed);
+        if (present != membership)
+            deadline = now + OBJECT_WAIT_NS;
+        membership = present;
+        if (now >= deadline || now >= longest)
+            return -EBUSY;
+        clock_sleep_until(now + pause_ns);
+        pause_ns = pause_ns * 2 < SOURCE_PAUSE_LONGEST_NS ? pause_ns * 2 : SOURCE_PAUSE_LONGEST_NS;
+    }
+}
+
 int lane_attach(struct shmq *handle, const struct shmq_options *options)
 {
     struct lane_request request = {.source_id = options->source_id, .priority = options->priority};
@@ -250,7 +286,7 @@ int lane_attach(struct shmq *handle, const struct shmq_options *options)
     const bool alone = options->source_id != 0 || options->source_group != 0;
     int64_t deadline = 0;
     for (;;) {
-        int error = alone ? lock_byte(handle, OBJECT_SOURCE_BYTE, OBJECT_WAIT_NS) : 0;
+        int error = alone ? lock_source_byte(handle) : 0;
         if (error != 0)
             return error;
         error = choose_with_room(handle, &request, options);

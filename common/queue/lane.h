@@ -11,11 +11,11 @@
 /*
  * Takes a lane: that of its own source if there is one, otherwise a suitable one. Continues at the lane's tail.
  *
- * Context: waits while other producers with a source choose their lanes, OBJECT_WAIT_NS at most, and then for a
- *          holder of the same source that is about to die, LANE_WAIT_NS at most.
+ * Context: waits while other producers with a source choose their lanes, until nobody has come or gone for
+ *          OBJECT_WAIT_NS, and then for a holder of the same source that is about to die, LANE_WAIT_NS at most.
  * Crash:   leaves the lane as if its owner had died.
  * Return:  0; -EUSERS if all lanes are taken; -ESHUTDOWN if they are and the queue is shut down; -EBUSY if a live
- *          producer has the same source, or after OBJECT_WAIT_NS; -EINTR; -ENOSPC; -ENOMEM; -EBADMSG;
+ *          producer has the same source, or after these waits; -EINTR; -ENOSPC; -ENOMEM; -EBADMSG;
  *          other system errors.
  */
 int lane_attach(struct shmq *handle, const struct shmq_options *options);

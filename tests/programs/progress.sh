@@ -236,6 +236,7 @@ next_queue
 "$producer" -q -Q "$queue" --random --count 1
 env --default-signal=INT script -qfec "'$consumer' -Q '$queue' --exec 'sleep 60' --progress-interval 100ms" "$scratch/typescript" </dev/null >/dev/null &
 script=$!
+: >"$scratch/typescript"
 wait_until 20 grep -aq '0 out' "$scratch/typescript"
 worker=$(pgrep -P "$script" -x consumer || pgrep -P "$(pgrep -P "$script")" -x consumer)
 kill -TERM "$worker"
@@ -264,6 +265,7 @@ has_width() { # LEAST MOST
     ((${#line} >= $1 && ${#line} < $2))
 }
 next_queue
+: >"$scratch/pane"
 tmux new-session -d -x 100 -y 10 "exec '$producer' -Q '$queue' --random --rate 100 --progress-interval 100ms"
 tmux pipe-pane "exec cat >>'$scratch/pane'"
 check 'resized: at first' wait_until 20 has_width 60 100

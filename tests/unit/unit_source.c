@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "common/shmq.h"
 #include "tests/support/harness.h"
 #include "tests/support/planted.h"
+#include "tests/support/process.h"
 
 #define GROUP 5
 
@@ -365,6 +367,53 @@ START_TEST(who_takes_long_to_choose_is_waited_for)
 }
 END_TEST
 
+#define WAITS_MS 10000 /* as long as nobody comes or goes */
+
+static void open_source_of(void *queue)
+{
+    struct shmq *handle = NULL;
+    struct shmq_options options = small;
+    options.source_id = 1;
+    (void)process_await_order();
+    const int error = shmq_open(&handle, queue, SHMQ_PRODUCER, &options);
+    (void)shmq_close(handle);
+    process_report(process_code(error));
+}
+
+/* A thousand that come together may take longer than one is waited for. */
+START_TEST(who_waits_for_the_choice_of_many_waits_while_some_come)
+{
+    struct process waits;
+    struct process gives_up;
+    char other[SHMQ_NAME_MAX + 1];
+    const char *one = name;
+    snprintf(other, sizeof(other), "%s.still", name);
+    ck_assert_int_eq(shmq_create(other, &small), 0);
+    process_start(&waits, open_source_of, (void *)(uintptr_t)one);
+    process_start(&gives_up, open_source_of, other);
+    const int fd = lock_choice(); /* after the children, who would inherit it */
+    name = other;
+    const int still = lock_choice();
+    name = one;
+    process_order(&waits, 0);
+    process_order(&gives_up, 0);
+    const int64_t begun = process_now_ns();
+    while (process_now_ns() - begun < (WAITS_MS + 1500) * INT64_C(1000000)) {
+        const struct timespec pause = {.tv_nsec = 100000000};
+        ck_assert_int_eq(shmq_close(open_source(0)), 0);
+        (void)nanosleep(&pause, NULL);
+        ck_assert(!process_has_report(&waits));
+    }
+    ck_assert_int_eq(close(fd), 0);
+    ck_assert_uint_eq(process_hear(&waits), 0);
+    ck_assert_uint_eq(process_hear(&gives_up), process_code(-EBUSY));
+    ck_assert_int_eq(close(still), 0);
+    process_expect_success(&waits);
+    process_expect_success(&gives_up);
+    ck_assert_int_eq(shmq_remove(other, true), 0);
+}
+END_TEST
+
 START_TEST(who_waits_for_the_choice_of_others_can_be_stopped)
 {
     const volatile int stop = 1;
@@ -525,6 +574,7 @@ static const struct test tests[] = {
     TEST(what_a_group_agreed_on_is_kept_while_other_lanes_are_there),
     TEST_EACH(who_takes_long_to_choose_is_waited_for, 2),
     TEST(who_waits_for_the_choice_of_others_can_be_stopped),
+    TEST(who_waits_for_the_choice_of_many_waits_while_some_come),
     TEST(groups_that_make_no_sense),
     TEST_GROUP("withdrawing"),
     TEST(who_withdraws_leaves_a_finished_lane_finished),
@@ -536,4 +586,4 @@ static const struct test tests[] = {
     TEST(after_a_put_nobody_can_withdraw),
 };
 
-TEST_SUITE("source", tests, .seconds = 20, .set_up = set_up, .tear_down = tear_down);
+TEST_SUITE("source", tests, .seconds = 40, .set_up = set_up, .tear_down = tear_down);
