@@ -6,8 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+#define LOCK_TRIES 200 /* of 10 ms */
 
 /* The folder of a path, "." included. Return: false if it is too long. */
 static bool folder_of(const char *path, char folder[PATH_MAX])
@@ -64,27 +68,55 @@ static int give_name(const struct saved_file *file, const char *path)
     return linkat(AT_FDCWD, saved_file_now(file), AT_FDCWD, path, flags) == 0 ? 0 : -errno;
 }
 
-/* A file can replace another one only if it has a name of its own. */
-static int replace_other(struct saved_file *file, const char *folder)
+static int replace_by_temporary(struct saved_file *file)
 {
-    if (file->temporary[0] == '\0') {
-        struct saved_file named = *file;
-        if (!name_temporary(&named, folder))
-            return -ENAMETOOLONG;
-        const int other = mkostemp(named.temporary, O_CLOEXEC); /* reserves the name */
-        if (other < 0)
-            return -errno;
-        (void)close(other);
-        (void)unlink(named.temporary);
-        const int error = give_name(file, named.temporary);
-        if (error != 0)
-            return error;
-        strcpy(file->temporary, named.temporary);
-    }
     if (rename(file->temporary, file->path) != 0)
         return -errno;
     file->temporary[0] = '\0';
     return 0;
+}
+
+/* Return: a descriptor of the folder that nobody else locks; -EBUSY if somebody keeps it locked. */
+static int lock_folder(const char *folder)
+{
+    const struct timespec pause = {.tv_nsec = 10000000};
+    const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int tries = 0;
+    while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK || ++tries > LOCK_TRIES) {
+            (void)close(fd);
+            return -EBUSY;
+        }
+        (void)nanosleep(&pause, NULL);
+    }
+    return fd < 0 ? -errno : fd;
+}
+
+/*
+ * A file can replace another one only if it has a name of its own. That is always the same, so what a process that
+ * is killed just then leaves behind goes with the next one. The lock keeps others that save there from taking it.
+ */
+static int replace_other(struct saved_file *file, const char *folder)
+{
+    const char *last = strrchr(file->path, '/');
+    char name[PATH_MAX];
+    if (file->temporary[0] != '\0')
+        return replace_by_temporary(file);
+    const int length =
+        snprintf(name, sizeof(name), "%s/.%.200s.saved", folder, last == NULL ? file->path : last + 1);
+    if (length < 0 || (size_t)length >= sizeof(name))
+        return -ENAMETOOLONG;
+    const int lock = lock_folder(folder);
+    if (lock < 0)
+        return lock;
+    (void)unlink(name);
+    int error = give_name(file, name);
+    if (error == 0 && rename(name, file->path) != 0) {
+        error = -errno;
+        (void)unlink(name);
+    }
+    (void)close(lock);
+    return error;
 }
 
 static int name_it(struct saved_file *file, const char *folder, bool replace)

@@ -8,7 +8,7 @@
 /*
  * A file that gets its name only when it is complete and on disk. Until then it has none, so nothing is left of it
  * if this process is killed; where the file system does not know such files, it has another name in the same
- * folder.
+ * folder. One that replaces another has such a name for a moment at the end.
  */
 struct saved_file {
     const char *path;

@@ -179,6 +179,16 @@ static uint64_t damage(struct fuzz_input *input)
     return bytes;
 }
 
+/* Pages of zeros are holes, as in a copy that cp makes. */
+static void write_image(void)
+{
+    static const unsigned char zeros[4096];
+    fuzz_require(ftruncate(file, (off_t)geometry.object_bytes) == 0, "truncate");
+    for (uint64_t at = 0; at < geometry.object_bytes; at += sizeof(zeros))
+        if (memcmp(image + at, zeros, sizeof(zeros)) != 0)
+            fuzz_require(pwrite(file, image + at, sizeof(zeros), (off_t)at) == sizeof(zeros), "write");
+}
+
 static void make_file(struct fuzz_input *input)
 {
     fuzz_require(ftruncate(file, 0) == 0, "truncate");
@@ -186,7 +196,7 @@ static void make_file(struct fuzz_input *input)
         fuzz_require(pwrite(file, input->at, input->left, 0) == (ssize_t)input->left, "write");
         return;
     }
-    fuzz_require(pwrite(file, image, geometry.object_bytes, 0) == (ssize_t)geometry.object_bytes, "write");
+    write_image();
     fuzz_require(ftruncate(file, (off_t)damage(input)) == 0, "truncate");
 }
 

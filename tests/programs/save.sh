@@ -108,7 +108,23 @@ kill_at_random() {
     done
 } 2>/dev/null
 check 'killed at any moment: the file is the old copy or the new one' kill_at_random
-check_equal 'killed at any moment: nothing else is left' copy "$(saved_files)"
+for file in "$folder"/.[!.]*; do # killed at the moment when it replaces the old one
+    [[ ! -e $file ]] || check_status 'killed at any moment: what is left is a whole copy' 0 "$monitor" check "$file"
+done
+check_status 'killed at any moment: the next one works' 0 "$monitor" save --force "$queue" "$copy"
+check_equal 'killed at any moment: and leaves nothing else' copy "$(saved_files)"
+
+for ((i = 0; i < 12; i++)); do
+    "$monitor" save -q --force "$queue" "$copy" 2>>"$scratch/several.err" &
+    several[i]=$!
+done
+bad=''
+for pid in "${several[@]}"; do
+    wait "$pid" || bad+=" $?"
+done
+check_equal 'several save to one file: each succeeds' '' "$bad$(cat "$scratch/several.err")"
+check_status 'several save to one file: it is whole' 0 "$monitor" check "$copy"
+check_equal 'several save to one file: nothing else is left' copy "$(saved_files)"
 
 full_disk() {
     mount -t tmpfs -o size=32k none "$folder" || return 99
