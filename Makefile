@@ -196,7 +196,7 @@ man_date := $(shell LC_ALL=C date -u $(if $(SOURCE_DATE_EPOCH),-d @$(SOURCE_DATE
 man: $(man_pages) ## the manual pages, in build/man/
 completion: $(completions) ## completion for bash, zsh and fish, in build/completion/
 
-$(generator): $(call objects,docs/generator/*.c) $(tables:%.c=$(obj)/%.o) $(obj)/libcli.a $(out)/libshmq.a $(stamp) $(listed)
+$(generator): $(call objects,docs/generator/*.c monitor/formats/fields.c) $(tables:%.c=$(obj)/%.o) $(obj)/libcli.a $(out)/libshmq.a $(stamp) $(listed)
 	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libraries)
 
 $(out)/man/%.1: $(generator) common/shmq.h

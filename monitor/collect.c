@@ -50,7 +50,9 @@ static int take(void *context)
     struct snapshot *snapshot = context;
     char name[SHMQ_NAME_MAX + 1];
     memcpy(name, snapshot->name, sizeof(name));
-    return snapshot_take(snapshot, name, true);
+    const int error = snapshot_take(snapshot, name, true);
+    snapshot_add_latency(snapshot, name);
+    return error;
 }
 
 int collect_snapshots(struct snapshots *snapshots, char *const *names, size_t count)

@@ -81,10 +81,26 @@ int snapshot_take(struct snapshot *snapshot, const char *name, bool details)
     return error;
 }
 
+void snapshot_add_latency(struct snapshot *snapshot, const char *name)
+{
+    struct shmq *queue;
+    if (!snapshot->stat.has_latency || queue_file_open(&queue, name) != 0)
+        return;
+    free(snapshot->latency);
+    snapshot->latency = calloc(SHMQ_LATENCY_BUCKETS, sizeof(*snapshot->latency));
+    if (snapshot->latency != NULL && shmq_latency(queue, UINT32_MAX, snapshot->latency) != 0) {
+        free(snapshot->latency);
+        snapshot->latency = NULL;
+    }
+    shmq_close(queue);
+}
+
 void snapshot_free(struct snapshot *snapshot)
 {
     free(snapshot->lanes);
     free(snapshot->seats);
+    free(snapshot->latency);
+    snapshot->latency = NULL;
     snapshot->lanes = NULL;
     snapshot->seats = NULL;
 }

@@ -18,6 +18,7 @@ struct snapshot {
     uint32_t lane_count;
     struct shmq_seat_stat *seats; /* those taken and those that still hold a lease */
     uint32_t seat_count;
+    uint64_t *latency; /* the histogram of shmq_latency over all seats; NULL: not asked for, or there is none */
 };
 
 struct snapshots {
@@ -30,6 +31,8 @@ struct snapshots {
 int snapshot_take(struct snapshot *snapshot, const char *name, bool details);
 /* The same through a handle that is open already, of any role, for repeated looks. */
 int snapshot_of(struct snapshot *snapshot, struct shmq *queue, const char *name, bool details);
+/* Adds the histogram of the times in the queue. Nothing is added if it cannot be had. */
+void snapshot_add_latency(struct snapshot *snapshot, const char *name);
 void snapshot_free(struct snapshot *snapshot);
 
 /* Reads all queues, sorted by name, without their lanes and seats. Returns 0 or a negative errno. */

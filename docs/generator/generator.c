@@ -41,7 +41,7 @@ int main(int argc, char **argv)
     const struct option_table *table = argc == 4 ? find_table(argv[2]) : NULL;
     bool known = table != NULL;
     if (known && strcmp(argv[1], "manual") == 0)
-        manual_print(table, argv[3]);
+        manual_print(table, argv[3], table == &monitor_options ? fields_print : NULL);
     else
         known = known && strcmp(argv[1], "completion") == 0 && completion_print(table, argv[3]);
     if (!known) {

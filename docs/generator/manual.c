@@ -209,7 +209,12 @@ static void print_title(const char *date)
     printf(" 1\n.Os\n");
 }
 
-void manual_print(const struct option_table *table, const char *date)
+void manual_text(const char *text)
+{
+    print_text(text);
+}
+
+void manual_print(const struct option_table *table, const char *date, void (*more)(void))
 {
     struct printer printer = {.table = table};
     print_title(date);
@@ -222,6 +227,8 @@ void manual_print(const struct option_table *table, const char *date)
     option_table_walk(table, print_option, &printer);
     end_group(printer.group);
     print_ending(table->ending, false);
+    if (more != NULL)
+        more();
     printf(".Sh ENVIRONMENT\n.Bl -tag -width SHMQ_QUEUE\n.It Ev SHMQ_QUEUE\nThe queue, without\n.Fl Q .\n.El\n");
     print_ending(table->ending, true);
     print_examples(table);

@@ -25,14 +25,44 @@
     BRIDGE(in_flight, part, IN_FLIGHT, METRIC_GAUGE, "Messages sent and not acknowledged."), \
     BRIDGE(reconnects, part, RECONNECTS, METRIC_COUNTER, "Times that the connection was made again."), \
     BRIDGE(refused, part, REFUSED, METRIC_COUNTER, "Answers of the broker that refused a message."), \
-    BRIDGE(refusal, part, REFUSAL, METRIC_NONE, ""), \
+    BRIDGE(refusal, part, REFUSAL, METRIC_NONE, "Code of the last answer that refused a message."), \
     BRIDGE(acks, part, ACKS, METRIC_COUNTER, "Acknowledgements of the broker whose time was measured."), \
     BRIDGE(ack_sum_ns, part, ACK_SUM_NS, METRIC_COUNTER, "Time that the measured acknowledgements took."), \
     BRIDGE(ack_max_ns, part, ACK_MAX_NS, METRIC_GAUGE, "The longest time that a measured acknowledgement took.")
+
+#define MADE(field, help) {#field, FIELD_MADE, METRIC_NONE, help, 0, 0}
+#define LIST(field, help) {#field, FIELD_LIST, METRIC_NONE, help, 0, 0}
 /* clang-format on */
 
+const struct field fields_head[] = {
+    MADE(name, "Name of the queue; of a copy, that of the file."),
+    MADE(file, "Path of the copy; only of one."),
+    MADE(state, "empty, ok, full, unfinished, paused, draining, shut down, removed, damaged, foreign, incomplete, "
+                "forbidden or unreadable."),
+    MADE(reason,
+         "Why it cannot be read, or not as a whole; only then. Without any of the following fields, it could "
+         "not be opened."),
+    MADE(
+        why,
+        "What holds the queue up, in a sentence for people; empty if nothing does, as far as is known. list knows "
+        "less than show, as it does not look at producers and consumers."),
+    {.name = NULL},
+};
+
+const struct field fields_tail[] = {
+    {"latency_p50_ms", FIELD_MADE, METRIC_NONE,
+     "Half of the messages were acknowledged within this time of their put.", 0, 0},
+    {"latency_p90_ms", FIELD_MADE, METRIC_NONE, "The same of 90 %.", 0, 0},
+    {"latency_p99_ms", FIELD_MADE, METRIC_NONE, "The same of 99 %.", 0, 0},
+    {"latency_max_ms", FIELD_MADE, METRIC_NONE, "The longest of these times.", 0, 0},
+    LIST(lane_list, "The lanes that were ever used, one for each producer at a time."),
+    LIST(seat_list, "The seats that are taken, one for each consumer at a time, and those with messages."),
+    {.name = NULL},
+};
+
 const struct field fields_queue[] = {
-    QUEUE(queue_id, FIELD_ID, METRIC_NONE, ""),
+    QUEUE(queue_id, FIELD_ID, METRIC_NONE,
+          "Number of this queue, different from that of any other, of the same name too."),
     QUEUE(messages, FIELD_U64, METRIC_GAUGE, "Messages committed and not acknowledged."),
     QUEUE(leased, FIELD_U64, METRIC_GAUGE, "Messages that consumers have leased or hold, not acknowledged."),
     QUEUE(message_bytes, FIELD_U64, METRIC_GAUGE, "Payload of the messages committed and not acknowledged."),
@@ -57,7 +87,8 @@ const struct field fields_queue[] = {
     QUEUE(object_bytes, FIELD_U64, METRIC_GAUGE, "Size of the shared-memory object."),
     QUEUE(reserved_bytes, FIELD_U64, METRIC_GAUGE, "Memory that the object occupies."),
     QUEUE(aside, FIELD_U32, METRIC_GAUGE, "Messages put aside until they are due."),
-    QUEUE(aside_left_ns, FIELD_I64, METRIC_NONE, ""),
+    QUEUE(aside_left_ns, FIELD_I64, METRIC_NONE,
+          "Time until the first message put aside is due; 0: it is due, or there is none."),
     QUEUE(oldest_ns, FIELD_I64, METRIC_GAUGE, "Age of the oldest message."),
     QUEUE(used_bytes, FIELD_U64, METRIC_GAUGE, "Bytes in use of the lanes in use, in cells of 64."),
     QUEUE(room_bytes, FIELD_U64, METRIC_GAUGE, "Capacity of the lanes in use."),
@@ -83,26 +114,27 @@ const struct field fields_queue[] = {
     QUEUE(deaths, FIELD_U64, METRIC_COUNTER, "Deaths with something unfinished that were found."),
     QUEUE(bells_replaced, FIELD_U64, METRIC_COUNTER, "Semaphores that did not work and were replaced."),
     QUEUE(events, FIELD_U64, METRIC_COUNTER, "Events recorded."),
-    QUEUE(has_latency, FIELD_BOOL, METRIC_NONE, ""),
+    QUEUE(has_latency, FIELD_BOOL, METRIC_NONE, "Whether the time from put to acknowledgement is measured."),
     QUEUE(created_s, FIELD_I64, METRIC_GAUGE, "When the queue was created."),
-    QUEUE(creator, FIELD_PID, METRIC_NONE, ""),
-    QUEUE(copy, FIELD_BOOL, METRIC_NONE, ""),
-    QUEUE(saved_s, FIELD_I64, METRIC_NONE, ""),
-    QUEUE(tick_ns, FIELD_I64, METRIC_NONE, ""),
-    QUEUE(mode, FIELD_MODE, METRIC_NONE, ""),
-    QUEUE(owner, FIELD_U32, METRIC_NONE, ""),
-    QUEUE(group, FIELD_U32, METRIC_NONE, ""),
+    QUEUE(creator, FIELD_PID, METRIC_NONE, "Process that created the queue."),
+    QUEUE(copy, FIELD_BOOL, METRIC_NONE, "Whether it is a copy in a file."),
+    QUEUE(saved_s, FIELD_I64, METRIC_NONE, "When the copy was made; 0: not known, or no copy."),
+    QUEUE(tick_ns, FIELD_I64, METRIC_NONE,
+          "How long a sleeper sleeps at most before it looks whether somebody died."),
+    QUEUE(mode, FIELD_MODE, METRIC_NONE, "Permission bits."),
+    QUEUE(owner, FIELD_U32, METRIC_NONE, "User id of the owner."),
+    QUEUE(group, FIELD_U32, METRIC_NONE, "Group id."),
     {.name = NULL},
 };
 
 const struct field fields_lane[] = {
-    LANE(lane, FIELD_U32, METRIC_NONE, ""),
+    LANE(lane, FIELD_U32, METRIC_NONE, "Number of the lane."),
     LANE(priority, FIELD_U32, METRIC_GAUGE, "Priority of the lane; 0 is served first."),
     LANE(alive, FIELD_BOOL, METRIC_GAUGE, "1 if the lane's producer is alive."),
     LANE(finished, FIELD_BOOL, METRIC_GAUGE, "1 if the lane's last producer finished."),
     LANE(blocked, FIELD_BOOL, METRIC_GAUGE, "1 if the lane's producer is waiting for room."),
-    LANE(pid, FIELD_PID, METRIC_NONE, ""),
-    LANE(program, FIELD_TEXT, METRIC_NONE, ""),
+    LANE(pid, FIELD_PID, METRIC_NONE, "Process of the lane's last producer."),
+    LANE(program, FIELD_TEXT, METRIC_NONE, "Its program, up to 15 characters."),
     LANE(attached, FIELD_U64, METRIC_COUNTER, "Producers that the lane has had."),
     LANE(finishes, FIELD_U64, METRIC_COUNTER, "Producers of the lane that finished."),
     LANE(messages, FIELD_U64, METRIC_GAUGE, "Messages in the lane."),
@@ -111,15 +143,16 @@ const struct field fields_lane[] = {
     LANE(used_bytes, FIELD_U64, METRIC_GAUGE, "Bytes of the lane in use, in cells of 64."),
     LANE(put_messages, FIELD_U64, METRIC_COUNTER, "Messages committed to the lane."),
     LANE(put_bytes, FIELD_U64, METRIC_COUNTER, "Stream committed to the lane: payload and framing."),
-    LANE(head_position, FIELD_U64, METRIC_NONE, ""),
-    LANE(claim_position, FIELD_U64, METRIC_NONE, ""),
-    LANE(tail_position, FIELD_U64, METRIC_NONE, ""),
-    LANE(source_id, FIELD_ID, METRIC_NONE, ""),
+    LANE(head_position, FIELD_U64, METRIC_NONE,
+         "Position of the oldest message, in cells of 64 bytes since the lane was made."),
+    LANE(claim_position, FIELD_U64, METRIC_NONE, "Position of the next message that consumers will take."),
+    LANE(tail_position, FIELD_U64, METRIC_NONE, "Position of the next message to be put."),
+    LANE(source_id, FIELD_ID, METRIC_NONE, "Which source the producer reads; 0: none that it could resume."),
     LANE(oldest_ns, FIELD_I64, METRIC_GAUGE, "Age of the lane's oldest message."),
     LANE(acknowledged, FIELD_U64, METRIC_COUNTER, "Messages that left the lane, delivered or dropped."),
     LANE(high_water_bytes, FIELD_U64, METRIC_GAUGE, "The most that the lane has used at once."),
-    LANE(attached_ns, FIELD_I64, METRIC_NONE, ""),
-    LANE(active_ns, FIELD_I64, METRIC_NONE, ""),
+    LANE(attached_ns, FIELD_I64, METRIC_NONE, "Time since the lane's last producer attached."),
+    LANE(active_ns, FIELD_I64, METRIC_NONE, "Time since the lane's last producer was seen in a call."),
     LANE(blocked_for_ns, FIELD_I64, METRIC_GAUGE, "How long the lane's producer has waited for room."),
     LANE(full_times, FIELD_U64, METRIC_COUNTER, "Waits of the lane's producers for room."),
     LANE(blocked_ns, FIELD_U64, METRIC_COUNTER, "Time that the lane's producers waited for room."),
@@ -130,29 +163,32 @@ const struct field fields_lane[] = {
     LANE(too_long, FIELD_U64, METRIC_COUNTER, "Messages for the lane that were longer than the largest."),
     LANE(dropped, FIELD_U64, METRIC_COUNTER, "Messages of the lane that were dropped."),
     LANE(dead_letters, FIELD_U64, METRIC_COUNTER, "Messages that the lane's producers gave up."),
+    {"state", FIELD_STATE, METRIC_NONE,
+     "State of the lane's producer: running, blocked, stopped, dead or finished.", 0, 0},
     BRIDGES(lane),
     {.name = NULL},
 };
 
 const struct field fields_seat[] = {
-    SEAT(seat, FIELD_U32, METRIC_NONE, ""),
+    SEAT(seat, FIELD_U32, METRIC_NONE, "Number of the seat."),
     SEAT(alive, FIELD_BOOL, METRIC_GAUGE, "1 if the seat's consumer is alive."),
     SEAT(waiting, FIELD_BOOL, METRIC_GAUGE, "1 if the seat's consumer is waiting for messages."),
     SEAT(holding, FIELD_BOOL, METRIC_GAUGE, "1 if a message is in the seat buffer."),
-    SEAT(pid, FIELD_PID, METRIC_NONE, ""),
-    SEAT(program, FIELD_TEXT, METRIC_NONE, ""),
-    SEAT(lane, FIELD_U32, METRIC_NONE, ""),
-    SEAT(position, FIELD_U64, METRIC_NONE, ""),
+    SEAT(pid, FIELD_PID, METRIC_NONE, "Process of the seat's last consumer; 0: it left."),
+    SEAT(program, FIELD_TEXT, METRIC_NONE, "Its program, up to 15 characters."),
+    SEAT(lane, FIELD_U32, METRIC_NONE, "Lane of the messages that it has."),
+    SEAT(position, FIELD_U64, METRIC_NONE, "Position of the first of them, in cells."),
     SEAT(leased, FIELD_U64, METRIC_GAUGE,
          "Messages that the seat's consumer has leased or holds, not acknowledged."),
     SEAT(attempts, FIELD_U32, METRIC_GAUGE, "Earlier attempts at the current message."),
     SEAT(delivered, FIELD_U64, METRIC_COUNTER, "Messages acknowledged from the seat."),
     SEAT(delivered_bytes, FIELD_U64, METRIC_COUNTER, "Payload acknowledged from the seat."),
     SEAT(aside, FIELD_BOOL, METRIC_GAUGE, "1 if the message in the seat buffer is put aside until it is due."),
-    SEAT(aside_left_ns, FIELD_I64, METRIC_NONE, ""),
+    SEAT(aside_left_ns, FIELD_I64, METRIC_NONE,
+         "Time until the message put aside is due; 0: it is due, or there is none."),
     SEAT(leased_ns, FIELD_I64, METRIC_GAUGE, "How long the seat's consumer has had what it has."),
-    SEAT(attached_ns, FIELD_I64, METRIC_NONE, ""),
-    SEAT(active_ns, FIELD_I64, METRIC_NONE, ""),
+    SEAT(attached_ns, FIELD_I64, METRIC_NONE, "Time since the seat's last consumer attached."),
+    SEAT(active_ns, FIELD_I64, METRIC_NONE, "Time since the seat's last consumer was seen in a call."),
     SEAT(sleeps, FIELD_U64, METRIC_COUNTER, "Sleeps of the seat's consumers."),
     SEAT(wake_ups, FIELD_U64, METRIC_COUNTER, "Sleeps of the seat's consumers that a ring ended."),
     SEAT(spurious, FIELD_U64, METRIC_COUNTER, "Sleeps of the seat's consumers that were ended for nothing."),
@@ -165,6 +201,8 @@ const struct field fields_seat[] = {
     SEAT(dead_letters, FIELD_U64, METRIC_COUNTER, "Messages that the seat's consumers gave up."),
     SEAT(dropped, FIELD_U64, METRIC_COUNTER, "Messages that the seat's consumers left out."),
     SEAT(too_long, FIELD_U64, METRIC_COUNTER, "Messages too long for where the seat's consumers should put them."),
+    {"state", FIELD_STATE, METRIC_NONE,
+     "State of the seat's consumer: running, asleep, aside, paused, stopped, dead, left, gone or finished.", 0, 0},
     BRIDGES(seat),
     {.name = NULL},
 };
@@ -198,6 +236,9 @@ uint64_t field_unsigned(const struct field *field, const void *object)
         memcpy(&flag, at, sizeof(flag));
         return flag;
     case FIELD_TEXT:
+    case FIELD_STATE:
+    case FIELD_MADE:
+    case FIELD_LIST:
         break;
     }
     return 0;

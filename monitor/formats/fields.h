@@ -7,16 +7,28 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* The fields of a queue, a lane and a seat: one list each, for all machine-readable formats. */
+/* The fields of a queue, a lane and a seat: one list each, for all machine-readable formats and their manual. */
 
-enum field_type { FIELD_U32, FIELD_U64, FIELD_I64, FIELD_BOOL, FIELD_PID, FIELD_ID, FIELD_MODE, FIELD_TEXT };
+enum field_type {
+    FIELD_U32,
+    FIELD_U64,
+    FIELD_I64,
+    FIELD_BOOL,
+    FIELD_PID,
+    FIELD_ID,
+    FIELD_MODE,
+    FIELD_TEXT,
+    FIELD_STATE /* of a producer or consumer, in a word */,
+    FIELD_MADE /* made by the format */,
+    FIELD_LIST
+};
 
 enum field_metric { METRIC_NONE, METRIC_GAUGE, METRIC_COUNTER };
 
 /*
- * The name is that in JSON. The metric is shmq_[lane_|seat_]NAME, with _total appended for a counter. Prometheus
- * counts in seconds: there, an ending of _ns is _seconds, and one of _s is _timestamp_seconds. A negative number
- * is unknown: null in JSON, and no sample.
+ * The name is that in JSON, and @help its meaning, for the manual and for HELP. The metric is
+ * shmq_[lane_|seat_]NAME, with _total appended for a counter. Prometheus counts in seconds: there, an ending of
+ * _ns is _seconds, and one of _s is _timestamp_seconds. A negative number is unknown: null in JSON, and no sample.
  */
 struct field {
     const char *name;
@@ -27,8 +39,10 @@ struct field {
     size_t needs;  /* offset of the uint64_t without which the field says nothing; 0: it always does */
 };
 
-extern const struct field fields_queue[]; /* of struct shmq_stat; each list ends with a NULL name */
+extern const struct field fields_head[];  /* before those of a queue; each list ends with a NULL name */
+extern const struct field fields_queue[]; /* of struct shmq_stat */
 extern const struct field fields_lane[];  /* of struct shmq_lane_stat */
+extern const struct field fields_tail[];  /* behind those of a queue, in show */
 extern const struct field fields_seat[];  /* of struct shmq_seat_stat */
 
 /* Whether the field says anything about the object. */

@@ -2,15 +2,16 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "common/cli/percentile.h"
 #include "common/cli/why.h"
 #include "monitor/formats/fields.h"
 #include "monitor/formats/json_string.h"
 #include "monitor/output.h"
 
-static void print_value(const struct field *field, const void *object)
+static void print_value(const struct field *field, const void *object, const char *state)
 {
-    if (field->type == FIELD_TEXT) {
-        json_string(stdout, field_text(field, object));
+    if (field->type == FIELD_TEXT || field->type == FIELD_STATE) {
+        json_string(stdout, field->type == FIELD_TEXT ? field_text(field, object) : state);
         return;
     }
     uint64_t value = field_unsigned(field, object);
@@ -38,7 +39,8 @@ static void print_value(const struct field *field, const void *object)
     }
 }
 
-static void print_fields(const struct field *fields, const void *object)
+/* @state  of the producer or consumer, if it is about one */
+static void print_fields(const struct field *fields, const void *object, const char *state)
 {
     for (const struct field *field = fields; field->name != NULL; field++) {
         if (!field_applies(field, object))
@@ -46,12 +48,13 @@ static void print_fields(const struct field *fields, const void *object)
         if (field != fields)
             fputs(", ", stdout);
         printf("\"%s\": ", field->name);
-        print_value(field, object);
+        print_value(field, object, state);
     }
 }
 
 static void print_head(const struct snapshot *snapshot)
 {
+    char why[WHY_BYTES];
     fputs("{\"name\": ", stdout);
     json_string(stdout, snapshot->name);
     if (snapshot->file != NULL) {
@@ -64,9 +67,11 @@ static void print_head(const struct snapshot *snapshot)
         fputs(", \"reason\": ", stdout);
         json_string(stdout, snapshot_reason(snapshot));
     }
+    fputs(", \"why\": ", stdout);
+    json_string(stdout, why_it_waits(snapshot, why, sizeof(why)));
     if (snapshot->opened) {
         fputs(", ", stdout);
-        print_fields(fields_queue, &snapshot->stat);
+        print_fields(fields_queue, &snapshot->stat, NULL);
     }
 }
 
@@ -81,22 +86,45 @@ void output_list_json(const struct snapshots *snapshots)
     fputs(snapshots->count > 0 ? "\n]\n" : "]\n", stdout);
 }
 
-static void print_objects(const char *name, const struct field *fields, const void *objects, size_t size,
-                          uint32_t count)
+static void print_latency(const struct snapshot *snapshot)
 {
-    printf(",\n  \"%s\": [", name);
-    for (uint32_t i = 0; i < count; i++) {
-        fputs(i == 0 ? "\n    {" : ",\n    {", stdout);
-        print_fields(fields, (const char *)objects + i * size);
-        putchar('}');
+    static const struct {
+        const char *name;
+        double percent;
+    } percentiles[] = {{"p50", 50}, {"p90", 90}, {"p99", 99}, {"max", 100}};
+    bool any = false;
+    for (size_t i = 0; snapshot->latency != NULL && i < SHMQ_LATENCY_BUCKETS && !any; i++)
+        any = snapshot->latency[i] != 0;
+    for (size_t i = 0; i < sizeof(percentiles) / sizeof(percentiles[0]); i++) {
+        printf(", \"latency_%s_ms\": ", percentiles[i].name);
+        if (any)
+            printf("%" PRIu64, percentile_ms(snapshot->latency, percentiles[i].percent));
+        else
+            fputs("null", stdout);
     }
-    putchar(']');
+}
+
+static void begin_object(uint32_t index)
+{
+    fputs(index == 0 ? "\n    {" : ",\n    {", stdout);
 }
 
 void output_show_json(const struct snapshot *snapshot)
 {
     print_head(snapshot);
-    print_objects("lane_list", fields_lane, snapshot->lanes, sizeof(*snapshot->lanes), snapshot->lane_count);
-    print_objects("seat_list", fields_seat, snapshot->seats, sizeof(*snapshot->seats), snapshot->seat_count);
-    fputs("}\n", stdout);
+    print_latency(snapshot);
+    fputs(",\n  \"lane_list\": [", stdout);
+    for (uint32_t i = 0; i < snapshot->lane_count; i++) {
+        begin_object(i);
+        print_fields(fields_lane, &snapshot->lanes[i], why_state_word(why_producer(&snapshot->lanes[i])));
+        putchar('}');
+    }
+    fputs("],\n  \"seat_list\": [", stdout);
+    for (uint32_t i = 0; i < snapshot->seat_count; i++) {
+        const enum party_state state = why_consumer(&snapshot->stat, &snapshot->seats[i]);
+        begin_object(i);
+        print_fields(fields_seat, &snapshot->seats[i], why_state_word(state));
+        putchar('}');
+    }
+    fputs("]}\n", stdout);
 }

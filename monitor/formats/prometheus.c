@@ -10,7 +10,25 @@
 
 #define SECOND_NS UINT64_C(1000000000)
 
-enum { LABELS_BYTES = SHMQ_NAME_MAX + 64 };
+enum { ESCAPED_BYTES = 2 * SHMQ_NAME_MAX + 1, LABELS_BYTES = ESCAPED_BYTES + 64 };
+
+/*
+ * The name as the value of a label. That of a queue needs no escaping, but a copy goes by the name of its file,
+ * which may hold anything: what may be no UTF-8 is '?'. Valid until the next call in the same thread.
+ */
+static const char *escaped_name(const struct snapshot *snapshot)
+{
+    static _Thread_local char text[ESCAPED_BYTES];
+    size_t length = 0;
+    for (const char *at = snapshot->name; *at != '\0'; at++) {
+        const char c = *at;
+        if (c == '"' || c == '\\')
+            text[length++] = '\\';
+        text[length++] = c < 0x20 || c >= 0x7f ? '?' : c;
+    }
+    text[length] = '\0';
+    return text;
+}
 
 /* Prometheus counts in seconds. */
 static bool is_time(const struct field *field)
@@ -66,7 +84,7 @@ static void print_queues(FILE *out, const struct snapshots *snapshots, const str
     print_metric_head(out, metric_name(name, "", field), field);
     for (size_t i = 0; i < snapshots->count; i++) {
         const struct snapshot *snapshot = &snapshots->items[i];
-        snprintf(labels, sizeof(labels), "queue=\"%s\"", snapshot->name);
+        snprintf(labels, sizeof(labels), "queue=\"%s\"", escaped_name(snapshot));
         if (snapshot->opened)
             print_sample(out, name, labels, field, &snapshot->stat);
     }
@@ -84,7 +102,8 @@ static void print_parts(FILE *out, const struct snapshots *snapshots, const stru
         for (uint32_t j = 0; j < count; j++) {
             const void *object = lanes ? (const void *)&snapshot->lanes[j] : (const void *)&snapshot->seats[j];
             uint32_t number = lanes ? snapshot->lanes[j].lane : snapshot->seats[j].seat;
-            snprintf(labels, sizeof(labels), "queue=\"%s\",%s=\"%" PRIu32 "\"", snapshot->name, part, number);
+            snprintf(labels, sizeof(labels), "queue=\"%s\",%s=\"%" PRIu32 "\"", escaped_name(snapshot), part,
+                     number);
             print_sample(out, name, labels, field, object);
         }
     }
@@ -95,7 +114,8 @@ static void print_up(FILE *out, const struct snapshots *snapshots)
     fputs("# HELP shmq_up 1 if the queue can be read, 0 if it is damaged, foreign or incomplete.\n", out);
     fputs("# TYPE shmq_up gauge\n", out);
     for (size_t i = 0; i < snapshots->count; i++)
-        fprintf(out, "shmq_up{queue=\"%s\"} %d\n", snapshots->items[i].name, snapshots->items[i].error == 0);
+        fprintf(out, "shmq_up{queue=\"%s\"} %d\n", escaped_name(&snapshots->items[i]),
+                snapshots->items[i].error == 0);
 }
 
 static void print_head(FILE *out, const char *name, const char *help)
@@ -110,7 +130,7 @@ static void print_stopped_lanes(FILE *out, const struct snapshots *snapshots)
     for (size_t i = 0; i < snapshots->count; i++) {
         const struct snapshot *snapshot = &snapshots->items[i];
         for (uint32_t j = 0; j < snapshot->lane_count; j++)
-            fprintf(out, "shmq_lane_stopped{queue=\"%s\",lane=\"%" PRIu32 "\"} %d\n", snapshot->name,
+            fprintf(out, "shmq_lane_stopped{queue=\"%s\",lane=\"%" PRIu32 "\"} %d\n", escaped_name(snapshot),
                     snapshot->lanes[j].lane, why_producer(&snapshot->lanes[j]) == PARTY_STOPPED);
     }
 }
@@ -121,8 +141,53 @@ static void print_stopped_seats(FILE *out, const struct snapshots *snapshots)
     for (size_t i = 0; i < snapshots->count; i++) {
         const struct snapshot *snapshot = &snapshots->items[i];
         for (uint32_t j = 0; j < snapshot->seat_count; j++)
-            fprintf(out, "shmq_seat_stopped{queue=\"%s\",seat=\"%" PRIu32 "\"} %d\n", snapshot->name,
+            fprintf(out, "shmq_seat_stopped{queue=\"%s\",seat=\"%" PRIu32 "\"} %d\n", escaped_name(snapshot),
                     snapshot->seats[j].seat, why_consumer(&snapshot->stat, &snapshot->seats[j]) == PARTY_STOPPED);
+    }
+}
+
+/* Upper bounds of the buckets, in milliseconds: each is the bound of one of the histogram's, too, or nearly. */
+static const uint64_t bounds_ms[] = {1,    2,    5,     10,    20,    50,     100,    200,     500,     1000,
+                                     2000, 5000, 10000, 30000, 60000, 300000, 600000, 1800000, 3600000, 86400000};
+
+enum { BOUNDS = sizeof(bounds_ms) / sizeof(bounds_ms[0]) };
+
+/* The sum takes each message for one in the middle of its bucket. */
+static void print_histogram(FILE *out, const struct snapshot *snapshot)
+{
+    const char *name = escaped_name(snapshot);
+    uint64_t count = 0;
+    double sum_ms = 0;
+    uint32_t bucket = 0;
+    for (size_t i = 0; i <= BOUNDS; i++) {
+        for (; bucket < SHMQ_LATENCY_BUCKETS && (i == BOUNDS || shmq_latency_ms(bucket + 1) <= bounds_ms[i]);
+             bucket++) {
+            const double middle_ms = ((double)shmq_latency_ms(bucket) + (double)shmq_latency_ms(bucket + 1)) / 2;
+            count += snapshot->latency[bucket];
+            sum_ms += (double)snapshot->latency[bucket] * middle_ms;
+        }
+        fprintf(out, "shmq_latency_seconds_bucket{queue=\"%s\",le=\"", name);
+        if (i < BOUNDS)
+            fprintf(out, "%g\"} %" PRIu64 "\n", (double)bounds_ms[i] / 1000, count);
+        else
+            fprintf(out, "+Inf\"} %" PRIu64 "\n", count);
+    }
+    fprintf(out, "shmq_latency_seconds_sum{queue=\"%s\"} %.6f\n", name, sum_ms / 1000);
+    fprintf(out, "shmq_latency_seconds_count{queue=\"%s\"} %" PRIu64 "\n", name, count);
+}
+
+static void print_latency(FILE *out, const struct snapshots *snapshots)
+{
+    bool begun = false;
+    for (size_t i = 0; i < snapshots->count; i++) {
+        if (snapshots->items[i].latency == NULL)
+            continue;
+        if (!begun)
+            fputs("# HELP shmq_latency_seconds Time of messages from put to acknowledgement.\n"
+                  "# TYPE shmq_latency_seconds histogram\n",
+                  out);
+        begun = true;
+        print_histogram(out, &snapshots->items[i]);
     }
 }
 
@@ -156,6 +221,7 @@ void output_prometheus(FILE *out, const struct snapshots *snapshots, bool detail
     if (details) {
         print_stopped_lanes(out, snapshots);
         print_stopped_seats(out, snapshots);
+        print_latency(out, snapshots);
     }
     print_shm(out);
 }

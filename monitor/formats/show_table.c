@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/cli/percentile.h"
 #include "common/cli/units.h"
 #include "common/cli/why.h"
 #include "monitor/formats/state_colour.h"
@@ -93,6 +94,22 @@ static void print_fill(const struct page *page, const struct shmq_stat *stat)
         print_item(page, COLOUR_PLAIN, "fill", "%" PRIu32 " %%: %s of the %s of the lanes in use%s",
                    stat->fill_percent, units_memory(text[0], stat->used_bytes),
                    units_memory(text[1], stat->room_bytes), most);
+}
+
+static void print_latency(const struct page *page, const struct snapshot *snapshot)
+{
+    static const double percents[] = {50, 90, 99, 100};
+    char text[4][UNITS_SIZE];
+    uint64_t counted = 0;
+    for (size_t i = 0; snapshot->latency != NULL && i < SHMQ_LATENCY_BUCKETS; i++)
+        counted += snapshot->latency[i];
+    if (counted == 0)
+        return;
+    for (size_t i = 0; i < 4; i++)
+        units_duration(text[i], (int64_t)percentile_ms(snapshot->latency, percents[i]) * INT64_C(1000000));
+    print_item(page, COLOUR_PLAIN, "latency",
+               "from put to acknowledgement: 50 %% in %s, 90 %% in %s, 99 %% in %s, all in %s", text[0], text[1],
+               text[2], text[3]);
 }
 
 /* What happened so far and should not, as far as it did. */
@@ -195,6 +212,7 @@ static void print_queue(const struct page *page, const struct snapshot *snapshot
         print_item(page, COLOUR_BAD, "loss", "acknowledged data is no longer where a consumer wrote it");
     print_messages(page, stat);
     print_fill(page, stat);
+    print_latency(page, snapshot);
     if (stat->copy)
         print_parties_of_copy(page, snapshot);
     else

@@ -24,6 +24,8 @@ static int look(const struct options *options, FILE *out)
     struct snapshot snapshot;
     int status = EXIT_DONE;
     const int error = snapshot_take(&snapshot, options->queue, true);
+    if (snapshot.opened)
+        snapshot_add_latency(&snapshot, options->queue);
     /* Show as much as can be read of a damaged queue. */
     if (snapshot.opened || options->format == FORMAT_PROMETHEUS)
         print(options, out, &snapshot);

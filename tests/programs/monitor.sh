@@ -49,23 +49,9 @@ END
     done
 }
 
-# Checks metrics as Prometheus reads them: HELP and TYPE once, before the samples, which are contiguous.
+# Reads metrics as Prometheus does.
 prometheus_errors() { # FILE
-    awk '
-        /^# HELP shmq_[a-z_]+ ./ { if (helped[$3]++) print "HELP again: " $0; next }
-        /^# TYPE shmq_[a-z_]+ (gauge|counter)$/ {
-            if (!helped[$3] || typed[$3]++) print "TYPE misplaced: " $0
-            if (($4 == "counter") != ($3 ~ /_total$/)) print "wrong type: " $0
-            current = $3
-            next
-        }
-        /^shmq_[a-z_]+\{queue="[A-Za-z0-9._-]+"(,(lane|seat)="[0-9]+")?\} [0-9]+(\.[0-9]+)?$/ {
-            if (substr($0, 1, index($0, "{") - 1) != current) print "misplaced: " $0
-            if (seen[$1]++) print "twice: " $0
-            next
-        }
-        /^shmq_shm_(size|free)_bytes [0-9]+$/ && $1 == current { next }
-        { print "no metric: " $0 }' "$1"
+    LC_ALL=C awk -f "$top/tests/support/metrics.awk" "$1"
 }
 
 # ------------------------------------------------------------------ list and show, of a known state
