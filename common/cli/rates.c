@@ -28,8 +28,9 @@ static void push_passed(struct rates *rates, struct rates_point point, int64_t p
     const bool gap = intervals - 1 > MISSED_MOST;
     if (intervals > RATES_POINTS)
         intervals = RATES_POINTS;
+    const struct rates_point unknown = {.known = false};
     for (int64_t i = 1; i < intervals; i++)
-        push(rates, gap ? (struct rates_point){.known = false} : point);
+        push(rates, gap ? unknown : point);
     push(rates, point);
 }
 

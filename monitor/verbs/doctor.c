@@ -87,7 +87,7 @@ int verb_doctor(const struct options *options)
 {
     struct doctor doctor = {
         .fix = options->fix, .json = options->format == FORMAT_JSON, .quiet = say_get_level() < SAY_STATUS};
-    struct snapshots queues;
+    struct snapshots queues = {0};
     if (options->queue != NULL && refuse_missing(options) != 0)
         return verb_fail(options, "cannot be examined", -ENOENT);
     bus_guard_init();

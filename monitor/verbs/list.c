@@ -21,7 +21,7 @@ static void print(const struct options *options, FILE *out, const struct snapsho
 
 static int look(const struct options *options, FILE *out)
 {
-    struct snapshots snapshots;
+    struct snapshots snapshots = {0};
     const int error =
         alert_needs_details(&options->alert) ? snapshots_take_whole(&snapshots) : snapshots_take(&snapshots);
     int status = EXIT_DONE;

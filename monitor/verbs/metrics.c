@@ -36,7 +36,7 @@ static int write_text(const struct options *options, const struct snapshots *sna
 
 static int write_once(const struct options *options)
 {
-    struct snapshots snapshots;
+    struct snapshots snapshots = {0};
     int error = collect_snapshots(&snapshots, options->names, options->name_count);
     if (error != 0)
         say_error("/dev/shm: cannot be read: %s", shmq_strerror(error));
