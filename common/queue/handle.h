@@ -29,6 +29,8 @@ struct lane_view {
     uint32_t priority;      /* as of the last membership check */
     uint64_t drops;         /* consumers: ring_drops, as last seen */
     bool damage_told;       /* recorded by this handle */
+    uint64_t gone;          /* messages that have left the ring, as last counted */
+    uint64_t acknowledged;  /* as last shown by shmq_stat_lane */
 };
 
 /* This process's mapping of a seat's buffer. */
@@ -221,7 +223,8 @@ struct shmq {
     struct seat *seats;
     uint64_t front_bytes; /* header and seats, mapped together */
     uint64_t handle_bytes;
-    int64_t copied_ns; /* of a copy: when it was made, as far as its content says; 0: it does not */
+    uint64_t acknowledged; /* as last shown by shmq_stat */
+    int64_t copied_ns;     /* of a copy: when it was made, as far as its content says; 0: it does not */
     struct doorbell_access access;
     struct doorbell items;
     struct spin spin;

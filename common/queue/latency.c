@@ -51,31 +51,33 @@ static bool is_off(const struct shmq *handle)
 
 void latency_sit(struct shmq *handle)
 {
+    struct latency *l = &handle->consumer.latency;
     struct timespec resolution = {0, 0};
-    (void)clock_getres(CLOCK_MONOTONIC_COARSE, &resolution);
-    handle->consumer.latency = (struct latency){
-        .resolution_ns = resolution.tv_nsec,
-        .counted = atomic_load_explicit(&own_seat(handle)->delivered, memory_order_relaxed),
-    };
+    if (l->resolution_ns == 0 && clock_getres(CLOCK_MONOTONIC_COARSE, &resolution) == 0)
+        l->resolution_ns = resolution.tv_nsec;
+    l->counts = NULL;
+    l->counted = atomic_load_explicit(&own_seat(handle)->delivered, memory_order_relaxed);
 }
 
 /* Return: whether there is a histogram to count in. */
-static bool find_counts(struct shmq *handle, int64_t now_ns)
+static bool find_counts(struct shmq *handle)
 {
     struct latency *l = &handle->consumer.latency;
     if (l->counts != NULL)
         return true;
+    const int64_t now_ns = clock_coarse_ns();
     if (now_ns < l->retry_ns)
         return false;
-    l->retry_ns = now_ns + RETRY_NS;
-    return mapping_latency(handle, handle->consumer.seat, &l->counts) == 0;
+    const bool found = mapping_latency(handle, handle->consumer.seat, &l->counts) == 0;
+    l->retry_ns = found ? 0 : now_ns + RETRY_NS;
+    return found;
 }
 
 void latency_count(struct shmq *handle)
 {
     struct latency *l = &handle->consumer.latency;
     const uint64_t delivered = atomic_load_explicit(&own_seat(handle)->delivered, memory_order_relaxed);
-    if (l->counts == NULL || delivered == l->counted)
+    if (delivered == l->counted || is_off(handle) || !find_counts(handle))
         return;
     shared_u64 *bucket = &l->counts[l->bucket];
     const uint64_t count = atomic_load_explicit(bucket, memory_order_relaxed) + delivered - l->counted;
@@ -99,7 +101,7 @@ static int64_t put_ns(const struct shmq *handle, int64_t now_ns)
 
 static bool measure(struct shmq *handle, int64_t now_ns)
 {
-    if (!find_counts(handle, now_ns))
+    if (!find_counts(handle))
         return false;
     latency_count(handle); /* what came before counts as measured before */
     handle->consumer.latency.bucket = bucket_of(now_ns - put_ns(handle, now_ns));

@@ -142,8 +142,8 @@ static void count_adopted(struct shmq *handle, uint64_t before, uint64_t message
     count_add(&c->redelivered, messages);
     if ((before & PROGRESS_RETURNED) != 0)
         return;
-    count_one(&c->adopted);
     count_one(&c->deaths);
+    count_one(&c->adopted);
     count_shared(&handle->header->deaths);
 }
 

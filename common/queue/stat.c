@@ -65,9 +65,9 @@ static uint64_t used_bytes(const struct ring *ring, const struct walk *walk)
 }
 
 /* What is counted by going through the lane. @bytes: receives the payload of its messages. */
-static int fill_messages(struct shmq *handle, const struct ring *ring, struct shmq_lane_stat *stat,
-                         uint64_t *bytes)
+static int fill_messages(struct shmq *handle, struct lane_view *view, struct shmq_lane_stat *stat, uint64_t *bytes)
 {
+    const struct ring *ring = &view->ring;
     struct walk walk;
     const int error = walk_count(handle, ring, &walk);
     const struct put_totals put = read_totals(ring->control);
@@ -81,7 +81,9 @@ static int fill_messages(struct shmq *handle, const struct ring *ring, struct sh
     stat->oldest_ns = walk.oldest != 0 ? age_in_lane(handle, ring, walk.oldest) : -1;
     stat->put_messages = put.messages;
     stat->put_bytes = put.stream_offset;
-    stat->acknowledged = messages_gone(ring, &walk, &put);
+    if (error != -EAGAIN) /* otherwise not all of what is there was counted */
+        view->gone = messages_gone(ring, &walk, &put);
+    stat->acknowledged = view->gone;
     *bytes = error == 0 ? walk.bytes : 0;
     return error == -EAGAIN ? 0 : error;
 }
@@ -115,7 +117,15 @@ static int fill_lane(struct shmq *handle, uint32_t lane, struct shmq_lane_stat *
     stat->attached = load(&control->attached);
     stat->source_id = load(&control->source_id);
     stat_counters_lane(handle, control, stat);
-    return fill_messages(handle, &view->ring, stat, bytes);
+    return fill_messages(handle, view, stat, bytes);
+}
+
+/* Messages that are moved to a buffer meanwhile are found in both places. So that a counter does not shrink, this
+ * handle shows no less than before. */
+static uint64_t no_less(uint64_t *shown, uint64_t value)
+{
+    *shown = value > *shown ? value : *shown;
+    return *shown;
 }
 
 /* What consumers hold was the lane's, and is acknowledged no more than what they have leased in it. */
@@ -143,8 +153,10 @@ int shmq_stat_lane(struct shmq *handle, uint32_t lane, struct shmq_lane_stat *st
     uint64_t bytes;
     all.alive = liveness_lane_now(handle, lane);
     error = fill_lane(handle, lane, &all, &bytes);
-    if (all.used)
+    if (all.used) {
         add_held(handle, &all);
+        all.acknowledged = no_less(&handle->lanes[lane].acknowledged, all.acknowledged);
+    }
     sized_give(stat, &all);
     return error;
 }
@@ -407,6 +419,7 @@ int shmq_stat(struct shmq *handle, struct shmq_stat *stat)
     error = add_lanes(handle, &liveness, &all);
     if (add_seats(handle, &liveness, &all) != 0 || !object_is_whole(&handle->object))
         error = -EBADMSG;
+    all.acknowledged = no_less(&handle->acknowledged, all.acknowledged);
     sized_give(stat, &all);
     return error;
 }

@@ -6,7 +6,7 @@ _Static_assert(sizeof(((struct shmq_seat_stat *)0)->bridge) == sizeof(uint64_t) 
 
 static uint64_t load(const shared_u64 *word)
 {
-    return atomic_load_explicit(word, memory_order_relaxed);
+    return atomic_load_explicit(word, memory_order_acquire);
 }
 
 /* How long before @now_ns; all ages of a party count from one reading of the clock. */
@@ -46,9 +46,9 @@ void stat_counters_lane(const struct shmq *handle, const struct lane_control *co
     stat->active_ns = age(load(&c->active_ns), now_ns);
     stat->full_times = load(&c->blocked_times);
     stat->blocked_ns = load(&c->blocked_ns);
-    stat->sleeps = load(&c->sleeps);
-    stat->wake_ups = load(&c->wake_ups);
     stat->spurious = load(&c->spurious);
+    stat->wake_ups = load(&c->wake_ups);
+    stat->sleeps = load(&c->sleeps);
     stat->refused = load(&c->refused);
     stat->too_long = load(&c->too_long);
     stat->dropped = load(&control->dropped) + load(&c->dropped);
@@ -64,12 +64,12 @@ void stat_counters_seat(const struct shmq *handle, const struct seat *seat, stru
     stat->leased_ns = stat->leased > 0 ? age(leased_ns, now_ns) : -1;
     stat->attached_ns = age(load(&seat->attached_ns), now_ns);
     stat->active_ns = age(later(load(&seat->active_ns), leased_ns), now_ns);
-    stat->sleeps = load(&c->sleeps);
-    stat->wake_ups = load(&c->wake_ups);
     stat->spurious = load(&c->spurious);
+    stat->wake_ups = load(&c->wake_ups);
+    stat->sleeps = load(&c->sleeps);
     stat->failed = load(&c->failed);
     stat->redelivered = load(&c->redelivered);
-    stat->adopted = load(&c->adopted);
+    stat->adopted = load(&c->adopted); /* before deaths */
     stat->given_back = load(&c->given_back);
     stat->put_aside = load(&c->put_aside);
     stat->deaths = load(&c->deaths);
@@ -96,9 +96,9 @@ void stat_counters_add_lane(struct shmq_stat *stat, const struct shmq_lane_stat 
 void stat_counters_add_seat(struct shmq_stat *stat, const struct seat *seat)
 {
     const struct seat_counters *c = &seat->counters;
-    stat->sleeps += load(&c->sleeps);
-    stat->wake_ups += load(&c->wake_ups);
     stat->spurious += load(&c->spurious);
+    stat->wake_ups += load(&c->wake_ups);
+    stat->sleeps += load(&c->sleeps);
     stat->failed += load(&c->failed);
     stat->redelivered += load(&c->redelivered);
     stat->adopted += load(&c->adopted);
