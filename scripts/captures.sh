@@ -38,18 +38,20 @@ start_queues() {
     "$producer" -q -Q orders --capacity 2M </dev/null
     start "$producer" -Q orders --random --delay 1ms:2ms
     start "$producer" -Q orders --random --delay 1ms:2ms
-    start "$consumer" -Q orders --discard --work 2ms:4ms
+    start "$consumer" -Q orders --follow --discard --work 2ms:4ms
     killed=${started[-1]}
-    start "$consumer" -Q orders --discard --work 2ms:4ms
-    start "$consumer" -Q orders --discard --work 20ms
+    start "$consumer" -Q orders --follow --discard --work 2ms:4ms
+    start "$consumer" -Q orders --follow --discard --work 20ms
     stopped=${started[-1]}
     # Nobody takes these.
     start "$producer" -Q archive --capacity 64K --random --delay 1ms
     # These keep up.
+    "$producer" -q -Q mail </dev/null
     start "$producer" -Q mail --random --delay 5ms:20ms
-    start "$consumer" -Q mail --discard --work 1ms:5ms
-    start "$producer" -Q thumbnails --capacity 64K --random --delay 2ms:4ms
-    start "$consumer" -Q thumbnails --discard --work 2ms:5ms
+    start "$consumer" -Q mail --follow --discard --work 1ms:5ms
+    "$producer" -q -Q thumbnails --capacity 64K </dev/null
+    start "$producer" -Q thumbnails --random --delay 2ms:4ms
+    start "$consumer" -Q thumbnails --follow --discard --work 2ms:5ms
     "$producer" -q -Q mail.dead -- 'no such address' 'mailbox full' 'no such host'
     seq 1 400 | "$producer" -q -Q night
     "$build/monitor" pause -q night
@@ -77,7 +79,7 @@ capture_top() {
     sleep $((seconds / 2))
     kill -STOP "$stopped"
     kill_now "$killed"
-    start "$build/consumer" -Q orders --discard --work 2ms:4ms
+    start "$build/consumer" -Q orders --follow --discard --work 2ms:4ms
     sleep $((seconds / 2))
     capture "$images/top.svg" "$columns" 'monitor top orders'
     in_tmux send-keys Escape g j j

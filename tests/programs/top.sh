@@ -137,6 +137,7 @@ check_screen 'the page: events' '^[0-9:.]{12} .*attached'
 "$consumer" -q -Q "$first" --discard --work 100ms & drain=$!
 check_screen 'the page: the consumer' "^consumer 0 +$drain consumer .* running"
 check_screen 'the page: the rates' "^consumer 0 +$drain consumer +[1-9]"
+check_screen 'the page: percentiles' '^time in the queue: p50 .* p90 .* p99 .* max [1-9]'
 kill -STOP "$drain"
 check_screen 'a stopped consumer: its state' "^consumer 0 +$drain consumer .* stopped"
 check_screen 'a stopped consumer: the reason' "held up by consumer 0 \(pid $drain, stopped"
