@@ -127,6 +127,39 @@ end_status '--follow: removed and made again: exit 0' 0 "$follower" "$scratch/fo
 check_equal '--follow: removed and made again: is said' "monitor: queue '$queue': was removed, and there is a new one" \
     "$(cat "$scratch/follow.err")"
 
+# ------------------------------------------------------------------ a storm of kills
+
+next_queue
+put --lanes 8 --seats 8 --tick 5ms -- one
+seq 2000000 >"$scratch/input"
+follow --json
+for ((round = 0; round < 30; round++)); do
+    victims=()
+    for ((i = 0; i < 2; i++)); do
+        "$producer" -q -Q "$queue" <"$scratch/input" 2>/dev/null &
+        victims+=($!)
+        "$consumer" -q -Q "$queue" --follow --prefetch 5 --exec cat >/dev/null 2>&1 &
+        victims+=($!)
+    done
+    sleep "0.0$((1 + RANDOM % 8))"
+    for pid in "${victims[@]}"; do
+        kill_now "$pid"
+    done
+done
+"$monitor" remove -q --force "$queue"
+end_status 'a storm of kills: it follows to the end' 0 "$follower" "$scratch/follow.err"
+check_equal 'a storm of kills: each event once, in order, and none impossible' 'True True True True' "$(python3 - "$scratch/follow" <<'END'
+import json, sys
+events = [json.loads(line) for line in open(sys.argv[1])]
+kinds = [event["kind"] for event in events]
+print([event["number"] for event in events] == list(range(len(events))),
+      all(event["value"] >= 0 and event["kind"] not in ("unknown", "damage") for event in events),
+      1 <= kinds.count("death") <= 120 and kinds.count("adopted") <= kinds.count("death"),
+      kinds.count("unreadable") <= 120 and kinds.count("death") <= kinds.count("attached"))
+END
+)"
+rm "$scratch/input"
+
 # ------------------------------------------------------------------ the ring, and damage
 
 next_queue
