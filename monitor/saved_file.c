@@ -20,8 +20,10 @@ static bool folder_of(const char *path, char folder[PATH_MAX])
     const size_t length = last == NULL ? 0 : last == path ? 1 : (size_t)(last - path);
     if (length >= PATH_MAX)
         return false;
-    memcpy(folder, path, length);
-    strcpy(folder + length, last == NULL ? "." : "");
+    if (last == NULL)
+        snprintf(folder, PATH_MAX, ".");
+    else
+        snprintf(folder, PATH_MAX, "%.*s", (int)length, path);
     return true;
 }
 

@@ -72,7 +72,7 @@ static int copy_file(struct object *object, int file)
 
 int object_open_file(struct object *object, const char *path)
 {
-    struct stat st;
+    struct stat st = {0};
     const int file = open_plain(path, &st);
     if (file < 0)
         return file;

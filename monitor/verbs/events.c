@@ -41,8 +41,10 @@ static void show_text(struct showing *showing, const struct shmq_event *event)
     char text[EVENT_TEXT_SIZE];
     char date[DATE_SIZE];
     event_date(event, date, sizeof(date));
-    if (date[0] != '\0' && strcmp(date, showing->date) != 0)
-        printf("%s\n", strcpy(showing->date, date));
+    if (date[0] != '\0' && strcmp(date, showing->date) != 0) {
+        memcpy(showing->date, date, sizeof(showing->date));
+        puts(date);
+    }
     puts(event_describe(event, text, sizeof(text)));
 }
 
