@@ -204,8 +204,17 @@ for what in show list copy; do
         skip "metrics: $what: promtool has nothing to say" 'needs promtool (package prometheus)'
     fi
 done
-check_match 'metrics: the histogram of a queue' "^shmq_latency_seconds_count\\{queue=\"$queue\"\\} [0-9]+\$" "$scratch/show"
+check_match 'metrics: the histogram of a queue' "^shmq_latency_seconds_count\\{queue=\"$queue\"\\} 2\$" "$scratch/show"
+check_match 'JSON: the times in the queue' '"latency_p50_ms": [0-9]+, .*"latency_max_ms": [0-9]+,' <("$monitor" show --json "$queue")
+check_match 'the times in the queue' '^  latency +from put to acknowledgement: 50 % in [0-9.]+ m?s' <("$monitor" show "$queue")
 check_match 'metrics: a file whose name has to be escaped' '^shmq_messages\{queue="copy \\"\\\\ of it"\} 2$' "$scratch/copy"
+new_queue
+"$producer" -q -Q "$queue" --no-latency -- a
+rest --discard
+check_match 'no times: JSON' '"latency_p50_ms": null, ' <("$monitor" show --json "$queue")
+check_equal 'no times: no histogram' '' "$("$monitor" show --prometheus "$queue" | grep latency_seconds)"
+"$monitor" remove -q --force "$queue"
+queue=${queue%.*}.$((queues - 1))
 # The reader of metrics can fail.
 for bad in 's/^# HELP shmq_up.*//' 's/ gauge$/ gouge/' '/^# TYPE shmq_put_messages_total/s/counter/gauge/' 's/le="+Inf"/le="9"/' \
     's/^\(shmq_latency_seconds_count.*\) .*/\1 77/' '/^shmq_up/s/"}/}/' '/^shmq_up/s/ 1$/ one/' '/^shmq_up/p' \
