@@ -127,12 +127,12 @@ struct producer_side {
         max_short_bytes; /* longest short message: a cell, or the largest message if that is less; 0: none is */
     uint64_t frame;      /* framing of the next messages, as in their descriptors */
     uint64_t framing;    /* bytes that the framing adds to a message in the stream */
+    bool finished;       /* the ring's limit is then 0 */
+    bool resumable;
+    bool has_cursor; /* .cursor is published with each message */
     struct ring_producer ring;
     uint64_t needed_cells; /* of the message that waits for room */
     size_t last_count;     /* messages given to the last call that puts several */
-    bool finished;         /* the ring's limit is then 0 */
-    bool resumable;
-    bool has_cursor; /* .cursor is published with each message */
     struct source_whole whole;
     struct lane_found found;
     struct blocked blocked;

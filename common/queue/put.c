@@ -333,7 +333,7 @@ int shmq_commit(struct shmq *handle, size_t length)
     if (__builtin_expect(error != 0, 0))
         return error;
     struct producer_side *p = &handle->producer;
-    if (p->reserved_at != p->ring.next || length > p->reserved_bytes)
+    if (__builtin_expect(p->reserved_at != p->ring.next || length > p->reserved_bytes, 0))
         return commit_slow(handle, length);
     const int closed = check_open(handle);
     if (closed != 0)
