@@ -4,9 +4,12 @@
 #include "common/core/header_block.h"
 
 #define MS_NS INT64_C(1000000)
-/* A put time is in milliseconds after its mark; after 24 days, this bit is set and the unit is 64 ms. */
+/* A put time is in milliseconds after its mark; after 12 days, this bit is set and the unit is 90 ms. */
 #define TIME_COARSE (UINT32_C(1) << 31)
-#define COARSE_MS 64
+#define COARSE_MS 90
+/* The messages before it that are not dated were put right after the last one that is. */
+#define TIME_SLOWER (UINT32_C(1) << 30)
+#define TIME_COUNT (TIME_SLOWER - 1)
 /* How far beyond tail a killed owner may have written marks: where messages of a portion begin. */
 #define PORTION_CELLS UINT64_C(1024)
 /* How many blocks behind its own a message's next date is looked for in. */
@@ -131,6 +134,7 @@ bool marks_count(const struct ring *ring, uint64_t from, uint64_t to, struct mar
 struct stamp {
     uint64_t position;
     int64_t ns;
+    bool slower; /* TIME_SLOWER */
 };
 
 static uint64_t dated_word(const struct lane_mark *shared, uint64_t index)
@@ -140,7 +144,7 @@ static uint64_t dated_word(const struct lane_mark *shared, uint64_t index)
 
 static int64_t time_unpack(uint32_t time)
 {
-    const int64_t count = time & ~TIME_COARSE;
+    const int64_t count = time & TIME_COUNT;
     return (time & TIME_COARSE) == 0 ? count * MS_NS : count * COARSE_MS * MS_NS;
 }
 
@@ -156,7 +160,8 @@ static bool read_date(const struct ring *ring, const struct mark *mark, uint64_t
     if ((dated_word(shared, cell >> 6) & bit) == 0)
         return false;
     const uint32_t time = atomic_load_explicit(&ring->times[position & ring->mask], memory_order_relaxed);
-    *stamp = (struct stamp){.position = position, .ns = mark->time_ns + time_unpack(time)};
+    *stamp = (struct stamp){
+        .position = position, .ns = mark->time_ns + time_unpack(time), .slower = (time & TIME_SLOWER) != 0};
     atomic_thread_fence(memory_order_acquire);
     return (dated_word(shared, cell >> 6) & bit) != 0 && is_unchanged(shared, mark);
 }
@@ -272,7 +277,7 @@ bool marks_put_time(const struct ring *ring, uint64_t position, int64_t now_ns, 
     const bool dated = next_date(ring, &mark, position, &date) && date.ns >= before.ns && date.ns <= now_ns;
     struct stamp behind = dated ? date : (struct stamp){.position = UINT64_MAX, .ns = now_ns};
     narrow(ring, position, &before, &behind);
-    const int64_t ns = dated ? interpolate(&before, &date, position) : before.ns;
+    const int64_t ns = dated && !date.slower ? interpolate(&before, &date, position) : before.ns;
     *time =
         (struct put_time){.ns = ns < behind.ns ? ns : behind.ns, .earliest_ns = before.ns, .latest_ns = behind.ns};
     return true;
@@ -357,9 +362,9 @@ static void begin_block(struct ring_producer *p)
 static uint32_t time_pack(int64_t ns)
 {
     const int64_t ms = ns / MS_NS;
-    if (ms < TIME_COARSE)
+    if (ms <= TIME_COUNT)
         return ms > 0 ? (uint32_t)ms : 0;
-    return ms / COARSE_MS < TIME_COARSE ? TIME_COARSE | (uint32_t)(ms / COARSE_MS) : UINT32_MAX;
+    return TIME_COARSE | (ms / COARSE_MS < TIME_COUNT ? (uint32_t)(ms / COARSE_MS) : TIME_COUNT);
 }
 
 /* Dates the message at next. The time of the cell counts no longer for the block of the lap before. */
@@ -374,7 +379,8 @@ static void date(const struct ring_producer *p, int64_t now_ns)
     if ((old & bit) != 0)
         atomic_store_explicit(before, old & ~bit, memory_order_relaxed);
     atomic_thread_fence(memory_order_release);
-    atomic_store_explicit(&p->ring.times[p->next & p->ring.mask], time_pack(now_ns - p->marker.mark_ns),
+    atomic_store_explicit(&p->ring.times[p->next & p->ring.mask],
+                          time_pack(now_ns - p->marker.mark_ns) | (p->marker.slower ? TIME_SLOWER : 0),
                           memory_order_relaxed);
     atomic_store_explicit(now, atomic_load_explicit(now, memory_order_relaxed) | bit, memory_order_release);
 }
@@ -408,8 +414,10 @@ __attribute__((noinline)) void marks_sample(struct ring_producer *p, uint64_t ne
         take_time(p, need_cells, now_ns);
     if (p->next >= m->block_end)
         begin_block(p);
-    if (now_ns != 0)
+    if (now_ns != 0) {
         date(p, now_ns);
+        m->slower = false;
+    }
     const uint64_t end = m->block_end < m->clock_at ? m->block_end : m->clock_at;
     m->sample_end = end > p->next + need_cells ? end : p->next + need_cells;
     ring_set_limit(p);

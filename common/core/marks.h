@@ -63,6 +63,13 @@ static inline void marks_expect_sample(struct ring_producer *producer)
         producer->limit = producer->next;
 }
 
+/* The same; the next message comes later than those before it, which are of one burst. */
+static inline void marks_expect_slower(struct ring_producer *producer)
+{
+    producer->marker.slower = true;
+    marks_expect_sample(producer);
+}
+
 /* From now on, the framing adds @framing bytes to a message in the stream. */
 static inline void marks_set_framing(struct ring_producer *producer, uint64_t framing)
 {

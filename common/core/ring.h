@@ -186,6 +186,7 @@ struct ring_marker {
     uint64_t framing;       /* bytes that the framing of the present messages adds */
     uint64_t framed_from;   /* messages put when it was set */
     uint64_t framing_bytes; /* of all messages before that */
+    bool slower;            /* messages come more slowly from the next one on */
 };
 
 /* The state of a lane's owner that is private to it. */

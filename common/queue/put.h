@@ -37,7 +37,7 @@ int put_make_room(struct shmq *handle, uint64_t need_cells, int64_t timeout_ns);
 static inline void put_expect(struct producer_side *side, size_t count)
 {
     if (count < side->last_count)
-        marks_expect_sample(&side->ring);
+        marks_expect_slower(&side->ring);
     side->last_count = count;
 }
 
