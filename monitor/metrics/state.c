@@ -278,7 +278,7 @@ static void write_latency(FILE *out, struct watched *item)
     putc('}', out);
 }
 
-enum { EVENTS_SHOWN = 12 };
+enum { EVENTS_SHOWN = 8 };
 
 struct events {
     struct shmq *handle;
