@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Makes the captures that README.md shows, of queues that it starts: docs/images/top.svg and docs/images/top-list.svg.
+# Makes the captures that README.md shows, of queues that it starts: docs/images/top.svg, docs/images/top-list.svg and
+# docs/images/web.png.
 set -u
 
 top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
@@ -8,9 +9,10 @@ build=${SHMQ_BUILD_DIR:-$top/build}
 images=$top/docs/images
 
 usage() {
-    printf '%s\n' "Usage: ${0##*/} [--seconds N] top" \
-        'Makes the captures that README.md shows, into docs/images/. Needs tmux, and a /dev/shm' \
-        'of its own (unshare --mount), so that no other queue is on them.' '' \
+    printf '%s\n' "Usage: ${0##*/} [--seconds N] top|web..." \
+        'Makes the captures that README.md shows, into docs/images/. Needs tmux for top,' \
+        'chromium for web, and a /dev/shm of its own (unshare --mount), so that no other queue is' \
+        'on them.' '' \
         '      --seconds N    let the queues run for N seconds first (75)'
 }
 
@@ -57,6 +59,17 @@ start_queues() {
     "$build/monitor" pause -q night
 }
 
+# Once, whatever is captured: a consumer is stopped, and another is killed and started again.
+make_trouble() {
+    [[ $killed ]] || return
+    sleep $((seconds / 2))
+    kill -STOP "$stopped"
+    kill_now "$killed"
+    killed=''
+    start "$build/consumer" -Q orders --follow --discard --work 2ms:4ms
+    sleep $((seconds / 2))
+}
+
 # ------------------------------------------------------------------ top
 
 in_tmux() { # COMMAND...
@@ -76,17 +89,38 @@ capture_top() {
         fail 'tmux: cannot be started'
     in_tmux set -g status off
     in_tmux resize-window -x "$columns" -y "$rows"
-    sleep $((seconds / 2))
-    kill -STOP "$stopped"
-    kill_now "$killed"
-    start "$build/consumer" -Q orders --follow --discard --work 2ms:4ms
-    sleep $((seconds / 2))
+    make_trouble
     capture "$images/top.svg" "$columns" 'monitor top orders'
     in_tmux send-keys Escape g j j
     in_tmux resize-window -x "$columns" -y 14
     sleep 1
     capture "$images/top-list.svg" "$columns" 'monitor top'
     in_tmux send-keys q
+}
+
+# ------------------------------------------------------------------ the web page
+
+# From the beginning, so that the page shows what was before.
+start_server() {
+    "$build/monitor" metrics --listen 127.0.0.1:0 2>"$scratch/server" &
+    started+=($!)
+    until grep -q 'listening on' "$scratch/server"; do
+        kill -0 $! 2>/dev/null || fail "$(cat "$scratch/server")"
+        sleep 0.1
+    done
+    url=$(sed -n 's/.*listening on //p' "$scratch/server")
+}
+
+capture_web() {
+    local browser
+    browser=$(command -v chromium || command -v chromium-browser) || fail 'chromium is missing (apt-get install chromium)'
+    make_trouble
+    "$browser" --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run --hide-scrollbars \
+        --user-data-dir="$scratch/profile" --window-size=1180,1060 --virtual-time-budget=6000 \
+        --screenshot="$scratch/web.png" "$url#orders" 2>"$scratch/browser" ||
+        fail "$browser: $(tail -n 1 "$scratch/browser")"
+    ! command -v pngquant >/dev/null || pngquant --force --output "$scratch/web.png" 128 "$scratch/web.png"
+    mv -- "$scratch/web.png" "$images/web.png" && printf '%s\n' "$images/web.png"
 }
 
 # ------------------------------------------------------------------ main
@@ -97,7 +131,7 @@ while (($#)); do
     case $1 in
     --help) usage && exit ;;
     --seconds) seconds=${2:-75} && shift ;;
-    top) what+=("$1") ;;
+    top | web) what+=("$1") ;;
     *) usage >&2 && exit 2 ;;
     esac
     shift
@@ -130,6 +164,7 @@ trap clean_up EXIT
 trap 'exit 130' INT TERM
 mkdir -p -- "$images"
 start_queues
+[[ " ${what[*]} " != *' web '* ]] || start_server
 for one in "${what[@]}"; do
     "capture_$one"
 done

@@ -18,8 +18,10 @@ static bool write_metrics(FILE *out, const struct watch *watch)
     struct snapshots snapshots = {calloc(watch->count + 1, sizeof(struct snapshot)), watch->count};
     if (snapshots.items == NULL)
         return false;
-    for (size_t i = 0; i < watch->count; i++)
+    for (size_t i = 0; i < watch->count; i++) {
+        watch_add_latency(watch->items[i]);
         snapshots.items[i] = watch->items[i]->snapshot;
+    }
     output_prometheus(out, &snapshots, true);
     free(snapshots.items);
     return true;

@@ -249,32 +249,19 @@ static void write_facts(FILE *out, const struct shmq_stat *stat)
 
 /* ------------------------------------------------------------------ times and events */
 
-struct latency {
-    struct shmq *handle;
-    uint64_t counts[SHMQ_LATENCY_BUCKETS];
-};
-
-static int take_latency(void *context)
-{
-    struct latency *latency = context;
-    return shmq_latency(latency->handle, UINT32_MAX, latency->counts);
-}
-
 static void write_latency(FILE *out, struct watched *item)
 {
-    static struct latency latency; /* too large for the stack of a thread */
-    latency.handle = item->handle;
-    if (!item->snapshot.stat.has_latency || bus_guard_call(take_latency, &latency) != 0)
-        return;
+    watch_add_latency(item);
+    const uint64_t *counts = item->snapshot.latency;
     uint64_t measured = 0;
-    for (uint32_t i = 0; i < SHMQ_LATENCY_BUCKETS; i++)
-        measured += latency.counts[i];
+    for (uint32_t i = 0; counts != NULL && i < SHMQ_LATENCY_BUCKETS; i++)
+        measured += counts[i];
     if (measured == 0)
         return;
     fprintf(out, ",\"latency\":{\"measured\":%" PRIu64, measured);
-    write_number(out, "p50", percentile_ms(latency.counts, 50));
-    write_number(out, "p99", percentile_ms(latency.counts, 99));
-    write_number(out, "max", percentile_ms(latency.counts, 100));
+    write_number(out, "p50", percentile_ms(counts, 50));
+    write_number(out, "p99", percentile_ms(counts, 99));
+    write_number(out, "max", percentile_ms(counts, 100));
     putc('}', out);
 }
 

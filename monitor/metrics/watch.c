@@ -155,6 +155,24 @@ static void look(struct watch *watch, struct watched *item, bool details, int64_
     }
 }
 
+static int take_latency(void *context)
+{
+    const struct watched *item = context;
+    return shmq_latency(item->handle, UINT32_MAX, item->snapshot.latency);
+}
+
+void watch_add_latency(struct watched *item)
+{
+    struct snapshot *seen = &item->snapshot;
+    if (item->handle == NULL || !seen->stat.has_latency || seen->latency != NULL)
+        return;
+    seen->latency = calloc(SHMQ_LATENCY_BUCKETS, sizeof(*seen->latency));
+    if (seen->latency == NULL || bus_guard_call(take_latency, item) == 0)
+        return;
+    free(seen->latency);
+    seen->latency = NULL;
+}
+
 void watch_look(struct watch *watch, bool details)
 {
     struct finding *finding = finder_take(watch->finder);

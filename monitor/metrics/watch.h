@@ -36,6 +36,9 @@ struct watch {
  */
 void watch_look(struct watch *watch, bool details);
 
+/* Adds the histogram of the times in the queue to its snapshot, until the next look; nothing if there is none. */
+void watch_add_latency(struct watched *item);
+
 /* Return: NULL if there is no such queue. */
 struct watched *watch_find(const struct watch *watch, const char *name);
 
