@@ -112,7 +112,7 @@ static bool measure(struct shmq *handle, int64_t now_ns)
 static bool begin_tick(struct latency *l, int64_t now_ns)
 {
     const bool next = now_ns - l->tick_ns <= l->resolution_ns + l->resolution_ns / 2;
-    const bool fast = next && l->looks > LATENCY_SKIPPED && l->measure_at == 0;
+    const bool fast = next && l->looks >= LATENCY_FAST && l->measure_at == 0;
     l->measure_at = fast ? l->looks / 2 : next ? 0 : 2; /* after a slow one, also the first that follows */
     l->tick_ns = now_ns;
     l->looks = 1;
@@ -123,7 +123,7 @@ static bool begin_tick(struct latency *l, int64_t now_ns)
 static bool go_on(struct latency *l)
 {
     l->looks++;
-    if (l->looks > LATENCY_SKIPPED)
+    if (l->looks >= LATENCY_FAST)
         l->skip = LATENCY_SKIPPED;
     if (l->looks != l->measure_at)
         return false;

@@ -23,7 +23,8 @@
  * tries again a second later.
  */
 
-#define LATENCY_SKIPPED 15u
+#define LATENCY_FAST 16u /* batches in one tick */
+#define LATENCY_SKIPPED 63u
 
 /* This handle has taken another seat, or its first. */
 void latency_sit(struct shmq *handle);
