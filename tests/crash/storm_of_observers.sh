@@ -54,7 +54,8 @@ def number(where, name, value, age_ns):
         complain("fill", "%r %%" % value)
 
 def look(queue):
-    if "queue_id" not in queue:
+    # list shows those of other tests, too, which may be damaged on purpose.
+    if "queue_id" not in queue or not queue["name"].startswith(sys.argv[2]):
         return
     age_ns = (time.time() - queue["created_s"] + 2) * 1e9
     where = queue["queue_id"]
@@ -187,7 +188,7 @@ processes=()
 observe() { # NAME HOW COMMAND...
     local name=$1 how=$2
     shift 2
-    "$@" 2>"$scratch/$name.err" > >(python3 "$scratch/observe.py" "$how" >"$scratch/$name.wrong" 2>&1) &
+    "$@" 2>"$scratch/$name.err" > >(python3 "$scratch/observe.py" "$how" "$SHMQ_TEST_PREFIX." >"$scratch/$name.wrong" 2>&1) &
     processes+=($!)
     names+=("$name")
 }

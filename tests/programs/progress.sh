@@ -23,6 +23,7 @@ is_said() { # LOG REGEX
 start() { # LOG COMMAND...
     local log=$1
     shift
+    : >"$scratch/$log.log"
     env --default-signal=INT "$@" 2>"$scratch/$log.log" >"$scratch/$log.out" </dev/null &
     pid=$!
 }
