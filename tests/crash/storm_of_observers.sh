@@ -221,6 +221,10 @@ end=$((${EPOCHREALTIME//[!0-9]/} + seconds * 1000000))
 while ((${EPOCHREALTIME//[!0-9]/} < end)); do
     random_pause 9
     read -ra victims <<<"$(children)"
+    if has_ended "$run"; then
+        not_ok 'the run goes on through the storm' "$scratch/run.log"
+        break
+    fi
     ((${#victims[@]} > 0)) || continue
     victim=${victims[RANDOM % ${#victims[@]}]}
     case $((RANDOM % 40)) in
