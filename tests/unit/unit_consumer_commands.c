@@ -856,7 +856,7 @@ static void begin_sink(void)
                                         .backoff_min_ns = 50 * MS,
                                         .backoff_max_ns = 120 * MS};
     options.common.queue = name;
-    totals_init(&totals, false);
+    totals_init(&totals, &(struct consumer_options){0});
 }
 
 static void end_sink(void)

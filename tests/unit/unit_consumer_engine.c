@@ -769,7 +769,7 @@ START_TEST(work_takes_its_time)
 {
     struct simulated_work work;
     simulated_work_init(&work, 1100 * MS, 1100 * MS);
-    totals_init(&totals, false);
+    totals_init(&totals, &(struct consumer_options){0});
     simulated_work_run(&work, &totals, false);
     EXPECT_WAITS(250, 250, 250, 250, 100);
     ck_assert_uint_eq(waits, 5);
@@ -795,7 +795,7 @@ START_TEST(statistics_are_said_during_work)
     stop_init();
     simulated_work_init(&work, 1000 * MS, 1000 * MS);
     totals.redelivered = 7; /* of anybody */
-    totals_init(&totals, false);
+    totals_init(&totals, &(struct consumer_options){0});
     while_waiting = ask_once;
     simulated_work_run(&work, &totals, false);
     ck_assert_uint_eq(waits, 4);
@@ -809,7 +809,7 @@ START_TEST(work_is_of_any_length_in_between)
     int64_t shortest = INT64_MAX;
     int64_t longest = 0;
     simulated_work_init(&work, 10, 20);
-    totals_init(&totals, false);
+    totals_init(&totals, &(struct consumer_options){0});
     for (int i = 0; i < 1000; i++) {
         int64_t began = now_ns;
         waits = 0;
@@ -829,7 +829,7 @@ static int attach_it(void)
     struct shmq *handle = NULL;
     heard[0] = '\0';
     waits = 0;
-    totals_init(&totals, false);
+    totals_init(&totals, &(struct consumer_options){0});
     int result = attach(&options, &totals, &handle);
     if (result == 0)
         ck_assert_int_eq(shmq_close(handle), 0);

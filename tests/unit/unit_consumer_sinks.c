@@ -145,7 +145,7 @@ static void begin(void)
     producer = planted_open(name, SHMQ_PRODUCER, &small);
     options = (struct consumer_options){.framing = {.delimiter = '\n', .prefix = ""}};
     options.common.queue = name;
-    totals_init(&totals, false);
+    totals_init(&totals, &(struct consumer_options){0});
 }
 
 static void end(void)
