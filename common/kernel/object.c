@@ -241,6 +241,15 @@ int object_read(const struct object *object, void *to, uint64_t bytes, uint64_t 
     return 0;
 }
 
+/*
+ * Never makes the object longer: somebody may have cut it short, and then its content must not come back as zeros.
+ * Return: 0 or a positive errno.
+ */
+static int reserve_once(int fd, off_t offset, off_t bytes)
+{
+    return fallocate(fd, FALLOC_FL_KEEP_SIZE, offset, bytes) == 0 ? 0 : errno;
+}
+
 /* If signals interrupt every attempt to reserve, blocks them until it is done. Those that cannot be blocked, such
  * as SIGSTOP, only interrupt it now and then. Return: 0 or a positive errno. */
 static int reserve_undisturbed(int fd, off_t offset, off_t bytes)
@@ -250,7 +259,7 @@ static int reserve_undisturbed(int fd, off_t offset, off_t bytes)
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     do
-        error = posix_fallocate(fd, offset, bytes);
+        error = reserve_once(fd, offset, bytes);
     while (error == EINTR);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return error;
@@ -261,7 +270,7 @@ int object_reserve(const struct object *object, uint64_t offset, uint64_t bytes)
     /* In one piece: without room, the kernel refuses at once or undoes it. A signal may undo it, too. */
     int error = EINTR;
     for (int tries = 0; error == EINTR && tries < RESERVE_TRIES; tries++)
-        error = posix_fallocate(object->fd, (off_t)offset, (off_t)bytes);
+        error = reserve_once(object->fd, (off_t)offset, (off_t)bytes);
     if (error == EINTR)
         error = reserve_undisturbed(object->fd, (off_t)offset, (off_t)bytes);
     return -error; /* System errors: -ENOSPC. */
