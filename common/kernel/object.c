@@ -243,37 +243,37 @@ int object_read(const struct object *object, void *to, uint64_t bytes, uint64_t 
 
 /*
  * Never makes the object longer: somebody may have cut it short, and then its content must not come back as zeros.
- * Return: 0 or a positive errno.
+ * Return: false with errno.
  */
-static int reserve_once(int fd, off_t offset, off_t bytes)
+static bool reserve_once(int fd, off_t offset, off_t bytes)
 {
-    return fallocate(fd, FALLOC_FL_KEEP_SIZE, offset, bytes) == 0 ? 0 : errno;
+    return fallocate(fd, FALLOC_FL_KEEP_SIZE, offset, bytes) == 0;
 }
 
 /* If signals interrupt every attempt to reserve, blocks them until it is done. Those that cannot be blocked, such
- * as SIGSTOP, only interrupt it now and then. Return: 0 or a positive errno. */
-static int reserve_undisturbed(int fd, off_t offset, off_t bytes)
+ * as SIGSTOP, only interrupt it now and then. Return: false with errno. */
+static bool reserve_undisturbed(int fd, off_t offset, off_t bytes)
 {
     sigset_t all, before;
-    int error;
+    bool done;
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     do
-        error = reserve_once(fd, offset, bytes);
-    while (error == EINTR);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return error;
+        done = reserve_once(fd, offset, bytes);
+    while (!done && errno == EINTR);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL); /* leaves errno alone */
+    return done;
 }
 
 int object_reserve(const struct object *object, uint64_t offset, uint64_t bytes)
 {
     /* In one piece: without room, the kernel refuses at once or undoes it. A signal may undo it, too. */
-    int error = EINTR;
-    for (int tries = 0; error == EINTR && tries < RESERVE_TRIES; tries++)
-        error = reserve_once(object->fd, (off_t)offset, (off_t)bytes);
-    if (error == EINTR)
-        error = reserve_undisturbed(object->fd, (off_t)offset, (off_t)bytes);
-    return -error; /* System errors: -ENOSPC. */
+    bool done = reserve_once(object->fd, (off_t)offset, (off_t)bytes);
+    for (int tries = 1; !done && errno == EINTR && tries < RESERVE_TRIES; tries++)
+        done = reserve_once(object->fd, (off_t)offset, (off_t)bytes);
+    if (!done && errno == EINTR)
+        done = reserve_undisturbed(object->fd, (off_t)offset, (off_t)bytes);
+    return done ? 0 : -errno; /* System errors: -ENOSPC. */
 }
 
 uint64_t object_reserved_bytes(const struct object *object)
