@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "monitor/replaceable.h"
 
 #define LOCK_TRIES 200 /* of 10 ms */
 
@@ -145,10 +146,9 @@ static void sync_folder(const char *folder)
 int saved_file_finish(struct saved_file *file, bool replace)
 {
     char folder[PATH_MAX];
-    struct stat st;
     if (!folder_of(file->path, folder))
         return -ENAMETOOLONG;
-    if (replace && lstat(file->path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
+    if (!replaceable(file->path))
         return -EEXIST;
     if (fsync(file->fd) != 0)
         return -errno;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/cli/stop.h"
+#include "monitor/replaceable.h"
 
 #define PATIENCE_NS INT64_C(5000000000)
 #define PAUSE_NS INT64_C(10000000)
@@ -74,6 +75,8 @@ static int fill(int fd, const char *text, size_t length)
 int textfile_replace(const char *path, const char *text, size_t length)
 {
     char beside[PATH_MAX];
+    if (!replaceable(path))
+        return -EEXIST;
     if (snprintf(beside, sizeof(beside), "%s.new", path) >= (int)sizeof(beside))
         return -ENAMETOOLONG;
     const int fd = open_beside(beside);

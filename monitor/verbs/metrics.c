@@ -42,6 +42,8 @@ static int write_once(const struct options *options)
         say_error("/dev/shm: cannot be read: %s", shmq_strerror(error));
     else if ((error = write_text(options, &snapshots)) == -EBUSY)
         say_error("%s: cannot be written: another process is writing it", options->textfile);
+    else if (error == -EEXIST)
+        say_error("%s: cannot be written: it is there, and no plain file", options->textfile);
     else if (error != 0)
         say_error("%s: cannot be written: %s", options->textfile, strerrordesc_np(-error));
     snapshots_free(&snapshots);

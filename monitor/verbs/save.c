@@ -9,6 +9,7 @@
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
 #include "common/cli/units.h"
+#include "monitor/replaceable.h"
 #include "monitor/saved_file.h"
 #include "monitor/verbs/verbs.h"
 
@@ -51,8 +52,7 @@ static int make_copy(struct shmq *queue, const struct saved_file *file, struct s
 /* Errors of the file, and of what is called for both. */
 static int fail(const struct options *options, int error)
 {
-    struct stat st;
-    if (error == -EEXIST && stat(options->into, &st) == 0 && !S_ISREG(st.st_mode))
+    if (error == -EEXIST && !replaceable(options->into))
         say_error("%s: not saved: it is there, and no plain file", options->into);
     else if (error == -EEXIST)
         say_error("%s: not saved: the file exists (--force replaces it)", options->into);
@@ -104,7 +104,7 @@ int verb_save(const struct options *options)
 {
     struct shmq *queue;
     struct stat st;
-    if (lstat(options->into, &st) == 0 && (!options->force || (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))))
+    if (lstat(options->into, &st) == 0 && (!options->force || !replaceable(options->into)))
         return fail(options, -EEXIST);
     const int error = shmq_open(&queue, options->queue, SHMQ_OBSERVER, NULL);
     if (error != 0)

@@ -46,6 +46,14 @@ check_status 'a file: it is a folder: exit 1' 1 metrics --textfile "$scratch/col
 check_equal 'a file: it is a folder: nothing is left beside it' 'folder.prom shmq.prom' \
     "$(find "$scratch/collector" -mindepth 1 -printf '%f\n' | sort | tr '\n' ' ' | sed 's/ $//')"
 rmdir "$scratch/collector/folder.prom"
+mkfifo "$scratch/collector/fifo"
+ln -s fifo "$scratch/collector/link"
+for name in fifo link; do
+    check_status "a file: no plain file, but a $name: exit 1" 1 metrics --textfile "$scratch/collector/$name"
+    check_match "a file: no plain file, but a $name: says so" 'it is there, and no plain file' "$scratch/err"
+    check "a file: no plain file, but a $name: it stays" test -p "$scratch/collector/$name"
+done
+rm "$scratch/collector/fifo" "$scratch/collector/link"
 if [[ -c /dev/full ]]; then
     ln -s /dev/full "$file.new"
     check_status 'a file: a link in the way: exit 1' 1 metrics --textfile "$file"
