@@ -2,6 +2,7 @@
 #ifndef SHMQ_MONITOR_OUTPUT_H
 #define SHMQ_MONITOR_OUTPUT_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "common/cli/snapshot.h"
@@ -27,6 +28,8 @@ void output_peeked_raw(const struct shmq_peeked *peeked);
  */
 void output_prometheus(FILE *out, const struct snapshots *snapshots, bool details);
 
+/* Return: false if stdout cannot be written; output_finish will say why. */
+bool output_flush(void);
 /* Flushes stdout. Reports a failure; returns the exit status. */
 int output_finish(void);
 

@@ -74,7 +74,7 @@ int watch(const struct options *options, watch_look *look)
         if (!screen && !first)
             putchar('\n');
         const int status = screen ? look_and_draw(options, look) : look(options, stdout);
-        if (status != EXIT_DONE || fflush(stdout) != 0)
+        if (status != EXIT_DONE || !output_flush())
             return status;
         const int64_t next = stop_now_ns() + options->watch_ns;
         while (stop_requested == 0 && !stop_sleep_until(next))

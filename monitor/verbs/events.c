@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdio_ext.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -107,15 +105,12 @@ static void report_removal(const char *name)
  */
 static bool wait_a_while(void)
 {
-    if (fflush(stdout) != 0) {
-        if (errno == EPIPE) { /* as good an end as any: main need not complain */
-            __fpurge(stdout);
-            clearerr(stdout);
-        }
+    if (!output_flush())
         return false;
-    }
     const bool gone = stop_wait_fd(STDOUT_FILENO, 0, stop_now_ns() + POLL_NS) > 0;
     (void)stop_statistics_wanted(); /* discards SIGUSR1, which would otherwise end every wait at once */
+    if (gone)
+        say_error("standard output: nobody reads it any more");
     return !gone;
 }
 
@@ -130,7 +125,7 @@ static int follow(struct showing *showing)
         if (error != 0)
             return verb_fail(showing->options, "its events cannot be read", error);
         if ((!removed || ferror(stdout) != 0) && !wait_a_while())
-            return EXIT_DONE;
+            return EXIT_FAILED;
     }
     if (removed)
         report_removal(showing->options->queue);

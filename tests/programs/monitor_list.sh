@@ -120,6 +120,10 @@ starts "$monitor" show --watch 50ms "$queue"
 check 'watch: show a queue' wait_until 10 has_match "^queue $queue: ok" "$scratch/run.out"
 "$monitor" remove -q --force "$queue"
 end_status 'watch: show a queue that is removed: exit 1' 1
+timeout 20 "$monitor" list --watch 10ms 2>"$scratch/err" | head -n 1 >"$scratch/out"
+check_equal 'watch: nobody reads it any more: exit 1' 1 "${PIPESTATUS[0]}"
+check_match 'watch: nobody reads it any more: says why' '^monitor: standard output: cannot be written: Broken pipe$' \
+    "$scratch/err"
 check_usage monitor "$monitor" "'?-1|--watch" list --watch=-1
 check_usage monitor "$monitor" 'takes no --watch' check --watch 1 "$two"
 if command -v script >/dev/null; then
