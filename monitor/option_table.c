@@ -66,7 +66,8 @@ _Static_assert(sizeof(verbs) / sizeof(verbs[0]) == VERBS + 1, "each verb is desc
 static const struct option_entry own[] = {
     {.name = "json",
      .code = FORMAT_JSON,
-     .verbs = FOR(LIST) | FOR(SHOW) | FOR(EVENTS) | FOR(PEEK) | FOR(DOCTOR) | FOR(DROP) | FOR(KICK) | FOR(PURGE),
+     .verbs = FOR(LIST) | FOR(SHOW) | FOR(EVENTS) | FOR(PEEK) | FOR(CHECK) | FOR(DOCTOR) | FOR(DROP) | FOR(KICK) |
+              FOR(PURGE),
      .help = "print JSON"},
     {.name = "follow",
      .kind = OPTION_IS_FLAG,
@@ -226,6 +227,8 @@ const struct option_table monitor_options = {
         "observer or null) and party_number (lane or seat) of who did it, its pid, about and about_number of whom "
         "it is about, value (messages, nanoseconds, a pid or a position), monotonic_ns, realtime_ns (since 1970), "
         "and text. An event whose writer was killed has the kind unreadable.\n\n"
+        "As JSON, check prints one object: name, problems (a list of texts) and sound (true or false, or null if "
+        "it could not be read to the end).\n\n"
         "Exit status: 0 done; 1 failed, no such queue; 2 usage; 3 wait --empty: the queue was shut down at once, "
         "so "
         "its messages stay; 4 timed out, or an --alert holds; 5 queue damaged or of another version.",

@@ -1,21 +1,50 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "common/cli/queue_file.h"
 #include "common/cli/say.h"
+#include "monitor/formats/json_string.h"
 #include "monitor/verbs/verbs.h"
 
 struct report {
     const char *name;
+    bool json;
     unsigned problems;
 };
+
+static void print_json_problem(struct report *to, const char *problem)
+{
+    fputs(to->problems > 1 ? ", " : "", stdout);
+    json_string(stdout, problem);
+}
 
 static void report(void *context, const char *problem)
 {
     struct report *to = context;
     to->problems++;
-    say_error("%s '%s': %s", queue_file_kind(to->name), to->name, problem);
+    if (to->json)
+        print_json_problem(to, problem);
+    else
+        say_error("%s '%s': %s", queue_file_kind(to->name), to->name, problem);
+}
+
+static void print_begin(const struct report *to)
+{
+    if (!to->json)
+        return;
+    fputs("{\"name\": ", stdout);
+    json_string(stdout, to->name);
+    fputs(", \"problems\": [", stdout);
+}
+
+/* @error: of the check; "sound" is null if it could not be finished. */
+static void print_end(const struct report *to, int error)
+{
+    const bool damaged = to->problems > 0 || error == -EBADMSG;
+    if (to->json)
+        printf("], \"sound\": %s}\n", damaged ? "false" : error != 0 ? "null" : "true");
 }
 
 static void say_damage(const struct options *options, unsigned problems)
@@ -37,8 +66,10 @@ int verb_check(const struct options *options)
     int error = queue_file_open(&queue, options->queue);
     if (error != 0)
         return verb_fail(options, "cannot be checked", error);
-    struct report found = {options->queue, 0};
+    struct report found = {options->queue, options->format == FORMAT_JSON, 0};
+    print_begin(&found);
     error = shmq_check(queue, report, &found);
+    print_end(&found, error);
     shmq_close(queue);
     if (error == -EBADMSG && found.problems > 0) {
         say_damage(options, found.problems);
@@ -46,6 +77,7 @@ int verb_check(const struct options *options)
     }
     if (error != 0)
         return verb_fail(options, "cannot be checked", error);
-    printf("%s: all invariants hold\n", options->queue);
+    if (!found.json)
+        printf("%s: all invariants hold\n", options->queue);
     return EXIT_DONE;
 }

@@ -98,6 +98,8 @@ check_equal 'list --prometheus: format' '' "$(prometheus_errors "$scratch/metric
 check 'list --prometheus: the queue' grep -qxF "shmq_messages{queue=\"$queue\"} 9" "$scratch/metrics"
 check_status 'check: exit 0' 0 look check "$queue"
 check_match 'check: says so' "$queue" "$scratch/out"
+check_status 'check --json: exit 0' 0 look check --json "$queue"
+check_equal 'check --json' "{\"name\": \"$queue\", \"problems\": [], \"sound\": true}" "$(cat "$scratch/out")"
 before=$(sha256sum <"/dev/shm/shmq.$queue")
 for verb in list show check 'wait --timeout 0' 'wait --empty --timeout 0'; do
     # shellcheck disable=SC2086 # it is several words
