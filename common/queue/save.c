@@ -7,13 +7,14 @@
  *     Everything before tail is published, and stays until head passes it. Boundaries of batches never change,
  *     and their words only from leased to done.
  *  2. For each lane: head. What is not before it was copied whole.
- *  3. For each seat: what it has, at one moment.
+ *  3. The histograms, before what the seats have delivered: they never count more than that.
+ *  4. For each seat: what it has, at one moment.
  *
  * A message goes from unleased to leased by a seat, perhaps to this seat's buffer, and is acknowledged. A seat is
  * read later than the lanes, so it is never behind them:
  *  - what was not leased in step 1 is not leased in the copy, whatever has become of it since; a seat that has it
  *    now has nothing in the copy;
- *  - what was leased by a seat that names it no longer in step 3 was acknowledged or has moved to its buffer, so
+ *  - what was leased by a seat that names it no longer in step 4 was acknowledged or has moved to its buffer, so
  *    its batch is done, and the buffer counts.
  * So each message that is in the queue all the time is in the copy once. One that is put or acknowledged meanwhile
  * may be in it or not.
@@ -89,9 +90,11 @@ static int save_all(struct save *save, struct saved_seat *seats)
     read_header(save, &header);
     int error = save_lanes(save);
     if (error == 0)
+        error = copy_region(save, g->latency_offset, g->object_bytes);
+    if (error == 0)
         error = save_seats(save, seats);
     if (error == 0)
-        error = copy_region(save, g->events_offset, g->object_bytes);
+        error = copy_region(save, g->events_offset, g->latency_offset);
     return error != 0 ? error : write_header(save, &header);
 }
 

@@ -163,6 +163,14 @@ static int add_batch(struct saved_lane *lane, const struct saved_batch *batch)
     return 0;
 }
 
+/* Whether the lane can have what lies between them. Otherwise copying it might not end. Head is read after tail,
+ * so it may be beyond it. */
+static bool is_possible(const struct ring *ring, uint64_t head, uint64_t tail)
+{
+    return head >= ring->cells && head <= ring->max_position && tail <= ring->max_position &&
+           (head >= tail || tail - head <= ring->cells);
+}
+
 /*
  * Follows the lease words from head on. Boundaries of batches never change, and words only from leased to done,
  * until head has passed them.
@@ -172,6 +180,8 @@ static int read_batches(const struct ring *ring, struct saved_lane *lane)
     uint64_t position = load(&ring->control->head);
     lane->count = 0;
     lane->head = position;
+    if (!is_possible(ring, position, lane->tail))
+        return -EBADMSG;
     while (position < lane->tail) {
         const uint64_t word = load(&ring->leases[position & ring->mask]);
         const uint64_t lap = lease_lap_of(ring->format, position);

@@ -527,6 +527,21 @@ static void dismiss(void)
     test_queue_remove(queue);
 }
 
+/* The histograms of a copy never count more than the copy says is delivered. */
+static void expect_no_more_measured(struct shmq *copy)
+{
+    static uint64_t counts[SHMQ_LATENCY_BUCKETS];
+    for (uint32_t seat = 0; seat < handle_geometry(copy)->parameters.seats; seat++) {
+        struct shmq_seat_stat stat = SHMQ_SEAT_STAT_INIT;
+        uint64_t measured = 0;
+        ck_assert_int_eq(shmq_stat_seat(copy, seat, &stat), 0);
+        ck_assert_int_eq(shmq_latency(copy, seat, counts), 0);
+        for (size_t i = 0; i < COUNT(counts); i++)
+            measured += counts[i];
+        ck_assert_uint_le(measured, stat.delivered);
+    }
+}
+
 START_TEST(whatever_happens_between_two_steps)
 {
     bool happened = true;
@@ -544,6 +559,7 @@ START_TEST(whatever_happens_between_two_steps)
         struct shmq *copy = open_copy();
         ck_assert(expect_all(copy, begin) > 0 || action == all_passes);
         expect_sound(copy);
+        expect_no_more_measured(copy);
         ck_assert_int_eq(shmq_close(copy), 0);
         dismiss();
     }
@@ -690,6 +706,38 @@ START_TEST(a_damaged_queue_is_copied_as_it_is)
 }
 END_TEST
 
+/* Where a lane pretends to have more than it can, copying it would not end. */
+START_TEST(impossible_positions_are_refused)
+{
+    const struct shmq_options small = planted_small();
+    struct planted planted;
+    use_queue("positions");
+    struct shmq *producer = planted_open(queue, SHMQ_PRODUCER, &small);
+    ck_assert_int_eq(test_queue_put(producer, 1, 0), 0);
+    planted_map(&planted, queue);
+    struct lane_control *const lane = planted_lane(&planted, 0);
+    const uint64_t cells = handle_geometry(producer)->cells;
+    const uint64_t head = atomic_load(&lane->head);
+    const uint64_t tail = atomic_load(&lane->tail);
+    const int entry = atomic_load(&lane->checkpoints[1].tail) == tail;
+    if (_i == 0) {
+        atomic_store(&lane->head, 0);
+    } else {
+        const uint64_t much = _i == 1 ? tail + 2 * cells : UINT64_C(1) << 62;
+        atomic_store(&lane->tail, much);
+        atomic_store(&lane->checkpoints[entry].tail, much);
+    }
+    ck_assert_int_eq(shmq_save(producer, file, false), -EBADMSG);
+    ck_assert_int_eq(shmq_save(producer, file, true), 0);
+    atomic_store(&lane->head, head);
+    atomic_store(&lane->tail, tail);
+    atomic_store(&lane->checkpoints[entry].tail, tail);
+    planted_unmap(&planted);
+    ck_assert_int_eq(shmq_close(producer), 0);
+    test_queue_remove(queue);
+}
+END_TEST
+
 START_TEST(wrong_calls)
 {
     const struct shmq_options small = planted_small();
@@ -725,6 +773,7 @@ static const struct test tests[] = {
     TEST(a_copy_can_take_the_place_of_the_queue),
     TEST(what_consumers_have_is_in_the_copy),
     TEST(a_damaged_queue_is_copied_as_it_is),
+    TEST_EACH(impossible_positions_are_refused, 3),
     TEST(wrong_calls),
 };
 TEST_SUITE("save", tests, .seconds = 30, .set_up = set_up, .tear_down = tear_down);
