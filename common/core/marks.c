@@ -7,6 +7,8 @@
 /* A put time is in milliseconds after its mark; after 12 days, this bit is set and the unit is 90 ms. */
 #define TIME_COARSE (UINT32_C(1) << 31)
 #define COARSE_MS 90
+/* Later times are damaged: no machine has been up for so long. */
+#define LATEST_NS (INT64_C(100) * 366 * 86400 * 1000000000)
 /* The messages before it that are not dated were put right after the last one that is. */
 #define TIME_SLOWER (UINT32_C(1) << 30)
 #define TIME_COUNT (TIME_SLOWER - 1)
@@ -48,7 +50,7 @@ static bool is_unchanged(const struct lane_mark *shared, const struct mark *mark
     return atomic_load_explicit(&shared->position, memory_order_relaxed) == mark->position;
 }
 
-/* Return: false if the block has no mark. */
+/* Return: false if the block has no mark, or a time that is damaged: sums with others cannot overflow. */
 static bool read_mark(const struct ring *ring, uint64_t block, struct mark *mark)
 {
     const struct lane_mark *shared = mark_of_block(ring, block);
@@ -56,7 +58,8 @@ static bool read_mark(const struct ring *ring, uint64_t block, struct mark *mark
     mark->messages = atomic_load_explicit(&shared->messages, memory_order_relaxed);
     mark->bytes = atomic_load_explicit(&shared->bytes, memory_order_relaxed);
     mark->time_ns = (int64_t)atomic_load_explicit(&shared->time_ns, memory_order_relaxed);
-    return mark->position != 0 && block_of(ring, mark->position) == block && is_unchanged(shared, mark);
+    return mark->position != 0 && block_of(ring, mark->position) == block && mark->time_ns > 0 &&
+           mark->time_ns <= LATEST_NS && is_unchanged(shared, mark);
 }
 
 /* The last mark at or before @position, but not before @first. Return: false if there is none. */
@@ -254,8 +257,7 @@ static int64_t interpolate(const struct stamp *before, const struct stamp *behin
 static bool find_before(const struct ring *ring, uint64_t position, int64_t now_ns, struct mark *mark,
                         struct stamp *before)
 {
-    if (!read_mark(ring, block_of(ring, position), mark) || mark->position > position || mark->time_ns <= 0 ||
-        mark->time_ns > now_ns)
+    if (!read_mark(ring, block_of(ring, position), mark) || mark->position > position || mark->time_ns > now_ns)
         return false;
     if (!date_before(ring, mark, position, before))
         *before = (struct stamp){.position = mark->position - 1, .ns = mark->time_ns};
