@@ -161,10 +161,15 @@ static __attribute__((noinline)) void sample(struct ring_producer *p, uint64_t n
     marks_sample(p, need_cells, marks_want_clock(p) ? clock_coarse_ns() : 0);
 }
 
+/* Set in reserved_at after a reservation that was sampled: shmq_commit then takes its slow path. */
+#define RESERVED_SLOWLY (UINT64_C(1) << 63)
+
 /* Context: the limit is reached. */
 static __attribute__((noinline)) int make_room_slow(struct shmq *handle, uint64_t need_cells, int64_t timeout_ns)
 {
     struct ring_producer *p = &handle->producer.ring;
+    if (handle->producer.reserved_at == (p->next | RESERVED_SLOWLY)) /* it is given up: date what comes instead */
+        marks_expect_sample(p);
     const int error = ring_fits(p, need_cells) ? 0 : wait_for_room(handle, need_cells, timeout_ns);
     if (error == 0)
         sample(p, need_cells);
@@ -298,9 +303,6 @@ static inline void reserve(struct producer_side *p, size_t length, void **payloa
     *payload = ring_payload(&p->ring.ring, p->ring.next);
 }
 
-/* Set in reserved_at after a reservation that was sampled: shmq_commit then takes its slow path. */
-#define RESERVED_SLOWLY (UINT64_C(1) << 63)
-
 static __attribute__((noinline)) int reserve_slow(struct shmq *handle, size_t length, void **payload,
                                                   int64_t timeout_ns)
 {
@@ -313,6 +315,7 @@ static __attribute__((noinline)) int reserve_slow(struct shmq *handle, size_t le
         return error;
     reserve(&handle->producer, length, payload);
     handle->producer.reserved_at |= RESERVED_SLOWLY;
+    handle->producer.ring.limit = handle->producer.ring.next; /* if it is given up, sample again */
     return 0;
 }
 
@@ -350,6 +353,7 @@ static int commit_slow(struct shmq *handle, size_t length)
     if (p->reserved_at != (p->ring.next | RESERVED_SLOWLY) || length > p->reserved_bytes)
         return -EINVAL;
     p->reserved_at = p->ring.next;
+    ring_set_limit(&p->ring);
     marks_date_again(&p->ring, clock_coarse_ns());
     return shmq_commit(handle, length);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/core/marks.h"
+#include "common/kernel/clock.h"
 #include "common/queue/mapping.h"
 #include "common/queue/walk.h"
 #include "tests/support/harness.h"
@@ -363,6 +364,25 @@ START_TEST(damaged_marks_tell_nothing_impossible)
 }
 END_TEST
 
+/* Of a copy in a file, no clock bounds the times. */
+START_TEST(damaged_times_do_not_overflow)
+{
+    static const uint64_t times[] = {INT64_MAX - 1, INT64_MAX, UINT64_C(1) << 63, UINT64_MAX};
+    struct put_time time;
+    sim_start(1 << 20, 0);
+    put_steadily(3000, 5 * MS);
+    for (uint64_t i = 0; i <= sim.plain.ring.marks_mask; i++)
+        atomic_store(&sim.plain.ring.marks[i].time_ns, times[_i]);
+    for (uint64_t i = 0; i < sim.count; i++)
+        if (marks_put_time(&sim.plain.ring, sim.puts[i].position, INT64_MAX, &time))
+            ck_assert(time.ns > 0 && time.earliest_ns > 0 && time.latest_ns >= time.ns);
+    replace_producer();
+    put_steadily(10, 5 * MS);
+    ck_assert(expect_time(sim.count - 1));
+    sim_end();
+}
+END_TEST
+
 START_TEST(a_producer_goes_on_where_all_marks_are_gone)
 {
     sim_start(1 << 20, 0);
@@ -588,6 +608,42 @@ START_TEST(marks_count_what_a_mover_puts)
 }
 END_TEST
 
+/* ------------------------------------------------------------------ reservations */
+
+static int64_t coarse_after(int64_t ns)
+{
+    const int64_t end = clock_now_ns() + ns;
+    while (clock_coarse_ns() < end)
+        clock_sleep_until(end);
+    return clock_coarse_ns();
+}
+
+/* What was reserved and never committed says nothing of the message that is put in its place. */
+START_TEST(a_message_is_not_as_old_as_a_reservation_given_up_before_it)
+{
+    static const struct shmq_options options = {SHMQ_OPTIONS_DEFAULTS, .create = true};
+    struct lane_view *view;
+    struct put_time time;
+    void *payload;
+    use_queue("reserved");
+    struct shmq *producer = test_queue_open(queue, SHMQ_PRODUCER, &options);
+    ck_assert_int_eq(shmq_reserve(producer, 8, &payload, 0), 0);
+    const int64_t then_ns = coarse_after(200 * MS);
+    if (_i == 0) {
+        ck_assert_int_eq(shmq_put(producer, content, 8, 0), 0);
+    } else {
+        ck_assert_int_eq(shmq_reserve(producer, 8, &payload, 0), 0);
+        ck_assert_int_eq(shmq_commit(producer, 8), 0);
+    }
+    ck_assert_int_eq(mapping_lane(producer, 0, &view), 0);
+    const uint64_t position = atomic_load(&view->ring.control->head);
+    ck_assert(marks_put_time(&view->ring, position, clock_coarse_ns(), &time));
+    ck_assert_int_gt(time.ns, then_ns - MS); /* times are kept in ms */
+    ck_assert_int_eq(shmq_close(producer), 0);
+    test_queue_remove(queue);
+}
+END_TEST
+
 /* ------------------------------------------------------------------ */
 
 static const struct test tests[] = {
@@ -600,8 +656,10 @@ static const struct test tests[] = {
     TEST(messages_that_come_once_a_day_are_dated),
     TEST(a_burst_is_not_spread_over_the_silence_after_it),
     TEST(a_lease_tells_what_was_put_before_and_after),
+    TEST_EACH(a_message_is_not_as_old_as_a_reservation_given_up_before_it, 2),
     TEST_GROUP("damage", .seconds = 60),
     TEST_EACH(damaged_marks_tell_nothing_impossible, COUNT(capacities)),
+    TEST_EACH(damaged_times_do_not_overflow, 4),
     TEST_EACH(a_producer_goes_on_where_all_marks_are_gone, 2),
 };
 
