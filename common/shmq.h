@@ -1360,7 +1360,8 @@ int shmq_set_bridge(struct shmq *handle, const uint64_t *words);
  */
 #define SHMQ_LATENCY_BUCKETS 1728
 
-/* Returns the lower bound of a bucket, in milliseconds. */
+/* Returns the lower bound of a bucket, in milliseconds; of bucket SHMQ_LATENCY_BUCKETS, the upper bound of the
+ * last one; UINT64_MAX beyond. Context: any; needs no handle. */
 uint64_t shmq_latency_ms(uint32_t bucket);
 
 /*
@@ -1503,10 +1504,11 @@ int shmq_check(struct shmq *handle, void (*report)(void *context, const char *pr
  * @as_it_is  copies all bytes, whether they fit together or not: for a queue that is damaged
  *
  * Context: any role; the handle's thread; maps every lane in use; takes as long as copying takes. The caller sees
- * to it that the file is on disk (fsync), and has its name only when it is complete. Crash:   dying inside leaves
- * the queue as it is, and in the file no copy, or one whose beginning is missing. Return:  0; -EAGAIN if the queue
- * changes too fast to read it, or is damaged in such a way; -EBADMSG if it was cut off; -ENOSPC, -EFBIG about the
- * file; -EINVAL, also if it is not a plain file; -ENOMEM, -ECHILD, other system errors.
+ *          to it that the file is on disk (fsync), and has its name only when it is complete.
+ * Crash:   dying inside leaves the queue as it is, and in the file no copy, or one whose beginning is missing.
+ * Return:  0; -EAGAIN if the queue changes too fast to read it, or is damaged in such a way; -EBADMSG if it was
+ * cut off, or a lane's positions are impossible; -ENOSPC, -EFBIG about the file; -EINVAL, also if it is not a
+ *          plain file; -ENOMEM, -ECHILD, other system errors.
  */
 int shmq_save(struct shmq *handle, int fd, bool as_it_is);
 

@@ -14,11 +14,13 @@ _Static_assert(SHMQ_LATENCY_BUCKETS == LATENCY_BUCKETS, "the public header has t
 #define LINEAR_LOG2 7u
 #define STEPS_LOG2 6u
 
-#define NS_PER_MS INT64_C(1000000)
+#define NS_PER_MS UINT64_C(1000000)
 #define RETRY_NS INT64_C(1000000000)
 
 uint64_t shmq_latency_ms(uint32_t bucket)
 {
+    if (bucket > LATENCY_BUCKETS)
+        return UINT64_MAX;
     if (bucket < 1u << LINEAR_LOG2)
         return bucket;
     const uint32_t above = bucket - (1u << LINEAR_LOG2);
@@ -26,9 +28,9 @@ uint64_t shmq_latency_ms(uint32_t bucket)
     return ((UINT64_C(1) << STEPS_LOG2) + (above & ((1u << STEPS_LOG2) - 1))) << (power + 1);
 }
 
-static uint32_t bucket_of(int64_t ns)
+static uint32_t bucket_of(uint64_t ns)
 {
-    const uint64_t ms = ns > 0 ? (uint64_t)(ns / NS_PER_MS) : 0;
+    const uint64_t ms = ns / NS_PER_MS;
     if (ms < 1u << LINEAR_LOG2)
         return (uint32_t)ms;
     const uint32_t power = 63 - (uint32_t)__builtin_clzll(ms) - LINEAR_LOG2;
@@ -86,17 +88,17 @@ void latency_count(struct shmq *handle)
 }
 
 /* When the first message of the batch was put; if that is not known, when it was leased. */
-static int64_t put_ns(const struct shmq *handle, int64_t now_ns)
+static uint64_t put_ns(const struct shmq *handle, int64_t now_ns)
 {
     const struct batch *b = &handle->consumer.batch;
     const struct seat *s = &handle->seats[b->seat];
     struct put_time put;
     const uint64_t held_ns = b->held ? atomic_load_explicit(&s->held_put_ns, memory_order_relaxed) : 0;
     if (held_ns != 0)
-        return (int64_t)held_ns;
+        return held_ns;
     if (!b->held && marks_put_time(&b->view->ring, b->start, now_ns, &put))
-        return put.ns;
-    return (int64_t)atomic_load_explicit(&s->leased_ns, memory_order_relaxed);
+        return (uint64_t)put.ns;
+    return atomic_load_explicit(&s->leased_ns, memory_order_relaxed);
 }
 
 static bool measure(struct shmq *handle, int64_t now_ns)
@@ -104,7 +106,8 @@ static bool measure(struct shmq *handle, int64_t now_ns)
     if (!find_counts(handle))
         return false;
     latency_count(handle); /* what came before counts as measured before */
-    handle->consumer.latency.bucket = bucket_of(now_ns - put_ns(handle, now_ns));
+    const uint64_t then_ns = put_ns(handle, now_ns);
+    handle->consumer.latency.bucket = then_ns < (uint64_t)now_ns ? bucket_of((uint64_t)now_ns - then_ns) : 0;
     return true;
 }
 

@@ -80,6 +80,9 @@ START_TEST(buckets_have_two_digits)
         ck_assert(width == 1 || width * 64 <= low);
     }
     ck_assert_uint_gt(shmq_latency_ms(SHMQ_LATENCY_BUCKETS - 1), UINT64_C(30) * 24 * 3600 * 1000);
+    ck_assert_uint_gt(shmq_latency_ms(SHMQ_LATENCY_BUCKETS), shmq_latency_ms(SHMQ_LATENCY_BUCKETS - 1));
+    ck_assert_uint_eq(shmq_latency_ms(SHMQ_LATENCY_BUCKETS + 1), UINT64_MAX);
+    ck_assert_uint_eq(shmq_latency_ms(UINT32_MAX), UINT64_MAX);
 }
 END_TEST
 
