@@ -246,10 +246,9 @@ static void find_busy_lanes(struct shmq *handle, int64_t now_ns)
     c->busy_found_ns = now_ns;
 }
 
-int lane_schedule_lease(struct shmq *handle, int64_t now_ns)
+static int lease_from_any(struct shmq *handle, int64_t now_ns)
 {
     struct consumer_side *c = &handle->consumer;
-    c->seen = marks_seen_time(now_ns);
     if (!uses_busy_list(c))
         return lease_from_list(handle, &c->active);
     int error = -EAGAIN;
@@ -261,6 +260,21 @@ int lane_schedule_lease(struct shmq *handle, int64_t now_ns)
         find_busy_lanes(handle, now_ns);
         error = lease_from_list(handle, &c->busy);
     }
+    return error;
+}
+
+/* Once in a tick of the coarse clock is often enough to say what tail was. */
+int lane_schedule_lease(struct shmq *handle, int64_t now_ns)
+{
+    struct consumer_side *c = &handle->consumer;
+    if (__builtin_expect(c->seen_ns == now_ns, 1)) {
+        c->seen = 0;
+        return lease_from_any(handle, now_ns);
+    }
+    c->seen = marks_seen_time(now_ns);
+    const int error = lease_from_any(handle, now_ns);
+    if (error == 0)
+        c->seen_ns = now_ns;
     return error;
 }
 
