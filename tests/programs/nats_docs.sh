@@ -55,9 +55,25 @@ start() {
         command=${command//'$NATS_OPTIONS'/$NATS_OPTIONS}
     fi
     set -f
-    # shellcheck disable=SC2086 # words
-    setsid $command >>"$file.log" 2>&1 </dev/null &
-    echo $! >"$file.pid"
+    keep_running >/dev/null 2>&1 </dev/null &
+    until [[ -s $file.pid ]]; do sleep 0.01; done
+}
+# As Restart=on-failure, RestartSec=2 and RestartPreventExitStatus=2 in the units say.
+keep_running() {
+    local status
+    echo $BASHPID >"$file.keeper"
+    trap 'kill $! 2>/dev/null; exit' TERM
+    while :; do
+        # shellcheck disable=SC2086 # words
+        setsid $command >>"$file.log" 2>&1 </dev/null &
+        echo $! >"$file.pid"
+        wait $!
+        status=$?
+        ((status != 0 && status != 2 && status < 128)) && [[ -s $file.pid ]] || return 0
+        sleep 2 &
+        wait $!
+        [[ -s $file.pid ]] || return 0
+    done
 }
 stop() {
     [[ -s $file.pid ]] || return 0
@@ -195,3 +211,7 @@ check_quotes() {
 check_quotes
 nats_port=$((10000 + $$ % 7000 * 3))
 follow_page
+for keeper in "$units"/*.keeper; do
+    kill -TERM "$(<"$keeper")" 2>/dev/null && tail --pid="$(<"$keeper")" -f /dev/null
+done
+true # the last one may have ended

@@ -538,7 +538,7 @@ if can_trace; then
         new_queue_and_output
         stop_early --keep
         wait "$run_pid"
-        strace -qq -o /dev/null -P "/dev/shm/shmq.$queue" -e "inject=fcntl:signal=INT:when=$((look * 3))" "$build/supervisor" -Q "$queue" --keep \
+        strace -qq -o /dev/null -P "/dev/shm/shmq.$queue" -e "inject=fcntl:signal=INT:when=$((look * 2))" "$build/supervisor" -Q "$queue" --keep \
             --rate 30000 --input "$scratch/numbers" --output "$scratch/output" >"$scratch/out" 2>"$scratch/run.log"
         check_equal "Ctrl-C during look $look: 0" 0 $?
         check_match "Ctrl-C during look $look: is heeded" 'SIGINT: stopping' "$scratch/run.log"
