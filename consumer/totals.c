@@ -99,13 +99,17 @@ uint64_t totals_handled(const struct totals *totals)
 
 void totals_attach(struct totals *totals, struct shmq *handle, const char *queue)
 {
+    lock(totals);
     progress_attach(&totals->progress, handle, queue, false);
+    unlock(totals);
 }
 
 void totals_detach(struct totals *totals, const struct shmq *handle)
 {
+    lock(totals);
     if (totals->progress.queue == handle)
         totals->progress.queue = NULL;
+    unlock(totals);
 }
 
 int64_t totals_poll_ns(const struct totals *totals, int64_t longest_ns)
