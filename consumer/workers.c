@@ -164,11 +164,14 @@ static void join(struct workers *workers, pthread_t thread)
     struct timespec deadline;
 
     do {
-        const int64_t ns = deadline_after(totals_poll_ns(totals, POLL_NS));
+        int64_t ns;
 
         totals_draw(totals);
-        deadline = (struct timespec){.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S};
-    } while (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &deadline) == ETIMEDOUT);
+        clock_gettime(CLOCK_REALTIME, &deadline); /* a jump of the clock only draws earlier or later */
+        ns = deadline.tv_nsec + totals_poll_ns(totals, POLL_NS);
+        deadline.tv_sec += ns / NS_PER_S;
+        deadline.tv_nsec = ns % NS_PER_S;
+    } while (pthread_timedjoin_np(thread, NULL, &deadline) == ETIMEDOUT);
 }
 
 /* This thread takes the signals, and reports progress. */
