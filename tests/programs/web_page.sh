@@ -49,6 +49,7 @@ check_match 'a queue that does not exist' "$SHMQ_TEST_PREFIX\\.none<.*there is n
 writer=$!
 "$consumer" -q -Q "$flow" --follow --discard &
 yes 'a line' | "$producer" -q -Q "$full" --capacity 64K &
+filler=$!
 # What others call their programs is no markup. The library knows a program by fifteen bytes of its name.
 hostile=$scratch/'<img src=x>'
 cp -- "$consumer" "$hostile"
@@ -113,3 +114,4 @@ check 'a picture: there is something on it' test "$(stat -c %s "$scratch/page.pn
 # Without the server, the page says so, and goes on when it is back.
 kill -TERM $server
 end_status 'the monitor ends with 0' 0 $server "$scratch/serve.err"
+kill -TERM $filler # nobody makes room for it
