@@ -3,41 +3,32 @@
 #include "common/queue/events.h"
 #include "common/queue/handle.h"
 
-static shared_u64 *in_lane(struct lane_counters *counters, enum shmq_counter counter)
+static struct lane_counters *own_lane(struct shmq *handle)
 {
-    switch (counter) {
-    case SHMQ_COUNT_DEAD_LETTERS:
-        return &counters->dead_letters;
-    case SHMQ_COUNT_DROPPED:
-        return &counters->dropped;
-    case SHMQ_COUNT_TOO_LONG:
-        return &counters->too_long;
-    default:
-        return NULL;
-    }
+    return handle->role == SHMQ_PRODUCER ? &handle->producer.view->ring.control->counters : NULL;
 }
 
-static shared_u64 *in_seat(struct seat_counters *counters, enum shmq_counter counter)
+static struct seat_counters *own_seat(struct shmq *handle)
 {
-    switch (counter) {
-    case SHMQ_COUNT_DEAD_LETTERS:
-        return &counters->dead_letters;
-    case SHMQ_COUNT_DROPPED:
-        return &counters->dropped;
-    case SHMQ_COUNT_TOO_LONG:
-        return &counters->too_long;
-    default:
-        return NULL;
-    }
+    return handle->role == SHMQ_CONSUMER ? &handle->seats[handle->consumer.seat].counters : NULL;
 }
 
 static shared_u64 *find(struct shmq *handle, enum shmq_counter counter)
 {
-    if (handle->role == SHMQ_PRODUCER)
-        return in_lane(&handle->producer.view->ring.control->counters, counter);
-    if (handle->role == SHMQ_CONSUMER)
-        return in_seat(&handle->seats[handle->consumer.seat].counters, counter);
-    return NULL;
+    struct lane_counters *const lane = own_lane(handle);
+    struct seat_counters *const seat = own_seat(handle);
+    if (lane == NULL && seat == NULL)
+        return NULL;
+    switch (counter) {
+    case SHMQ_COUNT_DEAD_LETTERS:
+        return lane != NULL ? &lane->dead_letters : &seat->dead_letters;
+    case SHMQ_COUNT_DROPPED:
+        return lane != NULL ? &lane->dropped : &seat->dropped;
+    case SHMQ_COUNT_TOO_LONG:
+        return lane != NULL ? &lane->too_long : &seat->too_long;
+    default:
+        return NULL;
+    }
 }
 
 int shmq_count(struct shmq *handle, enum shmq_counter counter, uint64_t add)
