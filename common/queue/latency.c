@@ -139,6 +139,7 @@ bool latency_look(struct shmq *handle)
     struct latency *l = &handle->consumer.latency;
     if (is_off(handle)) {
         l->skip = UINT32_MAX;
+        l->tick_ns = clock_coarse_ns(); /* or latency_leased would want a look at each batch */
         return false;
     }
     const int64_t now_ns = clock_coarse_ns();
