@@ -194,12 +194,7 @@ static const struct option_entry flow[] = {
      .help =
          "show a status line on stderr: messages in and out, rates, how full the lane is, how much is done where "
          "the size is known, and why nothing moves"},
-    {.name = "progress-interval",
-     .kind = OPTION_IS_DURATION,
-     AT(progress_interval_ns),
-     .min = PROGRESS_INTERVAL_LEAST_NS,
-     .argument = "DURATION",
-     .help = "--progress, with a line this often (250ms on a terminal, else 10s)"},
+    OPTION_PROGRESS_INTERVAL(AT(progress_interval_ns)),
     {.name = "supervised",
      .kind = OPTION_IS_FLAG,
      AT(common.supervised),

@@ -19,6 +19,13 @@ enum { PROGRESS_EXTRA_BYTES = 400 };
 
 #define PROGRESS_INTERVAL_LEAST_NS 100000000 /* of --progress-interval */
 
+/* Its entry in a table of options; @place: AT(the member of type int64_t). */
+#define OPTION_PROGRESS_INTERVAL(place)                                                                           \
+    {                                                                                                             \
+        .name = "progress-interval", .kind = OPTION_IS_DURATION, place, .min = PROGRESS_INTERVAL_LEAST_NS,        \
+        .argument = "DURATION", .help = "--progress, with a line this often (250ms on a terminal, else 10s)"      \
+    }
+
 /* What the program counts, and what it is about. */
 struct progress_counts {
     uint64_t messages;
