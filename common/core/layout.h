@@ -317,7 +317,7 @@ struct lane_control {
         shared_u64 attached_ns;  /* when its owner took it */
         shared_u64 active_ns;    /* when it was last seen in a call of the library, on the coarse clock */
         shared_u64 dead_letters; /* by shmq_count */
-        shared_u64 mourned;      /* which owner, by number in attached, is known not to count as a death (again) */
+        shared_u64 mourned;      /* which owner, by number in attached, is counted as dead */
     } counters;
     LINE_ALIGNED shared_u64 bridge[BRIDGE_WORDS]; /* the caller's: shmq_set_bridge */
 };

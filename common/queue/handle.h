@@ -84,7 +84,6 @@ struct lane_found {
     uint32_t priority;
     uint32_t mover;
     bool same_source;
-    bool died; /* unfinished, and its owner had not left it so */
 };
 
 /* A producer's wait for room, over several calls if they time out. */

@@ -119,7 +119,10 @@ static int prepare_lane(struct shmq *handle, uint32_t lane, struct lane_view **v
     return error;
 }
 
-/* The caller holds the lane's byte. A mover's lane stays unfinished as long as its cursor may be needed. */
+/*
+ * Whether the lane's last owner died with it unfinished: it did not leave it so, and is no mover, whose lane stays
+ * unfinished as long as its cursor may be needed. Context: the caller holds the lane's byte.
+ */
 static bool has_died(const struct lane_control *control)
 {
     return lane_life_state(atomic_load_explicit(&control->life, memory_order_relaxed)) == LANE_ACTIVE &&
@@ -127,9 +130,21 @@ static bool has_died(const struct lane_control *control)
            atomic_load_explicit(&control->mover, memory_order_relaxed) == 0;
 }
 
-static void record_death(struct shmq *handle, uint32_t lane, uint32_t pid)
+/*
+ * Counts and records the death of the lane's last owner, if it died, once.
+ *
+ * Context: the caller holds the lane's byte, before anything in the lane says who owns it now.
+ * Crash:   may hide the death from the counter, or from the events; it is never counted or recorded twice.
+ */
+static void mourn(struct shmq *handle, uint32_t lane, struct lane_control *control)
 {
-    events_record_about(handle, SHMQ_EVENT_DEATH, SHMQ_PARTY_PRODUCER, lane, pid);
+    const uint64_t owner = atomic_load_explicit(&control->attached, memory_order_relaxed);
+    if (!has_died(control) || atomic_load_explicit(&control->counters.mourned, memory_order_relaxed) == owner)
+        return;
+    atomic_store_explicit(&control->counters.mourned, owner, memory_order_relaxed);
+    count_shared(&handle->header->deaths);
+    events_record_about(handle, SHMQ_EVENT_DEATH, SHMQ_PARTY_PRODUCER, lane,
+                        atomic_load_explicit(&control->pid, memory_order_relaxed));
 }
 
 static void remember_found(struct producer_side *p, uint64_t source_id)
@@ -142,25 +157,7 @@ static void remember_found(struct producer_side *p, uint64_t source_id)
         .mover = atomic_load_explicit(&control->mover, memory_order_relaxed),
         .same_source =
             source_id != 0 && atomic_load_explicit(&control->source_id, memory_order_relaxed) == source_id,
-        .died = has_died(control),
     };
-}
-
-/*
- * Counts the death of a lane's last owner, once. One whose lane was left unfinished because that is how it was
- * found did not die; nor does a mover leave its lane unfinished.
- *
- * Context: the caller holds the lane's byte; before it counts in attached.
- */
-static void count_death(struct shmq *handle, struct lane_control *control)
-{
-    const uint64_t owner = atomic_load_explicit(&control->attached, memory_order_relaxed);
-    if (lane_life_state(atomic_load_explicit(&control->life, memory_order_relaxed)) != LANE_ACTIVE ||
-        atomic_load_explicit(&control->mover, memory_order_relaxed) != 0 ||
-        atomic_load_explicit(&control->counters.mourned, memory_order_relaxed) == owner)
-        return;
-    atomic_store_explicit(&control->counters.mourned, owner, memory_order_relaxed);
-    count_shared(&handle->header->deaths);
 }
 
 static void begin_counting(struct lane_control *control)
@@ -188,29 +185,26 @@ static int take_up(struct shmq *handle, uint32_t lane, const struct shmq_options
     marks_take_up(&p->ring);
 
     struct lane_control *control = p->view->ring.control;
-    const uint32_t pid_before = atomic_load_explicit(&control->pid, memory_order_relaxed);
     const uint64_t finishes = lane_life_finishes(atomic_load_explicit(&control->life, memory_order_relaxed));
     remember_found(p, options->source_id);
     source_agree(handle, options, &p->whole);
     source_take_up(&p->ring, options, &p->whole);
     p->resumable = options->source_id != 0;
     p->max_short_bytes = p->ring.ring.max_message_bytes < CELL_BYTES ? p->ring.ring.max_message_bytes : CELL_BYTES;
-    count_death(handle, control);
+    mourn(handle, lane, control);
     begin_counting(control);
     owner_info_write(&control->pid, control->program);
+    atomic_store_explicit(&control->left, 0, memory_order_relaxed); /* from here on, a kill is a death */
     atomic_store_explicit(&control->priority, options->priority, memory_order_relaxed);
     atomic_store_explicit(&control->attached, atomic_load_explicit(&control->attached, memory_order_relaxed) + 1,
                           memory_order_relaxed);
     atomic_store_explicit(&control->wanted_head, 0, memory_order_relaxed);
-    atomic_store_explicit(&control->left, 0, memory_order_relaxed);
     atomic_store_explicit(&control->mover, moves_messages(options), memory_order_relaxed);
     atomic_store_explicit(&control->life, finishes << 8 | LANE_ACTIVE, memory_order_release);
     atomic_fetch_or_explicit(&handle->header->lanes_used[lane / 64], UINT64_C(1) << (lane % 64),
                              memory_order_seq_cst);
     atomic_fetch_add_explicit(&handle->header->membership, 1, memory_order_seq_cst);
     handle->recorder.passing = moves_messages(options) != 0;
-    if (p->found.died)
-        record_death(handle, lane, pid_before);
     return 0;
 }
 
@@ -353,9 +347,6 @@ void lane_restore(struct shmq *handle)
     atomic_store_explicit(&control->priority, found->priority, memory_order_relaxed);
     atomic_store_explicit(&control->mover, found->mover, memory_order_relaxed);
     if (lane_life_state(found->life) == LANE_ACTIVE) {
-        atomic_store_explicit(&control->counters.mourned,
-                              atomic_load_explicit(&control->attached, memory_order_relaxed),
-                              memory_order_relaxed);
         atomic_fetch_add_explicit(&handle->header->membership, 1, memory_order_seq_cst);
         return;
     }
@@ -377,10 +368,8 @@ static int check_unfinished(const struct lane_control *control)
 
 static void finish_for_dead(struct shmq *handle, uint32_t lane, struct lane_control *control)
 {
-    const bool died = has_died(control);
+    mourn(handle, lane, control);
     mark_finished(handle, control);
-    if (died)
-        record_death(handle, lane, atomic_load_explicit(&control->pid, memory_order_relaxed));
     events_record_about(handle, SHMQ_EVENT_FINISHED, SHMQ_PARTY_PRODUCER, lane, 0);
 }
 
@@ -404,10 +393,8 @@ int lane_finish_dead(struct shmq *handle, uint32_t lane, int64_t wait_ns, lane_m
     error = check_unfinished(view->ring.control);
     if (error == 0 && may != NULL && !may(context, view->ring.control))
         error = -EBUSY;
-    if (error == 0) {
-        count_death(handle, view->ring.control);
+    if (error == 0)
         finish_for_dead(handle, lane, view->ring.control);
-    }
     byte_lock_release(handle->object.fd, handle_lane_byte(handle, lane));
     if (error == 0)
         wake_after_finish(handle);
