@@ -40,7 +40,7 @@ int shmq_count(struct shmq *handle, enum shmq_counter counter, uint64_t add)
     if (found == NULL)
         return -EINVAL;
     count_add(found, add);
-    if (counter == SHMQ_COUNT_DEAD_LETTERS)
+    if (counter == SHMQ_COUNT_DEAD_LETTERS && add > 0)
         events_dead_letters(handle, add);
     return 0;
 }
