@@ -85,6 +85,7 @@ enum header_flag {
 enum header_feature {
     FEATURE_NO_LATENCY = 1, /* consumers keep no histogram of the time from put to acknowledgement */
 };
+#define FEATURES_KNOWN ((uint32_t)FEATURE_NO_LATENCY) /* a queue with any other bit is of a later version */
 
 struct header {
     /* W: the creator, before state becomes READY. R: everybody, once, at attach. */

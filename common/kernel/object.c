@@ -189,7 +189,8 @@ int object_learn(struct object *object, const struct header *header)
 {
     if (header->magic != LAYOUT_MAGIC)
         return -EBADMSG;
-    if (header->abi != LAYOUT_ABI || header->fingerprint != layout_fingerprint())
+    if (header->abi != LAYOUT_ABI || header->fingerprint != layout_fingerprint() ||
+        (header->features & ~FEATURES_KNOWN) != 0)
         return -EPROTO;
     const struct parameters parameters = {
         .capacity_bytes = header->capacity_bytes,

@@ -54,6 +54,8 @@ static void check_header(const struct shmq *handle, struct findings *findings)
         h->lanes != p->lanes || h->seats != p->seats || h->page_bytes != p->page_bytes ||
         h->tick_ns != p->tick_ns || h->object_bytes != g->object_bytes)
         add_finding(findings, "header: sizes have changed");
+    if (h->features != p->features)
+        add_finding(findings, "header: features have changed");
     const uint32_t state = atomic_load_explicit(&h->state, memory_order_acquire);
     if (state != OBJECT_READY && state != OBJECT_REMOVED)
         add_finding(findings, "header: state %#x is invalid", state);

@@ -396,6 +396,12 @@ START_TEST(ebadmsg_and_eproto_are_told_apart)
     expect(-EPROTO, open_and_close(SHMQ_CONSUMER, &small));
     expect(-EPROTO, shmq_create(name, &small));
     planted.header->abi--;
+    planted.header->features |= UINT32_C(1) << 31; /* what a later version may add */
+    expect(-EPROTO, open_and_close(SHMQ_CONSUMER, &small));
+    expect(-EPROTO, open_and_close(SHMQ_OBSERVER, &small));
+    expect(-EPROTO, shmq_create(name, &small));
+    planted.header->features &= ~(UINT32_C(1) << 31);
+    expect(0, open_and_close(SHMQ_CONSUMER, &small));
     planted.header->magic++;
     expect(-EBADMSG, open_and_close(SHMQ_CONSUMER, &small));
     expect(-EBADMSG, shmq_remove(name, false));
