@@ -285,6 +285,32 @@ bool marks_put_time(const struct ring *ring, uint64_t position, int64_t now_ns, 
     return true;
 }
 
+/* The latest of the mark and the dates of its block. */
+static int64_t latest_in_block(const struct ring *ring, const struct mark *mark)
+{
+    int64_t latest_ns = mark->time_ns;
+    const uint64_t end = mark->position - cell_in_block(ring, mark->position) + (UINT64_C(1) << ring->block_log2);
+    struct stamp stamp = {.position = mark->position};
+    while (stamp.position < end && date_behind(ring, mark, stamp.position, &stamp)) {
+        latest_ns = stamp.ns > latest_ns ? stamp.ns : latest_ns;
+        stamp.position++;
+    }
+    return latest_ns;
+}
+
+int64_t marks_latest_ns(const struct ring *ring)
+{
+    struct mark mark;
+    struct mark latest = {0};
+    for (uint64_t i = 0; i <= ring->marks_mask; i++) {
+        const uint64_t position = atomic_load_explicit(&ring->marks[i].position, memory_order_relaxed);
+        if (block_of(ring, position) % (ring->marks_mask + 1) == i &&
+            read_mark(ring, block_of(ring, position), &mark) && mark.time_ns > latest.time_ns)
+            latest = mark;
+    }
+    return latest.time_ns != 0 ? latest_in_block(ring, &latest) : 0;
+}
+
 /* ------------------------------------------------------------------ the owner's side */
 
 /*

@@ -104,6 +104,12 @@ struct put_time {
  */
 bool marks_put_time(const struct ring *ring, uint64_t position, int64_t now_ns, struct put_time *time);
 
+/*
+ * The latest time that a mark or a date of the lane says, of a queue that nobody changes; 0: none does. Reads all
+ * marks.
+ */
+int64_t marks_latest_ns(const struct ring *ring);
+
 struct marks_count {
     uint64_t messages; /* dropped ones are counted, too */
     uint64_t bytes;    /* their payload */

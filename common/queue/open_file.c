@@ -4,9 +4,10 @@
  * the locks are not copied. No clock of this host says how old its content is: the copy may be of another host, or
  * of before a reboot. So ages count from when it was made.
  */
+#include "common/core/marks.h"
 #include "common/kernel/object_file.h"
+#include "common/queue/mapping.h"
 #include "common/queue/observe.h"
-#include "common/queue/source.h"
 
 /* Later times are damaged: no machine has been up for so long. */
 #define LATEST_NS (INT64_C(100) * 366 * 86400 * 1000000000)
@@ -18,15 +19,18 @@ static void consider(int64_t *newest_ns, const shared_u64 *time_ns)
         *newest_ns = (int64_t)time;
 }
 
-static void consider_lanes(const struct shmq *handle, int64_t *newest_ns)
+static void consider_lanes(struct shmq *handle, int64_t *newest_ns)
 {
     for (uint32_t i = 0; i < handle_geometry(handle)->parameters.lanes; i++) {
-        union source_peek peek;
-        if (!handle_lane_used(handle, i) || !source_peek(handle, i, &peek))
+        struct lane_view *view;
+        if (!handle_lane_used(handle, i) || mapping_lane(handle, i, &view) != 0)
             continue;
-        consider(newest_ns, &peek.control.counters.attached_ns);
-        consider(newest_ns, &peek.control.counters.active_ns);
-        consider(newest_ns, &peek.control.counters.blocked_since);
+        const struct lane_counters *counters = &view->ring.control->counters;
+        consider(newest_ns, &counters->attached_ns);
+        consider(newest_ns, &counters->active_ns);
+        consider(newest_ns, &counters->blocked_since);
+        const int64_t put_ns = marks_latest_ns(&view->ring);
+        *newest_ns = put_ns > *newest_ns ? put_ns : *newest_ns;
     }
 }
 
@@ -36,6 +40,7 @@ static void consider_seats(const struct shmq *handle, int64_t *newest_ns)
         consider(newest_ns, &handle->seats[i].attached_ns);
         consider(newest_ns, &handle->seats[i].leased_ns);
         consider(newest_ns, &handle->seats[i].active_ns);
+        consider(newest_ns, &handle->seats[i].held_put_ns);
     }
 }
 

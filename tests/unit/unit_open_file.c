@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/queue/handle.h"
@@ -20,6 +21,7 @@
 #include "tests/support/test_queue.h"
 
 #define MESSAGES 20u
+#define MS_NS INT64_C(1000000)
 #define SECOND_NS INT64_C(1000000000)
 
 static const struct shmq_options attach_only = SHMQ_OPTIONS_INIT;
@@ -274,6 +276,32 @@ START_TEST(ages_count_from_the_time_of_the_copy)
 }
 END_TEST
 
+/* Nothing else in the copy is as late as the last put: no event, and no consumer. */
+START_TEST(without_a_time_of_its_own_a_copy_is_of_its_last_put)
+{
+    const struct shmq_options small = planted_small();
+    struct shmq_stat stat = SHMQ_STAT_INIT;
+    struct planted planted;
+    use_queue("last_put");
+    struct shmq *producer = planted_open(queue, SHMQ_PRODUCER, &small);
+    for (uint64_t i = 0; i < 3; i++) {
+        ck_assert_int_eq(test_queue_put(producer, i, 0), 0);
+        (void)nanosleep(&(struct timespec){.tv_nsec = 100 * MS_NS}, NULL);
+    }
+    planted_map(&planted, queue);
+    atomic_store(&planted_lane(&planted, 0)->counters.active_ns, 0);
+    planted_unmap(&planted);
+    copy_queue(queue);
+    ck_assert_int_eq(shmq_close(producer), 0);
+    test_queue_remove(queue);
+    struct shmq *copy = open_copy();
+    ck_assert_int_eq(shmq_stat(copy, &stat), 0);
+    ck_assert_int_ge(stat.oldest_ns, 150 * MS_NS);
+    ck_assert_int_le(stat.oldest_ns, process_patience_ns());
+    ck_assert_int_eq(shmq_close(copy), 0);
+}
+END_TEST
+
 START_TEST(impossible_times_are_no_ages)
 {
     static const uint64_t times[] = {UINT64_MAX, (uint64_t)INT64_MAX, UINT64_C(1) << 63, 1};
@@ -359,6 +387,9 @@ START_TEST(another_version_is_said)
     const uint64_t words[] = {LAYOUT_MAGIC, UINT64_C(0x1234567800000003)};
     make_copy("version");
     change(8, words[1]);
+    ck_assert_int_eq(shmq_open_file(&copy, path), -EPROTO);
+    make_copy("feature");
+    change(offsetof(struct header, features), (uint64_t)1 << 31);
     ck_assert_int_eq(shmq_open_file(&copy, path), -EPROTO);
 }
 END_TEST
@@ -464,6 +495,7 @@ static const struct test tests[] = {
     TEST(a_copy_is_only_for_observers),
     TEST_GROUP("times"),
     TEST(ages_count_from_the_time_of_the_copy),
+    TEST(without_a_time_of_its_own_a_copy_is_of_its_last_put),
     TEST_EACH(impossible_times_are_no_ages, 4),
     TEST_GROUP("what is cut off, or damaged"),
     TEST(a_file_that_was_cut_off_gives_what_is_there),
