@@ -245,7 +245,7 @@ $(unit_tests): private wrap = $(wrapped:%=-Wl,--wrap=%)
 $(out)/tests/unit_supervisor_states: $(filter-out %/main.o,$(call objects,supervisor/*.c producer/option_table.c consumer/option_table.c))
 $(out)/tests/unit_supervisor_states: private wrapped = child_signal child_spawn command_make options_endless relay_add queue_died_at_work \
     queue_find_lane queue_has_ended queue_stat
-$(out)/tests/unit_events: private wrapped = object_reserve
+$(out)/tests/unit_events: private wrapped = object_reserve sched_yield
 $(out)/tests/unit_save: private wrapped = object_read sparse_copy sparse_write
 $(out)/tests/unit_forward: private wrapped = lane_finish_dead
 $(out)/tests/unit_why: private wrapped = process_state_of

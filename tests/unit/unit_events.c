@@ -21,6 +21,7 @@
 #define MS INT64_C(1000000)
 #define SECOND_NS (1000 * MS)
 #define FUZZ_ROUNDS 300
+#define YIELDS_MAX 256 /* of a reader: a few for each event of the last page */
 
 static const struct shmq_options attach_only = SHMQ_OPTIONS_INIT;
 static const struct shmq_options following = {SHMQ_OPTIONS_DEFAULTS, .follow = true};
@@ -43,10 +44,26 @@ static int see(void *context, const struct shmq_event *event)
     return 0;
 }
 
+static unsigned yields;
+
+/*
+ * Stands for sched_yield in this program. A reader lets writers go on, a few times for each event that may be in
+ * the making. On a busy machine each time takes as long as others keep the processor, and here nobody writes
+ * meanwhile. Those who do are in unit_events_threads.
+ */
+int __wrap_sched_yield(void);
+int __wrap_sched_yield(void)
+{
+    yields++;
+    return 0;
+}
+
 static void read_events(struct shmq *handle, uint64_t from)
 {
     seen_count = 0;
+    yields = 0;
     ck_assert_int_eq(shmq_events(handle, from, see, NULL), 0);
+    ck_assert_uint_le(yields, YIELDS_MAX);
 }
 
 static void look(void)
@@ -458,6 +475,21 @@ START_TEST(dead_letters_come_in_one_event_a_second)
 }
 END_TEST
 
+START_TEST(no_dead_letter_is_no_event)
+{
+    begin("no_letter");
+    ck_assert_int_eq(shmq_count(producer, SHMQ_COUNT_DEAD_LETTERS, 0), 0);
+    look();
+    ck_assert_uint_eq(count_of(SHMQ_EVENT_DEAD_LETTER), 0);
+    /* Nor is the first one that follows put off by it. */
+    ck_assert_int_eq(shmq_count(producer, SHMQ_COUNT_DEAD_LETTERS, 3), 0);
+    look();
+    ck_assert_uint_eq(count_of(SHMQ_EVENT_DEAD_LETTER), 1);
+    ck_assert_uint_eq(last_of(SHMQ_EVENT_DEAD_LETTER)->value, 3);
+    end();
+}
+END_TEST
+
 START_TEST(drops_and_losses_are_recorded)
 {
     begin("drop");
@@ -858,6 +890,7 @@ static const struct test tests[] = {
     TEST(what_others_hold_is_left),
     TEST(only_what_changes_something_is_recorded),
     TEST(dead_letters_come_in_one_event_a_second),
+    TEST(no_dead_letter_is_no_event),
     TEST(drops_and_losses_are_recorded),
     TEST(damage_is_recorded_once_for_each_handle_and_lane),
     TEST(damage_of_a_seat_names_the_seat),
