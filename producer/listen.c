@@ -85,8 +85,8 @@ static void accept_again(struct server *server)
 static void pause_accepting(struct server *server, int error)
 {
     if (server->retry_ns == 0)
-        say_status("no more than %zu connections at once: %s (clients wait; see 'ulimit -n')",
-                   server->connection_count, strerrordesc_np(error));
+        say_status("no more than %zu connection%s at once: %s (clients wait; see 'ulimit -n')",
+                   server->connection_count, units_plural(server->connection_count), strerrordesc_np(error));
     server->short_of_descriptors = true;
     server->retry_ns = stop_now_ns() + RETRY_NS;
     for (size_t i = 0; i < server->listener_count; i++)

@@ -7,6 +7,7 @@
 #include "common/cli/random.h"
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
+#include "common/cli/units.h"
 #include "producer/command_line.h"
 #include "producer/follow.h"
 #include "producer/inputs.h"
@@ -36,7 +37,8 @@ static void leave_unfinished(struct publisher *publisher, const struct inputs *i
         return; /* shmq_finish will report the error */
     publisher->unfinished = true;
     /* Whether the queue will be kept is for the supervisor to say. */
-    say_status("stopped by a signal after %" PRIu64 " of %" PRIu64 " bytes%s", done, inputs->bytes,
+    say_status("stopped by a signal after %" PRIu64 " of %" PRIu64 " byte%s%s", done, inputs->bytes,
+               units_plural(inputs->bytes),
                options->common.supervised ? ""
                                           : " (the same command continues there, as long as the queue is kept)");
 }

@@ -113,7 +113,8 @@ static enum flow mark_begin(const struct inputs *inputs, struct publisher *publi
 static void skip_done(struct inputs *inputs, struct publisher *publisher, const struct options *options,
                       uint64_t done)
 {
-    say_detail("continuing after %" PRIu64 " of %" PRIu64 " bytes", done, inputs->bytes);
+    say_detail("continuing after %" PRIu64 " of %" PRIu64 " byte%s", done, inputs->bytes,
+               units_plural(inputs->bytes));
     /* With --count, the skipped messages have to be counted, so the publisher reads and skips them. */
     if (options->count != 0) {
         publisher->skip = done;

@@ -198,6 +198,15 @@ static void add(struct sentence *sentence, const char *format, ...)
         sentence->length = sentence->size - 1;
 }
 
+/* "both consumers are busy", "all 3 consumers are busy" */
+static void add_all_consumers(struct sentence *sentence, uint32_t count, const char *what)
+{
+    if (count == 2)
+        add(sentence, "both consumers are %s", what);
+    else
+        add(sentence, "all %" PRIu32 " consumers are %s", count, what);
+}
+
 static void add_count(struct sentence *sentence, uint64_t count, const char *noun, const char *one,
                       const char *many)
 {
@@ -250,7 +259,7 @@ static bool add_consumers(struct sentence *sentence, const struct facts *facts, 
     if (consumers == 0) {
         add(sentence, "no consumer is attached");
     } else if (facts->consumers_stopped >= consumers && consumers > 1) {
-        add(sentence, "all %" PRIu32 " consumers are stopped", consumers);
+        add_all_consumers(sentence, consumers, "stopped");
     } else if (holder_is_told(facts, slow_ns)) {
         add_holder(sentence, facts);
     } else if (facts->consumers_stopped >= consumers) {
@@ -273,7 +282,7 @@ static void add_full(struct sentence *sentence, const struct facts *facts)
     if (consumers == 1)
         add(sentence, "the consumer is busy");
     else
-        add(sentence, "all %" PRIu32 " consumers are busy", consumers);
+        add_all_consumers(sentence, consumers, "busy");
 }
 
 static void add_waiting(struct sentence *sentence, const struct facts *facts)

@@ -18,6 +18,21 @@ static uint32_t count_producers(const struct patient *patient, enum party_state 
     return count;
 }
 
+/* @place: "lane" or "seat"; @role: whose it is */
+static void say_all_taken(struct doctor *doctor, const char *name, const char *place, const char *role,
+                          uint32_t count)
+{
+    char check[8];
+    char remedy[48];
+    char all[32] = "its only";
+    (void)snprintf(check, sizeof(check), "%ss", place);
+    (void)snprintf(remedy, sizeof(remedy), "make the queue with more --%ss", place);
+    if (count > 1)
+        (void)snprintf(all, sizeof(all), "all %" PRIu32, count);
+    doctor_say(doctor, VERDICT_WARNING, name, check, remedy, "%s %s%s taken: another %s has to wait", all, place,
+               count == 1 ? " is" : "s are", role);
+}
+
 /* ------------------------------------------------------------------ producers */
 
 static void say_stopped_producer(struct doctor *doctor, const char *name, const struct shmq_lane_stat *lane)
@@ -51,8 +66,7 @@ void doctor_producers(struct doctor *doctor, const struct patient *patient)
     if (stat->unfinished > 0)
         say_unfinished(doctor, patient);
     if (stat->producers >= stat->lanes)
-        doctor_say(doctor, VERDICT_WARNING, name, "lanes", "make the queue with more --lanes",
-                   "all %" PRIu32 " lanes are taken: another producer has to wait", stat->lanes);
+        say_all_taken(doctor, name, "lane", "producer", stat->lanes);
     if (stat->blocked > 0 && stat->consumers == 0)
         doctor_say(doctor, VERDICT_WARNING, name, "full", "start a consumer",
                    "%" PRIu32 " producer%s for room, and no consumer is attached", stat->blocked,
@@ -147,8 +161,7 @@ void doctor_consumers(struct doctor *doctor, const struct patient *patient)
         ill = true;
     }
     if (stat->consumers >= stat->seats)
-        doctor_say(doctor, VERDICT_WARNING, name, "seats", "make the queue with more --seats",
-                   "all %" PRIu32 " seats are taken: another consumer has to wait", stat->seats);
+        say_all_taken(doctor, name, "seat", "consumer", stat->seats);
     if (hidden > 0)
         doctor_say(doctor, VERDICT_OK, name, "hidden", "run this as root, where its processes run",
                    "%" PRIu32 " of its processes %s not visible here (another pid namespace, or hidepid): whether "

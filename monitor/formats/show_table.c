@@ -117,30 +117,32 @@ static void print_troubles(const struct page *page, const struct shmq_stat *stat
 {
     const struct {
         uint64_t count;
-        const char *what;
+        const char *one;
+        const char *many;
     } troubles[] = {
-        {stat->failed, "failed"},
-        {stat->redelivered, "redelivered"},
-        {stat->dead_letters, "given up"},
-        {stat->dropped, "dropped"},
-        {stat->refused, "refused"},
-        {stat->too_long, "too long"},
-        {stat->adopted, "batches adopted"},
-        {stat->deaths, "deaths found"},
-        {stat->bells_replaced, "semaphores replaced"},
+        {stat->failed, "failed", "failed"},
+        {stat->redelivered, "redelivered", "redelivered"},
+        {stat->dead_letters, "given up", "given up"},
+        {stat->dropped, "dropped", "dropped"},
+        {stat->refused, "refused", "refused"},
+        {stat->too_long, "too long", "too long"},
+        {stat->adopted, "batch adopted", "batches adopted"},
+        {stat->deaths, "death found", "deaths found"},
+        {stat->bells_replaced, "semaphore replaced", "semaphores replaced"},
     };
     char text[ITEM_BYTES] = "";
     char blocked[UNITS_SIZE];
     size_t used = 0;
     for (size_t i = 0; i < sizeof(troubles) / sizeof(troubles[0]); i++)
         if (troubles[i].count > 0)
-            used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%" PRIu64 " %s", used > 0 ? ", " : "",
-                                     troubles[i].count, troubles[i].what);
+            used +=
+                (size_t)snprintf(text + used, sizeof(text) - used, "%s%" PRIu64 " %s", used > 0 ? ", " : "",
+                                 troubles[i].count, troubles[i].count == 1 ? troubles[i].one : troubles[i].many);
     if (stat->full_times > 0)
-        used += (size_t)snprintf(text + used, sizeof(text) - used,
-                                 "%s%" PRIu64 " wait%s for room, %s of all producers", used > 0 ? ", " : "",
-                                 stat->full_times, units_plural(stat->full_times),
-                                 units_duration(blocked, (int64_t)stat->blocked_ns));
+        used +=
+            (size_t)snprintf(text + used, sizeof(text) - used, "%sblocked %" PRIu64 " time%s for room, %s in all",
+                             used > 0 ? ", " : "", stat->full_times, units_plural(stat->full_times),
+                             units_duration(blocked, (int64_t)stat->blocked_ns));
     if (used > 0)
         print_item(page, COLOUR_PLAIN, "so far", "%s", text);
 }

@@ -85,7 +85,7 @@ void frame_overlay(struct canvas *canvas, const struct model *model)
         break;
     case OVERLAY_QUESTION:
         if (model->question.pause)
-            draw_question(canvas, "Pause queue '", model->question.name, "': it hands out nothing then? (y/n)");
+            draw_question(canvas, "Pause queue '", model->question.name, "' until it is resumed? (y/n)");
         else
             draw_question(canvas, "Resume queue '", model->question.name, "'? (y/n)");
         break;

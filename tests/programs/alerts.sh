@@ -143,6 +143,12 @@ done
 while read -r alert; do
     [[ " $tested" == *" $alert "* ]] || not_ok "fires: $alert" 'this test does not make its situation'
 done < <(sed -n 's/^ *- alert: //p' "$rules")
+is_annotated() { # TEXT
+    curl -sS --max-time 10 "http://$host:9090/api/v1/alerts" | grep -qE -- "$1"
+}
+check 'one producer is in the singular' is_annotated "\"1 producer of queue $died on "
+check 'one message is in the singular' is_annotated "\"1 message waits in queue $died on "
+check 'several are in the plural' is_annotated "\"[0-9]{2,} messages wait in queue $full on "
 check_equal 'all is well with a queue that works' '' "$(firing | grep -F " $good")"
 check_equal 'only those that are stopped' "ShmqConsumerStopped $stopped" "$(firing | grep ShmqConsumerStopped)"
 check_equal 'only those that are damaged' "ShmqUnreadable $damaged" "$(firing | grep ShmqUnreadable)"

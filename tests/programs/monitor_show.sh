@@ -77,7 +77,7 @@ check_says 'full: a stopped consumer before another' \
     "full: 1 producer waits, held up by consumer 0 \(pid $reader, stopped $ago\), which has 5 messages"
 check 'full: it fits into 80 columns' test "$("$monitor" show "$queue" | wc -L)" -le 80
 stop "$second"
-check_says 'full: all stopped' 'full: 1 producer waits, all 2 consumers are stopped'
+check_says 'full: all stopped' 'full: 1 producer waits, both consumers are stopped'
 stop "$writer"
 check 'full: a stopped producer' state_of lane 0 stopped
 kill -CONT "$second"
@@ -91,6 +91,7 @@ kill_now "$writer"
 check 'dead: its producer' state_of lane 0 dead
 check_says 'dead: no consumer' '[0-9]+ messages wait, no consumer is attached'
 rest --discard
+check_match 'counts of what should not be' '2 batches adopted, 2 deaths found, blocked [0-9]+ times?( |$)' <("$monitor" show "$queue")
 check_says 'unfinished' "producer 0 \(pid $writer\) died before it finished \(go on: 'producer --resume'; end the stream: 'monitor finish $queue'\)"
 "$monitor" finish -q "$queue"
 check_says 'finished: nothing' ''
@@ -120,6 +121,15 @@ else
     skip 'traced: stopped' 'needs gdb'
 fi
 kill_now "$pid"
+
+# One of each.
+next_queue
+put -- a
+starts "$consumer" -q -Q "$queue" --work 60s --discard
+check 'one: a consumer has it' wait_until 10 is_holding 1
+kill_now "$pid"
+rest --discard
+check_match 'one: the singular' '^  so far +1 redelivered, 1 batch adopted, 1 death found$' <("$monitor" show "$queue")
 
 # Put aside.
 next_queue

@@ -149,7 +149,7 @@ wait "$fill"
 check_screen 'a producer that has ended' "^producer [0-9] +$fill producer .* finished"
 
 screen_type p
-check_screen 'p asks' "^Pause queue '$first'.*\(y/n\)\$"
+check_screen 'p asks' "^Pause queue '$first' until it is resumed\? \(y/n\)\$"
 screen_type x n
 check 'p, n: the question is gone' wait_until 10 screen_hides "^Pause queue"
 check_equal 'p, n: not paused' false "$(queue_field "$first" paused)"

@@ -142,7 +142,7 @@ static const struct {
     {"full: 1 producer waits, held up by consumer 2 (pid 71, stopped)", "full", "full",
      .stat = {.messages = 9, .producers = 1, .consumers = 1, .blocked = 1},
      .seats = {{ALIVE, .seat = 2, .pid = STOPPED_PID, .active_ns = -1}}},
-    {"full: 1 producer waits, all 2 consumers are stopped", "full", "full",
+    {"full: 1 producer waits, both consumers are stopped", "full", "full",
      .stat = {.messages = 9, .producers = 1, .consumers = 2, .blocked = 1},
      .seats = {{ALIVE, .leased = 4, .pid = STOPPED_PID}, {ALIVE, .seat = 1, .pid = STOPPED_PID}}},
     {"full: 2 producers wait, consumer 1 (pid 9) has had 12 messages for 3 m", "full", "full",
@@ -162,7 +162,7 @@ static const struct {
     {"full: 1 producer waits, the consumer is busy", "full", "full",
      .stat = {.messages = 99, .producers = 1, .consumers = 1, .blocked = 1},
      .seats = {{ALIVE, .leased = 1, .leased_ns = 0}}},
-    {"full: 1 producer waits, all 2 consumers are busy", "full", "full",
+    {"full: 1 producer waits, both consumers are busy", "full", "full",
      .stat = {.messages = 99, .producers = 1, .consumers = 2, .blocked = 1}},
     /* Not full. */
     {"5 messages wait, no consumer is attached", "ok", "ok", .stat = {.messages = 5}},
