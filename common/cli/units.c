@@ -98,20 +98,27 @@ char *units_duration(char *text, int64_t ns)
     return text;
 }
 
+/* Return: @ns / @unit, rounded. */
+static int64_t rounded(int64_t ns, int64_t unit)
+{
+    return ns / unit + (ns % unit >= unit / 2 ? 1 : 0);
+}
+
 char *units_age(char *text, int64_t ns)
 {
-    const int64_t seconds = ns / INT64_C(1000000000);
+    const int64_t second = INT64_C(1000000000);
+    const int64_t tenths = rounded(ns, second / 10);
     if (ns < 0)
         snprintf(text, UNITS_SIZE, "-");
-    else if (seconds < 10)
-        snprintf(text, UNITS_SIZE, "%" PRId64 ".%" PRId64 " s", seconds, ns / INT64_C(100000000) % 10);
-    else if (seconds < 60)
-        snprintf(text, UNITS_SIZE, "%" PRId64 " s", seconds);
-    else if (seconds < 3600)
-        snprintf(text, UNITS_SIZE, "%" PRId64 " m", seconds / 60);
-    else if (seconds < INT64_C(48) * 3600)
-        snprintf(text, UNITS_SIZE, "%" PRId64 " h", seconds / 3600);
+    else if (tenths < 100)
+        snprintf(text, UNITS_SIZE, "%" PRId64 ".%" PRId64 " s", tenths / 10, tenths % 10);
+    else if (rounded(ns, second) < 100)
+        snprintf(text, UNITS_SIZE, "%" PRId64 " s", rounded(ns, second));
+    else if (rounded(ns, 60 * second) < 100)
+        snprintf(text, UNITS_SIZE, "%" PRId64 " m", rounded(ns, 60 * second));
+    else if (rounded(ns, 3600 * second) < 48)
+        snprintf(text, UNITS_SIZE, "%" PRId64 " h", rounded(ns, 3600 * second));
     else
-        snprintf(text, UNITS_SIZE, "%" PRId64 " d", seconds / 86400);
+        snprintf(text, UNITS_SIZE, "%" PRId64 " d", rounded(ns, 86400 * second));
     return text;
 }

@@ -25,7 +25,10 @@ static inline const char *units_plural(uint64_t count)
 }
 /* "1.23 s", "4 m 5 s", "2 h 3 m". */
 char *units_duration(char *text, int64_t ns);
-/* An age, in one unit: "0.4 s", "40 s", "3 m", "2 h", "5 d"; "-" if it is negative, which means unknown. */
+/*
+ * An age, rounded to one unit: "0.4 s", "99 s", "2 m", "47 h", "5 d"; "-" if it is negative, which means unknown.
+ * At most 6 columns, but for more than 27 years.
+ */
 char *units_age(char *text, int64_t ns);
 
 #endif

@@ -390,6 +390,8 @@ static const char *word_of_error(int error)
         return "damaged";
     case -EPROTO:
         return "foreign";
+    case -ESTALE:
+        return "removed";
     case -ENOENT:
         return "incomplete";
     case -EACCES:

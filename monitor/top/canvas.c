@@ -42,6 +42,18 @@ int canvas_text(struct canvas *canvas, int row, int column, int width, enum styl
     return i;
 }
 
+int canvas_name(struct canvas *canvas, int row, int column, int width, enum style style, const char *name)
+{
+    const int length = (int)strlen(name);
+    if (length <= width || width < 1)
+        return canvas_text(canvas, row, column, width, style, name);
+    const int head = width / 2;
+    canvas_text(canvas, row, column, head, style, name);
+    canvas_put(canvas, row, column + head, canvas->unicode ? L'\u2026' : L'~', style);
+    canvas_text(canvas, row, column + head + 1, width - head - 1, style, name + length - (width - head - 1));
+    return width;
+}
+
 void canvas_text_right(struct canvas *canvas, int row, int column, int width, enum style style, const char *text)
 {
     const int length = (int)strlen(text);

@@ -43,7 +43,9 @@ void canvas_put(struct canvas *canvas, int row, int column, wchar_t glyph, enum 
 
 /* Writes at most @width columns. Bytes that are not printable ASCII become '?'. Return: the columns taken. */
 int canvas_text(struct canvas *canvas, int row, int column, int width, enum style style, const char *text);
-/* The same, ending at the right end of the @width columns. */
+/* The same of a name, of which the middle is left out if it is longer: long names often differ at their ends. */
+int canvas_name(struct canvas *canvas, int row, int column, int width, enum style style, const char *name);
+/* The same as canvas_text, ending at the right end of the @width columns. */
 void canvas_text_right(struct canvas *canvas, int row, int column, int width, enum style style, const char *text);
 /* The same as canvas_text, formatted; of the text, at most 511 bytes. */
 int canvas_print(struct canvas *canvas, int row, int column, int width, enum style style, const char *format, ...)

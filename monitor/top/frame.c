@@ -9,37 +9,54 @@
 #include "common/cli/why.h"
 #include "monitor/top/keys.h"
 
-enum { FULL_PERCENT = 95, FILLING_PERCENT = 80 };
+enum { FULL_PERCENT = 95, FILLING_PERCENT = 80, NAME_LEAST = 8 };
 
-void frame_title(struct canvas *canvas, const char *title, const char *clock)
+void frame_title(struct canvas *canvas, const char *name, const char *title, const char *clock)
 {
     const int length = (int)strlen(clock);
-    const int room = canvas->columns - length - 1;
+    const int room = canvas->columns - length - 1; /* the clock may follow if the title is not longer */
     canvas_style_row(canvas, 0, STYLE_TITLE);
-    const int used = canvas_print(canvas, 0, 0, canvas->columns, STYLE_TITLE, "%stop: %s", say_prefix(), title);
-    if (used <= room)
+    int at = canvas_print(canvas, 0, 0, canvas->columns, STYLE_TITLE, "%stop: ", say_prefix());
+    const int rest = room - at - (int)strlen(title);
+    at += canvas_name(canvas, 0, at, rest > NAME_LEAST ? rest : NAME_LEAST, STYLE_TITLE, name);
+    at += canvas_text(canvas, 0, at, canvas->columns - at, STYLE_TITLE, title);
+    if (at <= room)
         canvas_text(canvas, 0, room + 1, length, STYLE_TITLE, clock);
 }
 
-void frame_reason(struct canvas *canvas, int row, const struct model *model, int64_t now_ns)
+/* @text: receives it. Return: "" if there is none. */
+static const char *reason_of(const struct model *model, char text[WHY_BYTES], enum style *style)
+{
+    const struct watched *chosen = model_chosen(model);
+    const bool page = model->page == PAGE_QUEUE;
+    *style = STYLE_WARNING;
+    if (chosen == NULL)
+        return page ? "there is no queue of this name (any more); Esc: back to the list" : "";
+    if (watched_is_gone(chosen))
+        return page ? "removed; this is what was seen last; Esc: back to the list" : "removed";
+    *style = frame_state_style(chosen) == STYLE_BAD ? STYLE_BAD : STYLE_WARNING;
+    return chosen->handle == NULL ? snapshot_reason(&chosen->snapshot)
+                                  : why_it_waits(&chosen->snapshot, text, WHY_BYTES);
+}
+
+void frame_reason(struct canvas *canvas, int row, const struct model *model, int64_t now_ns, const char *name)
 {
     char text[WHY_BYTES];
-    const struct watched *chosen = model_chosen(model);
+    enum style style;
     const char *notice = model_notice_text(model, now_ns);
     if (row < 0)
         return;
-    if (notice != NULL)
+    if (notice != NULL) {
         canvas_text(canvas, row, 0, canvas->columns, STYLE_WARNING, notice);
-    else if (chosen == NULL && model->page == PAGE_QUEUE)
-        canvas_text(canvas, row, 0, canvas->columns, STYLE_WARNING, "there is no queue of this name (any more)");
-    else if (chosen != NULL && watched_is_gone(chosen))
-        canvas_text(canvas, row, 0, canvas->columns, STYLE_WARNING, "removed; this is what was seen last");
-    else if (chosen != NULL && chosen->handle == NULL)
-        canvas_text(canvas, row, 0, canvas->columns, STYLE_BAD, snapshot_reason(&chosen->snapshot));
-    else if (chosen != NULL)
-        canvas_text(canvas, row, 0, canvas->columns,
-                    frame_state_style(chosen) == STYLE_BAD ? STYLE_BAD : STYLE_WARNING,
-                    why_it_waits(&chosen->snapshot, text, sizeof(text)));
+        return;
+    }
+    const char *reason = reason_of(model, text, &style);
+    const int rest = canvas->columns - (int)strlen(reason) - 2;
+    const int half = canvas->columns / 2;
+    int at = canvas_name(canvas, row, 0, rest > half ? rest : half, STYLE_PLAIN, name);
+    if (name[0] != '\0' && reason[0] != '\0')
+        at += canvas_text(canvas, row, at, 2, STYLE_PLAIN, ": ");
+    canvas_text(canvas, row, at, canvas->columns - at, style, reason);
 }
 
 void frame_keys(struct canvas *canvas, int row, const char *keys)
@@ -66,15 +83,20 @@ static void draw_help(struct canvas *canvas)
     }
 }
 
-/* In the last line but one, so that what is asked about stays to be seen. */
+/*
+ * In the last line but one, so that what is asked about stays to be seen. Of a long name, the middle is left out
+ * before the end of the question is.
+ */
 static void draw_question(struct canvas *canvas, const char *before, const char *name, const char *after)
 {
-    char text[SHMQ_NAME_MAX + 80];
-    snprintf(text, sizeof(text), "%s%s%s", before, name, after);
     const int row = canvas->rows >= 2 ? canvas->rows - 2 : 0;
     for (int i = 0; i < canvas->columns; i++)
         canvas_put(canvas, row, i, L' ', STYLE_PLAIN);
-    canvas_text(canvas, row, 0, canvas->columns, STYLE_WARNING, text);
+    canvas_mark(canvas, row, 0, canvas->columns, false);
+    int at = canvas_text(canvas, row, 0, canvas->columns, STYLE_WARNING, before);
+    const int room = canvas->columns - at - (int)strlen(after);
+    at += canvas_name(canvas, row, at, room > NAME_LEAST ? room : NAME_LEAST, STYLE_WARNING, name);
+    canvas_text(canvas, row, at, canvas->columns - at, STYLE_WARNING, after);
 }
 
 void frame_overlay(struct canvas *canvas, const struct model *model)
@@ -85,9 +107,10 @@ void frame_overlay(struct canvas *canvas, const struct model *model)
         break;
     case OVERLAY_QUESTION:
         if (model->question.pause)
-            draw_question(canvas, "Pause queue '", model->question.name, "' until it is resumed? (y/n)");
+            draw_question(canvas, "Pause queue ", model->question.name,
+                          "? Consumers get nothing until it is resumed. (y/n)");
         else
-            draw_question(canvas, "Resume queue '", model->question.name, "'? (y/n)");
+            draw_question(canvas, "Resume queue ", model->question.name, "? (y/n)");
         break;
     case OVERLAY_JUMP:
         draw_question(canvas, "Jump to: ", model->jump, "_");

@@ -33,17 +33,29 @@ static int add_event(void *context, const struct shmq_event *event)
     return 0;
 }
 
-static void look_at_times(struct inspection *inspection, struct shmq *queue)
+static bool has_any(const uint64_t *counts)
+{
+    size_t i = 0;
+    while (i < SHMQ_LATENCY_BUCKETS && counts[i] == 0)
+        i++;
+    return i < SHMQ_LATENCY_BUCKETS;
+}
+
+/* The percentiles are of lately, or of all that was ever measured if there was nothing lately. */
+static void look_at_times(struct inspection *inspection, struct shmq *queue, int64_t now_ns)
 {
     static uint64_t counts[SHMQ_LATENCY_BUCKETS];
+    static uint64_t recent[SHMQ_LATENCY_BUCKETS];
     inspection->latency_error = shmq_latency(queue, UINT32_MAX, counts);
     inspection->measured = false;
     if (inspection->latency_error != 0)
         return;
-    for (size_t i = 0; i < SHMQ_LATENCY_BUCKETS; i++)
-        inspection->measured |= counts[i] != 0;
+    inspection->measured = has_any(counts);
+    inspection->window_ns = latency_window_add(&inspection->window, counts, now_ns, recent);
+    if (!has_any(recent))
+        inspection->window_ns = 0;
     for (size_t i = 0; i < INSPECTION_PERCENTILES; i++)
-        inspection->percentiles_ms[i] = percentile_ms(counts, percentiles[i]);
+        inspection->percentiles_ms[i] = percentile_ms(inspection->window_ns > 0 ? recent : counts, percentiles[i]);
 }
 
 static int look(void *context)
@@ -53,7 +65,7 @@ static int look(void *context)
     (void)shmq_events(question->queue, inspection->next_event, add_event, inspection);
     if (inspection->latency_at_ns == 0 || question->now_ns - inspection->latency_at_ns >= LATENCY_INTERVAL_NS) {
         inspection->latency_at_ns = question->now_ns;
-        look_at_times(inspection, question->queue);
+        look_at_times(inspection, question->queue, question->now_ns);
     }
     question->done = true;
     return 0;
@@ -62,8 +74,10 @@ static int look(void *context)
 bool inspection_look(struct inspection *inspection, struct shmq *queue, uint64_t queue_id, int64_t now_ns)
 {
     struct question question = {.inspection = inspection, .queue = queue, .now_ns = now_ns};
-    if (inspection->queue_id != queue_id)
-        *inspection = (struct inspection){.queue_id = queue_id};
+    if (inspection->queue_id != queue_id) {
+        memset(inspection, 0, sizeof(*inspection)); /* it is large */
+        inspection->queue_id = queue_id;
+    }
     (void)bus_guard_call(look, &question);
     return question.done;
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/cli/latency_window.h"
 #include "common/shmq.h"
 
 /* What only the page of a queue shows: the time from put to acknowledgement, and the last events. */
@@ -18,8 +19,10 @@ struct inspection {
     uint64_t queue_id;
     int latency_error; /* 0; -ENODATA: the queue was made without; another negative errno */
     bool measured;     /* some message was measured */
+    int64_t window_ns; /* the percentiles are of this last time; 0: of all that was ever measured */
     uint64_t percentiles_ms[INSPECTION_PERCENTILES];
-    int64_t latency_at_ns;                       /* of the last look at the times; 0: none */
+    int64_t latency_at_ns; /* of the last look at the times; 0: none */
+    struct latency_window window;
     struct shmq_event events[INSPECTION_EVENTS]; /* a ring of the last ones */
     uint32_t event_count;
     uint32_t newest;

@@ -182,6 +182,7 @@ void keys_press(struct model *model, int key)
 {
     if (key == 0) /* one that means nothing here */
         return;
+    model->notice_until_ns = 0; /* it has been read */
     switch (model->overlay) {
     case OVERLAY_QUESTION:
         answer(model, key);

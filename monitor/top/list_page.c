@@ -12,7 +12,7 @@
 #include "monitor/top/layout.h"
 #include "monitor/top/text.h"
 
-enum { NAME_LEAST = 8, NAME_MOST = 48, BAR_MOST = 42 };
+enum { NAME_LEAST = 8, BAR_LEAST = 8, BAR_USUAL = 12, BAR_MOST = 42 };
 
 enum column_kind {
     COLUMN_NAME,
@@ -29,7 +29,7 @@ enum column_kind {
 
 struct column {
     const char *title;
-    int width;        /* at least */
+    int width;        /* at least; the title needs one more for the mark of the order */
     bool right;       /* its text ends at the right */
     int rank;         /* columns with a higher one are left out first where there is no room */
     enum order order; /* that sorts by it; ORDERS: none */
@@ -37,18 +37,18 @@ struct column {
 
 static const struct column columns[COLUMNS] = {
     [COLUMN_NAME] = {"QUEUE", NAME_LEAST, false, 0, ORDER_NAME},
-    [COLUMN_BAR] = {"FULL", 12, false, 4, ORDER_FILL},
+    [COLUMN_BAR] = {"FULL", BAR_LEAST, false, 4, ORDER_FILL},
     [COLUMN_STATE] = {"STATE", 10, false, 1, ORDERS},
-    [COLUMN_MESSAGES] = {"MESSAGES", 8, true, 2, ORDER_MESSAGES},
-    [COLUMN_OLDEST] = {"OLDEST", 6, true, 3, ORDER_OLDEST},
+    [COLUMN_MESSAGES] = {"MESSAGES", 9, true, 2, ORDER_MESSAGES},
+    [COLUMN_OLDEST] = {"OLDEST", 7, true, 3, ORDER_OLDEST},
     [COLUMN_IN] = {"IN/S", 6, true, 5, ORDER_IN},
     [COLUMN_OUT] = {"OUT/S", 6, true, 6, ORDER_OUT},
     [COLUMN_PRODUCERS] = {"PROD", 4, true, 7, ORDERS},
     [COLUMN_CONSUMERS] = {"CONS", 4, true, 8, ORDERS},
 };
 
-/* Of a screen as wide as it is; 0: the column is left out. */
-static void fit(int widths[COLUMNS], const struct model *model, int room)
+/* Leaves columns out until the others have room. Return: the columns that are left over; negative: too few. */
+static int leave_out(int widths[COLUMNS], int room)
 {
     int used = -1; /* no blank before the first */
     for (int i = 0; i < COLUMNS; i++) {
@@ -61,19 +61,36 @@ static void fit(int widths[COLUMNS], const struct model *model, int room)
                 used -= widths[i] + 1;
                 widths[i] = 0;
             }
+    return room - used;
+}
+
+/* Gives a column up to @most of what is left over. */
+static void widen(int *width, int most, int *left)
+{
+    const int more = most - *width < *left ? most - *width : *left;
+    if (*width == 0 || more <= 0)
+        return;
+    *width += more;
+    *left -= more;
+}
+
+/* For a screen of @room columns; 0: the column is left out. What the others leave is for the names. */
+static void fit(int widths[COLUMNS], const struct model *model, int room)
+{
+    int left = leave_out(widths, room);
     int longest = NAME_LEAST;
     for (size_t i = 0; i < model->count; i++) {
         const int length = (int)strlen(model->queues[i]->name);
         longest = length > longest ? length : longest;
     }
-    longest = longest < NAME_MOST ? longest : NAME_MOST;
-    const int spare = room > used ? room - used : 0;
-    const int more = longest - widths[COLUMN_NAME] < spare ? longest - widths[COLUMN_NAME] : spare;
-    widths[COLUMN_NAME] += more;
-    if (widths[COLUMN_BAR] > 0)
-        widths[COLUMN_BAR] += spare - more < BAR_MOST - 12 ? spare - more : BAR_MOST - 12;
-    if (used > room)
+    if (left < 0) {
         widths[COLUMN_NAME] = room;
+        return;
+    }
+    widen(&widths[COLUMN_NAME], longest < room / 2 ? longest : room / 2, &left);
+    widen(&widths[COLUMN_BAR], BAR_USUAL, &left);
+    widen(&widths[COLUMN_NAME], longest, &left);
+    widen(&widths[COLUMN_BAR], BAR_MOST, &left);
 }
 
 static void draw_heading(struct canvas *canvas, int row, const int widths[COLUMNS], const struct model *model)
@@ -105,7 +122,7 @@ static char *column_text(char text[TEXT_SIZE], enum column_kind kind, const stru
     case COLUMN_MESSAGES:
         return units_count(text, (double)stat->messages);
     case COLUMN_OLDEST:
-        return text_time(text, stat->oldest_ns);
+        return units_age(text, stat->oldest_ns);
     case COLUMN_IN:
         return text_rate(text, rates_in(&watched->rates));
     case COLUMN_OUT:
@@ -144,7 +161,7 @@ static void draw_line(struct canvas *canvas, int row, const int widths[COLUMNS],
         if (width == 0)
             continue;
         if (i == COLUMN_NAME)
-            canvas_text(canvas, row, at, width, open ? STYLE_PLAIN : STYLE_FAINT, watched->name);
+            canvas_name(canvas, row, at, width, open ? STYLE_PLAIN : STYLE_FAINT, watched->name);
         else if (i == COLUMN_STATE)
             canvas_text(canvas, row, at, width, style, why_queue_state(&watched->snapshot, state, sizeof(state)));
         else if (i == COLUMN_BAR)
@@ -170,12 +187,13 @@ static void draw_title(struct canvas *canvas, const struct model *model, const c
                           model->reversed ? "reversed " : "", model_order_text(model->order));
     if (model->count > model->visible && length > 0 && (size_t)length < sizeof(title))
         snprintf(title + length, sizeof(title) - (size_t)length, ", %zu to %zu shown", model->first + 1, end);
-    frame_title(canvas, title, clock);
+    frame_title(canvas, "", title, clock);
 }
 
 void list_page_draw(struct canvas *canvas, const struct model *model, int64_t now_ns, const char *clock)
 {
     const struct list_layout layout = layout_list(canvas->rows);
+    const bool chosen = model->cursor < model->count;
     int widths[COLUMNS];
     fit(widths, model, canvas->columns);
     draw_title(canvas, model, clock);
@@ -186,6 +204,8 @@ void list_page_draw(struct canvas *canvas, const struct model *model, int64_t no
     }
     if (model->count == 0)
         draw_nothing(canvas, layout.lines, model);
-    frame_reason(canvas, layout.reason, model, now_ns);
+    /* A name that is cut above is told here in full. */
+    const bool cut = chosen && (int)strlen(model->queues[model->cursor]->name) > widths[COLUMN_NAME];
+    frame_reason(canvas, layout.reason, model, now_ns, cut ? model->queues[model->cursor]->name : "");
     frame_keys(canvas, layout.keys, "q quit  ? help  Enter open  s sort  r reverse  p pause  / jump");
 }

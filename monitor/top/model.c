@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NOTICE_NS INT64_C(6000000000)
+#define NOTICE_NS INT64_C(4000000000)
 
 /* ------------------------------------------------------------------ order */
 

@@ -45,9 +45,9 @@ static void describe_producer(struct party *party, const struct shmq_lane_stat *
     party->rate = rates_of_lane(rates, lane->lane);
     party->state = why_producer(lane);
     if (lane->alive && lane->blocked_for_ns > 0)
-        snprintf(party->since, sizeof(party->since), ", for %s", text_time(text, lane->blocked_for_ns));
+        snprintf(party->since, sizeof(party->since), ", for %s", units_age(text, lane->blocked_for_ns));
     else if (!lane->alive && lane->messages > 0)
-        snprintf(party->since, sizeof(party->since), ", oldest %s", text_time(text, lane->oldest_ns));
+        snprintf(party->since, sizeof(party->since), ", oldest %s", units_age(text, lane->oldest_ns));
 }
 
 static void describe_consumer(struct party *party, const struct shmq_stat *queue,
@@ -59,9 +59,9 @@ static void describe_consumer(struct party *party, const struct shmq_stat *queue
     party->rate = rates_of_seat(rates, seat->seat);
     party->state = why_consumer(queue, seat);
     if (seat->aside)
-        snprintf(party->since, sizeof(party->since), ", %s left", text_time(text, seat->aside_left_ns));
+        snprintf(party->since, sizeof(party->since), ", %s left", units_age(text, seat->aside_left_ns));
     else if (seat->leased > 0 && seat->leased_ns >= 0)
-        snprintf(party->since, sizeof(party->since), ", has them %s", text_time(text, seat->leased_ns));
+        snprintf(party->since, sizeof(party->since), ", has them %s", units_age(text, seat->leased_ns));
 }
 
 static enum style style_of(enum party_state state)

@@ -8,28 +8,10 @@
 
 _Static_assert((int)TEXT_SIZE >= (int)UNITS_SIZE, "what units.h writes fits");
 
-char *text_time(char *text, int64_t ns)
-{
-    const int64_t seconds = ns / INT64_C(1000000000);
-    if (ns < 0)
-        snprintf(text, TEXT_SIZE, "-");
-    else if (seconds < 10)
-        snprintf(text, TEXT_SIZE, "%.1f s", (double)(ns / INT64_C(100000000)) / 10);
-    else if (seconds < 100)
-        snprintf(text, TEXT_SIZE, "%" PRId64 " s", seconds);
-    else if (seconds < 6000)
-        snprintf(text, TEXT_SIZE, "%" PRId64 " m", seconds / 60);
-    else if (seconds < INT64_C(48) * 3600)
-        snprintf(text, TEXT_SIZE, "%" PRId64 " h", seconds / 3600);
-    else
-        snprintf(text, TEXT_SIZE, "%" PRId64 " d", seconds / 86400);
-    return text;
-}
-
 char *text_milliseconds(char *text, uint64_t ms)
 {
     if (ms >= 1000)
-        return text_time(text, ms < INT64_MAX / 1000000 ? (int64_t)ms * 1000000 : INT64_MAX);
+        return units_age(text, ms < INT64_MAX / 1000000 ? (int64_t)ms * 1000000 : INT64_MAX);
     if (ms > 0)
         snprintf(text, TEXT_SIZE, "%" PRIu64 " ms", ms);
     else

@@ -338,6 +338,33 @@ START_TEST(times_are_written_as_they_are_read)
 }
 END_TEST
 
+START_TEST(ages_are_rounded_to_one_unit)
+{
+    static const struct {
+        int64_t ns;
+        const char *age;
+    } ages[] = {
+        {-1, "-"},
+        {0, "0.0 s"},
+        {49 * MS, "0.0 s"},
+        {50 * MS, "0.1 s"},
+        {2496 * MS, "2.5 s"},
+        {9949 * MS, "9.9 s"},
+        {9950 * MS, "10 s"},
+        {99499 * MS, "99 s"},
+        {99500 * MS, "2 m"},
+        {150 * SECOND, "3 m"},
+        {5969 * SECOND, "99 m"},
+        {5970 * SECOND, "2 h"},
+        {171000 * SECOND - 1, "47 h"},
+        {171000 * SECOND, "2 d"},
+        {INT64_MAX, "106752 d"},
+    };
+    for (size_t i = 0; i < COUNT(ages); i++)
+        ck_assert_str_eq(units_age(text, ages[i].ns), ages[i].age);
+}
+END_TEST
+
 /* ------------------------------------------------------------------ rates */
 
 START_TEST(a_rate_is_kept_and_delays_do_not_add_up)
@@ -1314,6 +1341,7 @@ static const struct test tests[] = {
     TEST(memory_is_told_in_powers_of_two),
     TEST(sizes_are_written_as_they_are_read),
     TEST(times_are_written_as_they_are_read),
+    TEST(ages_are_rounded_to_one_unit),
     TEST(random_numbers_are_the_same_for_a_seed),
     TEST_GROUP("messages"),
     TEST(a_program_has_the_name_it_is_called_by),

@@ -364,26 +364,11 @@ END_TEST
 
 START_TEST(numbers_are_short)
 {
-    static const struct {
-        int64_t ns;
-        const char *text;
-    } times[] = {{-1, "-"},
-                 {0, "0.0 s"},
-                 {250000000, "0.2 s"},
-                 {9 * SECOND, "9.0 s"},
-                 {99 * SECOND, "99 s"},
-                 {100 * SECOND, "1 m"},
-                 {5999 * SECOND, "99 m"},
-                 {6000 * SECOND, "1 h"},
-                 {47 * 3600 * SECOND, "47 h"},
-                 {48 * 3600 * SECOND, "2 d"},
-                 {INT64_MAX, "106751 d"}};
     char text[TEXT_SIZE];
-    for (size_t i = 0; i < COUNT(times); i++)
-        ck_assert_str_eq(text_time(text, times[i].ns), times[i].text);
     ck_assert_str_eq(text_milliseconds(text, 999), "999 ms");
-    ck_assert_str_eq(text_milliseconds(text, 1500), "1.5 s");
-    ck_assert_str_eq(text_milliseconds(text, UINT64_MAX), "106751 d");
+    ck_assert_str_eq(text_milliseconds(text, 0), "<1 ms");
+    ck_assert_str_eq(text_milliseconds(text, 2496), "2.5 s");
+    ck_assert_str_eq(text_milliseconds(text, UINT64_MAX), "106752 d");
     ck_assert_str_eq(text_rate(text, 0), "0");
     ck_assert_str_eq(text_rate(text, 0.2), "<1");
     ck_assert_str_eq(text_rate(text, 12345), "12.3 k");
@@ -406,7 +391,7 @@ START_TEST(the_list_has_a_line_for_each_queue)
     ck_assert(strstr(row_text(0), "12:34:56") == row_text(0) + 72);
     ck_assert(strncmp(row_text(2), "orders  ", 8) == 0);
     ck_assert(strstr(row_text(2), "[####") != NULL);
-    ck_assert(strstr(row_text(2), " 1.23 k   12 s      0      0    3    2") != NULL);
+    ck_assert(strstr(row_text(2), " 1.23 k    12 s      0      0    3    2") != NULL);
     ck_assert(strstr(row_text(3), "forbidden") != NULL);
     ck_assert(strstr(row_text(3), "[") == NULL);
     ck_assert(canvas.cells[2 * 80].marked);
@@ -415,6 +400,62 @@ START_TEST(the_list_has_a_line_for_each_queue)
         if (canvas.cells[2 * 80 + i].glyph == L'[' || canvas.cells[2 * 80 + i].glyph == L'#')
             ck_assert(!canvas.cells[2 * 80 + i].marked);
     ck_assert(!canvas.cells[3 * 80].marked);
+}
+END_TEST
+
+START_TEST(long_names_stay_distinguishable)
+{
+    static const char common[] = "invoices.europe.north.incoming";
+    char names[2][64];
+    snprintf(names[0], sizeof(names[0]), "%s.1", common);
+    snprintf(names[1], sizeof(names[1]), "%s.2", common);
+    add(names[0], 1, 0);
+    add(names[1], 2, 100);
+    model_sort(&model);
+    draw(24, 80);
+    ck_assert(strncmp(row_text(2), "invoices.~coming.1 ", 19) == 0);
+    ck_assert(strncmp(row_text(3), "invoices.~coming.2 ", 19) == 0);
+    ck_assert(strncmp(row_text(22), "invoices.europe.north.incoming.1: 1 message waits", 49) == 0);
+    draw(24, 100);
+    ck_assert(strncmp(row_text(3), names[1], strlen(names[1])) == 0);
+    canvas.unicode = true;
+    draw(24, 80);
+    ck_assert(strncmp(row_text(2), "invoices.*coming.1 ", 19) == 0);
+}
+END_TEST
+
+START_TEST(every_heading_has_room_for_its_mark)
+{
+    static const char *const marked[] = {"QUEUE^", "FULLv", "MESSAGESv", "OLDESTv", "IN/Sv", "OUT/Sv"};
+    add("orders", 1234, 67);
+    for (size_t i = 0; i < COUNT(marked); i++) {
+        draw(24, 80);
+        ck_assert_ptr_nonnull(strstr(row_text(1), marked[i]));
+        type("s");
+    }
+}
+END_TEST
+
+START_TEST(the_end_of_a_question_is_never_cut)
+{
+    char name[SHMQ_NAME_MAX + 1];
+    memset(name, 'x', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    struct watched *watched = add(name, 0, 0);
+    model_sort(&model);
+    type("p");
+    draw(24, 80);
+    ck_assert_str_eq(strchr(row_text(22), '?'), "? Consumers get nothing until it is resumed. (y/n)");
+    type("n");
+    watched->snapshot.stat.paused = true;
+    type("p");
+    draw(24, 80);
+    ck_assert_str_eq(strchr(row_text(22), '?'), "? (y/n)");
+    type("n");
+    keys_press(&model, KEY_OF_ENTER);
+    draw(24, 80);
+    ck_assert_ptr_nonnull(strstr(row_text(0), "xxx: paused"));
+    ck_assert_ptr_nonnull(strstr(row_text(0), " 12:34:56"));
 }
 END_TEST
 
@@ -487,6 +528,23 @@ START_TEST(what_a_program_calls_itself_does_nothing_to_the_terminal)
 }
 END_TEST
 
+START_TEST(nothing_of_the_counts_is_cut_at_80_columns)
+{
+    struct watched *watched = add_busy(1, 1);
+    watched->snapshot.stat.room_bytes = UINT64_C(1430000000);
+    watched->snapshot.stat.messages = 123456;
+    watched->snapshot.stat.oldest_ns = 99 * SECOND;
+    look(&watched->rates, 0, 0, 100);
+    for (int64_t i = 1; i < 20; i++)
+        look(&watched->rates, i, (uint64_t)i * 61700, 100);
+    draw(24, 80);
+    ck_assert(has_row("100 % of 1.33 GiB  123 k messages  oldest 99 s"));
+    ck_assert(has_row("FULL 100 % (last 2 min)    IN 123 k/s (to 123 k)      OUT 0/s (to 123 k)"));
+    draw(12, 80); /* no graphs */
+    ck_assert(has_row("100 % of 1.33 GiB  123 k messages  oldest 99 s  in 123 k/s  out 0/s"));
+}
+END_TEST
+
 START_TEST(a_queue_without_latency_says_so)
 {
     add_busy(1, 1);
@@ -503,8 +561,11 @@ START_TEST(a_queue_without_latency_says_so)
     inspection.percentiles_ms[0] = 3;
     inspection.percentiles_ms[3] = 12000;
     draw(24, 80);
-    ck_assert(has_row("p50 3 ms"));
+    ck_assert(has_row("time in queue since creation: p50 3 ms"));
     ck_assert(has_row("max 12 s"));
+    inspection.window_ns = 118 * SECOND;
+    draw(24, 80);
+    ck_assert(has_row("time in queue, last 2 min: p50 3 ms"));
 }
 END_TEST
 
@@ -514,7 +575,8 @@ START_TEST(a_queue_that_was_removed_stays_to_be_seen)
     watched->handle = NULL;
     watched->snapshot.error = -ESTALE;
     draw(24, 80);
-    ck_assert(has_row("removed; this is what was seen last"));
+    ck_assert(has_row("removed; this is what was seen last; Esc: back to the list"));
+    ck_assert(has_row("top: busy: removed"));
     ck_assert(has_row("producer 0"));
     watched->snapshot.error = -EACCES;
     draw(24, 80);
@@ -532,7 +594,11 @@ START_TEST(a_notice_goes_by_itself)
     model_notice(&model, NOW, "something has happened");
     draw(24, 80);
     ck_assert(has_row("something has happened"));
-    model_notice(&model, NOW - 60 * SECOND, "something has happened");
+    model_notice(&model, NOW - 5 * SECOND, "something has happened");
+    draw(24, 80);
+    ck_assert(!has_row("something has happened"));
+    model_notice(&model, NOW, "something has happened");
+    type("j");
     draw(24, 80);
     ck_assert(!has_row("something has happened"));
 }
@@ -597,8 +663,12 @@ static const struct test tests[] = {
     TEST_GROUP("pages"),
     TEST(numbers_are_short),
     TEST(the_list_has_a_line_for_each_queue),
+    TEST(the_end_of_a_question_is_never_cut),
+    TEST(every_heading_has_room_for_its_mark),
+    TEST(long_names_stay_distinguishable),
     TEST(a_narrow_list_leaves_out_columns),
     TEST(a_thousand_lanes_can_be_scrolled),
+    TEST(nothing_of_the_counts_is_cut_at_80_columns),
     TEST(what_a_program_calls_itself_does_nothing_to_the_terminal),
     TEST(a_queue_without_latency_says_so),
     TEST(a_queue_that_was_removed_stays_to_be_seen),
