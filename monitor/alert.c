@@ -104,6 +104,8 @@ static bool read_limit(enum unit unit, char *word, uint64_t *limit)
 
 static bool find_field(const char *name, size_t *field)
 {
+    if (strcmp(name, "fill") == 0) /* as in fill_percent; "full" is what it is called everywhere else */
+        name = "full";
     for (*field = 0; *field < FIELDS; ++*field)
         if (strcmp(fields[*field].name, name) == 0)
             return true;
@@ -213,4 +215,9 @@ bool alert_report(const struct alert *alert, const struct snapshot *snapshot)
         return false;
     say_status("queue '%s': alert: %s", snapshot->name, text);
     return true;
+}
+
+bool alert_is_silent(const struct alert *alert)
+{
+    return alert->count > 0 && say_get_level() == SAY_ERRORS;
 }

@@ -49,4 +49,7 @@ bool alert_holds(const struct alert *alert, const struct snapshot *snapshot, cha
 /* The same; says so on stderr, unless -q is given. */
 bool alert_report(const struct alert *alert, const struct snapshot *snapshot);
 
+/* Whether the exit status alone answers: a condition and -q are given. What was looked at is not printed then. */
+bool alert_is_silent(const struct alert *alert);
+
 #endif

@@ -36,9 +36,6 @@ static void take(void *into, const struct option_group *group, const struct opti
     case MONITOR_ALERT:
         take_alert(options, argument);
         break;
-    case MONITOR_WATCH:
-        options->watch_ns = WATCH_DEFAULT_NS;
-        break;
     default:
         option_common_take(&options->common, &monitor_options, entry, argument);
     }
@@ -119,6 +116,15 @@ static const char *find_file(struct common_options *common, const struct option_
     return object != NULL ? NULL : given;
 }
 
+/* A word behind --watch that is no duration counts as one of the verb's words. */
+_Noreturn static void refuse_word(const struct options *options, const struct option_verb *verb, const char *word)
+{
+    if (options->watch_ns > 0)
+        options_usage("%s: unexpected argument for %s (--watch takes a duration, such as 1 or 500ms)", word,
+                      verb->name);
+    options_usage("%s: unexpected argument for %s", word, verb->name);
+}
+
 void options_parse(struct options *options, int argc, char **argv)
 {
     struct option_words words;
@@ -141,7 +147,7 @@ void options_parse(struct options *options, int argc, char **argv)
     if (options->raw && options->format != FORMAT_TABLE)
         options_usage("--json and --raw: only one format can be given");
     if (words.count > taken)
-        options_usage("%s: unexpected argument for %s", words.words[taken], words.verb->name);
+        refuse_word(options, words.verb, words.words[taken]);
     const char *file = find_file(&options->common, words.verb);
     options_finish(&options->common);
     const bool optional = takes_queue && words.verb->argument[0] == '[';

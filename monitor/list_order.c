@@ -24,7 +24,7 @@ static int64_t key(const struct snapshot *snapshot, enum list_order order)
         return (int64_t)stat->messages;
     case LIST_BY_OLDEST:
         return stat->messages > 0 ? stat->oldest_ns : -1;
-    case LIST_BY_FILL:
+    case LIST_BY_FULL:
         return fill(stat);
     case LIST_BY_MEMORY:
         return (int64_t)stat->reserved_bytes;

@@ -5,12 +5,13 @@
 #include "common/cli/snapshot.h"
 
 /* What --sort sorts a list of queues by: names from A to Z, numbers from the greatest. */
-#define LIST_ORDERS "name messages oldest fill memory producers consumers owner"
+#define LIST_ORDERS "name messages oldest full memory producers consumers owner"
+#define LIST_ORDER_SYNONYM "fill=full"
 enum list_order {
     LIST_BY_NAME,
     LIST_BY_MESSAGES,
     LIST_BY_OLDEST,
-    LIST_BY_FILL,
+    LIST_BY_FULL,
     LIST_BY_MEMORY,
     LIST_BY_PRODUCERS,
     LIST_BY_CONSUMERS,

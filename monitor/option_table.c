@@ -89,26 +89,25 @@ static const struct option_entry own[] = {
      .verbs = FOR(LIST),
      .argument = "KEY",
      .choices = LIST_ORDERS,
-     .help = "sort by KEY instead of by name, the greatest first"},
+     .synonym = LIST_ORDER_SYNONYM,
+     .help = "sort by KEY, the greatest first: messages, oldest, full, memory, producers or consumers; or by "
+             "owner or name (the default), in ascending order"},
     {.name = "watch",
      .kind = OPTION_IS_DURATION,
      AT(watch_ns),
      .verbs = FOR(LIST) | FOR(SHOW),
-     .argument = "SECONDS",
-     .help =
-         "look again every SECONDS until SIGINT or SIGTERM, and then exit 0: on a terminal, the table is drawn "
-         "again at the same place; elsewhere, an empty line follows each look"},
-    {.name = "watching",
-     .code = MONITOR_WATCH,
-     .verbs = FOR(LIST) | FOR(SHOW),
-     .help = "--watch 1, for which --watch without SECONDS stands"},
+     .min = WATCH_MIN_NS,
+     .argument = "[DURATION]",
+     .help = "look again every DURATION (1s) until SIGINT or SIGTERM, then exit 0. On a terminal, the table is "
+             "redrawn in place; elsewhere, an empty line separates the looks"},
     {.name = "alert",
      .code = MONITOR_ALERT,
      .verbs = FOR(LIST) | FOR(SHOW) | FOR(WAIT),
      .argument = "CONDITION",
      .help =
-         "exit 4 if CONDITION holds for the queue, or for any that list prints, and say so on stderr: such as "
-         "full>80% or oldest>5m; see below. May be repeated: one has to hold. wait and --watch end at once then"},
+         "exit 4 if CONDITION holds, such as full>80% or oldest>5m (see below), and say for which queue and why. "
+         "list prints only the queues for which it holds; with -q, list and show print nothing. May be repeated: "
+         "one has to hold. wait and --watch then end at once"},
     {.name = "empty",
      .kind = OPTION_IS_FLAG,
      AT(empty),
@@ -233,7 +232,7 @@ const struct option_table monitor_options = {
         "so "
         "its messages stay; 4 timed out, or an --alert holds; 5 queue damaged or of another version.",
     .bare = "watch",
-    .other = "watching",
+    .other = "watch=1",
     .examples = {{"{self} show jobs", "show who uses the queue jobs and how full it is"},
                  {"{self} wait jobs --empty --timeout 1m", "wait until all messages are processed"},
                  {"{self} metrics --textfile /var/lib/prometheus/node-exporter/shmq.prom",

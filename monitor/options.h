@@ -40,10 +40,10 @@ enum monitor_verb { MONITOR_VERBS(VERB_CODE) VERBS };
 enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_PROMETHEUS };
 
 /* Codes of options, besides those of the formats. */
-enum { MONITOR_ALERT = 16, MONITOR_WATCH };
+enum { MONITOR_ALERT = 16 };
 
 #define LANE_ANY UINT32_MAX
-#define WATCH_DEFAULT_NS INT64_C(1000000000)
+#define WATCH_MIN_NS 1000000
 
 struct options {
     struct common_options common;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/cli/option_table.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -170,14 +171,23 @@ static uint64_t read_size(const struct option_entry *entry, const char *argument
     return value;
 }
 
+/* The choice that the argument is another word for, or the argument itself. */
+static const char *resolve_synonym(const struct option_entry *entry, const char *argument)
+{
+    const size_t length = entry->synonym != NULL ? strcspn(entry->synonym, "=") : 0;
+    const bool is_it = length > 0 && strlen(argument) == length && strncmp(entry->synonym, argument, length) == 0;
+    return is_it ? entry->synonym + length + 1 : argument;
+}
+
 static unsigned read_choice(const struct option_entry *entry, const char *argument)
 {
     char why[96];
-    const size_t length = strlen(argument);
+    const char *choice = resolve_synonym(entry, argument);
+    const size_t length = strlen(choice);
     unsigned number = 0;
     for (const char *at = entry->choices; *at != '\0'; number++) {
         const size_t end = strcspn(at, " ");
-        if (end == length && strncmp(at, argument, end) == 0)
+        if (end == length && strncmp(at, choice, end) == 0)
             return number;
         at += end + (at[end] != '\0');
     }
@@ -193,16 +203,24 @@ static void refuse_shorter(const struct option_entry *entry, const char *argumen
     option_entry_bad(entry, argument, why);
 }
 
+static void store_duration(int64_t *value_ns, const struct option_entry *entry, const char *argument)
+{
+    const int error = parse_duration(argument, value_ns);
+    if (error == -ERANGE)
+        option_entry_bad(entry, argument, "too long (at most 640000h)");
+    if (error != 0)
+        option_entry_bad(entry, argument, "not a duration (such as 500ms, 10s or 2m)");
+    if (*value_ns < (int64_t)entry->min)
+        refuse_shorter(entry, argument);
+}
+
 /* Stores a duration, a range or a rate. Returns false for any other kind. */
 static bool store_time(void *value, const struct option_entry *entry, const char *argument)
 {
     int64_t *range = value;
     switch (entry->kind) {
     case OPTION_IS_DURATION:
-        if (parse_duration(argument, value) != 0)
-            option_entry_bad(entry, argument, "not a duration (such as 500ms, 10s or 2m)");
-        if (*range < (int64_t)entry->min)
-            refuse_shorter(entry, argument);
+        store_duration(value, entry, argument);
         return true;
     case OPTION_IS_RANGE:
         if (parse_duration_range(argument, &range[0], &range[1]) != 0)
@@ -301,12 +319,17 @@ static void take_verb(const struct reader *reader, struct option_words *words)
     }
 }
 
-/* Whether the option that may stand alone could take this word. */
+/*
+ * Whether the option that may stand alone takes this word. A negative number is taken, so that it is refused as
+ * what it was meant to be, and not as an unknown option.
+ */
 static bool may_be_argument(const struct option_table *table, const char *word)
 {
     const struct option_entry *entry = option_table_find(table, table->bare, NULL);
     int64_t ns = 0;
-    return entry == NULL || entry->kind != OPTION_IS_DURATION || parse_duration(word, &ns) == 0;
+    if (entry == NULL || entry->kind != OPTION_IS_DURATION)
+        return word[0] != '-';
+    return (word[0] == '-' && isdigit((unsigned char)word[1])) || parse_duration(word, &ns) != -EINVAL;
 }
 
 /*
@@ -321,7 +344,7 @@ static void replace_bare(const struct option_table *table, int argc, char **argv
     snprintf(written, sizeof(written), "--%s", table->other);
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
         const bool is_it = strncmp(argv[i], "--", 2) == 0 && strcmp(argv[i] + 2, table->bare) == 0;
-        if (is_it && (i + 1 == argc || argv[i + 1][0] == '-' || !may_be_argument(table, argv[i + 1])))
+        if (is_it && (i + 1 == argc || !may_be_argument(table, argv[i + 1])))
             argv[i] = written;
     }
 }

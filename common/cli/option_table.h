@@ -39,6 +39,7 @@ struct option_entry {
     int code;              /* for OPTION_IS_OWN */
     const char *argument;  /* its name in the help, such as "FILE"; NULL: the option takes none */
     const char *choices;   /* the allowed arguments, separated by blanks; NULL: any */
+    const char *synonym;   /* "fill=full": accepted for that choice, but neither shown nor completed; or NULL */
     const char *help;      /* what it does, without a full stop; wrapped when printed */
     unsigned verbs;        /* verbs that it applies to, as bits 1 << code; 0: all */
     size_t at;             /* where the value is stored: an offset in the section's struct */
@@ -88,7 +89,7 @@ struct option_table {
     struct option_example examples[OPTION_EXAMPLES];
     const char
         *bare; /* an option that takes an argument and, given without one, is another; NULL: there is none */
-    const char *other; /* the name of that other option */
+    const char *other; /* the name of that other option, or itself with an argument: "watch=1" */
 };
 
 /*

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
 #include "common/cli/say.h"
 #include "monitor/output.h"
 #include "monitor/verbs/verbs.h"
@@ -19,21 +21,52 @@ static void print(const struct options *options, FILE *out, const struct snapsho
     }
 }
 
+/*
+ * Reports the queues for which an alert holds. A single look prints only these, and a table of none not at all: cron
+ * mails whatever is printed.
+ *
+ * @shown  receives shallow copies of what is to be printed, in the same order; the caller frees the array
+ */
+static int judge(const struct options *options, const struct snapshots *snapshots, struct snapshots *shown)
+{
+    const bool all = options->alert.count == 0 || options->watch_ns > 0;
+    size_t alerts = 0;
+    for (size_t i = 0; i < snapshots->count; i++) {
+        const bool holds = alert_report(&options->alert, &snapshots->items[i]);
+        alerts += holds;
+        if (all || holds)
+            shown->items[shown->count++] = snapshots->items[i];
+    }
+    return alerts > 0 ? EXIT_TIMEOUT : EXIT_DONE;
+}
+
+static int judge_and_print(const struct options *options, FILE *out, const struct snapshots *snapshots)
+{
+    struct snapshots shown = {calloc(snapshots->count + 1, sizeof(*shown.items)), 0};
+    if (shown.items == NULL) {
+        say_error("not enough memory for %zu queues", snapshots->count);
+        return EXIT_FAILED;
+    }
+    const int status = judge(options, snapshots, &shown);
+    const bool sifted = options->alert.count > 0 && options->watch_ns == 0;
+    const bool nothing = sifted && shown.count == 0 && options->format == FORMAT_TABLE;
+    if (!nothing && !alert_is_silent(&options->alert))
+        print(options, out, &shown);
+    free(shown.items);
+    return status;
+}
+
 static int look(const struct options *options, FILE *out)
 {
     struct snapshots snapshots = {0};
     const int error =
         alert_needs_details(&options->alert) ? snapshots_take_whole(&snapshots) : snapshots_take(&snapshots);
-    int status = EXIT_DONE;
+    int status = EXIT_FAILED;
     if (error != 0) {
         say_error("/dev/shm: cannot be read: %s", shmq_strerror(error));
-        status = EXIT_FAILED;
     } else {
         list_order_sort(&snapshots, options->order);
-        print(options, out, &snapshots);
-        for (size_t i = 0; i < snapshots.count; i++)
-            if (alert_report(&options->alert, &snapshots.items[i]))
-                status = EXIT_TIMEOUT;
+        status = judge_and_print(options, out, &snapshots);
     }
     snapshots_free(&snapshots);
     return status;

@@ -27,7 +27,7 @@ static int look(const struct options *options, FILE *out)
     if (snapshot.opened)
         snapshot_add_latency(&snapshot, options->queue);
     /* Show as much as can be read of a damaged queue. */
-    if (snapshot.opened || options->format == FORMAT_PROMETHEUS)
+    if ((snapshot.opened || options->format == FORMAT_PROMETHEUS) && !alert_is_silent(&options->alert))
         print(options, out, &snapshot);
     if (error != 0)
         status = verb_fail(options, "cannot be read", error);

@@ -87,7 +87,12 @@ check_equal 'sort: by name' "$one $two $three " "$(ours)"
 check_equal 'sort: by name, in words' "$one $two $three " "$(ours --sort name)"
 check_equal 'sort: by messages' "$two $three $one " "$(ours --sort messages)"
 check_equal 'sort: equal ones by name' "$one $two $three " "$(ours --sort consumers)"
-check_equal 'sort: by fill' "$two $three $one " "$(ours --sort fill)"
+check_equal 'sort: by full' "$two $three $one " "$(ours --sort full)"
+check_equal 'sort: by fill, which is the same' "$two $three $one " "$(ours --sort fill)"
+"$monitor" --help >"$scratch/help"
+for key in name messages oldest full memory producers consumers owner; do
+    check "sort: $key: the help has it" test "$(sed -n '/^ *--sort/,/^ *--watch/p' "$scratch/help" | grep -cw "$key")" -ge 1
+done
 for key in oldest memory producers owner; do
     check "sort: by $key" test "$(ours --sort $key | wc -w)" -eq 3
 done
@@ -124,8 +129,13 @@ timeout 20 "$monitor" list --watch 10ms 2>"$scratch/err" | head -n 1 >"$scratch/
 check_equal 'watch: nobody reads it any more: exit 1' 1 "${PIPESTATUS[0]}"
 check_match 'watch: nobody reads it any more: says why' '^monitor: standard output: cannot be written: Broken pipe$' \
     "$scratch/err"
-check_usage monitor "$monitor" "'?-1|--watch" list --watch=-1
-check_usage monitor "$monitor" 'takes no --watch' check --watch 1 "$two"
+for bad in --watch=-1 '--watch -1' --watch=abc --watch= '--watch 0' '--watch 0s' '--watch 99999999999999999999'; do
+    # shellcheck disable=SC2086 # words
+    check_usage monitor "$monitor" '--watch .*: (not a duration \(such as |too short \(at least |too long \(at most )' list $bad
+done
+check_usage monitor "$monitor" 'abc: unexpected argument for list \(--watch takes a duration' list --watch abc
+check_usage monitor "$monitor" 'takes no --watch$' check --watch 1 "$two"
+check_usage monitor "$monitor" 'events: takes no --watch$' events --watch "$two"
 if command -v script >/dev/null; then
     TERM=xterm timeout 20 script -qec "timeout --foreground -s INT --preserve-status 1 '$monitor' list --watch 50ms; echo; echo status \$?" /dev/null \
         </dev/null 2>&1 | tr '\033\r' 'E\n' >"$scratch/screen"
@@ -149,12 +159,40 @@ names_ours() {
 }
 check_status 'alert: list: exit 4' 4 "$monitor" list --alert 'messages>2'
 check_match 'alert: list: says which and why' "^monitor: queue '$two': alert: messages>2: 3\$" "$scratch/err"
-check_match 'alert: list: prints as ever' "^$one +ok +1 " "$scratch/out"
-"$monitor" list --alert 'messages>3' >/dev/null 2>"$scratch/err"
+check_match 'alert: list: prints its line' "^$two +ok +3 " "$scratch/out"
+check 'alert: list: prints no other queue' eval '! grep -q -- "^$one " "$scratch/out"'
+check_status 'alert: list: JSON: exit 4' 4 "$monitor" list --json --alert 'messages>2'
+check_match 'alert: list: JSON: has the queue' "\"name\": \"$two\"" "$scratch/out"
+check 'alert: list: JSON: has no other' eval '! grep -q -- "\"name\": \"$one\"" "$scratch/out"'
+"$monitor" list --alert 'messages>3' >"$scratch/out" 2>"$scratch/err"
 check 'alert: list: what does not hold' eval '! names_ours'
-check_status 'alert: -q: exit 4' 4 "$monitor" list -q --alert 'messages>2'
-check_equal 'alert: -q: says nothing' '' "$(cat "$scratch/err")"
-for holds in 'messages>2' 'messages>=3' 'messages<4' 'messages<=3' 'full<1%' 'full>=0' 'oldest<1h' 'oldest>1us' 'bytes>2' 'bytes<1K' \
+check 'alert: list: what does not hold is not printed' eval '! grep -q -- "^$two " "$scratch/out"'
+# In a /dev/shm of its own, because another test's damaged queue would be an alert.
+alone() { # OPTION...: list, where a queue has one message
+    # shellcheck disable=SC2016 # for the inner shell
+    unshare --mount bash -c 'mount -t tmpfs tmpfs /dev/shm && "$1" -q -Q alone -- a && shift && exec "$@"' - \
+        "$producer" "$monitor" list "$@"
+}
+if alone >/dev/null 2>&1; then
+    check_status 'alert: nothing holds: exit 0' 0 alone --alert 'messages>1'
+    check_equal 'alert: nothing holds: nothing is printed' '' "$(cat "$scratch/out" "$scratch/err")"
+    check_status 'alert: nothing holds: JSON: exit 0' 0 alone --json --alert 'messages>1'
+    check_equal 'alert: nothing holds: JSON: an empty list' '[]' "$(cat "$scratch/out")"
+    check_status 'alert: something holds: exit 4' 4 alone --alert 'messages>0'
+else
+    skip 'alert: nothing holds' 'unshare is not permitted'
+fi
+for verb in 'list' 'list --json' 'list --watch 50ms' "show $two" "show $two --json" "show $two --watch=50ms" "wait $two"; do
+    # shellcheck disable=SC2086 # words
+    check_status "alert: $verb -q: exit 4" 4 timeout 10 "$monitor" $verb -q --alert 'messages>2'
+    check_equal "alert: $verb -q: says and prints nothing" '' "$(cat "$scratch/out" "$scratch/err")"
+done
+check_status 'alert: -q: does not hold' 0 "$monitor" show -q --alert 'messages>3' "$two"
+check_equal 'alert: -q: does not hold: prints nothing' '' "$(cat "$scratch/out" "$scratch/err")"
+check_status 'alert: -q: an error is said' 1 "$monitor" show -q --alert 'messages>3' "$two.not"
+check_match 'alert: -q: an error is said: which' "^monitor: queue '$two.not': .*no such queue" "$scratch/err"
+check_match 'without a condition, -q prints' "^$two " <("$monitor" list -q)
+for holds in 'messages>2' 'fill<1%' 'messages>=3' 'messages<4' 'messages<=3' 'full<1%' 'full>=0' 'oldest<1h' 'oldest>1us' 'bytes>2' 'bytes<1K' \
     'memory>1K' 'producers<1' 'consumers<=0' 'blocked<1' 'dead<1' 'leased<1' ' messages > 2 ' 'messages>9,consumers<1'; do
     check_status "alert: show: $holds" 4 "$monitor" show --alert "$holds" "$two"
     check_match "alert: show: $holds: is said" "^monitor: queue '$two': alert: " "$scratch/err"
@@ -168,7 +206,7 @@ done
 check_status 'alert: repeated: one holds' 4 "$monitor" show --alert 'messages>9' --alert 'consumers<1' "$two"
 check_status 'alert: --json' 4 "$monitor" show --json --alert 'messages>2' "$two"
 check_match 'alert: --json: prints as ever' '^\{"name": ' "$scratch/out"
-for bad in '' full 'full>' 'full>101%' 'full>-1' 'full>8%%' 'fill>3' '>3' 'messages>x' 'messages>1.5' 'oldest>5 weeks' 'messages=3' \
+for bad in '' full 'full>' 'full>101%' 'full>-1' 'full>8%%' 'fil>3' '>3' 'messages>x' 'messages>1.5' 'oldest>5 weeks' 'messages=3' \
     'messages>2,' ',messages>2' 'messages>2 full>3' 'messages>99999999999999999999'; do
     check_usage monitor "$monitor" '--alert.*(full>PERCENT|empty)' show --alert "$bad" "$two"
 done

@@ -31,5 +31,18 @@ for block in "$scratch"/blocks/*; do
     fi
 done
 
-check_equal 'the README has its examples' 23 "$(find "$scratch/blocks" -type f | wc -l)"
+check_equal 'the README has its examples' 24 "$(find "$scratch/blocks" -type f | wc -l)"
+
+# The line for cron: what cron gives to the shell, which ends at a %.
+new_queue
+put -- a
+cron=$(sed -n 's/^ *\*\/5 \* \* \* \*  shmq  //p' README.md)
+check_equal 'cron: one line' 1 "$(wc -l <<<"$cron")"
+check_equal 'cron: no % ends it' "$cron" "${cron%%%*}"
+with_queue() { # COMMAND: with a queue of this test that is too old
+    sed "s|/usr/local/bin/shmq-monitor|'$monitor'|; s/5m/0s/" <<<"$1"
+}
+check_match 'cron: it works' "^$queue +ok " <(sh -c "$(with_queue "$cron")" 2>&1)
+"$monitor" remove -q --force "$queue"
+
 check_equal 'every one left its queue removed' '' "$(find /dev/shm -name "*$SHMQ_TEST_PREFIX*")"
