@@ -1433,16 +1433,17 @@ typedef int shmq_event_visitor(void *context, const struct shmq_event *event);
 
 /*
  * Visits the last events of the queue, at most SHMQ_EVENTS_MAX, the oldest first. Those that are overwritten
- * meanwhile are left out. An event that cannot be read has the kind SHMQ_EVENT_UNREADABLE and a number, and
- * nothing else.
+ * meanwhile, or cut off (-EBADMSG), are left out. An event that cannot be read has the kind SHMQ_EVENT_UNREADABLE
+ * and a number, and nothing else.
  *
  * @from     number of the first event that is wanted; 0: all that are kept
  * @visit    called for each; may call any function, but must not close the handle
  * @context  passed on to @visit
  *
- * Context: any role; the handle's thread; changes nothing; a system call for 64 events.
+ * Context: any role; the handle's thread; changes nothing; a system call for 64 events, and one more.
  * Crash:   a process that dies while it records an event leaves that event unreadable, at most.
- * Return:  0; what a visitor returned; -EINVAL, -ECHILD; other system errors.
+ * Return:  0; what a visitor returned; -EBADMSG if object or file has another size than the queue, after what is
+ *          there was visited; -EINVAL, -ECHILD; other system errors.
  */
 int shmq_events(struct shmq *handle, uint64_t from, shmq_event_visitor *visit, void *context);
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/cli/option_common.h"
 #include "common/cli/parse.h"
@@ -105,13 +106,22 @@ static void take_into(struct options *options, const struct option_words *words,
     *taken = 2;
 }
 
-/* The verb's argument may be a file where its description says so. Return: NULL if it is a queue. */
-static const char *find_file(struct common_options *common, const struct option_verb *verb)
+/* The verb's argument may be a file where its description says so. */
+static bool takes_file(const struct option_verb *verb)
+{
+    return verb->argument != NULL && strstr(verb->argument, "|FILE") != NULL;
+}
+
+/* Return: NULL if it is a queue. */
+static const char *find_file(struct common_options *common)
 {
     const char *given = common->queue;
     const char *object = queue_file_object_name(given);
-    if (verb->argument == NULL || strstr(verb->argument, "|FILE") == NULL || strchr(given, '/') == NULL)
+    if (strchr(given, '/') == NULL) {
+        if (shmq_name_check(given) != 0 && access(given, F_OK) == 0)
+            options_usage("%s: not a queue's name (the file of this name is './%s')", given, given);
         return NULL;
+    }
     common->queue = object != NULL ? object : "default"; /* a valid name */
     return object != NULL ? NULL : given;
 }
@@ -148,7 +158,8 @@ void options_parse(struct options *options, int argc, char **argv)
         options_usage("--json and --raw: only one format can be given");
     if (words.count > taken)
         refuse_word(options, words.verb, words.words[taken]);
-    const char *file = find_file(&options->common, words.verb);
+    options->takes_file = takes_file(words.verb);
+    const char *file = options->takes_file ? find_file(&options->common) : NULL;
     options_finish(&options->common);
     const bool optional = takes_queue && words.verb->argument[0] == '[';
     options->queue =

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "common/cli/open_error.h"
 #include "common/cli/queue_file.h"
@@ -14,22 +16,36 @@
 static int (*const verbs[VERBS])(const struct options *options) = {MONITOR_VERBS(VERB_ENTRY)};
 #undef VERB_ENTRY
 
-/* Of a file that could be opened, but not read as a whole, this is not the first message. */
 static int fail_on_file(const struct options *options, const char *what, int error)
 {
+    char damage[QUEUE_FILE_TEXT_BYTES] = "";
     struct shmq *queue;
-    const bool opened = error == -EBADMSG && shmq_open_file(&queue, options->queue) == 0;
-    if (opened)
+    if (error == -EBADMSG && shmq_open_file(&queue, options->queue) == 0) {
+        queue_file_damage(queue, damage);
         (void)shmq_close(queue);
-    say_error("file '%s': %s: %s", options->queue, what, queue_file_error(options->queue, error, opened));
+    }
+    if (damage[0] != '\0')
+        say_error("file '%s': not all of it can be read: %s", options->queue, damage);
+    else
+        say_error("file '%s': %s: %s", options->queue, what, queue_file_error(options->queue, error));
     return (int)exit_status_of(error);
+}
+
+/* A file is named by a path, so one that is named like a queue was perhaps meant. */
+static bool is_file(const struct options *options)
+{
+    struct stat st;
+    return options->takes_file && stat(options->queue, &st) == 0 && S_ISREG(st.st_mode);
 }
 
 int verb_fail(const struct options *options, const char *what, int error)
 {
     if (queue_file_is_path(options->queue))
         return fail_on_file(options, what, error);
-    if (error == -ENOENT)
+    if (error == -ENOENT && is_file(options))
+        say_error("queue '%s': %s: no such queue (the file of this name is ./%s)", options->queue, what,
+                  options->queue);
+    else if (error == -ENOENT)
         say_error("queue '%s': %s: no such queue (see '%smonitor list')", options->queue, what, say_prefix());
     else
         say_error("queue '%s': %s: %s", options->queue, what, open_error_text(options->queue, error));

@@ -50,6 +50,7 @@ struct options {
     enum monitor_verb verb;
     char **arguments;  /* of the program, for a sibling (common/cli/sibling_program.h) */
     const char *queue; /* NULL for a verb that takes none, and for all queues where a verb's NAME is optional */
+    bool takes_file;   /* .queue may be the path of a copy, which has a '/' in it */
     enum format format;
     int64_t timeout_ns; /* negative: no limit */
     bool force;

@@ -37,40 +37,35 @@ static const char *kind_of_file(const char *path)
 {
     struct stat st;
     if (stat(path, &st) != 0)
-        return "no plain file";
+        return "is not a regular file";
     switch (st.st_mode & S_IFMT) {
     case S_IFDIR:
-        return "a folder, and no copy of a queue";
+        return "is a directory, not a copy of a queue";
     case S_IFIFO:
-        return "a FIFO, and no copy of a queue";
+        return "is a FIFO, not a copy of a queue";
     case S_IFSOCK:
-        return "a socket, and no copy of a queue";
+        return "is a socket, not a copy of a queue";
     case S_IFCHR:
     case S_IFBLK:
-        return "a device, and no copy of a queue";
+        return "is a device, not a copy of a queue";
     default:
         return "permission denied";
     }
 }
 
-static const char *explain_damage(const char *path, bool opened)
+static const char *explain_no_copy(const char *path)
 {
     static _Thread_local char text[256];
     struct stat st;
-    if (opened)
-        snprintf(text, sizeof(text),
-                 "damaged or cut off, so this is not all of it ('%smonitor check FILE' says what is wrong)",
-                 say_prefix());
-    else
-        snprintf(text, sizeof(text), "%s ('%smonitor save NAME FILE' makes a copy of a queue)",
-                 stat(path, &st) == 0 && st.st_size == 0
-                     ? "it is empty"
-                     : "no copy of a queue, or its beginning is damaged or missing",
-                 say_prefix());
+    snprintf(text, sizeof(text), "%s ('%smonitor save NAME FILE' makes a copy of a queue)",
+             stat(path, &st) == 0 && st.st_size == 0
+                 ? "it is empty"
+                 : "not a copy of a queue, or its beginning is damaged or missing",
+             say_prefix());
     return text;
 }
 
-const char *queue_file_error(const char *path, int error, bool opened)
+const char *queue_file_error(const char *path, int error)
 {
     switch (error) {
     case -EPERM:
@@ -80,7 +75,7 @@ const char *queue_file_error(const char *path, int error, bool opened)
     case -EACCES:
         return "permission denied";
     case -EBADMSG:
-        return explain_damage(path, opened);
+        return explain_no_copy(path);
     case -EPROTO:
         return "made by another version of shmq, or on another kind of machine (read it with that version, there)";
     case -EFBIG:
@@ -88,4 +83,29 @@ const char *queue_file_error(const char *path, int error, bool opened)
     default:
         return shmq_strerror(error);
     }
+}
+
+struct findings {
+    char *first;
+    size_t size;
+    unsigned count;
+};
+
+static void find(void *context, const char *problem)
+{
+    struct findings *findings = context;
+    if (findings->count++ == 0)
+        snprintf(findings->first, findings->size, "%s", problem);
+}
+
+const char *queue_file_damage(struct shmq *queue, char text[static QUEUE_FILE_TEXT_BYTES])
+{
+    struct findings findings = {.first = text, .size = QUEUE_FILE_TEXT_BYTES};
+    text[0] = '\0';
+    (void)shmq_check(queue, find, &findings);
+    const size_t used = strlen(text);
+    if (findings.count > 1)
+        snprintf(text + used, QUEUE_FILE_TEXT_BYTES - used, " (and %u more: see '%smonitor check FILE')",
+                 findings.count - 1, say_prefix());
+    return text;
 }

@@ -19,11 +19,15 @@ bool queue_file_is_path(const char *name);
 const char *queue_file_kind(const char *name);
 /* Opens either as an observer. Return: as shmq_open and shmq_open_file. */
 int queue_file_open(struct shmq **queue, const char *name);
-/*
- * Explains why the file cannot be read and what to do; see open_error_text for queues. Valid until the next call.
- *
- * @opened  whether it was opened, so that some of it could be read
- */
-const char *queue_file_error(const char *path, int error, bool opened);
+/* Explains why the file cannot be opened and what to do; see open_error_text for queues. Valid until the next
+ * call. */
+const char *queue_file_error(const char *path, int error);
+
+enum { QUEUE_FILE_TEXT_BYTES = 384 };
+
+/* Says what is wrong with a file that was opened: the first thing that a check finds, and how many more. Return:
+ * @text;
+ * "" if nothing is. */
+const char *queue_file_damage(struct shmq *queue, char text[static QUEUE_FILE_TEXT_BYTES]);
 
 #endif

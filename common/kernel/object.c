@@ -242,6 +242,15 @@ int object_read(const struct object *object, void *to, uint64_t bytes, uint64_t 
     return 0;
 }
 
+bool object_is_whole(const struct object *object)
+{
+    const uint64_t bytes = object->geometry.object_bytes;
+    struct stat st;
+    if (!object->copy)
+        return fstat(object->fd, &st) != 0 || (uint64_t)st.st_size == bytes;
+    return object->readable_bytes == bytes && object->file_bytes == bytes;
+}
+
 /*
  * Never makes the object longer: somebody may have cut it short, and then its content must not come back as zeros.
  * Return: false with errno.

@@ -88,12 +88,8 @@ int object_learn(struct object *object, const struct header *header);
 /* Reads without mapping: that would reserve memory, and what is cut off would raise SIGBUS. Return: 0; -EBADMSG
  * unless all @bytes can be read. */
 int object_read(const struct object *object, void *to, uint64_t bytes, uint64_t offset);
-/* Whether all of a copy could be read, and the file has nothing behind it; true if it is no copy. */
-static inline bool object_is_whole(const struct object *object)
-{
-    const uint64_t bytes = object->geometry.object_bytes;
-    return !object->copy || (object->readable_bytes == bytes && object->file_bytes == bytes);
-}
+/* Whether nothing is cut off, and nothing is behind it; of a copy, whether all of the file could be read. */
+bool object_is_whole(const struct object *object);
 /* Growing a file beyond RLIMIT_FSIZE would raise a signal. Return: 0; -EFBIG. */
 int object_check_size_limit(uint64_t bytes);
 /* Whether another process holds the byte of any lane or seat. */

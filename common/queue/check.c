@@ -10,6 +10,7 @@
 #include "common/queue/intent.h"
 #include "common/queue/lane.h"
 #include "common/queue/mapping.h"
+#include "common/queue/missing.h"
 #include "common/queue/seat.h"
 #include "common/queue/slots.h"
 #include "common/queue/source.h"
@@ -25,7 +26,7 @@ struct findings {
 
 __attribute__((format(printf, 2, 3))) static void add_finding(struct findings *findings, const char *format, ...)
 {
-    char text[256];
+    char text[MISSING_BYTES];
     va_list arguments;
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof(text), format, arguments);
@@ -218,19 +219,19 @@ static void check_unmarked_lane(const struct shmq *handle, uint32_t lane, struct
         add_finding(findings, "header: lane %u has had messages, but is not marked used", lane);
 }
 
-/* Of a copy in a file. What is missing reads as zeros. */
+/* What is missing in a copy reads as zeros. */
 static void check_whole(const struct shmq *handle, struct findings *findings)
 {
     const struct object *object = &handle->object;
     const uint64_t bytes = handle_geometry(handle)->object_bytes;
+    char missing[MISSING_BYTES];
     if (object->copy && object->file_bytes > bytes)
         add_finding(findings, "the file has %llu bytes more than the queue",
                     (unsigned long long)(object->file_bytes - bytes));
-    if (object->copy && object->readable_bytes < bytes)
-        add_finding(findings, "the file %s at byte %llu: the %llu bytes behind it are missing",
-                    object->readable_bytes < object->file_bytes ? "cannot be read" : "ends",
-                    (unsigned long long)object->readable_bytes,
-                    (unsigned long long)(bytes - object->readable_bytes));
+    if (missing_describe(handle, missing)[0] != '\0')
+        add_finding(findings, "%s", missing);
+    if (!object->copy && !object_is_whole(object))
+        add_finding(findings, "the object no longer has its size of %llu bytes", (unsigned long long)bytes);
 }
 
 int shmq_check(struct shmq *handle, void (*report)(void *context, const char *problem), void *context)

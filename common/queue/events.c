@@ -193,15 +193,25 @@ struct slots {
     uint64_t words[EVENTS_IN_CHUNK][EVENT_WORDS];
 };
 
-/* Return: 0, with slots of zeros beyond the end of a file that was cut off; other system errors. */
-static int read_slots(const struct shmq *handle, uint64_t first, uint64_t count, struct slots *slots)
+/* How many of these bytes a copy has; what its file lacks reads as zeros. */
+static uint64_t bytes_there(const struct shmq *handle, uint64_t offset, uint64_t bytes)
 {
-    const size_t bytes = count * sizeof(struct event);
+    const struct object *object = &handle->object;
+    if (!object->copy)
+        return bytes;
+    const uint64_t left = object->readable_bytes > offset ? object->readable_bytes - offset : 0;
+    return left < bytes ? left : bytes;
+}
+
+/* @count: receives how many there are, if something was cut off behind them. Return: 0; other system errors. */
+static int read_slots(const struct shmq *handle, uint64_t first, uint64_t *count, struct slots *slots)
+{
     const uint64_t offset = handle_geometry(handle)->events_offset + first * sizeof(struct event);
+    const uint64_t bytes = bytes_there(handle, offset, *count * sizeof(struct event));
     const ssize_t got = pread(handle->object.fd, slots->words, bytes, (off_t)offset);
     if (got < 0)
         return -errno;
-    memset((unsigned char *)slots->words + got, 0, bytes - (size_t)got);
+    *count = (uint64_t)got / sizeof(struct event);
     return 0;
 }
 
@@ -220,7 +230,7 @@ static bool is_overwritten(const struct shmq *handle, uint64_t number)
 /* Whether the writer of an event that is not whole is probably at it. */
 static bool is_recent(const struct shmq *handle, uint64_t number)
 {
-    return drawn_since(handle, number) <= EVENTS_IN_CHUNK;
+    return !handle->object.copy && drawn_since(handle, number) <= EVENTS_IN_CHUNK;
 }
 
 /* What is said of an event that is not whole in a first look at its slot. Return: 0 with @event, perhaps
@@ -229,11 +239,12 @@ static int read_again(const struct shmq *handle, uint64_t number, struct shmq_ev
 {
     struct slots one;
     for (int tries = 0; tries < READ_TRIES && is_recent(handle, number); tries++) {
+        uint64_t count = 1;
         (void)sched_yield();
-        const int error = read_slots(handle, number % EVENTS, 1, &one);
+        const int error = read_slots(handle, number % EVENTS, &count, &one);
         if (error != 0)
             return error;
-        if (!event_is_whole(one.words[0], number % EVENTS))
+        if (count == 0 || !event_is_whole(one.words[0], number % EVENTS))
             continue;
         event_unpack(event, one.words[0]);
         if (event->number >= number)
@@ -243,12 +254,12 @@ static int read_again(const struct shmq *handle, uint64_t number, struct shmq_ev
     return 0;
 }
 
-/* Visits events whose slots are consecutive. */
+/* Visits events whose slots are consecutive, as far as they are there. */
 static int visit_slots(struct shmq *handle, uint64_t from, uint64_t count, shmq_event_visitor *visit,
                        void *context)
 {
     struct slots slots;
-    int result = read_slots(handle, from % EVENTS, count, &slots);
+    int result = read_slots(handle, from % EVENTS, &count, &slots);
     for (uint64_t i = 0; i < count && result == 0; i++) {
         const uint64_t number = from + i;
         struct shmq_event event = {0};
@@ -281,5 +292,5 @@ int shmq_events(struct shmq *handle, uint64_t from, shmq_event_visitor *visit, v
         result = visit_slots(handle, number, count, visit, context);
         number += count;
     }
-    return result;
+    return result == 0 && !object_is_whole(&handle->object) ? -EBADMSG : result;
 }

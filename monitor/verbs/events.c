@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +22,7 @@ struct showing {
     const struct options *options;
     struct shmq *queue;
     uint64_t next;         /* number of the first event that was not shown */
+    uint64_t shown;        /* how many were */
     bool begun;            /* something was shown: a gap from now on is a loss */
     bool patient;          /* an event that cannot be read yet is waited for */
     int64_t unreadable_ns; /* since when .next could not be read; 0: it was not tried */
@@ -72,6 +74,7 @@ static int show(void *context, const struct shmq_event *event)
     else
         show_text(showing, event);
     showing->begun = true;
+    showing->shown++;
     showing->unreadable_ns = 0;
     showing->next = event->number + 1;
     return ferror(stdout) != 0 ? STOPPED : 0;
@@ -114,6 +117,23 @@ static bool wait_a_while(void)
     return !gone;
 }
 
+/* Of a file, what is there has been shown; says what is not. Return: the exit status. */
+static int fail(const struct showing *showing, int error)
+{
+    const struct options *options = showing->options;
+    struct shmq_stat stat = SHMQ_STAT_INIT;
+    char damage[QUEUE_FILE_TEXT_BYTES];
+    if (!queue_file_is_path(options->queue) || error != -EBADMSG)
+        return verb_fail(options, "its events cannot be read", error);
+    (void)shmq_stat(showing->queue, &stat);
+    const uint64_t kept = stat.events < SHMQ_EVENTS_MAX ? stat.events : SHMQ_EVENTS_MAX;
+    if (kept <= showing->shown)
+        return verb_fail(options, "its events cannot be read", error);
+    say_error("file '%s': %" PRIu64 " of its %" PRIu64 " events cannot be read: %s", options->queue,
+              kept - showing->shown, kept, queue_file_damage(showing->queue, damage));
+    return EXIT_QUEUE;
+}
+
 /* Goes on until it is stopped, nobody reads it, or the queue is removed. Return: the exit status. */
 static int follow(struct showing *showing)
 {
@@ -123,7 +143,7 @@ static int follow(struct showing *showing)
         showing->patient = !removed;
         const int error = show_new(showing);
         if (error != 0)
-            return verb_fail(showing->options, "its events cannot be read", error);
+            return fail(showing, error);
         if ((!removed || ferror(stdout) != 0) && !wait_a_while())
             return EXIT_FAILED;
     }
@@ -148,7 +168,7 @@ int verb_events(const struct options *options)
     } else {
         const int error = show_new(&showing);
         if (error != 0)
-            status = verb_fail(options, "its events cannot be read", error);
+            status = fail(&showing, error);
     }
     shmq_close(showing.queue);
     return status;

@@ -43,7 +43,7 @@ static int write_once(const struct options *options)
     else if ((error = write_text(options, &snapshots)) == -EBUSY)
         say_error("%s: cannot be written: another process is writing it", options->textfile);
     else if (error == -EEXIST)
-        say_error("%s: cannot be written: it is there, and no plain file", options->textfile);
+        say_error("%s: cannot be written: exists and is not a regular file", options->textfile);
     else if (error != 0)
         say_error("%s: cannot be written: %s", options->textfile, strerrordesc_np(-error));
     snapshots_free(&snapshots);

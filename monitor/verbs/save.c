@@ -53,7 +53,7 @@ static int make_copy(struct shmq *queue, const struct saved_file *file, struct s
 static int fail(const struct options *options, int error)
 {
     if (error == -EEXIST && !replaceable(options->into))
-        say_error("%s: not saved: it is there, and no plain file", options->into);
+        say_error("%s: not saved: exists and is not a regular file", options->into);
     else if (error == -EEXIST)
         say_error("%s: not saved: the file exists (--force replaces it)", options->into);
     else if (error == -EAGAIN)

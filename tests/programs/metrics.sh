@@ -50,7 +50,7 @@ mkfifo "$scratch/collector/fifo"
 ln -s fifo "$scratch/collector/link"
 for name in fifo link; do
     check_status "a file: no plain file, but a $name: exit 1" 1 metrics --textfile "$scratch/collector/$name"
-    check_match "a file: no plain file, but a $name: says so" 'it is there, and no plain file' "$scratch/err"
+    check_match "a file: no plain file, but a $name: says so" 'exists and is not a regular file' "$scratch/err"
     check "a file: no plain file, but a $name: it stays" test -p "$scratch/collector/$name"
 done
 rm "$scratch/collector/fifo" "$scratch/collector/link"

@@ -61,11 +61,11 @@ check_status 'and peek' 0 "$monitor" peek "/dev/shm/shmq.$queue"
 size=$(stat -c %s "$copy")
 head -c $((size - 1)) "$copy" >"$scratch/short"
 check_status 'a file that lacks a byte is damaged' 5 "$monitor" check "$scratch/short"
-check_match 'check says where it ends' "^monitor: file '.*': the file ends at byte $((size - 1)): the 1 bytes" "$scratch/err"
+check_match 'check says where it ends' "^monitor: file '.*': the file ends at byte $((size - 1)) of $size: without times of messages" "$scratch/err"
 check_status 'show reads what is there of it' 5 "$monitor" show --json "$scratch/short"
 check_match 'with all numbers' '"messages": 5' "$scratch/out"
 check_match 'and says that it is damaged' '"state": "damaged"' "$scratch/out"
-check_match 'in words, too' "^monitor: file '.*': cannot be read: damaged or cut off" "$scratch/err"
+check_match 'in words, too' "^monitor: file '.*': not all of it can be read: the file ends at byte" "$scratch/err"
 check_status 'peek shows what is there of it' 5 "$monitor" peek --raw "$scratch/short"
 check_equal 'which is everything here' 'one two three four five' "$(paste -sd' ' "$scratch/out")"
 cp "$copy" "$scratch/long"
@@ -77,7 +77,7 @@ cut_off() {
     local at status verb bad=''
     for ((at = size - 4096; at > 4096; at -= at > 300000 ? 100000 : 8192)); do
         truncate -s "$at" "$scratch/short"
-        for verb in show check peek; do
+        for verb in show check peek events; do
             "$monitor" "$verb" "$scratch/short" >/dev/null 2>&1
             status=$?
             ((status == 5)) || bad+=" $verb-at-$at:$status"
@@ -86,6 +86,57 @@ cut_off() {
     [[ ! $bad ]] || printf '%s\n' "$bad"
 }
 check_equal 'wherever it is cut off, what is there is read, and the status is 5' '' "$(cut_off)"
+
+# Where a file can be cut: nothing of it, within its first page, at its pages, and in the middle of each part.
+capacity=$(file_field capacity_bytes)
+seats_at=4096
+lane_at=$((8192 + 4 * $(file_field max_message_bytes)))
+lane_bytes=$(((size - lane_at) / 2)) # somewhat more than a lane has
+records_at=$((lane_at + 4096 + 4096 + 4096 + 8192)) # behind control, marks with put times, lease words
+events_at=$((size - 4 * 16384 - 4096 * 64))
+cuts=(0 1 448 895 896 4095 "$seats_at" $((seats_at + 384)) $((lane_at + 600)) $((records_at + 40)) \
+    $((lane_at + lane_bytes - capacity / 2)) $((events_at + 32)) $((events_at + 64)) $((events_at + 2 * 64 + 16)) $((size - 1)))
+
+# Every verb that takes a file ends with 5, says in one line why, and what --json prints is valid.
+read_cut() { # VERB OPTION...
+    local at status bad=''
+    for at in "${cuts[@]}"; do
+        cp "$copy" "$scratch/short"
+        truncate -s "$at" "$scratch/short"
+        "$monitor" "$@" "$scratch/short" >"$scratch/out" 2>"$scratch/err"
+        status=$?
+        ((status == 5)) || bad+=" at-$at:$status"
+        grep -q "^monitor: file '$scratch/short': " "$scratch/err" || bad+=" at-$at:unsaid"
+        [[ $* != *json* || ! -s $scratch/out ]] || json_is_valid "$scratch/out" || bad+=" at-$at:json"
+    done
+    printf '%s' "$bad"
+}
+json_is_valid() { # FILE: a value, or one in each line
+    python3 -c 'import json, sys
+text = open(sys.argv[1]).read()
+try: json.loads(text)
+except ValueError: [json.loads(line) for line in text.splitlines()]' "$1" 2>/dev/null
+}
+for words in show 'show --json' check 'check --json' peek 'peek --raw' 'peek --json' events 'events --json'; do
+    read -ra verb <<<"$words"
+    check_equal "$words: wherever the file is cut off, what cannot be read is said, and the status is 5" '' "$(read_cut "${verb[@]}")"
+done
+
+# What is there is shown, what is not there is said, and no writer is blamed for it.
+check_equal 'a whole copy has its events' 0 "$("$monitor" events "$copy" | grep -vc 'created\|attached\|left')"
+total=$("$monitor" events "$copy" | wc -l)
+cp "$copy" "$scratch/short"
+truncate -s $((events_at + 2 * 64 + 16)) "$scratch/short"
+check_status 'events: those before the cut are shown' 5 "$monitor" events "$scratch/short"
+check_same 'events: and no others' <("$monitor" events "$copy" | head -n 2) "$scratch/out"
+check_equal 'events: the message says what is missing' \
+    "monitor: file '$scratch/short': $((total - 2)) of its $total events cannot be read: the file ends at byte \
+$((events_at + 144)) of $size: without part of the events and times of messages" "$(cat "$scratch/err")"
+truncate -s 4096 "$scratch/short"
+check_status 'show: a file of one page is shown as far as it goes' 5 "$monitor" show "$scratch/short"
+check_match 'show: and the message says what cannot be read' \
+    "^monitor: file '$scratch/short': not all of it can be read: the file ends at byte 4096 of $size: without all seats, seat buffers, lane 0," \
+    "$scratch/err"
 
 # The file shrinks while it is read, and grows again.
 shrinking() {
@@ -112,7 +163,7 @@ check_match 'and the message says that it is empty' "^monitor: file '.*/empty': 
 seq 100000 >"$scratch/foreign"
 for verb in show check peek; do
     check_status "$verb: a foreign file is no copy" 5 "$monitor" "$verb" "$scratch/foreign"
-    check_match "$verb: and the message says so" "^monitor: file '.*/foreign': .*: no copy of a queue" "$scratch/err"
+    check_match "$verb: and the message says so" "^monitor: file '.*/foreign': .*: not a copy of a queue" "$scratch/err"
 done
 cp "$copy" "$scratch/older"
 printf '\005' | dd of="$scratch/older" bs=1 seek=8 conv=notrunc status=none
@@ -126,12 +177,26 @@ check_status 'a file in which pages are missing is damaged' 5 "$monitor" show "$
 
 mkfifo "$scratch/fifo"
 check_status 'a FIFO is refused at once' 1 timeout 10 "$monitor" check "$scratch/fifo"
-check_match 'and named' "^monitor: file '.*/fifo': cannot be checked: a FIFO" "$scratch/err"
-check_status 'a folder is refused' 1 "$monitor" peek "$scratch"
-check_match 'and named, too' 'cannot be read: a folder' "$scratch/err"
+check_match 'and named' "^monitor: file '.*/fifo': cannot be checked: is a FIFO, not a copy of a queue" "$scratch/err"
+check_status 'a directory is refused' 1 "$monitor" peek "$scratch"
+check_match 'and named, too' 'cannot be read: is a directory, not a copy of a queue' "$scratch/err"
 check_status 'a device is refused' 1 timeout 10 "$monitor" show /dev/zero
 check_status 'a file that is not there' 1 "$monitor" show "$scratch/nothing"
 check_match 'is said to be a missing file, and no queue' "^monitor: file '.*/nothing': cannot be read: no such file" "$scratch/err"
+# A file without a '/' is a queue's name to the monitor.
+for verb in show check peek events; do
+    check_status "$verb: a file that was named like a queue: exit 1" 1 env -C "$scratch" "$monitor" "$verb" copy
+    check_match "$verb: and the message says how to name the file" \
+        "^monitor: queue 'copy': .*: no such queue \\(the file of this name is ./copy\\)$" "$scratch/err"
+done
+cp "$copy" "$scratch/a copy"
+cd "$scratch" || exit
+check_usage monitor "$monitor" "a copy: not a queue's name \\(the file of this name is './a copy'\\)" show 'a copy'
+cd "$top" || exit
+check_status 'a directory of that name is no file' 1 env -C "$scratch/.." "$monitor" show "${scratch##*/}"
+check_match 'and not proposed' "no such queue \\(see 'monitor list'\\)$" "$scratch/err"
+check_status 'a verb that takes no file proposes none' 1 env -C "$scratch" "$monitor" pause copy
+check_match 'but says that there is no queue' "no such queue \\(see 'monitor list'\\)$" "$scratch/err"
 for verb in pause drop remove wait; do
     check_status "$verb takes no file" 2 "$monitor" "$verb" "$copy"
 done

@@ -159,6 +159,15 @@ static void read_everything(struct shmq *handle)
     ck_assert(error == 0 || error == -EBADMSG);
 }
 
+static int count_event(void *context, const struct shmq_event *event)
+{
+    uint64_t *shown = context;
+    ck_assert_uint_eq(event->number, *shown);
+    ck_assert_uint_ne(event->kind, SHMQ_EVENT_UNREADABLE);
+    ++*shown;
+    return 0;
+}
+
 /* ------------------------------------------------------------------ what is whole */
 
 START_TEST(a_copy_is_read_like_the_queue)
@@ -324,6 +333,110 @@ END_TEST
 
 /* ------------------------------------------------------------------ what is cut off, or damaged */
 
+/* Those before the cut are whole, and the others are no events that could not be written. */
+static void expect_events(struct shmq *copy, uint64_t size)
+{
+    const uint64_t begin = handle_geometry(copy)->events_offset;
+    const uint64_t recorded = atomic_load(&copy->header->events);
+    const uint64_t there = size > begin ? (size - begin) / sizeof(struct event) : 0;
+    uint64_t shown = 0;
+    ck_assert_int_eq(shmq_events(copy, 0, count_event, &shown), -EBADMSG);
+    ck_assert_uint_eq(shown, there < recorded ? there : recorded);
+}
+
+START_TEST(events_that_were_cut_off_are_left_out)
+{
+    make_copy("events");
+    struct shmq *copy = open_copy();
+    const struct geometry g = *handle_geometry(copy);
+    uint64_t shown = 0;
+    ck_assert_int_eq(shmq_events(copy, 0, count_event, &shown), 0);
+    ck_assert_uint_gt(shown, 2);
+    ck_assert_int_eq(shmq_close(copy), 0);
+    for (uint64_t size = g.events_offset + 64 * shown + 8; size > g.events_offset - 32; size -= 8) {
+        ck_assert_int_eq(truncate(path, (off_t)size), 0);
+        copy = open_copy();
+        expect_events(copy, size);
+        ck_assert_int_eq(shmq_close(copy), 0);
+    }
+}
+END_TEST
+
+static void keep_problem(void *context, const char *problem)
+{
+    if (*(char *)context == '\0')
+        strcpy(context, problem);
+}
+
+/* The first thing that a check says of a file of this size. */
+static void expect_missing(uint64_t size, const char *missing)
+{
+    char first[512] = "";
+    char expected[512];
+    ck_assert_int_eq(truncate(path, (off_t)size), 0);
+    struct shmq *copy = open_copy();
+    (void)snprintf(expected, sizeof(expected), "the file ends at byte %llu of %llu: without %s",
+                   (unsigned long long)size, (unsigned long long)handle_geometry(copy)->object_bytes, missing);
+    ck_assert_int_eq(shmq_check(copy, keep_problem, first), -EBADMSG);
+    ck_assert_str_eq(first, expected);
+    ck_assert_int_eq(shmq_close(copy), 0);
+}
+
+/* From the end to the beginning, because what is cut off is gone. */
+START_TEST(a_check_says_what_was_cut_off)
+{
+    make_copy("missing");
+    struct shmq *copy = open_copy();
+    const struct geometry g = *handle_geometry(copy);
+    ck_assert_int_eq(shmq_close(copy), 0);
+    expect_missing(g.object_bytes - 1, "times of messages");
+    expect_missing(g.events_offset + 64, "part of the events and times of messages");
+    expect_missing(g.events_offset, "the events and times of messages");
+    expect_missing(g.slots_offset + 1, "slots of sources, the events and times of messages");
+    expect_missing(geometry_lane_offset(&g, 1),
+                   "slots of sources, the events and times of messages"); /* not used */
+    expect_missing(geometry_lane_offset(&g, 1) - 1,
+                   "part of lane 0, slots of sources, the events and times of messages");
+    expect_missing(g.lanes_offset, "lane 0, slots of sources, the events and times of messages");
+    expect_missing(g.lanes_offset - 1,
+                   "part of the seat buffers, lane 0, slots of sources, the events and times of messages");
+    expect_missing(g.seats_offset + sizeof(struct seat),
+                   "seats 1 to 3, seat buffers, lane 0, slots of sources, the events and times of messages");
+    expect_missing(g.seats_offset - 1,
+                   "all seats, seat buffers, lane 0, slots of sources, the events and times of messages");
+}
+END_TEST
+
+/* What is mapped is still there, but not what is behind it. */
+START_TEST(an_object_that_is_cut_off_under_an_observer_is_damaged)
+{
+    const struct shmq_options small = planted_small();
+    struct shmq_stat stat = SHMQ_STAT_INIT;
+    char object[sizeof("/dev/shm/shmq.") + SHMQ_NAME_MAX];
+    unsigned problems;
+    uint64_t shown = 0;
+    use_queue("under");
+    struct shmq *producer = planted_open(queue, SHMQ_PRODUCER, &small);
+    struct shmq *observer = planted_open(queue, SHMQ_OBSERVER, &attach_only);
+    ck_assert_int_eq(test_queue_put(producer, 1, 0), 0);
+    ck_assert_int_eq(check_copy(observer, &problems), 0);
+    ck_assert_int_eq(shmq_events(observer, 0, count_event, &shown), 0);
+    (void)snprintf(object, sizeof(object), "/dev/shm/shmq.%s", queue);
+    ck_assert_int_eq(truncate(object, (off_t)handle_geometry(observer)->latency_offset), 0);
+    shown = 0;
+    ck_assert_int_eq(shmq_events(observer, 0, count_event, &shown), -EBADMSG);
+    ck_assert_uint_eq(shown, 2);
+    ck_assert_int_eq(shmq_events(observer, shown, count_event, &shown), -EBADMSG); /* nothing is new */
+    ck_assert_int_eq(shmq_stat(observer, &stat), -EBADMSG);
+    ck_assert_uint_eq(stat.messages, 1);
+    ck_assert_int_eq(check_copy(observer, &problems), -EBADMSG);
+    ck_assert_uint_eq(problems, 1);
+    ck_assert_int_eq(shmq_close(observer), 0);
+    ck_assert_int_eq(shmq_close(producer), 0);
+    ck_assert_int_eq(shmq_remove(queue, true), 0);
+}
+END_TEST
+
 /* At every page, and around the ends of its parts. */
 START_TEST(a_file_that_was_cut_off_gives_what_is_there)
 {
@@ -343,6 +456,7 @@ START_TEST(a_file_that_was_cut_off_gives_what_is_there)
         ck_assert_uint_eq(shown, size >= arena + 64 * MESSAGES ? MESSAGES
                                  : size > arena                ? (size - arena) / 64
                                                                : 0);
+        expect_events(copy, size);
         ck_assert_int_eq(shmq_close(copy), 0);
     }
 }
@@ -499,6 +613,9 @@ static const struct test tests[] = {
     TEST_EACH(impossible_times_are_no_ages, 4),
     TEST_GROUP("what is cut off, or damaged"),
     TEST(a_file_that_was_cut_off_gives_what_is_there),
+    TEST(events_that_were_cut_off_are_left_out),
+    TEST(a_check_says_what_was_cut_off),
+    TEST(an_object_that_is_cut_off_under_an_observer_is_damaged),
     TEST(a_file_with_more_in_it_is_damaged),
     TEST(without_a_header_there_is_no_queue),
     TEST(another_version_is_said),
