@@ -193,9 +193,9 @@ const struct option_table monitor_options = {
     .verbs = verbs,
     .groups = groups,
     .ending =
-        "What list shows: the state, which is empty, ok, how full it is (from 50 %), full, paused, draining, "
-        "unfinished "
-        "(a producer died before it finished), shut down, damaged or the like; the messages, and the age of the "
+        "What list shows: the state, which is empty, ok, how full it is (from 50 %), full, paused, draining "
+        "(shut down, but not yet empty), unfinished (a producer died before it finished), shut down, damaged or "
+        "the like; the messages, and the age of the "
         "oldest; "
         "producers and consumers alive; the memory that the queue occupies; its owner.\n\n"
         "What show counts, in its table and as JSON: MESSAGES (messages) are put and not acknowledged. LEASED "

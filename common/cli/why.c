@@ -333,6 +333,12 @@ static void add_paused(struct sentence *sentence, const struct facts *facts)
     add(sentence, "(see '%smonitor resume %s')", say_prefix(), facts->snapshot->name);
 }
 
+/* Nothing comes any more, and nothing is left. */
+static bool is_shut_down_and_empty(const struct shmq_stat *stat)
+{
+    return stat->shut_down != 0 && stat->messages == 0;
+}
+
 /* What ended the queue, or keeps all of it from being used. Returns false if nothing did. */
 static bool add_end(struct sentence *sentence, const struct facts *facts)
 {
@@ -346,7 +352,7 @@ static bool add_end(struct sentence *sentence, const struct facts *facts)
         add(sentence, "shut down at once: ");
         add_count(sentence, stat->messages, "message", "stays", "stay");
         add(sentence, " undelivered");
-    } else if (stat->shut_down == SHMQ_NOW) {
+    } else if (is_shut_down_and_empty(stat)) {
         add(sentence, "shut down");
     } else {
         return false;
@@ -419,14 +425,14 @@ const char *why_queue_word(const struct snapshot *snapshot)
         return word_of_error(snapshot->error);
     if (stat->removed)
         return "removed";
-    if (stat->shut_down == SHMQ_NOW)
+    if (stat->shut_down == SHMQ_NOW || is_shut_down_and_empty(stat))
         return "shut down";
     if (stat->paused)
         return "paused";
-    if (is_full(snapshot))
-        return "full";
     if (stat->shut_down == SHMQ_DRAIN)
         return "draining";
+    if (is_full(snapshot))
+        return "full";
     if (stat->unfinished > 0 && !stat->copy)
         return "unfinished";
     return stat->messages == 0 ? "empty" : "ok";

@@ -52,7 +52,8 @@ const char *why_it_waits(const struct snapshot *snapshot, char *text, size_t siz
 
 /*
  * The queue's state in a fixed word or two, for machines: "empty", "ok", "full", "unfinished", "paused",
- * "draining", "shut down", "removed", "damaged", "foreign", "incomplete", "forbidden", "unreadable".
+ * "draining" (shut down, and what is left in it is handed out), "shut down" (nothing is left, or nothing more is
+ * handed out), "removed", "damaged", "foreign", "incomplete", "forbidden", "unreadable".
  */
 const char *why_queue_word(const struct snapshot *snapshot);
 

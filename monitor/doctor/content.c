@@ -156,6 +156,10 @@ static void say_shut_down(struct doctor *doctor, const struct patient *patient)
                    stat->shut_down == SHMQ_DRAIN ? "start a consumer" : remedy,
                    "shut down with %" PRIu64 " message%s in it, and nobody takes them", stat->messages,
                    units_plural(stat->messages));
+    else if (stat->messages > 0)
+        doctor_say(doctor, VERDICT_OK, name, "shut-down", NULL,
+                   "shut down, the last %" PRIu64 " message%s handed out", stat->messages,
+                   stat->messages == 1 ? " is" : "s are");
     else
         doctor_say(doctor, VERDICT_OK, name, "shut-down", NULL, "shut down");
 }

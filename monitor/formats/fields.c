@@ -37,8 +37,10 @@
 const struct field fields_head[] = {
     MADE(name, "Name of the queue; of a copy, that of the file."),
     MADE(file, "Path of the copy; only of one."),
-    MADE(state, "empty, ok, full, unfinished, paused, draining, shut down, removed, damaged, foreign, incomplete, "
-                "forbidden or unreadable."),
+    MADE(state,
+         "empty, ok, full, unfinished, paused, draining (shut down, with messages left in it that are handed "
+         "out), shut down (nothing is left, or nothing more is handed out), removed, damaged, foreign, "
+         "incomplete, forbidden or unreadable."),
     MADE(reason,
          "Why it cannot be read, or not as a whole; only then. Without any of the following fields, it could "
          "not be opened."),
@@ -74,7 +76,8 @@ const struct field fields_queue[] = {
     QUEUE(unfinished, FIELD_U32, METRIC_GAUGE, "Lanes whose producer died without finishing."),
     QUEUE(finished, FIELD_U64, METRIC_COUNTER, "Producers that finished."),
     QUEUE(sleepers, FIELD_U32, METRIC_GAUGE, "Consumers waiting for messages."),
-    QUEUE(shut_down, FIELD_U32, METRIC_GAUGE, "0 open, 1 draining, 2 shut down."),
+    QUEUE(shut_down, FIELD_U32, METRIC_GAUGE,
+          "0: open; 1: shut down, what is in it is handed out; 2: shut down at once, nothing is."),
     QUEUE(paused, FIELD_BOOL, METRIC_GAUGE, "1 if the queue is paused and hands out nothing."),
     QUEUE(removed, FIELD_BOOL, METRIC_GAUGE, "1 if the queue is removed."),
     QUEUE(full_fences, FIELD_BOOL, METRIC_GAUGE, "1 if every publish pays a full fence."),

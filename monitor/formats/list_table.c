@@ -50,7 +50,7 @@ static const char *make_note(char note[NOTE_BYTES], const struct snapshot *snaps
     note[0] = '\0';
     if (snapshot->error != 0)
         add(note, "%s", snapshot_reason(snapshot));
-    if (stat->shut_down == SHMQ_DRAIN && strcmp(word, "draining") != 0)
+    if (stat->shut_down == SHMQ_DRAIN && strcmp(word, "paused") == 0)
         add(note, "draining");
     if (stat->aside > 0)
         add(note, "%" PRIu32 " aside", stat->aside);

@@ -203,7 +203,8 @@ static void print_queue(const struct page *page, const struct snapshot *snapshot
     const struct shmq_stat *stat = &snapshot->stat;
     char state[WHY_STATE_BYTES];
     char why[WHY_BYTES];
-    const bool drains = stat->shut_down == SHMQ_DRAIN && strcmp(why_queue_word(snapshot), "draining") != 0;
+    /* Only a pause is told before it. */
+    const bool drains = stat->shut_down == SHMQ_DRAIN && strcmp(why_queue_word(snapshot), "paused") == 0;
     const enum colour colour = state_colour_of_queue(snapshot);
     fprintf(page->out, "%s %s: %s%s%s%s\n", stat->copy ? "copy" : "queue",
             snapshot->file != NULL ? snapshot->file : snapshot->name, code(page, colour),

@@ -262,6 +262,8 @@ put -- c 2>/dev/null
 check_equal 'shutdown: producers are refused' 3 $?
 check_status 'shutdown: once more' 0 look shutdown "$queue"
 check_equal 'shutdown: what is in it is delivered' ab "$(rest --raw)"
+check_equal 'shutdown, empty: the state' 'shut down 1' "$(queue_field "$queue" state) $(queue_field "$queue" shut_down)"
+check_match 'shutdown, empty: show says so' "^queue $queue: shut down\$" <(look show "$queue")
 next_queue
 put -- a b
 check_status 'shutdown --now: exit 0' 0 look shutdown --now "$queue"

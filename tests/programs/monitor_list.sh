@@ -35,6 +35,11 @@ check_match 'draining' "^$queue +draining +2 " <(line)
 check_match 'paused and draining' "^$queue +paused +2 .*  draining\$" <(line)
 "$monitor" shutdown -q --now "$queue"
 check_match 'shut down' "^$queue +shut down +2 " <(line)
+next_queue
+put -- a
+"$monitor" shutdown -q "$queue"
+rest --discard
+check_match 'shut down and drained' "^$queue +shut down +0 +- +0 +0 +[0-9.]+ [KM]iB +$me\$" <(line)
 
 # A message of 1000 bytes takes 16 of the 64 cells of 4 KiB.
 next_queue

@@ -195,7 +195,15 @@ static const struct {
      .lanes = {{.used = true, .alive = true, .pid = STOPPED_PID, .active_ns = 40 * SECOND}}},
     {"", "empty", "empty", .stat = {.producers = 2, .consumers = 1},
      .lanes = {{.used = true, .alive = true, .pid = STOPPED_PID}, {.used = true, .alive = true, .lane = 1}}},
-    {"", "draining", "draining", .stat = {.shut_down = SHMQ_DRAIN}},
+    /* Shut down. */
+    {"", "draining", "draining", .stat = {.shut_down = SHMQ_DRAIN, .messages = 1, .consumers = 1}},
+    {"1 message waits, no consumer is attached", "draining", "draining",
+     .stat = {.shut_down = SHMQ_DRAIN, .messages = 1, .unfinished = 1, .fill_percent = 100}},
+    {"paused: 1 message waits (see 'monitor resume q')", "paused", "paused",
+     .stat = {.shut_down = SHMQ_DRAIN, .messages = 1, .paused = true}},
+    {"shut down", "shut down", "shut down", .stat = {.shut_down = SHMQ_DRAIN}},
+    {"shut down", "shut down", "shut down",
+     .stat = {.shut_down = SHMQ_DRAIN, .paused = true, .unfinished = 1, .producers = 1}},
 };
 
 static void make_up(struct snapshot *snapshot, size_t index)
