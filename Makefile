@@ -256,8 +256,8 @@ $(out)/tests/unit_consumer_engine: private wrapped = clock_nanosleep shmq_acknow
     stop_now_ns stop_sleep_until
 # What top shows needs no ncurses.
 $(out)/tests/unit_top: $(addprefix $(obj)/monitor/,formats/event.o formats/json_string.o $(addprefix top/,$(addsuffix .o,canvas frame graph \
-    inspection keys layout list_page model parties queue_page text watched)))
-$(out)/tests/unit_top_finder: $(obj)/monitor/top/finder.o
+    inspection keys layout list_page model parties queue_page text)) watched.o)
+$(out)/tests/unit_finder: $(addprefix $(obj)/monitor/,finder.o signal_free_thread.o top/errand.o)
 # Not all of a bridge needs libnats.
 $(out)/tests/unit_nats_bridge: $(addprefix $(obj)/,$(addsuffix .o,common/nats/answer common/nats/counters \
     consumer/nats/reply consumer/nats/window producer/nats/delivery))

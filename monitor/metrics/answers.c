@@ -19,7 +19,7 @@ static bool write_metrics(FILE *out, const struct watch *watch)
     if (snapshots.items == NULL)
         return false;
     for (size_t i = 0; i < watch->count; i++) {
-        watch_add_latency(watch->items[i]);
+        watched_add_latency(watch->items[i]);
         snapshots.items[i] = watch->items[i]->snapshot;
     }
     output_prometheus(out, &snapshots, true);

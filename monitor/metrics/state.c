@@ -251,7 +251,7 @@ static void write_facts(FILE *out, const struct shmq_stat *stat)
 
 static void write_latency(FILE *out, struct watched *item)
 {
-    watch_add_latency(item);
+    watched_add_latency(item);
     const uint64_t *counts = item->snapshot.latency;
     uint64_t measured = 0;
     for (uint32_t i = 0; counts != NULL && i < SHMQ_LATENCY_BUCKETS; i++)

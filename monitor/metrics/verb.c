@@ -87,7 +87,7 @@ int verb_metrics(const struct options *options)
     struct watch watch = {.finder = NULL};
     bus_guard_init();
     allow_descriptors();
-    const int error = finder_start(&watch.finder, options->names, options->name_count);
+    const int error = finder_start(&watch.finder, options->names, options->name_count, -1);
     if (error != 0) {
         say_error("metrics: no thread can be started: %s", strerrordesc_np(-error));
         return EXIT_FAILED;

@@ -5,19 +5,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "common/cli/rates.h"
-#include "common/cli/snapshot.h"
-#include "monitor/metrics/finder.h"
+#include "monitor/finder.h"
+#include "monitor/watched.h"
 
 /* The queues that are watched, with a handle on each, and what was seen of them lately. Of one thread. */
-
-struct watched {
-    char owner[FINDER_OWNER_BYTES];
-    bool missing;             /* it was named, and there is none yet */
-    struct shmq *handle;      /* NULL: it cannot be opened; the snapshot has the error */
-    struct snapshot snapshot; /* of the last look */
-    struct rates rates;
-};
 
 struct watch {
     struct finder *finder;
@@ -35,9 +26,6 @@ struct watch {
  * @details  also at their lanes and seats
  */
 void watch_look(struct watch *watch, bool details);
-
-/* Adds the histogram of the times in the queue to its snapshot, until the next look; nothing if there is none. */
-void watch_add_latency(struct watched *item);
 
 /* Return: NULL if there is no such queue. */
 struct watched *watch_find(const struct watch *watch, const char *name);

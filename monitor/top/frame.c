@@ -32,7 +32,7 @@ static const char *reason_of(const struct model *model, char text[WHY_BYTES], en
     *style = STYLE_WARNING;
     if (chosen == NULL)
         return page ? "there is no queue of this name (any more); Esc: back to the list" : "";
-    if (watched_is_gone(chosen))
+    if (watched_is_removed(chosen))
         return page ? "removed; this is what was seen last; Esc: back to the list" : "removed";
     *style = frame_state_style(chosen) == STYLE_BAD ? STYLE_BAD : STYLE_WARNING;
     return chosen->handle == NULL ? snapshot_reason(&chosen->snapshot)

@@ -175,8 +175,13 @@ static void draw_line(struct canvas *canvas, int row, const int widths[COLUMNS],
 
 static void draw_nothing(struct canvas *canvas, int row, const struct model *model)
 {
-    canvas_text(canvas, row, 0, canvas->columns, STYLE_FAINT,
-                model->complete ? "There is no queue; new ones appear by themselves." : "Looking for queues...");
+    if (model->list_error != 0)
+        canvas_print(canvas, row, 0, canvas->columns, STYLE_BAD, "/dev/shm cannot be read: %s",
+                     strerrordesc_np(-model->list_error));
+    else
+        canvas_text(canvas, row, 0, canvas->columns, STYLE_FAINT,
+                    model->complete ? "There is no queue; new ones appear by themselves."
+                                    : "Looking for queues...");
 }
 
 static void draw_title(struct canvas *canvas, const struct model *model, const char *clock)

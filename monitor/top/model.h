@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "monitor/top/watched.h"
+#include "monitor/watched.h"
 
 /* What is shown, without any terminal: the queues in their order, what is chosen, and what lies over it. */
 
@@ -27,7 +27,8 @@ struct model {
     struct watched **queues; /* in order */
     size_t count;
     size_t room;
-    bool complete; /* all queues were found once */
+    bool complete;  /* all queues were found once */
+    int list_error; /* why there may be others now: a negative errno; 0: all are known */
     enum page page;
     enum overlay overlay;
     enum order order;

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 #include "monitor/top/canvas.h"
-#include "monitor/top/watched.h"
+#include "monitor/watched.h"
 
 /* The producers and consumers of a queue, a line each: first all lanes, then all seats. */
 

@@ -163,7 +163,7 @@ void queue_page_draw(struct canvas *canvas, const struct model *model, const str
     draw_title(canvas, model, watched, clock);
     frame_reason(canvas, layout.reason, model, now_ns, "");
     /* Of a queue that was removed, the last look is shown; of one that cannot be opened, there is nothing. */
-    if (watched != NULL && (watched->handle != NULL || watched_is_gone(watched))) {
+    if (watched != NULL && (watched->handle != NULL || watched_is_removed(watched))) {
         draw_counts(canvas, layout.counts, watched);
         if (layout.times >= 0)
             draw_times(canvas, layout.times, inspection);

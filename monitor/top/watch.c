@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/cli/open_error.h"
@@ -13,7 +14,8 @@
 int watch_start(struct watch *watch, struct model *model, int wake)
 {
     watch->model = model;
-    return finder_start(&watch->finder, wake);
+    watch->errand.wake = wake;
+    return finder_start(&watch->finder, NULL, 0, wake);
 }
 
 /* ------------------------------------------------------------------ what was found */
@@ -21,7 +23,7 @@ int watch_start(struct watch *watch, struct model *model, int wake)
 static void look_at(struct watch *watch, struct watched *watched, bool details, int64_t now_ns)
 {
     if (watched->handle != NULL && !watched_look(watched, details, now_ns))
-        finder_forget(watch->finder, watched->name);
+        finder_lost(watch->finder, watched->name);
 }
 
 /* Return: the queue of that name, which may be new; NULL without memory. */
@@ -37,80 +39,88 @@ static struct watched *find_or_add(struct watch *watch, const char *name)
     return NULL;
 }
 
-static void take_queue(struct watch *watch, const struct found *found, int64_t now_ns)
+static void take_finding(struct watch *watch, const struct finding *finding, int64_t now_ns)
 {
-    struct watched *watched = find_or_add(watch, found->name);
+    struct watched *watched =
+        finding->gone ? model_find(watch->model, finding->name) : find_or_add(watch, finding->name);
     if (watched == NULL) {
-        (void)shmq_close(found->handle);
-        finder_forget(watch->finder, found->name);
+        (void)shmq_close(finding->handle);
+        finder_lost(watch->finder, finding->name);
         return;
     }
-    watched->listed = found->round;
-    if (found->kind != FOUND_QUEUE)
-        return;
-    watched_opened(watched, found->handle, found->error);
+    watched_found(watched, finding);
     look_at(watch, watched, false, now_ns);
 }
 
 int watch_begin_with(struct watch *watch, const char *name, struct shmq *handle, int64_t now_ns)
 {
-    struct watched *watched = finder_know(watch->finder, name) ? find_or_add(watch, name) : NULL;
+    const struct finding finding = {.handle = handle};
+    struct watched *watched = find_or_add(watch, name);
     if (watched == NULL) {
         (void)shmq_close(handle);
         return -ENOMEM;
     }
-    watched_opened(watched, handle, 0);
+    watched_found(watched, &finding);
     look_at(watch, watched, true, now_ns);
     model_open(watch->model, name);
     return 0;
 }
 
-/* Whose name was not there in a whole round is gone, but what is chosen stays to be seen on its page. */
-static void drop_missing(struct watch *watch, uint64_t round)
+/* What is gone leaves the list, but what is chosen stays to be seen on its page. Return: whether any left. */
+static bool drop_gone(struct watch *watch)
 {
     struct model *model = watch->model;
     const struct watched *kept = model->page == PAGE_QUEUE ? model_chosen(model) : NULL;
-    for (size_t i = model->count; i > 0; i--) {
-        struct watched *watched = model->queues[i - 1];
-        if (watched->handle == NULL && watched->listed < round && watched != kept)
-            model_drop(model, watched);
-    }
+    const size_t before = model->count;
+    for (size_t i = model->count; i > 0; i--)
+        if (model->queues[i - 1]->gone && model->queues[i - 1] != kept)
+            model_drop(model, model->queues[i - 1]);
+    return model->count != before;
 }
 
-static void say_answer(struct watch *watch, const struct found *answer, int64_t now_ns)
+static void take_answer(struct watch *watch, int64_t now_ns)
 {
-    if (answer->error == 0)
-        model_notice(watch->model, now_ns, "queue '%.100s' is %s", answer->name,
-                     answer->pause ? "paused" : "resumed");
+    struct errand *errand = &watch->errand;
+    const char *done = errand->pause ? "paused" : "resumed";
+    if (!errand_is_done(errand))
+        return;
+    if (errand->error == 0)
+        model_notice(watch->model, now_ns, "queue '%.100s' is %s", errand->name, done);
     else
-        model_notice(watch->model, now_ns, "queue '%.100s': cannot be %s: %s", answer->name,
-                     answer->pause ? "paused" : "resumed", open_error_text(answer->name, answer->error));
+        model_notice(watch->model, now_ns, "queue '%.100s': cannot be %s: %s", errand->name, done,
+                     open_error_text(errand->name, errand->error));
+}
+
+/* Return: whether there was any. */
+static bool take_findings(struct watch *watch, int64_t now_ns)
+{
+    struct finding *finding = finder_take(watch->finder);
+    const bool any = finding != NULL;
+    while (finding != NULL) {
+        struct finding *next = finding->next;
+        take_finding(watch, finding, now_ns);
+        free(finding);
+        finding = next;
+    }
+    return any;
 }
 
 void watch_take_found(struct watch *watch, int64_t now_ns)
 {
-    struct found found;
-    bool any = false;
-    const bool first = !watch->model->complete;
-    while (finder_take(watch->finder, &found)) {
-        any = true;
-        if (found.kind == FOUND_ANSWER)
-            say_answer(watch, &found, now_ns);
-        else if (found.kind != FOUND_ALL)
-            take_queue(watch, &found, now_ns);
-        else if (found.error == 0) {
-            drop_missing(watch, found.round);
-            watch->model->complete = true;
-        }
-    }
-    if (!any)
+    struct model *model = watch->model;
+    const bool first = !model->complete;
+    model->complete = finder_has_looked(watch->finder); /* before the last is taken */
+    model->list_error = finder_error(watch->finder);
+    take_answer(watch, now_ns);
+    const bool found = take_findings(watch, now_ns);
+    if (!drop_gone(watch) && !found)
         return;
     /* The first line is chosen until all have been found. */
-    if (first && watch->model->page == PAGE_LIST) {
-        watch->model->chosen[0] = '\0';
-        watch->model->cursor = 0;
+    if (first && model->page == PAGE_LIST) {
+        model->chosen[0] = '\0';
+        model->cursor = 0;
     }
-    model_sort(watch->model);
+    model_sort(model);
 }
 
 void watch_carry_out(struct watch *watch, int64_t now_ns)
@@ -119,8 +129,11 @@ void watch_carry_out(struct watch *watch, int64_t now_ns)
     if (!request->wanted)
         return;
     request->wanted = false;
-    if (!finder_ask(watch->finder, request->name, request->pause))
+    const int error = errand_begin(&watch->errand, request->name, request->pause);
+    if (error == -EBUSY)
         model_notice(watch->model, now_ns, "the last request is still under way");
+    else if (error != 0)
+        model_notice(watch->model, now_ns, "no thread can be started: %s", strerrordesc_np(-error));
 }
 
 /* ------------------------------------------------------------------ looks */
@@ -143,8 +156,9 @@ void watch_look_closer(struct watch *watch, int64_t now_ns)
     if (watch->model->page != PAGE_QUEUE || chosen->handle == NULL)
         return;
     if (!inspection_look(&watch->inspection, chosen->handle, chosen->snapshot.stat.queue_id, now_ns)) {
-        watched_opened(chosen, NULL, -EBADMSG);
-        finder_forget(watch->finder, chosen->name);
+        watched_drop(chosen, -EBADMSG);
+        chosen->snapshot.opened = false; /* that is, it cannot be read at all */
+        finder_lost(watch->finder, chosen->name);
     }
 }
 

@@ -2,7 +2,8 @@
 #ifndef MONITOR_TOP_WATCH_H
 #define MONITOR_TOP_WATCH_H
 
-#include "monitor/top/finder.h"
+#include "monitor/finder.h"
+#include "monitor/top/errand.h"
 #include "monitor/top/inspection.h"
 #include "monitor/top/model.h"
 
@@ -11,21 +12,26 @@
 struct watch {
     struct model *model;
     struct finder *finder;
+    struct errand errand;
     struct inspection inspection;      /* of the queue whose page is shown */
     char inspected[SHMQ_NAME_MAX + 1]; /* the queue that was last looked at closely; "": none */
     size_t next;                       /* the queue at which the next round of looks goes on */
 };
 
-/* @wake: see finder_start. Return: 0; a negative errno. */
+/* @wake: an eventfd, see finder_start. Return: 0; a negative errno. */
 int watch_start(struct watch *watch, struct model *model, int wake);
 
-/* Adds a queue that is open, and shows its page. Return: 0; -ENOMEM, with the handle closed. */
+/*
+ * Adds a queue that is open, and shows its page. The finder will hand over another handle, as of any queue.
+ *
+ * Return: 0; -ENOMEM, with the handle closed.
+ */
 int watch_begin_with(struct watch *watch, const char *name, struct shmq *handle, int64_t now_ns);
 
-/* Takes what the finder has found into the model. */
+/* Takes what the finder has found into the model, and what has become of what the user wanted. */
 void watch_take_found(struct watch *watch, int64_t now_ns);
 
-/* Asks the finder for what the user wants. */
+/* Begins what the user wants. */
 void watch_carry_out(struct watch *watch, int64_t now_ns);
 
 /* Looks at the queues: at the chosen one closely, at those that are shown, and at others for a limited time. */

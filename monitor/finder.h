@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/shmq.h"
 
@@ -29,10 +30,11 @@ struct finding {
  * Starts the thread, which takes no signals.
  *
  * @names  of @count queues, which need not exist; 0: all queues of this host. They must stay valid
+ * @wake   a descriptor of an eventfd that is written to whenever there is news; -1: none
  *
  * Return: 0; a negative errno.
  */
-int finder_start(struct finder **finder, char *const *names, size_t count);
+int finder_start(struct finder **finder, char *const *names, size_t count, int wake);
 
 /*
  * Waits until it has looked once, or until @deadline_ns (CLOCK_MONOTONIC).
@@ -41,10 +43,16 @@ int finder_start(struct finder **finder, char *const *names, size_t count);
  */
 void finder_await_first(struct finder *finder, int64_t deadline_ns);
 
+/* Whether it has looked once: what finder_take gives from then on includes all queues that were there. */
+bool finder_has_looked(struct finder *finder);
+
+/* Return: 0; a negative errno: /dev/shm cannot be listed now. */
+int finder_error(struct finder *finder);
+
 /* Takes the news since the last call, the oldest first; NULL: none. Each has to be freed. */
 struct finding *finder_take(struct finder *finder);
 
-/* Tells that the handle of a queue was of no use any more: it is opened again. */
+/* Tells that the handle of a queue was of no use any more: it is opened again, a second later at most. */
 void finder_lost(struct finder *finder, const char *name);
 
 /* Ends the thread. One that hangs in opening a queue is left to the end of the process. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "monitor/top/watched.h"
+#include "monitor/watched.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,9 +12,10 @@ struct look {
     struct watched *watched;
     struct snapshot *snapshot;
     bool details;
-    bool done;
+    volatile bool done;
 };
 
+/* What a truncated queue raises comes back as an error. */
 static int look(void *context)
 {
     struct look *look = context;
@@ -28,8 +29,7 @@ static int close_handle(void *context)
     return shmq_close(context);
 }
 
-/* Closes the handle; what was seen last stays, with @error. */
-static void drop_handle(struct watched *watched, int error)
+void watched_drop(struct watched *watched, int error)
 {
     if (watched->handle != NULL)
         (void)bus_guard_call(close_handle, watched->handle);
@@ -50,22 +50,27 @@ struct watched *watched_new(const char *name)
 
 void watched_free(struct watched *watched)
 {
-    drop_handle(watched, 0);
+    watched_drop(watched, 0);
     snapshot_free(&watched->snapshot);
     rates_free(&watched->rates);
     free(watched);
 }
 
-void watched_opened(struct watched *watched, struct shmq *handle, int error)
+void watched_found(struct watched *watched, const struct finding *finding)
 {
-    drop_handle(watched, error);
-    if (handle == NULL) {
+    watched_drop(watched, finding->gone ? -ESTALE : finding->error);
+    watched->gone = finding->gone;
+    watched->missing = finding->missing;
+    if (finding->gone)
+        return;
+    memcpy(watched->owner, finding->owner, sizeof(watched->owner));
+    watched->handle = finding->handle;
+    if (finding->handle == NULL) {
         /* What was seen of another queue of that name is no longer true. */
         snapshot_free(&watched->snapshot);
-        watched->snapshot = (struct snapshot){.stat = SHMQ_STAT_INIT, .error = error};
-        snprintf(watched->snapshot.name, sizeof(watched->snapshot.name), "%s", watched->name);
+        watched->snapshot = (struct snapshot){.stat = SHMQ_STAT_INIT, .error = finding->error};
+        memcpy(watched->snapshot.name, watched->name, sizeof(watched->name));
     }
-    watched->handle = handle;
 }
 
 static void add_rates(struct watched *watched, int64_t now_ns)
@@ -88,21 +93,40 @@ bool watched_look(struct watched *watched, bool details, int64_t now_ns)
     (void)bus_guard_call(look, &question);
     if (!question.done) {
         snapshot_free(&snapshot);
-        drop_handle(watched, -EBADMSG);
+        watched_drop(watched, -EBADMSG);
         watched->snapshot.opened = false; /* that is, it cannot be read at all */
         return false;
     }
     snapshot_free(&watched->snapshot);
     watched->snapshot = snapshot;
     if (snapshot.stat.removed) {
-        drop_handle(watched, -ESTALE);
+        watched_drop(watched, -ESTALE);
         return false;
     }
-    add_rates(watched, now_ns);
+    if (snapshot.error == 0)
+        add_rates(watched, now_ns);
     return true;
 }
 
-bool watched_is_gone(const struct watched *watched)
+static int take_latency(void *context)
+{
+    const struct watched *watched = context;
+    return shmq_latency(watched->handle, UINT32_MAX, watched->snapshot.latency);
+}
+
+void watched_add_latency(struct watched *watched)
+{
+    struct snapshot *seen = &watched->snapshot;
+    if (watched->handle == NULL || !seen->stat.has_latency || seen->latency != NULL)
+        return;
+    seen->latency = calloc(SHMQ_LATENCY_BUCKETS, sizeof(*seen->latency));
+    if (seen->latency == NULL || bus_guard_call(take_latency, watched) == 0)
+        return;
+    free(seen->latency);
+    seen->latency = NULL;
+}
+
+bool watched_is_removed(const struct watched *watched)
 {
     return watched->handle == NULL && watched->snapshot.error == -ESTALE;
 }
