@@ -204,7 +204,7 @@ if [[ -x $build/monitor-metrics ]]; then
     asking=$!
 fi
 if [[ -x $build/monitor-top ]] && command -v tmux >/dev/null; then
-    trap 'screen_tmux kill-server 2>/dev/null; clean_up' EXIT
+    at_exit+=('screen_tmux kill-server')
     screen_start 100 30
     screen_type "clear; '$monitor' top '$queue'; echo \"status \$?\"" Enter
     check 'top: is there' wait_until 20 screen_shows "${queue##*.}"

@@ -20,13 +20,12 @@ done
 
 # Leaves nothing running, even when it is killed.
 end_children() {
-    local status=$? pid
+    local pid
     for pid in $(test_processes); do
-        kill -KILL "$pid" 2>/dev/null
+        kill -KILL "$pid"
     done
-    return "$status"
 }
-trap 'end_children; clean_up' EXIT
+at_exit+=(end_children)
 
 # Translates, compiles and runs one model; all output goes to DIRECTORY/log.
 explore() { # DIRECTORY FILE FLAG...

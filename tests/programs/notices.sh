@@ -146,10 +146,23 @@ check_match 'a wait of little more than a second is told of' '^consumer: waiting
 # ------------------------------------------------------------------ on a terminal
 
 if script --version >/dev/null 2>&1; then
-    script -qec "timeout 5 '$producer' -Q '$one' --random --progress" /dev/null </dev/null | tr '\033\r' 'E\n' >"$scratch/terminal"
-    check_match 'the line of --progress is erased first' '^E\[Kproducer: waiting for room: ' "$scratch/terminal"
-    check_match 'the line of --progress comes again behind it' ' in.* full: ' \
-        <(sed '1,/waiting for room/d' "$scratch/terminal")
+    : >"$scratch/typed"
+    script -qfc "exec '$producer' -Q '$one' --random --progress" /dev/null </dev/null >"$scratch/typed" &
+    script=$!
+    shown() { # SED-COMMAND: what the terminal has got, with E for ESC, and a line for each CR
+        tr '\033\r' 'E\n' <"$scratch/typed" | sed -- "$1"
+    }
+    shows() { # SED-COMMAND REGEX
+        shown "$1" | grep -Eq -- "$2"
+    }
+    check_terminal() { # NAME SED-COMMAND REGEX
+        wait_until 20 shows "$2" "$3" && ok "$1" && return
+        not_ok "$1" "nothing matches $3" "$(shown '')"
+    }
+    check_terminal 'the line of --progress is erased first' '' '^E\[Kproducer: waiting for room: '
+    check_terminal 'the line of --progress comes again behind it' '1,/waiting for room/d' ' in.* full: '
+    kill -TERM "$(pgrep -P "$script" -x producer)"
+    wait "$script"
 else
     skip 'the line of --progress is erased first' 'script is missing'
 fi

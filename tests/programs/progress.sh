@@ -226,20 +226,38 @@ for columns in "${widths[@]}"; do
     done
 done
 
+# Starts a program on a terminal of so many columns, which becomes $scratch/typescript. Sets script, and worker to its pid.
+start_on_terminal() { # COLUMNS COMMAND
+    : >"$scratch/typescript"
+    env --default-signal=INT script -qfec "stty cols $1; exec $2" "$scratch/typescript" </dev/null >/dev/null &
+    script=$!
+    wait_until 20 has_worker
+    worker=$(pgrep -P "$script")
+}
+has_worker() {
+    pgrep -P "$script" -x 'producer|consumer' >/dev/null
+}
+drawn() {
+    tr '\r' '\n' <"$scratch/typescript" | sed 's/\x1b\[K//g'
+}
+has_drawn() { # REGEX
+    drawn | grep -aEq -- "$1"
+}
+
 # The reason is cut, and begins with what matters.
 next_queue
-on_terminal 40 "timeout -s INT 4 '$producer' -Q '$queue' --random --capacity 64K --max-message 1K --progress-interval 100ms" >"$scratch/out"
-check_match '40 columns: why' '^(1.02 k in, )?100 % full: 1 producer waits' "$scratch/out"
-check_equal '40 columns: why: never wider' '' "$(grep '% full' "$scratch/out" | awk 'length >= 40')"
+start_on_terminal 40 "'$producer' -Q '$queue' --random --capacity 64K --max-message 1K --progress-interval 100ms"
+wait_until 20 has_drawn '^100 % full: 1 producer waits'
+kill -TERM "$worker"
+wait "$script"
+check_match '40 columns: why' '^(1.02 k in, )?100 % full: 1 producer waits' <(drawn)
+check_equal '40 columns: why: never wider' '' "$(drawn | grep -a '% full' | awk 'length >= 40')"
 
 # A second signal ends the program at once, and leaves no line behind.
 next_queue
 "$producer" -q -Q "$queue" --random --count 1
-env --default-signal=INT script -qfec "'$consumer' -Q '$queue' --exec 'sleep 60' --progress-interval 100ms" "$scratch/typescript" </dev/null >/dev/null &
-script=$!
-: >"$scratch/typescript"
-wait_until 20 grep -aq '0 out' "$scratch/typescript"
-worker=$(pgrep -P "$script" -x consumer || pgrep -P "$(pgrep -P "$script")" -x consumer)
+start_on_terminal 80 "'$consumer' -Q '$queue' --exec 'sleep 60' --progress-interval 100ms"
+wait_until 20 has_drawn '0 out'
 kill -TERM "$worker"
 kill -INT "$worker"
 wait "$script"
@@ -256,7 +274,7 @@ fi
 tmux() {
     command tmux -S "$scratch/tmux" -f /dev/null "$@"
 }
-trap 'tmux kill-server 2>/dev/null; clean_up' EXIT
+at_exit+=('tmux kill-server')
 last_drawn() {
     tr '\r' '\n' <"$scratch/pane" | sed 's/\x1b\[K//g' | grep '% full' | tail -n 2 | head -n 1
 }
@@ -277,4 +295,3 @@ for columns in 30 70 20 120; do
     check_match "resized to $columns columns: still says something" '[0-9]+ % full' <(last_drawn)
 done
 check 'resized: wider again' wait_until 20 has_width 60 120
-tmux kill-server || true # it may have ended with its last window

@@ -22,9 +22,13 @@ test_name=$(basename -- "$0" .sh)
 # Everything of this test has the prefix: its queues in their names, its processes in their environment.
 export SHMQ_TEST_PREFIX=${SHMQ_TEST_PREFIX:-test.$$.$test_name}
 export SHMQ_BUILD_DIR=$build NO_COLOR=1
+# As on a machine that builds on its own account: this shell leaves nothing of itself to what it starts (unlike bash, which
+# becomes the last command of -c), and a terminal of script(1) or tmux is the same whoever looks on.
+export SHELL=/bin/sh TERM=xterm
 unset SHMQ_QUEUE
 scratch=$(mktemp -d) || exit 1
 passed=0 failed=0 queues=0
+at_exit=() # further commands for the end of the test, however it ends
 
 ok() { # NAME
     passed=$((passed + 1))
@@ -100,12 +104,16 @@ check_match() { # NAME EXTENDED-REGEX FILE
     return 1
 }
 
-# Waits until the command succeeds. Returns 1 if it does not within SECONDS.
+# Waits until the command succeeds. Returns 1 if it does not within SECONDS. A pause in which nothing ran here, because the
+# machine stood still or its clock was set, counts as no more than a second.
 wait_until() { # SECONDS COMMAND...
-    local deadline=$((${EPOCHREALTIME//[!0-9]/} + $1 * 1000000))
+    local left=$(($1 * 1000000)) before=${EPOCHREALTIME//[!0-9]/} now
     shift
     until "$@"; do
-        ((${EPOCHREALTIME//[!0-9]/} < deadline)) || return 1
+        now=${EPOCHREALTIME//[!0-9]/}
+        left=$((left - (now - before > 1000000 ? 1000000 : now > before ? now - before : 0)))
+        before=$now
+        ((left > 0)) || return 1
         sleep 0.02
     done
 }
@@ -222,14 +230,29 @@ check_usage() { # PROGRAM COMMAND EXTENDED-REGEX ARGUMENT...
     check_equal "usage: $*: stdout is for data" '' "$(head -c 100 "$scratch/out" | tr '\0' '@')"
 }
 
+# What keeps a process from ending, as far as the kernel tells: whether it is stopped or traced, waits or runs, and for
+# what, and which signals it has not taken.
+why_alive() { # PID
+    local file
+    grep -E '^(Name|State|TracerPid|SigPnd|ShdPnd|SigBlk|SigIgn|SigCgt|voluntary_ctxt_switches):' "/proc/$1/status"
+    for file in syscall wchan stack; do
+        sed "s/^/$file: /" "/proc/$1/$file" && echo
+    done
+    ps -o pid,ppid,pgid,stat,etimes,time,args -p "$1"
+    if command -v gdb >/dev/null; then timeout 20 gdb -batch -p "$1" -ex 'thread apply all backtrace'; fi
+} 2>/dev/null </dev/null
+
 # The process $pid, or another, has to end with that status.
 end_status() { # NAME STATUS [PID [LOG]]
-    local process=${3-$pid} status
-    wait_until 120 has_ended "$process" || kill -KILL "$process"
+    local process=${3-$pid} status why=''
+    if ! wait_until 120 has_ended "$process"; then
+        why=$(why_alive "$process")
+        kill -KILL "$process"
+    fi
     wait "$process" 2>/dev/null
     status=$?
     ((status == $2)) && ok "$1" && return
-    not_ok "$1" "status $status instead of $2" "${4-$scratch/run.log}"
+    not_ok "$1" "status $status instead of $2" "${why:+it did not end within 120 s:$'\n'$why}" "${4-$scratch/run.log}"
     return 1
 }
 
@@ -301,9 +324,12 @@ remove_queues() {
 }
 
 clean_up() {
-    local status=$? pid
+    local status=$? pid command
     [[ $BASHPID == "$$" ]] || exit # a child killed before its exec has this trap, too
     trap '' INT TERM
+    for command in "${at_exit[@]}"; do
+        eval "$command"
+    done
     for pid in $(jobs -p); do
         kill -KILL "$pid" 2>/dev/null
     done
