@@ -200,6 +200,13 @@ static bool date_behind(const struct ring *ring, const struct mark *mark, uint64
     }
 }
 
+/* The mark's own message is dated by the mark, unless it was dated again. */
+static void date_of_mark(const struct ring *ring, const struct mark *mark, struct stamp *stamp)
+{
+    if (!read_date(ring, mark, mark->position, stamp))
+        *stamp = (struct stamp){.position = mark->position, .ns = mark->time_ns};
+}
+
 /* The first date behind @position, in its block or one of the next ones. Return: false if there is none. */
 static bool next_date(const struct ring *ring, const struct mark *mark, uint64_t position, struct stamp *stamp)
 {
@@ -207,9 +214,12 @@ static bool next_date(const struct ring *ring, const struct mark *mark, uint64_t
     struct mark other;
     if (block_of(ring, position + 1) == block && date_behind(ring, mark, position + 1, stamp))
         return true;
-    for (uint64_t i = block + 1; i <= block + BLOCKS_AHEAD; i++)
-        if (read_mark(ring, i, &other) && date_behind(ring, &other, other.position, stamp))
-            return true;
+    for (uint64_t i = block + 1; i <= block + BLOCKS_AHEAD; i++) {
+        if (!read_mark(ring, i, &other))
+            continue;
+        date_of_mark(ring, &other, stamp);
+        return true;
+    }
     return false;
 }
 
@@ -253,14 +263,14 @@ static int64_t interpolate(const struct stamp *before, const struct stamp *behin
     return share >= 1 ? behind->ns : before->ns + (int64_t)((double)(behind->ns - before->ns) * share);
 }
 
-/* The last date at or before @position, or else the time of its block's mark. Return: false if it is not known. */
+/* The last date at or before @position. Return: false if it is not known. */
 static bool find_before(const struct ring *ring, uint64_t position, int64_t now_ns, struct mark *mark,
                         struct stamp *before)
 {
     if (!read_mark(ring, block_of(ring, position), mark) || mark->position > position || mark->time_ns > now_ns)
         return false;
     if (!date_before(ring, mark, position, before))
-        *before = (struct stamp){.position = mark->position - 1, .ns = mark->time_ns};
+        date_of_mark(ring, mark, before);
     return before->ns <= now_ns;
 }
 
@@ -385,6 +395,9 @@ static void begin_block(struct ring_producer *p)
     for (int i = 0; i < MARK_DATED_WORDS; i++)
         atomic_store_explicit(&shared->dated[i], 0, memory_order_relaxed);
     atomic_store_explicit(&shared->position, p->next, memory_order_release);
+    const struct lane_mark *const next = mark_of_block(&p->ring, block_of(&p->ring, p->next) + 1);
+    for (size_t i = 0; i < sizeof(*next); i += 64)
+        __builtin_prefetch((const unsigned char *)next + i, 1);
 }
 
 static uint32_t time_pack(int64_t ns)
@@ -438,14 +451,15 @@ static void take_time(struct ring_producer *p, uint64_t need_cells, int64_t now_
 __attribute__((noinline)) void marks_sample(struct ring_producer *p, uint64_t need_cells, int64_t now_ns)
 {
     struct ring_marker *m = &p->marker;
+    const bool begins = p->next >= m->block_end; /* the clock was read then */
     if (now_ns != 0)
         take_time(p, need_cells, now_ns);
-    if (p->next >= m->block_end)
+    if (begins)
         begin_block(p);
-    if (now_ns != 0) {
+    if (now_ns != 0 && (!begins || m->slower)) /* otherwise the mark says when */
         date(p, now_ns);
+    if (now_ns != 0)
         m->slower = false;
-    }
     const uint64_t end = m->block_end < m->clock_at ? m->block_end : m->clock_at;
     m->sample_end = end > p->next + need_cells ? end : p->next + need_cells;
     ring_set_limit(p);
@@ -453,6 +467,6 @@ __attribute__((noinline)) void marks_sample(struct ring_producer *p, uint64_t ne
 
 void marks_date_again(struct ring_producer *p, int64_t now_ns)
 {
-    if (p->next < p->marker.block_end)
+    if (p->next < p->marker.block_end && now_ns != p->marker.sampled_ns)
         date(p, now_ns);
 }

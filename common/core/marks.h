@@ -12,10 +12,11 @@
  * the same block as head, one lap later.
  *
  * A message at which the clock was read is dated: the time since the mark's is in times, and the cell's bit in the
- * mark's .dated is set. How often that is depends on how many messages were put since the coarse clock advanced:
- * of the first SAMPLE_SHARE of them each one, then fewer and fewer. So a slow producer dates every message, and a
- * fast one hardly ever reads the clock. The fast paths of a put know nothing of all this: they only compare a
- * position with a limit, and the limit is where the next sample is due, if there is room that far.
+ * mark's .dated is set. The first message of a block needs neither: the mark's time is its own. How often that is
+ * depends on how many messages were put since the coarse clock advanced: of the first SAMPLE_SHARE of them each
+ * one, then fewer and fewer. So a slow producer dates every message, and a fast one hardly ever reads the clock.
+ * The fast paths of a put know nothing of all this: they only compare a position with a limit, and the limit is
+ * where the next sample is due, if there is room that far.
  *
  * Nothing depends on marks but what observers show. They are written before the messages are published, so a
  * killed owner leaves marks beyond tail; the next one removes them. Whoever reads them expects anything.

@@ -35,18 +35,21 @@
 #include "common/core/layout.h"
 #include "common/core/lease_word.h"
 
-/* A private view of a lane: addresses, and constants that are not read from shared memory again. */
+/*
+ * A private view of a lane: addresses, and constants that are not read from shared memory again. What each put
+ * needs comes first, so that it is on few lines.
+ */
 struct ring {
     struct lane_control *control;
-    shared_u64 *leases;
     struct record *records;
     unsigned char *arena; /* mapped twice in a row: a record is contiguous at every index */
-    uint64_t cells;
     uint64_t mask;
-    uint64_t max_position;
-    uint64_t max_message_bytes;
     struct lease_format format;
     uint32_t lane; /* number of this lane */
+    uint64_t max_message_bytes;
+    shared_u64 *leases;
+    uint64_t cells;
+    uint64_t max_position;
     struct lane_mark *marks;
     shared_u32 *times; /* put times, one a cell */
     uint64_t marks_mask;
@@ -189,16 +192,16 @@ struct ring_marker {
     bool slower;            /* messages come more slowly from the next one on */
 };
 
-/* The state of a lane's owner that is private to it. */
+/* The state of a lane's owner that is private to it. What each put needs is beside the ring's such fields. */
 struct ring_producer {
-    struct ring ring;
     uint64_t next;          /* position after the last message written; equals tail, except during a put */
-    uint64_t head;          /* as last read */
     uint64_t limit;         /* what ends before it needs no look at anything: the lesser of room and sample_end */
     uint64_t stream_offset; /* at next */
     uint64_t messages;      /* before next */
-    uint32_t turn;          /* checkpoint to overwrite next */
-    uint64_t room;          /* end of the room that is known to be free */
+    struct ring ring;
+    uint32_t turn; /* checkpoint to overwrite next */
+    uint64_t head; /* as last read */
+    uint64_t room; /* end of the room that is known to be free */
     struct ring_marker marker;
 };
 

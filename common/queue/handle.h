@@ -118,9 +118,12 @@ struct blocked {
     int64_t ended_ns;   /* when it was given up; 0: it was not, or is accounted for */
 };
 
+/* Set in producer_side.reserved_at where shmq_commit has to take its slow path. */
+#define RESERVED_SLOWLY (UINT64_C(1) << 63)
+
 struct producer_side {
-    struct lane_view *view;
-    uint64_t reserved_at; /* equals the ring's next while a reservation may be committed */
+    /* What each put needs. The two of a reservation are stored at once, so they must not be on two lines. */
+    _Alignas(64) uint64_t reserved_at; /* equals the ring's next while a reservation may be committed */
     uint64_t reserved_bytes;
     uint64_t
         max_short_bytes; /* longest short message: a cell, or the largest message if that is less; 0: none is */
@@ -130,6 +133,7 @@ struct producer_side {
     bool resumable;
     bool has_cursor; /* .cursor is published with each message */
     struct ring_producer ring;
+    struct lane_view *view;
     uint64_t needed_cells; /* of the message that waits for room */
     size_t last_count;     /* messages given to the last call that puts several */
     struct source_whole whole;

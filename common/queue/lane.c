@@ -320,6 +320,7 @@ int lane_finish(struct shmq *handle)
         blocked_leave(handle);
         mark_finished(handle, p->view->ring.control);
         p->finished = true;
+        p->reserved_at |= RESERVED_SLOWLY;
         p->ring.limit = 0;
         p->ring.room = 0;
         wake_after_finish(handle);

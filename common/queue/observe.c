@@ -15,6 +15,7 @@ static void configure(struct shmq *handle, enum shmq_role role, const struct shm
         .owner = handle->object.owner, .group = handle->object.group, .mode = handle->object.mode};
     name_of_items(handle->items.name, handle->object.queue);
     spin_init(&handle->spin);
+    handle->producer.reserved_at = UINT64_MAX; /* none; next is 0 in handles of other roles */
     handle->consumer.prefetch = o->prefetch != 0 ? o->prefetch : PREFETCH_DEFAULT;
     handle->consumer.producers = o->producers != 0 ? o->producers : 1;
     handle->consumer.grace_ns = o->grace_ns;

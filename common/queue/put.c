@@ -161,9 +161,6 @@ static __attribute__((noinline)) void sample(struct ring_producer *p, uint64_t n
     marks_sample(p, need_cells, marks_want_clock(p) ? clock_coarse_ns() : 0);
 }
 
-/* Set in reserved_at after a reservation that was sampled: shmq_commit then takes its slow path. */
-#define RESERVED_SLOWLY (UINT64_C(1) << 63)
-
 /* Context: the limit is reached. */
 static __attribute__((noinline)) int make_room_slow(struct shmq *handle, uint64_t need_cells, int64_t timeout_ns)
 {
@@ -204,8 +201,10 @@ static inline bool name_check_is_due(uint64_t messages, uint32_t published)
 
 static __attribute__((noinline)) int after_publish_slow(struct shmq *handle, uint32_t published)
 {
-    waiting_wake_consumers(handle, published);
-    marks_expect_sample(&handle->producer.ring);
+    if (waiting_consumers_sleep(handle)) {
+        waiting_wake_consumers_slow(handle, published);
+        marks_expect_sample(&handle->producer.ring);
+    }
     /* After B2: consumers that found everything drained after their B1 either saw P1, or we see the flag. */
     if ((handle_flags(handle) & FLAG_DRAIN) != 0)
         return -ESHUTDOWN;
@@ -215,8 +214,9 @@ static __attribute__((noinline)) int after_publish_slow(struct shmq *handle, uin
 /* What follows a publication: usually nothing. @messages: put into the lane so far. */
 static inline int after_publish(struct shmq *handle, uint64_t messages, uint32_t published)
 {
-    const bool wake = waiting_consumers_sleep(handle);
-    const bool drain = (handle_flags(handle) & FLAG_DRAIN) != 0;
+    const struct header *const header = handle->header; /* read once, although a barrier follows */
+    const bool wake = waiting_consumers_sleep_in(header);
+    const bool drain = (atomic_load_explicit(&header->flags, memory_order_relaxed) & FLAG_DRAIN) != 0;
     if (__builtin_expect(!wake && !drain && !name_check_is_due(messages, published), 1))
         return 0;
     return after_publish_slow(handle, published);
@@ -276,6 +276,20 @@ static __attribute__((noinline)) int put_slow(struct shmq *handle, const void *d
     return publish(handle, 1);
 }
 
+/* Puts the message at next, whose payload is written. Context: no cursor belongs to it. */
+__attribute__((always_inline)) static inline int put_written(struct shmq *handle, uint64_t next, size_t length,
+                                                             uint64_t cells)
+{
+    const struct producer_side *side = &handle->producer;
+    const struct ring *ring = &side->ring.ring;
+    const uint64_t offset = side->ring.stream_offset;
+    const uint64_t messages = side->ring.messages + 1;
+    ring_write_record(ring_record(ring, next), record_tag(ring, next), side->frame | length, offset);
+    PROBE_PUT(ring->lane, next, length, 1);
+    ring_publish_at(&handle->producer.ring, next + cells, offset + side->framing + length, messages);
+    return after_publish(handle, messages, 1);
+}
+
 /*
  * The path of a short message makes no calls, so no registers are spilled, and it reads nothing twice. Together,
  * that halves its time.
@@ -284,16 +298,9 @@ int shmq_put(struct shmq *handle, const void *data, size_t length, int64_t timeo
 {
     if (data == NULL || !fast_path_applies(handle, 1) || !is_short(&handle->producer, length))
         return put_slow(handle, data, length, timeout_ns);
-    const struct producer_side *side = &handle->producer;
-    const struct ring *ring = &side->ring.ring;
-    const uint64_t next = side->ring.next;
-    copy_short(ring_payload(ring, next), data, length);
-    const uint64_t offset = side->ring.stream_offset;
-    const uint64_t messages = side->ring.messages + 1;
-    ring_write_record(ring_record(ring, next), record_tag(ring, next), side->frame | length, offset);
-    PROBE_PUT(ring->lane, next, length, 1);
-    ring_publish_at(&handle->producer.ring, next + 1, offset + side->framing + length, messages);
-    return after_publish(handle, messages, 1);
+    const uint64_t next = handle->producer.ring.next;
+    copy_short(ring_payload(&handle->producer.ring.ring, next), data, length);
+    return put_written(handle, next, length, 1);
 }
 
 static inline void reserve(struct producer_side *p, size_t length, void **payload)
@@ -328,34 +335,39 @@ int shmq_reserve(struct shmq *handle, size_t length, void **payload, int64_t tim
     return 0;
 }
 
-static __attribute__((noinline)) int commit_slow(struct shmq *handle, size_t length);
-
-int shmq_commit(struct shmq *handle, size_t length)
+/* After a reservation that was sampled, the message is put now, so it is dated again. */
+static __attribute__((noinline)) int commit_slow(struct shmq *handle, size_t length)
 {
-    const int error = handle_check(handle, SHMQ_PRODUCER);
-    if (__builtin_expect(error != 0, 0))
+    int error = handle_check(handle, SHMQ_PRODUCER);
+    if (error != 0)
         return error;
     struct producer_side *p = &handle->producer;
-    if (__builtin_expect(p->reserved_at != p->ring.next || length > p->reserved_bytes, 0))
-        return commit_slow(handle, length);
-    const int closed = check_open(handle);
-    if (closed != 0)
-        return closed;
-    PROBE_PUT(p->ring.ring.lane, p->reserved_at, length, 1);
+    if ((p->reserved_at & ~RESERVED_SLOWLY) != p->ring.next || length > p->reserved_bytes)
+        return -EINVAL;
+    error = check_open(handle);
+    if (error != 0)
+        return error;
+    if (p->reserved_at != p->ring.next) {
+        p->reserved_at = p->ring.next;
+        ring_set_limit(&p->ring);
+        marks_date_again(&p->ring, clock_coarse_ns());
+    }
+    PROBE_PUT(p->ring.ring.lane, p->ring.next, length, 1);
     ring_append_cells(&p->ring, p->frame | length, cells_for(length), p->framing + length);
     return publish(handle, 1);
 }
 
-/* After a reservation that was sampled, the message is put now, so it is dated again. */
-static int commit_slow(struct shmq *handle, size_t length)
+/* A handle of another role, and one after shmq_finish, has no reservation of this kind. */
+int shmq_commit(struct shmq *handle, size_t length)
 {
-    struct producer_side *p = &handle->producer;
-    if (p->reserved_at != (p->ring.next | RESERVED_SLOWLY) || length > p->reserved_bytes)
-        return -EINVAL;
-    p->reserved_at = p->ring.next;
-    ring_set_limit(&p->ring);
-    marks_date_again(&p->ring, clock_coarse_ns());
-    return shmq_commit(handle, length);
+    if (__builtin_expect(handle == NULL || handle->magic != HANDLE_MAGIC, 0))
+        return commit_slow(handle, length);
+    const struct producer_side *p = &handle->producer;
+    const uint64_t next = p->ring.next;
+    if (__builtin_expect(p->reserved_at != next || length > p->reserved_bytes || p->has_cursor || is_shut(handle),
+                         0))
+        return commit_slow(handle, length);
+    return put_written(handle, next, length, cells_for(length));
 }
 
 static bool is_valid(const struct ring *ring, const struct iovec *message)
@@ -363,14 +375,10 @@ static bool is_valid(const struct ring *ring, const struct iovec *message)
     return message->iov_len <= ring->max_message_bytes && (message->iov_base != NULL || message->iov_len == 0);
 }
 
-/*
- * Appends leading messages that are not short. Stops at a short or invalid one, after @most messages, when @bytes
- * (which it decreases) are used up, or when the known room is. Return: how many.
- */
-static size_t append_others(struct producer_side *side, const struct iovec *messages, size_t most, size_t *bytes)
+/* The same as append_others, of which the first is not short. */
+static __attribute__((noinline)) size_t append_long(struct producer_side *side, const struct iovec *messages,
+                                                    size_t most, size_t *bytes)
 {
-    if (most == 0 || is_short(side, messages->iov_len))
-        return 0;
     struct ring_producer p = side->ring; /* a copy, to be kept in registers */
     const uint64_t frame = side->frame;
     const uint64_t framing = side->framing;
@@ -388,6 +396,16 @@ static size_t append_others(struct producer_side *side, const struct iovec *mess
     side->ring = p;
     *bytes = left;
     return i;
+}
+
+/*
+ * Appends leading messages that are not short. Stops at a short or invalid one, after @most messages, when @bytes
+ * (which it decreases) are used up, or when the known room is. Return: how many.
+ */
+static inline size_t append_others(struct producer_side *side, const struct iovec *messages, size_t most,
+                                   size_t *bytes)
+{
+    return most == 0 || is_short(side, messages->iov_len) ? 0 : append_long(side, messages, most, bytes);
 }
 
 /*

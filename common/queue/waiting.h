@@ -80,10 +80,16 @@ void waiting_heavy_barrier(struct shmq *handle);
  * Whether a consumer may be asleep.
  * Ordering: after the publishing store, B2; pairs with B1 in waiting_arm_consumer.
  */
+static inline bool waiting_consumers_sleep_in(const struct header *header)
+{
+    const uint32_t flags = atomic_load_explicit(&header->flags, memory_order_relaxed);
+    barrier_light((flags & FLAG_FULL_FENCES) != 0);                                  /* B2 */
+    return (uint32_t)atomic_load_explicit(&header->bell, memory_order_relaxed) != 0; /* W1 */
+}
+
 static inline bool waiting_consumers_sleep(const struct shmq *handle)
 {
-    barrier_light((handle_flags(handle) & FLAG_FULL_FENCES) != 0);                           /* B2 */
-    return (uint32_t)atomic_load_explicit(&handle->header->bell, memory_order_relaxed) != 0; /* W1 */
+    return waiting_consumers_sleep_in(handle->header);
 }
 
 /* Wakes up to @count consumers, if any sleep. */

@@ -752,6 +752,31 @@ START_TEST(einval_for_arguments_of_producers)
 }
 END_TEST
 
+static int commit_in_child(void *context)
+{
+    (void)context;
+    return shmq_commit(producer, 0) == -ECHILD ? 0 : 1;
+}
+
+/* Of whatever kind the reservation is: of many messages in a row, few are dated. */
+START_TEST(a_reservation_counts_for_its_own_handle_until_that_finishes)
+{
+    void *payload;
+    for (int i = 0; i < 200 + _i; i++) {
+        expect(0, shmq_reserve(producer, 1, &payload, 0));
+        expect(0, shmq_commit(producer, 1));
+        expect(0, get(0));
+    }
+    expect(0, shmq_reserve(producer, 1, &payload, 0));
+    expect(-EINVAL, shmq_commit(consumer, 0));
+    planted_in_child(commit_in_child, NULL, 0, 0);
+    expect(0, shmq_finish(producer));
+    expect(-ESHUTDOWN, shmq_commit(producer, 1));
+    expect(-EINVAL, shmq_commit(producer, 2));
+    expect(-ESHUTDOWN, shmq_reserve(producer, 1, &payload, 0));
+}
+END_TEST
+
 START_TEST(einval_for_arguments_of_consumers)
 {
     char buffer[8];
@@ -1168,6 +1193,7 @@ static const struct test tests[] = {
     TEST(einval_for_options_that_make_no_sense),
     TEST(einval_for_the_wrong_role_and_for_no_handle),
     TEST(einval_for_arguments_of_producers),
+    TEST_EACH(a_reservation_counts_for_its_own_handle_until_that_finishes, 3),
     TEST(einval_for_arguments_of_consumers),
     TEST(every_code_has_a_text_of_its_own),
     TEST_GROUP("what the system refuses"),
