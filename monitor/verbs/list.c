@@ -22,8 +22,8 @@ static void print(const struct options *options, FILE *out, const struct snapsho
 }
 
 /*
- * Reports the queues for which an alert holds. A single look prints only these, and a table of none not at all: cron
- * mails whatever is printed.
+ * Reports the queues for which an alert holds. A single look prints only these, and a table of none not at all:
+ * cron mails whatever is printed.
  *
  * @shown  receives shallow copies of what is to be printed, in the same order; the caller frees the array
  */
