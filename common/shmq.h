@@ -1348,7 +1348,7 @@ enum shmq_bridge_word {
 int shmq_set_bridge(struct shmq *handle, const uint64_t *words);
 
 /*
- * The histogram of the time from put to acknowledgement. Bucket i counts messages for which it took
+ * The histogram of the time in queue: from put to acknowledgement. Bucket i counts messages for which it took
  * shmq_latency_ms(i) milliseconds or more, but less than shmq_latency_ms(i + 1): steps of 1 ms up to 128 ms, then
  * of at most 1.6 %.
  *

@@ -11,7 +11,8 @@
 static const struct option_verb verbs[] = {
     {"list", VERB_LIST, NULL, "list all queues of this host"},
     {"show", VERB_SHOW, "NAME|FILE",
-     "show a queue, its lanes (one per producer) and its seats (one per consumer)"},
+     "show a queue, its lanes (one per producer) and its seats (one per consumer). Time in queue: how long "
+     "messages took from put to acknowledgement"},
     {"top", VERB_TOP, "[NAME]",
      "watch all queues, or one, on the full screen: how full, how fast, who waits for what, the last events. "
      "Its keys: ?. Only p (pause, resume) changes a queue, and asks before"},

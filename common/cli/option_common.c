@@ -77,7 +77,7 @@ static const struct option_entry creating[] = {
     {.name = "no-latency",
      .code = CODE_NO_LATENCY,
      .incidental = true,
-     .help = "consumers keep no histogram of the times that messages take (ignored if the queue exists)"},
+     .help = "do not measure the time in queue, from put to acknowledgement (ignored if the queue exists)"},
     {.name = NULL},
 };
 

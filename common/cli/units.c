@@ -98,6 +98,14 @@ char *units_duration(char *text, int64_t ns)
     return text;
 }
 
+char *units_milliseconds(char *text, uint64_t ms)
+{
+    if (ms > 0)
+        return units_duration(text, ms < INT64_MAX / 1000000 ? (int64_t)ms * 1000000 : INT64_MAX);
+    snprintf(text, UNITS_SIZE, "< 1 ms");
+    return text;
+}
+
 /* Return: @ns / @unit, rounded. */
 static int64_t rounded(int64_t ns, int64_t unit)
 {

@@ -25,6 +25,8 @@ static inline const char *units_plural(uint64_t count)
 }
 /* "1.23 s", "4 m 5 s", "2 h 3 m". */
 char *units_duration(char *text, int64_t ns);
+/* The same of a time in whole milliseconds, rounded down: "< 1 ms" below 1. */
+char *units_milliseconds(char *text, uint64_t ms);
 /*
  * An age, rounded to one unit: "0.4 s", "99 s", "2 m", "47 h", "5 d"; "-" if it is negative, which means unknown.
  * At most 6 columns, but for more than 27 years.

@@ -53,7 +53,7 @@ const struct field fields_head[] = {
 
 const struct field fields_tail[] = {
     {"latency_p50_ms", FIELD_MADE, METRIC_NONE,
-     "Half of the messages were acknowledged within this time of their put.", 0, 0},
+     "The time in queue, from put to acknowledgement, of half of the messages was at most this.", 0, 0},
     {"latency_p90_ms", FIELD_MADE, METRIC_NONE, "The same of 90 %.", 0, 0},
     {"latency_p99_ms", FIELD_MADE, METRIC_NONE, "The same of 99 %.", 0, 0},
     {"latency_max_ms", FIELD_MADE, METRIC_NONE, "The longest of these times.", 0, 0},
@@ -117,7 +117,7 @@ const struct field fields_queue[] = {
     QUEUE(deaths, FIELD_U64, METRIC_COUNTER, "Deaths with something unfinished that were found."),
     QUEUE(bells_replaced, FIELD_U64, METRIC_COUNTER, "Semaphores that did not work and were replaced."),
     QUEUE(events, FIELD_U64, METRIC_COUNTER, "Events recorded."),
-    QUEUE(has_latency, FIELD_BOOL, METRIC_NONE, "Whether the time from put to acknowledgement is measured."),
+    QUEUE(has_latency, FIELD_BOOL, METRIC_NONE, "Whether the time in queue, from put to acknowledgement, is measured."),
     QUEUE(created_s, FIELD_I64, METRIC_GAUGE, "When the queue was created."),
     QUEUE(creator, FIELD_PID, METRIC_NONE, "Process that created the queue."),
     QUEUE(copy, FIELD_BOOL, METRIC_NONE, "Whether it is a copy in a file."),

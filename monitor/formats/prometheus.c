@@ -183,7 +183,7 @@ static void print_latency(FILE *out, const struct snapshots *snapshots)
         if (snapshots->items[i].latency == NULL)
             continue;
         if (!begun)
-            fputs("# HELP shmq_latency_seconds Time of messages from put to acknowledgement.\n"
+            fputs("# HELP shmq_latency_seconds Time in queue of messages, from put to acknowledgement.\n"
                   "# TYPE shmq_latency_seconds histogram\n",
                   out);
         begun = true;

@@ -14,7 +14,7 @@
 #include "monitor/formats/state_colour.h"
 #include "monitor/output.h"
 
-enum { COLUMNS = 80, LABEL = 14, ITEM_BYTES = 512 };
+enum { COLUMNS = 80, LABEL = 16, ITEM_BYTES = 512 };
 
 struct page {
     FILE *out;
@@ -96,7 +96,7 @@ static void print_fill(const struct page *page, const struct shmq_stat *stat)
                    units_memory(text[1], stat->room_bytes), most);
 }
 
-static void print_latency(const struct page *page, const struct snapshot *snapshot)
+static void print_time_in_queue(const struct page *page, const struct snapshot *snapshot)
 {
     static const double percents[] = {50, 90, 99, 100};
     char text[4][UNITS_SIZE];
@@ -106,9 +106,9 @@ static void print_latency(const struct page *page, const struct snapshot *snapsh
     if (counted == 0)
         return;
     for (size_t i = 0; i < 4; i++)
-        units_duration(text[i], (int64_t)percentile_ms(snapshot->latency, percents[i]) * INT64_C(1000000));
-    print_item(page, COLOUR_PLAIN, "latency",
-               "from put to acknowledgement: 50 %% in %s, 90 %% in %s, 99 %% in %s, all in %s", text[0], text[1],
+        units_milliseconds(text[i], percentile_ms(snapshot->latency, percents[i]));
+    print_item(page, COLOUR_PLAIN, "time in queue",
+               "put to acknowledgement: 50 %% in %s, 90 %% in %s, 99 %% in %s, all in %s", text[0], text[1],
                text[2], text[3]);
 }
 
@@ -215,7 +215,7 @@ static void print_queue(const struct page *page, const struct snapshot *snapshot
         print_item(page, COLOUR_BAD, "loss", "acknowledged data is no longer where a consumer wrote it");
     print_messages(page, stat);
     print_fill(page, stat);
-    print_latency(page, snapshot);
+    print_time_in_queue(page, snapshot);
     if (stat->copy)
         print_parties_of_copy(page, snapshot);
     else

@@ -215,8 +215,8 @@ for what in show list copy; do
     fi
 done
 check_match 'metrics: the histogram of a queue' "^shmq_latency_seconds_count\\{queue=\"$queue\"\\} 2\$" "$scratch/show"
-check_match 'JSON: the times in the queue' '"latency_p50_ms": [0-9]+, .*"latency_max_ms": [0-9]+,' <("$monitor" show --json "$queue")
-check_match 'the times in the queue' '^  latency +from put to acknowledgement: 50 % in [0-9.]+ m?s' <("$monitor" show "$queue")
+check_match 'JSON: the time in queue' '"latency_p50_ms": [0-9]+, .*"latency_max_ms": [0-9]+,' <("$monitor" show --json "$queue")
+check_match 'the time in queue' '^  time in queue +put to acknowledgement: 50 % in (< 1 ms|[0-9.]+ m?s), ' <("$monitor" show "$queue")
 check_match 'metrics: a file whose name has to be escaped' '^shmq_messages\{queue="copy \\"\\\\ of it"\} 2$' "$scratch/copy"
 new_queue
 "$producer" -q -Q "$queue" --no-latency -- a

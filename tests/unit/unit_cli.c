@@ -335,6 +335,10 @@ START_TEST(times_are_written_as_they_are_read)
         ck_assert_str_eq(units_time(text, times[i].ns), times[i].time);
         ck_assert_str_eq(units_duration(text, times[i].ns), times[i].duration);
     }
+    ck_assert_str_eq(units_milliseconds(text, 0), "< 1 ms");
+    ck_assert_str_eq(units_milliseconds(text, 1), "1 ms");
+    ck_assert_str_eq(units_milliseconds(text, 61000), "1 m 1 s");
+    ck_assert_str_ne(units_milliseconds(text, UINT64_MAX), "");
 }
 END_TEST
 

@@ -46,6 +46,10 @@ function age(ms) {
   return Math.floor(seconds / 86400) + " d";
 }
 
+function timeInQueue(ms) {
+  return ms < 1 ? "< 1 ms" : age(ms);
+}
+
 function clock(ms) {
   return new Date(ms).toLocaleTimeString([], { hour12: false });
 }
@@ -374,7 +378,7 @@ function showFacts(queue) {
     ["memory", memory(queue.memory)],
   ];
   const latency = queue.latency;
-  if (latency) pairs.push(["time in the queue", "50 % " + age(latency.p50) + ", 99 % " + age(latency.p99) + ", longest " + age(latency.max)]);
+  if (latency) pairs.push(["time in queue", "50 % " + timeInQueue(latency.p50) + ", 99 % " + timeInQueue(latency.p99) + ", longest " + timeInQueue(latency.max)]);
   for (const [name, field] of [["failed attempts", "failed"], ["delivered again", "redelivered"], ["dead letters", "dead_letters"], ["put aside", "aside"], ["dropped", "dropped"], ["refused", "refused"], ["too long", "too_long"], ["died", "deaths"]]) {
     if (queue[field] > 0) pairs.push([name, count(queue[field])]);
   }
