@@ -174,17 +174,15 @@ static bool held_headers_are_valid(struct shmq *handle, uint32_t seat, uint64_t 
 
 static void check_held(struct shmq *handle, uint32_t seat, struct findings *findings)
 {
-    const struct seat *s = &handle->seats[seat];
-    const uint64_t word = load(&s->held_record[0]);
-    const uint64_t position = load(&s->held_position);
-    if (!seat_held_is_valid(handle, seat)) {
+    struct seat_held held;
+    if (!seat_read_held(handle, seat, &held)) {
         add_finding(findings, "seat %u: the message in its buffer is invalid", seat);
         return;
     }
-    if (!record_has_headers(word) || (uint32_t)word > handle_geometry(handle)->parameters.max_message_bytes ||
-        seat_work(handle, seat) != SEAT_HELD || held_headers_are_valid(handle, seat, word))
+    if (!record_has_headers(held.word) || seat_work(handle, seat) != SEAT_HELD ||
+        held_headers_are_valid(handle, seat, held.word))
         return;
-    if (load(&s->held_position) == position) /* else it has another one by now */
+    if (load(&handle->seats[seat].held_position) == held.position) /* else it has another one by now */
         add_finding(findings, "seat %u: the header block of the message in its buffer is invalid", seat);
 }
 

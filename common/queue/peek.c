@@ -128,17 +128,19 @@ struct held {
 static int read_held(const struct peek *peek, uint32_t seat, struct held *held)
 {
     const struct seat *s = &peek->handle->seats[seat];
+    struct seat_held fields;
     if (load(&s->held_valid) != 1 || load(&s->held_lane) != peek->ring->lane)
         return 0;
-    *held = (struct held){.position = load(&s->held_position),
-                          .word = load(&s->held_record[0]),
+    const bool valid = seat_read_held(peek->handle, seat, &fields);
+    *held = (struct held){.position = fields.position,
+                          .word = fields.word,
                           .stream_offset = load(&s->held_record[1]),
                           .attempts = load(&s->held_attempts),
                           .seat = seat};
     const int work = seat_work(peek->handle, seat);
     if (work != SEAT_HELD)
         return work < 0 ? work : 0;
-    return seat_held_is_valid(peek->handle, seat) ? 1 : -EBADMSG;
+    return valid ? 1 : -EBADMSG;
 }
 
 /* The first one from .next to @end. Return: 1; 0 if there is none; -EBADMSG; -ENOMEM. */

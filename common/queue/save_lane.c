@@ -221,8 +221,8 @@ static int copy_records(const struct save *save, uint32_t lane, uint64_t index, 
 {
     const struct geometry *g = handle_geometry(save->handle);
     const struct record *records = ring_of(save, lane)->records;
-    static _Thread_local uint64_t words[2 * RECORDS_AT_ONCE];
-    int error = 0;
+    uint64_t *const words = malloc(RECORDS_AT_ONCE * sizeof(struct record));
+    int error = words == NULL ? -ENOMEM : 0;
     while (error == 0 && cells > 0) {
         const uint64_t count = cells < RECORDS_AT_ONCE ? cells : RECORDS_AT_ONCE;
         save_load(words, &records[index], count * sizeof(struct record));
@@ -231,6 +231,7 @@ static int copy_records(const struct save *save, uint32_t lane, uint64_t index, 
         index += count;
         cells -= count;
     }
+    free(words);
     return error;
 }
 

@@ -99,17 +99,21 @@ static int find_intent(struct shmq *handle, uint32_t seat, struct lane_view **vi
     return *position < g->cells || *position > g->max_position ? -ENOENT : 0;
 }
 
-int seat_work(struct shmq *handle, uint32_t seat)
+int seat_work_of(struct shmq *handle, uint32_t seat, struct seat_lease *lease)
 {
-    struct lane_view *view;
-    uint64_t position;
-    const int error = find_intent(handle, seat, &view, &position);
+    const int error = find_intent(handle, seat, &lease->view, &lease->position);
     if (error != 0 && error != -ENOENT)
         return error;
-    if (error == 0 && ring_is_leased(&view->ring, position, seat))
+    if (error == 0 && ring_is_leased(&lease->view->ring, lease->position, seat))
         return SEAT_LEASE;
     return atomic_load_explicit(&handle->seats[seat].held_valid, memory_order_acquire) == 1 ? SEAT_HELD
                                                                                             : SEAT_EMPTY;
+}
+
+int seat_work(struct shmq *handle, uint32_t seat)
+{
+    struct seat_lease lease;
+    return seat_work_of(handle, seat, &lease);
 }
 
 /* A delivery after a death counts as an attempt; one after an orderly return does not. */
@@ -193,19 +197,16 @@ static int adopt_lease(struct shmq *handle, uint32_t seat)
     return 0;
 }
 
-static bool held_is_valid(const struct shmq *handle, uint64_t lane, uint64_t position, uint64_t word)
+bool seat_read_held(const struct shmq *handle, uint32_t seat, struct seat_held *held)
 {
     const struct geometry *g = handle_geometry(handle);
-    return lane < g->parameters.lanes && position >= g->cells && position <= g->max_position &&
-           record_rest_is_valid(word & (RECORD_TAG_LOW - 1)) && (uint32_t)word <= g->parameters.max_message_bytes;
-}
-
-bool seat_held_is_valid(const struct shmq *handle, uint32_t seat)
-{
     const struct seat *s = &handle->seats[seat];
-    return held_is_valid(handle, atomic_load_explicit(&s->held_lane, memory_order_relaxed),
-                         atomic_load_explicit(&s->held_position, memory_order_relaxed),
-                         atomic_load_explicit(&s->held_record[0], memory_order_relaxed));
+    *held = (struct seat_held){.lane = atomic_load_explicit(&s->held_lane, memory_order_relaxed),
+                               .position = atomic_load_explicit(&s->held_position, memory_order_relaxed),
+                               .word = atomic_load_explicit(&s->held_record[0], memory_order_relaxed)};
+    return held->lane < g->parameters.lanes && held->position >= g->cells && held->position <= g->max_position &&
+           record_rest_is_valid(held->word & (RECORD_TAG_LOW - 1)) &&
+           (uint32_t)held->word <= g->parameters.max_message_bytes;
 }
 
 /* A message that was due is no longer aside; its note stays. One that is taken early is due as before. */
@@ -222,17 +223,15 @@ static int end_aside(const struct shmq *handle, struct seat *s)
 static int adopt_held(struct shmq *handle, uint32_t seat)
 {
     struct seat *s = &handle->seats[seat];
-    const uint64_t lane = atomic_load_explicit(&s->held_lane, memory_order_relaxed);
-    const uint64_t word = atomic_load_explicit(&s->held_record[0], memory_order_relaxed);
-    const uint64_t position = atomic_load_explicit(&s->held_position, memory_order_relaxed);
-    if (!held_is_valid(handle, lane, position, word))
+    struct seat_held held;
+    if (!seat_read_held(handle, seat, &held))
         return -EBADMSG;
 
     struct lane_view *view;
     unsigned char *base;
-    int error = mapping_lane(handle, (uint32_t)lane, &view);
+    int error = mapping_lane(handle, (uint32_t)held.lane, &view);
     if (error == 0)
-        error = mapping_seat_buffer(handle, seat, (uint32_t)word, &base);
+        error = mapping_seat_buffer(handle, seat, (uint32_t)held.word, &base);
     if (error == 0)
         error = end_aside(handle, s);
     if (error != 0)
@@ -240,10 +239,10 @@ static int adopt_held(struct shmq *handle, uint32_t seat)
     const uint64_t before = atomic_load_explicit(&s->held_attempts, memory_order_relaxed);
     const uint64_t attempts = count_attempt(before);
     atomic_store_explicit(&s->held_attempts, attempts, memory_order_relaxed);
-    handle->consumer.words[0] = word;
+    handle->consumer.words[0] = held.word;
     handle->consumer.batch = (struct batch){
         .view = view,
-        .start = position,
+        .start = held.position,
         .payload = base,
         .count = 1,
         .seat = seat,

@@ -18,8 +18,24 @@ enum seat_work { SEAT_EMPTY, SEAT_LEASE, SEAT_HELD };
 /* Return: enum seat_work; -EBADMSG; -ENOMEM. */
 int seat_work(struct shmq *handle, uint32_t seat);
 
-/* Whether the fields that describe the message in a seat's buffer are plausible. */
-bool seat_held_is_valid(const struct shmq *handle, uint32_t seat);
+/* The batch that a seat has leased, as its entry names it. */
+struct seat_lease {
+    struct lane_view *view;
+    uint64_t position;
+};
+
+/* The same; of SEAT_LEASE also which. Everything is read once: a living owner changes it meanwhile. */
+int seat_work_of(struct shmq *handle, uint32_t seat, struct seat_lease *lease);
+
+/* The fields that describe the message in a seat's buffer. */
+struct seat_held {
+    uint64_t lane;
+    uint64_t position;
+    uint64_t word; /* its descriptor */
+};
+
+/* Reads them. Return: false if they are not plausible. */
+bool seat_read_held(const struct shmq *handle, uint32_t seat, struct seat_held *held);
 
 /* Takes a free seat. Crash: leaves the seat free. Return: 0; -EUSERS; other system errors. */
 int seat_attach(struct shmq *handle);

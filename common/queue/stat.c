@@ -190,22 +190,21 @@ static void stat_lease(const struct shmq *handle, uint32_t seat, const struct ri
 static int stat_work(struct shmq *handle, uint32_t seat, struct shmq_seat_stat *stat)
 {
     const struct seat *s = &handle->seats[seat];
-    const int work_of_seat = seat_work(handle, seat);
-    if (work_of_seat < 0)
-        return work_of_seat;
-    if (work_of_seat == SEAT_LEASE) {
-        const uint64_t lane = load(&s->intent_lane) - 1;
-        stat->position = load(&s->intent_position);
-        stat->lane = (uint32_t)lane;
-        struct lane_view *view;
-        if (lane < handle_geometry(handle)->parameters.lanes && mapping_lane(handle, (uint32_t)lane, &view) == 0)
-            stat_lease(handle, seat, &view->ring, stat->position, stat);
-    } else if (work_of_seat == SEAT_HELD) {
-        if (!seat_held_is_valid(handle, seat))
+    struct seat_lease lease;
+    struct seat_held held;
+    const int work = seat_work_of(handle, seat, &lease);
+    if (work < 0)
+        return work;
+    if (work == SEAT_LEASE) {
+        stat->position = lease.position;
+        stat->lane = lease.view->ring.lane;
+        stat_lease(handle, seat, &lease.view->ring, lease.position, stat);
+    } else if (work == SEAT_HELD) {
+        if (!seat_read_held(handle, seat, &held))
             return -EBADMSG;
         stat->holding = true;
-        stat->lane = (uint32_t)load(&s->held_lane);
-        stat->position = load(&s->held_position);
+        stat->lane = (uint32_t)held.lane;
+        stat->position = held.position;
         stat->leased = 1;
         stat->attempts = progress_attempts(load(&s->held_attempts));
         stat->aside = !stat->alive && aside_due_ns(s) != 0;
@@ -282,10 +281,9 @@ static int add_lanes(struct shmq *handle, const struct liveness *liveness, struc
     return result;
 }
 
-/* Reads the buffer instead of mapping it, because mapping would reserve it. */
-static uint64_t held_payload_bytes(const struct shmq *handle, uint32_t seat)
+/* Reads the buffer instead of mapping it, because mapping would reserve it. @word: the message's descriptor. */
+static uint64_t held_payload_bytes(const struct shmq *handle, uint32_t seat, uint64_t word)
 {
-    const uint64_t word = load(&handle->seats[seat].held_record[0]);
     const uint64_t bytes = (uint32_t)word;
     const uint64_t offset = geometry_buffer_offset(handle_geometry(handle), seat);
     struct header_prefix prefix;
@@ -313,7 +311,8 @@ static int add_seats(struct shmq *handle, const struct liveness *liveness, struc
         stat_counters_add_seat(stat, s);
         if (load(&s->held_valid) != 1 || seat_work(handle, i) != SEAT_HELD)
             continue;
-        if (!seat_held_is_valid(handle, i)) {
+        struct seat_held held;
+        if (!seat_read_held(handle, i, &held)) {
             result = -EBADMSG;
             continue;
         }
@@ -321,7 +320,7 @@ static int add_seats(struct shmq *handle, const struct liveness *liveness, struc
         stat->leased++;
         stat->acknowledged -= stat->acknowledged > 0;
         stat->oldest_ns = age_greater(stat->oldest_ns, age_in_seat(handle, s));
-        stat->message_bytes += held_payload_bytes(handle, i);
+        stat->message_bytes += held_payload_bytes(handle, i, held.word);
         if (!liveness_seat_now(handle, i))
             add_aside(handle, s, stat);
     }

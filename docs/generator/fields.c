@@ -77,7 +77,8 @@ void fields_print(void)
         "With --prometheus, the metric of a field is called shmq_NAME, of a lane shmq_lane_NAME, of a seat "
         "shmq_seat_NAME: with _total behind a counter, and in seconds instead of nanoseconds. Labels are queue, "
         "lane and seat. shmq_up is 1 for a queue that can be read. The histogram shmq_latency_seconds is the time "
-        "in queue, from put to acknowledgement; only show has it, as it alone has the metrics of lanes and seats.\n\n"
+        "in queue, from put to acknowledgement; only show has it, as it alone has the metrics of lanes and "
+        "seats.\n\n"
         "A number that may be null is not known then, or there is none.");
     print_fields("Fields of a queue", fields_head, fields_queue);
     print_fields(NULL, fields_queue, fields_tail);

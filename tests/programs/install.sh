@@ -55,6 +55,8 @@ check_equal 'the pkg-config file has the version' "$("$producer" --version | gre
     "$(flags --modversion)"
 check_equal 'nothing is exported but shmq_ functions' '' \
     "$(nm -D --defined-only "$library/libshmq.so" | awk '$2 != "A" { print $3 }' | grep -v '^shmq_')"
+check_equal 'the library has no thread-local storage, which each thread of its users would pay for' '' \
+    "$(LC_ALL=C readelf -lW "$library/libshmq.so" | grep -w TLS)"
 
 # ------------------------------------------------------------------ what the programs call themselves
 

@@ -3,11 +3,15 @@
  */
 #include <check.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "common/core/ring.h"
+#include "common/kernel/clock.h"
 #include "common/queue/mapping.h"
 #include "common/queue/seat.h"
 #include "common/queue/walk.h"
@@ -475,6 +479,34 @@ START_TEST(a_seat_that_acknowledged_more_than_it_had)
     plant_lease(1, START, 3, progress_pack(0, 3));
     expect_problem("lane 0: at position 64: a seat acknowledged more messages than its batch has");
     expect_consumer(-EBADMSG);
+}
+END_TEST
+
+/* As an observer may see a seat while its owner comes and goes: what it shows is a lease, or none. */
+START_TEST(a_seat_that_changes_while_it_is_looked_at)
+{
+    struct shmq_seat_stat stat = SHMQ_SEAT_STAT_INIT;
+    *planted_lease(&queue, 0, START) = lease_word(planted_format(&queue), START, 2, 0, LEASE_TAKEN);
+    atomic_store(&queue.seats[0].intent_position, START);
+    const pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    while (child == 0) {
+        atomic_store(&queue.seats[0].intent_lane, 0);
+        atomic_store(&queue.seats[0].intent_lane, 1);
+    }
+    struct shmq *observer = planted_open(name, SHMQ_OBSERVER, NULL);
+    uint32_t leases = 0;
+    const int64_t end_ns = clock_now_ns() + 2 * SECOND;
+    for (int i = 0; i < 100000 && clock_now_ns() < end_ns; i++) {
+        ck_assert_int_eq(shmq_stat_seat(observer, 0, &stat), 0);
+        ck_assert_uint_lt(stat.lane, queue.geometry.parameters.lanes);
+        ck_assert_uint_eq(stat.position, stat.leased > 0 ? START : 0);
+        leases += stat.leased > 0;
+    }
+    ck_assert_uint_gt(leases, 0);
+    ck_assert_int_eq(kill(child, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+    ck_assert_int_eq(shmq_close(observer), 0);
 }
 END_TEST
 
@@ -1277,6 +1309,7 @@ static const struct test tests[] = {
     TEST(a_good_queue_has_no_problems),
     TEST(a_seat_that_acknowledged_more_than_it_had),
     TEST(a_lease_that_changes_under_its_holder),
+    TEST(a_seat_that_changes_while_it_is_looked_at),
     TEST(a_seat_that_names_a_lane_which_does_not_exist),
     TEST(a_length_beyond_the_tail),
     TEST(a_length_beyond_the_largest_message),
