@@ -15,7 +15,7 @@ char *text_milliseconds(char *text, uint64_t ms)
     if (ms > 0)
         snprintf(text, TEXT_SIZE, "%" PRIu64 " ms", ms);
     else
-        snprintf(text, TEXT_SIZE, "<1 ms");
+        snprintf(text, TEXT_SIZE, "< 1 ms");
     return text;
 }
 

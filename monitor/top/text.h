@@ -8,7 +8,7 @@
 
 enum { TEXT_SIZE = 32 };
 
-/* "<1 ms", "3 ms"; from a second on, as units_age has it. */
+/* "< 1 ms", "3 ms"; from a second on, as units_age has it. */
 char *text_milliseconds(char *text, uint64_t ms);
 /* "950", "12.3 k": at most 6 columns; something less than 1 a second: "<1". */
 char *text_rate(char *text, double per_second);

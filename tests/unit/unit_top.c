@@ -366,7 +366,7 @@ START_TEST(numbers_are_short)
 {
     char text[TEXT_SIZE];
     ck_assert_str_eq(text_milliseconds(text, 999), "999 ms");
-    ck_assert_str_eq(text_milliseconds(text, 0), "<1 ms");
+    ck_assert_str_eq(text_milliseconds(text, 0), "< 1 ms");
     ck_assert_str_eq(text_milliseconds(text, 2496), "2.5 s");
     ck_assert_str_eq(text_milliseconds(text, UINT64_MAX), "106752 d");
     ck_assert_str_eq(text_rate(text, 0), "0");
