@@ -12,6 +12,7 @@
 #include "monitor/listen_address.h"
 #include "monitor/message_ids.h"
 #include "monitor/option_table.h"
+#include "monitor/textfile.h"
 
 static void take_alert(struct options *options, const char *argument)
 {
@@ -80,6 +81,8 @@ static void take_names(struct options *options, const struct option_words *words
         options_usage("--listen and --textfile: only one can be given");
     if (options->interval_ns > 0 && options->textfile == NULL)
         options_usage("--interval: it is about --textfile, which is not given");
+    if (options->interval_ns > 0 && textfile_is_stdout(options->textfile))
+        options_usage("--interval: standard output is written once");
     if (options->listen == NULL)
         options->listen = LISTEN_ADDRESS_DEFAULT;
     if (!listen_address_read(&address, options->listen))
@@ -103,6 +106,8 @@ static void take_into(struct options *options, const struct option_words *words,
     options->into = words->words[1];
     if (options->into[0] == '\0')
         options_usage("save: the file has no name");
+    if (strcmp(options->into, "-") == 0)
+        options_usage("save: a copy cannot be written to standard output (give a file; one called - is ./-)");
     *taken = 2;
 }
 

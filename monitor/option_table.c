@@ -164,7 +164,9 @@ static const struct option_entry own[] = {
      AT(textfile),
      .verbs = FOR(METRICS),
      .argument = "FILE",
-     .help = "write them to FILE instead, which is always whole: for the textfile collector of the node exporter"},
+     .help =
+         "write them to FILE instead, which is always whole: for the textfile collector of the node exporter; -: "
+         "once to standard output"},
     {.name = "interval",
      .kind = OPTION_IS_DURATION,
      AT(interval_ns),

@@ -2,7 +2,15 @@
 #ifndef SHMQ_MONITOR_TEXTFILE_H
 #define SHMQ_MONITOR_TEXTFILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
+
+/* Whether the name means standard output, as it does to other filters: "-". */
+static inline bool textfile_is_stdout(const char *path)
+{
+    return strcmp(path, "-") == 0;
+}
 
 /*
  * Replaces a file, so that whoever opens it at any time reads the old or the new content as a whole.

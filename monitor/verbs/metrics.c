@@ -19,6 +19,10 @@
 /* Return: 0; a negative errno. */
 static int write_text(const struct options *options, const struct snapshots *snapshots)
 {
+    if (textfile_is_stdout(options->textfile)) {
+        output_prometheus(stdout, snapshots, true);
+        return 0; /* output_finish looks for errors */
+    }
     char *text = NULL;
     size_t length = 0;
     FILE *out = open_memstream(&text, &length);

@@ -61,6 +61,22 @@ if [[ -c /dev/full ]]; then
     rm "$file.new"
 fi
 
+# As with other filters, - is standard output.
+check_status 'standard output: exit 0' 0 env -C "$scratch/collector" "$monitor" metrics --textfile - "$queue"
+check_match 'standard output: has the metrics' "^shmq_up\\{queue=\"$queue\"\\} 1$" "$scratch/out"
+metrics --textfile "$file" "$queue"
+check_equal 'standard output: the same as in a file' "$(sed 's/ [^ ]*$//' "$file")" "$(sed 's/ [^ ]*$//' "$scratch/out")"
+check_equal 'standard output: no file is made' shmq.prom "$(ls -A "$scratch/collector")"
+if [[ -e /dev/full ]]; then
+    "$monitor" metrics --textfile - >/dev/full 2>"$scratch/err"
+    check_equal 'standard output: it is full: exit 1' 1 $?
+    check_match 'standard output: it is full: is said' '^monitor: standard output: cannot be written: No space left' "$scratch/err"
+fi
+check_usage monitor "$monitor" "--interval: standard output is written once" metrics --textfile - --interval 1s
+check_status 'a file called -: exit 0' 0 env -C "$scratch/collector" "$monitor" metrics --textfile ./-
+check 'a file called -: is made' test -f "$scratch/collector/-"
+rm -f "$scratch/collector/-"
+
 # Whoever reads it while it is written again and again, by two programs, reads it whole.
 last=$(metrics --textfile "$file" && tail -n 1 "$file" | cut -d " " -f 1)
 "$monitor" metrics --textfile "$file" --interval 1ms &

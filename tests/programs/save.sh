@@ -50,6 +50,9 @@ rm "$folder/other"
 check_status 'a queue that is not there' 1 "$monitor" save "$queue.none" "$folder/none"
 check_match 'is said' 'no such queue' "$scratch/err"
 check_usage monitor "$monitor" 'into which file' save "$queue"
+cd "$folder" || exit
+check_usage monitor "$monitor" 'save: a copy cannot be written to standard output' save "$queue" -
+cd "$top" || exit
 check_usage monitor "$monitor" 'unexpected argument' save "$queue" "$copy" more
 check_equal 'none of this left anything' copy "$(saved_files)"
 
