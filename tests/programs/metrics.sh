@@ -195,6 +195,36 @@ check_match 'the address is taken: says so' '^monitor: 127\.0\.0\.1:[0-9]+: .*Ad
 check_status 'the address is not of this host: exit 1' 1 metrics --listen 192.0.2.1:0
 check_match 'the address is not of this host: says so' '^monitor: 192\.0\.2\.1:0: ' "$scratch/err"
 
+# ------------------------------------------------------------------ the JSON is documented, field by field
+
+# Whose every part is there: a lane, a bridge in a seat, times, events.
+next_queue
+put -- a b
+"$consumer" -q -Q "$queue" --count 1 --discard
+exec {words}> >(exec "$build/tests/tool_bridge" "$queue" >"$scratch/bridge.log")
+fields_of() { # PATH: as the document writes them
+    ask "$1" | jq -r --arg name "$queue" '(if .queues then .queue = (.queues[] | select(.name == $name)) | del(.queues) else . end)
+        | paths(type != "object") | map(if type == "number" then "[]" else "." + . end) | add[1:]' |
+        sed 's/\(fills\|ins\|outs\)\[\]$/\1/' | grep -v '\[\]$' | grep -vx 'queue\.\(lanes\|seats\|events\)' | LC_ALL=C sort -u
+}
+documented() { # TABLE...: by its number in the section
+    awk -v tables=" $* " '/^## /{ inside = /Fields of the JSON/; table = 0 } inside && /^\|---/ { table++ }
+        inside && /^\| `/ && index(tables, " " table " ") { print $2 }' "$top/docs/MONITORING.md" | tr -d '`' | LC_ALL=C sort -u
+}
+if command -v jq >/dev/null; then
+    is_whole() {
+        [[ $(fields_of "queue.json?name=$queue") == *bridge* ]] && fields_of state.json | grep -qx queue.messages
+    }
+    check 'JSON: a queue with all parts' wait_until 10 is_whole
+    check_equal 'JSON: /state.json has the documented fields, and no others' "$(documented 1 2)" "$(fields_of state.json)"
+    check_equal 'JSON: /queue.json has the documented fields, and no others' "$(documented 1 2 3)" \
+        "$(fields_of "queue.json?name=$queue")"
+else
+    skip 'JSON: its fields' 'needs jq'
+fi
+exec {words}>&-
+"$monitor" remove --force -q -- "$queue"
+
 # ------------------------------------------------------------------ queues that come, go and break
 
 next_queue
