@@ -224,13 +224,10 @@ static bool take_framing_option(struct given *given, const struct option_entry *
     }
 }
 
-static bool take_exec_option(struct given *given, const struct option_entry *entry, const char *argument)
+/* Of retries and their end. */
+static bool take_retry_option(struct given *given, const struct option_entry *entry, const char *argument)
 {
     switch (entry->code) {
-    case CONSUMER_JOBS:
-        take_jobs(&given->options, entry, argument);
-        given->exec_only = "--jobs";
-        return true;
     case CONSUMER_RETRIES:
         take_retries(&given->options, entry, argument);
         given->judged_only = "--retries";
@@ -246,14 +243,6 @@ static bool take_exec_option(struct given *given, const struct option_entry *ent
         given->in_order = true;
         given->judged_only = "--in-order";
         return true;
-    case CONSUMER_EXEC_TIMEOUT:
-        take_exec_timeout(&given->options, entry, argument);
-        given->judged_only = "--exec-timeout";
-        return true;
-    case CONSUMER_KILL_AFTER:
-        given->options.kill_after_ns = read_duration(entry, argument);
-        given->judged_only = "--kill-after";
-        return true;
     case CONSUMER_MAX_FAILURES:
         take_max_failures(&given->options, entry, argument);
         given->given_up = "--max-failures";
@@ -262,12 +251,32 @@ static bool take_exec_option(struct given *given, const struct option_entry *ent
         given->dead_letter = argument;
         given->given_up = "--dead-letter";
         return true;
+    default:
+        return false;
+    }
+}
+
+static bool take_exec_option(struct given *given, const struct option_entry *entry, const char *argument)
+{
+    switch (entry->code) {
+    case CONSUMER_JOBS:
+        take_jobs(&given->options, entry, argument);
+        given->exec_only = "--jobs";
+        return true;
+    case CONSUMER_EXEC_TIMEOUT:
+        take_exec_timeout(&given->options, entry, argument);
+        given->judged_only = "--exec-timeout";
+        return true;
+    case CONSUMER_KILL_AFTER:
+        given->options.kill_after_ns = read_duration(entry, argument);
+        given->judged_only = "--kill-after";
+        return true;
     case CONSUMER_BATCH:
         take_batch(&given->options, entry, argument);
         given->exec_only = "--batch";
         return true;
     default:
-        return false;
+        return take_retry_option(given, entry, argument);
     }
 }
 

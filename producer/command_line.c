@@ -151,6 +151,29 @@ static bool take_framing_option(struct options *options, const struct option_ent
     }
 }
 
+static bool take_source_option(struct options *options, const struct option_entry *entry, const char *argument)
+{
+    switch (entry->code) {
+    case PRODUCER_INPUT:
+        take_input(options, argument);
+        return true;
+    case PRODUCER_LISTEN:
+        take_listen(options, entry, argument);
+        return true;
+    case PRODUCER_LISTEN_MODE:
+        take_listen_mode(options, entry, argument);
+        return true;
+    case PRODUCER_FROM:
+        option_nats_take_servers(&options->nats, entry, argument);
+        return true;
+    case PRODUCER_SPLIT:
+        take_split(options, argument);
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void take(void *into, const struct option_group *group, const struct option_entry *entry,
                  const char *argument)
 {
@@ -160,22 +183,9 @@ static void take(void *into, const struct option_group *group, const struct opti
         options->version = true;
         return;
     }
+    if (take_source_option(options, entry, argument))
+        return;
     switch (entry->code) {
-    case PRODUCER_INPUT:
-        take_input(options, argument);
-        break;
-    case PRODUCER_LISTEN:
-        take_listen(options, entry, argument);
-        break;
-    case PRODUCER_LISTEN_MODE:
-        take_listen_mode(options, entry, argument);
-        break;
-    case PRODUCER_FROM:
-        option_nats_take_servers(&options->nats, entry, argument);
-        break;
-    case PRODUCER_SPLIT:
-        take_split(options, argument);
-        break;
     case PRODUCER_SEED:
         take_seed(options, entry, argument);
         break;

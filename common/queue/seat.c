@@ -151,27 +151,45 @@ static void count_adopted(struct shmq *handle, uint64_t before, uint64_t message
     count_shared(&handle->header->deaths);
 }
 
+/* The batch that the seat has leased; its records' words go to the handle's. Return: 0; -EAGAIN: none; -EBADMSG.
+ */
+static int read_lease(struct shmq *handle, uint32_t seat, struct lane_view **view, struct ring_batch *batch)
+{
+    uint64_t position;
+    int error = find_intent(handle, seat, view, &position);
+    if (error == 0)
+        error = ring_find_lease(&(*view)->ring, position, seat, batch);
+    if (error != 0)
+        return error == -ENOENT ? -EAGAIN : error;
+    if (batch->count > SHMQ_PREFETCH_MAX || !ring_read_words(&(*view)->ring, batch, handle->consumer.words))
+        return -EBADMSG;
+    return 0;
+}
+
+/* Behind the first @count of a batch's records. */
+static uint64_t position_behind(const uint64_t *words, uint32_t count, uint64_t start)
+{
+    for (uint32_t i = 0; i < count; i++)
+        start += record_cells(words[i]);
+    return start;
+}
+
 static int adopt_lease(struct shmq *handle, uint32_t seat)
 {
     struct seat *s = &handle->seats[seat];
     struct lane_view *view;
-    uint64_t position;
     struct ring_batch batch;
-    int error = find_intent(handle, seat, &view, &position);
-    if (error == 0)
-        error = ring_find_lease(&view->ring, position, seat, &batch);
+    const int error = read_lease(handle, seat, &view, &batch);
     if (error != 0)
-        return error == -ENOENT ? -EAGAIN : error;
+        return error;
 
     const uint64_t before = atomic_load_explicit(&s->progress, memory_order_relaxed);
     const uint64_t progress = count_attempt(before);
     const uint32_t done = progress_done(progress);
-    uint64_t *words = handle->consumer.words;
-    uint64_t next = batch.start;
-    if (done >= batch.count || batch.count > SHMQ_PREFETCH_MAX || !ring_read_words(&view->ring, &batch, words))
+    const uint64_t *words = handle->consumer.words;
+    if (done >= batch.count)
         return -EBADMSG;
-    for (uint32_t i = 0; i < done; i++)
-        next += record_cells(words[i]);
+    const uint64_t next = position_behind(words, done, batch.start);
 
     /* A buffer counts only after the message is acknowledged in the ring; if its owner died before that, void it.
      */
