@@ -12,8 +12,6 @@
 #include "common/cli/stop.h"
 #include "common/cli/terminal.h"
 
-enum { CHECK_COST = 20 };
-
 /* Return: 0: some input is not a regular file. */
 static uint64_t size_of_inputs(const struct options *options)
 {
@@ -48,9 +46,10 @@ void progress_line_init(struct progress_line *progress, const struct supervisor 
         .in_bytes = options->source == SOURCE_FILES,
     };
     progress->interval_ns = progress_interval(options->progress_interval_ns, progress->terminal);
-    progress->next_ns = supervisor->now_ns + progress->interval_ns;
+    progress->draw_ns = supervisor->now_ns + progress->interval_ns;
+    progress->next_ns = progress_next_look(supervisor->now_ns, supervisor->now_ns, progress->draw_ns);
     progress->total = progress->in_bytes ? size_of_inputs(options) : count_of(options);
-    progress_meters_init(&progress->meters, &now, supervisor->now_ns);
+    progress_meters_init(&progress->meters, &now, supervisor->now_ns, progress->interval_ns);
 }
 
 /* What is looked at while the queue's memory may disappear. */
@@ -89,24 +88,35 @@ static void set_reading(const struct progress_line *progress, const struct queue
     reading->done = progress->in_bytes ? reading->bytes : reading->out;
 }
 
-static void draw(struct progress_line *progress, struct supervisor *supervisor)
+static void write_line(const struct progress_view *view, bool terminal, struct supervisor *supervisor)
+{
+    char text[PROGRESS_TEXT_BYTES];
+    if (!terminal)
+        progress_write(view, false, "");
+    else if (terminal_is_ours(STDERR_FILENO))
+        relay_set_live(&supervisor->relay, progress_text(view, "", terminal_columns(STDERR_FILENO) - 1, text));
+}
+
+/* @wanted: a line is due, too */
+static void look_and_draw(struct progress_line *progress, struct supervisor *supervisor, bool wanted)
 {
     char why[QUEUE_LOOK_TEXT_BYTES] = "";
     struct question question = {.queue = &supervisor->queue, .why = why};
     struct progress_reading reading = {0};
     struct progress_view view = {.extra = "", .still = why};
+    const struct progress_meters *meters = &progress->meters;
     if (bus_guard_call(ask_look, &question) != 0)
         return;
     set_reading(progress, &supervisor->queue, &question.seen, &reading);
     view.fill_percent = question.seen.fill_percent;
-    if (progress_measure(&progress->meters, &reading, supervisor->now_ns, &view))
+    progress_measure(&progress->meters, &reading, supervisor->now_ns, &view);
+    if (!wanted)
+        return;
+    /* Whoever still puts may do so while nothing comes out. */
+    if (progress_is_still(meters, &meters->out) &&
+        (question.seen.left > 0 || progress_is_still(meters, &meters->in)))
         (void)bus_guard_call(ask_why, &question);
-    if (!progress->terminal) {
-        progress_write(&view, false, "");
-    } else if (terminal_is_ours(STDERR_FILENO)) {
-        char text[PROGRESS_TEXT_BYTES];
-        relay_set_live(&supervisor->relay, progress_text(&view, "", terminal_columns(STDERR_FILENO) - 1, text));
-    }
+    write_line(&view, progress->terminal, supervisor);
 }
 
 void progress_line_tick(struct progress_line *progress, struct supervisor *supervisor)
@@ -114,9 +124,12 @@ void progress_line_tick(struct progress_line *progress, struct supervisor *super
     if (!progress->shown || supervisor->now_ns < progress->next_ns)
         return;
     const int64_t before = stop_now_ns();
-    draw(progress, supervisor);
-    const int64_t pause = (stop_now_ns() - before) * CHECK_COST;
-    progress->next_ns = supervisor->now_ns + (pause > progress->interval_ns ? pause : progress->interval_ns);
+    const bool wanted = supervisor->now_ns >= progress->draw_ns;
+    look_and_draw(progress, supervisor, wanted);
+    const int64_t now = stop_now_ns();
+    if (wanted)
+        progress->draw_ns = now + progress->interval_ns;
+    progress->next_ns = progress_next_look(before, now, progress->draw_ns);
 }
 
 void progress_line_end(struct progress_line *progress, struct supervisor *supervisor)

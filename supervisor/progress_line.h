@@ -10,7 +10,8 @@ struct progress_line {
     bool shown;
     bool terminal;
     int64_t interval_ns;
-    int64_t next_ns; /* when to draw it next */
+    int64_t next_ns; /* when to look next */
+    int64_t draw_ns; /* when to draw it next */
     uint64_t total;  /* bytes of all inputs, or messages; 0: not known */
     bool in_bytes;
     struct progress_meters meters;

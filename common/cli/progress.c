@@ -16,6 +16,8 @@
 #define LINE_INTERVAL_NS INT64_C(10000000000)
 #define RATE_S 0.5
 #define MEAN_S 5.0
+#define LEFT_MOST_S (1000.0 * 24 * 3600)      /* nobody believes more */
+#define LEFT_STILL_NS (PROGRESS_STILL_NS / 2) /* a time left is no longer told after so long */
 #define NS_PER_S 1e9
 
 enum { PERCENT = 100, LOOK_COST = 20, NAME_BYTES = 80 };
@@ -29,17 +31,24 @@ int64_t progress_interval(int64_t wanted_ns, bool terminal)
     return terminal ? TERMINAL_INTERVAL_NS : LINE_INTERVAL_NS;
 }
 
-void progress_meters_init(struct progress_meters *meters, const struct progress_reading *reading, int64_t now_ns)
+static void begin_meter(struct progress_meter *meter, uint64_t value, int64_t now_ns)
 {
-    *meters = (struct progress_meters){
-        .begun_ns = now_ns,
-        .read_ns = now_ns,
-        .moved_ns = now_ns,
-        .in.value = reading->in,
-        .out.value = reading->out,
-        .bytes.value = reading->bytes,
-        .done.value = reading->done,
-    };
+    *meter = (struct progress_meter){.value = value, .begun_ns = now_ns, .moved_ns = now_ns};
+}
+
+void progress_meters_init(struct progress_meters *meters, const struct progress_reading *reading, int64_t now_ns,
+                          int64_t interval_ns)
+{
+    *meters = (struct progress_meters){.interval_ns = interval_ns, .read_ns = now_ns};
+    begin_meter(&meters->in, reading->in, now_ns);
+    begin_meter(&meters->out, reading->out, now_ns);
+    begin_meter(&meters->bytes, reading->bytes, now_ns);
+    begin_meter(&meters->done, reading->done, now_ns);
+}
+
+bool progress_is_still(const struct progress_meters *meters, const struct progress_meter *meter)
+{
+    return meters->read_ns - meter->moved_ns >= PROGRESS_STILL_NS;
 }
 
 /* @before: for how long the mean was taken already; at first, it is the mean since the beginning. */
@@ -48,13 +57,22 @@ static void move_towards(double *mean, double rate, double seconds, double befor
     *mean += (rate - *mean) * seconds / (seconds + (before < window ? before : window));
 }
 
-static void read_meter(struct progress_meter *meter, uint64_t value, double seconds, double before)
+static void read_meter(const struct progress_meters *meters, struct progress_meter *meter, uint64_t value,
+                       int64_t now_ns)
 {
+    const double seconds = (double)(now_ns - meters->read_ns) / NS_PER_S;
+    const double interval = (double)meters->interval_ns / NS_PER_S;
     if (seconds <= 0)
         return;
-    const double rate = value < meter->value ? 0 : (double)(value - meter->value) / seconds;
-    move_towards(&meter->rate, rate, seconds, before, RATE_S);
-    move_towards(&meter->mean, rate, seconds, before, MEAN_S);
+    const uint64_t before = meter->value;
+    if (value != before && progress_is_still(meters, meter))
+        begin_meter(meter, before, meters->read_ns); /* what was before tells nothing of what comes */
+    const double measured = (double)(meters->read_ns - meter->begun_ns) / NS_PER_S;
+    const double rate = value < before ? 0 : (double)(value - before) / seconds;
+    move_towards(&meter->rate, rate, seconds, measured, interval > RATE_S ? interval : RATE_S);
+    move_towards(&meter->mean, rate, seconds, measured, interval > MEAN_S ? interval : MEAN_S);
+    if (value != before)
+        meter->moved_ns = now_ns;
     meter->value = value;
 }
 
@@ -65,36 +83,45 @@ static int percent_of(uint64_t done, uint64_t total)
     return (int)((double)done * PERCENT / (double)total);
 }
 
-/* The rest of an input takes so long; what is not known, or would take for ever, is -1. */
-static int64_t left_of(const struct progress_reading *reading, double per_second)
+/* The rest of an input takes so long; what is not known yet, or would take for ever, is -1. */
+static int64_t left_of(const struct progress_meters *meters, const struct progress_reading *reading)
 {
-    if (reading->total == 0 || reading->done > reading->total || per_second <= 0)
+    const struct progress_meter *done = &meters->done;
+    if (reading->total == 0 || reading->done >= reading->total || done->mean <= 0 ||
+        meters->read_ns - done->moved_ns >= LEFT_STILL_NS || meters->read_ns - done->begun_ns < PROGRESS_STILL_NS)
         return -1;
-    const double ns = (double)(reading->total - reading->done) / per_second * NS_PER_S;
-    return ns < (double)INT64_MAX / 2 ? (int64_t)ns : -1;
+    const double ns = (double)(reading->total - reading->done) / done->mean * NS_PER_S;
+    return ns < LEFT_MOST_S * NS_PER_S ? (int64_t)ns : -1;
 }
 
-bool progress_measure(struct progress_meters *meters, const struct progress_reading *reading, int64_t now_ns,
+static double rate_of(const struct progress_meters *meters, const struct progress_meter *meter)
+{
+    return progress_is_still(meters, meter) ? 0 : meter->rate;
+}
+
+void progress_measure(struct progress_meters *meters, const struct progress_reading *reading, int64_t now_ns,
                       struct progress_view *view)
 {
-    const double seconds = (double)(now_ns - meters->read_ns) / NS_PER_S;
-    const double before = (double)(meters->read_ns - meters->begun_ns) / NS_PER_S;
-    if (reading->in != meters->in.value || reading->out != meters->out.value)
-        meters->moved_ns = now_ns;
-    read_meter(&meters->in, reading->in, seconds, before);
-    read_meter(&meters->out, reading->out, seconds, before);
-    read_meter(&meters->bytes, reading->bytes, seconds, before);
-    read_meter(&meters->done, reading->done, seconds, before);
+    read_meter(meters, &meters->in, reading->in, now_ns);
+    read_meter(meters, &meters->out, reading->out, now_ns);
+    read_meter(meters, &meters->bytes, reading->bytes, now_ns);
+    read_meter(meters, &meters->done, reading->done, now_ns);
     meters->read_ns = now_ns;
-    const bool still = now_ns - meters->moved_ns >= PROGRESS_STILL_NS;
     view->in = reading->in;
     view->out = reading->out;
-    view->in_rate = still ? 0 : meters->in.rate;
-    view->out_rate = still ? 0 : meters->out.rate;
-    view->byte_rate = still ? 0 : meters->bytes.rate;
+    view->in_rate = rate_of(meters, &meters->in);
+    view->out_rate = rate_of(meters, &meters->out);
+    view->byte_rate = rate_of(meters, &meters->bytes);
     view->done_percent = percent_of(reading->done, reading->total);
-    view->left_ns = still ? -1 : left_of(reading, meters->done.mean);
-    return still;
+    view->left_ns = left_of(meters, reading);
+}
+
+int64_t progress_next_look(int64_t begun_ns, int64_t now_ns, int64_t draw_ns)
+{
+    /* A look at a large queue must not take a noticeable part of the time. */
+    const int64_t pause = (now_ns - begun_ns) * LOOK_COST;
+    const int64_t next_ns = now_ns + PROGRESS_LOOK_NS < draw_ns ? now_ns + PROGRESS_LOOK_NS : draw_ns;
+    return next_ns > now_ns + pause ? next_ns : now_ns + pause;
 }
 
 void progress_write(const struct progress_view *view, bool terminal, const char *name)
@@ -115,9 +142,11 @@ void progress_init(struct progress *progress, const char *verb, bool shown, int6
     *progress =
         (struct progress){.verb = verb, .shown = shown && say_get_level() >= SAY_STATUS, .started_ns = now};
     progress->terminal = colour_is_terminal(STDERR_FILENO);
-    progress->interval_ns = progress_interval(interval_ns, progress->terminal);
-    progress->next_ns = now + progress->interval_ns;
-    progress_meters_init(&progress->meters, &(struct progress_reading){0}, now);
+    const int64_t interval = progress_interval(interval_ns, progress->terminal);
+    progress->interval_ns = interval < PROGRESS_LOOK_NS ? interval : PROGRESS_LOOK_NS;
+    progress->draw_ns = now + interval;
+    progress->next_ns = progress_next_look(now, now, progress->draw_ns);
+    progress_meters_init(&progress->meters, &(struct progress_reading){0}, now, interval);
 }
 
 static int look(const struct progress *progress, struct queue_look *seen)
@@ -135,7 +164,7 @@ void progress_attach(struct progress *progress, struct shmq *queue, const char *
         return;
     progress->gone_before = seen.put - seen.left;
     const struct progress_reading now = {.in = produces ? 0 : seen.left};
-    progress_meters_init(&progress->meters, &now, stop_now_ns());
+    progress_meters_init(&progress->meters, &now, stop_now_ns(), progress->meters.interval_ns);
 }
 
 void progress_set_source(struct progress *progress, uint64_t done_bytes, uint64_t total_bytes)
@@ -194,10 +223,20 @@ static const char *why_still(const struct progress *progress, const struct progr
     return text;
 }
 
-static void draw(struct progress *progress, const struct progress_counts *counts)
+static void write_line(struct progress *progress, const struct progress_counts *counts, struct progress_view *view)
 {
     char still[QUEUE_LOOK_TEXT_BYTES];
     char name[NAME_BYTES];
+    const struct progress_meters *meters = &progress->meters;
+    if (progress_is_still(meters, progress->produces ? &meters->in : &meters->out))
+        view->still = why_still(progress, counts, still);
+    snprintf(name, sizeof(name), "%s: ", say_program());
+    progress_write(view, progress->terminal, name);
+}
+
+/* @wanted: a line is due, too */
+static void look_and_draw(struct progress *progress, const struct progress_counts *counts, bool wanted)
+{
     struct queue_look seen = {0};
     struct progress_reading reading = {.bytes = counts->bytes};
     struct progress_view view = {.fill_percent = -1, .extra = counts->extra, .still = ""};
@@ -208,10 +247,9 @@ static void draw(struct progress *progress, const struct progress_counts *counts
         read_producer(progress, counts, known ? &seen : NULL, &reading);
     else
         read_consumer(progress, counts, known ? &seen : NULL, &reading);
-    if (progress_measure(&progress->meters, &reading, stop_now_ns(), &view))
-        view.still = why_still(progress, counts, still);
-    snprintf(name, sizeof(name), "%s: ", say_program());
-    progress_write(&view, progress->terminal, name);
+    progress_measure(&progress->meters, &reading, stop_now_ns(), &view);
+    if (wanted)
+        write_line(progress, counts, &view);
 }
 
 bool progress_is_due(const struct progress *progress)
@@ -222,11 +260,12 @@ bool progress_is_due(const struct progress *progress)
 void progress_draw(struct progress *progress, const struct progress_counts *counts)
 {
     const int64_t begun = stop_now_ns();
-    draw(progress, counts);
+    const bool wanted = begun >= progress->draw_ns;
+    look_and_draw(progress, counts, wanted);
     const int64_t now = stop_now_ns();
-    /* A look at a large queue must not take a noticeable part of the time. */
-    const int64_t pause = (now - begun) * LOOK_COST;
-    progress->next_ns = now + (pause > progress->interval_ns ? pause : progress->interval_ns);
+    if (wanted)
+        progress->draw_ns = now + progress->meters.interval_ns;
+    progress->next_ns = progress_next_look(begun, now, progress->draw_ns);
 }
 
 void progress_tick(struct progress *progress)

@@ -23,7 +23,8 @@ enum { PROGRESS_EXTRA_BYTES = 400 };
 #define OPTION_PROGRESS_INTERVAL(place)                                                                           \
     {                                                                                                             \
         .name = "progress-interval", .kind = OPTION_IS_DURATION, place, .min = PROGRESS_INTERVAL_LEAST_NS,        \
-        .argument = "DURATION", .help = "--progress, with a line this often (250ms on a terminal, else 10s)"      \
+        .argument = "DURATION",                                                                                   \
+        .help = "implies --progress: the time between two lines (250ms on a terminal, else 10s)"                  \
     }
 
 /* What the program counts, and what it is about. */
@@ -36,10 +37,13 @@ struct progress_counts {
     const char *waits_for; /* if nothing moves: what else it waits for, such as "input"; NULL: the queue */
 };
 
+/* Begins anew when its counter goes on after it stood still. */
 struct progress_meter {
-    uint64_t value; /* when it was read last */
-    double rate;    /* a second, over about half a second */
-    double mean;    /* over about five, or since the beginning */
+    uint64_t value;   /* when it was read last */
+    int64_t begun_ns; /* since when the rates are measured */
+    int64_t moved_ns; /* when it had moved, as far as seen */
+    double rate;      /* a second, over about half a second or the interval between lines */
+    double mean;      /* over about five, likewise */
 };
 
 /* What a line's numbers are computed from. */
@@ -52,9 +56,8 @@ struct progress_reading {
 };
 
 struct progress_meters {
-    int64_t begun_ns;
+    int64_t interval_ns; /* between lines */
     int64_t read_ns;
-    int64_t moved_ns; /* when something had moved, as far as seen */
     struct progress_meter in;
     struct progress_meter out;
     struct progress_meter bytes;
@@ -65,9 +68,10 @@ struct progress {
     const char *verb; /* "produced", "consumed" */
     bool shown;       /* --progress was given */
     bool terminal;
-    int64_t interval_ns;
+    int64_t interval_ns; /* at most, between two looks; lines may come less often */
     int64_t started_ns;
-    int64_t next_ns; /* when to draw again */
+    int64_t next_ns; /* when to look again */
+    int64_t draw_ns; /* when to draw again */
     struct progress_counts counts;
     struct progress_meters meters;
 
@@ -96,7 +100,8 @@ void progress_set_source(struct progress *progress, uint64_t done_bytes, uint64_
 void progress_tick(struct progress *progress);
 /*
  * The two halves of progress_tick, for programs whose threads count: they hold a lock while they use .counts, and
- * none while the line is drawn. Everything else belongs to the one thread that draws.
+ * none while the line is drawn. Everything else belongs to the one thread that draws. Between two lines, it may
+ * only be looked and measured.
  */
 bool progress_is_due(const struct progress *progress);
 void progress_draw(struct progress *progress, const struct progress_counts *counts);
@@ -107,20 +112,24 @@ void progress_total(const struct progress *progress, const struct progress_count
 
 /* The supervisor, which counts nothing itself, makes its line of the same parts. */
 
-/* When nothing has moved for so long, a line says why. */
+/* A counter that has not moved for so long stands still: it has no rate, and a line says why. Also, a time left is
+ * told only after so long. */
 #define PROGRESS_STILL_NS INT64_C(1000000000)
+/* So often at least, it is looked, so that a line knows what has stood still lately. */
+#define PROGRESS_LOOK_NS PROGRESS_STILL_NS
 
 /* @wanted_ns  by --progress-interval; 0: four times a second on a terminal, every 10 s elsewhere */
 int64_t progress_interval(int64_t wanted_ns, bool terminal);
-/* Begins to measure, at what the counts are. */
-void progress_meters_init(struct progress_meters *meters, const struct progress_reading *reading, int64_t now_ns);
-/*
- * Measures, and sets what a line says of rates, percent and time left.
- *
- * Return: whether nothing has moved for PROGRESS_STILL_NS.
- */
-bool progress_measure(struct progress_meters *meters, const struct progress_reading *reading, int64_t now_ns,
+/* Begins to measure, at what the counts are. @interval_ns: between lines */
+void progress_meters_init(struct progress_meters *meters, const struct progress_reading *reading, int64_t now_ns,
+                          int64_t interval_ns);
+/* Measures, and sets what a line says of rates, percent and time left. */
+void progress_measure(struct progress_meters *meters, const struct progress_reading *reading, int64_t now_ns,
                       struct progress_view *view);
+/* Whether it has not moved for PROGRESS_STILL_NS before the last measurement. */
+bool progress_is_still(const struct progress_meters *meters, const struct progress_meter *meter);
+/* Return: when to look again, after a look that began at @begun_ns and ended at @now_ns. */
+int64_t progress_next_look(int64_t begun_ns, int64_t now_ns, int64_t draw_ns);
 /* Writes a line: in place on a terminal, if it is ours. @name: what stands before it there */
 void progress_write(const struct progress_view *view, bool terminal, const char *name);
 

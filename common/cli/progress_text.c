@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/cli/progress_text.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "common/cli/columns.h"
 #include "common/cli/units.h"
 
-enum { LONG_BAR = 20, SHORT_BAR = 10, PERCENT = 100, STILL_LEAST = 64, STILL_SHORT = 12 };
+enum { LONG_BAR = 20, SHORT_BAR = 10, PERCENT = 100, STILL_MOST = 56, STILL_LEAST = 16 };
 
-/* Parts of a line, in the order in which a narrower line leaves them out. */
+/* Parts of a line, in the order in which a narrower line leaves them out. From OUT on, they stay although the
+ * reason for standing still loses its end. */
 enum {
     EXTRA = 1,
     BYTES = 2,
@@ -18,8 +21,8 @@ enum {
     NAME = 8,
     OUT_RATE = 16,
     BAR = 32,
-    OUT = 64,
-    IN_RATE = 128,
+    IN_RATE = 64,
+    OUT = 128,
     IN = 256,
     FILL = 512,
     LEFT = 1024,
@@ -30,6 +33,7 @@ enum {
 struct line {
     char *text;
     size_t length;
+    size_t reason; /* where the reason for standing still begins; SIZE_MAX: there is none */
 };
 
 static void add(struct line *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -84,6 +88,27 @@ static void add_fill(struct line *line, size_t begin, const struct progress_view
     add(line, "%d %% full", view->fill_percent);
 }
 
+/* As much as is known of it. */
+static const char *text_of_left(char text[static UNITS_SIZE], int64_t ns)
+{
+    const int64_t second = INT64_C(1000000000);
+    const int64_t tenths = (ns + second / 20) / (second / 10);
+    const int64_t seconds = (ns + second / 2) / second;
+    if (tenths < 10)
+        snprintf(text, UNITS_SIZE, "less than 1 s");
+    else if (tenths < 100)
+        snprintf(text, UNITS_SIZE, "%" PRId64 ".%" PRId64 " s", tenths / 10, tenths % 10);
+    else if (seconds < 60)
+        snprintf(text, UNITS_SIZE, "%" PRId64 " s", seconds);
+    else if (seconds < 3600)
+        snprintf(text, UNITS_SIZE, "%" PRId64 " m %" PRId64 " s", seconds / 60, seconds % 60);
+    else if (seconds < 48 * 3600)
+        snprintf(text, UNITS_SIZE, "%" PRId64 " h %" PRId64 " m", seconds / 3600, seconds / 60 % 60);
+    else
+        snprintf(text, UNITS_SIZE, "%" PRId64 " d", (seconds + 12 * 3600) / (24 * 3600));
+    return text;
+}
+
 /* "100 % full: full: 2 producers wait" says it twice. */
 static void add_still(struct line *line, size_t begin, const struct progress_view *view, int parts)
 {
@@ -94,6 +119,7 @@ static void add_still(struct line *line, size_t begin, const struct progress_vie
     if (view->fill_percent >= 0 && (parts & FILL) != 0 && strncmp(still, full, strlen(full)) == 0)
         still += strlen(full);
     begin_part(line, begin, ": ");
+    line->reason = line->length;
     add(line, "%s", still);
 }
 
@@ -122,31 +148,46 @@ static void compose(struct line *line, const struct progress_view *view, const c
     }
     if ((parts & LEFT) != 0 && view->left_ns >= 0) {
         begin_part(line, begin, ", ");
-        add(line, "%s left", units_duration(left, view->left_ns));
+        add(line, "%s left", text_of_left(left, view->left_ns));
     }
     if ((parts & EXTRA) != 0 && view->extra[0] != '\0') {
         begin_part(line, begin, ", ");
         add(line, "%s", view->extra);
     }
+    line->reason = SIZE_MAX;
     add_still(line, begin, view, parts);
 }
 
-/* Each byte is taken for a column; a character of several bytes never takes more columns than bytes. */
-static void cut(struct line *line, size_t columns)
+/* Whether enough of the line is seen. @least: so much of the reason has to be */
+static bool fits(const struct line *line, size_t columns, size_t least)
 {
-    if (line->length <= columns)
-        return;
-    line->length = columns;
-    while (line->length > 0 && ((unsigned char)line->text[line->length] & 0xc0) == 0x80)
-        line->length--;
-    line->text[line->length] = '\0';
+    char head[PROGRESS_TEXT_BYTES];
+    const size_t whole = columns_of(line->text);
+    if (whole <= columns || line->reason == SIZE_MAX)
+        return whole <= columns;
+    snprintf(head, sizeof(head), "%.*s", (int)line->reason, line->text);
+    return columns_of(head) + least <= columns;
 }
 
-/* Whether enough of the line is seen; the reason for standing still may lose its end. */
-static bool fits(const struct line *line, const struct progress_view *view, size_t columns, size_t least)
+/* How much of the reason has to fit before a line keeps this part. */
+static size_t least_reason(int part)
 {
-    const size_t still = strlen(view->still);
-    return line->length - (still > least ? still - least : 0) <= columns;
+    return part < OUT ? SIZE_MAX / 2 : part < FILL ? STILL_MOST : STILL_LEAST;
+}
+
+static void compose_to_fit(struct line *line, const struct progress_view *view, const char *name, size_t columns)
+{
+    int parts = PARTS_END - 1;
+    compose(line, view, name, parts);
+    columns_clean(line->text);
+    for (int part = 1; part < PARTS_END; part <<= 1) {
+        if (fits(line, columns, least_reason(part)))
+            break;
+        parts &= ~part;
+        compose(line, view, name, parts);
+        columns_clean(line->text);
+    }
+    columns_cut(line->text, PROGRESS_TEXT_BYTES, columns, line->reason == SIZE_MAX ? 0 : line->reason);
 }
 
 static void clean(struct line *line)
@@ -161,15 +202,11 @@ char *progress_text(const struct progress_view *view, const char *name, size_t c
                     char text[static PROGRESS_TEXT_BYTES])
 {
     struct line line = {.text = text};
-    int parts = columns == SIZE_MAX ? (PARTS_END - 1) & ~BAR_IS_LONG : PARTS_END - 1;
-    compose(&line, view, name, parts);
-    for (int part = 1; part < PARTS_END; part <<= 1) {
-        if (fits(&line, view, columns, part >= FILL ? STILL_SHORT : STILL_LEAST))
-            break;
-        parts &= ~part;
-        compose(&line, view, name, parts);
+    if (columns == SIZE_MAX) {
+        compose(&line, view, name, (PARTS_END - 1) & ~BAR_IS_LONG);
+        clean(&line);
+    } else {
+        compose_to_fit(&line, view, name, columns);
     }
-    cut(&line, columns);
-    clean(&line);
     return text;
 }

@@ -42,9 +42,9 @@ never_falls() { # NUMBER...
     (($# > 1))
 }
 
-# Seconds left, rounded up, as told by the fifth line that does: the pace has just begun in the first.
-fifth_left() { # FILE
-    sed -En '/ left/ s/.*, ([0-9]+)(\.[0-9]+)? (m?s) left.*/\1 \3/p' "$1" | sed -n 5p | awk '{ print $2 == "ms" ? 1 : $1 + 1 }'
+# Seconds left, rounded up, as told by the first line that does.
+first_left() { # FILE
+    sed -En '/ left/ s/.*, (less than 1|[0-9]+)(\.[0-9])? s left.*/\1/p' "$1" | sed -n 1p | awk '{ print $1 == "less" ? 1 : $1 + 1 }'
 }
 
 # ------------------------------------------------------------------ the option
@@ -58,6 +58,14 @@ for program in producer consumer supervisor; do
 done
 check_match 'an interval that is too short: why' 'too short \(at least 100ms\)' \
     <("$producer" --progress-interval 99ms 2>&1)
+
+# The option alone shows the line.
+check_match 'the interval implies --progress' '^producer: [0-9]+ in ' \
+    <("$producer" -Q "$SHMQ_TEST_PREFIX.implied" --random --count 300 --rate 1000 --progress-interval 100ms 2>&1)
+"$monitor" remove -q --force "$SHMQ_TEST_PREFIX.implied"
+for program in producer consumer supervisor; do
+    check_match "$program --help: the interval implies --progress" 'implies --progress' <("$build/$program" --help)
+done
 
 # ------------------------------------------------------------------ sizes that are known, not on a terminal
 
@@ -96,8 +104,9 @@ percents() { # LOG LEAST: they never fall, and reach this
     never_falls $list && (($(awk '{ print $NF }' <<<"$list") >= $2))
 }
 check 'a file: percent' percents file 80
-left=$(fifth_left "$scratch/file.log")
-check "a file: two seconds are left in the beginning: $left" eval '((left >= 1 && left <= 5))'
+left=$(first_left "$scratch/file.log")
+check "a file: after a second, another one is left: $left" eval '((left >= 1 && left <= 3))'
+check_equal 'a file: no time left before a second of measurements' '' "$(head -n 8 "$scratch/file.log" | grep ' left')"
 check 'a file: more than one line in two seconds' test "$(grep -c ' in (.* out (.*% full' "$scratch/file.log")" -ge 5
 check_equal 'a file: no control characters' '' "$(grep $'[\r\e]' "$scratch/file.log")"
 check_match 'a file: the totals are as ever' '^producer: produced 4000 messages, .* in .*/s, .*/s\)$' "$scratch/file.log"
@@ -105,7 +114,7 @@ check 'a part of a file: of its own size' percents part 70
 check '--count: percent' percents count 70
 check 'supervisor: percent' percents run 80
 check_match 'supervisor: the same line' \
-    '^supervisor: .* in \(.*/s\), .* out \(.*/s\), .*B/s \[[#-]{10}\] [0-9]+ % full, [0-9]+ % done, [0-9.]+ m?s left$' "$scratch/run.log"
+    '^supervisor: .* in \(.*/s\), .* out \(.*/s\), .*B/s \[[#-]{10}\] [0-9]+ % full, [0-9]+ % done, (less than )?[0-9.]+ s left$' "$scratch/run.log"
 
 # The consumer of what is there knows it, too: no producer is left.
 start consumer "$consumer" -Q "$queue" --discard --rate 2000 --prefetch 50 "${often[@]}"
@@ -114,7 +123,7 @@ start count "$consumer" -Q "$queue.count" --discard --count 900 --rate 900 --pre
 wait "$file" "$pid"
 check 'an ended queue: percent' percents consumer 80
 check_match 'an ended queue: in is what there was' '^consumer: 4 k in \(0/s\), .* out \(' "$scratch/consumer.log"
-check_match 'an ended queue: time left' '% done, [0-9.]+ m?s left' "$scratch/consumer.log"
+check_match 'an ended queue: time left' '% done, (less than )?[0-9.]+ s left$' "$scratch/consumer.log"
 check 'consumer --count: percent' percents count 70
 for each in '' .part .count .resumed; do
     "$monitor" remove -q --force "$queue$each"
@@ -123,17 +132,19 @@ done
 # ------------------------------------------------------------------ why nothing moves
 
 next_queue
-start full "$producer" -Q "$queue" --random "${small[@]}" "${often[@]}"
+start full "$producer" -Q "$queue" --random --count 100000 "${small[@]}" "${often[@]}"
 full=$pid
-check 'full: nobody is there' is_said full '\[#{10}\] 100 % full: .*no consumer is attached$'
+check 'full: nobody is there' is_said full '\[#{10}\] 100 % full, 1 % done: .*no consumer is attached$'
+check_equal 'full: no time left' '' "$(grep ' left' "$scratch/full.log")"
+check_match 'full: no rate' '^producer: 1.02 k in \(0/s\), 0 out \(0/s\), 0 B/s .*no consumer is attached$' "$scratch/full.log"
 start stopped "$consumer" -q -Q "$queue" --work 60s
 stopped=$pid
 wait_until 20 queue_has consumers 1
 kill -STOP "$stopped"
-check 'full: the consumer is stopped' is_said full '100 % full: .*(held up by consumer .*stopped|consumer.*stopped)'
+check 'full: the consumer is stopped' is_said full '100 % full, 1 % done: .*(held up by consumer .*stopped|consumer.*stopped)'
 kill_now "$stopped"
 "$monitor" -q pause "$queue"
-check 'full: paused' is_said full '100 % full: paused: '
+check 'full: paused' is_said full '100 % full, 1 % done: paused: '
 start paused "$consumer" -Q "$queue" "${often[@]}" --discard
 check 'consumer: paused' is_said paused 'full: paused: .*resume'
 kill_now "$full"
@@ -251,6 +262,7 @@ wait_until 20 has_drawn '^100 % full: 1 producer waits'
 kill -TERM "$worker"
 wait "$script"
 check_match '40 columns: why' '^(1.02 k in, )?100 % full: 1 producer waits' <(drawn)
+check_match '40 columns: why: is cut behind a word' '^100 % full: 1 producer waits, no\.\.\.$' <(drawn)
 check_equal '40 columns: why: never wider' '' "$(drawn | grep -a '% full' | awk 'length >= 40')"
 
 # A second signal ends the program at once, and leaves no line behind.

@@ -19,6 +19,7 @@
 
 #include "common/cli/attached.h"
 #include "common/cli/bus_guard.h"
+#include "common/cli/columns.h"
 #include "common/cli/open_error.h"
 #include "common/cli/option_common.h"
 #include "common/cli/option_text.h"
@@ -935,13 +936,13 @@ START_TEST(progress_tells_percent_and_time_left)
     progress.counts.messages = 1;
     skew_ns += 1 * SECOND;
     progress_tick(&progress);
-    ck_assert_str_eq(heard, "producer: 1 in (1/s), 0 out (0/s), 0 B/s, 60 % done, 4 s left\n");
+    ck_assert_str_eq(heard, "producer: 1 in (1/s), 0 out (0/s), 0 B/s, 60 % done, 4.0 s left\n");
     heard[0] = '\0';
     progress.counts.source_bytes = 100;
     progress.counts.messages = 2;
     skew_ns += 1 * SECOND;
     progress_tick(&progress);
-    ck_assert_ptr_nonnull(strstr(heard, ", 100 % done, 0 s left\n"));
+    ck_assert_ptr_nonnull(strstr(heard, ", 100 % done\n"));
     heard[0] = '\0';
     progress.counts.source_bytes = 101; /* it has grown */
     skew_ns += 1 * SECOND;
@@ -951,6 +952,120 @@ START_TEST(progress_tells_percent_and_time_left)
 }
 END_TEST
 
+/* What is blocked ends when nobody knows, and when it goes on, what was before does not count. */
+START_TEST(progress_that_stands_still_has_no_rate_and_no_time_left)
+{
+    struct progress progress;
+    listen();
+    skew_ns = 1000 * SECOND;
+    progress_init(&progress, "produced", true, 100 * MS);
+    progress.produces = true;
+    progress.total_messages = 100000;
+    progress.counts.waits_for = "input";
+    for (int i = 1; i <= 30; i++) { /* 1000 a second */
+        heard[0] = '\0';
+        skew_ns += 100 * MS;
+        progress.counts.messages += 100;
+        progress_tick(&progress);
+        /* Not before a second of measurements. */
+        ck_assert_int_eq(strstr(heard, " left") != NULL, i >= 10);
+    }
+    ck_assert_str_eq(heard, "producer: 3 k in (1 k/s), 0 out (0/s), 0 B/s, 3 % done, 1 m 37 s left\n");
+    for (int i = 1; i <= 600; i++) {
+        heard[0] = '\0';
+        skew_ns += 100 * MS;
+        progress_tick(&progress);
+        if (i >= 10)
+            ck_assert_str_eq(heard, "producer: 3 k in (0/s), 0 out (0/s), 0 B/s, 3 % done: waits for input\n");
+    }
+    for (int i = 1; i <= 10; i++) { /* 10 a second */
+        heard[0] = '\0';
+        skew_ns += 100 * MS;
+        progress.counts.messages++;
+        progress_tick(&progress);
+    }
+    ck_assert_str_eq(heard, "producer: 3.01 k in (10/s), 0 out (0/s), 0 B/s, 3 % done, 2 h 41 m left\n");
+}
+END_TEST
+
+/* It looks in between: what has stood still for half of the interval is told, and what was before is no rate. */
+START_TEST(progress_with_long_intervals_knows_what_stands_still)
+{
+    struct progress progress;
+    listen();
+    skew_ns = 1000 * SECOND;
+    progress_init(&progress, "produced", true, 10 * SECOND);
+    progress.produces = true;
+    progress.total_messages = 100;
+    progress.counts.waits_for = "input";
+    progress.counts.messages = 50;
+    for (int i = 0; i < 10; i++) {
+        ck_assert_str_eq(heard, "");
+        skew_ns += SECOND;
+        progress_tick(&progress);
+    }
+    ck_assert_str_eq(heard, "producer: 50 in (0/s), 0 out (0/s), 0 B/s, 50 % done: waits for input\n");
+}
+END_TEST
+
+/* Whose output stands still while others put: the consumer holds it up. */
+START_TEST(progress_of_a_consumer_stands_still_by_what_comes_out)
+{
+    struct progress_meters meters;
+    struct progress_reading reading = {.total = 10};
+    struct progress_view view;
+    progress_meters_init(&meters, &reading, 1000 * SECOND, SECOND);
+    for (int i = 1; i <= 3; i++) {
+        reading.in += 5;
+        progress_measure(&meters, &reading, (1000 + i) * SECOND, &view);
+    }
+    ck_assert(!progress_is_still(&meters, &meters.in));
+    ck_assert(progress_is_still(&meters, &meters.out));
+    ck_assert_int_eq((int)view.in_rate, 5);
+    ck_assert_int_eq((int)view.left_ns, -1);
+}
+END_TEST
+
+static const struct {
+    int64_t ns;
+    const char *text;
+} times_left[] = {
+    {0, "less than 1 s"},
+    {351 * MS / 100, "less than 1 s"},
+    {949 * MS, "less than 1 s"},
+    {950 * MS, "1.0 s"},
+    {3510 * MS, "3.5 s"},
+    {9949 * MS, "9.9 s"},
+    {9950 * MS, "10 s"},
+    {12345 * MS, "12 s"},
+    {59499 * MS, "59 s"},
+    {59500 * MS, "1 m 0 s"},
+    {3599499 * MS, "59 m 59 s"},
+    {3599500 * MS, "1 h 0 m"},
+    {47 * 3600 * SECOND, "47 h 0 m"},
+    {72 * 3600 * SECOND, "3 d"},
+};
+
+START_TEST(a_time_left_has_no_more_digits_than_are_known)
+{
+    char line[PROGRESS_TEXT_BYTES];
+    char expected[64];
+    const struct progress_view view = {.byte_rate = -1,
+                                       .fill_percent = -1,
+                                       .done_percent = -1,
+                                       .left_ns = times_left[_i].ns,
+                                       .extra = "",
+                                       .still = ""};
+    snprintf(expected, sizeof(expected), "0 in (0/s), 0 out (0/s), %s left", times_left[_i].text);
+    ck_assert_str_eq(progress_text(&view, "", SIZE_MAX, line), expected);
+}
+END_TEST
+
+static void use_locale(const char *name)
+{
+    ck_assert_int_eq(setenv("LC_ALL", name, 1), 0);
+}
+
 /* Whatever is left out, no line is wider than it may be, and none is empty. */
 START_TEST(a_line_of_progress_fits)
 {
@@ -958,20 +1073,18 @@ START_TEST(a_line_of_progress_fits)
     const struct progress_view moving = {1234567, 1234000, 99999,       88888,      12345678,
                                          83,      42,      99 * SECOND, "2 resent", ""};
     struct progress_view still = moving;
+    use_locale("C.UTF-8");
     still.left_ns = -1;
     still.still =
-        "full: 3 producers wait, held up by consumer 2 (pid 71, stopped 40 s ago), \xc3\xa4\xc3\xb6\xc3\xbc";
-    for (size_t columns = 1; columns < 300; columns++) {
-        ck_assert_uint_le(strlen(progress_text(&moving, "producer: ", columns, line)), columns);
+        "full: 3 producers wait, held up by consumer 2 (pid 71, stopped 40 s ago), \xe6\xbc\xa2\xe5\xad\x97";
+    for (size_t columns = 1; columns <= 200; columns++) {
+        ck_assert_uint_le(columns_of(progress_text(&moving, "producer: ", columns, line)), columns);
         ck_assert(line[0] != '\0' || columns < 9);
-        ck_assert_uint_le(strlen(progress_text(&still, "producer: ", columns, line)), columns);
+        ck_assert_uint_le(columns_of(progress_text(&still, "producer: ", columns, line)), columns);
         ck_assert_uint_gt(strlen(line), 0);
+        ck_assert_ptr_null(strchr(line, '?'));
         if (columns >= 80)
             ck_assert_ptr_nonnull(strstr(line, "3 producers wait, held up by consumer 2 (pid 71"));
-        /* No half of a character. */
-        for (const char *at = line; *at != '\0'; at++)
-            if (((unsigned char)*at & 0xc0) == 0xc0)
-                ck_assert_int_eq((unsigned char)at[1] & 0xc0, 0x80);
     }
     ck_assert_str_eq(
         progress_text(&moving, "producer: ", 200, line),
@@ -981,7 +1094,75 @@ START_TEST(a_line_of_progress_fits)
     ck_assert_str_eq(progress_text(&still, "", SIZE_MAX, line),
                      "1.23 M in (100 k/s), 1.23 M out (88.9 k/s), 12.3 MB/s [########--] 83 % full, 42 % done, "
                      "2 resent: 3 producers wait, held up by consumer 2 (pid 71, stopped 40 s ago), "
-                     "\xc3\xa4\xc3\xb6\xc3\xbc");
+                     "\xe6\xbc\xa2\xe5\xad\x97");
+}
+END_TEST
+
+#define ELLIPSIS "\xe2\x80\xa6"
+
+/* The reason keeps whole words, and is cut only when there is nothing else left to leave out. */
+static const struct {
+    const char *locale;
+    size_t columns;
+    const char *line;
+} cut_lines[] = {
+    {"C.UTF-8", 79, "1 k in (0/s), 1 k out (0/s) [####------] 40 % full: waits for the queue now"},
+    {"C.UTF-8", 60, "1 k in (0/s), 1 k out, 40 % full: waits for the queue now"},
+    {"C.UTF-8", 35, "40 % full: waits for the queue now"},
+    {"C.UTF-8", 34, "40 % full: waits for the queue now"},
+    {"C.UTF-8", 33, "40 % full: waits for the queue" ELLIPSIS},
+    {"C.UTF-8", 30, "40 % full: waits for the" ELLIPSIS},
+    {"C.UTF-8", 26, "waits for the queue now"},
+    {"C.UTF-8", 22, "waits for the queue" ELLIPSIS},
+    {"C.UTF-8", 7, "waits" ELLIPSIS},
+    {"C.UTF-8", 6, "waits" ELLIPSIS},
+    {"C.UTF-8", 5, "wait" ELLIPSIS},
+    {"C.UTF-8", 1, ELLIPSIS},
+    {"C", 32, "40 % full: waits for the..."},
+    {"C", 8, "waits..."},
+    {"C", 7, "wait..."},
+    {"C", 3, "..."},
+    {"C", 2, "wa"},
+    {"C", 1, "w"},
+    {"xx_XX.UTF-8", 7, "waits" ELLIPSIS}, /* not installed */
+    {"xx_XX", 8, "waits..."},
+};
+
+START_TEST(a_reason_is_cut_behind_a_word)
+{
+    char line[PROGRESS_TEXT_BYTES];
+    const struct progress_view view = {1000, 1000, 0, 0, -1, 40, -1, -1, "", "waits for the queue now"};
+    use_locale(cut_lines[_i].locale);
+    ck_assert_str_eq(progress_text(&view, "producer: ", cut_lines[_i].columns, line), cut_lines[_i].line);
+}
+END_TEST
+
+/* Two columns each, one that stands over another, bytes that are no text, and a control character. */
+START_TEST(wide_characters_are_counted)
+{
+    char words[64] = "\xe6\xbc\xa2\xe5\xad\x97 e\xcc\x81 \xff\x1b[K";
+    use_locale("C.UTF-8");
+    columns_clean(words);
+    ck_assert_str_eq(words, "\xe6\xbc\xa2\xe5\xad\x97 e\xcc\x81 ??[K");
+    ck_assert_uint_eq(columns_of(words), 11);
+    columns_cut(words, sizeof(words), 11, 0);
+    ck_assert_uint_eq(columns_of(words), 11);
+    columns_cut(words, sizeof(words), 7, 0);
+    ck_assert_str_eq(words, "\xe6\xbc\xa2\xe5\xad\x97 e\xcc\x81" ELLIPSIS);
+    columns_cut(words, sizeof(words), 4, 0);
+    ck_assert_str_eq(words, "\xe6\xbc\xa2" ELLIPSIS);
+    columns_cut(words, sizeof(words), 2, 0);
+    ck_assert_str_eq(words, ELLIPSIS);
+}
+END_TEST
+
+START_TEST(without_a_locale_each_byte_is_a_column)
+{
+    char words[64] = "\xc3\xa4x";
+    use_locale("C");
+    columns_clean(words);
+    ck_assert_str_eq(words, "??x");
+    ck_assert_uint_eq(columns_of(words), 3);
 }
 END_TEST
 
@@ -1358,7 +1539,14 @@ static const struct test tests[] = {
     TEST(progress_on_a_terminal_is_one_line),
     TEST(progress_has_the_interval_that_was_given),
     TEST(progress_tells_percent_and_time_left),
+    TEST(progress_that_stands_still_has_no_rate_and_no_time_left),
+    TEST(progress_with_long_intervals_knows_what_stands_still),
+    TEST(progress_of_a_consumer_stands_still_by_what_comes_out),
+    TEST_EACH(a_time_left_has_no_more_digits_than_are_known, COUNT(times_left)),
     TEST(a_line_of_progress_fits),
+    TEST_EACH(a_reason_is_cut_behind_a_word, COUNT(cut_lines)),
+    TEST(wide_characters_are_counted),
+    TEST(without_a_locale_each_byte_is_a_column),
     TEST_GROUP("rates"),
     TEST(a_rate_is_kept_and_delays_do_not_add_up),
     TEST(who_is_late_for_a_rate_catches_up_only_a_little),
