@@ -65,6 +65,10 @@ void screen_close(void)
 {
     if (terminal == NULL)
         return;
+    /* A terminal with one screen only goes on in the last line. */
+    move(LINES - 1, 0);
+    clrtoeol();
+    refresh();
     endwin();
     terminal_is_restored();
     delscreen(terminal);

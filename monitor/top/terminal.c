@@ -18,6 +18,7 @@ enum { RESTORING_BYTES = 256, PATIENCE_S = 2 };
 
 static const int ending[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 static const int crashes[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
+static const int harmless[] = {SIGCHLD, SIGCONT, SIGURG, SIGWINCH, SIGTSTP, SIGTTIN, SIGTTOU}; /* by default */
 
 static int wake_fd = -1;
 static volatile sig_atomic_t end_signal;
@@ -89,13 +90,11 @@ static void on_end(int number)
     errno = saved;
 }
 
-/* The end took too long: the terminal may be stuck. */
+/* The end took too long: the terminal may be stuck. Or somebody else has sent it. */
 static void on_alarm(int number)
 {
-    (void)number;
     restore();
-    signal(end_signal, SIG_DFL);
-    raise(end_signal);
+    die_after_return(end_signal != 0 ? end_signal : number);
 }
 
 static void on_note(int number)
@@ -124,6 +123,28 @@ static void handle(int number, void (*handler)(int), bool spare)
     sigaction(number, &action, NULL);
 }
 
+static bool is_among(int number, const int *numbers, size_t count)
+{
+    size_t i = 0;
+    while (i < count && numbers[i] != number)
+        i++;
+    return i < count;
+}
+
+/* Whatever would kill, also signals that nobody is likely to send, puts the terminal back before. */
+static void handle_killing(void)
+{
+    const struct sigaction crash = {.sa_sigaction = on_crash, .sa_flags = SA_SIGINFO};
+    for (int number = 1; number <= SIGRTMAX; number++) {
+        struct sigaction now = {.sa_handler = SIG_IGN};
+        const bool crashing = is_among(number, crashes, sizeof(crashes) / sizeof(crashes[0]));
+        if (is_among(number, harmless, sizeof(harmless) / sizeof(harmless[0])) || sigaction(number, NULL, &now) != 0)
+            continue;
+        if (crashing || ((now.sa_flags & SA_SIGINFO) == 0 && now.sa_handler == SIG_DFL))
+            (void)sigaction(number, &crash, NULL); /* fails for SIGKILL and SIGSTOP */
+    }
+}
+
 static void admit(void)
 {
     sigset_t signals;
@@ -139,7 +160,6 @@ static void admit(void)
 
 int terminal_init(void)
 {
-    const struct sigaction crash = {.sa_sigaction = on_crash, .sa_flags = SA_SIGINFO};
     if (tcgetattr(STDIN_FILENO, &before) != 0)
         return -errno;
     wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -147,8 +167,7 @@ int terminal_init(void)
         return -errno;
     for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++)
         handle(ending[i], on_end, true);
-    for (size_t i = 0; i < sizeof(crashes) / sizeof(crashes[0]); i++)
-        sigaction(crashes[i], &crash, NULL);
+    handle_killing();
     handle(SIGALRM, on_alarm, false);
     handle(SIGWINCH, on_note, false);
     handle(SIGTSTP, on_note, true);

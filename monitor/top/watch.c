@@ -88,7 +88,7 @@ static void take_answer(struct watch *watch, int64_t now_ns)
         model_notice(watch->model, now_ns, "queue '%.100s' is %s", errand->name, done);
     else
         model_notice(watch->model, now_ns, "queue '%.100s': cannot be %s: %s", errand->name, done,
-                     open_error_text(errand->name, errand->error));
+                     open_error_brief(errand->name, errand->error));
 }
 
 /* Return: whether there was any. */

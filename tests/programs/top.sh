@@ -212,6 +212,13 @@ if ((EUID == 0)) && command -v setpriv >/dev/null; then
     screen_type / "$second" Enter
     check_screen 'no permission: a line of its own' "^[^ ]*${second: -6} +forbidden" # the middle of long names is left out
     quit_top
+    new_queue
+    "$producer" -q -Q "$queue" --capacity 64K --mode 0644 -- a
+    start_top setpriv --reuid=65534 --clear-groups "$monitor" top "$queue"
+    screen_type p y
+    check_screen 'no permission to pause: says so' "^queue '$queue': cannot be paused: belongs to root\$"
+    check_equal 'no permission to pause: not paused' false "$(queue_field "$queue" paused)"
+    quit_top
 else
     skip 'no permission' 'needs root and setpriv'
 fi
@@ -226,7 +233,8 @@ done
 start_top "$monitor" top "$second"
 screen_type C-c
 check_terminal_is_back '^C' 0
-for signal in HUP:129 QUIT:131 SEGV:139 ABRT:134 BUS:135; do
+# Those that somebody may send, crashes, and those that nobody is likely to send.
+for signal in HUP:129 QUIT:131 SEGV:139 ABRT:134 BUS:135 TRAP:133 USR2:140 ALRM:142 VTALRM:154 SYS:159 RTMIN:162; do
     start_top "$monitor" top "$second"
     kill -"${signal%:*}" "$pid"
     check_terminal_is_back "SIG${signal%:*}" "${signal#*:}"
@@ -275,6 +283,7 @@ start_top env TERM=vt100 NO_COLOR= "$monitor" top "$second"
 check_screen 'vt100: the page' '^full: 1 producer waits'
 check_equal 'vt100: no colours' 0 "$(screen_text -e | grep -c $'\e\\[3[0-7]')"
 quit_top
+check 'vt100: the shell goes on in a line of its own' screen_hides 'p pause'
 start_top env NO_COLOR=1 "$monitor" top "$second"
 check_screen 'NO_COLOR: the page' '^full: 1 producer waits'
 check_equal 'NO_COLOR: no colours' 0 "$(screen_text -e | grep -c $'\e\\[3[0-7]')"
