@@ -147,8 +147,12 @@ static enum MHD_Result hand_over(struct server *server, struct exchange *exchang
 
 static enum MHD_Result ask_queue(struct server *server, struct exchange *exchange)
 {
-    const char *name = MHD_lookup_connection_value(exchange->connection, MHD_GET_ARGUMENT_KIND, "name");
-    if (name == NULL || shmq_name_check(name) != 0)
+    const char *name = NULL;
+    size_t length = 0;
+    (void)MHD_lookup_connection_value_n(exchange->connection, MHD_GET_ARGUMENT_KIND, "name", strlen("name"), &name,
+                                        &length);
+    /* It may have a NUL byte. */
+    if (name == NULL || strlen(name) != length || shmq_name_check(name) != 0)
         return answer(exchange->connection, MHD_HTTP_BAD_REQUEST,
                       "name=QUEUE is missing, or not a queue's name\n");
     snprintf(exchange->request.name, sizeof(exchange->request.name), "%s", name);

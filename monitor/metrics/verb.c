@@ -15,6 +15,11 @@
 /* Lanes and seats of many queues are looked at only while somebody has asked so lately. */
 #define DETAILS_NS (10 * SECOND_NS)
 enum { MANY_QUEUES = 50 };
+/* While nobody has asked for so long, it looks seldom, but often enough for a history without gaps. */
+#define ASKED_NS (60 * SECOND_NS)
+#define IDLE_LOOK_NS (2 * SECOND_NS)
+/* What is older is not given to who asks. */
+#define FRESH_NS (SECOND_NS / 10)
 /* Nobody is answered before all queues were found, unless that takes so long. */
 #define FIRST_ROUND_NS SECOND_NS
 
@@ -40,25 +45,54 @@ static void say_address(const struct listen_address *address)
             text);
 }
 
+/* Says once that queues may be missing. */
+static void say_list_error(struct finder *finder, int *said)
+{
+    const int error = finder_error(finder);
+    if (error != *said && error != 0)
+        say_error("/dev/shm: cannot be read: %s (queues that come or go are not seen)", strerrordesc_np(-error));
+    *said = error;
+}
+
 static void look_and_answer(struct watch *watch, struct server *server)
 {
     struct answers answers = {.watch = watch};
     int64_t next_ns = 0;
-    int64_t asked_ns = -DETAILS_NS;
+    int64_t asked_ns = -ASKED_NS;
+    int said = 0;
     while (stop_requested == 0) {
         (void)stop_statistics_wanted(); /* or it would end every wait at once */
         (void)stop_wait_fd(server_descriptor(server), POLLIN, next_ns);
         const int64_t now = stop_now_ns();
         struct request *requests = server_take(server);
         asked_ns = requests != NULL ? now : asked_ns;
-        if (now >= next_ns || (requests != NULL && !watch->details)) {
+        const bool stale = !watch->details || now - watch->looked_ns >= FRESH_NS;
+        if (now >= next_ns || (requests != NULL && stale)) {
+            const int64_t pause_ns = now - asked_ns < ASKED_NS ? RATES_INTERVAL_NS : IDLE_LOOK_NS;
             watch_look(watch, now - asked_ns < DETAILS_NS || watch->count < MANY_QUEUES);
             server_tick(server);
-            next_ns = next_ns + RATES_INTERVAL_NS > now ? next_ns + RATES_INTERVAL_NS : now + RATES_INTERVAL_NS;
+            say_list_error(watch->finder, &said);
+            next_ns = next_ns + pause_ns > now && next_ns <= now ? next_ns + pause_ns : now + pause_ns;
         }
         answers_give(&answers, server, requests);
     }
     answers_free(&answers);
+}
+
+static const char *advice_for(int error)
+{
+    switch (error) {
+    case -EADDRINUSE:
+        return " (is another one running? --listen ADDRESS:0 takes any free port)";
+    case -EACCES:
+        return " (ports below 1024 are root's; --listen ADDRESS:0 takes any free one)";
+    case -EADDRNOTAVAIL:
+        return " (this host has no such address; 0.0.0.0 and [::] stand for all it has)";
+    case -EAFNOSUPPORT:
+        return " (this host has no IPv6)";
+    default:
+        return "";
+    }
 }
 
 /* Return: the exit status. */
@@ -72,7 +106,7 @@ static int serve(struct watch *watch, const struct options *options)
     const int error = server_start(&server, &address, &what);
     if (error != 0) {
         say_error("%s: %s: %s%s", listen_address_text(&address, text), what, strerrordesc_np(-error),
-                  error == -EADDRINUSE ? " (is another one running? --listen ADDRESS:0 takes any free port)" : "");
+                  advice_for(error));
         return EXIT_FAILED;
     }
     say_address(&address);

@@ -138,7 +138,8 @@ static void handle_killing(void)
     for (int number = 1; number <= SIGRTMAX; number++) {
         struct sigaction now = {.sa_handler = SIG_IGN};
         const bool crashing = is_among(number, crashes, sizeof(crashes) / sizeof(crashes[0]));
-        if (is_among(number, harmless, sizeof(harmless) / sizeof(harmless[0])) || sigaction(number, NULL, &now) != 0)
+        if (is_among(number, harmless, sizeof(harmless) / sizeof(harmless[0])) ||
+            sigaction(number, NULL, &now) != 0)
             continue;
         if (crashing || ((now.sa_flags & SA_SIGINFO) == 0 && now.sa_handler == SIG_DFL))
             (void)sigaction(number, &crash, NULL); /* fails for SIGKILL and SIGSTOP */

@@ -180,6 +180,8 @@ check_equal 'no such path' 404 "$(status_of nothing)"
 check_equal 'no way out of the folder' 404 "$(status_of ../../etc/passwd --path-as-is)"
 check_equal 'no such queue' 404 "$(status_of "queue.json?name=$SHMQ_TEST_PREFIX.none")"
 check_equal 'no name of a queue' 400 "$(status_of 'queue.json?name=../x')"
+check_equal 'no name of a queue, but it begins with one' 400 "$(status_of "queue.json?name=$first%00x")"
+check_equal 'no name of a queue, but markup' 400 "$(status_of 'queue.json?name=<script>alert(1)</script>')"
 check_equal 'no name' 400 "$(status_of queue.json)"
 check_equal "another site's name" 403 "$(status_of metrics -H 'Host: attacker.example')"
 check_equal "another site's name that begins like ours" 403 "$(status_of metrics -H 'Host: localhost.attacker.example')"
@@ -193,7 +195,13 @@ check_equal 'noise: another is answered' 200 "$(status_of metrics)"
 check_status 'the address is taken: exit 1' 1 metrics --listen "127.0.0.1:$(tr -dc 0-9 <<<"${url##*:}")"
 check_match 'the address is taken: says so' '^monitor: 127\.0\.0\.1:[0-9]+: .*Address already in use .*--listen' "$scratch/err"
 check_status 'the address is not of this host: exit 1' 1 metrics --listen 192.0.2.1:0
-check_match 'the address is not of this host: says so' '^monitor: 192\.0\.2\.1:0: ' "$scratch/err"
+check_match 'the address is not of this host: says so' '^monitor: 192\.0\.2\.1:0: .*\(this host has no such address' "$scratch/err"
+if ((EUID == 0)) && command -v setpriv >/dev/null && (($(</proc/sys/net/ipv4/ip_unprivileged_port_start) > 80)); then
+    check_status 'a port of root alone: exit 1' 1 timeout 30 setpriv --reuid=65534 --clear-groups "$monitor" metrics --listen 127.0.0.1:80
+    check_match 'a port of root alone: says so' '^monitor: 127\.0\.0\.1:80: .*Permission denied \(ports below 1024' "$scratch/err"
+else
+    skip 'a port of root alone' 'needs root and setpriv'
+fi
 
 # ------------------------------------------------------------------ the JSON is documented, field by field
 
@@ -292,12 +300,31 @@ before=$(sha256sum <"/dev/shm/shmq.$first")
 ask metrics >/dev/null
 check_equal 'reading changes nothing' "$before" "$(sha256sum <"/dev/shm/shmq.$first")"
 
+# Requests that are no requests, or only begin, or never end.
+raw() { # BYTES: prints the first line of what comes back
+    exec {web}<>"/dev/tcp/127.0.0.1/$port"
+    printf '%b' "$1" >&"$web"
+    timeout 20 head -n 1 <&"$web" | tr -d '\r'
+    exec {web}>&-
+}
+check_equal 'HTTP/1.0' 'HTTP/1.1 200 OK' "$(raw 'GET /healthz HTTP/1.0\r\n\r\n')"
+check_equal 'a version that there is not' 'HTTP/1.1 505 HTTP Version Not Supported' "$(raw 'GET / HTTP/9.9\r\n\r\n')"
+check_match 'a URL of 100000 bytes' '^HTTP/1.1 414 ' <(raw "GET /$(head -c 100000 /dev/zero | tr '\0' a) HTTP/1.1\r\n\r\n" 2>/dev/null)
+check_match 'a body of a negative length' '^HTTP/1.1 400 ' <(raw 'GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n')
+check_match 'a URL with another host in it' '^HTTP/1.1 404 ' <(raw 'GET http://attacker.example/ HTTP/1.1\r\nHost: localhost\r\n\r\n')
+check_equal 'after these: all is well' ok "$(ask healthz)"
+
 # ------------------------------------------------------------------ its end, and other addresses
 
 kill -TERM $pid
 end_status 'TERM ends it with 0' 0 $pid "$scratch/serve.err"
 check_equal 'it said nothing else' 1 "$(wc -l <"$scratch/serve.err")"
 serve "$first"
+# A minute after the last question, or before the first, it looks every two seconds: half a second would be 8 times.
+switches() { awk '/^voluntary/ { print $2 }' "/proc/$pid/task/$pid/status"; }
+before=$(switches)
+read -rt 4 _ < <(exec sleep 4)
+check 'nobody asks: it hardly wakes up' test $(($(switches) - before)) -le 5
 check_equal 'only the named queue' "shmq_messages{queue=\"$first\"} 3" "$(ask metrics | grep '^shmq_messages')"
 exec {web}<>"/dev/tcp/127.0.0.1/$(tr -dc 0-9 <<<"${url##*:}")" # a client that is still there
 kill -TERM $pid
@@ -320,4 +347,18 @@ if [[ -s /proc/net/if_inet6 ]]; then
     end_status 'IPv6: TERM ends it with 0' 0 $pid "$scratch/serve.err"
 else
     skip 'IPv6' 'this host has none'
+fi
+if ((EUID == 0)) && command -v setpriv >/dev/null && unshare --mount true 2>/dev/null; then
+    : >"$scratch/serve.err"
+    unshare --mount bash -c "mount -t tmpfs -o mode=700 tmpfs /dev/shm &&
+        exec setpriv --reuid=65534 --clear-groups '$monitor' metrics --listen 127.0.0.1:0" 2>"$scratch/serve.err" &
+    pid=$!
+    check '/dev/shm cannot be read: says so' wait_until 10 grep -q '/dev/shm: cannot be read: Permission denied' "$scratch/serve.err"
+    url=$(sed -n 's/^monitor: listening on //p' "$scratch/serve.err")
+    check_equal '/dev/shm cannot be read: is answered' 200 "$(status_of metrics)"
+    kill -TERM $pid
+    end_status '/dev/shm cannot be read: TERM ends it with 0' 0 $pid "$scratch/serve.err"
+    check_equal '/dev/shm cannot be read: is said once' 1 "$(grep -c 'cannot be read' "$scratch/serve.err")"
+else
+    skip '/dev/shm cannot be read' 'needs root, setpriv and unshare'
 fi

@@ -313,6 +313,9 @@ if unshare --mount true 2>/dev/null; then
     screen_type PPage
     check_screen '300 queues: a screenful up' '^queue.379 '
     quit_top
+    start_top unshare --mount bash -c "mount -t tmpfs -o mode=700 tmpfs /dev/shm && exec setpriv --reuid=65534 --clear-groups '$monitor' top"
+    check_screen '/dev/shm cannot be read: says so' '^/dev/shm cannot be read: Permission denied'
+    quit_top
 else
     skip 'no queue, and many' 'unshare is not permitted'
 fi
