@@ -50,7 +50,7 @@ static int finish_in_ring(struct shmq *handle)
 }
 
 /* @messages: to be counted. */
-static inline int finish_now(struct shmq *handle, uint64_t messages)
+static inline __attribute__((always_inline)) int finish_now(struct shmq *handle, uint64_t messages)
 {
     const struct batch *b = &handle->consumer.batch;
     const struct lane_view *view = b->view;
@@ -77,18 +77,13 @@ static __attribute__((noinline)) int finish_with_a_look(struct shmq *handle, uin
     return error;
 }
 
-static inline int finish_whole(struct shmq *handle, uint64_t messages)
-{
-    return latency_wants_a_look(handle) ? finish_with_a_look(handle, messages) : finish_now(handle, messages);
-}
-
 /* Goes on with the next run of a split batch, or finishes the batch. */
 static __attribute__((noinline)) int finish_run(struct shmq *handle)
 {
     struct batch *b = &handle->consumer.batch;
     const uint64_t messages = batch_done_of_run(handle);
     if (!batch_next_run(handle))
-        return finish_whole(handle, messages);
+        return finish_with_a_look(handle, messages);
     count_delivered(handle, messages, b->bytes);
     b->bytes = 0;
     return 0;
@@ -97,7 +92,9 @@ static __attribute__((noinline)) int finish_run(struct shmq *handle)
 static int finish_batch(struct shmq *handle)
 {
     const struct batch *b = &handle->consumer.batch;
-    return __builtin_expect(b->split, 0) ? finish_run(handle) : finish_whole(handle, b->count);
+    if (__builtin_expect(b->split, 0))
+        return finish_run(handle);
+    return latency_wants_a_look(handle) ? finish_with_a_look(handle, b->count) : finish_now(handle, b->count);
 }
 
 /* ------------------------------------------------------------------ one attempt at a batch */
@@ -136,14 +133,20 @@ static __attribute__((noinline)) int attempt_in_vain(struct shmq *handle, uint32
  * dropped messages. */
 enum aim { TO_LEASE, TO_FIND };
 
-/* A batch is leased, or found. What was found only is nobody's. */
+/* A batch is leased, or found. What was found only is nobody's, and the lease that follows is still the first in
+ * this tick of the clock. */
 static inline void note_lease(struct shmq *handle, int64_t now, enum aim aim)
 {
-    const struct batch *b = &handle->consumer.batch;
-    handle->consumer.busy_ns = now;
-    latency_leased(handle, now);
-    if (aim == TO_LEASE || b->view != NULL)
-        atomic_store_explicit(&handle->seats[b->seat].leased_ns, (uint64_t)now, memory_order_relaxed);
+    struct consumer_side *c = &handle->consumer;
+    if (aim == TO_FIND && c->batch.view == NULL) {
+        c->busy_ns = now - 1;
+        return;
+    }
+    if (__builtin_expect(c->busy_ns != now, 0)) {
+        c->busy_ns = now;
+        latency_leased(handle, now);
+    }
+    atomic_store_explicit(&handle->seats[c->batch.seat].leased_ns, (uint64_t)now, memory_order_relaxed);
 }
 
 /* Return: 0 with a batch leased, or found; -EAGAIN; the reason why none will come. The batch may have nothing but

@@ -11,7 +11,8 @@ bool handle_is_stale(const struct shmq *handle)
 struct shmq *handle_allocate(const struct object *object, enum shmq_role role)
 {
     const struct geometry *g = &object->geometry;
-    const uint64_t lanes_at = (sizeof(struct shmq) + 63) & ~UINT64_C(63);
+    const uint64_t line = LINE_BYTES;
+    const uint64_t lanes_at = (sizeof(struct shmq) + line - 1) & ~(line - 1);
     const uint64_t buffers_at = lanes_at + g->parameters.lanes * sizeof(struct lane_view);
     const uint64_t active_at = buffers_at + g->parameters.seats * sizeof(struct buffer_view);
     const uint64_t busy_at = active_at + g->parameters.lanes * sizeof(uint32_t);

@@ -19,9 +19,9 @@
 
 #define HANDLE_MAGIC 0x73686d71u
 
-/* This process's mapping of a lane. */
+/* This process's mapping of a lane. Of a size by which the compiler multiplies with a shift. */
 struct lane_view {
-    struct ring ring;
+    _Alignas(LINE_BYTES) struct ring ring;
     unsigned char *base; /* NULL: not mapped yet */
     struct doorbell space;
     int64_t dead_since_ns;  /* consumers: when its owner was first seen dead; 0: alive, or not checked yet */
@@ -32,6 +32,8 @@ struct lane_view {
     uint64_t gone;          /* messages that have left the ring, as last counted */
     uint64_t acknowledged;  /* as last shown by shmq_stat_lane */
 };
+
+_Static_assert(sizeof(struct lane_view) == 512, "a power of two");
 
 /* This process's mapping of a seat's buffer. */
 struct buffer_view {
@@ -188,7 +190,6 @@ struct consumer_side {
     unsigned char *histograms; /* mapping of those of all seats; NULL: not mapped yet */
     uint32_t membership;       /* header.membership when active was built */
     uint64_t seen;             /* marks_seen_time of the present lease; 0: none is written */
-    int64_t seen_ns;           /* when a lease wrote it last, on the coarse clock */
     uint32_t sharers;          /* estimated number of live consumers */
     int64_t sharers_ns;        /* when they were counted */
     int64_t orphans_ns;        /* when to look for dead consumers' work again */
@@ -209,7 +210,7 @@ struct consumer_side {
     uint32_t asides;         /* sleeps aside since that changed, to leave rings to interrupted consumers */
     bool aside;              /* whether the last sleep was aside */
     bool uncounted;          /* whether the last sleep was not counted in header.bell */
-    int64_t busy_ns;         /* when the last batch or ring came */
+    int64_t busy_ns;         /* when the last batch (on the coarse clock) or ring came */
     uint64_t emptied;        /* seat.delivered when the queue was last recorded as empty */
     int64_t idle_ns;         /* when the first sleep since the last batch began; 0: none yet */
     uint64_t idle_delivered; /* seat.delivered then */

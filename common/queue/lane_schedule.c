@@ -147,7 +147,7 @@ static inline struct ring_limits limits_in(const struct shmq *handle, uint32_t l
         .records = records, .cells = handle->lanes[lane].ring.cells / 4, .sharers = c->sharers, .words = c->words};
 }
 
-static __attribute__((noinline)) int lease_to_skip(struct shmq *handle, uint32_t lane)
+static __attribute__((noinline)) int lease_from_one(struct shmq *handle, uint32_t lane)
 {
     return lease_in_turn(handle, lane);
 }
@@ -160,7 +160,7 @@ static int find(struct shmq *handle, uint32_t lane)
     struct ring_batch batch;
     bool more;
     const int error = ring_look(&handle->lanes[lane].ring, &one, &batch, &more);
-    return error == 0 && batch.dropped ? lease_to_skip(handle, lane) : error;
+    return error == 0 && batch.dropped ? lease_from_one(handle, lane) : error;
 }
 
 /* Records up to the first that is dropped. */
@@ -249,6 +249,8 @@ static void find_busy_lanes(struct shmq *handle, int64_t now_ns)
 static int lease_from_any(struct shmq *handle, int64_t now_ns)
 {
     struct consumer_side *c = &handle->consumer;
+    if (c->active.count == 1) /* there is nothing to choose */
+        return events_lane_error(handle, c->active.lanes[0], lease_from_one(handle, c->active.lanes[0]));
     if (!uses_busy_list(c))
         return lease_from_list(handle, &c->active);
     int error = -EAGAIN;
@@ -263,19 +265,12 @@ static int lease_from_any(struct shmq *handle, int64_t now_ns)
     return error;
 }
 
-/* Once in a tick of the coarse clock is often enough to say what tail was. */
+/* The first lease in a tick of the coarse clock says what tail was; that is often enough. */
 int lane_schedule_lease(struct shmq *handle, int64_t now_ns)
 {
     struct consumer_side *c = &handle->consumer;
-    if (__builtin_expect(c->seen_ns == now_ns, 1)) {
-        c->seen = 0;
-        return lease_from_any(handle, now_ns);
-    }
-    c->seen = marks_seen_time(now_ns);
-    const int error = lease_from_any(handle, now_ns);
-    if (error == 0)
-        c->seen_ns = now_ns;
-    return error;
+    c->seen = __builtin_expect(c->busy_ns == now_ns, 1) ? 0 : marks_seen_time(now_ns);
+    return lease_from_any(handle, now_ns);
 }
 
 /* ------------------------------------------------------------------ looking without leasing */

@@ -403,17 +403,14 @@ static void let_go_of_ties(const struct shmq *handle, uint32_t seat)
         tie->let_go(tie, seat);
 }
 
-void seat_release_adopted(struct shmq *handle)
+void seat_release_other(struct shmq *handle)
 {
-    struct consumer_side *c = &handle->consumer;
-    if (c->batch.seat != c->seat) {
-        let_go_of_ties(handle, c->batch.seat);
-        struct seat *s = &handle->seats[c->batch.seat];
-        atomic_store_explicit(&s->waiting, 0, memory_order_seq_cst);
-        atomic_store_explicit(&s->pid, 0, memory_order_relaxed);
-        byte_lock_release(handle->object.fd, handle_seat_byte(handle, c->batch.seat));
-    }
-    c->batch = (struct batch){.seat = c->seat};
+    const uint32_t seat = handle->consumer.batch.seat;
+    struct seat *s = &handle->seats[seat];
+    let_go_of_ties(handle, seat);
+    atomic_store_explicit(&s->waiting, 0, memory_order_seq_cst);
+    atomic_store_explicit(&s->pid, 0, memory_order_relaxed);
+    byte_lock_release(handle->object.fd, handle_seat_byte(handle, seat));
 }
 
 /* Marks what is still held as returned. */

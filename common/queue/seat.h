@@ -62,7 +62,17 @@ int seat_move_away(struct shmq *handle);
  * Return: 0; -EUSERS if no seat is free (nothing changes then); other system errors.
  */
 int seat_give_back(struct shmq *handle);
-/* Releases a dead consumer's seat once its work is done or given back. */
-void seat_release_adopted(struct shmq *handle);
+/* Releases the seat that has the batch, which is not our own. */
+void seat_release_other(struct shmq *handle);
+
+/* Ends the batch; releases a dead consumer's seat once its work is done or given back. */
+static inline void seat_release_adopted(struct shmq *handle)
+{
+    struct consumer_side *c = &handle->consumer;
+    const uint32_t own = atomic_load_explicit(&c->seat, memory_order_relaxed);
+    if (__builtin_expect(c->batch.seat != own, 0))
+        seat_release_other(handle);
+    c->batch = (struct batch){.seat = own};
+}
 
 #endif

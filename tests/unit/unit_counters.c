@@ -414,6 +414,10 @@ START_TEST(what_is_only_looked_at_is_not_leased)
     ck_assert_int_eq(shmq_ready(consumer, &count, &complete, 0), 0);
     planted_map(&planted, name);
     ck_assert_uint_eq(planted.seats[0].leased_ns, 0);
+    ck_assert_uint_eq(planted_lane(&planted, 0)->seen, 0);
+    (void)lease(consumer); /* in the same tick of the clock */
+    ck_assert_uint_ne(planted.seats[0].leased_ns, 0);
+    ck_assert_uint_ne(planted_lane(&planted, 0)->seen, 0);
     planted_unmap(&planted);
 }
 END_TEST
