@@ -1179,6 +1179,18 @@ struct shmq_stat {
                   the copy, as far as its content says */
     int64_t saved_s; /* when the copy was made by shmq_save, in seconds since 1970; 0: in another way, or no copy
                       */
+    int64_t as_of_s; /* of a copy: from when ages count, in seconds since 1970: .saved_s, or else the latest time
+                        in it; 0: not known, or no copy */
+    int64_t created_ns;           /* how long ago it was created; -1: not known */
+    char name[SHMQ_NAME_MAX + 1]; /* of a copy, that of its queue; "": not known */
+};
+
+/* What is known of the owner of a lane or seat in a copy. */
+enum shmq_in_copy {
+    SHMQ_IN_COPY_NOT = 0, /* it is in no copy: .alive tells */
+    SHMQ_IN_COPY_ALIVE,   /* it was alive when shmq_save made the copy */
+    SHMQ_IN_COPY_GONE,    /* it was not */
+    SHMQ_IN_COPY_UNKNOWN, /* shmq_save has not made the copy, or not from what was whole */
 };
 
 struct shmq_lane_stat {
@@ -1201,7 +1213,7 @@ struct shmq_lane_stat {
     uint64_t leased;     /* those that a consumer has leased or holds */
     uint64_t put_messages;
     uint64_t put_bytes; /* payload and framing: the length of the lane's stream */
-    bool blocked;       /* its producer waits for room */
+    bool blocked;       /* its producer waits for room; in a copy, it did so unless it had died */
     bool mover;         /* its source moves messages: without an owner, it counts as finished */
     int64_t oldest_ns;  /* how long ago the oldest of .messages was put; -1: there is none, or it is not known */
     uint64_t acknowledged;     /* messages that left the lane: delivered or dropped */
@@ -1225,6 +1237,7 @@ struct shmq_lane_stat {
     uint64_t dropped;    /* by shmq_drop, and SHMQ_COUNT_DROPPED */
     uint64_t dead_letters;
     uint64_t bridge[16]; /* as given to shmq_set_bridge: SHMQ_BRIDGE_WORDS */
+    uint32_t in_copy;    /* enum shmq_in_copy */
 };
 
 struct shmq_seat_stat {
@@ -1232,8 +1245,9 @@ struct shmq_seat_stat {
     uint32_t seat;
     bool taken; /* has an owner, or its owner died */
     bool alive;
-    /* Sleeps until there is a message that it may have: while the queue is paused, until it is resumed; while
-     * messages are aside (shmq_stat.aside), also until the first of them is due. */
+    /* Sleeps, or did so when the copy was made, until there is a message that it may have: while the queue is
+     * paused, until it is resumed; while messages are aside (shmq_stat.aside), also until the first of them is
+     * due. */
     bool waiting;
     bool holding; /* a message is in the seat's own buffer */
     pid_t pid;
@@ -1263,6 +1277,7 @@ struct shmq_seat_stat {
     uint64_t dropped;      /* SHMQ_COUNT_DROPPED */
     uint64_t too_long;     /* SHMQ_COUNT_TOO_LONG */
     uint64_t bridge[16];   /* as given to shmq_set_bridge: SHMQ_BRIDGE_WORDS */
+    uint32_t in_copy;      /* enum shmq_in_copy */
 };
 
 /*

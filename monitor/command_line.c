@@ -171,6 +171,8 @@ void options_parse(struct options *options, int argc, char **argv)
         takes_queue && (!optional || is_named(&options->common, unnamed)) ? options->common.queue : NULL;
     if (file != NULL)
         options->queue = file;
+    if (file != NULL && options->format == FORMAT_PROMETHEUS)
+        options_usage("--prometheus: metrics are of queues, and %s is a copy of one (use --json)", file);
     if (options->verb == VERB_METRICS && options->name_count == 0 && options->queue != NULL) {
         options->names = (char **)&options->queue;
         options->name_count = 1;

@@ -46,7 +46,7 @@ static int take_seats(struct snapshot *snapshot, struct shmq *queue)
     return result;
 }
 
-/* A file goes by the last part of its path. */
+/* A copy goes by the name of its queue, or, if it does not know that, by the last part of its path. */
 static void set_name(struct snapshot *snapshot, const char *name)
 {
     const char *last = strrchr(name, '/');
@@ -59,6 +59,8 @@ int snapshot_of(struct snapshot *snapshot, struct shmq *queue, const char *name,
     *snapshot = (struct snapshot){.stat = SHMQ_STAT_INIT, .opened = true};
     set_name(snapshot, name);
     int error = shmq_stat(queue, &snapshot->stat);
+    if (snapshot->file != NULL && snapshot->stat.name[0] != '\0')
+        snprintf(snapshot->name, sizeof(snapshot->name), "%s", snapshot->stat.name);
     if (details) {
         int lanes = take_lanes(snapshot, queue);
         int seats = take_seats(snapshot, queue);

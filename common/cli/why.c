@@ -3,86 +3,18 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "common/cli/process_state.h"
 #include "common/cli/say.h"
+#include "common/cli/sentence.h"
 #include "common/cli/units.h"
+#include "common/cli/why_it_waited.h"
 
 /* A consumer that has had the same messages for so long holds up what stands behind them. */
 #define SLOW_NS INT64_C(10000000000)
 /* From this fill on, it is worth telling. */
 #define FILL_TOLD_PERCENT 50
-
-/* ------------------------------------------------------------------ producers and consumers */
-
-static bool is_stopped(pid_t pid, const char *program)
-{
-    const enum process_state state = process_state_of(pid, program);
-    return state == PROCESS_STOPPED || state == PROCESS_TRACED;
-}
-
-enum party_state why_producer(const struct shmq_lane_stat *lane)
-{
-    if (!lane->alive)
-        return lane->finished ? PARTY_FINISHED : PARTY_DEAD;
-    if (is_stopped(lane->pid, lane->program))
-        return PARTY_STOPPED;
-    return lane->blocked ? PARTY_BLOCKED : PARTY_RUNNING;
-}
-
-static bool all_wait_aside(const struct shmq_stat *queue)
-{
-    return queue->aside > 0 && queue->aside >= queue->messages;
-}
-
-enum party_state why_consumer(const struct shmq_stat *queue, const struct shmq_seat_stat *seat)
-{
-    if (seat->aside)
-        return PARTY_ASIDE;
-    if (!seat->alive && !seat->taken)
-        return seat->leased > 0 ? PARTY_GAVE_BACK : PARTY_FINISHED;
-    if (!seat->alive && queue->copy)
-        return PARTY_IN_COPY;
-    if (!seat->alive)
-        return seat->leased > 0 ? PARTY_DEAD : PARTY_GONE;
-    if (is_stopped(seat->pid, seat->program))
-        return PARTY_STOPPED;
-    if (!seat->waiting)
-        return PARTY_RUNNING;
-    if (queue->paused)
-        return PARTY_PAUSED;
-    return all_wait_aside(queue) ? PARTY_ASIDE : PARTY_ASLEEP;
-}
-
-static const struct {
-    const char *word;
-    const char *text;
-} party_texts[] = {
-    [PARTY_RUNNING] = {"running", "running"},
-    [PARTY_BLOCKED] = {"blocked", "blocked on full"},
-    [PARTY_ASLEEP] = {"asleep", "asleep on empty"},
-    [PARTY_ASIDE] = {"aside", "waiting aside"},
-    [PARTY_PAUSED] = {"paused", "paused"},
-    [PARTY_STOPPED] = {"stopped", "stopped"},
-    [PARTY_DEAD] = {"dead", "dead, unfinished"},
-    [PARTY_FINISHED] = {"finished", "finished"},
-    [PARTY_GAVE_BACK] = {"left", "left, its messages given back"},
-    [PARTY_GONE] = {"gone", "dead, nothing undone"},
-    [PARTY_IN_COPY] = {"in copy", "in a copy"},
-};
-
-const char *why_state_text(enum party_state state)
-{
-    return party_texts[state].text;
-}
-
-const char *why_state_word(enum party_state state)
-{
-    return party_texts[state].word;
-}
 
 /* ------------------------------------------------------------------ what is known of the whole */
 
@@ -177,50 +109,23 @@ static void collect(struct facts *facts, const struct snapshot *snapshot)
 
 /* ------------------------------------------------------------------ the sentence */
 
-struct sentence {
-    char *text;
-    size_t size;
-    size_t length;
-};
-
-static void add(struct sentence *sentence, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void add(struct sentence *sentence, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    const int more =
-        vsnprintf(sentence->text + sentence->length, sentence->size - sentence->length, format, arguments);
-    va_end(arguments);
-    if (more > 0)
-        sentence->length += (size_t)more;
-    if (sentence->length >= sentence->size)
-        sentence->length = sentence->size - 1;
-}
-
 /* "both consumers are busy", "all 3 consumers are busy" */
 static void add_all_consumers(struct sentence *sentence, uint32_t count, const char *what)
 {
     if (count == 2)
-        add(sentence, "both consumers are %s", what);
+        sentence_add(sentence, "both consumers are %s", what);
     else
-        add(sentence, "all %" PRIu32 " consumers are %s", count, what);
-}
-
-static void add_count(struct sentence *sentence, uint64_t count, const char *noun, const char *one,
-                      const char *many)
-{
-    add(sentence, "%" PRIu64 " %s%s %s", count, noun, units_plural(count), count == 1 ? one : many);
+        sentence_add(sentence, "all %" PRIu32 " consumers are %s", count, what);
 }
 
 /* "consumer 2 (pid 71, stopped 40 s ago)" */
 static void add_stopped(struct sentence *sentence, const char *role, uint32_t number, pid_t pid, int64_t active_ns)
 {
     char age[UNITS_SIZE];
-    add(sentence, "%s %" PRIu32 " (pid %jd, stopped", role, number, (intmax_t)pid);
+    sentence_add(sentence, "%s %" PRIu32 " (pid %jd, stopped", role, number, (intmax_t)pid);
     if (active_ns > 0)
-        add(sentence, " %s ago", units_age(age, active_ns));
-    add(sentence, ")");
+        sentence_add(sentence, " %s ago", units_age(age, active_ns));
+    sentence_add(sentence, ")");
 }
 
 static void add_holder(struct sentence *sentence, const struct facts *facts)
@@ -229,20 +134,22 @@ static void add_holder(struct sentence *sentence, const struct facts *facts)
     char age[UNITS_SIZE];
     switch (facts->holder_state) {
     case PARTY_STOPPED:
-        add(sentence, "held up by ");
+        sentence_add(sentence, "held up by ");
         add_stopped(sentence, "consumer", seat->seat, seat->pid, seat->active_ns);
-        add(sentence, ", which has %" PRIu64 " message%s", seat->leased, units_plural(seat->leased));
+        sentence_add(sentence, ", which has %" PRIu64 " message%s", seat->leased, units_plural(seat->leased));
         break;
     case PARTY_DEAD:
     case PARTY_GAVE_BACK:
-        add(sentence,
-            "held up by consumer %" PRIu32 " (pid %jd, %s): nobody has taken over its %" PRIu64 " message%s",
-            seat->seat, (intmax_t)seat->pid, facts->holder_state == PARTY_DEAD ? "dead" : "left", seat->leased,
-            units_plural(seat->leased));
+        sentence_add(sentence,
+                     "held up by consumer %" PRIu32 " (pid %jd, %s): nobody has taken over its %" PRIu64
+                     " message%s",
+                     seat->seat, (intmax_t)seat->pid, facts->holder_state == PARTY_DEAD ? "dead" : "left",
+                     seat->leased, units_plural(seat->leased));
         break;
     default:
-        add(sentence, "consumer %" PRIu32 " (pid %jd) has had %" PRIu64 " message%s for %s", seat->seat,
-            (intmax_t)seat->pid, seat->leased, units_plural(seat->leased), units_age(age, seat->leased_ns));
+        sentence_add(sentence, "consumer %" PRIu32 " (pid %jd) has had %" PRIu64 " message%s for %s", seat->seat,
+                     (intmax_t)seat->pid, seat->leased, units_plural(seat->leased),
+                     units_age(age, seat->leased_ns));
     }
 }
 
@@ -257,13 +164,13 @@ static bool add_consumers(struct sentence *sentence, const struct facts *facts, 
 {
     const uint32_t consumers = facts->stat->consumers;
     if (consumers == 0) {
-        add(sentence, "no consumer is attached");
+        sentence_add(sentence, "no consumer is attached");
     } else if (facts->consumers_stopped >= consumers && consumers > 1) {
         add_all_consumers(sentence, consumers, "stopped");
     } else if (holder_is_told(facts, slow_ns)) {
         add_holder(sentence, facts);
     } else if (facts->consumers_stopped >= consumers) {
-        add(sentence, "held up by ");
+        sentence_add(sentence, "held up by ");
         add_stopped(sentence, "consumer", facts->stopped->seat, facts->stopped->pid, facts->stopped->active_ns);
     } else {
         return false;
@@ -274,13 +181,13 @@ static bool add_consumers(struct sentence *sentence, const struct facts *facts, 
 static void add_full(struct sentence *sentence, const struct facts *facts)
 {
     const uint32_t consumers = facts->stat->consumers;
-    add(sentence, "full: ");
-    add_count(sentence, facts->blocked, "producer", "waits", "wait");
-    add(sentence, ", ");
+    sentence_add(sentence, "full: ");
+    sentence_add_count(sentence, facts->blocked, "producer", "waits", "wait");
+    sentence_add(sentence, ", ");
     if (add_consumers(sentence, facts, SLOW_NS / 10))
         return;
     if (consumers == 1)
-        add(sentence, "the consumer is busy");
+        sentence_add(sentence, "the consumer is busy");
     else
         add_all_consumers(sentence, consumers, "busy");
 }
@@ -290,12 +197,12 @@ static void add_waiting(struct sentence *sentence, const struct facts *facts)
     const struct shmq_stat *stat = facts->stat;
     char left[UNITS_SIZE];
     if (stat->consumers == 0 || facts->consumers_stopped >= stat->consumers) {
-        add_count(sentence, stat->messages, "message", "waits", "wait");
-        add(sentence, ", ");
+        sentence_add_count(sentence, stat->messages, "message", "waits", "wait");
+        sentence_add(sentence, ", ");
         (void)add_consumers(sentence, facts, SLOW_NS);
-    } else if (all_wait_aside(stat)) {
-        add_count(sentence, stat->aside, "message", "waits", "wait");
-        add(sentence, " aside, the first is due in %s", units_age(left, stat->aside_left_ns));
+    } else if (party_all_wait_aside(stat)) {
+        sentence_add_count(sentence, stat->aside, "message", "waits", "wait");
+        sentence_add(sentence, " aside, the first is due in %s", units_age(left, stat->aside_left_ns));
     } else {
         (void)add_consumers(sentence, facts, SLOW_NS);
     }
@@ -309,28 +216,29 @@ static void add_unfinished(struct sentence *sentence, const struct facts *facts)
         if (why_producer(&snapshot->lanes[i]) == PARTY_DEAD)
             dead = &snapshot->lanes[i];
     if (dead != NULL && facts->stat->unfinished == 1)
-        add(sentence, "producer %" PRIu32 " (pid %jd) died before it finished", dead->lane, (intmax_t)dead->pid);
+        sentence_add(sentence, "producer %" PRIu32 " (pid %jd) died before it finished", dead->lane,
+                     (intmax_t)dead->pid);
     else
-        add(sentence, "%" PRIu32 " producer%s died before finishing", facts->stat->unfinished,
-            units_plural(facts->stat->unfinished));
-    add(sentence, " (go on: '%sproducer --resume'; end the stream: '%smonitor finish %s')", say_prefix(),
-        say_prefix(), snapshot->name);
+        sentence_add(sentence, "%" PRIu32 " producer%s died before finishing", facts->stat->unfinished,
+                     units_plural(facts->stat->unfinished));
+    sentence_add(sentence, " (go on: '%sproducer --resume'; end the stream: '%smonitor finish %s')", say_prefix(),
+                 say_prefix(), snapshot->name);
 }
 
 static void add_paused(struct sentence *sentence, const struct facts *facts)
 {
-    add(sentence, "paused: ");
+    sentence_add(sentence, "paused: ");
     if (facts->stat->messages > 0) {
-        add_count(sentence, facts->stat->messages, "message", "waits", "wait");
+        sentence_add_count(sentence, facts->stat->messages, "message", "waits", "wait");
         if (facts->blocked > 0) {
-            add(sentence, ", and ");
-            add_count(sentence, facts->blocked, "producer", "for room", "for room");
+            sentence_add(sentence, ", and ");
+            sentence_add_count(sentence, facts->blocked, "producer", "for room", "for room");
         }
-        add(sentence, " ");
+        sentence_add(sentence, " ");
     } else {
-        add(sentence, "nothing is handed out ");
+        sentence_add(sentence, "nothing is handed out ");
     }
-    add(sentence, "(see '%smonitor resume %s')", say_prefix(), facts->snapshot->name);
+    sentence_add(sentence, "(see '%smonitor resume %s')", say_prefix(), facts->snapshot->name);
 }
 
 /* Nothing comes any more, and nothing is left. */
@@ -345,15 +253,15 @@ static bool add_end(struct sentence *sentence, const struct facts *facts)
     const struct snapshot *snapshot = facts->snapshot;
     const struct shmq_stat *stat = facts->stat;
     if (snapshot->error != 0) {
-        add(sentence, "%s: %s", why_queue_word(snapshot), snapshot_reason(snapshot));
+        sentence_add(sentence, "%s: %s", why_queue_word(snapshot), snapshot_reason(snapshot));
     } else if (stat->removed) {
-        add(sentence, "removed: nobody can open it any more");
+        sentence_add(sentence, "removed: nobody can open it any more");
     } else if (stat->shut_down == SHMQ_NOW && stat->messages > 0) {
-        add(sentence, "shut down at once: ");
-        add_count(sentence, stat->messages, "message", "stays", "stay");
-        add(sentence, " undelivered");
+        sentence_add(sentence, "shut down at once: ");
+        sentence_add_count(sentence, stat->messages, "message", "stays", "stay");
+        sentence_add(sentence, " undelivered");
     } else if (is_shut_down_and_empty(stat)) {
-        add(sentence, "shut down");
+        sentence_add(sentence, "shut down");
     } else {
         return false;
     }
@@ -365,10 +273,8 @@ const char *why_it_waits(const struct snapshot *snapshot, char *text, size_t siz
     struct sentence sentence = {text, size, 0};
     struct facts facts;
     text[0] = '\0';
-    if (snapshot->stat.copy && snapshot->error == 0) {
-        add(&sentence, "this is a copy: its processes may have been alive, and ages are those when it was made");
-        return text;
-    }
+    if (snapshot->stat.copy)
+        return why_it_waited(snapshot, text, size);
     collect(&facts, snapshot);
     if (add_end(&sentence, &facts))
         return text;
@@ -381,7 +287,7 @@ const char *why_it_waits(const struct snapshot *snapshot, char *text, size_t siz
     if (sentence.length == 0 && facts.stat->unfinished > 0)
         add_unfinished(&sentence, &facts);
     if (sentence.length == 0 && facts.producers_stopped > 0 && facts.producers_stopped >= facts.stat->producers) {
-        add(&sentence, "held up by ");
+        sentence_add(&sentence, "held up by ");
         add_stopped(&sentence, "producer", facts.producer->lane, facts.producer->pid, facts.producer->active_ns);
     }
     return text;
@@ -418,6 +324,15 @@ static bool is_full(const struct snapshot *snapshot)
     return false;
 }
 
+/* Whether a copy does not say who was alive in it. */
+static bool is_unknown(const struct snapshot *snapshot)
+{
+    for (uint32_t i = 0; i < snapshot->lane_count; i++)
+        if (why_producer(&snapshot->lanes[i]) == PARTY_DEAD)
+            return false;
+    return snapshot->stat.copy;
+}
+
 const char *why_queue_word(const struct snapshot *snapshot)
 {
     const struct shmq_stat *stat = &snapshot->stat;
@@ -433,7 +348,7 @@ const char *why_queue_word(const struct snapshot *snapshot)
         return "draining";
     if (is_full(snapshot))
         return "full";
-    if (stat->unfinished > 0 && !stat->copy)
+    if (stat->unfinished > 0 && !is_unknown(snapshot))
         return "unfinished";
     return stat->messages == 0 ? "empty" : "ok";
 }

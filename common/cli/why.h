@@ -4,47 +4,24 @@
 
 #include <stddef.h>
 
+#include "common/cli/party_state.h"
 #include "common/cli/snapshot.h"
 #include "common/shmq.h"
 
 /*
- * In words: what a queue, its producers and its consumers are doing, and what they wait for. Times and counters
- * that the library does not know are left out.
+ * In words: what a queue is doing, and what it waits for. Times and counters that the library does not know are
+ * left out.
  */
-
-enum party_state {
-    PARTY_RUNNING,   /* at work, or waiting for something outside the queue, such as its input */
-    PARTY_BLOCKED,   /* waits for room */
-    PARTY_ASLEEP,    /* waits for messages */
-    PARTY_ASIDE,     /* waits until a message that was put aside is due; or a message alone, without a consumer */
-    PARTY_PAUSED,    /* waits until the queue is resumed */
-    PARTY_STOPPED,   /* by a signal or a tracer, whatever else it was doing */
-    PARTY_DEAD,      /* with something unfinished */
-    PARTY_FINISHED,  /* its stream ended */
-    PARTY_GAVE_BACK, /* left, and gave messages back that nobody has taken over yet */
-    PARTY_GONE,      /* died, but left nothing undone */
-    PARTY_IN_COPY,   /* in a copy of a queue: whether it was alive is not known */
-};
 
 enum { WHY_BYTES = 320, WHY_STATE_BYTES = 24 }; /* room for a sentence; for a state */
 
-/* The state of a lane's producer. Reads /proc. */
-enum party_state why_producer(const struct shmq_lane_stat *lane);
-
-/* The state of a seat's consumer. Reads /proc. */
-enum party_state why_consumer(const struct shmq_stat *queue, const struct shmq_seat_stat *seat);
-
-/* "running", "blocked on full", "asleep on empty", "stopped", "dead, unfinished"... */
-const char *why_state_text(enum party_state state);
-
-/* The same in one word of at most 8 letters, for a table. */
-const char *why_state_word(enum party_state state);
-
 /*
- * Writes what holds the queue up, most important first: "full: 3 producers wait, no consumer is attached". Without
- * the lanes and seats in the snapshot, it knows less. Reads /proc.
+ * Writes what holds the queue up, most important first: "full: 3 producers wait, no consumer is attached". Of a
+ * copy, what did so: "a copy: it was full: 3 producers waited, no consumer was attached". Without the lanes and
+ * seats in the snapshot, it knows less. Reads /proc, but not for a copy.
  *
- * @text  receives the sentence, without a full stop; "" if nothing holds it up. @size: at least WHY_BYTES
+ * @text  receives the sentence, without a full stop; "" if nothing holds up a queue that is no copy. @size: at
+ * least WHY_BYTES
  *
  * Return: @text.
  */

@@ -48,6 +48,7 @@
 #define LINE_BYTES 128
 #define LANE_WORDS 16 /* 64-bit words of the bitmap of lanes: SHMQ_LANES_MAX bits */
 #define PROGRAM_BYTES 16
+#define NAME_BYTES 256       /* more than SHMQ_NAME_MAX */
 #define SOURCE_NOTE_WORDS 8  /* SHMQ_NOTE_MAX bytes */
 #define CURSOR_WORDS 4       /* SHMQ_CURSOR_WORDS */
 #define SOURCE_SLOT_WORDS 15 /* SHMQ_SLOT_MAX bytes */
@@ -104,6 +105,7 @@ struct header {
     int64_t created_s;    /* for display only; seconds since 1970 */
     shared_u32 state;     /* W: creator, remover; stored last, with release. R: everybody */
     uint32_t features;    /* enum header_feature. W: the creator. R: everybody, at attach */
+    int64_t created_ns;   /* the same moment as created_s, on the coarse clock, like all put times */
 
     /* W: attaching and detaching processes, by atomic add. R: consumers, before each lease: after a change, they
      * check again which lanes and seats are in use. */
@@ -136,9 +138,25 @@ struct header {
     shared_u64 events_lost;         /* that found no memory. W: any process, by atomic add. R: observers */
     shared_u64 empty_ns;            /* when the queue was last recorded as empty. W: consumers, by exchange */
     /* Of a copy in a file: when it was made, on the monotonic and on the wall clock; 0: unknown, or no copy.
-     * W: shmq_save, in the copy alone. R: observers of files */
+     * W: shmq_save, in the copy alone; who attaches to a copy that has taken its queue's place (0). R: observers
+     * of files */
     shared_u64 saved_ns;
     shared_u64 saved_realtime_ns;
+
+    /* The queue's name, ended by 0. W: the creator. R: observers of copies in files, which have names of their own
+     */
+    LINE_ALIGNED unsigned char name[NAME_BYTES];
+};
+
+/*
+ * Of a lane and a seat in a copy in a file: whether its owner was alive when the copy was made. Its lock, which
+ * says so otherwise, is not copied. It counts only while header.saved_ns is set. W: shmq_save, in the copy alone.
+ * R: observers of files
+ */
+enum saved_life {
+    SAVED_LIFE_UNKNOWN = 0, /* it is no copy, or shmq_save has not made it */
+    SAVED_LIFE_ALIVE = 1,
+    SAVED_LIFE_GONE = 2,
 };
 
 /* An event of the flight recorder. W: the process that drew its number. R: observers. See events.h. */
@@ -198,6 +216,7 @@ struct seat {
     /* For display only; besides, pid != 0 serves to estimate how many consumers share the work. */
     LINE_ALIGNED shared_u32 pid;
     unsigned char program[PROGRAM_BYTES];
+    shared_u32 saved_life;  /* enum saved_life */
     shared_u64 attached_ns; /* when its owner took it. R: observers */
 
     /* The message that was moved from the ring to the seat buffer. It counts if held_valid is 1 and the lease word
@@ -270,6 +289,7 @@ struct lane_control {
     shared_u32 mover; /* 1: the source moves messages here, so the lane counts as finished while it has no owner */
     shared_u32
         left; /* 1: its last owner left it unfinished, and did not die. R: the next owner, who finishes it */
+    shared_u32 saved_life; /* enum saved_life */
 
     /* W: consumers, by compare-and-swap. R: consumers. */
     LINE_ALIGNED shared_u64 claim; /* everything before this position has been leased */
@@ -360,7 +380,7 @@ struct record {
 
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "atomics must be lock-free");
 _Static_assert(sizeof(shared_u64) == 8 && sizeof(shared_u32) == 4, "atomics must have no hidden lock");
-_Static_assert(sizeof(struct header) == 7 * LINE_BYTES, "header has seven lines");
+_Static_assert(sizeof(struct header) == 9 * LINE_BYTES, "header has nine lines");
 _Static_assert(offsetof(struct header, membership) == LINE_BYTES, "header: constants take one line");
 _Static_assert(offsetof(struct header, bell) == 3 * LINE_BYTES, "header: bell has its own line");
 _Static_assert(sizeof(struct seat) == 6 * LINE_BYTES, "seat has six lines");
@@ -405,6 +425,10 @@ static inline uint32_t layout_fingerprint(void)
     hash = LAYOUT_MIX(hash, SOURCE_SLOTS);
     hash = LAYOUT_MIX(hash, sizeof(struct record));
     hash = LAYOUT_MIX(hash, offsetof(struct header, events));
+    hash = LAYOUT_MIX(hash, offsetof(struct header, created_ns));
+    hash = LAYOUT_MIX(hash, offsetof(struct header, name));
+    hash = LAYOUT_MIX(hash, offsetof(struct seat, saved_life));
+    hash = LAYOUT_MIX(hash, offsetof(struct lane_control, saved_life));
     hash = LAYOUT_MIX(hash, sizeof(struct event));
     hash = LAYOUT_MIX(hash, offsetof(struct seat, leased_ns));
     hash = LAYOUT_MIX(hash, offsetof(struct seat, counters));

@@ -362,7 +362,9 @@ static int write_header(struct object *object)
     fresh.header.page_bytes = g->parameters.page_bytes;
     fresh.header.features = g->parameters.features;
     fresh.header.creator_pid = (uint32_t)getpid();
-    fresh.header.created_s = (int64_t)time(NULL);
+    fresh.header.created_s = clock_wall_ns() / 1000000000;
+    fresh.header.created_ns = clock_coarse_ns();
+    memcpy(fresh.header.name, object->queue, strlen(object->queue) + 1);
     record_creation(object, &fresh.header);
     const uint32_t ready = OBJECT_READY;
     const int error = write_at(object->fd, fresh.bytes, sizeof(fresh.bytes), 0);

@@ -46,8 +46,8 @@ struct object {
     uint64_t file_bytes;          /* of a copy: the file's size */
     uint64_t copy_reserved_bytes; /* of a copy: what the file occupies */
     uint64_t queue_id;
-    struct geometry geometry; /* private copies; not read from shared memory again */
-    char queue[SHMQ_NAME_MAX + 1];
+    struct geometry geometry;      /* private copies; not read from shared memory again */
+    char queue[SHMQ_NAME_MAX + 1]; /* of a copy: "" if it does not know its queue's name */
 };
 
 /*

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -25,6 +26,16 @@ static int open_plain(const char *path, struct stat *st)
     return error;
 }
 
+/* It is for display only, and may be damaged. */
+static void take_name(struct object *object, const struct header *header)
+{
+    char name[NAME_BYTES];
+    memcpy(name, header->name, sizeof(name));
+    name[sizeof(name) - 1] = '\0';
+    if (shmq_name_check(name) == 0)
+        memcpy(object->queue, name, strlen(name) + 1);
+}
+
 static int read_header(struct object *object, int file)
 {
     union header_copy copy;
@@ -33,6 +44,7 @@ static int read_header(struct object *object, int file)
     const int error = object_learn(object, &copy.header);
     if (error != 0)
         return error;
+    take_name(object, &copy.header);
     /* Mappings begin at its pages, so they have to be whole pages here. */
     return object->geometry.parameters.page_bytes % (uint32_t)sysconf(_SC_PAGESIZE) == 0 ? 0 : -EPROTO;
 }

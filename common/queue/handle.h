@@ -228,8 +228,9 @@ struct shmq {
     struct seat *seats;
     uint64_t front_bytes; /* header and seats, mapped together */
     uint64_t handle_bytes;
-    uint64_t acknowledged; /* as last shown by shmq_stat */
-    int64_t copied_ns;     /* of a copy: when it was made, as far as its content says; 0: it does not */
+    uint64_t acknowledged;      /* as last shown by shmq_stat */
+    int64_t copied_ns;          /* of a copy: when it was made, as far as its content says; 0: it does not */
+    int64_t copied_realtime_ns; /* the same moment on the wall clock */
     struct doorbell_access access;
     struct doorbell items;
     struct spin spin;

@@ -33,6 +33,15 @@ static int attach(struct shmq *handle, const struct shmq_options *options)
     return handle->role == SHMQ_PRODUCER ? lane_attach(handle, options) : seat_attach(handle);
 }
 
+/* A copy may take its queue's place: from then on, what it says about the time when it was made does not hold. */
+static void forget_copy(struct header *header)
+{
+    if (atomic_load_explicit(&header->saved_ns, memory_order_relaxed) == 0)
+        return;
+    atomic_store_explicit(&header->saved_ns, 0, memory_order_relaxed);
+    atomic_store_explicit(&header->saved_realtime_ns, 0, memory_order_relaxed);
+}
+
 /* Return: 0 with a handle that is attached; negative errno with nothing left open. */
 static int open_attached(struct shmq **out, struct object *object, enum shmq_role role,
                          const struct shmq_options *options)
@@ -46,8 +55,10 @@ static int open_attached(struct shmq **out, struct object *object, enum shmq_rol
         observe_end(handle);
         return error;
     }
-    if (role != SHMQ_OBSERVER)
+    if (role != SHMQ_OBSERVER) {
+        forget_copy(handle->header);
         events_attached(handle);
+    }
     observe_done(handle);
     *out = handle;
     return 0;

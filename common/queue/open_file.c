@@ -11,6 +11,8 @@
 
 /* Later times are damaged: no machine has been up for so long. */
 #define LATEST_NS (INT64_C(100) * 366 * 86400 * 1000000000)
+/* Nor is it so late: the year 2150. */
+#define LATEST_REAL_NS (INT64_C(180) * 366 * 86400 * 1000000000)
 
 static void consider(int64_t *newest_ns, const shared_u64 *time_ns)
 {
@@ -44,27 +46,43 @@ static void consider_seats(const struct shmq *handle, int64_t *newest_ns)
     }
 }
 
+/* The latest times of the events: one moment, on both clocks. */
+struct moment {
+    int64_t monotonic_ns; /* 0: there is none */
+    int64_t realtime_ns;
+};
+
 static int consider_event(void *context, const struct shmq_event *event)
 {
-    int64_t *newest_ns = context;
+    struct moment *latest = context;
     if (event->kind != SHMQ_EVENT_UNREADABLE && event->monotonic_ns <= LATEST_NS &&
-        event->monotonic_ns > *newest_ns)
-        *newest_ns = event->monotonic_ns;
+        event->monotonic_ns > latest->monotonic_ns && event->realtime_ns > 0 &&
+        event->realtime_ns <= LATEST_REAL_NS)
+        *latest = (struct moment){.monotonic_ns = event->monotonic_ns, .realtime_ns = event->realtime_ns};
     return 0;
 }
 
 /* When the copy was made: as it says itself, or not before the latest time in it. */
-static int64_t find_time(struct shmq *handle)
+static void find_time(struct shmq *handle)
 {
+    const struct header *h = handle->header;
+    const uint64_t saved_realtime_ns = atomic_load_explicit(&h->saved_realtime_ns, memory_order_relaxed);
+    struct moment event = {0};
     int64_t newest_ns = 0;
-    consider(&newest_ns, &handle->header->saved_ns);
-    if (newest_ns != 0)
-        return newest_ns;
-    consider(&newest_ns, &handle->header->empty_ns);
-    consider_lanes(handle, &newest_ns);
-    consider_seats(handle, &newest_ns);
-    (void)shmq_events(handle, 0, consider_event, &newest_ns);
-    return newest_ns;
+    consider(&newest_ns, &h->saved_ns);
+    if (newest_ns == 0) {
+        consider(&newest_ns, &h->empty_ns);
+        consider_lanes(handle, &newest_ns);
+        consider_seats(handle, &newest_ns);
+        (void)shmq_events(handle, 0, consider_event, &event);
+        newest_ns = event.monotonic_ns > newest_ns ? event.monotonic_ns : newest_ns;
+    }
+    handle->copied_ns = newest_ns;
+    if (atomic_load_explicit(&h->saved_ns, memory_order_relaxed) != 0 &&
+        saved_realtime_ns <= (uint64_t)LATEST_REAL_NS)
+        handle->copied_realtime_ns = (int64_t)saved_realtime_ns;
+    if (event.monotonic_ns != 0)
+        handle->copied_realtime_ns = event.realtime_ns + (newest_ns - event.monotonic_ns);
 }
 
 int shmq_open_file(struct shmq **handle, const char *path)
@@ -80,6 +98,6 @@ int shmq_open_file(struct shmq **handle, const char *path)
     if (error != 0)
         return error;
     observe_done(*handle);
-    (*handle)->copied_ns = find_time(*handle);
+    find_time(*handle);
     return 0;
 }

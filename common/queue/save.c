@@ -47,14 +47,14 @@ static void read_header(struct save *save, union header_words *copy)
     atomic_thread_fence(memory_order_acquire);
 }
 
-/* It is written last: without it, a file is no copy. */
+/* It is written last: without it, a file is no copy. A copy of a copy is of the same time. */
 static int write_header(const struct save *save, union header_words *copy)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    atomic_store_explicit(&copy->header.saved_ns, (uint64_t)handle_now_ns(save->handle), memory_order_relaxed);
+    const struct shmq *handle = save->handle;
+    const bool again = handle->object.copy;
+    atomic_store_explicit(&copy->header.saved_ns, (uint64_t)handle_now_ns(handle), memory_order_relaxed);
     atomic_store_explicit(&copy->header.saved_realtime_ns,
-                          (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec, memory_order_relaxed);
+                          (uint64_t)(again ? handle->copied_realtime_ns : clock_wall_ns()), memory_order_relaxed);
     return sparse_write(save->fd, copy->words, sizeof(*copy), 0);
 }
 

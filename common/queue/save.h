@@ -39,6 +39,14 @@ static inline bool save_has_lane(const struct save *save, uint64_t lane)
            (save->used[lane / 64] >> (lane % 64) & 1) != 0;
 }
 
+/* What the copy says of an owner, whose lock cannot be copied; of a copy's copy, what that says already. */
+static inline void save_life(const struct save *save, shared_u32 *life, bool alive)
+{
+    const uint32_t found = alive ? SAVED_LIFE_ALIVE : SAVED_LIFE_GONE;
+    if (!save->handle->object.copy)
+        atomic_store_explicit(life, found, memory_order_relaxed);
+}
+
 /* Copies words that others change. @bytes: a multiple of 8. */
 static inline void save_load(void *to, const void *from, size_t bytes)
 {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/kernel/sparse.h"
+#include "common/queue/liveness.h"
 #include "common/queue/mapping.h"
 #include "common/queue/save.h"
 
@@ -138,6 +139,7 @@ static int save_control(struct save *save, uint32_t lane)
         return error;
     save->lanes[lane].tail = load(&copy.control.tail);
     store(&copy.control.wanted_head, 0); /* nobody sleeps in a copy */
+    save_life(save, &copy.control.saved_life, liveness_lane_now(save->handle, lane));
     return sparse_write(save->fd, copy.words, sizeof(copy), geometry_lane_offset(g, lane));
 }
 

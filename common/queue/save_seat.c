@@ -4,6 +4,7 @@
 
 #include "common/kernel/sparse.h"
 #include "common/queue/intent.h"
+#include "common/queue/liveness.h"
 #include "common/queue/save.h"
 #include "common/queue/seat.h"
 
@@ -120,6 +121,7 @@ static int write_entry(const struct save *save, uint32_t seat, union seat_copy *
         store(&s->progress, found->progress);
     store(&s->held_valid, found->work == SAVED_HELD);
     settle_intent(save, seat, &s->write_intent);
+    save_life(save, &s->saved_life, liveness_seat_now(save->handle, seat));
     const int error = sparse_write(save->fd, copy->words, sizeof(*copy), handle_seat_byte(save->handle, seat));
     if (error != 0 || found->work != SAVED_HELD)
         return error;

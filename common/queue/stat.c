@@ -20,6 +20,23 @@ static uint64_t load(const shared_u64 *word)
     return atomic_load_explicit(word, memory_order_acquire);
 }
 
+/* A copy may say anything. Return: enum shmq_in_copy. */
+static uint32_t life_in_copy(const struct shmq *handle, const shared_u32 *saved)
+{
+    if (!handle->object.copy)
+        return SHMQ_IN_COPY_NOT;
+    if (load(&handle->header->saved_ns) == 0)
+        return SHMQ_IN_COPY_UNKNOWN;
+    switch (atomic_load_explicit(saved, memory_order_relaxed)) {
+    case SAVED_LIFE_ALIVE:
+        return SHMQ_IN_COPY_ALIVE;
+    case SAVED_LIFE_GONE:
+        return SHMQ_IN_COPY_GONE;
+    default:
+        return SHMQ_IN_COPY_UNKNOWN;
+    }
+}
+
 /* What was put into a lane before its tail, or one publication ahead of it. */
 struct put_totals {
     uint64_t tail;
@@ -111,6 +128,7 @@ static int fill_lane(struct shmq *handle, uint32_t lane, struct shmq_lane_stat *
     stat->finished = lane_life_state(life) == LANE_FINISHED ||
                      (!stat->alive && atomic_load_explicit(&control->mover, memory_order_relaxed) != 0);
     stat->finishes = lane_life_finishes(life);
+    stat->in_copy = life_in_copy(handle, &control->saved_life);
     stat->priority = atomic_load_explicit(&control->priority, memory_order_relaxed);
     stat->pid = (pid_t)atomic_load_explicit(&control->pid, memory_order_relaxed);
     owner_info_read(stat->program, control->program);
@@ -207,7 +225,7 @@ static int stat_work(struct shmq *handle, uint32_t seat, struct shmq_seat_stat *
         stat->position = held.position;
         stat->leased = 1;
         stat->attempts = progress_attempts(load(&s->held_attempts));
-        stat->aside = !stat->alive && aside_due_ns(s) != 0;
+        stat->aside = !stat->alive && stat->in_copy != SHMQ_IN_COPY_ALIVE && aside_due_ns(s) != 0;
         stat->aside_left_ns = stat->aside ? aside_left_ns(s, handle_now_ns(handle)) : 0;
     }
     return 0;
@@ -226,7 +244,9 @@ int shmq_stat_seat(struct shmq *handle, uint32_t seat, struct shmq_seat_stat *st
     all.pid = (pid_t)atomic_load_explicit(&s->pid, memory_order_relaxed);
     all.taken = all.pid != 0;
     all.alive = liveness_seat_now(handle, seat);
-    all.waiting = all.alive && atomic_load_explicit(&s->waiting, memory_order_relaxed) != 0;
+    all.in_copy = life_in_copy(handle, &s->saved_life);
+    all.waiting = stat_may_live(all.alive, all.in_copy) && all.taken &&
+                  atomic_load_explicit(&s->waiting, memory_order_relaxed) != 0;
     owner_info_read(all.program, s->program);
     all.delivered = load(&s->delivered);
     all.delivered_bytes = load(&s->delivered_bytes);
@@ -240,7 +260,7 @@ static void add_lane(const struct shmq *handle, struct shmq_stat *stat, const st
 {
     stat->producers += lane->alive;
     stat->lanes_used += lane->used;
-    stat->unfinished += lane->used && !lane->finished && !lane->alive;
+    stat->unfinished += lane->used && !lane->finished && !lane->alive && lane->in_copy != SHMQ_IN_COPY_ALIVE;
     stat->finished += lane->finishes;
     stat->messages += lane->messages;
     stat->leased += lane->leased;
@@ -248,7 +268,7 @@ static void add_lane(const struct shmq *handle, struct shmq_stat *stat, const st
     stat->put_bytes += lane->put_bytes;
     stat->acknowledged += lane->acknowledged;
     stat->used_bytes += lane->used_bytes;
-    if (lane->used && (lane->alive || lane->used_bytes != 0))
+    if (lane->used && (lane->alive || lane->in_copy == SHMQ_IN_COPY_ALIVE || lane->used_bytes != 0))
         stat->room_bytes += handle_geometry(handle)->parameters.capacity_bytes;
     if (lane->high_water_bytes > stat->high_water_bytes)
         stat->high_water_bytes = lane->high_water_bytes;
@@ -321,7 +341,7 @@ static int add_seats(struct shmq *handle, const struct liveness *liveness, struc
         stat->acknowledged -= stat->acknowledged > 0;
         stat->oldest_ns = age_greater(stat->oldest_ns, age_in_seat(handle, s));
         stat->message_bytes += held_payload_bytes(handle, i, held.word);
-        if (!liveness_seat_now(handle, i))
+        if (!liveness_seat_now(handle, i) && life_in_copy(handle, &s->saved_life) != SHMQ_IN_COPY_ALIVE)
             add_aside(handle, s, stat);
     }
     return result;
@@ -396,8 +416,12 @@ static void add_info(struct shmq *handle, struct shmq_stat *stat)
     stat->full_fences = info.full_fences;
     stat->lost = info.lost;
     stat->paused = info.paused;
+    memcpy(stat->name, handle->object.queue, sizeof(stat->name));
     stat->copy = handle->object.copy;
-    stat->saved_s = handle->object.copy ? (int64_t)(load(&handle->header->saved_realtime_ns) / 1000000000) : 0;
+    if (handle->object.copy)
+        stat->as_of_s = handle->copied_realtime_ns / 1000000000;
+    if (handle->object.copy && load(&handle->header->saved_ns) != 0)
+        stat->saved_s = stat->as_of_s;
 }
 
 int shmq_stat(struct shmq *handle, struct shmq_stat *stat)
@@ -419,6 +443,8 @@ int shmq_stat(struct shmq *handle, struct shmq_stat *stat)
     if (add_seats(handle, &liveness, &all) != 0 || !object_is_whole(&handle->object))
         error = -EBADMSG;
     all.acknowledged = no_less(&handle->acknowledged, all.acknowledged);
+    /* Looked up last: so it is never younger than the oldest message. */
+    all.created_ns = handle_age_ns(handle, (uint64_t)handle->header->created_ns);
     sized_give(stat, &all);
     return error;
 }

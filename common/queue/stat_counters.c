@@ -31,9 +31,11 @@ static void copy_bridge(uint64_t *words, const shared_u64 *bridge)
 /* A dead owner may have left its wait behind. */
 static void fill_blocked(const struct lane_counters *c, int64_t now_ns, struct shmq_lane_stat *stat)
 {
-    const uint64_t since_ns = stat->alive ? load(&c->blocked_since) : 0;
+    const bool may_wait = stat_may_live(stat->alive, stat->in_copy) && !stat->finished;
+    const uint64_t since_ns = may_wait ? load(&c->blocked_since) : 0;
+    const int64_t for_ns = since_ns != 0 ? age(since_ns, now_ns) : 0;
     stat->blocked = since_ns != 0;
-    stat->blocked_for_ns = stat->blocked ? age(since_ns, now_ns) : 0;
+    stat->blocked_for_ns = for_ns > 0 ? for_ns : 0;
 }
 
 void stat_counters_lane(const struct shmq *handle, const struct lane_control *control, struct shmq_lane_stat *stat)

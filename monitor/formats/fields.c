@@ -35,7 +35,7 @@
 /* clang-format on */
 
 const struct field fields_head[] = {
-    MADE(name, "Name of the queue; of a copy, that of the file."),
+    MADE(name, "Name of the queue; of a copy that does not know it, that of the file."),
     MADE(file, "Path of the copy; only of one."),
     MADE(state,
          "empty, ok, full, unfinished, paused, draining (shut down, with messages left in it that are handed "
@@ -120,9 +120,13 @@ const struct field fields_queue[] = {
     QUEUE(has_latency, FIELD_BOOL, METRIC_NONE,
           "Whether the time in queue, from put to acknowledgement, is measured."),
     QUEUE(created_s, FIELD_I64, METRIC_GAUGE, "When the queue was created."),
+    QUEUE(created_ns, FIELD_I64, METRIC_NONE, "Time since the queue was created."),
     QUEUE(creator, FIELD_PID, METRIC_NONE, "Process that created the queue."),
-    QUEUE(copy, FIELD_BOOL, METRIC_NONE, "Whether it is a copy in a file."),
+    QUEUE(copy, FIELD_BOOL, METRIC_NONE,
+          "Whether it is a copy in a file. All times are those of the moment that it shows."),
     QUEUE(saved_s, FIELD_I64, METRIC_NONE, "When the copy was made; 0: not known, or no copy."),
+    QUEUE(as_of_s, FIELD_I64, METRIC_NONE,
+          "Which moment the copy shows: saved_s, or else the latest time in it; 0: not known, or no copy."),
     QUEUE(tick_ns, FIELD_I64, METRIC_NONE,
           "How long a sleeper sleeps at most before it looks whether somebody died."),
     QUEUE(mode, FIELD_MODE, METRIC_NONE, "Permission bits."),
@@ -167,8 +171,10 @@ const struct field fields_lane[] = {
     LANE(too_long, FIELD_U64, METRIC_COUNTER, "Messages for the lane that were longer than the largest."),
     LANE(dropped, FIELD_U64, METRIC_COUNTER, "Messages of the lane that were dropped."),
     LANE(dead_letters, FIELD_U64, METRIC_COUNTER, "Messages that the lane's producers gave up."),
+    LANE(in_copy, FIELD_U32, METRIC_NONE,
+         "In a copy, 1 if the lane's producer was alive, 2 if not, 3 if that is not known; 0: no copy."),
     {"state", FIELD_STATE, METRIC_NONE,
-     "State of the lane's producer: running, blocked, stopped, dead or finished.", 0, 0},
+     "State of the lane's producer: running, blocked, stopped, dead or finished; in copy: not known.", 0, 0},
     BRIDGES(lane),
     {.name = NULL},
 };
@@ -205,8 +211,13 @@ const struct field fields_seat[] = {
     SEAT(dead_letters, FIELD_U64, METRIC_COUNTER, "Messages that the seat's consumers gave up."),
     SEAT(dropped, FIELD_U64, METRIC_COUNTER, "Messages that the seat's consumers left out."),
     SEAT(too_long, FIELD_U64, METRIC_COUNTER, "Messages too long for where the seat's consumers should put them."),
+    SEAT(in_copy, FIELD_U32, METRIC_NONE,
+         "In a copy, 1 if the seat's consumer was alive, 2 if not, 3 if that is not known; 0: no copy."),
     {"state", FIELD_STATE, METRIC_NONE,
-     "State of the seat's consumer: running, asleep, aside, paused, stopped, dead, left, gone or finished.", 0, 0},
+     "State of the seat's consumer: running, asleep, aside, paused, stopped, dead, left, gone or finished; in "
+     "copy: "
+     "not known.",
+     0, 0},
     BRIDGES(seat),
     {.name = NULL},
 };

@@ -10,25 +10,8 @@
 
 #define SECOND_NS UINT64_C(1000000000)
 
-enum { ESCAPED_BYTES = 2 * SHMQ_NAME_MAX + 1, LABELS_BYTES = ESCAPED_BYTES + 64 };
-
-/*
- * The name as the value of a label. That of a queue needs no escaping, but a copy goes by the name of its file,
- * which may hold anything: what may be no UTF-8 is '?'. Valid until the next call in the same thread.
- */
-static const char *escaped_name(const struct snapshot *snapshot)
-{
-    static _Thread_local char text[ESCAPED_BYTES];
-    size_t length = 0;
-    for (const char *at = snapshot->name; *at != '\0'; at++) {
-        const char c = *at;
-        if (c == '"' || c == '\\')
-            text[length++] = '\\';
-        text[length++] = c < 0x20 || c >= 0x7f ? '?' : c;
-    }
-    text[length] = '\0';
-    return text;
-}
+/* The name of a queue needs no escaping in a label. */
+enum { LABELS_BYTES = SHMQ_NAME_MAX + 64 };
 
 /* Prometheus counts in seconds. */
 static bool is_time(const struct field *field)
@@ -84,7 +67,7 @@ static void print_queues(FILE *out, const struct snapshots *snapshots, const str
     print_metric_head(out, metric_name(name, "", field), field);
     for (size_t i = 0; i < snapshots->count; i++) {
         const struct snapshot *snapshot = &snapshots->items[i];
-        snprintf(labels, sizeof(labels), "queue=\"%s\"", escaped_name(snapshot));
+        snprintf(labels, sizeof(labels), "queue=\"%s\"", snapshot->name);
         if (snapshot->opened)
             print_sample(out, name, labels, field, &snapshot->stat);
     }
@@ -102,8 +85,7 @@ static void print_parts(FILE *out, const struct snapshots *snapshots, const stru
         for (uint32_t j = 0; j < count; j++) {
             const void *object = lanes ? (const void *)&snapshot->lanes[j] : (const void *)&snapshot->seats[j];
             uint32_t number = lanes ? snapshot->lanes[j].lane : snapshot->seats[j].seat;
-            snprintf(labels, sizeof(labels), "queue=\"%s\",%s=\"%" PRIu32 "\"", escaped_name(snapshot), part,
-                     number);
+            snprintf(labels, sizeof(labels), "queue=\"%s\",%s=\"%" PRIu32 "\"", snapshot->name, part, number);
             print_sample(out, name, labels, field, object);
         }
     }
@@ -114,8 +96,7 @@ static void print_up(FILE *out, const struct snapshots *snapshots)
     fputs("# HELP shmq_up 1 if the queue can be read, 0 if it is damaged, foreign or incomplete.\n", out);
     fputs("# TYPE shmq_up gauge\n", out);
     for (size_t i = 0; i < snapshots->count; i++)
-        fprintf(out, "shmq_up{queue=\"%s\"} %d\n", escaped_name(&snapshots->items[i]),
-                snapshots->items[i].error == 0);
+        fprintf(out, "shmq_up{queue=\"%s\"} %d\n", snapshots->items[i].name, snapshots->items[i].error == 0);
 }
 
 static void print_head(FILE *out, const char *name, const char *help)
@@ -130,7 +111,7 @@ static void print_stopped_lanes(FILE *out, const struct snapshots *snapshots)
     for (size_t i = 0; i < snapshots->count; i++) {
         const struct snapshot *snapshot = &snapshots->items[i];
         for (uint32_t j = 0; j < snapshot->lane_count; j++)
-            fprintf(out, "shmq_lane_stopped{queue=\"%s\",lane=\"%" PRIu32 "\"} %d\n", escaped_name(snapshot),
+            fprintf(out, "shmq_lane_stopped{queue=\"%s\",lane=\"%" PRIu32 "\"} %d\n", snapshot->name,
                     snapshot->lanes[j].lane, why_producer(&snapshot->lanes[j]) == PARTY_STOPPED);
     }
 }
@@ -141,7 +122,7 @@ static void print_stopped_seats(FILE *out, const struct snapshots *snapshots)
     for (size_t i = 0; i < snapshots->count; i++) {
         const struct snapshot *snapshot = &snapshots->items[i];
         for (uint32_t j = 0; j < snapshot->seat_count; j++)
-            fprintf(out, "shmq_seat_stopped{queue=\"%s\",seat=\"%" PRIu32 "\"} %d\n", escaped_name(snapshot),
+            fprintf(out, "shmq_seat_stopped{queue=\"%s\",seat=\"%" PRIu32 "\"} %d\n", snapshot->name,
                     snapshot->seats[j].seat, why_consumer(&snapshot->stat, &snapshot->seats[j]) == PARTY_STOPPED);
     }
 }
@@ -155,7 +136,7 @@ enum { BOUNDS = sizeof(bounds_ms) / sizeof(bounds_ms[0]) };
 /* The sum takes each message for one in the middle of its bucket. */
 static void print_histogram(FILE *out, const struct snapshot *snapshot)
 {
-    const char *name = escaped_name(snapshot);
+    const char *name = snapshot->name;
     uint64_t count = 0;
     double sum_ms = 0;
     uint32_t bucket = 0;

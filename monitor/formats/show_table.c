@@ -14,7 +14,7 @@
 #include "monitor/formats/state_colour.h"
 #include "monitor/output.h"
 
-enum { COLUMNS = 80, LABEL = 16, ITEM_BYTES = 512 };
+enum { COLUMNS = 80, LABEL = 16, ITEM_BYTES = 512, DATE_BYTES = 32 };
 
 struct page {
     FILE *out;
@@ -81,7 +81,8 @@ static void print_messages(const struct page *page, const struct shmq_stat *stat
         print_item(page, COLOUR_WARNING, "aside", "%" PRIu32 " of them put aside, the first due in %s",
                    stat->aside, units_duration(text[0], stat->aside_left_ns));
     if (stat->messages > 0 && stat->oldest_ns >= 0)
-        print_item(page, COLOUR_PLAIN, "oldest", "put %s ago", units_age(text[0], stat->oldest_ns));
+        print_item(page, COLOUR_PLAIN, "oldest", "put %s %s", units_age(text[0], stat->oldest_ns),
+                   stat->copy ? "earlier" : "ago");
 }
 
 static void print_fill(const struct page *page, const struct shmq_stat *stat)
@@ -147,16 +148,31 @@ static void print_troubles(const struct page *page, const struct shmq_stat *stat
         print_item(page, COLOUR_PLAIN, "so far", "%s", text);
 }
 
+/* "2026-11-27 06:12:03", local; "" if it is not known. */
+static const char *date_of(int64_t seconds, char text[DATE_BYTES])
+{
+    const time_t then = (time_t)seconds;
+    struct tm local;
+    if (seconds <= 0 || localtime_r(&then, &local) == NULL ||
+        strftime(text, DATE_BYTES, "%Y-%m-%d %H:%M:%S", &local) == 0)
+        text[0] = '\0';
+    return text;
+}
+
+/* In a copy, time stands still. */
 static void print_creation(const struct page *page, const struct shmq_stat *stat)
 {
     char age[UNITS_SIZE];
-    const time_t now = time(NULL);
-    if (stat->created_s <= 0 || now < (time_t)stat->created_s)
+    char date[DATE_BYTES];
+    const char *when = date_of(stat->created_s, date);
+    if (stat->created_s <= 0)
         print_item(page, COLOUR_PLAIN, "id", "%016" PRIx64, stat->queue_id);
+    else if (stat->copy || stat->created_ns < 0)
+        print_item(page, COLOUR_PLAIN, "id", "%016" PRIx64 ", created %s by pid %jd", stat->queue_id, when,
+                   (intmax_t)stat->creator);
     else
         print_item(page, COLOUR_PLAIN, "id", "%016" PRIx64 ", created %s ago by pid %jd", stat->queue_id,
-                   units_age(age, (int64_t)(now - (time_t)stat->created_s) * INT64_C(1000000000)),
-                   (intmax_t)stat->creator);
+                   units_age(age, stat->created_ns), (intmax_t)stat->creator);
 }
 
 static void print_geometry(const struct page *page, const struct shmq_stat *stat)
@@ -181,21 +197,54 @@ static void print_parties(const struct page *page, const struct shmq_stat *stat)
                stat->sleepers);
 }
 
-/* Locks are not copied, so nobody can tell who was alive. */
+/* Which moment the copy shows. */
+static void print_moment(const struct page *page, const struct shmq_stat *stat)
+{
+    char date[DATE_BYTES];
+    if (date_of(stat->as_of_s, date)[0] == '\0')
+        print_item(page, COLOUR_PLAIN, "as of", "an unknown time");
+    else
+        print_item(page, COLOUR_PLAIN, "as of", "%s, %s", date,
+                   stat->saved_s != 0 ? "when it was saved" : "the latest time in it");
+}
+
+/* Locks are not copied. Who was alive is known only if shmq_save wrote it down. */
 static void print_parties_of_copy(const struct page *page, const struct snapshot *snapshot)
 {
     const struct shmq_stat *stat = &snapshot->stat;
-    char age[UNITS_SIZE];
+    uint32_t producers[2] = {0, 0}; /* alive; died unfinished, or unknown */
     uint32_t consumers = 0;
-    for (uint32_t i = 0; i < snapshot->seat_count; i++)
-        consumers += snapshot->seats[i].taken && !snapshot->seats[i].aside;
-    const time_t now = time(NULL);
-    if (stat->saved_s > 0 && stat->saved_s <= (int64_t)now)
-        print_item(page, COLOUR_PLAIN, "copied", "%s ago",
-                   units_age(age, ((int64_t)now - stat->saved_s) * INT64_C(1000000000)));
-    print_item(page, COLOUR_PLAIN, "producers", "%" PRIu32 " at work or dead, %" PRIu64 " finished",
-               stat->unfinished, stat->finished);
-    print_item(page, COLOUR_PLAIN, "consumers", "%" PRIu32 " at work or dead", consumers);
+    bool known = true;
+    for (uint32_t i = 0; i < snapshot->lane_count; i++) {
+        const struct shmq_lane_stat *lane = &snapshot->lanes[i];
+        known = known && lane->in_copy != SHMQ_IN_COPY_UNKNOWN;
+        producers[lane->in_copy != SHMQ_IN_COPY_ALIVE] += !lane->finished;
+    }
+    for (uint32_t i = 0; i < snapshot->seat_count; i++) {
+        const struct shmq_seat_stat *seat = &snapshot->seats[i];
+        known = known && seat->in_copy != SHMQ_IN_COPY_UNKNOWN;
+        consumers += seat->taken && !seat->aside && seat->in_copy != SHMQ_IN_COPY_GONE;
+    }
+    if (known)
+        print_item(page, COLOUR_PLAIN, "producers",
+                   "%" PRIu32 " alive, %" PRIu64 " finished, %" PRIu32 " died unfinished", producers[0],
+                   stat->finished, producers[1]);
+    else
+        print_item(page, COLOUR_PLAIN, "producers", "%" PRIu32 " at work or dead, %" PRIu64 " finished",
+                   producers[0] + producers[1], stat->finished);
+    print_item(page, COLOUR_PLAIN, "consumers", "%" PRIu32 " %s", consumers, known ? "alive" : "at work or dead");
+}
+
+/* "queue orders", "queue orders (a copy in FILE)" */
+static void print_title(const struct page *page, const struct snapshot *snapshot)
+{
+    const struct shmq_stat *stat = &snapshot->stat;
+    if (!stat->copy)
+        fprintf(page->out, "queue %s: ", snapshot->name);
+    else if (stat->name[0] != '\0')
+        fprintf(page->out, "queue %s (a copy in %s): ", stat->name, snapshot->file);
+    else
+        fprintf(page->out, "copy %s: ", snapshot->file);
 }
 
 static void print_queue(const struct page *page, const struct snapshot *snapshot)
@@ -206,11 +255,13 @@ static void print_queue(const struct page *page, const struct snapshot *snapshot
     /* Only a pause is told before it. */
     const bool drains = stat->shut_down == SHMQ_DRAIN && strcmp(why_queue_word(snapshot), "paused") == 0;
     const enum colour colour = state_colour_of_queue(snapshot);
-    fprintf(page->out, "%s %s: %s%s%s%s\n", stat->copy ? "copy" : "queue",
-            snapshot->file != NULL ? snapshot->file : snapshot->name, code(page, colour),
-            why_queue_state(snapshot, state, sizeof(state)), code(page, COLOUR_PLAIN), drains ? ", draining" : "");
-    print_item(page, colour == COLOUR_GOOD ? COLOUR_WARNING : colour, stat->copy ? "note" : "why", "%s",
+    print_title(page, snapshot);
+    fprintf(page->out, "%s%s%s%s\n", code(page, colour), why_queue_state(snapshot, state, sizeof(state)),
+            code(page, COLOUR_PLAIN), drains ? ", draining" : "");
+    print_item(page, colour == COLOUR_GOOD ? COLOUR_WARNING : colour, "why", "%s",
                why_it_waits(snapshot, why, sizeof(why)));
+    if (stat->copy)
+        print_moment(page, stat);
     if (stat->lost)
         print_item(page, COLOUR_BAD, "loss", "acknowledged data is no longer where a consumer wrote it");
     print_messages(page, stat);
@@ -258,8 +309,7 @@ static void print_lanes(const struct page *page, const struct snapshot *snapshot
         const uint64_t capacity = snapshot->stat.capacity_bytes;
         const uint64_t used = lane->used_bytes < capacity ? lane->used_bytes : capacity;
         const enum party_state state = why_producer(lane);
-        print_party(page, lane->lane, snapshot->stat.copy && state == PARTY_DEAD ? PARTY_IN_COPY : state,
-                    lane->pid);
+        print_party(page, lane->lane, state, lane->pid);
         fprintf(page->out, " %-13s %4" PRIu32 " %9" PRIu64 " %6" PRIu64 " %3" PRIu64 " %6s %10" PRIu64 "\n",
                 lane->program, lane->priority, lane->messages, lane->leased,
                 capacity > 0 ? used * 100 / capacity : 0,

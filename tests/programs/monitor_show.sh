@@ -202,11 +202,9 @@ fi
 next_queue
 put --lanes 3 -- a b c d
 timeout 20 "$consumer" -q -Q "$queue" --count 2 --discard
-cp "/dev/shm/shmq.$queue" "$scratch/copy \"\\ of it"
 "$monitor" show --prometheus "$queue" >"$scratch/show"
 "$monitor" list --prometheus >"$scratch/list"
-"$monitor" show --prometheus "$scratch/copy \"\\ of it" >"$scratch/copy"
-for what in show list copy; do
+for what in show list; do
     check_equal "metrics: $what: strictly read" '' "$(LC_ALL=C awk -f "$top/tests/support/metrics.awk" "$scratch/$what")"
     if command -v promtool >/dev/null; then
         check_equal "metrics: $what: promtool has nothing to say" '' "$(promtool check metrics <"$scratch/$what" 2>&1)"
@@ -217,7 +215,6 @@ done
 check_match 'metrics: the histogram of a queue' "^shmq_latency_seconds_count\\{queue=\"$queue\"\\} 2\$" "$scratch/show"
 check_match 'JSON: the time in queue' '"latency_p50_ms": [0-9]+, .*"latency_max_ms": [0-9]+,' <("$monitor" show --json "$queue")
 check_match 'the time in queue' '^  time in queue +put to acknowledgement: 50 % in (< 1 ms|[0-9.]+ m?s), ' <("$monitor" show "$queue")
-check_match 'metrics: a file whose name has to be escaped' '^shmq_messages\{queue="copy \\"\\\\ of it"\} 2$' "$scratch/copy"
 new_queue
 "$producer" -q -Q "$queue" --no-latency -- a
 rest --discard

@@ -27,12 +27,16 @@ file_field() { # FIELD [FILE]
 
 make_copy
 check_status 'show reads a file' 0 "$monitor" show "$copy"
-check_match 'show says what it is' "^copy $copy: ok" "$scratch/out"
+check_match 'show says what it is' "^queue $queue \\(a copy in $copy\\): ok$" "$scratch/out"
+check_match 'and what held it up, as far as is known' \
+    'why a copy: 5 messages waited, and whether the consumer was alive is not known as of' <(tr -s '\n ' ' ' <"$scratch/out")
 check_match 'show claims no death in a copy' '^ *0 in copy  ' "$scratch/out"
-check_equal 'nor anybody alive, or a consumer missing' '' "$(grep -E 'alive|died|no consumer' "$scratch/out" | grep -v 'may have been')"
+check_equal 'nor anybody alive, or a consumer missing' '' "$(grep -E 'alive|died|no consumer' "$scratch/out" | grep -v '^  why ')"
 check_equal 'show counts the messages in a file' 5 "$(file_field messages)"
 check_equal 'show says that it is a copy' true "$(file_field copy)"
 check_equal 'show names the file' "$copy" "$(file_field file)"
+check_equal 'and the queue' "$queue" "$(file_field name)"
+check_usage monitor "$monitor" "--prometheus: metrics are of queues, and $copy is a copy" show --prometheus "$copy"
 check_equal 'nobody is alive in a file' '0 0' "$(file_field producers) $(file_field consumers)"
 check_status 'events reads a file' 0 "$monitor" events "$copy"
 check_match 'events shows what happened' 'created by process' "$scratch/out"
@@ -48,6 +52,31 @@ no_object() {
     ! compgen -G "/dev/shm/*$SHMQ_TEST_PREFIX*" >/dev/null
 }
 check 'reading a file makes nothing in /dev/shm' no_object
+
+# ------------------------------------------------------------------ time stands still
+
+new_queue
+seq 100000 | "$producer" -q -Q "$queue" --capacity 64K --lanes 2 --seats 4 2>/dev/null &
+pid=$!
+wait_until 10 is_blocked || not_ok 'a producer waits for room'
+check_status 'a full queue is saved' 0 "$monitor" save -q "$queue" "$scratch/full"
+live=$("$monitor" show "$queue" | sed -n 's/.* created \(.*\) ago by .*/\1/p')
+kill_now "$pid"
+"$monitor" remove -q --force "$queue"
+check_match "in use, the time since its creation is shown" '^[0-9.]+ s$' <(echo "$live")
+check_status 'its copy is shown' 0 env TZ=UTC "$monitor" show "$scratch/full"
+check_match 'it says why it waited' '^  why +a copy: it was full: 1 producer waited, no consumer was attached$' "$scratch/out"
+check_match 'and who was alive' '^  producers +1 alive, 0 finished, 0 died unfinished$' "$scratch/out"
+check_match 'and what the producer did' '^ *0 blocked +[0-9]+ producer' "$scratch/out"
+check_match 'and which moment it shows' '^  as of +20[0-9-]+ [0-9:]{8}, when it was saved$' "$scratch/out"
+check_match 'and when it was created' ' created 20[0-9-]+ [0-9:]{8} by pid [0-9]+$' <(tr -s '\n ' ' ' <"$scratch/out" | grep -o ' id .* by pid [0-9]*')
+check_match 'and an age of that moment' '^  oldest +put [0-9.]+ m?s earlier$' "$scratch/out"
+cp "$scratch/out" "$scratch/before"
+sleep 1.1
+env TZ=UTC "$monitor" show "$scratch/full" >"$scratch/after"
+check_same 'later, it says the same' "$scratch/before" "$scratch/after"
+printf '\0' | dd of="$scratch/full" bs=1 seek=896 conv=notrunc status=none # the name
+check_match 'without a name, the file has one' "^copy $scratch/full: full$" <("$monitor" show "$scratch/full")
 
 new_queue
 put -- one

@@ -197,9 +197,37 @@ START_TEST(a_queue_in_use_is_no_copy)
     use_queue("live");
     struct shmq *producer = planted_open(queue, SHMQ_PRODUCER, &small);
     ck_assert_int_eq(shmq_stat(producer, &stat), 0);
-    ck_assert(!stat.copy && stat.saved_s == 0);
+    ck_assert(!stat.copy && stat.saved_s == 0 && stat.as_of_s == 0);
+    ck_assert_str_eq(stat.name, queue);
     ck_assert_int_eq(shmq_close(producer), 0);
     test_queue_remove(queue);
+}
+END_TEST
+
+START_TEST(a_copy_knows_the_name_of_its_queue)
+{
+    static const char *const bad[] = {"", "a/b", "two words", "\377"};
+    struct shmq_stat stat = SHMQ_STAT_INIT;
+    struct header header;
+    make_copy("name");
+    struct shmq *copy = open_copy();
+    ck_assert_int_eq(shmq_stat(copy, &stat), 0);
+    ck_assert_str_eq(stat.name, queue);
+    ck_assert_int_eq(shmq_close(copy), 0);
+    /* What cannot be one is none; it is for display only. */
+    for (size_t i = 0; i <= COUNT(bad); i++) {
+        const int fd = open(path, O_RDWR);
+        memset(header.name, 'x', sizeof(header.name)); /* longer than any, and without an end */
+        if (i < COUNT(bad))
+            memcpy(header.name, bad[i], strlen(bad[i]) + 1);
+        ck_assert_int_eq(pwrite(fd, header.name, sizeof(header.name), offsetof(struct header, name)),
+                         sizeof(header.name));
+        ck_assert_int_eq(close(fd), 0);
+        copy = open_copy();
+        ck_assert_int_eq(shmq_stat(copy, &stat), 0);
+        ck_assert_str_eq(stat.name, "");
+        ck_assert_int_eq(shmq_close(copy), 0);
+    }
 }
 END_TEST
 
@@ -277,6 +305,7 @@ START_TEST(ages_count_from_the_time_of_the_copy)
     unsigned problems;
     (void)shmq_stat(copy, &stat);
     ck_assert_int_eq(stat.saved_s, 1700000000);
+    ck_assert_int_eq(stat.as_of_s, 1700000000);
     ck_assert_int_eq(check_copy(copy, &problems), 0);
     ck_assert_int_eq(shmq_stat_seat(copy, 1, &seat), 0);
     ck_assert(seat.aside);
@@ -307,7 +336,30 @@ START_TEST(without_a_time_of_its_own_a_copy_is_of_its_last_put)
     ck_assert_int_eq(shmq_stat(copy, &stat), 0);
     ck_assert_int_ge(stat.oldest_ns, 150 * MS_NS);
     ck_assert_int_le(stat.oldest_ns, process_patience_ns());
+    ck_assert_int_ge(stat.created_ns, stat.oldest_ns);
+    /* Which is known on the wall clock, because events have both times. */
+    ck_assert_int_eq(stat.saved_s, 0);
+    ck_assert_int_le(stat.as_of_s, (int64_t)time(NULL));
+    ck_assert_int_ge(stat.as_of_s, (int64_t)time(NULL) - process_patience_ns() / SECOND_NS);
     ck_assert_int_eq(shmq_close(copy), 0);
+}
+END_TEST
+
+/* The first message is put at once, and both times are of the same clock. */
+START_TEST(no_message_is_older_than_its_queue)
+{
+    const struct shmq_options small = planted_small();
+    for (int i = 0; i < 50; i++) {
+        struct shmq_stat stat = SHMQ_STAT_INIT;
+        use_queue("age");
+        struct shmq *producer = planted_open(queue, SHMQ_PRODUCER, &small);
+        ck_assert_int_eq(test_queue_put(producer, 1, 0), 0);
+        ck_assert_int_eq(shmq_stat(producer, &stat), 0);
+        ck_assert_int_ge(stat.oldest_ns, 0);
+        ck_assert_int_ge(stat.created_ns, stat.oldest_ns);
+        ck_assert_int_eq(shmq_close(producer), 0);
+        test_queue_remove(queue);
+    }
 }
 END_TEST
 
@@ -604,12 +656,14 @@ static const struct test tests[] = {
     TEST_GROUP("what is whole"),
     TEST(a_copy_is_read_like_the_queue),
     TEST(a_queue_in_use_is_no_copy),
+    TEST(a_copy_knows_the_name_of_its_queue),
     TEST(a_copy_takes_no_memory_for_zeros),
     TEST(later_changes_of_the_file_make_no_difference),
     TEST(a_copy_is_only_for_observers),
     TEST_GROUP("times"),
     TEST(ages_count_from_the_time_of_the_copy),
     TEST(without_a_time_of_its_own_a_copy_is_of_its_last_put),
+    TEST(no_message_is_older_than_its_queue),
     TEST_EACH(impossible_times_are_no_ages, 4),
     TEST_GROUP("what is cut off, or damaged"),
     TEST(a_file_that_was_cut_off_gives_what_is_there),

@@ -634,6 +634,15 @@ START_TEST(a_copy_can_take_the_place_of_the_queue)
     ck_assert_int_eq(shmq_source_slot(producer, 40, slot, &length), 0);
     ck_assert(length == 4 && memcmp(slot, "slot", 4) == 0);
     ck_assert_int_eq(test_queue_put(producer, 10, 0), 0);
+    ck_assert_int_eq(shmq_save(producer, file, true), 0); /* it is not what was saved any more */
+    struct shmq *copy = open_copy();
+    struct shmq_stat stat = SHMQ_STAT_INIT;
+    struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
+    ck_assert_int_eq(shmq_stat(copy, &stat), 0);
+    ck_assert_int_eq(stat.saved_s, 0);
+    ck_assert_int_eq(shmq_stat_lane(copy, 0, &lane), 0);
+    ck_assert_uint_eq(lane.in_copy, SHMQ_IN_COPY_UNKNOWN);
+    ck_assert_int_eq(shmq_close(copy), 0);
     struct shmq *consumer = planted_open(queue, SHMQ_CONSUMER, &attach_only);
     for (uint64_t i = 0; i <= 10; i++) {
         uint64_t number;
@@ -679,6 +688,93 @@ START_TEST(what_consumers_have_is_in_the_copy)
     ck_assert_int_eq(shmq_close(copy), 0);
     for (size_t i = 0; i < 3; i++)
         ck_assert_int_eq(shmq_close(consumers[i]), 0);
+    ck_assert_int_eq(shmq_close(producer), 0);
+    test_queue_remove(queue);
+}
+END_TEST
+
+static void be_killed_at_work(void *context)
+{
+    struct shmq_message message;
+    struct shmq *producer = test_queue_open(queue, SHMQ_PRODUCER, &attach_only);
+    struct shmq *consumer = test_queue_open(queue, SHMQ_CONSUMER, &attach_only);
+    (void)context;
+    process_require(test_queue_put(producer, 1, 0) == 0 && shmq_lease(consumer, &message, 0) == 0);
+    process_report(1);
+    (void)process_await_order();
+}
+
+static void expect_lives(struct shmq *copy, uint32_t alive, uint32_t gone)
+{
+    const uint32_t lives[2] = {alive, gone};
+    for (uint32_t i = 0; i < 2; i++) {
+        struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
+        struct shmq_seat_stat seat = SHMQ_SEAT_STAT_INIT;
+        ck_assert_int_eq(shmq_stat_lane(copy, i, &lane), 0);
+        ck_assert_int_eq(shmq_stat_seat(copy, i, &seat), 0);
+        ck_assert(!lane.alive && !seat.alive);
+        ck_assert_uint_eq(lane.in_copy, lives[i]);
+        ck_assert_uint_eq(seat.in_copy, lives[i]);
+    }
+}
+
+static struct shmq_stat stat_of(struct shmq *copy)
+{
+    struct shmq_stat stat = SHMQ_STAT_INIT;
+    ck_assert_int_eq(shmq_stat(copy, &stat), 0);
+    return stat;
+}
+
+/* Of two producers and two consumers, one each was killed. */
+START_TEST(who_was_alive_is_in_the_copy)
+{
+    const struct shmq_options small = planted_small();
+    struct process child;
+    struct planted planted;
+    use_queue("lives");
+    struct shmq *producer = planted_open(queue, SHMQ_PRODUCER, &small);
+    struct shmq *consumer = planted_open(queue, SHMQ_CONSUMER, &attach_only);
+    process_start(&child, be_killed_at_work, NULL);
+    (void)process_hear(&child);
+    process_kill(&child);
+    planted_map(&planted, queue);
+    atomic_store(&planted_lane(&planted, 0)->counters.blocked_since, 1);
+    atomic_store(&planted_lane(&planted, 1)->counters.blocked_since, 1);
+    planted_unmap(&planted);
+    ck_assert_int_eq(shmq_save(producer, file, false), 0);
+    struct shmq *copy = open_copy();
+    struct shmq_stat stat = stat_of(copy);
+    expect_lives(copy, SHMQ_IN_COPY_ALIVE, SHMQ_IN_COPY_GONE);
+    ck_assert_uint_eq(stat.unfinished, 1);
+    ck_assert_uint_eq(stat.blocked, 1);
+    ck_assert_uint_eq(stat.fill_percent, 100);
+    ck_assert_str_eq(stat.name, queue);
+
+    /* A copy of the copy says the same, whenever it is made. */
+    const int64_t as_of_s = stat.as_of_s;
+    for (int i = 0; i < 2; i++) {
+        const int first = file;
+        file = memfd_create("again", MFD_CLOEXEC);
+        pause_for(600 * MS_NS);
+        ck_assert_int_eq(shmq_save(copy, file, false), 0);
+        ck_assert_int_eq(shmq_close(copy), 0);
+        ck_assert_int_eq(close(first), 0);
+        copy = open_copy();
+        expect_lives(copy, SHMQ_IN_COPY_ALIVE, SHMQ_IN_COPY_GONE);
+        stat = stat_of(copy);
+        ck_assert_int_eq(stat.saved_s, as_of_s);
+        ck_assert_int_eq(stat.as_of_s, as_of_s);
+    }
+    ck_assert_int_eq(shmq_close(copy), 0);
+
+    /* As cp does. */
+    ck_assert_int_eq(shmq_save(producer, file, true), 0);
+    copy = open_copy();
+    expect_lives(copy, SHMQ_IN_COPY_UNKNOWN, SHMQ_IN_COPY_UNKNOWN);
+    ck_assert_uint_eq(stat_of(copy).blocked, 2);
+    ck_assert_uint_eq(stat_of(copy).unfinished, 2);
+    ck_assert_int_eq(shmq_close(copy), 0);
+    ck_assert_int_eq(shmq_close(consumer), 0);
     ck_assert_int_eq(shmq_close(producer), 0);
     test_queue_remove(queue);
 }
@@ -772,6 +868,7 @@ static const struct test tests[] = {
     TEST(saving_changes_nothing),
     TEST(a_copy_can_take_the_place_of_the_queue),
     TEST(what_consumers_have_is_in_the_copy),
+    TEST(who_was_alive_is_in_the_copy),
     TEST(a_damaged_queue_is_copied_as_it_is),
     TEST_EACH(impossible_positions_are_refused, 3),
     TEST(wrong_calls),

@@ -26,9 +26,11 @@ enum process_state __real_process_state_of(pid_t pid, const char *program);
 enum process_state __wrap_process_state_of(pid_t pid, const char *program);
 
 static bool made_up = true;
+static unsigned looked_up; /* pids */
 
 enum process_state __wrap_process_state_of(pid_t pid, const char *program)
 {
+    looked_up++;
     if (!made_up)
         return __real_process_state_of(pid, program);
     return pid == STOPPED_PID ? PROCESS_STOPPED : PROCESS_UNKNOWN;
@@ -48,6 +50,13 @@ static const struct {
     {{.used = true}, PARTY_DEAD},
     {{.used = true, .pid = STOPPED_PID}, PARTY_DEAD}, /* another has its pid now */
     {{.used = true, .finished = true}, PARTY_FINISHED},
+    /* In a copy, the pid means nothing here. */
+    {{.in_copy = SHMQ_IN_COPY_ALIVE, .pid = STOPPED_PID}, PARTY_RUNNING},
+    {{.in_copy = SHMQ_IN_COPY_ALIVE, .blocked = true, .pid = STOPPED_PID}, PARTY_BLOCKED},
+    {{.in_copy = SHMQ_IN_COPY_GONE}, PARTY_DEAD},
+    {{.in_copy = SHMQ_IN_COPY_GONE, .finished = true}, PARTY_FINISHED},
+    {{.in_copy = SHMQ_IN_COPY_UNKNOWN, .pid = STOPPED_PID}, PARTY_IN_COPY},
+    {{.in_copy = SHMQ_IN_COPY_UNKNOWN, .blocked = true}, PARTY_BLOCKED},
 };
 
 START_TEST(a_producer_is_in_one_state)
@@ -56,6 +65,9 @@ START_TEST(a_producer_is_in_one_state)
     ck_assert_int_eq(why_producer(&lane), producers[_i].state);
 }
 END_TEST
+
+#define WAS_ALIVE .in_copy = SHMQ_IN_COPY_ALIVE, .taken = true
+#define UNKNOWN .in_copy = SHMQ_IN_COPY_UNKNOWN, .taken = true
 
 static const struct {
     struct shmq_stat queue;
@@ -76,6 +88,14 @@ static const struct {
     {{0}, {.leased = 1}, PARTY_GAVE_BACK},
     {{.messages = 1, .aside = 1}, {.leased = 1, .aside = true}, PARTY_ASIDE},
     {{0}, {0}, PARTY_FINISHED},
+    {{0}, {WAS_ALIVE, .pid = STOPPED_PID}, PARTY_RUNNING},
+    {{0}, {WAS_ALIVE, .waiting = true}, PARTY_ASLEEP},
+    {{.paused = true}, {WAS_ALIVE, .waiting = true}, PARTY_PAUSED},
+    {{0}, {.in_copy = SHMQ_IN_COPY_GONE, .taken = true, .leased = 1}, PARTY_DEAD},
+    {{0}, {.in_copy = SHMQ_IN_COPY_GONE, .taken = true}, PARTY_GONE},
+    {{0}, {UNKNOWN, .leased = 1, .pid = STOPPED_PID}, PARTY_IN_COPY},
+    {{0}, {.in_copy = SHMQ_IN_COPY_UNKNOWN, .leased = 1}, PARTY_GAVE_BACK},
+    {{0}, {.in_copy = SHMQ_IN_COPY_UNKNOWN}, PARTY_FINISHED},
 };
 
 START_TEST(a_consumer_is_in_one_state)
@@ -205,6 +225,91 @@ static const struct {
     {"shut down", "shut down", "shut down",
      .stat = {.shut_down = SHMQ_DRAIN, .paused = true, .unfinished = 1, .producers = 1}},
 };
+
+/* At the moment that a copy shows. */
+#define COPY .copy = true
+
+static const struct {
+    const char *sentence;
+    const char *state;
+    int error;
+    struct shmq_stat stat;
+    struct shmq_lane_stat lanes[4];
+    struct shmq_seat_stat seats[4];
+} copies[] = {
+    {"a copy: nothing is known to have held it up", "empty", .stat = {COPY}},
+    {"a copy: nothing is known to have held it up", "ok", .stat = {COPY, .messages = 5},
+     .seats = {{WAS_ALIVE, .leased = 5, .leased_ns = SECOND}}},
+    {"a copy: it was full: 3 producers waited, no consumer was attached", "full",
+     .stat = {COPY, .messages = 5, .blocked = 3}},
+    {"a copy: it was full: 1 producer waited, the consumer was busy or stopped", "full",
+     .stat = {COPY, .messages = 5, .blocked = 1}, .seats = {{WAS_ALIVE, .pid = STOPPED_PID, .leased = 1}}},
+    {"a copy: it was full: 1 producer waited, the consumer was busy, stopped or dead", "full",
+     .stat = {COPY, .messages = 5, .blocked = 1}, .seats = {{UNKNOWN, .leased = 1}}},
+    {"a copy: it was full: 1 producer waited, its 2 consumers were busy or stopped", "full",
+     .stat = {COPY, .messages = 5, .blocked = 1}, .seats = {{WAS_ALIVE, .seat = 1}, {WAS_ALIVE, .seat = 2}}},
+    {"a copy: it was full: 1 producer waited, consumer 2 (pid 8) had had 4 messages for 3 m", "full",
+     .stat = {COPY, .messages = 5, .blocked = 1},
+     .seats = {{WAS_ALIVE, .seat = 1, .leased = 1, .leased_ns = SECOND},
+               {UNKNOWN, .seat = 2, .pid = 8, .leased = 4, .leased_ns = 3 * MINUTE}}},
+    {"a copy: it was full: 2 producers waited, nobody had taken over 4 messages of consumer 1 (pid 8), which was "
+     "dead",
+     "full", .stat = {COPY, .messages = 5, .blocked = 2},
+     .seats = {{WAS_ALIVE, .leased = 1, .leased_ns = MINUTE},
+               {.in_copy = SHMQ_IN_COPY_GONE, .taken = true, .seat = 1, .pid = 8, .leased = 4}}},
+    {"a copy: nobody had taken over 1 message of consumer 3 (pid 0), which had left", "ok",
+     .stat = {COPY, .messages = 5},
+     .seats = {{WAS_ALIVE, .waiting = true}, {.in_copy = SHMQ_IN_COPY_GONE, .seat = 3, .leased = 1}}},
+    {"a copy: 5 messages waited, no consumer was attached", "ok", .stat = {COPY, .messages = 5}},
+    {"a copy: 5 messages waited, no consumer was attached", "ok", .stat = {COPY, .messages = 5},
+     .seats = {{.in_copy = SHMQ_IN_COPY_GONE, .taken = true}}},
+    {"a copy: 1 message waited, and whether the consumer was alive is not known", "ok",
+     .stat = {COPY, .messages = 1}, .seats = {{UNKNOWN, .leased = 1, .leased_ns = SECOND}}},
+    {"a copy: 5 messages waited, and whether the consumers were alive is not known", "ok",
+     .stat = {COPY, .messages = 5}, .seats = {{UNKNOWN}, {UNKNOWN, .seat = 1}}},
+    {"a copy: 2 messages waited aside, the first was due in 59 m", "ok",
+     .stat = {COPY, .messages = 2, .aside = 2, .aside_left_ns = 59 * MINUTE + SECOND},
+     .seats = {{WAS_ALIVE, .waiting = true}, {.seat = 1, .aside = true, .leased = 1}}},
+    {"a copy: it was paused: 5 messages waited, and 1 producer for room", "paused",
+     .stat = {COPY, .paused = true, .messages = 5, .blocked = 1}},
+    {"a copy: it was paused", "paused", .stat = {COPY, .paused = true}},
+    {"a copy: it was shut down at once: 2 messages stayed undelivered", "shut down",
+     .stat = {COPY, .shut_down = SHMQ_NOW, .messages = 2}},
+    {"a copy: it was shut down", "shut down", .stat = {COPY, .shut_down = SHMQ_NOW}},
+    {"a copy: it was removed", "removed", .stat = {COPY, .removed = true}},
+    {"a copy: producer 1 (pid 3) had died before it finished", "unfinished", .stat = {COPY, .unfinished = 1},
+     .lanes = {{.in_copy = SHMQ_IN_COPY_GONE, .used = true, .lane = 1, .pid = 3}}},
+    {"a copy: 2 producers had died before they finished", "unfinished", .stat = {COPY, .unfinished = 2},
+     .lanes = {{.in_copy = SHMQ_IN_COPY_GONE, .used = true, .lane = 1},
+               {.in_copy = SHMQ_IN_COPY_GONE, .used = true}}},
+    {"a copy: nothing is known to have held it up", "empty", .stat = {COPY, .unfinished = 1},
+     .lanes = {{.in_copy = SHMQ_IN_COPY_UNKNOWN, .used = true, .lane = 1, .pid = STOPPED_PID}}},
+    {"a copy, damaged or cut off, so this is not all of it: it was full: 1 producer waited, no consumer was "
+     "attached",
+     "damaged", .error = -EBADMSG, .stat = {COPY, .messages = 5, .blocked = 1}},
+};
+
+START_TEST(of_a_copy_it_says_what_held_it_up)
+{
+    struct snapshot snapshot = {
+        .name = "q", .file = "./copy", .opened = true, .error = copies[_i].error, .stat = copies[_i].stat};
+    struct shmq_lane_stat lanes[4];
+    struct shmq_seat_stat seats[4];
+    char text[WHY_BYTES];
+    memcpy(lanes, copies[_i].lanes, sizeof(lanes));
+    memcpy(seats, copies[_i].seats, sizeof(seats));
+    snapshot.lanes = lanes;
+    snapshot.seats = seats;
+    while (snapshot.lane_count < 4 && lanes[snapshot.lane_count].used)
+        snapshot.lane_count++;
+    while (snapshot.seat_count < 4 && (seats[snapshot.seat_count].taken || seats[snapshot.seat_count].leased > 0))
+        snapshot.seat_count++;
+    looked_up = 0;
+    ck_assert_str_eq(why_it_waits(&snapshot, text, sizeof(text)), copies[_i].sentence);
+    ck_assert_str_eq(why_queue_word(&snapshot), copies[_i].state);
+    ck_assert_uint_eq(looked_up, 0);
+}
+END_TEST
 
 static void make_up(struct snapshot *snapshot, size_t index)
 {
@@ -359,6 +464,7 @@ static const struct test tests[] = {
     TEST_GROUP("queue"),
     TEST_EACH(the_sentence_says_what_holds_it_up, COUNT(queues)),
     TEST(a_short_buffer_cuts_the_sentence),
+    TEST_EACH(of_a_copy_it_says_what_held_it_up, COUNT(copies)),
     TEST_GROUP("processes"),
     TEST(a_stopped_process_is_told_from_one_that_runs),
     TEST(a_dead_process_that_nobody_has_collected_is_gone),
