@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -53,6 +54,7 @@ struct finder {
     char *const *names;
     size_t name_count;
     int wake;
+    unsigned spare;
     struct known **known; /* sorted by name */
     size_t count;
     size_t room;
@@ -160,6 +162,20 @@ static void find_owner(char *owner, uid_t uid)
 
 /* ------------------------------------------------------------------ a round */
 
+/* Whoever can serve nobody, as all descriptors are taken by queues, is of no use. Return: 0; -EMFILE. */
+static int check_descriptors(const struct finder *finder)
+{
+    struct rlimit limit;
+    const int lowest = open(FOLDER, O_PATH | O_CLOEXEC);
+    if (lowest < 0)
+        return errno == EMFILE ? -EMFILE : 0;
+    close(lowest);
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 0;
+    const rlim_t spare = finder->spare < limit.rlim_cur / 2 ? finder->spare : limit.rlim_cur / 2;
+    return (rlim_t)lowest + spare < limit.rlim_cur ? 0 : -EMFILE;
+}
+
 static int open_observer(void *context)
 {
     struct finding *finding = context;
@@ -192,6 +208,8 @@ static void try(struct finder *finder, struct known *known)
     int error = known->absent;
     if (error == 0 && !known->plain)
         error = -EBADMSG;
+    if (error == 0)
+        error = check_descriptors(finder);
     if (error == 0)
         error = bus_guard_call(open_observer, finding);
     if (error == -ENOENT && known->absent == 0 && !is_there(known->name)) {
@@ -380,7 +398,7 @@ static void init_condition(pthread_cond_t *condition)
     pthread_condattr_destroy(&attributes);
 }
 
-int finder_start(struct finder **out, char *const *names, size_t count, int wake_descriptor)
+int finder_start(struct finder **out, char *const *names, size_t count, int wake_descriptor, unsigned spare)
 {
     struct finder *finder = calloc(1, sizeof(*finder));
     if (finder == NULL)
@@ -388,6 +406,7 @@ int finder_start(struct finder **out, char *const *names, size_t count, int wake
     finder->names = names;
     finder->name_count = count;
     finder->wake = wake_descriptor;
+    finder->spare = spare;
     finder->last = &finder->first;
     pthread_mutex_init(&finder->mutex, NULL);
     init_condition(&finder->stop);

@@ -31,10 +31,11 @@ struct finding {
  *
  * @names  of @count queues, which need not exist; 0: all queues of this host. They must stay valid
  * @wake   a descriptor of an eventfd that is written to whenever there is news; -1: none
+ * @spare  so many descriptors, but at most half of all, are not used for queues, each of which takes one
  *
  * Return: 0; a negative errno.
  */
-int finder_start(struct finder **finder, char *const *names, size_t count, int wake);
+int finder_start(struct finder **finder, char *const *names, size_t count, int wake, unsigned spare);
 
 /*
  * Waits until it has looked once, or until @deadline_ns (CLOCK_MONOTONIC).

@@ -9,12 +9,15 @@
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
 #include "monitor/metrics/answers.h"
+#include "monitor/metrics/connections.h"
 #include "monitor/verbs/verbs.h"
 
 #define SECOND_NS INT64_C(1000000000)
 /* Lanes and seats of many queues are looked at only while somebody has asked so lately. */
 #define DETAILS_NS (10 * SECOND_NS)
 enum { MANY_QUEUES = 50 };
+/* For clients, /proc and /dev/shm. */
+enum { SPARE_DESCRIPTORS = CONNECTIONS_MOST + CONNECTIONS_SPARE + 16 };
 /* While nobody has asked for so long, it looks seldom, but often enough for a history without gaps. */
 #define ASKED_NS (60 * SECOND_NS)
 #define IDLE_LOOK_NS (2 * SECOND_NS)
@@ -121,7 +124,7 @@ int verb_metrics(const struct options *options)
     struct watch watch = {.finder = NULL};
     bus_guard_init();
     allow_descriptors();
-    const int error = finder_start(&watch.finder, options->names, options->name_count, -1);
+    const int error = finder_start(&watch.finder, options->names, options->name_count, -1, SPARE_DESCRIPTORS);
     if (error != 0) {
         say_error("metrics: no thread can be started: %s", strerrordesc_np(-error));
         return EXIT_FAILED;

@@ -9,13 +9,15 @@
 #include "common/cli/open_error.h"
 #include "common/cli/stop.h"
 
+enum { SPARE_DESCRIPTORS = 8 }; /* for /proc and /dev/shm */
+
 #define LOOKS_NS INT64_C(15000000) /* for queues that are not shown, each time */
 
 int watch_start(struct watch *watch, struct model *model, int wake)
 {
     watch->model = model;
     watch->errand.wake = wake;
-    return finder_start(&watch->finder, NULL, 0, wake);
+    return finder_start(&watch->finder, NULL, 0, wake, SPARE_DESCRIPTORS);
 }
 
 /* ------------------------------------------------------------------ what was found */

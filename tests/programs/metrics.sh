@@ -362,3 +362,21 @@ if ((EUID == 0)) && command -v setpriv >/dev/null && unshare --mount true 2>/dev
 else
     skip '/dev/shm cannot be read' 'needs root, setpriv and unshare'
 fi
+
+# Of 60 descriptors, queues take no more than half.
+if unshare --mount true 2>/dev/null; then
+    : >"$scratch/serve.err"
+    unshare --mount bash -c "mount -t tmpfs tmpfs /dev/shm && for ((i = 10; i < 80; i++)); do
+        '$producer' -q -Q \"queue.\$i\" --capacity 4K --lanes 1 --seats 1 -- a; done
+        ulimit -n 60 && exec '$monitor' metrics --listen 127.0.0.1:0" 2>"$scratch/serve.err" &
+    pid=$!
+    wait_until 30 grep -q 'listening on' "$scratch/serve.err"
+    url=$(sed -n 's/^monitor: listening on //p' "$scratch/serve.err")
+    check 'more queues than descriptors: some are seen' wait_until 10 has_metric 'shmq_up{queue="queue.10"} 1'
+    check 'more queues than descriptors: others are not up' wait_until 10 has_metric 'shmq_up{queue="queue.79"} 0'
+    check_match 'more queues than descriptors: says why' '"why":"too many open files"' <(ask queue.json?name=queue.79)
+    kill -TERM $pid
+    end_status 'more queues than descriptors: TERM ends it with 0' 0 $pid "$scratch/serve.err"
+else
+    skip 'more queues than descriptors' 'unshare is not permitted'
+fi

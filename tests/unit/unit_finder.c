@@ -87,7 +87,7 @@ static void find_open(const char *name)
 
 static void start(char *const *names, size_t count)
 {
-    ck_assert_int_eq(finder_start(&finder, names, count, wake), 0);
+    ck_assert_int_eq(finder_start(&finder, names, count, wake, 8), 0);
 }
 
 static const char *make_queue(const char *what)
