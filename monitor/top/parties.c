@@ -8,6 +8,8 @@
 #include "common/cli/why.h"
 #include "monitor/top/text.h"
 
+#define TOLD_NS INT64_C(1000000000) /* what a consumer has had for less is on its way */
+
 enum { WHO_COLUMNS = 13, PID_COLUMNS = 7, PROGRAM_COLUMNS = 15, RATE_COLUMNS = 7, HAS_COLUMNS = 6 };
 
 struct party {
@@ -60,8 +62,9 @@ static void describe_consumer(struct party *party, const struct shmq_stat *queue
     party->state = why_consumer(queue, seat);
     if (seat->aside)
         snprintf(party->since, sizeof(party->since), ", %s left", units_age(text, seat->aside_left_ns));
-    else if (seat->leased > 0 && seat->leased_ns >= 0)
-        snprintf(party->since, sizeof(party->since), ", has them %s", units_age(text, seat->leased_ns));
+    else if (seat->leased > 0 && seat->leased_ns >= TOLD_NS)
+        snprintf(party->since, sizeof(party->since), ", has had %s %s", seat->leased == 1 ? "it" : "them",
+                 units_age(text, seat->leased_ns));
 }
 
 static enum style style_of(enum party_state state)

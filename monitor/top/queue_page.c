@@ -82,8 +82,9 @@ static void draw_times(struct canvas *canvas, int row, const struct inspection *
         return;
     }
     for (int i = 0; i < INSPECTION_PERCENTILES; i++)
-        at += canvas_print(canvas, row, at, canvas->columns - at, STYLE_PLAIN, "%s %s  ",
-                           inspection_percentile_names[i], text_milliseconds(text, inspection->percentiles_ms[i]));
+        at +=
+            canvas_print(canvas, row, at, canvas->columns - at, STYLE_PLAIN, "%s %s  ",
+                         inspection_percentile_names[i], units_milliseconds(text, inspection->percentiles_ms[i]));
 }
 
 /* What a graph shows: now, and if there is room, how high it is or for how long. */

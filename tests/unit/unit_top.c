@@ -365,10 +365,6 @@ END_TEST
 START_TEST(numbers_are_short)
 {
     char text[TEXT_SIZE];
-    ck_assert_str_eq(text_milliseconds(text, 999), "999 ms");
-    ck_assert_str_eq(text_milliseconds(text, 0), "< 1 ms");
-    ck_assert_str_eq(text_milliseconds(text, 2496), "2.5 s");
-    ck_assert_str_eq(text_milliseconds(text, UINT64_MAX), "106752 d");
     ck_assert_str_eq(text_rate(text, 0), "0");
     ck_assert_str_eq(text_rate(text, 0.2), "<1");
     ck_assert_str_eq(text_rate(text, 12345), "12.3 k");
@@ -517,6 +513,25 @@ START_TEST(a_thousand_lanes_can_be_scrolled)
     type("g");
     draw(24, 80);
     ck_assert(has_row("producer 0"));
+}
+END_TEST
+
+START_TEST(how_long_a_consumer_has_had_messages_is_told_from_a_second_on)
+{
+    struct watched *watched = add_busy(0, 1);
+    struct shmq_seat_stat *seat = &watched->snapshot.seats[0];
+    seat->taken = seat->alive = true;
+    seat->leased = 1;
+    seat->leased_ns = SECOND - 1;
+    draw(24, 80);
+    ck_assert(has_row("consumer 0"));
+    ck_assert(!has_row("has had"));
+    seat->leased_ns = 2 * SECOND;
+    draw(24, 80);
+    ck_assert(has_row("running, has had it 2.0 s"));
+    seat->leased = 2;
+    draw(24, 80);
+    ck_assert(has_row("running, has had them 2.0 s"));
 }
 END_TEST
 
@@ -669,6 +684,7 @@ static const struct test tests[] = {
     TEST(a_narrow_list_leaves_out_columns),
     TEST(a_thousand_lanes_can_be_scrolled),
     TEST(nothing_of_the_counts_is_cut_at_80_columns),
+    TEST(how_long_a_consumer_has_had_messages_is_told_from_a_second_on),
     TEST(what_a_program_calls_itself_does_nothing_to_the_terminal),
     TEST(a_queue_without_latency_says_so),
     TEST(a_queue_that_was_removed_stays_to_be_seen),

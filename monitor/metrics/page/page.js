@@ -38,12 +38,12 @@ function memory(bytes) {
 function age(ms) {
   if (ms === undefined || ms === null) return "–";
   if (ms < 1000) return ms + " ms";
-  if (ms < 10000) return (ms / 1000).toFixed(1) + " s";
-  const seconds = Math.round(ms / 1000);
-  if (seconds < 120) return seconds + " s";
-  if (seconds < 7200) return Math.floor(seconds / 60) + " min";
-  if (seconds < 172800) return Math.floor(seconds / 3600) + " h";
-  return Math.floor(seconds / 86400) + " d";
+  const tenths = Math.round(ms / 100);
+  if (tenths < 100) return (tenths / 10).toFixed(1) + " s";
+  for (const [unit, size, most] of [["s", 1e3, 100], ["min", 6e4, 100], ["h", 36e5, 48]]) {
+    if (Math.round(ms / size) < most) return Math.round(ms / size) + " " + unit;
+  }
+  return Math.round(ms / 864e5) + " d";
 }
 
 function timeInQueue(ms) {
