@@ -1517,7 +1517,7 @@ int shmq_check(struct shmq *handle, void (*report)(void *context, const char *pr
  *
  * @fd        of a plain file, open for reading and writing; its content is replaced. It gets the queue's size, but
  *            takes no more room than what is in the queue
- * @as_it_is  copies all bytes, whether they fit together or not: for a queue that is damaged
+ * @as_it_is  copies all bytes that are there, whether they fit together or not: for a queue that is damaged
  *
  * Context: any role; the handle's thread; maps every lane in use; takes as long as copying takes. The caller sees
  *          to it that the file is on disk (fsync), and has its name only when it is complete.

@@ -105,6 +105,8 @@ static int join_once(struct shmq *handle)
         return drained == 1 ? 0 : drained;
     if (handle_is_stale(handle))
         return -ESTALE;
+    if (!object_is_whole(&handle->object)) /* what is cut off could come to nothing more */
+        return -EBADMSG;
     return ends ? -ESHUTDOWN : -EAGAIN;
 }
 

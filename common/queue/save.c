@@ -103,7 +103,9 @@ static int save_consistent(struct shmq *handle, int fd)
     const struct parameters *p = &handle_geometry(handle)->parameters;
     struct save save = {.handle = handle, .fd = fd, .lanes = calloc(p->lanes, sizeof(*save.lanes))};
     struct saved_seat *seats = calloc(p->seats, sizeof(*seats));
-    const int error = save.lanes == NULL || seats == NULL ? -ENOMEM : save_all(&save, seats);
+    int error = save.lanes == NULL || seats == NULL ? -ENOMEM : save_all(&save, seats);
+    if (error == 0 && !object_is_whole(&handle->object))
+        error = -EBADMSG; /* what is missing would be zeros */
     for (uint32_t i = 0; save.lanes != NULL && i < p->lanes; i++)
         free(save.lanes[i].batches);
     free(save.lanes);
@@ -111,10 +113,25 @@ static int save_consistent(struct shmq *handle, int fd)
     return error;
 }
 
+/* How much of the object there is. */
+static uint64_t bytes_there(const struct object *object)
+{
+    struct stat st;
+    if (object->copy)
+        return object->readable_bytes;
+    return fstat(object->fd, &st) == 0 ? (uint64_t)st.st_size : object->geometry.object_bytes;
+}
+
+/* What is cut off is cut off in the copy, too. */
 static int save_as_it_is(struct shmq *handle, int fd)
 {
+    const uint64_t bytes = handle_geometry(handle)->object_bytes;
+    const uint64_t there = bytes_there(&handle->object);
     uint64_t done;
-    return sparse_copy(handle->object.fd, fd, 0, handle_geometry(handle)->object_bytes, &done);
+    const int error = sparse_copy(handle->object.fd, fd, 0, there < bytes ? there : bytes, &done);
+    if (error != 0 || there >= bytes)
+        return error;
+    return ftruncate(fd, (off_t)there) == 0 ? 0 : -errno; /* System errors: none that shmq.h names. */
 }
 
 /* Makes the file one hole of the object's size. */

@@ -803,6 +803,36 @@ START_TEST(a_damaged_queue_is_copied_as_it_is)
 END_TEST
 
 /* Where a lane pretends to have more than it can, copying it would not end. */
+/* Behind what is mapped, so that nobody notices it by touching it. */
+START_TEST(what_is_cut_off_is_no_zeros_in_the_copy)
+{
+    const struct shmq_options small = planted_small();
+    struct stat st;
+    use_queue("cut");
+    struct shmq *producer = planted_open(queue, SHMQ_PRODUCER, &small);
+    ck_assert_int_eq(test_queue_put(producer, 1, 0), 0);
+    struct shmq *observer = planted_open(queue, SHMQ_OBSERVER, &attach_only);
+    const off_t cut = (off_t)handle_geometry(observer)->events_offset + 64;
+    ck_assert_int_eq(truncate(test_object_path(queue), cut), 0);
+    ck_assert_int_eq(shmq_join(observer, 0), -EBADMSG);
+    ck_assert_int_eq(shmq_save(observer, file, false), -EBADMSG);
+    for (int i = 0; i < 2; i++) { /* of the object, and of the copy */
+        const int first = file;
+        ck_assert_int_eq(shmq_save(observer, file, true), 0);
+        ck_assert_int_eq(fstat(file, &st), 0);
+        ck_assert_int_eq(st.st_size, cut);
+        ck_assert_int_eq(shmq_close(observer), 0);
+        observer = open_copy();
+        file = memfd_create("again", MFD_CLOEXEC);
+        ck_assert_int_eq(close(first), 0);
+        ck_assert_int_eq(shmq_save(observer, file, false), -EBADMSG);
+    }
+    ck_assert_int_eq(shmq_close(observer), 0);
+    ck_assert_int_eq(shmq_close(producer), 0);
+    ck_assert_int_eq(shmq_remove(queue, true), 0);
+}
+END_TEST
+
 START_TEST(impossible_positions_are_refused)
 {
     const struct shmq_options small = planted_small();
@@ -870,6 +900,7 @@ static const struct test tests[] = {
     TEST(what_consumers_have_is_in_the_copy),
     TEST(who_was_alive_is_in_the_copy),
     TEST(a_damaged_queue_is_copied_as_it_is),
+    TEST(what_is_cut_off_is_no_zeros_in_the_copy),
     TEST_EACH(impossible_positions_are_refused, 3),
     TEST(wrong_calls),
 };
