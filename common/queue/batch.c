@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/queue/batch.h"
 
+#include "common/core/header_block.h"
 #include "common/queue/message.h"
 
 /* The first record from @from on that is dropped, or is not. */
@@ -48,9 +49,35 @@ uint32_t batch_done_of_run(const struct shmq *handle)
 {
     const struct batch *b = &handle->consumer.batch;
     uint32_t first = b->done;
+    if (!b->split)
+        return b->done;
     while (first > 0 && !record_is_dropped(handle->consumer.words[first - 1]))
         first--;
     return b->done - first;
+}
+
+/* One whose headers have become invalid counts whole. */
+static uint64_t payload_bytes(const struct ring *ring, uint64_t position, uint64_t word)
+{
+    struct header_view view;
+    const uint32_t bytes = (uint32_t)word;
+    if (!record_has_headers(word) || !header_read(ring_payload(ring, position), bytes, &view))
+        return bytes;
+    return bytes - view.payload_offset;
+}
+
+uint64_t batch_payload_bytes(const struct shmq *handle, uint32_t first, uint32_t end)
+{
+    const struct batch *b = &handle->consumer.batch;
+    const uint64_t *words = handle->consumer.words;
+    uint64_t position = b->start;
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < end; i++) {
+        if (i >= first && !record_is_dropped(words[i]))
+            bytes += payload_bytes(&b->view->ring, position, words[i]);
+        position += record_cells(words[i]);
+    }
+    return bytes;
 }
 
 bool batch_is_last_run(const struct shmq *handle)

@@ -2,6 +2,7 @@
 #ifndef SHMQ_BATCH_H
 #define SHMQ_BATCH_H
 
+#include "common/queue/count.h"
 #include "common/queue/handle.h"
 
 /*
@@ -20,8 +21,19 @@ void batch_split(struct shmq *handle, uint32_t records);
  */
 bool batch_next_run(struct shmq *handle);
 
-/* Messages of the present run that are acknowledged. */
+/* Messages of the present run that are acknowledged; of the batch, if it is not split. */
 uint32_t batch_done_of_run(const struct shmq *handle);
+
+/* Payload of the records from @first to @end of the leased batch. */
+uint64_t batch_payload_bytes(const struct shmq *handle, uint32_t first, uint32_t end);
+
+/* Counts acknowledged messages in this consumer's seat. */
+static inline void batch_count_delivered(struct shmq *handle, uint64_t messages, uint64_t bytes)
+{
+    struct seat *s = &handle->seats[handle->consumer.seat];
+    count_add(&s->delivered, messages);
+    count_add(&s->delivered_bytes, bytes);
+}
 
 /* Whether no message follows the present run. */
 bool batch_is_last_run(const struct shmq *handle);

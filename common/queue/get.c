@@ -22,13 +22,6 @@ static struct seat *own_seat(const struct shmq *handle)
     return &handle->seats[handle->consumer.seat];
 }
 
-static void count_delivered(struct shmq *handle, uint64_t messages, uint64_t bytes)
-{
-    struct seat *s = own_seat(handle);
-    count_add(&s->delivered, messages);
-    count_add(&s->delivered_bytes, bytes);
-}
-
 /* Consumers that wait for the end of the stream must learn that this was the last message. */
 static void wake_if_drained(struct shmq *handle, const struct lane_view *view)
 {
@@ -61,7 +54,7 @@ static inline __attribute__((always_inline)) int finish_now(struct shmq *handle,
         if (error != 0)
             return error;
     }
-    count_delivered(handle, messages, b->bytes);
+    batch_count_delivered(handle, messages, b->bytes);
     PROBE_ACKNOWLEDGE(view->ring.lane, b->start, messages, b->seat);
     seat_release_adopted(handle);
     wake_if_drained(handle, view);
@@ -81,11 +74,12 @@ static __attribute__((noinline)) int finish_with_a_look(struct shmq *handle, uin
 static __attribute__((noinline)) int finish_run(struct shmq *handle)
 {
     struct batch *b = &handle->consumer.batch;
-    const uint64_t messages = batch_done_of_run(handle);
+    const uint64_t messages = batch_done_of_run(handle) - handle->consumer.counted;
     if (!batch_next_run(handle))
         return finish_with_a_look(handle, messages);
-    count_delivered(handle, messages, b->bytes);
+    batch_count_delivered(handle, messages, b->bytes);
     b->bytes = 0;
+    handle->consumer.counted = 0;
     return 0;
 }
 
@@ -94,7 +88,8 @@ static int finish_batch(struct shmq *handle)
     const struct batch *b = &handle->consumer.batch;
     if (__builtin_expect(b->split, 0))
         return finish_run(handle);
-    return latency_wants_a_look(handle) ? finish_with_a_look(handle, b->count) : finish_now(handle, b->count);
+    const uint64_t messages = b->count - handle->consumer.counted;
+    return latency_wants_a_look(handle) ? finish_with_a_look(handle, messages) : finish_now(handle, messages);
 }
 
 /* ------------------------------------------------------------------ one attempt at a batch */
@@ -719,12 +714,13 @@ int shmq_hold(struct shmq *handle, struct shmq_message *message)
         error = finish_in_ring(handle);
     if (error != 0)
         return events_lane_error(handle, b->view->ring.lane, error);
-    count_delivered(handle, b->split ? batch_done_of_run(handle) : b->done, b->bytes - copy.length);
+    batch_count_delivered(handle, batch_done_of_run(handle) - handle->consumer.counted, b->bytes - copy.length);
     handle->consumer.words[0] = word;
     *message = copy;
     b->held = true;
     b->start = position;
     b->bytes = copy.length;
+    handle->consumer.counted = 0;
     b->count = 1;
     b->handed = 1;
     b->done = 0;

@@ -68,7 +68,7 @@ struct batch {
     bool redelivered;             /* every message of it was leased before */
     bool held;                    /* in the seat's buffer, no longer in the ring */
     bool split;                   /* by records that are dropped, into runs of messages */
-    uint64_t bytes;               /* payload handed out so far */
+    uint64_t bytes;               /* payload of those handed out and not counted */
 };
 
 /* What the parts of a source have agreed on, for one round. */
@@ -173,8 +173,11 @@ struct latency {
     int64_t retry_ns;      /* when to try again to map it, on the coarse clock */
 };
 
+_Static_assert(sizeof(struct batch) <= 80, "more is not stored with a few instructions");
+
 struct consumer_side {
     _Atomic uint32_t seat; /* R: also threads that interrupt */
+    uint32_t counted;      /* messages of the batch, or of its present run, that who gave it back has counted */
     struct batch batch;
     uint64_t *words;  /* [SHMQ_PREFETCH_MAX]: private, checked copies of the leased batch's descriptors */
     uint32_t records; /* of the leased batch, if it is split */

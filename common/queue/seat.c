@@ -174,6 +174,18 @@ static uint64_t position_behind(const uint64_t *words, uint32_t count, uint64_t 
     return start;
 }
 
+/* What was acknowledged of the leased batch before: whoever gave it back has counted that, one that died has not.
+ */
+static void take_over_counts(struct shmq *handle, uint64_t before)
+{
+    struct batch *b = &handle->consumer.batch;
+    const uint32_t done = batch_done_of_run(handle);
+    if ((before & PROGRESS_RETURNED) != 0)
+        handle->consumer.counted = done;
+    else
+        b->bytes = batch_payload_bytes(handle, b->done - done, b->done);
+}
+
 static int adopt_lease(struct shmq *handle, uint32_t seat)
 {
     struct seat *s = &handle->seats[seat];
@@ -211,6 +223,7 @@ static int adopt_lease(struct shmq *handle, uint32_t seat)
     };
     if (batch.dropped)
         batch_split(handle, batch.count);
+    take_over_counts(handle, before);
     count_adopted(handle, before, count_left(words, done, batch.count));
     return 0;
 }
@@ -413,14 +426,21 @@ void seat_release_other(struct shmq *handle)
     byte_lock_release(handle->object.fd, handle_seat_byte(handle, seat));
 }
 
-/* Marks what is still held as returned. */
-static void mark_returned(struct shmq *handle)
+/*
+ * Marks what is still held as returned, and counts what is acknowledged of it.
+ * Crash: in between, that is never counted.
+ */
+static void give_back(struct shmq *handle)
 {
     const struct batch *b = &handle->consumer.batch;
     struct seat *s = &handle->seats[b->seat];
     shared_u64 *word = b->held ? &s->held_attempts : &s->progress;
+    const uint32_t done = b->held ? 0 : batch_done_of_run(handle) - handle->consumer.counted;
+    const uint64_t bytes = done == 0 ? 0 : b->bytes - batch_payload_bytes(handle, b->done, b->handed);
     atomic_store_explicit(word, atomic_load_explicit(word, memory_order_relaxed) | PROGRESS_RETURNED,
                           memory_order_seq_cst);
+    batch_count_delivered(handle, done, bytes);
+    count_one(&own_counters(handle)->given_back);
 }
 
 /* Locks a free seat that holds no work. Return: 0; -EUSERS; other system errors. */
@@ -465,8 +485,7 @@ int seat_give_back(struct shmq *handle)
     const int error = seat_move_away(handle);
     if (error != 0)
         return error;
-    mark_returned(handle);
-    count_one(&own_counters(handle)->given_back);
+    give_back(handle);
     seat_release_adopted(handle);
     announce_membership(handle);
     waiting_wake_consumers_slow(handle, 1);
@@ -477,11 +496,9 @@ void seat_detach(struct shmq *handle)
 {
     struct consumer_side *c = &handle->consumer;
     const bool held = c->batch.view != NULL;
+    if (held)
+        give_back(handle);
     latency_count(handle);
-    if (held) {
-        mark_returned(handle);
-        count_one(&own_counters(handle)->given_back);
-    }
     seat_release_adopted(handle);
     let_go_of_ties(handle, c->seat);
     atomic_store_explicit(&handle->seats[c->seat].pid, 0, memory_order_relaxed);

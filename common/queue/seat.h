@@ -73,6 +73,7 @@ static inline void seat_release_adopted(struct shmq *handle)
     if (__builtin_expect(c->batch.seat != own, 0))
         seat_release_other(handle);
     c->batch = (struct batch){.seat = own};
+    c->counted = 0;
 }
 
 #endif

@@ -223,6 +223,14 @@ static void expect_possible(const struct sight *now_all, const struct sight *bef
     expect_age(now->oldest_ns);
 }
 
+static uint64_t bytes_in_all(const struct sight *sight)
+{
+    uint64_t bytes = 0;
+    for (int i = 0; i < 3 * PARTIES; i++)
+        bytes += sight->seats[i].delivered_bytes;
+    return bytes;
+}
+
 static uint64_t delivered_in_all(const struct sight *sight)
 {
     uint64_t delivered = 0;
@@ -268,6 +276,7 @@ START_TEST(nothing_impossible_is_seen_and_all_adds_up)
     ck_assert_uint_eq(last->stat.messages, 0);
     ck_assert_uint_eq(last->stat.acknowledged, last->stat.put_messages);
     ck_assert_uint_eq(delivered_in_all(last), last->stat.put_messages);
+    ck_assert_uint_eq(bytes_in_all(last), last->stat.put_bytes); /* there is no framing */
     ck_assert_uint_eq(last->latency, last->stat.put_messages);
     ck_assert_uint_eq(last->stat.deaths, 0);
     ck_assert_uint_eq(last->stat.adopted, 0);
