@@ -112,7 +112,7 @@ static void take_retries(struct consumer_options *options, const struct option_e
 static void take_backoff(struct consumer_options *options, const struct option_entry *entry, const char *argument)
 {
     if (parse_duration_range(argument, &options->backoff_min_ns, &options->backoff_max_ns) < 0)
-        option_entry_bad(entry, argument, "MIN or MIN:MAX, durations such as 100ms or 2s, MAX not below MIN");
+        option_entry_bad(entry, argument, "a duration or a range MIN:MAX, such as 100ms or 1s:30s");
 }
 
 static void take_aside(struct given *given, const struct option_entry *entry, const char *argument)

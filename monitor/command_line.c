@@ -47,7 +47,7 @@ static uint64_t message_count(const char *word)
 {
     uint64_t count = 0;
     if (parse_count(word, 1, UINT64_MAX, &count) != 0)
-        options_usage("%s: not a number of messages", word);
+        options_usage("%s: not a number of messages (a whole number, at least 1)", word);
     return count;
 }
 
@@ -60,9 +60,9 @@ static void take_ids(struct options *options, const struct option_words *words, 
     options->id_count = words->count - *taken;
     for (size_t i = 0; i < options->id_count; i++)
         if (!message_id_read(options->ids[i], &id))
-            options_usage("%s: not an id of a message (QUEUE-LANE-POSITION, as peek prints it)", options->ids[i]);
+            options_usage("%s: not a message id (QUEUE-LANE-POSITION, as peek prints it)", options->ids[i]);
     if (options->verb == VERB_DROP && options->id_count == 0)
-        options_usage("drop: which message? (its id, as peek prints it)");
+        options_usage("drop: no message given (give its id, as peek prints it)");
     *taken = words->count;
 }
 
@@ -80,7 +80,7 @@ static void take_names(struct options *options, const struct option_words *words
     if (options->listen != NULL && options->textfile != NULL)
         options_usage("--listen and --textfile: only one can be given");
     if (options->interval_ns > 0 && options->textfile == NULL)
-        options_usage("--interval: it is about --textfile, which is not given");
+        options_usage("--interval: needs --textfile FILE");
     if (options->interval_ns > 0 && textfile_is_stdout(options->textfile))
         options_usage("--interval: standard output is written once");
     if (options->listen == NULL)
@@ -102,7 +102,7 @@ static void take_into(struct options *options, const struct option_words *words,
     if (options->verb != VERB_SAVE)
         return;
     if (words->count < 2)
-        options_usage("save: which queue, and into which file? (NAME FILE)");
+        options_usage("save: no file given (give NAME FILE)");
     options->into = words->words[1];
     if (options->into[0] == '\0')
         options_usage("save: the file has no name");

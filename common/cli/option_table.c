@@ -224,7 +224,7 @@ static bool store_time(void *value, const struct option_entry *entry, const char
         return true;
     case OPTION_IS_RANGE:
         if (parse_duration_range(argument, &range[0], &range[1]) != 0)
-            option_entry_bad(entry, argument, "not MIN:MAX (durations such as 100ms or 2s, MAX not below MIN)");
+            option_entry_bad(entry, argument, "not a duration or a range MIN:MAX (such as 100ms or 1s:2s)");
         return true;
     case OPTION_IS_RATE:
         if (parse_rate(argument, value) != 0)

@@ -122,7 +122,7 @@ static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status
 static enum MHD_Result answer_health(const struct server *server, struct MHD_Connection *connection)
 {
     if (stop_now_ns() - atomic_load(&server->ticked_ns) > TICK_NS)
-        return answer(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "the queues were not looked at for 10 s\n");
+        return answer(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "the queues have not been looked at for 10 s\n");
     return answer(connection, MHD_HTTP_OK, "ok\n");
 }
 
@@ -227,7 +227,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
         exchange->connection = connection;
         *kept = exchange;
         if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
-            return answer(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "this only reads: GET and HEAD\n");
+            return answer(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "read-only: use GET or HEAD\n");
         if (server->only_local && !names_this_host(connection))
             return answer(connection, MHD_HTTP_FORBIDDEN, "the Host header names another host\n");
         return MHD_YES;
@@ -324,11 +324,11 @@ static int listen_at(struct listen_address *address, const char **what)
 {
     const int yes = 1;
     struct sockaddr *name = (struct sockaddr *)&address->socket;
-    *what = "no socket";
+    *what = "cannot make a socket";
     const int fd = socket(address->socket.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -errno;
-    *what = "cannot be listened at";
+    *what = "cannot listen there";
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
     address->length = sizeof(address->socket);
     const socklen_t length =
@@ -364,7 +364,7 @@ int server_start(struct server **out, struct listen_address *address, const char
         return fd;
     struct server *server = calloc(1, sizeof(*server));
     int error = -ENOMEM;
-    *what = "cannot be served";
+    *what = "cannot start the server";
     if (server == NULL)
         goto close_socket;
     server->last = &server->first;

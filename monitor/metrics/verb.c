@@ -43,7 +43,7 @@ static void say_address(const struct listen_address *address)
     say_status("listening on http://%s/", text);
     if (!listen_address_is_loopback(address))
         say_status(
-            "warning: %s is not loopback, and there is no authentication: whoever can connect sees the names "
+            "warning: %s is not loopback, and there is no authentication: anyone who can connect sees the names "
             "of queues, programs and users",
             text);
 }
@@ -126,7 +126,7 @@ int verb_metrics(const struct options *options)
     allow_descriptors();
     const int error = finder_start(&watch.finder, options->names, options->name_count, -1, SPARE_DESCRIPTORS);
     if (error != 0) {
-        say_error("metrics: no thread can be started: %s", strerrordesc_np(-error));
+        say_error("metrics: cannot start a thread: %s", strerrordesc_np(-error));
         return EXIT_FAILED;
     }
     const int status = serve(&watch, options);

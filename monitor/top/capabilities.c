@@ -25,9 +25,9 @@ const char *capabilities_refusal(void)
     const char *name = getenv("TERM");
     int known = 0;
     if (isatty(STDIN_FILENO) == 0)
-        return "standard input is no terminal";
+        return "standard input is not a terminal";
     if (isatty(STDOUT_FILENO) == 0)
-        return "standard output is no terminal";
+        return "standard output is not a terminal";
     if (name == NULL || name[0] == '\0')
         return "TERM is not set";
     const bool usable = setupterm(NULL, STDOUT_FILENO, &known) == OK && has("cup") && has("clear");

@@ -113,7 +113,7 @@ static bool wait_a_while(void)
     const bool gone = stop_wait_fd(STDOUT_FILENO, 0, stop_now_ns() + POLL_NS) > 0;
     (void)stop_statistics_wanted(); /* discards SIGUSR1, which would otherwise end every wait at once */
     if (gone)
-        say_error("standard output: nobody reads it any more");
+        say_error("standard output: its reader has ended");
     return !gone;
 }
 
@@ -157,7 +157,7 @@ int verb_events(const struct options *options)
     struct showing showing = {.options = options};
     const bool file = queue_file_is_path(options->queue);
     if (file && options->follow)
-        options_usage("--follow: a file does not change");
+        options_usage("--follow: a copy in a file does not change (leave --follow out)");
     const int opened = queue_file_open(&showing.queue, options->queue);
     if (opened != 0)
         return verb_fail(options, "its events cannot be read", opened);

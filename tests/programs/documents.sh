@@ -27,6 +27,29 @@ followed_functions() { # MODEL
         grep -oE '\b[a-z]+_[a-z_]*[a-z]\b' | grep -v '^unit_' | LC_ALL=C sort -u
 }
 
+# Identifiers between backquotes: fields, functions, macros, metrics, tests.
+named_words() { # DOCUMENT
+    # shellcheck disable=SC2016 # the quotes are the document's
+    grep -oE '`[^`]+`' "$1" | grep -oE '\b[A-Za-z][A-Za-z0-9]*_[A-Za-z0-9_]+\b' | LC_ALL=C sort -u
+}
+# All identifiers of the tree, its tests' names among them, and those of others that the documents name: Python's, those
+# of NATS, and the node exporter's.
+grep -v "\.md$" "$scratch/sources" | xargs cat Makefile "$scratch/sources" |
+    grep -aoE "\b[A-Za-z][A-Za-z0-9]*_[A-Za-z0-9_]+\b" >"$scratch/words"
+printf '%s\n' is_shutdown ack_floor stream_seq node_textfile_mtime_seconds >>"$scratch/words"
+LC_ALL=C sort -u -o "$scratch/words" "$scratch/words"
+
+# Options between backquotes: of a program, or of a script.
+named_options() { # DOCUMENT
+    # shellcheck disable=SC2016 # the quotes are the document's
+    grep -oE '`[^`]+`' "$1" | grep -oE -- '[ `]--[a-z][a-z-]*[a-z]' | sed 's/^.--//' | LC_ALL=C sort -u
+}
+{
+    sed -n 's/.*\.name = "\([a-z-]*\)".*/\1/p' ./*/option_table.c common/cli/*.[ch]
+    grep -ohE -- '--[a-z][a-z-]*[a-z]' scripts/*.sh bench/*.sh | cut -c 3-
+    printf '%s\n' shm-size foreground # of Docker and timeout
+} | LC_ALL=C sort -u >"$scratch/options"
+
 for document in "${documents[@]}"; do
     missing=''
     while IFS= read -r file; do
@@ -35,9 +58,13 @@ for document in "${documents[@]}"; do
     check_equal "$document: the files that it names exist" '' "$missing"
     missing=''
     while IFS= read -r name; do
-        grep -qw -- "$name" common/shmq.h || missing+=" $name"
+        grep -qwh -- "$name" common/shmq.h monitor/formats/prometheus.c || missing+=" $name"
     done < <(named_functions "$document")
     check_equal "$document: the functions that it names exist" '' "$missing"
+    check_equal "$document: the identifiers that it names exist" '' \
+        "$(named_words "$document" | LC_ALL=C comm -23 - "$scratch/words" | xargs)"
+    check_equal "$document: the options that it names exist" '' \
+        "$(named_options "$document" | LC_ALL=C comm -23 - "$scratch/options" | xargs)"
 done
 
 for model in "${models[@]}"; do

@@ -83,9 +83,9 @@ check_status 'drop: an id of another queue: exit 1' 1 look drop "$queue" "000000
 check_match 'drop: an id of another queue: is said' 'message 00000000deadbeef.*: not dropped: not in the queue' "$scratch/err"
 check_status 'drop: a position within a message, another lane' 1 look drop "$queue" "${all[0]%-*}-1" "${all[0]%%-*}-63-64" "${all[0]%%-*}-99999-64"
 for bad in x 1-2 "${all[0]}x" -- "${all[0]%-*}-" '' 'a b'; do
-    [[ $bad == -- ]] || check_usage monitor look 'not an id of a message' drop "$queue" "${all[0]}" "$bad"
+    [[ $bad == -- ]] || check_usage monitor look 'not a message id' drop "$queue" "${all[0]}" "$bad"
 done
-check_usage monitor look 'which message' drop "$queue"
+check_usage monitor look 'drop: no message given' drop "$queue"
 check_equal 'drop: after all that' 'a e' "$(payloads "$queue")"
 look drop --json "$queue" "${all[0]}" "${all[1]}" >"$scratch/json" 2>/dev/null
 check_equal 'drop --json' '[ {"id": "'"${all[0]}"'", "result": "dropped"}, {"id": "'"${all[1]}"'", "result": "unknown"} ]' \
@@ -229,7 +229,7 @@ check_match 'kick: attempts begin anew' '^0( 0)*$' <(look peek --json "$queue" |
 check_status 'kick: nothing to do' 0 look kick "$dead"
 check_match 'kick: nothing to do: is said' 'nothing to move' "$scratch/err"
 check_equal 'kick: once more, done' 4 "$(take -q --exec 'cat; echo' | sort | wc -l)"
-check_usage monitor look 'not an id' kick "$dead" x
+check_usage monitor look 'not a message id' kick "$dead" x
 check_usage monitor look "a queue's name" kick "$dead" --to a/b
 check_status 'kick: no such queue: exit 1' 1 look kick "$queue.none"
 end

@@ -20,7 +20,7 @@ fi
 
 check_status 'stdin is no terminal: exit 1' 1 "$monitor" top </dev/null
 check_match 'stdin is no terminal: says so, and what to use' \
-    "^monitor: top: standard input is no terminal .*'monitor list --watch'" "$scratch/err"
+    "^monitor: top: standard input is not a terminal .*'monitor list --watch'" "$scratch/err"
 check_usage monitor "$monitor" 'unexpected argument for top' top a b
 check_usage monitor "$monitor" 'not a valid name' top a/b
 
@@ -79,7 +79,7 @@ check_screen 'an unknown TERM: says why' 'top: TERM=no-such: this terminal is no
 screen_type "clear; (unset TERM; $monitor top); echo \"status \$?\"" Enter
 check_screen 'no TERM: says why' 'top: TERM is not set'
 screen_type "clear; $monitor top | cat; echo \"status \${PIPESTATUS[0]}\"" Enter
-check_screen 'stdout is no terminal: says so' 'top: standard output is no terminal'
+check_screen 'stdout is no terminal: says so' 'top: standard output is not a terminal'
 check_screen 'stdout is no terminal: exit 1' '^status 1$'
 screen_type "clear; $monitor top $first.missing; echo \"status \$?\"" Enter
 check_screen 'no such queue: says so' 'cannot be watched: no such queue'

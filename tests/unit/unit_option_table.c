@@ -391,7 +391,7 @@ static const struct {
     {alone, "--lonely"},
     {too_large, "not a number from 1 to 9"},
     {empty, "--text '': is empty"},
-    {bad_range, "not MIN:MAX"},
+    {bad_range, "not a duration or a range MIN:MAX"},
     {without_argument, "requires an argument"},
 };
 
