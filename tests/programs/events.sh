@@ -186,7 +186,7 @@ done
 check_equal 'as many as there were' 83 "$(events | wc -l)"
 cp "/dev/shm/shmq.$queue" "$scratch/copy"
 check_same 'a copy in a file has the same' <(events) <("$monitor" events "$scratch/copy")
-check_usage monitor "$monitor" '--follow: a file does not change' events --follow "$scratch/copy"
+check_usage monitor "$monitor" '--follow: a copy in a file does not change' events --follow "$scratch/copy"
 # Event 60: the offset of the region is what its time is found by.
 offset=$(python3 - "$scratch/copy" "$("$monitor" events --json "$queue" | sed -n '61s/.*"monotonic_ns": \([0-9]*\).*/\1/p')" <<'END'
 import struct, sys

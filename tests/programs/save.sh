@@ -49,7 +49,7 @@ check 'is made here' test -f "$folder/other"
 rm "$folder/other"
 check_status 'a queue that is not there' 1 "$monitor" save "$queue.none" "$folder/none"
 check_match 'is said' 'no such queue' "$scratch/err"
-check_usage monitor "$monitor" 'into which file' save "$queue"
+check_usage monitor "$monitor" 'save: no file given' save "$queue"
 cd "$folder" || exit
 check_usage monitor "$monitor" 'save: a copy cannot be written to standard output' save "$queue" -
 cd "$top" || exit
