@@ -257,6 +257,8 @@ $(out)/tests/unit_consumer_engine: private wrapped = clock_nanosleep shmq_acknow
 # What top shows needs no ncurses.
 $(out)/tests/unit_top: $(addprefix $(obj)/monitor/,formats/event.o formats/json_string.o $(addprefix top/,$(addsuffix .o,canvas frame graph \
     inspection keys layout list_page model parties queue_page text)) watched.o)
+$(out)/tests/unit_doctor: $(addprefix $(obj)/monitor/,doctor/neglect.o doctor/parties.o doctor/report.o formats/json_string.o)
+$(out)/tests/unit_doctor: private wrapped = process_state_of
 $(out)/tests/unit_finder: $(addprefix $(obj)/monitor/,finder.o signal_free_thread.o top/errand.o)
 # Not all of a bridge needs libnats.
 $(out)/tests/unit_nats_bridge: $(addprefix $(obj)/,$(addsuffix .o,common/nats/answer common/nats/counters \

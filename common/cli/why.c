@@ -11,7 +11,10 @@
 #include "common/cli/units.h"
 #include "common/cli/why_it_waited.h"
 
-/* A consumer that has had the same messages for so long holds up what stands behind them. */
+/* Who has taken something within this time goes on. If nobody has, whoever has the longest had something is what
+ * the queue waits for. */
+#define LATELY_NS INT64_C(1000000000)
+/* Who has had something for so long is told of although others go on. */
 #define SLOW_NS INT64_C(10000000000)
 /* From this fill on, it is worth telling. */
 #define FILL_TOLD_PERCENT 50
@@ -24,6 +27,8 @@ struct facts {
     uint32_t blocked;                      /* producers that wait for room */
     uint32_t producers_stopped;            /* of those alive */
     uint32_t consumers_stopped;            /* likewise */
+    uint32_t consumers_going;              /* those of them that have taken something lately */
+    uint32_t consumers_busy;               /* those of them that have had something for longer */
     const struct shmq_lane_stat *producer; /* one that is stopped */
     const struct shmq_seat_stat *stopped;  /* one that is stopped */
     const struct shmq_seat_stat *holder;   /* whose messages hold up the most; NULL: nobody's */
@@ -84,6 +89,10 @@ static void add_seat(struct facts *facts, const struct shmq_seat_stat *seat)
         if (facts->stopped == NULL)
             facts->stopped = seat;
     }
+    if (seat->leased > 0 && weight(state, seat) == 1) {
+        facts->consumers_going += seat->leased_ns < LATELY_NS;
+        facts->consumers_busy += seat->leased_ns >= LATELY_NS;
+    }
     if (outweighs(facts, seat, state)) {
         facts->holder = seat;
         facts->holder_state = state;
@@ -128,10 +137,34 @@ static void add_stopped(struct sentence *sentence, const char *role, uint32_t nu
     sentence_add(sentence, ")");
 }
 
+/* Whether what is not taken waits for the holder: nobody else takes it, or makes room. */
+static bool holder_holds_up(const struct facts *facts)
+{
+    const struct shmq_stat *stat = facts->stat;
+    return facts->consumers_going == 0 && facts->consumers_busy == 1 &&
+           (facts->blocked > 0 || (stat->consumers == 1 && stat->messages > stat->leased));
+}
+
+/* A consumer at work. Whether its work hangs, or just takes so long, nobody can tell. */
+static void add_busy(struct sentence *sentence, const struct facts *facts)
+{
+    const struct shmq_seat_stat *seat = facts->holder;
+    const bool holds_up = holder_holds_up(facts);
+    char age[UNITS_SIZE];
+    if (holds_up) {
+        sentence_add(sentence, "held up by ");
+    } else if (facts->consumers_busy > 1 && facts->consumers_busy == facts->stat->consumers) {
+        add_all_consumers(sentence, facts->stat->consumers, "busy");
+        sentence_add(sentence, ", ");
+    }
+    sentence_add(sentence, "consumer %" PRIu32 " (pid %jd)%s has had %" PRIu64 " message%s for %s", seat->seat,
+                 (intmax_t)seat->pid, holds_up ? ", which" : "", seat->leased, units_plural(seat->leased),
+                 units_age(age, seat->leased_ns));
+}
+
 static void add_holder(struct sentence *sentence, const struct facts *facts)
 {
     const struct shmq_seat_stat *seat = facts->holder;
-    char age[UNITS_SIZE];
     switch (facts->holder_state) {
     case PARTY_STOPPED:
         sentence_add(sentence, "held up by ");
@@ -147,16 +180,16 @@ static void add_holder(struct sentence *sentence, const struct facts *facts)
                      seat->leased, units_plural(seat->leased));
         break;
     default:
-        sentence_add(sentence, "consumer %" PRIu32 " (pid %jd) has had %" PRIu64 " message%s for %s", seat->seat,
-                     (intmax_t)seat->pid, seat->leased, units_plural(seat->leased),
-                     units_age(age, seat->leased_ns));
+        add_busy(sentence, facts);
     }
 }
 
 static bool holder_is_told(const struct facts *facts, int64_t slow_ns)
 {
-    return facts->holder != NULL &&
-           (weight(facts->holder_state, facts->holder) > 1 || facts->holder->leased_ns >= slow_ns);
+    const struct shmq_seat_stat *holder = facts->holder;
+    if (holder == NULL || weight(facts->holder_state, holder) > 1)
+        return holder != NULL;
+    return holder->leased_ns >= (facts->consumers_going == 0 ? LATELY_NS : slow_ns);
 }
 
 /* Adds why the consumers do not take the messages. Returns false, having added nothing, if that is not known. */
@@ -184,7 +217,7 @@ static void add_full(struct sentence *sentence, const struct facts *facts)
     sentence_add(sentence, "full: ");
     sentence_add_count(sentence, facts->blocked, "producer", "waits", "wait");
     sentence_add(sentence, ", ");
-    if (add_consumers(sentence, facts, SLOW_NS / 10))
+    if (add_consumers(sentence, facts, LATELY_NS))
         return;
     if (consumers == 1)
         sentence_add(sentence, "the consumer is busy");

@@ -67,11 +67,11 @@ bool doctor_content(struct doctor *doctor, const struct patient *patient);
 void doctor_flags(struct doctor *doctor, const struct patient *patient);
 /* Producers: dead and unfinished, stopped, waiting for room, more than there are lanes for. */
 void doctor_producers(struct doctor *doctor, const struct patient *patient);
-/* Consumers: dead with messages, stopped with messages, what they hold up. */
+/* Consumers: dead or stopped with messages, what they hold up; busy with the same messages for long. */
 void doctor_consumers(struct doctor *doctor, const struct patient *patient);
 /* Its semaphores: missing, wrong, another user's. */
 void doctor_semaphores(struct doctor *doctor, const struct patient *patient);
-/* Dead letters that nobody looks at, and a run that was interrupted. */
+/* Messages without a consumer, dead letters that nobody looks at, and a run that was interrupted. */
 void doctor_neglect(struct doctor *doctor, const struct patient *patient);
 
 #endif

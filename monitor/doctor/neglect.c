@@ -30,6 +30,27 @@ static void say_dead_letters(struct doctor *doctor, const struct patient *patien
                stat->messages == 1 ? " is" : "s are", oldest);
 }
 
+static void say_no_consumer(struct doctor *doctor, const struct patient *patient)
+{
+    const struct shmq_stat *stat = &patient->snapshot.stat;
+    char age[UNITS_SIZE];
+    char oldest[UNITS_SIZE + 32] = "";
+    char remedy[SHMQ_NAME_MAX + 96];
+    (void)snprintf(remedy, sizeof(remedy), "start a consumer: '%sconsumer -Q %s'", say_prefix(), patient->name);
+    if (stat->oldest_ns >= 0)
+        (void)snprintf(oldest, sizeof(oldest), ", the oldest for %s", units_age(age, stat->oldest_ns));
+    doctor_say(doctor, VERDICT_WARNING, patient->name, "no-consumer", remedy,
+               "%" PRIu64 " message%s%s, and no consumer is attached", stat->messages,
+               stat->messages == 1 ? " waits" : "s wait", oldest);
+}
+
+/* That it is paused, shut down or full is told already, and what to do about it. */
+static bool is_left_alone(const struct shmq_stat *stat)
+{
+    return stat->messages > 0 && stat->consumers == 0 && !stat->paused && stat->shut_down == 0 &&
+           stat->blocked == 0;
+}
+
 /* The supervisor's record outlives it. */
 static void say_run(struct doctor *doctor, const struct patient *patient)
 {
@@ -45,5 +66,7 @@ void doctor_neglect(struct doctor *doctor, const struct patient *patient)
     const struct shmq_stat *stat = &patient->snapshot.stat;
     if (is_of_dead_letters(patient->name) && stat->messages > 0 && stat->consumers == 0)
         say_dead_letters(doctor, patient);
+    else if (is_left_alone(stat))
+        say_no_consumer(doctor, patient);
     say_run(doctor, patient);
 }

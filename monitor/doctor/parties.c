@@ -8,6 +8,10 @@
 #include "common/cli/why.h"
 #include "monitor/doctor/doctor.h"
 
+/* What a consumer has had for so long is told; and for so long, somebody should look at it. */
+#define LEASE_TOLD_NS INT64_C(10000000000)
+#define LONG_LEASE_NS INT64_C(60000000000)
+
 enum { REMEDY_BYTES = SHMQ_NAME_MAX + 160 };
 
 static uint32_t count_producers(const struct patient *patient, enum party_state state)
@@ -120,6 +124,35 @@ static void say_holder(struct doctor *doctor, const struct patient *patient, con
                state == PARTY_DEAD ? "died" : "left", seat->leased, units_plural(seat->leased), room);
 }
 
+/* It may hang, or just take so long: that is for its user to say. Return: whether it has had something for long.
+ */
+static bool say_busy(struct doctor *doctor, const struct patient *patient, const struct shmq_seat_stat *seat)
+{
+    const struct shmq_stat *stat = &patient->snapshot.stat;
+    const bool is_long = seat->leased_ns >= LONG_LEASE_NS;
+    const uint64_t behind = stat->messages > stat->leased ? stat->messages - stat->leased : 0;
+    char age[UNITS_SIZE];
+    char rest[48] = "";
+    char remedy[REMEDY_BYTES];
+    if (behind > 0)
+        (void)snprintf(rest, sizeof(rest), ", and %" PRIu64 " more wait%s", behind, behind == 1 ? "s" : "");
+    (void)snprintf(remedy, sizeof(remedy),
+                   "see what it does; 'kill -KILL %jd' gives %s to others; consumer --exec-timeout ends a command "
+                   "that hangs",
+                   (intmax_t)seat->pid, seat->leased == 1 ? "it" : "them");
+    doctor_say(doctor, is_long ? VERDICT_WARNING : VERDICT_OK, patient->name, "held-long", is_long ? remedy : NULL,
+               "consumer %" PRIu32 " (%s, pid %jd) has had %" PRIu64 " message%s for %s%s", seat->seat,
+               seat->program, (intmax_t)seat->pid, seat->leased, units_plural(seat->leased),
+               units_age(age, seat->leased_ns), rest);
+    return is_long;
+}
+
+static bool is_busy(const struct shmq_seat_stat *seat, enum party_state state)
+{
+    return (state == PARTY_RUNNING || state == PARTY_ASLEEP) && seat->leased > 0 &&
+           seat->leased_ns >= LEASE_TOLD_NS;
+}
+
 /* What a consumer is that others wait for. A living consumer takes over what the dead left within a tick. */
 static bool is_ill(const struct patient *patient, const struct shmq_seat_stat *seat, enum party_state state)
 {
@@ -155,6 +188,8 @@ void doctor_consumers(struct doctor *doctor, const struct patient *patient)
     for (uint32_t i = 0; i < patient->snapshot.seat_count; i++) {
         const struct shmq_seat_stat *seat = &patient->snapshot.seats[i];
         const enum party_state state = why_consumer(stat, seat);
+        if (is_busy(seat, state))
+            ill = say_busy(doctor, patient, seat) || ill;
         if (!is_ill(patient, seat, state))
             continue;
         say_holder(doctor, patient, seat, state);

@@ -25,12 +25,21 @@ is_json() {
 
 new_queue
 put --capacity 64K --lanes 4 --seats 4 -- one two three
-finds 'a sound queue' 0 "^ok       $queue: all invariants hold, 3 messages in it$"
+finds 'messages without a consumer' 1 "^warning  $queue: 3 messages wait, the oldest for [0-9.]+ s, and no consumer is attached \(start a consumer: '.*consumer -Q $queue'\)$"
+"$producer" -q -Q "$queue" --random >/dev/null 2>&1 &
+pid=$!
+wait_until 10 is_blocked || not_ok 'a producer waits for room'
+finds 'a full queue without a consumer' 1 "^warning  $queue: 1 producer waits for room, and no consumer is attached \(start a consumer\)$"
+kill_now "$pid"
+"$monitor" finish -q "$queue"
+take -q --discard
+finds 'a sound queue' 0 "^ok       $queue: all invariants hold, 0 messages in it$"
 check_equal 'a sound queue: nothing is wrong' '' "$(grep -v '^ok' "$scratch/out")"
 check_equal 'a sound queue: with -q, nothing is said' '' "$("$monitor" doctor -q "$queue" 2>&1)"
 check_status 'a queue that is not there' 1 "$monitor" doctor "$queue.none"
 check_match 'a queue that is not there: is said' 'no such queue' "$scratch/err"
 
+put -- one two three
 "$monitor" pause -q "$queue"
 finds 'a paused queue' 1 "^warning  $queue: paused for .*: 3 messages are handed out to nobody \('.*monitor resume $queue'\)$"
 "$monitor" resume -q "$queue"

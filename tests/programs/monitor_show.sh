@@ -66,7 +66,7 @@ check_says 'full: no consumer' 'full: 1 producer waits, no consumer is attached'
 starts "$consumer" -q -Q "$queue" --prefetch 5 --work 60s --discard
 reader=$pid
 check 'full: a consumer has five' wait_until 10 is_holding 5
-check_says 'full: a busy consumer' "full: 1 producer waits, (the consumer is busy|consumer 0 \(pid $reader\) has had 5 messages for [0-9.]+ s)"
+check_says 'full: a busy consumer' "full: 1 producer waits, held up by consumer 0 \(pid $reader\), which has had 5 messages for [1-9]\.[0-9] s"
 stop "$reader"
 check_says 'full: a stopped consumer' \
     "full: 1 producer waits, held up by consumer 0 \(pid $reader, stopped $ago\), which has 5 messages"
@@ -122,6 +122,17 @@ else
 fi
 kill_now "$pid"
 
+# A command that does not end.
+next_queue
+put -- a b
+starts "$consumer" -q -Q "$queue" --exec 'sleep 60'
+check_says 'a command hangs' "held up by consumer 0 \(pid $pid\), which has had 1 message for [1-9]\.[0-9] s"
+starts "$consumer" -q -Q "$queue" --jobs 1 -- sleep 60
+check_says 'two commands hang' 'both consumers are busy, consumer 0 \(pid [0-9]+\) has had 1 message for [0-9.]+ s'
+for job in $(jobs -p); do
+    kill_now "$job"
+done
+
 # One of each.
 next_queue
 put -- a
@@ -136,7 +147,7 @@ next_queue
 put -- x
 starts "$consumer" -q -Q "$queue" --backoff 1h --exec 'exit 1'
 check 'aside: it waits' wait_until 20 queue_has aside 1
-check_says 'aside' '1 message waits aside, the first is due in (59 m|1 h)'
+check_says 'aside' '1 message waits aside, the first is due in (59 m|60 m|1 h)'
 check 'aside: its consumer' wait_until 10 state_of seat 1 aside
 kill -TERM "$pid"
 wait "$pid"
