@@ -50,7 +50,7 @@ static const struct option_entry sink[] = {
      .help =
          "publish to NATS JetStream; SERVERS are HOST[:PORT] or nats:// URLs, separated by commas. Each message "
          "is stored in the stream exactly once, even if the connection, servers or the consumer fail. While no "
-         "server can be reached, messages wait in the queue. Their headers go along"},
+         "server can be reached, messages wait in the queue. Their headers are kept"},
     {.name = "discard", .code = SINK_DISCARD, .help = "acknowledge messages without writing them"},
     {.name = NULL},
 };
@@ -178,14 +178,16 @@ const struct option_section consumer_command_section = {
         "With --pipe-ack, the command must answer each message before it waits for the next one, and flush its "
         "output. If it ends, its oldest message without an answer has failed; the others count no attempt. It is "
         "started again after the pause of --backoff, and gets them one at a time. A message that contains the "
-        "delimiter is given up. Anything else than an answer, or one too many, ends the command, and the consumer "
+        "delimiter is given up. Anything but an answer, or one answer too many, ends the command, and the "
+        "consumer "
         "exits 1; so does a command that fails when it has answered everything. In the environment, it has "
         "SHMQ_QUEUE.\n\n"
         "With --batch, a command has its messages on stdin, framed, even if there is only one. The environment "
         "describes the first, and SHMQ_BATCH is their number. Status 0 acknowledges all, and 75 retries all "
         "later. Any other end is a failed attempt of each, and so is the death of the consumer; then they are "
-        "tried one by one. Executions of a message alone and in batches are no more than --retries N + 1 in all, "
-        "so with --retries 0, a batch that fails is given up. Meanwhile the messages take their room in the lane.",
+        "tried one by one. Alone and in batches together, a message is executed at most N + 1 times (--retries "
+        "N), so with --retries 0, a batch that fails is given up. Meanwhile the messages keep their room in the "
+        "lane.",
     .entries = command,
 };
 
@@ -234,8 +236,8 @@ const struct option_section consumer_command_output_section = {
     .text =
         "With --grouped and --line-buffer, commands that run at the same time, of this consumer and of others "
         "that share its stdout or stderr, do not mix within a turn. Up to 1 MiB for each of a command's stdout "
-        "and stderr is kept in memory, more in a file without a name in $TMPDIR (/tmp). What processes that a "
-        "command leaves behind print after its end is lost. Output, results and log are written before the "
+        "and stderr is kept in memory, the rest in an unnamed file in $TMPDIR (/tmp). What processes left "
+        "behind by a command print after its end is lost. Output, results and log are written before the "
         "message is acknowledged: if one of them cannot be written, the message stays in the queue, and the "
         "consumer ends with 1. So the output of a message that is delivered again can be there twice.",
     .entries = command_output,

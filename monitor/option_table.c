@@ -211,7 +211,7 @@ const struct option_table monitor_options = {
         "something unfinished); left (its messages wait to be taken over); gone (died with nothing unfinished); "
         "finished. In a copy, they are as they were when save made it, and ages are as of that moment; in a copy "
         "made "
-        "in another way, the state is copy: whether they were alive is not known.\n\n"
+        "in another way, the state is \"in copy\": whether they were alive is not known.\n\n"
         "Conditions of --alert: a name, one of > >= < <=, and a value; separate several with commas. full: "
         "fill_percent, such as 80%. oldest: age of the oldest message, such as 5m. bytes (payload) and memory "
         "(occupied by the queue): sizes such as 100M. Numbers: messages, leased, producers and consumers (alive), "

@@ -27,12 +27,12 @@ static const struct option_entry source[] = {
      .code = PRODUCER_LISTEN_MODE,
      .incidental = true,
      .argument = "OCTAL",
-     .help = "permissions of the sockets of --listen (as the umask says); who may write to one may send"},
+     .help = "permissions of the --listen sockets (default: by the umask); whoever may write to one may send"},
     {.name = "from",
      .code = PRODUCER_FROM,
      .argument = "SERVERS",
      .help = "take messages from NATS JetStream; SERVERS are HOST[:PORT] or nats:// URLs, separated by commas. A "
-             "message is acknowledged there once it is in the queue. Its headers go along"},
+             "message is acknowledged there once it is in the queue. Its headers are kept"},
     {.name = "source-headers",
      .kind = OPTION_IS_FLAG,
      AT(source_headers),
@@ -77,8 +77,8 @@ static const struct option_entry source[] = {
      AT(rotate_wait_ns),
      .incidental = true,
      .argument = "DURATION",
-     .help = "with --follow: leave a file that was renamed or removed when nothing was written to it for DURATION "
-             "(5s)"},
+     .help = "with --follow: stop reading a file that was renamed or removed once nothing has been written to it "
+             "for DURATION (5s)"},
     {.name = "partial",
      .kind = OPTION_IS_DURATION,
      AT(partial_ns),
