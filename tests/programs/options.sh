@@ -16,6 +16,26 @@ check_status 'an option of another verb: exit 2' 2 "$monitor" list --force
 check_match 'an option of another verb: is named' '^monitor: list: takes no --force$' "$scratch/err"
 check_status 'options before the verb, between and after' 4 "$monitor" --quiet wait -Q no-such.queue --timeout 1ms no-such.queue.2
 
+# ------------------------------------------------------------------ a bad value is refused by the option's name
+
+# Options whose argument is a number, a size, a time, a mode or one of several words, as their help names it.
+judged_options() { # PROGRAM
+    "$build/$1" --help | sed -n 's/^  \(-., \|    \)\(--[a-z-]*\) \(\[\?[A-Z].*\)/\2 \3/p' |
+        awk '$2 ~ /^\[?(N|SIZE|DURATION|OCTAL|HOW|KEY|MIN|CONDITION)([^A-Z]|$)/ { print $1 }'
+}
+for name in producer consumer monitor; do
+    judged_options $name >"$scratch/options"
+    check "$name has such options" test "$(wc -l <"$scratch/options")" -ge 5
+    bad=''
+    while read -r option; do
+        for value in '' -1 x 99999999999999999999x; do
+            "$build/$name" "$option=$value" -V >"$scratch/out" 2>"$scratch/err" </dev/null
+            [[ $? -eq 2 && $(head -n 1 "$scratch/err") =~ ^$name:\ $option\ .*:\ .*\(.*\)$ ]] || bad+=" $option='$value'"
+        done
+    done <"$scratch/options"
+    check_equal "$name: a bad value: exit 2, the option, why, and what is allowed" '' "$bad"
+done
+
 # ------------------------------------------------------------------ an option is written down in one place
 
 copy=$scratch/copy
