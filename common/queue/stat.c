@@ -44,28 +44,48 @@ struct put_totals {
     uint64_t stream_offset;
 };
 
-/* Reads the newer checkpoint, which may be one publication ahead of tail. */
-static struct put_totals read_totals(const struct lane_control *control)
+#define TOTALS_TRIES 1000 /* to read a checkpoint while its producer puts messages one by one */
+
+/*
+ * Reads the checkpoint of tail, or the next one if tail has moved on meanwhile. A checkpoint is overwritten only
+ * after the other one is complete and published. Return: whether what was read is of one moment.
+ */
+static bool read_totals_once(const struct lane_control *control, struct put_totals *put)
 {
+    const struct checkpoint *entries = control->checkpoints;
     const uint64_t tail = load(&control->tail);
-    int newer = load(&control->checkpoints[1].tail) > load(&control->checkpoints[0].tail);
-    /* If the other one matches tail, the newer one is not published (yet): its producer may have died before that.
-     */
-    if (load(&control->checkpoints[!newer].tail) == tail)
-        newer = !newer;
-    return (struct put_totals){.tail = load(&control->checkpoints[newer].tail),
-                               .messages = load(&control->checkpoints[newer].messages),
-                               .stream_offset = load(&control->checkpoints[newer].stream_offset)};
+    const int newer = load(&entries[1].tail) > load(&entries[0].tail);
+    /* If the older one is that of tail, its producer is about to publish the newer one, or died before that. */
+    const bool published = load(&entries[!newer].tail) != tail;
+    const struct checkpoint *entry = &entries[published ? newer : !newer];
+    *put = (struct put_totals){.tail = load(&entry->tail),
+                               .messages = load(&entry->messages),
+                               .stream_offset = load(&entry->stream_offset)};
+    if (load(&entry->tail) != put->tail)
+        return false;
+    return published ? load(&entries[!newer].tail) < put->tail : load(&control->tail) == put->tail;
 }
 
-/* Messages that were put before the walk's tail and have left the lane since, dropped ones included. */
-static uint64_t messages_gone(const struct ring *ring, const struct walk *walk, const struct put_totals *put)
+static struct put_totals read_totals(const struct lane_control *control)
+{
+    struct put_totals put;
+    for (int tries = 0; tries < TOTALS_TRIES && !read_totals_once(control, &put); tries++)
+        ;
+    return put;
+}
+
+/* Messages that were put and have left the lane since, dropped ones included; at least so many. @before: as
+ * counted last. */
+static uint64_t messages_gone(const struct ring *ring, const struct walk *walk, const struct put_totals *put,
+                              uint64_t before)
 {
     struct marks_count later = {0};
-    if (put->tail > walk->tail && !marks_count(ring, walk->tail, put->tail, &later))
-        later.messages = 0;
+    const bool counted = put->tail <= walk->tail || marks_count(ring, walk->tail, put->tail, &later);
+    if (!counted) /* overwritten meanwhile: no more than a message a cell */
+        later.messages = put->tail - walk->tail;
     const uint64_t there = later.messages + walk->messages;
-    return put->messages > there ? put->messages - there : 0;
+    const uint64_t gone = put->messages > there ? put->messages - there : 0;
+    return counted || gone > before ? gone : before;
 }
 
 static uint64_t high_water_bytes(const struct ring *ring, const struct shmq_lane_stat *stat)
@@ -99,7 +119,7 @@ static int fill_messages(struct shmq *handle, struct lane_view *view, struct shm
     stat->put_messages = put.messages;
     stat->put_bytes = put.stream_offset;
     if (error != -EAGAIN) /* otherwise not all of what is there was counted */
-        view->gone = messages_gone(ring, &walk, &put);
+        view->gone = messages_gone(ring, &walk, &put, view->gone);
     stat->acknowledged = view->gone;
     *bytes = error == 0 ? walk.bytes : 0;
     return error == -EAGAIN ? 0 : error;

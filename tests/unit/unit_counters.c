@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -556,6 +557,42 @@ START_TEST(nothing_makes_an_age_negative)
 }
 END_TEST
 
+static atomic_bool puts_end;
+
+static void *put_and_get(void *unused)
+{
+    uint64_t number = 0;
+    size_t length;
+    (void)unused;
+    while (!atomic_load(&puts_end)) {
+        for (int i = 0; i < CELLS; i++)
+            ck_assert_int_eq(shmq_put(producer, &number, sizeof(number), 0), 0);
+        for (int i = 0; i < CELLS; i++)
+            ck_assert_int_eq(shmq_get(consumer, &number, sizeof(number), &length, 0), 0);
+    }
+    return NULL;
+}
+
+START_TEST(messages_and_bytes_are_of_the_same_moment)
+{
+    pthread_t thread;
+    struct shmq *observer = planted_open(name, SHMQ_OBSERVER, NULL);
+    uint64_t torn = 0;
+    ck_assert_int_eq(pthread_create(&thread, NULL, put_and_get, NULL), 0);
+    const int64_t until = clock_now_ns() + 500 * MS;
+    while (clock_now_ns() < until) {
+        struct shmq_lane_stat lane = SHMQ_LANE_STAT_INIT;
+        ck_assert_int_eq(shmq_stat_lane(observer, 0, &lane), 0);
+        torn += lane.put_bytes != lane.put_messages * sizeof(uint64_t);
+        ck_assert_uint_le(lane.acknowledged, lane.put_messages);
+    }
+    atomic_store(&puts_end, true);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert_uint_eq(torn, 0);
+    ck_assert_int_eq(shmq_close(observer), 0);
+}
+END_TEST
+
 START_TEST(a_queue_knows_when_and_by_whom_it_was_made)
 {
     const struct shmq_stat stat = stat_now();
@@ -590,6 +627,7 @@ static const struct test tests[] = {
     TEST_GROUP("what others see"),
     TEST(a_bridge_shows_its_words),
     TEST(nothing_makes_an_age_negative),
+    TEST(messages_and_bytes_are_of_the_same_moment),
     TEST(a_queue_knows_when_and_by_whom_it_was_made),
 };
 TEST_SUITE("counters", tests, .seconds = 20, .set_up = pair_set_up, .tear_down = pair_tear_down);
