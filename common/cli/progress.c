@@ -65,10 +65,14 @@ static void read_meter(const struct progress_meters *meters, struct progress_met
     if (seconds <= 0)
         return;
     const uint64_t before = meter->value;
-    if (value != before && progress_is_still(meters, meter))
-        begin_meter(meter, before, meters->read_ns); /* what was before tells nothing of what comes */
-    const double measured = (double)(meters->read_ns - meter->begun_ns) / NS_PER_S;
     const double rate = value < before ? 0 : (double)(value - before) / seconds;
+    if (value != before && progress_is_still(meters, meter)) {
+        /* What was before, and the part of this interval in which it still stood, tell nothing of what comes. */
+        begin_meter(meter, value, now_ns);
+        meter->rate = rate;
+        return;
+    }
+    const double measured = (double)(meters->read_ns - meter->begun_ns) / NS_PER_S;
     move_towards(&meter->rate, rate, seconds, measured, interval > RATE_S ? interval : RATE_S);
     move_towards(&meter->mean, rate, seconds, measured, interval > MEAN_S ? interval : MEAN_S);
     if (value != before)

@@ -978,7 +978,8 @@ START_TEST(progress_that_stands_still_has_no_rate_and_no_time_left)
         if (i >= 10)
             ck_assert_str_eq(heard, "producer: 3 k in (0/s), 0 out (0/s), 0 B/s, 3 % done: waits for input\n");
     }
-    for (int i = 1; i <= 10; i++) { /* 10 a second */
+    for (int i = 1; i <= 11; i++) { /* 10 a second, but the first interval does not count */
+        ck_assert_ptr_null(strstr(heard, " left"));
         heard[0] = '\0';
         skew_ns += 100 * MS;
         progress.counts.messages++;
@@ -1005,6 +1006,25 @@ START_TEST(progress_with_long_intervals_knows_what_stands_still)
         progress_tick(&progress);
     }
     ck_assert_str_eq(heard, "producer: 50 in (0/s), 0 out (0/s), 0 B/s, 50 % done: waits for input\n");
+}
+END_TEST
+
+/* It went on at the end of an interval. */
+START_TEST(progress_that_goes_on_begins_to_measure_anew)
+{
+    struct progress_meters meters;
+    struct progress_reading reading = {.total = 100000};
+    struct progress_view view;
+    progress_meters_init(&meters, &reading, 1000 * SECOND, SECOND);
+    progress_measure(&meters, &reading, 1003 * SECOND, &view);
+    reading.in = reading.done = 10;
+    progress_measure(&meters, &reading, 1004 * SECOND, &view);
+    ck_assert_int_eq((int)view.in_rate, 10);
+    ck_assert_int_eq((int)view.left_ns, -1);
+    reading.in = reading.done = 1010;
+    progress_measure(&meters, &reading, 1005 * SECOND, &view);
+    ck_assert_int_eq((int)view.in_rate, 1000);
+    ck_assert_int_eq((int)(view.left_ns / SECOND), 98);
 }
 END_TEST
 
@@ -1541,6 +1561,7 @@ static const struct test tests[] = {
     TEST(progress_tells_percent_and_time_left),
     TEST(progress_that_stands_still_has_no_rate_and_no_time_left),
     TEST(progress_with_long_intervals_knows_what_stands_still),
+    TEST(progress_that_goes_on_begins_to_measure_anew),
     TEST(progress_of_a_consumer_stands_still_by_what_comes_out),
     TEST_EACH(a_time_left_has_no_more_digits_than_are_known, COUNT(times_left)),
     TEST(a_line_of_progress_fits),
