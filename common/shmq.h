@@ -1477,6 +1477,7 @@ struct shmq_peeked {
     char program[16]; /* likewise */
     bool aside;       /* it was put aside, and nobody has taken it since */
     int64_t aside_left_ns; /* until it is due; 0: it is due */
+    uint32_t in_copy;      /* enum shmq_in_copy, of the seat */
 };
 
 /* Called for each message. Return: 0 to go on; otherwise shmq_peek ends with this value. */

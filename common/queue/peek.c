@@ -11,6 +11,7 @@
 
 #include "common/kernel/byte_lock.h"
 #include "common/queue/due.h"
+#include "common/queue/life_in_copy.h"
 #include "common/queue/mapping.h"
 #include "common/queue/message.h"
 #include "common/queue/owner_info.h"
@@ -75,6 +76,7 @@ static void describe_seat(const struct shmq *handle, uint32_t seat, struct shmq_
     peeked->seat = seat;
     peeked->alive =
         handle_owns_seat(handle, seat) || byte_lock_held(handle->object.fd, handle_seat_byte(handle, seat));
+    peeked->in_copy = life_in_copy(handle, &s->saved_life);
     peeked->pid = (pid_t)atomic_load_explicit(&s->pid, memory_order_relaxed);
     owner_info_read(peeked->program, s->program);
 }
@@ -82,7 +84,7 @@ static void describe_seat(const struct shmq *handle, uint32_t seat, struct shmq_
 /* Of a message in the seat's buffer. */
 static void describe_aside(const struct shmq *handle, const struct seat *s, struct shmq_peeked *peeked)
 {
-    peeked->aside = !peeked->alive && aside_due_ns(s) != 0;
+    peeked->aside = !peeked->alive && peeked->in_copy != SHMQ_IN_COPY_ALIVE && aside_due_ns(s) != 0;
     peeked->aside_left_ns = peeked->aside ? aside_left_ns(s, handle_now_ns(handle)) : 0;
 }
 
@@ -92,7 +94,8 @@ static void describe_delivery(uint64_t progress, bool first, const struct shmq_p
 {
     const uint32_t attempts = progress_attempts(progress);
     message->attempts = first ? attempts : 0;
-    message->redelivered = attempts > 0 || (progress & PROGRESS_RETURNED) != 0 || !peeked->alive;
+    message->redelivered = attempts > 0 || (progress & PROGRESS_RETURNED) != 0 ||
+                           !(peeked->alive || peeked->in_copy == SHMQ_IN_COPY_ALIVE);
 }
 
 /* Calls the visitor with the copied message. Return: 0; -EBADMSG; what the visitor returned. */

@@ -6,6 +6,7 @@
 #include "common/queue/age.h"
 #include "common/queue/due.h"
 #include "common/queue/lane.h"
+#include "common/queue/life_in_copy.h"
 #include "common/queue/liveness.h"
 #include "common/queue/mapping.h"
 #include "common/queue/owner_info.h"
@@ -18,23 +19,6 @@
 static uint64_t load(const shared_u64 *word)
 {
     return atomic_load_explicit(word, memory_order_acquire);
-}
-
-/* A copy may say anything. Return: enum shmq_in_copy. */
-static uint32_t life_in_copy(const struct shmq *handle, const shared_u32 *saved)
-{
-    if (!handle->object.copy)
-        return SHMQ_IN_COPY_NOT;
-    if (load(&handle->header->saved_ns) == 0)
-        return SHMQ_IN_COPY_UNKNOWN;
-    switch (atomic_load_explicit(saved, memory_order_relaxed)) {
-    case SAVED_LIFE_ALIVE:
-        return SHMQ_IN_COPY_ALIVE;
-    case SAVED_LIFE_GONE:
-        return SHMQ_IN_COPY_GONE;
-    default:
-        return SHMQ_IN_COPY_UNKNOWN;
-    }
 }
 
 /* What was put into a lane before its tail, or one publication ahead of it. */
@@ -265,7 +249,7 @@ int shmq_stat_seat(struct shmq *handle, uint32_t seat, struct shmq_seat_stat *st
     all.taken = all.pid != 0;
     all.alive = liveness_seat_now(handle, seat);
     all.in_copy = life_in_copy(handle, &s->saved_life);
-    all.waiting = stat_may_live(all.alive, all.in_copy) && all.taken &&
+    all.waiting = life_may_be(all.alive, all.in_copy) && all.taken &&
                   atomic_load_explicit(&s->waiting, memory_order_relaxed) != 0;
     owner_info_read(all.program, s->program);
     all.delivered = load(&s->delivered);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/queue/stat_counters.h"
 
+#include "common/queue/life_in_copy.h"
+
 _Static_assert(sizeof(((struct shmq_lane_stat *)0)->bridge) == sizeof(uint64_t) * BRIDGE_WORDS, "all words");
 _Static_assert(sizeof(((struct shmq_seat_stat *)0)->bridge) == sizeof(uint64_t) * BRIDGE_WORDS, "all words");
 
@@ -31,7 +33,7 @@ static void copy_bridge(uint64_t *words, const shared_u64 *bridge)
 /* A dead owner may have left its wait behind. */
 static void fill_blocked(const struct lane_counters *c, int64_t now_ns, struct shmq_lane_stat *stat)
 {
-    const bool may_wait = stat_may_live(stat->alive, stat->in_copy) && !stat->finished;
+    const bool may_wait = life_may_be(stat->alive, stat->in_copy) && !stat->finished;
     const uint64_t since_ns = may_wait ? load(&c->blocked_since) : 0;
     const int64_t for_ns = since_ns != 0 ? age(since_ns, now_ns) : 0;
     stat->blocked = since_ns != 0;

@@ -4,12 +4,6 @@
 
 #include "common/queue/handle.h"
 
-/* Whether the owner of a lane or seat is alive; in a copy, whether it was, as far as is known. */
-static inline bool stat_may_live(bool alive, uint32_t in_copy)
-{
-    return alive || in_copy == SHMQ_IN_COPY_ALIVE || in_copy == SHMQ_IN_COPY_UNKNOWN;
-}
-
 /*
  * The counters of lanes and seats, and the ages of what was seen last, as in the structs of shmq.h.
  *

@@ -42,6 +42,13 @@ static void print_headers(const struct shmq_message *message)
     }
 }
 
+static const char *how_held(const struct shmq_peeked *peeked)
+{
+    if (peeked->in_copy == SHMQ_IN_COPY_UNKNOWN)
+        return "taken by";
+    return peeked->alive || peeked->in_copy == SHMQ_IN_COPY_ALIVE ? "in the hands of" : "left by";
+}
+
 static void print_holder(const struct shmq_peeked *peeked)
 {
     if (!peeked->taken)
@@ -51,7 +58,7 @@ static void print_holder(const struct shmq_peeked *peeked)
         printf(", aside, due in %s", units_duration(left, peeked->aside_left_ns));
         return;
     }
-    printf(", %s seat %" PRIu32, peeked->alive ? "in the hands of" : "left by", peeked->seat);
+    printf(", %s seat %" PRIu32, how_held(peeked), peeked->seat);
     if (peeked->pid != 0)
         printf(" (%s, pid %jd)", peeked->program, (intmax_t)peeked->pid);
 }
@@ -85,8 +92,8 @@ static void print_holder_json(const struct shmq_peeked *peeked)
     printf("{\"seat\": %" PRIu32 ", \"pid\": %jd, \"program\": ", peeked->seat, (intmax_t)peeked->pid);
     json_string(stdout, peeked->program);
     printf(", \"alive\": %s, \"held\": %s", peeked->alive ? "true" : "false", peeked->held ? "true" : "false");
-    printf(", \"aside\": %s, \"aside_left_ns\": %" PRId64 "}", peeked->aside ? "true" : "false",
-           peeked->aside_left_ns);
+    printf(", \"in_copy\": %" PRIu32 ", \"aside\": %s, \"aside_left_ns\": %" PRId64 "}", peeked->in_copy,
+           peeked->aside ? "true" : "false", peeked->aside_left_ns);
 }
 
 void output_peeked_json(struct shmq *queue, const struct shmq_peeked *peeked)

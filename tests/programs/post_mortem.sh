@@ -45,6 +45,7 @@ check_match 'check says so' "^$copy: all invariants hold" "$scratch/out"
 check_status 'peek shows what is in a file' 0 "$monitor" peek --raw "$copy"
 check_equal 'peek shows all of it, in order' 'one two three four five' "$(paste -sd' ' "$scratch/out")"
 check_equal 'peek says who had it' 2 "$("$monitor" peek --json "$copy" | grep -c '"alive": false')"
+check_match 'peek claims no death in a copy' ', taken by seat 0 \(consumer, pid [0-9]+\)$' <("$monitor" peek "$copy")
 check_status 'a relative path is a file, too' 0 env -C "$scratch" "$monitor" check ./copy
 check_status 'a file has only the lanes that it has' 1 "$monitor" peek --lane 2 "$copy"
 check_match 'and the message names the file' "^monitor: file '$copy': has no lane 2" "$scratch/err"
@@ -54,6 +55,24 @@ no_object() {
 check 'reading a file makes nothing in /dev/shm' no_object
 
 # ------------------------------------------------------------------ time stands still
+
+new_queue
+put -- one two
+"$consumer" -q -Q "$queue" --prefetch 1 --exec 'exec sleep 60' >/dev/null 2>&1 &
+pid=$!
+wait_until 10 is_holding 1 || not_ok 'a consumer takes a message'
+"$monitor" save -q "$queue" "$scratch/held"
+kill -STOP "$pid" # of which the copy knows nothing
+check_match 'a consumer that was alive when its queue was saved is alive in the copy' '^ *0 running +'"$pid"' consumer' \
+    <("$monitor" show "$scratch/held")
+check_match 'and has what it had' ", in the hands of seat 0 \\(consumer, pid $pid\\)\$" <("$monitor" peek "$scratch/held")
+kill -CONT "$pid"
+kill_now "$pid"
+"$monitor" save -q --force "$queue" "$scratch/held"
+check_match 'one that had died is dead in the copy' '^ *0 dead +'"$pid"' consumer' <("$monitor" show "$scratch/held")
+check_match 'and what it had is redelivered' ", redelivered, left by seat 0 \\(consumer, pid $pid\\)\$" \
+    <("$monitor" peek "$scratch/held")
+"$monitor" remove -q --force "$queue"
 
 new_queue
 seq 100000 | "$producer" -q -Q "$queue" --capacity 64K --lanes 2 --seats 4 2>/dev/null &
