@@ -47,7 +47,8 @@ void doctor_limits(struct doctor *doctor)
         low = say_if_low(doctor, &limits[i]) || low;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < FILES) {
         doctor_say(doctor, VERDICT_WARNING, "machine", "limit-nofile", "'ulimit -n 1024'",
-                   "a process may have %ju files open (ulimit -n)", (uintmax_t)files.rlim_cur);
+                   "a process may have %ju file%s open (ulimit -n)", (uintmax_t)files.rlim_cur,
+                   units_plural(files.rlim_cur));
         low = true;
     }
     if (!low)

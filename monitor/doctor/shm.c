@@ -119,6 +119,6 @@ void doctor_shm(struct doctor *doctor, const struct snapshots *queues)
     say_needs(doctor, queues, free_bytes);
     if (fs.f_files > 0 && fs.f_ffree < FEW_FILES)
         doctor_say(doctor, VERDICT_WARNING, "machine", "shm-files", "'mount -o remount,nr_inodes=N /dev/shm'",
-                   FOLDER " has room for %ju more files; a queue has some for its semaphores",
-                   (uintmax_t)fs.f_ffree);
+                   FOLDER " has room for %ju more file%s; a queue has some for its semaphores",
+                   (uintmax_t)fs.f_ffree, units_plural(fs.f_ffree));
 }
