@@ -12,6 +12,7 @@
 #include "common/shmq.h"
 #include "tests/support/harness.h"
 #include "tests/support/process.h"
+#include "tests/support/step.h"
 #include "tests/support/test_queue.h"
 
 #define MS INT64_C(1000000)
@@ -287,9 +288,118 @@ START_TEST(the_order_does_not_matter)
 }
 END_TEST
 
+/* ------------------------------------------------------------------ a newcomer that is killed */
+
+#define TRIES 3
+
+/* What becomes of a lane before a newcomer takes it up, and is killed wherever something has changed. */
+static const struct scene {
+    const char *name;
+    void (*run)(void *context);
+    enum end end;
+    uint64_t deaths; /* before the newcomer's */
+} scenes[] = {
+    {"the lane of a dead producer", put_one, KILLED, 1},
+    {"the lane of one that left it unfinished", put_and_abandon, LEAVES, 0},
+    {"the lane of one that finished", put_and_close, LEAVES, 0},
+};
+
+static void attach(void *context)
+{
+    (void)context;
+    struct shmq *handle;
+    step_begin();
+    const int error = shmq_open(&handle, queue, SHMQ_PRODUCER, NULL);
+    step_end();
+    process_require_equal(error, 0);
+}
+
+static void begin_scene(const struct scene *scene, struct step *step)
+{
+    const struct role role = {scene->name, scene->run, scene->end, scene->deaths};
+    begin("newcomer");
+    (void)play(&role);
+    step_start(step, attach, NULL);
+}
+
+static void begin_at(const struct scene *scene, struct step *step, const struct step_path *path, size_t n)
+{
+    bool strayed;
+    for (int tries = 0; tries < TRIES; tries++) {
+        begin_scene(scene, step);
+        if (step_to(step, path, n, &strayed) == STEP_THERE)
+            return;
+        step_kill(step);
+        ck_assert_int_eq(shmq_close(keeper), 0);
+        test_queue_remove(queue);
+    }
+    begin_scene(scene, step);
+    (void)step_walk(step, n);
+}
+
+/* Return: deaths that are counted; as many are recorded, or one less, if the newcomer died in between. */
+static uint64_t end_scene(const struct scene *scene, size_t point)
+{
+    uint64_t recorded = 0;
+    ck_assert_int_eq(shmq_close(keeper), 0);
+    find_all();
+    struct shmq *observer = test_queue_open(queue, SHMQ_OBSERVER, NULL);
+    ck_assert_int_eq(shmq_events(observer, 0, count_death, &recorded), 0);
+    ck_assert_int_eq(shmq_close(observer), 0);
+    const uint64_t deaths = test_queue_stat(queue).deaths;
+    ck_assert_msg(deaths <= scene->deaths + 1, "%zu: %llu deaths", point, (unsigned long long)deaths);
+    ck_assert_msg(recorded == deaths || recorded + 1 == deaths, "%zu: %llu recorded, %llu counted", point,
+                  (unsigned long long)recorded, (unsigned long long)deaths);
+    test_queue_remove(queue);
+    return deaths;
+}
+
+START_TEST(a_newcomer_killed_anywhere_counts_nobody_twice)
+{
+    const struct scene *scene = &scenes[_i];
+    struct step step;
+    struct step_path path;
+    size_t points = 0;
+    size_t hidden = 0;
+    uint64_t deaths = 0;
+    begin_scene(scene, &step);
+    step_record(&step, &path);
+    step_kill(&step);
+    ck_assert_uint_eq(end_scene(scene, path.count), scene->deaths + 1);
+    for (size_t n = 0; n < path.count; n++) {
+        if (n > 0 && !path.points[n].news)
+            continue;
+        begin_at(scene, &step, &path, n);
+        step_kill(&step);
+        deaths = end_scene(scene, n);
+        hidden += deaths < scene->deaths;
+        points++;
+    }
+    ck_assert_uint_eq(deaths, scene->deaths + 1); /* killed at the end */
+    ck_assert_uint_le(hidden, 2);                 /* between the mark and the counter */
+    (void)printf("# %s: killed at %zu points, one death hidden at %zu\n", scene->name, points, hidden);
+    free(path.points);
+}
+END_TEST
+
+static const char *name_of(size_t i)
+{
+    return scenes[i].name;
+}
+
+static void add(void)
+{
+    test_add_rows(a_newcomer_killed_anywhere_counts_nobody_twice, COUNT(scenes), name_of, 120, step_impossible());
+}
+
+static void prepare(char **arguments)
+{
+    test_bind_now(arguments);
+}
+
 static const struct test tests[] = {
     TEST_GROUP("who has died"),
     TEST_EACH(each_end_is_counted_as_what_it_is, COUNT(roles)),
     TEST_EACH(the_order_does_not_matter, SEEDS),
 };
-TEST_SUITE("deaths", tests, .seconds = 30);
+TEST_SUITE("deaths", tests, .seconds = 30, .prepare = prepare, .add = add);
