@@ -1281,11 +1281,11 @@ struct shmq_seat_stat {
 };
 
 /*
- * Takes a snapshot of the queue.
+ * Takes a snapshot of the queue. Whether it is damaged, shmq_glance tells: this only says so if it cannot count.
  *
  * @stat  .size gives its length; receives the rest; with -EBADMSG, what could be counted
  *
- * Context: any role; the handle's thread; changes nothing; reads every message.
+ * Context: any role; the handle's thread; changes nothing; does not read every message.
  * Return:  0; -EBADMSG, -ENOMEM; -EINVAL, also for an unknown .size; -ECHILD.
  */
 int shmq_stat(struct shmq *handle, struct shmq_stat *stat);
@@ -1509,6 +1509,20 @@ int shmq_peek(struct shmq *handle, uint32_t lane, shmq_peek_visitor *visit, void
  * Return:  0 if all hold; -EBADMSG; -ENOMEM if not everything could be checked; -EINVAL, -ECHILD.
  */
 int shmq_check(struct shmq *handle, void (*report)(void *context, const char *problem), void *context);
+
+/*
+ * Like shmq_check, but in a few milliseconds however many messages there are, for those who look often. It
+ * verifies the same, except that of more than 4096 cells (256 KiB) of messages in a row, which are one batch or
+ * are not leased, it reads only the records in the first and the last 1024 cells, or a little more, and a few
+ * hundred between. What it finds, shmq_check finds.
+ *
+ * @report   called with a sentence for each violation; may be NULL
+ * @context  passed on to @report
+ *
+ * Context: any role; the handle's thread; changes nothing; takes bounded time.
+ * Return:  0 if it finds none; -EBADMSG; -ENOMEM if not everything could be looked at; -EINVAL, -ECHILD.
+ */
+int shmq_glance(struct shmq *handle, void (*report)(void *context, const char *problem), void *context);
 
 /*
  * Copies the queue into a file for shmq_open_file, while it is in use, without waiting for anybody and without

@@ -17,11 +17,6 @@
 /* How many blocks behind its own a message's next date is looked for in. */
 #define BLOCKS_AHEAD 4u
 
-static uint64_t block_of(const struct ring *ring, uint64_t position)
-{
-    return position >> ring->block_log2;
-}
-
 /* Cells from the beginning of the block. */
 static uint64_t cell_in_block(const struct ring *ring, uint64_t position)
 {
@@ -35,14 +30,6 @@ static struct lane_mark *mark_of_block(const struct ring *ring, uint64_t block)
 
 /* ------------------------------------------------------------------ reading a mark */
 
-/* A copy of a mark. */
-struct mark {
-    uint64_t position;
-    uint64_t messages;
-    uint64_t bytes;
-    int64_t time_ns;
-};
-
 /* Whether the mark is still the one that was read. */
 static bool is_unchanged(const struct lane_mark *shared, const struct mark *mark)
 {
@@ -50,31 +37,38 @@ static bool is_unchanged(const struct lane_mark *shared, const struct mark *mark
     return atomic_load_explicit(&shared->position, memory_order_relaxed) == mark->position;
 }
 
-/* Return: false if the block has no mark, or a time that is damaged: sums with others cannot overflow. */
-static bool read_mark(const struct ring *ring, uint64_t block, struct mark *mark)
+bool marks_read(const struct ring *ring, uint64_t block, struct mark *mark)
 {
     const struct lane_mark *shared = mark_of_block(ring, block);
     mark->position = atomic_load_explicit(&shared->position, memory_order_acquire);
     mark->messages = atomic_load_explicit(&shared->messages, memory_order_relaxed);
     mark->bytes = atomic_load_explicit(&shared->bytes, memory_order_relaxed);
     mark->time_ns = (int64_t)atomic_load_explicit(&shared->time_ns, memory_order_relaxed);
-    return mark->position != 0 && block_of(ring, mark->position) == block && mark->time_ns > 0 &&
-           mark->time_ns <= LATEST_NS && is_unchanged(shared, mark);
+    return mark->position != 0 && marks_block(ring, mark->position) == block && is_unchanged(shared, mark);
 }
 
-/* The last mark at or before @position, but not before @first. Return: false if there is none. */
-static bool last_mark(const struct ring *ring, uint64_t first, uint64_t position, struct mark *mark)
+bool marks_is_time(int64_t time_ns)
 {
-    for (uint64_t block = block_of(ring, position) + 1; block-- > block_of(ring, first);)
+    return time_ns > 0 && time_ns <= LATEST_NS;
+}
+
+/* The same without a mark whose time is damaged, so that sums with others cannot overflow. */
+static bool read_mark(const struct ring *ring, uint64_t block, struct mark *mark)
+{
+    return marks_read(ring, block, mark) && marks_is_time(mark->time_ns);
+}
+
+bool marks_last(const struct ring *ring, uint64_t first, uint64_t position, struct mark *mark)
+{
+    for (uint64_t block = marks_block(ring, position) + 1; block-- > marks_block(ring, first);)
         if (read_mark(ring, block, mark) && mark->position <= position && mark->position >= first)
             return true;
     return false;
 }
 
-/* The first mark at or behind @position, but before @end. Return: false if there is none. */
-static bool first_mark(const struct ring *ring, uint64_t position, uint64_t end, struct mark *mark)
+bool marks_first(const struct ring *ring, uint64_t position, uint64_t end, struct mark *mark)
 {
-    for (uint64_t block = block_of(ring, position); block <= block_of(ring, end); block++)
+    for (uint64_t block = marks_block(ring, position); block <= marks_block(ring, end); block++)
         if (read_mark(ring, block, mark) && mark->position >= position && mark->position < end)
             return true;
     return false;
@@ -113,6 +107,12 @@ static bool add_records(const struct ring *ring, uint64_t from, uint64_t to, str
     return true;
 }
 
+bool marks_count_records(const struct ring *ring, uint64_t from, uint64_t to, struct marks_count *count)
+{
+    *count = (struct marks_count){0};
+    return from <= to && to - from <= ring->cells && add_records(ring, from, to, count);
+}
+
 bool marks_count(const struct ring *ring, uint64_t from, uint64_t to, struct marks_count *count)
 {
     struct mark first;
@@ -122,7 +122,7 @@ bool marks_count(const struct ring *ring, uint64_t from, uint64_t to, struct mar
         return false;
     if (to - from <= UINT64_C(2) << ring->block_log2)
         return add_records(ring, from, to, count);
-    if (!first_mark(ring, from, to, &first) || !last_mark(ring, first.position, to, &last))
+    if (!marks_first(ring, from, to, &first) || !marks_last(ring, first.position, to, &last))
         return add_records(ring, from, to, count);
     const uint64_t cells = last.position - first.position;
     *count = (struct marks_count){.messages = last.messages - first.messages, .bytes = last.bytes - first.bytes};
@@ -157,7 +157,7 @@ static int64_t time_unpack(uint32_t time)
  */
 static bool read_date(const struct ring *ring, const struct mark *mark, uint64_t position, struct stamp *stamp)
 {
-    const struct lane_mark *shared = mark_of_block(ring, block_of(ring, position));
+    const struct lane_mark *shared = mark_of_block(ring, marks_block(ring, position));
     const uint64_t cell = cell_in_block(ring, position);
     const uint64_t bit = UINT64_C(1) << (cell & 63);
     if ((dated_word(shared, cell >> 6) & bit) == 0)
@@ -172,7 +172,7 @@ static bool read_date(const struct ring *ring, const struct mark *mark, uint64_t
 /* The last dated cell of the mark's block at or before @position. Return: false if there is none. */
 static bool date_before(const struct ring *ring, const struct mark *mark, uint64_t position, struct stamp *stamp)
 {
-    const struct lane_mark *shared = mark_of_block(ring, block_of(ring, position));
+    const struct lane_mark *shared = mark_of_block(ring, marks_block(ring, position));
     const uint64_t cell = cell_in_block(ring, position);
     uint64_t word = dated_word(shared, cell >> 6) & (~UINT64_C(0) >> (63 - (cell & 63)));
     for (uint64_t index = cell >> 6;; word = dated_word(shared, --index)) {
@@ -188,7 +188,7 @@ static bool date_before(const struct ring *ring, const struct mark *mark, uint64
 /* The first dated cell of the mark's block at or behind @position. Return: false if there is none. */
 static bool date_behind(const struct ring *ring, const struct mark *mark, uint64_t position, struct stamp *stamp)
 {
-    const struct lane_mark *shared = mark_of_block(ring, block_of(ring, position));
+    const struct lane_mark *shared = mark_of_block(ring, marks_block(ring, position));
     const uint64_t cell = cell_in_block(ring, position);
     const uint64_t words = ((UINT64_C(1) << ring->block_log2) + 63) >> 6;
     uint64_t word = dated_word(shared, cell >> 6) & (~UINT64_C(0) << (cell & 63));
@@ -210,9 +210,9 @@ static void date_of_mark(const struct ring *ring, const struct mark *mark, struc
 /* The first date behind @position, in its block or one of the next ones. Return: false if there is none. */
 static bool next_date(const struct ring *ring, const struct mark *mark, uint64_t position, struct stamp *stamp)
 {
-    const uint64_t block = block_of(ring, position);
+    const uint64_t block = marks_block(ring, position);
     struct mark other;
-    if (block_of(ring, position + 1) == block && date_behind(ring, mark, position + 1, stamp))
+    if (marks_block(ring, position + 1) == block && date_behind(ring, mark, position + 1, stamp))
         return true;
     for (uint64_t i = block + 1; i <= block + BLOCKS_AHEAD; i++) {
         if (!read_mark(ring, i, &other))
@@ -267,7 +267,7 @@ static int64_t interpolate(const struct stamp *before, const struct stamp *behin
 static bool find_before(const struct ring *ring, uint64_t position, int64_t now_ns, struct mark *mark,
                         struct stamp *before)
 {
-    if (!read_mark(ring, block_of(ring, position), mark) || mark->position > position || mark->time_ns > now_ns)
+    if (!read_mark(ring, marks_block(ring, position), mark) || mark->position > position || mark->time_ns > now_ns)
         return false;
     if (!date_before(ring, mark, position, before))
         date_of_mark(ring, mark, before);
@@ -314,8 +314,8 @@ int64_t marks_latest_ns(const struct ring *ring)
     struct mark latest = {0};
     for (uint64_t i = 0; i <= ring->marks_mask; i++) {
         const uint64_t position = atomic_load_explicit(&ring->marks[i].position, memory_order_relaxed);
-        if (block_of(ring, position) % (ring->marks_mask + 1) == i &&
-            read_mark(ring, block_of(ring, position), &mark) && mark.time_ns > latest.time_ns)
+        if (marks_block(ring, position) % (ring->marks_mask + 1) == i &&
+            read_mark(ring, marks_block(ring, position), &mark) && mark.time_ns > latest.time_ns)
             latest = mark;
     }
     return latest.time_ns != 0 ? latest_in_block(ring, &latest) : 0;
@@ -333,7 +333,7 @@ static bool recover(struct ring_producer *p)
     struct mark mark;
     struct marks_count count;
     p->marker.framing_bytes = p->stream_offset;
-    if (!last_mark(&p->ring, p->head, p->next, &mark))
+    if (!marks_last(&p->ring, p->head, p->next, &mark))
         return true;
     count = (struct marks_count){.messages = mark.messages, .bytes = mark.bytes};
     if (!add_records(&p->ring, mark.position, p->next, &count) || count.messages != p->messages)
@@ -355,8 +355,8 @@ static void remove_dates(const struct ring_producer *p, struct lane_mark *shared
 /* Removes what a killed owner has left beyond tail. */
 static void remove_unpublished(struct ring_producer *p)
 {
-    const uint64_t first = block_of(&p->ring, p->next);
-    const uint64_t last = block_of(&p->ring, p->next + PORTION_CELLS);
+    const uint64_t first = marks_block(&p->ring, p->next);
+    const uint64_t last = marks_block(&p->ring, p->next + PORTION_CELLS);
     struct mark mark;
     for (uint64_t block = first; block <= last && block - first <= p->ring.marks_mask / 2; block++)
         if (read_mark(&p->ring, block, &mark) && mark.position > p->next)
@@ -383,10 +383,10 @@ void marks_take_up(struct ring_producer *p)
 static void begin_block(struct ring_producer *p)
 {
     struct ring_marker *m = &p->marker;
-    struct lane_mark *shared = mark_of_block(&p->ring, block_of(&p->ring, p->next));
+    struct lane_mark *shared = mark_of_block(&p->ring, marks_block(&p->ring, p->next));
     const uint64_t framing = m->framing_bytes + (p->messages - m->framed_from) * m->framing;
     m->mark_ns = m->sampled_ns;
-    m->block_end = (block_of(&p->ring, p->next) + 1) << p->ring.block_log2;
+    m->block_end = (marks_block(&p->ring, p->next) + 1) << p->ring.block_log2;
     atomic_store_explicit(&shared->position, 0, memory_order_relaxed);
     atomic_thread_fence(memory_order_release);
     atomic_store_explicit(&shared->messages, p->messages, memory_order_relaxed);
@@ -395,7 +395,7 @@ static void begin_block(struct ring_producer *p)
     for (int i = 0; i < MARK_DATED_WORDS; i++)
         atomic_store_explicit(&shared->dated[i], 0, memory_order_relaxed);
     atomic_store_explicit(&shared->position, p->next, memory_order_release);
-    const struct lane_mark *const next = mark_of_block(&p->ring, block_of(&p->ring, p->next) + 1);
+    const struct lane_mark *const next = mark_of_block(&p->ring, marks_block(&p->ring, p->next) + 1);
     for (size_t i = 0; i < sizeof(*next); i += 64)
         __builtin_prefetch((const unsigned char *)next + i, 1);
 }
@@ -412,7 +412,7 @@ static uint32_t time_pack(int64_t ns)
 static void date(const struct ring_producer *p, int64_t now_ns)
 {
     const uint64_t cell = cell_in_block(&p->ring, p->next);
-    const uint64_t block = block_of(&p->ring, p->next);
+    const uint64_t block = marks_block(&p->ring, p->next);
     const uint64_t bit = UINT64_C(1) << (cell & 63);
     shared_u64 *const before = &mark_of_block(&p->ring, block + (p->ring.marks_mask + 1) / 2)->dated[cell >> 6];
     shared_u64 *const now = &mark_of_block(&p->ring, block)->dated[cell >> 6];

@@ -116,6 +116,31 @@ struct marks_count {
     uint64_t bytes;    /* their payload */
 };
 
+/* A copy of a mark. */
+struct mark {
+    uint64_t position;
+    uint64_t messages;
+    uint64_t bytes;
+    int64_t time_ns;
+};
+
+/* The block of a position. */
+static inline uint64_t marks_block(const struct ring *ring, uint64_t position)
+{
+    return position >> ring->block_log2;
+}
+
+/* Reads the mark of a block. Return: false if the block has none, or it changes meanwhile. */
+bool marks_read(const struct ring *ring, uint64_t block, struct mark *mark);
+/* Whether a mark's time can be one. */
+bool marks_is_time(int64_t time_ns);
+/* The first mark at or behind @position, but before @end. Return: false if there is none. */
+bool marks_first(const struct ring *ring, uint64_t position, uint64_t end, struct mark *mark);
+/* The last mark at or before @position, but not before @first. Return: false if there is none. */
+bool marks_last(const struct ring *ring, uint64_t first, uint64_t position, struct mark *mark);
+/* Counts by looking at each record, without the marks. Return: false if one is invalid. */
+bool marks_count_records(const struct ring *ring, uint64_t from, uint64_t to, struct marks_count *count);
+
 /*
  * Counts the messages from @from to @to, between head and tail, where messages begin. Looks at a few hundred
  * records at most, however many there are, except that it steps over long messages block by block.

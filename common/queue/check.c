@@ -6,6 +6,7 @@
 
 #include "common/core/header_block.h"
 #include "common/kernel/byte_lock.h"
+#include "common/kernel/sparse.h"
 #include "common/queue/due.h"
 #include "common/queue/intent.h"
 #include "common/queue/lane.h"
@@ -22,6 +23,7 @@ struct findings {
     void (*report)(void *context, const char *problem);
     void *context;
     uint32_t count;
+    bool brief; /* of many messages in a row, only some are looked at */
 };
 
 __attribute__((format(printf, 2, 3))) static void add_finding(struct findings *findings, const char *format, ...)
@@ -103,7 +105,7 @@ static int check_lane(struct shmq *handle, uint32_t lane, struct findings *findi
     if (error != 0)
         return error;
     const struct lane_control *control = view->ring.control;
-    error = walk_lane(handle, &view->ring, &walk);
+    error = findings->brief ? walk_briefly(handle, &view->ring, &walk) : walk_lane(handle, &view->ring, &walk);
     if (error == -EBADMSG)
         add_finding(findings, "lane %u: at position %llu: %s", lane, (unsigned long long)walk.problem_position,
                     walk.problem);
@@ -217,8 +219,50 @@ static void check_unmarked_lane(const struct shmq *handle, uint32_t lane, struct
         add_finding(findings, "header: lane %u has had messages, but is not marked used", lane);
 }
 
-/* What is missing in a copy reads as zeros. */
-static void check_whole(const struct shmq *handle, struct findings *findings)
+/* Lanes from @first on that are not marked used. Those without memory are passed over all at once. */
+static void check_unmarked_lanes(const struct shmq *handle, uint32_t first, uint32_t end,
+                                 struct findings *findings)
+{
+    const struct geometry *g = handle_geometry(handle);
+    const uint64_t behind = geometry_lane_offset(g, end);
+    for (uint32_t lane = first; lane < end; lane++) {
+        const uint64_t begin = geometry_lane_offset(g, lane);
+        const uint64_t data = sparse_next_data(handle->object.fd, begin, behind);
+        if (data >= behind)
+            return;
+        lane += (uint32_t)((data - begin) / g->lane_bytes);
+        check_unmarked_lane(handle, lane, findings);
+    }
+}
+
+/* Lanes that follow each other and are not marked used. Return: the first one behind them. */
+static uint32_t end_of_unmarked(const struct shmq *handle, uint32_t lane)
+{
+    const uint32_t lanes = handle_geometry(handle)->parameters.lanes;
+    while (lane < lanes && !handle_lane_used(handle, lane))
+        lane++;
+    return lane;
+}
+
+static int check_lanes(struct shmq *handle, struct findings *findings)
+{
+    const uint32_t lanes = handle_geometry(handle)->parameters.lanes;
+    for (uint32_t i = 0; i < lanes; i++) {
+        const uint32_t end = end_of_unmarked(handle, i);
+        check_unmarked_lanes(handle, i, end, findings);
+        i = end;
+        if (i >= lanes)
+            break;
+        const int error = check_lane(handle, i, findings);
+        if (error != 0)
+            return error;
+        check_leases(handle, i, findings);
+    }
+    return 0;
+}
+
+/* What is missing in a copy reads as zeros; in a queue, it raises SIGBUS. Return: whether it may be read. */
+static bool check_whole(const struct shmq *handle, struct findings *findings)
 {
     const struct object *object = &handle->object;
     const uint64_t bytes = handle_geometry(handle)->object_bytes;
@@ -228,30 +272,35 @@ static void check_whole(const struct shmq *handle, struct findings *findings)
                     (unsigned long long)(object->file_bytes - bytes));
     if (missing_describe(handle, missing)[0] != '\0')
         add_finding(findings, "%s", missing);
-    if (!object->copy && !object_is_whole(object))
-        add_finding(findings, "the object no longer has its size of %llu bytes", (unsigned long long)bytes);
+    if (object->copy || object_is_whole(object))
+        return true;
+    add_finding(findings, "the object no longer has its size of %llu bytes", (unsigned long long)bytes);
+    return false;
+}
+
+static int check_all(struct shmq *handle, struct findings *findings)
+{
+    if (!check_whole(handle, findings))
+        return -EBADMSG;
+    check_header(handle, findings);
+    const int error = check_lanes(handle, findings);
+    if (error != 0)
+        return error;
+    for (uint32_t i = 0; i < handle_geometry(handle)->parameters.seats; i++)
+        check_seat(handle, i, findings);
+    return findings->count == 0 ? 0 : -EBADMSG;
 }
 
 int shmq_check(struct shmq *handle, void (*report)(void *context, const char *problem), void *context)
 {
-    int error = handle_check_any(handle);
-    if (error != 0)
-        return error;
     struct findings findings = {.report = report, .context = context};
-    const struct parameters *p = &handle_geometry(handle)->parameters;
-    check_whole(handle, &findings);
-    check_header(handle, &findings);
-    for (uint32_t i = 0; i < p->lanes; i++) {
-        if (!handle_lane_used(handle, i)) {
-            check_unmarked_lane(handle, i, &findings);
-            continue;
-        }
-        error = check_lane(handle, i, &findings);
-        if (error != 0)
-            return error;
-        check_leases(handle, i, &findings);
-    }
-    for (uint32_t i = 0; i < p->seats; i++)
-        check_seat(handle, i, &findings);
-    return findings.count == 0 ? 0 : -EBADMSG;
+    const int error = handle_check_any(handle);
+    return error != 0 ? error : check_all(handle, &findings);
+}
+
+int shmq_glance(struct shmq *handle, void (*report)(void *context, const char *problem), void *context)
+{
+    struct findings findings = {.report = report, .context = context, .brief = true};
+    const int error = handle_check_any(handle);
+    return error != 0 ? error : check_all(handle, &findings);
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "common/kernel/sparse.h"
 #include "common/queue/events.h"
 #include "common/queue/mapping.h"
 
@@ -170,8 +171,13 @@ static bool stays_invalid(const struct shmq *handle, uint32_t lane, uint32_t slo
 
 uint32_t slots_find_invalid(const struct shmq *handle, uint32_t lane, const struct lane_control *control)
 {
-    union slots_peek peek;
-    for (uint32_t first = 0; first < SHMQ_SLOTS_MAX; first += SLOTS_AT_ONCE) {
+    const struct geometry *g = handle_geometry(handle);
+    const uint64_t begin = geometry_slots_offset(g, lane);
+    const uint64_t bytes = SLOTS_AT_ONCE * sizeof(struct source_slot);
+    uint64_t at = begin;
+    while ((at = sparse_next_data(handle->object.fd, at, begin + g->slots_bytes)) < begin + g->slots_bytes) {
+        const uint32_t first = (uint32_t)((at - begin) / bytes) * SLOTS_AT_ONCE;
+        union slots_peek peek;
         if (!peek_slots(handle, lane, first, SLOTS_AT_ONCE, &peek))
             return first;
         const uint64_t epoch = load(&control->slot_epoch);
@@ -179,6 +185,7 @@ uint32_t slots_find_invalid(const struct shmq *handle, uint32_t lane, const stru
             if (!word_is_valid(load(&peek.slots[i].word), epoch) &&
                 stays_invalid(handle, lane, first + i, control))
                 return first + i;
+        at = begin + (uint64_t)first * sizeof(struct source_slot) + bytes;
     }
     return SHMQ_SLOTS_MAX;
 }

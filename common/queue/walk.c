@@ -2,10 +2,12 @@
 #include "common/queue/walk.h"
 
 #include "common/core/header_block.h"
-#include "common/core/marks.h"
+#include "common/core/marks_check.h"
 #include "common/queue/seat.h"
 
 #define WALK_TRIES 16
+#define BRIEF_CELLS 4096u /* in a row, which a brief walk goes over all the same */
+#define END_CELLS 1024u   /* at least, at either end of more */
 
 static uint64_t load(const shared_u64 *word)
 {
@@ -22,6 +24,7 @@ static int problem(struct walk *walk, uint64_t position, const char *text)
 /* Reads head, then claim, then tail: each can only have grown by the time the next is read. */
 static int read_positions(const struct ring *ring, struct walk *walk)
 {
+    const uint64_t drop_end = load(&ring->control->drop_end);
     walk->head = load(&ring->control->head);
     walk->claim = load(&ring->control->claim);
     walk->tail = load(&ring->control->tail);
@@ -33,6 +36,8 @@ static int read_positions(const struct ring *ring, struct walk *walk)
         return problem(walk, walk->claim, "claim is beyond tail");
     if (walk->tail > ring->max_position)
         return problem(walk, walk->tail, "tail is beyond the lane's last position");
+    if (drop_end > walk->tail)
+        return problem(walk, drop_end, "a message was dropped beyond tail");
     /* Both may have advanced meanwhile; the producer never gets more than a ring ahead of head. */
     if (walk->tail - load(&ring->control->head) > ring->cells && walk->tail > load(&ring->control->head))
         return problem(walk, walk->tail, "tail is more than a ring beyond head");
@@ -113,13 +118,11 @@ static bool count_by_marks(const struct ring *ring, struct walk *walk, const str
 
 /* Counts whole records, and those that are messages: not dropped. Each must begin in the stream where the previous
  * one ended. */
-static int walk_records(const struct ring *ring, struct walk *walk, const struct stretch *stretch, uint64_t *count)
+static int walk_each(const struct ring *ring, struct walk *walk, const struct stretch *stretch, uint64_t *count)
 {
     uint64_t expected = 0;
     uint64_t position = stretch->position;
     const uint64_t end = stretch->end;
-    if (count_by_marks(ring, walk, stretch, count))
-        return 0;
     for (*count = 0; position < end; ++*count) {
         uint64_t word;
         uint64_t bytes;
@@ -145,6 +148,35 @@ static int walk_records(const struct ring *ring, struct walk *walk, const struct
         position += cells_for((uint32_t)word);
     }
     return 0;
+}
+
+/* The first records of a long stretch, up to a mark, and the last ones, from a mark on. Return: as walk_each, of
+ * which @count has at least as many as there are; -ENODATA if there is no such mark. */
+static int walk_ends(const struct ring *ring, struct walk *walk, const struct stretch *stretch, uint64_t *count)
+{
+    struct mark first;
+    struct mark last;
+    uint64_t more;
+    if (!marks_first(ring, stretch->position + END_CELLS, stretch->end, &first) ||
+        !marks_last(ring, first.position, stretch->end - END_CELLS, &last))
+        return -ENODATA;
+    struct stretch part = *stretch;
+    part.end = first.position;
+    int error = walk_each(ring, walk, &part, count);
+    part = (struct stretch){.position = last.position, .end = stretch->end, .seat = stretch->seat};
+    if (error == 0)
+        error = walk_each(ring, walk, &part, &more);
+    *count = stretch->end - stretch->position;
+    return error;
+}
+
+static int walk_records(const struct ring *ring, struct walk *walk, const struct stretch *stretch, uint64_t *count)
+{
+    if (count_by_marks(ring, walk, stretch, count))
+        return 0;
+    const bool is_long = walk->brief && stretch->end - stretch->position > BRIEF_CELLS;
+    const int error = is_long ? walk_ends(ring, walk, stretch, count) : -ENODATA;
+    return error == -ENODATA ? walk_each(ring, walk, stretch, count) : error;
 }
 
 static int walk_batch(const struct shmq *handle, const struct ring *ring, struct walk *walk, uint64_t start,
@@ -189,9 +221,21 @@ static int check_word_at_claim(const struct ring *ring, struct walk *walk)
     return 0;
 }
 
+static int check_marks(const struct ring *ring, struct walk *walk)
+{
+    struct marks_fault fault;
+    if (marks_check(ring, walk->head, walk->tail, !walk->brief, &fault))
+        return 0;
+    return problem(walk, fault.position, fault.problem);
+}
+
 static int walk_once(const struct shmq *handle, const struct ring *ring, struct walk *walk)
 {
-    *walk = (struct walk){.visit = walk->visit, .context = walk->context, .by_marks = walk->by_marks};
+    *walk = (struct walk){.visit = walk->visit,
+                          .context = walk->context,
+                          .by_marks = walk->by_marks,
+                          .brief = walk->brief,
+                          .with_marks = walk->with_marks};
     int error = read_positions(ring, walk);
     uint64_t position = walk->head;
     while (error == 0 && !walk->stopped && position < walk->claim)
@@ -200,7 +244,9 @@ static int walk_once(const struct shmq *handle, const struct ring *ring, struct 
         error = check_word_at_claim(ring, walk);
     uint64_t count;
     const struct stretch rest = {.position = position, .end = walk->tail, .seat = WALK_NOBODY};
-    return error != 0 || walk->stopped ? error : walk_records(ring, walk, &rest, &count);
+    if (error == 0 && !walk->stopped)
+        error = walk_records(ring, walk, &rest, &count);
+    return error == 0 && walk->with_marks ? check_marks(ring, walk) : error;
 }
 
 static int walk_until_stable(const struct shmq *handle, const struct ring *ring, struct walk *walk)
@@ -219,7 +265,13 @@ static int walk_until_stable(const struct shmq *handle, const struct ring *ring,
 
 int walk_lane(const struct shmq *handle, const struct ring *ring, struct walk *walk)
 {
-    *walk = (struct walk){0};
+    *walk = (struct walk){.with_marks = true};
+    return walk_until_stable(handle, ring, walk);
+}
+
+int walk_briefly(const struct shmq *handle, const struct ring *ring, struct walk *walk)
+{
+    *walk = (struct walk){.brief = true, .with_marks = true};
     return walk_until_stable(handle, ring, walk);
 }
 

@@ -32,14 +32,22 @@ struct walk {
     void *context;       /* passed on to visit */
     bool stopped;        /* by the visitor */
     bool by_marks;       /* what the lane's marks tell is not walked over */
+    bool with_marks;     /* marks are checked, too */
+    bool brief;          /* of a long stretch, only the ends are walked over */
     const char *problem; /* NULL, or what is wrong at problem_position; changes in progress are not problems */
 };
 
-/* Return: 0; -EBADMSG with walk->problem; -EAGAIN if the lane changed too fast. */
+/* Looks at everything. Return: 0; -EBADMSG with walk->problem; -EAGAIN if the lane changed too fast. */
 int walk_lane(const struct shmq *handle, const struct ring *ring, struct walk *walk);
 /*
- * The same numbers, without looking at each record: the lane's marks tell how many messages lie between two
- * positions. Where messages were dropped, and where the marks are invalid, it walks all the same.
+ * Looks for damage where that takes little time however many messages there are: at all lease words and marks, and
+ * at the records where few are in a row; of many in a row, at the first and the last few and at those at marks.
+ * Counts nothing.
+ */
+int walk_briefly(const struct shmq *handle, const struct ring *ring, struct walk *walk);
+/*
+ * The same numbers as walk_lane, without looking at each record: the lane's marks tell how many messages lie
+ * between two positions. Where messages were dropped, and where the marks are invalid, it walks all the same.
  */
 int walk_count(const struct shmq *handle, const struct ring *ring, struct walk *walk);
 /* Like walk_lane, and visits the messages in their order. If the lane changes, it begins again, and visits some

@@ -288,6 +288,11 @@ static int look_at_all(struct shmq *copy)
     look_at_seats(copy, &stat, &worst);
     (void)shmq_events(copy, 0, look_at_event, &events);
     (void)shmq_latency(copy, UINT32_MAX, counts);
+    const int seen = shmq_glance(copy, count_problem, &problems);
+    fuzz_require((seen == -EBADMSG) == (problems > 0), "glance: %d with %u problems", seen, problems);
+    allow("glance", seen);
+    worst = worst != 0 ? worst : seen;
+    problems = 0;
     const int code = shmq_check(copy, count_problem, &problems);
     fuzz_require((code == -EBADMSG) == (problems > 0), "check: %d with %u problems", code, problems);
     fuzz_require(code != 0 || worst == 0, "something finds damage, but check does not");

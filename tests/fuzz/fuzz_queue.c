@@ -116,14 +116,27 @@ static void count_report(void *context, const char *problem)
     ++*(unsigned *)context;
 }
 
+static int glance(struct shmq *handle)
+{
+    unsigned problems = 0;
+    begin();
+    const int code = shmq_glance(handle, count_report, &problems);
+    end();
+    rules_judge(CALL_CHECK, code, world.damaged);
+    fuzz_require((code == -EBADMSG) == (problems > 0), "glance: %d with %u problems", code, problems);
+    return world.struck ? 0 : code;
+}
+
 static int check(struct shmq *handle)
 {
     unsigned problems = 0;
+    const int seen = glance(handle);
     begin();
     const int code = shmq_check(handle, count_report, &problems);
     end();
     rules_judge(CALL_CHECK, code, world.damaged);
     fuzz_require((code == -EBADMSG) == (problems > 0), "check: %d with %u problems", code, problems);
+    fuzz_require(seen == 0 || code == seen || world.struck, "glance: %d, but check: %d", seen, code);
     return code;
 }
 

@@ -188,6 +188,11 @@ static int check(struct shmq *handle)
     return shmq_check(handle, NULL, NULL);
 }
 
+static int glance(struct shmq *handle)
+{
+    return shmq_glance(handle, NULL, NULL);
+}
+
 static int join(struct shmq *handle)
 {
     return shmq_join(handle, SHMQ_FOREVER);
@@ -232,6 +237,7 @@ static const struct call {
     {"shmq_stat_lane", CALLS_OF_ANYBODY, stat_lane},
     {"shmq_stat_seat", CALLS_OF_ANYBODY, stat_seat},
     {"shmq_check", CALLS_OF_ANYBODY, check},
+    {"shmq_glance", CALLS_OF_ANYBODY, glance},
     {"shmq_join", CALLS_OF_ANYBODY, join},
 };
 
