@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "common/cli/bus_guard.h"
 #include "common/cli/open_error.h"
 #include "common/cli/queue_file.h"
 #include "common/cli/say.h"
@@ -52,11 +53,25 @@ int verb_fail(const struct options *options, const char *what, int error)
     return (int)exit_status_of(error);
 }
 
+int verb_judge(const struct options *options, struct shmq *queue)
+{
+    char damage[QUEUE_FILE_TEXT_BYTES] = "";
+    if (shmq_glance(queue, NULL, NULL) != -EBADMSG)
+        return EXIT_DONE;
+    if (queue_file_is_path(options->queue))
+        say_error("file '%s': damaged: %s", options->queue, queue_file_damage(queue, damage));
+    else
+        say_error("queue '%s': damaged, so this may be wrong or incomplete ('%smonitor check' says what is wrong)",
+                  options->queue, say_prefix());
+    return EXIT_QUEUE;
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
     say_init("monitor", argc, argv);
     stop_init();
+    bus_guard_init();
     options_parse(&options, argc, argv);
     int status = verbs[options.verb](&options);
     int written = output_finish();

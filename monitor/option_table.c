@@ -26,7 +26,8 @@ static const struct option_verb verbs[] = {
     {"save", VERB_SAVE, "NAME FILE",
      "copy the queue, with everything in it, to FILE, which show, check, peek and events can read. The queue may "
      "be in use: nobody waits, nothing in it changes, and the copy is consistent. FILE appears, with mode 0600, "
-     "when it is complete and on disk. A damaged queue is copied as it is; exit 5"},
+     "when it is complete and on disk. A damaged queue is copied byte for byte as it is, "
+     "with exit 5 and what is damaged"},
     {"doctor", VERB_DOCTOR, "[NAME]",
      "look for what is wrong, or soon will be, with this machine and all queues, or with one queue, and say what "
      "to do about it. Exit 0: all is well; 1: warnings; 5: failures. With -q, print only warnings and failures"},
@@ -199,6 +200,13 @@ const struct option_table monitor_options = {
         "consumers are alive; the memory that the queue occupies; its owner. The states are: empty, ok, how full "
         "it is (from 50 %), full, paused, draining (shut down, but not yet empty), unfinished (a producer died "
         "before it finished), shut down, damaged and the like.\n\n"
+        "list, show, top, metrics, --alert, events and peek agree whether a queue is damaged. They look at all "
+        "that "
+        "holds it together, and at its messages unless there are many: of more than 256 KiB in a row, at the "
+        "first "
+        "and the last 64 KiB and at some between. check, doctor and save read every message. show, events "
+        "(without "
+        "--follow) and peek exit with 5 then; list and metrics go on with the other queues.\n\n"
         "show counts, in its table and (as these fields) in JSON: MESSAGES (messages): put and not acknowledged. "
         "LEASED (leased): those of them that consumers have; lanes and seats add up to the same sum. payload "
         "(message_bytes): the bytes of the messages alone. stream (put_bytes): all bytes put so far, including "

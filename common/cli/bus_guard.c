@@ -30,7 +30,10 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
 void bus_guard_init(void)
 {
     struct sigaction action = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
-    sigaction(SIGBUS, &action, &beneath);
+    struct sigaction before;
+    sigaction(SIGBUS, &action, &before);
+    if ((before.sa_flags & SA_SIGINFO) == 0 || before.sa_sigaction != on_bus_error)
+        beneath = before;
 }
 
 int bus_guard_call(int (*call)(void *context), void *context)

@@ -9,7 +9,7 @@
 
 /*
  * Installs the handler, above the one that is there. A SIGBUS outside a guarded call, or one sent by a process, is
- * passed to that one.
+ * passed to that one. May be called again, if it is on top or beneath another one.
  */
 void bus_guard_init(void);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/cli/bus_guard.h"
 #include "common/cli/open_error.h"
 #include "common/cli/queue_file.h"
 #include "common/cli/say.h"
@@ -58,43 +59,84 @@ int snapshot_of(struct snapshot *snapshot, struct shmq *queue, const char *name,
 {
     *snapshot = (struct snapshot){.stat = SHMQ_STAT_INIT, .opened = true};
     set_name(snapshot, name);
+    const int found = shmq_glance(queue, NULL, NULL);
     int error = shmq_stat(queue, &snapshot->stat);
     if (snapshot->file != NULL && snapshot->stat.name[0] != '\0')
         snprintf(snapshot->name, sizeof(snapshot->name), "%s", snapshot->stat.name);
     if (details) {
-        int lanes = take_lanes(snapshot, queue);
-        int seats = take_seats(snapshot, queue);
+        const int lanes = take_lanes(snapshot, queue);
+        const int seats = take_seats(snapshot, queue);
         error = error != 0 ? error : lanes != 0 ? lanes : seats;
     }
-    return snapshot->error = error;
+    return snapshot->error = found != 0 ? found : error;
+}
+
+/* A look that ends early if somebody truncates the queue. */
+struct look {
+    struct snapshot *snapshot;
+    struct shmq *queue;
+    const char *name;
+    bool details;
+    bool ended;
+};
+
+static int look_at(void *context)
+{
+    struct look *look = context;
+    const int error = snapshot_of(look->snapshot, look->queue, look->name, look->details);
+    look->ended = true;
+    return error;
+}
+
+static int close_queue(void *context)
+{
+    return shmq_close(context);
+}
+
+/* What cannot be looked at at all. */
+static int give_up(struct snapshot *snapshot, const char *name, int error)
+{
+    snapshot_free(snapshot);
+    *snapshot = (struct snapshot){.stat = SHMQ_STAT_INIT, .error = error};
+    set_name(snapshot, name);
+    return error;
 }
 
 int snapshot_take(struct snapshot *snapshot, const char *name, bool details)
 {
+    struct look look = {.snapshot = snapshot, .name = name, .details = details};
+    *snapshot = (struct snapshot){0};
+    int error = queue_file_open(&look.queue, name);
+    if (error != 0)
+        return give_up(snapshot, name, error);
+    error = bus_guard_call(look_at, &look);
+    (void)bus_guard_call(close_queue, look.queue);
+    return look.ended ? error : give_up(snapshot, name, error);
+}
+
+struct latency_look {
     struct shmq *queue;
-    int error = queue_file_open(&queue, name);
-    if (error != 0) {
-        *snapshot = (struct snapshot){.stat = SHMQ_STAT_INIT, .error = error};
-        set_name(snapshot, name);
-        return error;
-    }
-    error = snapshot_of(snapshot, queue, name, details);
-    shmq_close(queue);
-    return error;
+    uint64_t *counts;
+};
+
+static int read_latency(void *context)
+{
+    const struct latency_look *look = context;
+    return shmq_latency(look->queue, UINT32_MAX, look->counts);
 }
 
 void snapshot_add_latency(struct snapshot *snapshot, const char *name)
 {
-    struct shmq *queue;
-    if (!snapshot->stat.has_latency || queue_file_open(&queue, name) != 0)
+    struct latency_look look;
+    if (!snapshot->stat.has_latency || queue_file_open(&look.queue, name) != 0)
         return;
     free(snapshot->latency);
-    snapshot->latency = calloc(SHMQ_LATENCY_BUCKETS, sizeof(*snapshot->latency));
-    if (snapshot->latency != NULL && shmq_latency(queue, UINT32_MAX, snapshot->latency) != 0) {
+    snapshot->latency = look.counts = calloc(SHMQ_LATENCY_BUCKETS, sizeof(*look.counts));
+    if (look.counts != NULL && bus_guard_call(read_latency, &look) != 0) {
         free(snapshot->latency);
         snapshot->latency = NULL;
     }
-    shmq_close(queue);
+    (void)bus_guard_call(close_queue, look.queue);
 }
 
 void snapshot_free(struct snapshot *snapshot)
@@ -112,37 +154,41 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct snapshot *)a)->name, ((const struct snapshot *)b)->name);
 }
 
-struct collection {
-    struct snapshots *snapshots;
-    bool details;
-};
-
 static int add(void *context, const struct shmq_listed *queue)
 {
-    const struct collection *collection = context;
-    struct snapshots *snapshots = collection->snapshots;
+    struct snapshots *snapshots = context;
     struct snapshot *items = realloc(snapshots->items, (snapshots->count + 1) * sizeof(*items));
     if (items == NULL)
         return -ENOMEM;
     snapshots->items = items;
-    struct snapshot *snapshot = &items[snapshots->count];
-    if (queue->error == 0 && snapshot_take(snapshot, queue->name, collection->details) == -ENOENT)
-        return 0; /* removed meanwhile */
-    if (queue->error != 0) {
-        *snapshot = (struct snapshot){.error = queue->error};
-        snprintf(snapshot->name, sizeof(snapshot->name), "%s", queue->name);
-    }
-    snapshots->count++;
+    struct snapshot *snapshot = &items[snapshots->count++];
+    *snapshot = (struct snapshot){.error = queue->error};
+    snprintf(snapshot->name, sizeof(snapshot->name), "%s", queue->name);
     return 0;
+}
+
+int snapshots_find(struct snapshots *snapshots)
+{
+    *snapshots = (struct snapshots){0};
+    const int error = shmq_list(add, snapshots);
+    if (snapshots->count > 1)
+        qsort(snapshots->items, snapshots->count, sizeof(*snapshots->items), by_name);
+    return error;
 }
 
 static int take_all(struct snapshots *snapshots, bool details)
 {
-    struct collection collection = {snapshots, details};
-    *snapshots = (struct snapshots){0};
-    const int error = shmq_list(add, &collection);
-    if (snapshots->count > 1)
-        qsort(snapshots->items, snapshots->count, sizeof(*snapshots->items), by_name);
+    const int error = snapshots_find(snapshots);
+    size_t kept = 0;
+    for (size_t i = 0; i < snapshots->count; i++) {
+        struct snapshot *snapshot = &snapshots->items[kept];
+        *snapshot = snapshots->items[i];
+        char name[SHMQ_NAME_MAX + 1];
+        memcpy(name, snapshot->name, sizeof(name));
+        const bool gone = snapshot->error == 0 && snapshot_take(snapshot, name, details) == -ENOENT;
+        kept += !gone; /* removed meanwhile */
+    }
+    snapshots->count = kept;
     return error;
 }
 

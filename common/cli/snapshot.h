@@ -26,15 +26,27 @@ struct snapshots {
     size_t count;
 };
 
-/* Reads the queue or the file @name, with its lanes and seats if @details. Returns 0 or a negative errno, also in
- * .error. */
+/*
+ * Reads the queue or the file @name, with its lanes and seats if @details. Whether it is damaged, shmq_glance
+ * says, here and wherever else a queue is shown: so all say the same. One that somebody truncates meanwhile is
+ * damaged, and nothing of it is read.
+ *
+ * Context: needs bus_guard_init, or such a queue ends the program; not from within a guarded call.
+ * Return:  0 or a negative errno, also in .error.
+ */
 int snapshot_take(struct snapshot *snapshot, const char *name, bool details);
-/* The same through a handle that is open already, of any role, for repeated looks. */
+/*
+ * The same through a handle that is open already, of any role, for repeated looks.
+ *
+ * Context: a truncated queue raises SIGBUS; so call it from within a guarded call where others have to go on.
+ */
 int snapshot_of(struct snapshot *snapshot, struct shmq *queue, const char *name, bool details);
-/* Adds the histogram of the times in the queue. Nothing is added if it cannot be had. */
+/* Adds the histogram of the times in the queue, guarded likewise. Nothing is added if it cannot be had. */
 void snapshot_add_latency(struct snapshot *snapshot, const char *name);
 void snapshot_free(struct snapshot *snapshot);
 
+/* Finds all queues, sorted by name, without reading them. Returns 0 or a negative errno. */
+int snapshots_find(struct snapshots *snapshots);
 /* Reads all queues, sorted by name, without their lanes and seats. Returns 0 or a negative errno. */
 int snapshots_take(struct snapshots *snapshots);
 /* The same with their lanes and seats. */

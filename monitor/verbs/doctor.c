@@ -90,7 +90,6 @@ int verb_doctor(const struct options *options)
     struct snapshots queues = {0};
     if (options->queue != NULL && refuse_missing(options) != 0)
         return verb_fail(options, "cannot be examined", -ENOENT);
-    bus_guard_init();
     (void)snapshots_take(&queues);
     if (doctor.json)
         fputs("{\"findings\": [", stdout);

@@ -167,8 +167,7 @@ int verb_events(const struct options *options)
         status = follow(&showing);
     } else {
         const int error = show_new(&showing);
-        if (error != 0)
-            status = fail(&showing, error);
+        status = error != 0 ? fail(&showing, error) : verb_judge(options, showing.queue);
     }
     shmq_close(showing.queue);
     return status;

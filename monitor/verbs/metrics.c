@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/cli/bus_guard.h"
 #include "common/cli/say.h"
 #include "common/cli/sibling_program.h"
 #include "common/cli/stop.h"
@@ -74,7 +73,6 @@ int verb_metrics(const struct options *options)
                                                    "libmicrohttpd-dev pkg-config"};
     if (options->textfile == NULL)
         sibling_program_become(&metrics, options->arguments);
-    bus_guard_init();
     if (write_once(options) != 0)
         return EXIT_FAILED;
     if (options->interval_ns > 0)

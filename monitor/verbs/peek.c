@@ -73,8 +73,9 @@ int verb_peek(const struct options *options)
     error = show_lanes(&showing);
     if (json)
         fputs(showing.shown > 0 ? "\n]\n" : "]\n", stdout);
+    const int status = error < 0 ? EXIT_FAILED : verb_judge(options, showing.queue);
     shmq_close(showing.queue);
     if (error == -EINVAL)
         return refuse_lane(options);
-    return error < 0 ? verb_fail(options, "cannot be read", error) : EXIT_DONE;
+    return error < 0 ? verb_fail(options, "cannot be read", error) : status;
 }

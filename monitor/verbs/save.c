@@ -28,10 +28,34 @@ static int verify(const struct saved_file *file, struct shmq_stat *stat)
     return error != 0 ? error : counted;
 }
 
-/* Return: 0; -EBADMSG with a copy of a damaged queue; -EAGAIN, -EINTR, other errors without one. */
-static int make_copy(struct shmq *queue, const struct saved_file *file, struct shmq_stat *stat)
+/* What is wrong with a queue: the first problem, and how many there are. */
+struct damage {
+    char first[256];
+    unsigned count;
+};
+
+static void note_damage(void *context, const char *problem)
+{
+    struct damage *damage = context;
+    if (damage->count++ == 0)
+        (void)snprintf(damage->first, sizeof(damage->first), "%s", problem);
+}
+
+/* Byte for byte, so that what is wrong stays as it is. Return: -EBADMSG; other errors without a copy. */
+static int copy_damaged(struct shmq *queue, const struct saved_file *file)
+{
+    const int error = shmq_save(queue, file->fd, true);
+    return error != 0 ? error : -EBADMSG;
+}
+
+/* A copy that fits together leaves out what makes no sense: that would mend a damaged queue, and say nothing.
+ * Return: 0; -EBADMSG with a copy of a damaged queue; -EAGAIN, -EINTR, other errors without one. */
+static int make_copy(struct shmq *queue, const struct saved_file *file, struct shmq_stat *stat,
+                     struct damage *damage)
 {
     int error = -EAGAIN;
+    if (shmq_check(queue, note_damage, damage) == -EBADMSG)
+        return copy_damaged(queue, file);
     for (int tries = 0; tries < TRIES && (error == -EAGAIN || error == -EBADMSG); tries++) {
         if (stop_requested != 0)
             return -EINTR;
@@ -41,12 +65,7 @@ static int make_copy(struct shmq *queue, const struct saved_file *file, struct s
     }
     if (error != -EAGAIN && error != -EBADMSG)
         return error;
-    if (shmq_check(queue, NULL, NULL) != -EBADMSG)
-        return -EAGAIN;
-    error = shmq_save(queue, file->fd, true);
-    if (error == 0)
-        (void)verify(file, stat);
-    return error != 0 ? error : -EBADMSG;
+    return shmq_check(queue, note_damage, damage) == -EBADMSG ? copy_damaged(queue, file) : -EAGAIN;
 }
 
 /* Errors of the file, and of what is called for both. */
@@ -67,35 +86,40 @@ static int fail(const struct options *options, int error)
     return EXIT_FAILED;
 }
 
-static int succeed(const struct options *options, const struct saved_file *file, const struct shmq_stat *copy,
-                   bool damaged)
+static int succeed(const struct options *options, const struct saved_file *file, const struct shmq_stat *copy)
 {
     char size[UNITS_SIZE];
     struct stat st = {0};
     (void)fstat(file->fd, &st);
-    if (damaged) {
-        say_error("queue '%s': damaged: copied to %s as it is ('%smonitor check' says what is wrong)",
-                  options->queue, options->into, say_prefix());
-        return EXIT_QUEUE;
-    }
     say_status("saved queue '%s' with %" PRIu64 " message%s to %s, %s on disk", options->queue, copy->messages,
                units_plural(copy->messages), options->into, units_memory(size, (uint64_t)st.st_blocks * 512));
     return EXIT_DONE;
+}
+
+static int tell_damage(const struct options *options, const struct damage *damage)
+{
+    char more[32] = "";
+    if (damage->count > 1)
+        (void)snprintf(more, sizeof(more), " and %u more", damage->count - 1);
+    say_error("queue '%s': damaged: copied to %s as it is: %s%s ('%smonitor check' says what is wrong)",
+              options->queue, options->into, damage->first, more, say_prefix());
+    return EXIT_QUEUE;
 }
 
 static int save_to(const struct options *options, struct shmq *queue)
 {
     struct shmq_stat copy = SHMQ_STAT_INIT;
     struct saved_file file;
-    bool damaged = false;
+    struct damage damage = {.count = 0};
     int error = saved_file_begin(&file, options->into);
-    if (error == 0) {
-        error = make_copy(queue, &file, &copy);
-        damaged = error == -EBADMSG;
-    }
+    if (error == 0)
+        error = make_copy(queue, &file, &copy, &damage);
+    const bool damaged = error == -EBADMSG;
     if (error == 0 || damaged)
         error = saved_file_finish(&file, options->force);
-    const int status = error != 0 ? fail(options, error) : succeed(options, &file, &copy, damaged);
+    const int status = error != 0 ? fail(options, error)
+                       : damaged  ? tell_damage(options, &damage)
+                                  : succeed(options, &file, &copy);
     saved_file_end(&file);
     return status;
 }

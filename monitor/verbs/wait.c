@@ -65,14 +65,15 @@ static bool is_timeout(int error)
     return error == -ETIMEDOUT || error == -EAGAIN;
 }
 
-/* Whether --alert holds. What cannot be read now is no alert. */
+/* Whether --alert holds, as for a damaged queue. What else cannot be read now is no alert. */
 static bool is_alarmed(const struct options *options, struct shmq *queue)
 {
     struct snapshot snapshot;
     if (options->alert.count == 0)
         return false;
     (void)snapshot_of(&snapshot, queue, options->queue, alert_needs_details(&options->alert));
-    const bool holds = snapshot.error == 0 && alert_report(&options->alert, &snapshot);
+    const bool readable = snapshot.error == 0 || snapshot.error == -EBADMSG;
+    const bool holds = readable && alert_report(&options->alert, &snapshot);
     snapshot_free(&snapshot);
     return holds;
 }
