@@ -32,7 +32,7 @@ static void *run(void *context)
 int errand_begin(struct errand *errand, const char *name, bool pause)
 {
     pthread_t thread;
-    if (errand->state != IDLE)
+    if (__atomic_load_n(&errand->state, __ATOMIC_ACQUIRE) != IDLE)
         return -EBUSY;
     snprintf(errand->name, sizeof(errand->name), "%s", name);
     errand->pause = pause;

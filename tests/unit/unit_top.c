@@ -42,7 +42,7 @@ static void tear_down(void)
 /* A queue that looks open. It is never looked at, so its handle is never used. */
 static struct watched *add(const char *name, uint64_t messages, uint32_t percent)
 {
-    static uint64_t nothing[64]; /* no handle: it has no magic number */
+    static _Alignas(64) uint64_t nothing[64]; /* no handle: it has no magic number */
     struct watched *watched = watched_new(name);
     ck_assert_ptr_nonnull(watched);
     watched->handle = (struct shmq *)(void *)nothing;
