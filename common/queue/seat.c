@@ -203,8 +203,7 @@ static int adopt_lease(struct shmq *handle, uint32_t seat)
         return -EBADMSG;
     const uint64_t next = position_behind(words, done, batch.start);
 
-    /* A buffer counts only after the message is acknowledged in the ring; if its owner died before that, void it.
-     */
+    /* A buffer counts only after the acknowledgement in the ring; its owner died before that, so void it. */
     atomic_store_explicit(&s->held_valid, 0, memory_order_relaxed);
     atomic_store_explicit(&s->progress, progress, memory_order_relaxed);
     handle->consumer.batch = (struct batch){
