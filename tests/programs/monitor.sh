@@ -750,7 +750,7 @@ check_usage monitor look '--lane' check --lane 1 "$queue"
 check_usage monitor look '--timeout x' wait --timeout x "$queue"
 check_usage monitor look '--timeout -1' wait --timeout -1 "$queue"
 check_usage monitor look 'timeout' wait "$queue" --timeout
-check_usage monitor look 'creating' show --capacity 1M "$queue"
+check_usage monitor look 'creates no queues' show --capacity 1M "$queue"
 for option in -h --help; do
     check_status "$option" 0 look $option
     check_match "$option is on stdout" '^Usage: monitor' "$scratch/out"
