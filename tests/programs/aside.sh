@@ -182,7 +182,7 @@ start --backoff 1h --exec "$once"'; exit 1'
 check 'seen: it waits aside' wait_until 20 queue_has aside 1
 check 'seen: the consumer says so' wait_until 20 has_match 'waiting for messages: .*; 1 message waits aside, the first for (59 m|1 h)' "$scratch/run.log"
 "$monitor" show "$queue" >"$scratch/show"
-check_match 'seen: monitor show' '^  aside       1 of them put aside, the first due in 59 m' "$scratch/show"
+check_match 'seen: monitor show' '^  aside +1 of them put aside, the first due in (59 m|1 h)' "$scratch/show"
 check_match 'seen: monitor show: its seat' '^ +0 aside +0 in 59 m [0-9]+ s +1 +0 +1 ' "$scratch/show"
 check_match 'seen: monitor list' "^$queue +ok +1 .*  1 aside\$" <("$monitor" list)
 check_match 'seen: monitor peek' ', aside, due in 59 m' <("$monitor" peek "$queue")
