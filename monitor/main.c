@@ -39,8 +39,26 @@ static bool is_file(const struct options *options)
     return options->takes_file && stat(options->queue, &st) == 0 && S_ISREG(st.st_mode);
 }
 
+/* Reads the object of a queue that cannot be opened as if it were a copy. Return: false if that cannot be done. */
+static bool look_at_remains(const char *queue, char damage[static QUEUE_FILE_TEXT_BYTES])
+{
+    char path[sizeof("/dev/shm/shmq.") + SHMQ_NAME_MAX];
+    struct shmq *handle;
+    snprintf(path, sizeof(path), "/dev/shm/shmq.%s", queue);
+    if (shmq_open(&handle, queue, SHMQ_OBSERVER, NULL) == 0) {
+        (void)shmq_close(handle);
+        return false;
+    }
+    if (shmq_open_file(&handle, path) != 0)
+        return false;
+    queue_file_damage(handle, damage);
+    (void)shmq_close(handle);
+    return damage[0] != '\0';
+}
+
 int verb_fail(const struct options *options, const char *what, int error)
 {
+    char damage[QUEUE_FILE_TEXT_BYTES];
     if (queue_file_is_path(options->queue))
         return fail_on_file(options, what, error);
     if (error == -ENOENT && is_file(options))
@@ -48,6 +66,9 @@ int verb_fail(const struct options *options, const char *what, int error)
                   options->queue);
     else if (error == -ENOENT)
         say_error("queue '%s': %s: no such queue (see '%smonitor list')", options->queue, what, say_prefix());
+    else if (error == -EBADMSG && options->takes_file && look_at_remains(options->queue, damage))
+        say_error("queue '%s': %s: damaged: %s (what is left is read in a copy: 'cp /dev/shm/shmq.%s FILE')",
+                  options->queue, what, damage, options->queue);
     else
         say_error("queue '%s': %s: %s", options->queue, what, open_error_text(options->queue, error));
     return (int)exit_status_of(error);

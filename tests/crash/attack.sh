@@ -80,7 +80,7 @@ new_small_queue one
 truncate -s 8192 "$(object)"
 for verb in check show; do
     check_status "$verb of a queue that was cut short: exit 5" 5 "$monitor" "$verb" "$queue"
-    check_match 'is said' 'damaged, or not a queue' "$scratch/err"
+    check_match 'is said' 'damaged: the file ends at byte 8192 of' "$scratch/err"
 done
 check_status 'a producer for it: exit 5' 5 "$producer" -Q "$queue" -- two
 check_status 'a consumer of it: exit 5' 5 "$consumer" -Q "$queue"

@@ -186,6 +186,20 @@ check_match 'show: and the message says what cannot be read' \
     "^monitor: file '$scratch/short': not all of it can be read: the file ends at byte 4096 of $size: without all seats, seat buffers, lane 0," \
     "$scratch/err"
 
+# An object that was cut off cannot be opened, but copied and read.
+new_queue
+put --lanes 2 --seats 4 --capacity 64K -- one
+truncate -s 4096 "/dev/shm/shmq.$queue"
+for verb in show check peek events; do
+    check_status "$verb: the object of a queue is cut off: exit 5" 5 "$monitor" "$verb" "$queue"
+    check_match "$verb: the object of a queue is cut off: what is missing, and how to read the rest" \
+        "^monitor: queue '$queue': .*: damaged: the file ends at byte 4096 of $size: without .*'cp /dev/shm/shmq.$queue FILE'" \
+        "$scratch/err"
+done
+check_status 'a verb that takes no file says less' 5 "$monitor" pause "$queue"
+check_match 'but that it is damaged' "^monitor: queue '$queue': cannot be paused: damaged, or not a queue" "$scratch/err"
+rm "/dev/shm/shmq.$queue"
+
 # The file shrinks while it is read, and grows again.
 shrinking() {
     local i status bad=''
