@@ -141,8 +141,8 @@ static bool refuse_membarrier(void)
 }
 
 /*
- * NULL, or why it cannot be shown here. What a sanitizer puts between a store and the look after it gives the store
- * time to arrive: hardly anything is lost without barriers then, so that nothing is shown with them either.
+ * NULL, or why it cannot be shown here. What a sanitizer puts between a store and the look after it gives the
+ * store time to arrive: hardly anything is lost without barriers then, so that nothing is shown with them either.
  */
 static const char *find_reason_to_skip(size_t processors[2])
 {
