@@ -51,7 +51,7 @@ by_status() { # STATUS-OF-DAMAGE COMMAND...
     "$@" >"$scratch/out" 2>"$scratch/err"
     status=$?
     if ((status == damaged)); then
-        grep -q '^monitor: ' "$scratch/err" && echo damaged || echo "status $status without a word"
+        [[ $(<"$scratch/err") == 'monitor: '* ]] && echo damaged || echo "status $status without a word"
     else
         ((status == 0)) && echo sound || echo "status $status"
     fi
@@ -172,16 +172,20 @@ if [[ -x $build/monitor-metrics ]] && command -v curl >/dev/null; then
     readers+=' metrics-served state-json'
 fi
 
-disagreeing() { # QUEUE VERDICT: prints the readers that say something else
+disagreeing() { # QUEUE VERDICT [READER...]: prints the readers that say something else
     local reader said
-    for reader in $readers; do
+    for reader in ${3:-$readers}; do
         said=$(verdict_of "$reader" "$1")
         [[ $said == "$2" ]] || printf '%s: %s\n' "$reader" "$said"
     done
 }
 check_equal 'sound: all say so' '' "$(disagreeing "$sound" sound)"
 for kind in "${kinds[@]}"; do
-    check_equal "$kind: all say damaged" '' "$(disagreeing "$SHMQ_TEST_PREFIX.$kind" damaged)"
+    case $kind in
+    stream | claim | mark-all | drop-end | lanes | middle | buffer) some='list list-json show check save' ;; # relatives of others
+    *) some=$readers ;;
+    esac
+    check_equal "$kind: all say damaged" '' "$(disagreeing "$SHMQ_TEST_PREFIX.$kind" damaged "$some")"
 done
 check_status 'a sound queue stays so' 0 "$monitor" check "$sound"
 
@@ -230,7 +234,7 @@ watcher=$!
 looks() { # AT-LEAST
     (($(grep -c "^$sound " "$scratch/watch.txt") >= $1)) || ! kill -0 "$watcher" 2>/dev/null
 }
-wait_until 60 looks 100
+wait_until 60 looks 60
 check 'list --watch goes on' kill -0 "$watcher"
 kill -TERM "$watcher"
 wait "$watcher"
@@ -243,7 +247,7 @@ check_equal 'list --watch: nothing else is said' '' "$(<"$scratch/watch.err")"
 again() { # STATUSES FILE WHAT COMMAND...: prints what is wrong: another status, or WHAT is missing in FILE
     local i status statuses=$1 file=$2 what=$3
     shift 3
-    for ((i = 0; i < 25; i++)); do
+    for ((i = 0; i < 15; i++)); do
         "$@" >"$scratch/out" 2>"$scratch/err"
         status=$?
         [[ " $statuses " == *" $status "* ]] || { echo "status $status: $(<"$scratch/err")"; return; }
