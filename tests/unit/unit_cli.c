@@ -643,6 +643,16 @@ static void fault(void *context)
     _exit(*(volatile char *)map);
 }
 
+/* A guard that is set twice passes on what it does not guard, and not to itself. */
+static void fault_beside_guard(void *map)
+{
+    say_init("monitor", 0, NULL);
+    stop_init();
+    bus_guard_init();
+    bus_guard_init();
+    _exit(*(volatile char *)map);
+}
+
 START_TEST(memory_that_is_gone_is_told)
 {
     FILE *file = tmpfile();
@@ -657,6 +667,9 @@ START_TEST(memory_that_is_gone_is_told)
     said_has(said.err, "producer: the queue's memory is gone: ");
     said_has(said.err, "'monitor check'");
     ck_assert_int_eq(said.err[strlen(said.err) - 1], '\n');
+    said_by(&said, fault_beside_guard, map);
+    ck_assert_int_eq(said.status, EXIT_QUEUE);
+    said_has(said.err, "monitor: the queue's memory is gone: ");
 }
 END_TEST
 
