@@ -321,6 +321,25 @@ int64_t marks_latest_ns(const struct ring *ring)
     return latest.time_ns != 0 ? latest_in_block(ring, &latest) : 0;
 }
 
+/* A block inside a long message has no mark: then the last cell of the block where the message begins will do. */
+bool marks_cell_time(const struct ring *ring, uint64_t first, uint64_t position, int64_t now_ns, int64_t *ns)
+{
+    struct mark mark;
+    struct put_time time;
+    if (position < first || position - first > ring->cells)
+        return false;
+    for (uint64_t block = marks_block(ring, position) + 1; block-- > marks_block(ring, first);) {
+        if (!read_mark(ring, block, &mark) || mark.position > position)
+            continue;
+        const uint64_t last = ((block + 1) << ring->block_log2) - 1;
+        if (!marks_put_time(ring, position < last ? position : last, now_ns, &time))
+            return false;
+        *ns = time.ns;
+        return true;
+    }
+    return false;
+}
+
 /* ------------------------------------------------------------------ the owner's side */
 
 /*
@@ -408,11 +427,11 @@ static uint32_t time_pack(int64_t ns)
     return TIME_COARSE | (ms / COARSE_MS < TIME_COUNT ? (uint32_t)(ms / COARSE_MS) : TIME_COUNT);
 }
 
-/* Dates the message at next. The time of the cell counts no longer for the block of the lap before. */
-static void date(const struct ring_producer *p, int64_t now_ns)
+/* Dates the message at @position. The time of the cell counts no longer for the block of the lap before. */
+static void date_at(const struct ring_producer *p, uint64_t position, int64_t after_mark_ns, bool slower)
 {
-    const uint64_t cell = cell_in_block(&p->ring, p->next);
-    const uint64_t block = marks_block(&p->ring, p->next);
+    const uint64_t cell = cell_in_block(&p->ring, position);
+    const uint64_t block = marks_block(&p->ring, position);
     const uint64_t bit = UINT64_C(1) << (cell & 63);
     shared_u64 *const before = &mark_of_block(&p->ring, block + (p->ring.marks_mask + 1) / 2)->dated[cell >> 6];
     shared_u64 *const now = &mark_of_block(&p->ring, block)->dated[cell >> 6];
@@ -420,10 +439,41 @@ static void date(const struct ring_producer *p, int64_t now_ns)
     if ((old & bit) != 0)
         atomic_store_explicit(before, old & ~bit, memory_order_relaxed);
     atomic_thread_fence(memory_order_release);
-    atomic_store_explicit(&p->ring.times[p->next & p->ring.mask],
-                          time_pack(now_ns - p->marker.mark_ns) | (p->marker.slower ? TIME_SLOWER : 0),
-                          memory_order_relaxed);
+    atomic_store_explicit(&p->ring.times[position & p->ring.mask],
+                          time_pack(after_mark_ns) | (slower ? TIME_SLOWER : 0), memory_order_relaxed);
     atomic_store_explicit(now, atomic_load_explicit(now, memory_order_relaxed) | bit, memory_order_release);
+}
+
+/* Dates the message at next. */
+static void date(const struct ring_producer *p, int64_t now_ns)
+{
+    date_at(p, p->next, now_ns - p->marker.mark_ns, p->marker.slower);
+}
+
+/* Where the last publication begins: the checkpoint that will be overwritten next is of the tail before it. */
+static uint64_t published_from(const struct ring_producer *p)
+{
+    return atomic_load_explicit(&p->ring.control->checkpoints[p->turn].tail, memory_order_relaxed);
+}
+
+bool marks_want_date(const struct ring_producer *p)
+{
+    struct mark mark;
+    const uint64_t from = published_from(p);
+    const uint64_t cell = cell_in_block(&p->ring, from);
+    if (from >= p->next || p->next - from > p->ring.cells ||
+        !read_mark(&p->ring, marks_block(&p->ring, from), &mark) || mark.position > from)
+        return false;
+    const uint64_t word = dated_word(mark_of_block(&p->ring, marks_block(&p->ring, from)), cell >> 6);
+    return (word >> (cell & 63) & 1) == 0;
+}
+
+void marks_date_published(struct ring_producer *p, int64_t now_ns)
+{
+    struct mark mark;
+    const uint64_t from = published_from(p);
+    if (read_mark(&p->ring, marks_block(&p->ring, from), &mark))
+        date_at(p, from, now_ns - mark.time_ns, true);
 }
 
 /* Looks at head to find out how much is used: seldom, because it is on a line of the consumers'. */

@@ -56,6 +56,12 @@ void marks_sample(struct ring_producer *producer, uint64_t need_cells, int64_t n
 /* Dates the message at next again, at which marks_sample was called, because it is put only now. */
 void marks_date_again(struct ring_producer *producer, int64_t now_ns);
 
+/* Whether the first message of what was just published needs a date: it has none. */
+bool marks_want_date(const struct ring_producer *producer);
+
+/* Dates that message: it is the first after a while. Those before it that are not dated are of one burst. */
+void marks_date_published(struct ring_producer *producer, int64_t now_ns);
+
 /* Makes the next message a sample. */
 static inline void marks_expect_sample(struct ring_producer *producer)
 {
@@ -111,6 +117,17 @@ bool marks_put_time(const struct ring *ring, uint64_t position, int64_t now_ns, 
  */
 int64_t marks_latest_ns(const struct ring *ring);
 
+/*
+ * Finds out when the message was put that has the cell at @position, or will have it: when a consumer knows where
+ * messages are, but not where each begins.
+ *
+ * @first   where a message begins, at or before @position
+ * @now_ns  the coarse clock
+ *
+ * Return: false if it is not known.
+ */
+bool marks_cell_time(const struct ring *ring, uint64_t first, uint64_t position, int64_t now_ns, int64_t *ns);
+
 struct marks_count {
     uint64_t messages; /* dropped ones are counted, too */
     uint64_t bytes;    /* their payload */
@@ -149,10 +166,16 @@ bool marks_count_records(const struct ring *ring, uint64_t from, uint64_t to, st
  */
 bool marks_count(const struct ring *ring, uint64_t from, uint64_t to, struct marks_count *count);
 
-/* lane_control.seen, see marks.c: what a consumer stores after a lease at the coarse time @now_ns. */
-static inline uint64_t marks_seen_time(int64_t now_ns)
+/*
+ * Says to observers what tail was: everything before @tail was put by @now_ns, on the coarse clock, and what is
+ * behind it not before. Context: a consumer that has something leased in the lane, so that tail cannot go on by
+ * more than a lap meanwhile.
+ */
+static inline void marks_see(const struct ring *ring, uint64_t tail, int64_t now_ns)
 {
-    return (uint64_t)now_ns / 1000000 << 24;
+    const uint32_t shift = ring->format.cells_log2 > 23 ? ring->format.cells_log2 - 23 : 0;
+    const uint64_t time = (uint64_t)now_ns / 1000000 << 24;
+    atomic_store_explicit(&ring->control->seen, time | (tail >> shift & 0xffffff), memory_order_relaxed);
 }
 
 #endif

@@ -307,8 +307,6 @@ static inline __attribute__((always_inline)) int try_lease(const struct ring *ri
                                                  memory_order_relaxed))
         return -EINTR;
     help_claim(ring, claim, batch->end);
-    if (limits->seen != 0)
-        ring_see(ring, limits->seen, tail);
     return 0;
 }
 

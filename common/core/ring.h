@@ -348,15 +348,7 @@ struct ring_limits {
     uint64_t cells;   /* most cells, at least 1; a lease has at least one record, however long */
     uint32_t sharers; /* consumers that share the lane: take at most a fair share; 0 is the same as 1 */
     uint64_t *words;  /* receives the records' descriptors; NULL: not wanted */
-    uint64_t seen;    /* marks_seen_time; 0: the time is not known */
 };
-
-/* Says to observers what tail was at a lease. @seen_time: marks_seen_time. */
-static inline void ring_see(const struct ring *ring, uint64_t seen_time, uint64_t tail)
-{
-    const uint32_t shift = ring->format.cells_log2 > 23 ? ring->format.cells_log2 - 23 : 0;
-    atomic_store_explicit(&ring->control->seen, seen_time | (tail >> shift & 0xffffff), memory_order_relaxed);
-}
 
 /*
  * Leases a batch for @seat.

@@ -192,7 +192,6 @@ struct consumer_side {
     struct latency latency;
     unsigned char *histograms; /* mapping of those of all seats; NULL: not mapped yet */
     uint32_t membership;       /* header.membership when active was built */
-    uint64_t seen;             /* marks_seen_time of the present lease; 0: none is written */
     uint32_t sharers;          /* estimated number of live consumers */
     int64_t sharers_ns;        /* when they were counted */
     int64_t orphans_ns;        /* when to look for dead consumers' work again */

@@ -90,12 +90,9 @@ static __attribute__((noinline)) int lease_split(struct shmq *handle, const stru
 static inline __attribute__((always_inline)) int lease_from(struct shmq *handle, uint32_t lane)
 {
     struct consumer_side *c = &handle->consumer;
-    const struct lane_view *view = &handle->lanes[lane];
-    const struct ring_limits limits = {.records = c->prefetch,
-                                       .cells = view->ring.cells / 4,
-                                       .sharers = c->sharers,
-                                       .words = c->words,
-                                       .seen = c->seen};
+    struct lane_view *view = &handle->lanes[lane];
+    const struct ring_limits limits = {
+        .records = c->prefetch, .cells = view->ring.cells / 4, .sharers = c->sharers, .words = c->words};
     struct ring_batch batch;
     const int error = ring_lease(&view->ring, &handle->seats[c->seat], c->seat, &limits, &batch);
     if (error == 0) {
@@ -265,12 +262,38 @@ static int lease_from_any(struct shmq *handle, int64_t now_ns)
     return error;
 }
 
+/*
+ * Says to observers what tail of the leased lane was (marks.h). The caller's reading of the clock may be old: it
+ * has spun since, or was stopped. So tail is read between two readings that agree; a tick in between is rare.
+ */
+static void see(const struct shmq *handle, int64_t now_ns)
+{
+    const struct ring *ring = &handle->consumer.batch.view->ring;
+    int64_t before_ns = now_ns;
+    for (int tries = 0; tries < 2; tries++) {
+        const uint64_t tail = atomic_load_explicit(&ring->control->tail, memory_order_acquire);
+        const int64_t after_ns = clock_coarse_ns();
+        if (after_ns == before_ns) {
+            marks_see(ring, tail, after_ns);
+            return;
+        }
+        before_ns = after_ns;
+    }
+}
+
+static __attribute__((noinline)) int lease_and_see(struct shmq *handle, int64_t now_ns)
+{
+    const int error = lease_from_any(handle, now_ns);
+    if (error == 0)
+        see(handle, now_ns);
+    return error;
+}
+
 /* The first lease in a tick of the coarse clock says what tail was; that is often enough. */
 int lane_schedule_lease(struct shmq *handle, int64_t now_ns)
 {
-    struct consumer_side *c = &handle->consumer;
-    c->seen = __builtin_expect(c->busy_ns == now_ns, 1) ? 0 : marks_seen_time(now_ns);
-    return lease_from_any(handle, now_ns);
+    return __builtin_expect(handle->consumer.busy_ns == now_ns, 1) ? lease_from_any(handle, now_ns)
+                                                                   : lease_and_see(handle, now_ns);
 }
 
 /* ------------------------------------------------------------------ looking without leasing */

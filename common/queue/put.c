@@ -199,12 +199,21 @@ static inline bool name_check_is_due(uint64_t messages, uint32_t published)
     return messages % MESSAGES_BETWEEN_CHECKS < published;
 }
 
+/* Consumers were waiting, so the message is the first after a while: it has a put time before they come. */
+static void wake_consumers(struct shmq *handle, uint32_t published)
+{
+    struct ring_producer *p = &handle->producer.ring;
+    if (!waiting_consumers_sleep(handle))
+        return;
+    if (marks_want_date(p))
+        marks_date_published(p, clock_coarse_ns());
+    waiting_wake_consumers_slow(handle, published);
+    marks_expect_sample(p);
+}
+
 static __attribute__((noinline)) int after_publish_slow(struct shmq *handle, uint32_t published)
 {
-    if (waiting_consumers_sleep(handle)) {
-        waiting_wake_consumers_slow(handle, published);
-        marks_expect_sample(&handle->producer.ring);
-    }
+    wake_consumers(handle, published);
     /* After B2: consumers that found everything drained after their B1 either saw P1, or we see the flag. */
     if ((handle_flags(handle) & FLAG_DRAIN) != 0)
         return -ESHUTDOWN;

@@ -82,10 +82,10 @@ static void sim_end(void)
 static void consume(uint32_t messages)
 {
     struct ring_batch batch;
-    const struct ring_limits limits = {
-        .records = messages, .cells = UINT64_MAX, .seen = marks_seen_time(coarse())};
+    const struct ring_limits limits = {.records = messages, .cells = UINT64_MAX};
     if (ring_lease(&sim.plain.ring, &sim.plain.seats[0], 0, &limits, &batch) != 0)
         return;
+    marks_see(&sim.plain.ring, atomic_load(&sim.plain.ring.control->tail), coarse());
     plain_finish(&sim.plain, 0, &batch);
     sim.oldest += batch.count;
 }
