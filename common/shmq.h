@@ -1367,11 +1367,12 @@ int shmq_set_bridge(struct shmq *handle, const uint64_t *words);
  * shmq_latency_ms(i) milliseconds or more, but less than shmq_latency_ms(i + 1): steps of 1 ms up to 128 ms, then
  * of at most 1.6 %.
  *
- * The times are sampled: put and acknowledgement are told by a clock that advances every few milliseconds (4 ms on
- * most machines), so each time is right within one such tick. Of a consumer whose batches take less than a tick,
- * about one batch in a tick is measured, by its oldest message, and stands for those up to the next measurement;
- * of one that is slower, each. What a consumer has acknowledged is counted in full when it next waits or looks for
- * messages in vain, or closes; a killed one hides what it has acknowledged in the last tick.
+ * Put and acknowledgement are told by a clock that advances every few milliseconds (4 ms on most machines), so
+ * each time is right within one such tick. The put time of a message between two that carry one is taken to grow
+ * evenly. So is the acknowledgement of messages of one batch that were not acknowledged at once, if the batch took
+ * longer than a tick; of a consumer with more than 16 batches in a tick, one in 64 that takes long is found. What
+ * a consumer has acknowledged is counted in full when it next waits or looks for messages in vain, or closes; a
+ * killed one hides what it has acknowledged in the last tick.
  */
 #define SHMQ_LATENCY_BUCKETS 1728
 

@@ -4,6 +4,7 @@
 
 #include "common/queue/count.h"
 #include "common/queue/handle.h"
+#include "common/queue/latency.h"
 
 /*
  * A batch in which records are dropped is split into runs of messages, which are handed out one after the other.
@@ -27,12 +28,13 @@ uint32_t batch_done_of_run(const struct shmq *handle);
 /* Payload of the records from @first to @end of the leased batch. */
 uint64_t batch_payload_bytes(const struct shmq *handle, uint32_t first, uint32_t end);
 
-/* Counts acknowledged messages in this consumer's seat. */
+/* Counts acknowledged messages in this consumer's seat, and for its histogram. */
 static inline void batch_count_delivered(struct shmq *handle, uint64_t messages, uint64_t bytes)
 {
     struct seat *s = &handle->seats[handle->consumer.seat];
     count_add(&s->delivered, messages);
     count_add(&s->delivered_bytes, bytes);
+    latency_add(handle->consumer.batch.view, messages);
 }
 
 /* Whether no message follows the present run. */

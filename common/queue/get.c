@@ -35,7 +35,7 @@ static void wake_if_drained(struct shmq *handle, const struct lane_view *view)
 static int finish_in_ring(struct shmq *handle)
 {
     const struct batch *b = &handle->consumer.batch;
-    struct lane_view *view = &handle->lanes[b->view->ring.lane];
+    struct lane_view *view = b->view;
     const int error = ring_finish(&view->ring, b->start, b->end, b->seat);
     if (error == 0)
         waiting_wake_producer(handle, view);
@@ -63,10 +63,11 @@ static inline __attribute__((always_inline)) int finish_now(struct shmq *handle,
 
 static __attribute__((noinline)) int finish_with_a_look(struct shmq *handle, uint64_t messages)
 {
-    const bool measured = latency_look(handle);
+    struct latency_look look;
+    latency_look(handle, &look);
     const int error = finish_now(handle, messages);
-    if (error == 0 && measured)
-        latency_count(handle);
+    if (error == 0)
+        latency_looked(handle, &look, messages);
     return error;
 }
 
@@ -77,6 +78,7 @@ static __attribute__((noinline)) int finish_run(struct shmq *handle)
     const uint64_t messages = batch_done_of_run(handle) - handle->consumer.counted;
     if (!batch_next_run(handle))
         return finish_with_a_look(handle, messages);
+    latency_expect(handle);
     batch_count_delivered(handle, messages, b->bytes);
     b->bytes = 0;
     handle->consumer.counted = 0;
@@ -89,7 +91,7 @@ static int finish_batch(struct shmq *handle)
     if (__builtin_expect(b->split, 0))
         return finish_run(handle);
     const uint64_t messages = b->count - handle->consumer.counted;
-    return latency_wants_a_look(handle) ? finish_with_a_look(handle, messages) : finish_now(handle, messages);
+    return latency_wants_a_look(b->view) ? finish_with_a_look(handle, messages) : finish_now(handle, messages);
 }
 
 /* ------------------------------------------------------------------ one attempt at a batch */
@@ -709,6 +711,7 @@ int shmq_hold(struct shmq *handle, struct shmq_message *message)
 
     const uint64_t word = handle->consumer.words[b->done];
     const uint64_t position = b->next - cells_for((uint32_t)word); /* of the message handed out last */
+    latency_expect(handle);
     error = fill_buffer(handle, position, &copy);
     if (error == 0)
         error = finish_in_ring(handle);

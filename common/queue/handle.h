@@ -19,18 +19,28 @@
 
 #define HANDLE_MAGIC 0x73686d71u
 
+/* What a consumer has acknowledged of a lane and not yet counted in its latency histogram; see latency.h. */
+struct lane_latency {
+    uint64_t waiting;    /* {messages 32, batches that need not look at the clock 32}: one store for both */
+    uint64_t from;       /* where the first of the messages begins, or the next one will */
+    int64_t from_ns;     /* when it was put, or the one before it */
+    uint32_t next_plus1; /* the next lane in the list of those with such messages, plus 1; 0: none */
+    bool listed;
+};
+
 /* This process's mapping of a lane. Of a size by which the compiler multiplies with a shift. */
 struct lane_view {
     _Alignas(LINE_BYTES) struct ring ring;
     unsigned char *base; /* NULL: not mapped yet */
     struct doorbell space;
-    int64_t dead_since_ns;  /* consumers: when its owner was first seen dead; 0: alive, or not checked yet */
-    uint64_t dead_attached; /* which owner that was: the lane's attached at that time */
-    uint32_t priority;      /* as of the last membership check */
-    uint64_t drops;         /* consumers: ring_drops, as last seen */
-    bool damage_told;       /* recorded by this handle */
-    uint64_t gone;          /* messages that have left the ring, as last counted */
-    uint64_t acknowledged;  /* as last shown by shmq_stat_lane */
+    int64_t dead_since_ns;       /* consumers: when its owner was first seen dead; 0: alive, or not checked yet */
+    uint64_t dead_attached;      /* which owner that was: the lane's attached at that time */
+    struct lane_latency latency; /* beside the following, which each lease reads */
+    uint32_t priority;           /* as of the last membership check */
+    uint64_t drops;              /* consumers: ring_drops, as last seen */
+    bool damage_told;            /* recorded by this handle */
+    uint64_t gone;               /* messages that have left the ring, as last counted */
+    uint64_t acknowledged;       /* as last shown by shmq_stat_lane */
 };
 
 _Static_assert(sizeof(struct lane_view) == 512, "a power of two");
@@ -54,7 +64,7 @@ struct lane_list {
 
 /* The batch that a consumer has leased, or the message that it holds. */
 struct batch {
-    const struct lane_view *view; /* NULL: nothing */
+    struct lane_view *view; /* NULL: nothing */
     uint64_t start;
     uint64_t end;
     uint64_t next;                /* position of the next message to hand out */
@@ -162,13 +172,11 @@ struct ready {
 
 /* What a consumer knows of its latency histogram; see latency.h. */
 struct latency {
-    uint32_t skip;         /* batches that need not look at the clock */
-    uint32_t looks;        /* batches that did since it advanced */
-    uint32_t measure_at;   /* the look of this tick at which to measure; 0: none */
-    uint32_t bucket;       /* as measured last */
+    uint32_t looks;        /* batches that looked at the clock since it advanced */
+    uint32_t first_plus1;  /* the first lane of the list of those with something to count, plus 1; 0: none */
     int64_t tick_ns;       /* the coarse clock at the last look */
     int64_t resolution_ns; /* its */
-    uint64_t counted;      /* seat.delivered up to which the histogram counts */
+    uint64_t counted;      /* what the histogram has of seat.delivered */
     shared_u64 *counts;    /* NULL: not mapped, or no memory */
     int64_t retry_ns;      /* when to try again to map it, on the coarse clock */
 };

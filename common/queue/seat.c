@@ -220,6 +220,7 @@ static int adopt_lease(struct shmq *handle, uint32_t seat)
         .attempts = progress_attempts(progress),
         .redelivered = true,
     };
+    latency_set_skip(view, 0); /* it is apart from those that were leased from the lane */
     if (batch.dropped)
         batch_split(handle, batch.count);
     take_over_counts(handle, before);
@@ -280,6 +281,7 @@ static int adopt_held(struct shmq *handle, uint32_t seat)
         .redelivered = true,
         .held = true,
     };
+    latency_set_skip(view, 0);
     count_adopted(handle, before, 1);
     return 0;
 }
@@ -438,7 +440,10 @@ static void give_back(struct shmq *handle)
     const uint64_t bytes = done == 0 ? 0 : b->bytes - batch_payload_bytes(handle, b->done, b->handed);
     atomic_store_explicit(word, atomic_load_explicit(word, memory_order_relaxed) | PROGRESS_RETURNED,
                           memory_order_seq_cst);
-    batch_count_delivered(handle, done, bytes);
+    if (done > 0) {
+        latency_expect(handle);
+        batch_count_delivered(handle, done, bytes);
+    }
     count_one(&own_counters(handle)->given_back);
 }
 
