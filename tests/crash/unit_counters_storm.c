@@ -125,6 +125,12 @@ static uint64_t sum_of_latency(struct shmq *observer)
     return sum;
 }
 
+static void say_damage(void *context, const char *problem)
+{
+    (void)context;
+    (void)fprintf(stderr, "%s\n", problem);
+}
+
 /* What grows first is read last, so that nothing seems to be more than it can be. */
 static void look(struct shmq *observer, struct sight *sight)
 {
@@ -139,6 +145,7 @@ static void look(struct shmq *observer, struct sight *sight)
     }
     sight->stat = (struct shmq_stat)SHMQ_STAT_INIT;
     ck_assert_int_eq(shmq_stat(observer, &sight->stat), 0);
+    ck_assert_int_eq(shmq_glance(observer, say_damage, NULL), 0);
 }
 
 static void expect_age(int64_t age_ns)
