@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/cli/stop.h"
+
 enum { RESTORING_BYTES = 256, PATIENCE_S = 2 };
 
 #define REPEAT_NS INT64_C(100000000) /* timeout(1) sends the same signal to the process and to its group */
@@ -174,6 +176,9 @@ int terminal_init(void)
     handle(SIGTSTP, on_note, true);
     handle(SIGCONT, on_note, false);
     admit();
+    /* One that came since the program's start, when it still had the handlers of all programs. */
+    if (stop_was_signalled())
+        on_end(stop_requested & ~STOP_BY_PROGRAM);
     return wake_fd;
 }
 

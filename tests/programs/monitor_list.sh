@@ -9,6 +9,8 @@ line() {
 }
 
 starts() { # COMMAND...: in the background
+    : >"$scratch/run.out" # it will be emptied only when the process runs
+    : >"$scratch/run.log"
     "$@" >"$scratch/run.out" 2>"$scratch/run.log" </dev/null &
     pid=$!
 }

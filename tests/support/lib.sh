@@ -135,6 +135,29 @@ no_signal_pending() { # PID: all signals sent to it have been delivered
     done <"/proc/$1/status"
 } 2>/dev/null
 
+# For wait_until: a process is not, or no more, a copy of this shell that still has the traps of this shell.
+is_itself() { # PID
+    local key mask ours theirs
+    [[ /proc/$1/exe -ef /proc/$$/exe ]] || return 0
+    mapfile -td '' ours <"/proc/$$/cmdline"
+    mapfile -td '' theirs <"/proc/$1/cmdline"
+    [[ ${ours[*]} == "${theirs[*]}" ]] || return 0
+    while read -r key mask; do
+        [[ $key != SigCgt: ]] || break
+    done <"/proc/$1/status"
+    ((!(0x$mask & 1 << 14))) # SIGTERM
+} 2>/dev/null
+
+# As the builtin. But what has just been started in the background is a copy of this shell for a moment, in which SIGTERM
+# and SIGINT are taken for a trap that is then forgotten: they are sent when it is the program.
+kill() { # [-SIGNAL] PID...
+    local process
+    for process in "${@:2}"; do
+        [[ $1 == -@(KILL|STOP|CONT|0) || $process != +([0-9]) ]] || wait_until 5 is_itself "$process"
+    done
+    builtin kill "$@"
+}
+
 # Sends a signal, and a second one once the first was delivered, as fast as timeout(1) does. Returns 1 if that took so long
 # on a busy machine that it may count as two requests.
 signal_twice() { # SIGNAL PID
