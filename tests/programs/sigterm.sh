@@ -106,6 +106,7 @@ end_all() { # NAME; pids and calls are the caller's
     for i in "${!pids[@]}"; do
         wait_until 3 has_been_told "${pids[i]}" "$scratch/trace.$i" || wait_until 20 tell "${pids[i]}"
         end "$1" "${pids[i]}" "${calls[i]}"
+        rm -f "$scratch/trace.$i" # or it would tell of the next one
     done
     pids=() calls=()
 }
