@@ -1152,7 +1152,7 @@ struct shmq_stat {
     uint32_t fill_percent; /* how much of room_bytes is used; 100 also if some producer waits for room */
     /* Counters since creation: the sums of those of lanes and seats, which say more. They only grow. Each is exact
      * while nobody is killed; a kill hides at most what its victim was counting: one each, and of messages those
-     * of one call. */
+     * of one batch. */
     uint64_t acknowledged;   /* messages that left the queue: delivered or dropped */
     uint64_t dropped;        /* by shmq_drop, and those counted as SHMQ_COUNT_DROPPED */
     uint64_t refused;        /* puts that gave up because there was no room */

@@ -212,6 +212,10 @@ struct seat {
     shared_u32 interrupted;     /* W: owner (0), a thread that interrupts it (1). R: other consumers */
     shared_u64 leased_ns;       /* when it last leased something, on the coarse clock. R: observers */
     shared_u64 active_ns;       /* when it was last seen in a call of the library, likewise. R: observers */
+    /* Of the lease, if both name it: how many of its first records are in the counters of those who gave it back.
+     * W: owner, before it counts them. R: the next owner */
+    shared_u64 counted;          /* {lane + 1 32, records 32} */
+    shared_u64 counted_position; /* first cell of the batch; stored last */
 
     /* For display only; besides, pid != 0 serves to estimate how many consumers share the work. */
     LINE_ALIGNED shared_u32 pid;

@@ -45,6 +45,19 @@ static inline uint32_t progress_attempts(uint64_t progress)
     return (uint32_t)(progress >> 32) & ATTEMPTS_MAX;
 }
 
+/* seat.counted: {lane + 1 32, records 32}. */
+
+static inline uint64_t counted_pack(uint32_t lane, uint32_t records)
+{
+    return ((uint64_t)lane + 1) << 32 | records;
+}
+
+/* Of another lane's batch: 0. */
+static inline uint32_t counted_records(uint64_t counted, uint32_t lane)
+{
+    return counted >> 32 == (uint64_t)lane + 1 ? (uint32_t)counted : 0;
+}
+
 /* seat.held_due: {due time 63, which note counts 1}. The time is in ns on the monotonic clock; 0: the message is
  * not put aside. Both change with one store. */
 

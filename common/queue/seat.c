@@ -174,16 +174,27 @@ static uint64_t position_behind(const uint64_t *words, uint32_t count, uint64_t 
     return start;
 }
 
-/* What was acknowledged of the leased batch before: whoever gave it back has counted that, one that died has not.
- */
-static void take_over_counts(struct shmq *handle, uint64_t before)
+/* How many of the first @done records of the leased batch those who gave it back have counted. */
+static uint32_t counted_before(const struct shmq *handle, uint32_t done)
+{
+    const struct batch *b = &handle->consumer.batch;
+    const struct seat *s = &handle->seats[b->seat];
+    if (atomic_load_explicit(&s->counted_position, memory_order_acquire) != b->start)
+        return 0;
+    const uint64_t counted = atomic_load_explicit(&s->counted, memory_order_relaxed);
+    const uint32_t records = counted_records(counted, b->view->ring.lane);
+    return records < done ? records : done;
+}
+
+/* What was acknowledged of the leased batch before counts here, unless it was counted when the batch was given
+ * back: however many have died since, nothing counts twice. */
+static void take_over_counts(struct shmq *handle)
 {
     struct batch *b = &handle->consumer.batch;
-    const uint32_t done = batch_done_of_run(handle);
-    if ((before & PROGRESS_RETURNED) != 0)
-        handle->consumer.counted = done;
-    else
-        b->bytes = batch_payload_bytes(handle, b->done - done, b->done);
+    const uint32_t first = b->done - batch_done_of_run(handle);
+    const uint32_t counted = counted_before(handle, b->done);
+    handle->consumer.counted = counted > first ? counted - first : 0;
+    b->bytes = batch_payload_bytes(handle, first + handle->consumer.counted, b->done);
 }
 
 static int adopt_lease(struct shmq *handle, uint32_t seat)
@@ -223,7 +234,7 @@ static int adopt_lease(struct shmq *handle, uint32_t seat)
     latency_set_skip(view, 0); /* it is apart from those that were leased from the lane */
     if (batch.dropped)
         batch_split(handle, batch.count);
-    take_over_counts(handle, before);
+    take_over_counts(handle);
     count_adopted(handle, before, count_left(words, done, batch.count));
     return 0;
 }
@@ -427,9 +438,19 @@ void seat_release_other(struct shmq *handle)
     byte_lock_release(handle->object.fd, handle_seat_byte(handle, seat));
 }
 
+/* Notes that all that is acknowledged of the leased batch is counted. The position is stored last: until then,
+ * the two name another batch. */
+static void note_counted(const struct shmq *handle)
+{
+    const struct batch *b = &handle->consumer.batch;
+    struct seat *s = &handle->seats[b->seat];
+    atomic_store_explicit(&s->counted, counted_pack(b->view->ring.lane, b->done), memory_order_release);
+    atomic_store_explicit(&s->counted_position, b->start, memory_order_release);
+}
+
 /*
  * Marks what is still held as returned, and counts what is acknowledged of it.
- * Crash: in between, that is never counted.
+ * Crash: before the note, the next owner counts it; between the note and the count, it is never counted.
  */
 static void give_back(struct shmq *handle)
 {
@@ -442,6 +463,7 @@ static void give_back(struct shmq *handle)
                           memory_order_seq_cst);
     if (done > 0) {
         latency_expect(handle);
+        note_counted(handle);
         batch_count_delivered(handle, done, bytes);
     }
     count_one(&own_counters(handle)->given_back);
