@@ -173,7 +173,7 @@ const char *event_sentence(const struct shmq_event *event, char *text, size_t si
     units_duration(w->duration, event->value <= INT64_MAX ? (int64_t)event->value : INT64_MAX);
     (void)snprintf(w->count, sizeof(w->count), "%" PRIu64, event->value);
     if (event->kind == SHMQ_EVENT_UNREADABLE)
-        SAY(w, "event %" PRIu64 " cannot be read: it was not written to its end, or is damaged", event->number);
+        SAY(w, "event %" PRIu64 " cannot be read: half written, or damaged", event->number);
     else if (event->kind >= SHMQ_EVENT_CREATED && event->kind <= SHMQ_EVENT_FINISHED)
         say_life(w);
     else if (event->kind >= SHMQ_EVENT_FULL && event->kind <= SHMQ_EVENT_EMPTY)

@@ -195,7 +195,7 @@ END
 )
 printf '\1' | dd of="$scratch/copy" bs=1 seek="$((offset + 3))" conv=notrunc status=none
 check_status 'a damaged event: exit 0' 0 "$monitor" events "$scratch/copy"
-check_equal 'a damaged event: is said in its place' '?             event 60 cannot be read: it was not written to its end, or is damaged' \
+check_equal 'a damaged event: is said in its place' '?             event 60 cannot be read: half written, or damaged' \
     "$(sed -n 61p "$scratch/out")"
 check_equal 'a damaged event: all others are shown' 82 "$(grep -cE "^$time" "$scratch/out")"
 

@@ -62,7 +62,7 @@ static const struct {
     {SHMQ_EVENT_DAMAGE, 0, "consumer 2 (pid 71) found damage in seat 5"},
     {SHMQ_EVENT_LOSS, 0, "consumer 2 (pid 71) lost something that it had acknowledged"},
     {SHMQ_EVENT_BELL_REPLACED, 0, "consumer 2 (pid 71) replaced the semaphore of the consumers"},
-    {SHMQ_EVENT_UNREADABLE, 0, "event 17 cannot be read: it was not written to its end, or is damaged"},
+    {SHMQ_EVENT_UNREADABLE, 0, "event 17 cannot be read: half written, or damaged"},
     {(enum shmq_event_kind)99, 0, "consumer 2 (pid 71): event of the unknown kind 99"},
 };
 
