@@ -1577,7 +1577,7 @@ typedef int shmq_list_visitor(void *context, const struct shmq_listed *queue);
  * @context  passed on to @visit
  *
  * Context: any thread; opens each queue as an observer; waits while another process is creating or removing it,
- *          10 s at most (.error is then -EBUSY). A queue that appears or vanishes meanwhile may be visited or not.
+ *          0.1 s at most (.error is then -EBUSY). A queue that comes or goes meanwhile may be visited or not.
  * Return:  0; what a visitor returned; -EINVAL, -ENOSYS, -EACCES, -EMFILE, -ENOMEM, other system errors.
  */
 int shmq_list(shmq_list_visitor *visit, void *context);

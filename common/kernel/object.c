@@ -453,20 +453,10 @@ static int make_ready(struct object *object, bool create, const struct shmq_opti
     return error;
 }
 
-int object_open(struct object *object, const char *queue, bool create, bool writable,
-                const struct shmq_options *options)
+static int open_until(struct object *object, bool create, const struct shmq_options *options, int64_t deadline)
 {
-    int error = shmq_name_check(queue);
-    if (error == 0)
-        error = check_options(options);
-    if (error != 0)
-        return error;
-
-    *object = (struct object){.fd = -1, .writable = writable};
-    memcpy(object->queue, queue, strlen(queue) + 1);
-    const int64_t deadline = clock_deadline(OBJECT_WAIT_NS);
     for (;;) {
-        error = open_or_make(object, create);
+        int error = open_or_make(object, create);
         if (error == 0)
             error = make_ready(object, create, options);
         if (error == 0)
@@ -479,6 +469,30 @@ int object_open(struct object *object, const char *queue, bool create, bool writ
         if (error == -EAGAIN)
             clock_sleep_until(clock_now_ns() + 1000000);
     }
+}
+
+int object_open(struct object *object, const char *queue, bool create, bool writable,
+                const struct shmq_options *options)
+{
+    int error = shmq_name_check(queue);
+    if (error == 0)
+        error = check_options(options);
+    if (error != 0)
+        return error;
+    *object = (struct object){.fd = -1, .writable = writable};
+    memcpy(object->queue, queue, strlen(queue) + 1);
+    return open_until(object, create, options, clock_deadline(OBJECT_WAIT_NS));
+}
+
+int object_open_within(struct object *object, const char *queue, int64_t wait_ns)
+{
+    const struct shmq_options options = SHMQ_OPTIONS_INIT;
+    const int error = shmq_name_check(queue);
+    if (error != 0)
+        return error;
+    *object = (struct object){.fd = -1};
+    memcpy(object->queue, queue, strlen(queue) + 1);
+    return open_until(object, false, &options, clock_deadline(wait_ns));
 }
 
 void object_unlock_creation(const struct object *object)

@@ -64,6 +64,9 @@ struct object {
  */
 int object_open(struct object *object, const char *queue, bool create, bool writable,
                 const struct shmq_options *options);
+/* The same for reading what is there, but waits no longer than @wait_ns. Return: as object_open without @create.
+ */
+int object_open_within(struct object *object, const char *queue, int64_t wait_ns);
 void object_unlock_creation(const struct object *object);
 void object_close(struct object *object);
 

@@ -6,19 +6,22 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "common/shmq.h"
+#include "common/kernel/object.h"
+
+/* Somebody who was stopped amid a creation must not hold up the list of all other queues for long. */
+#define LIST_WAIT_NS INT64_C(100000000)
 
 static const char prefix[] = "shmq.";
 
 /* Return: 0 if it can be opened; otherwise why not. */
 static int try_to_open(const char *name, mode_t type)
 {
-    struct shmq *handle;
+    struct object object;
     if (type != S_IFREG)
         return -EBADMSG;
-    const int error = shmq_open(&handle, name, SHMQ_OBSERVER, NULL);
+    const int error = object_open_within(&object, name, LIST_WAIT_NS);
     if (error == 0)
-        (void)shmq_close(handle);
+        object_close(&object);
     return error;
 }
 

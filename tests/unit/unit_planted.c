@@ -276,6 +276,29 @@ START_TEST(what_somebody_is_making_or_opening_is_not_removed_meanwhile)
 }
 END_TEST
 
+static int note_error(void *context, const struct shmq_listed *listed)
+{
+    if (strcmp(listed->name, test_name("making")) == 0)
+        *(int *)context = listed->error;
+    return 0;
+}
+
+START_TEST(what_somebody_is_making_does_not_hold_up_a_list)
+{
+    const char *name = test_name("making");
+    int error = 1;
+    with_a_header_that_is_not_ready(name);
+    const int fd = open_object(name, 0);
+    ck_assert_int_eq(byte_lock_try(fd, OBJECT_CREATION_BYTE), 0);
+    const int64_t started_ns = process_now_ns();
+    ck_assert_int_eq(shmq_list(note_error, &error), 0);
+    ck_assert_int_eq(error, -EBUSY);
+    ck_assert_int_lt(process_now_ns() - started_ns, OBJECT_WAIT_NS / 2);
+    (void)close(fd);
+    ck_assert_int_eq(shmq_remove(name, true), 0);
+}
+END_TEST
+
 /* Under another name it lives on; but nobody who comes by the name finds it. */
 START_TEST(a_queue_whose_name_another_has_is_stale)
 {
@@ -559,6 +582,7 @@ static const struct test tests[] = {
     TEST_EACH(what_is_half_made_or_half_removed_is_completed_by_who_wants_one, COUNT(half_made)),
     TEST(what_was_being_removed_is_made_anew),
     TEST_EACH(what_somebody_is_making_or_opening_is_not_removed_meanwhile, 2),
+    TEST(what_somebody_is_making_does_not_hold_up_a_list),
     TEST(a_queue_whose_name_another_has_is_stale),
     TEST_EACH(what_is_no_queue_is_refused_and_left_alone, COUNT(no_queue)),
     TEST(a_stranger_s_file_keeps_its_content),
