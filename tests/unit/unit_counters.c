@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -113,17 +114,30 @@ START_TEST(a_put_without_room_is_refused_each_time)
 }
 END_TEST
 
-/* Programs wait in slices. */
+/* Return: how often it slept. */
+static uint64_t wait_in_vain(void)
+{
+    const uint64_t before = lane_now().sleeps;
+    ck_assert_int_eq(shmq_put(producer, "x", 1, 15 * MS), -ETIMEDOUT);
+    return lane_now().sleeps - before;
+}
+
+/* Programs wait in slices. On a busy machine a sleep may last longer than a tick of 5 ms, so not each wait has as
+ * many sleeps as there are ticks. */
 START_TEST(waits_that_follow_each_other_are_one)
 {
+    uint64_t most = 0;
     put(CELLS);
-    for (int i = 0; i < 4; i++)
-        ck_assert_int_eq(shmq_put(producer, "x", 1, 15 * MS), -ETIMEDOUT);
+    for (int i = 0; i < 4 || (most < 3 && i < 200); i++) {
+        const uint64_t sleeps = wait_in_vain();
+        ck_assert_uint_ge(sleeps, 1);
+        most = sleeps > most ? sleeps : most;
+    }
+    ck_assert_uint_ge(most, 3);
     struct shmq_lane_stat lane = lane_now();
     ck_assert_uint_eq(lane.full_times, 1);
     ck_assert_uint_eq(lane.refused, 0);
     ck_assert_uint_ge(lane.blocked_ns, 60 * MS);
-    ck_assert_uint_ge(lane.sleeps, 4 * 3); /* of a tick of 5 ms each */
     ck_assert_uint_eq(lane.wake_ups, 0);
     ck_assert_uint_eq(lane.spurious, 0);
     (void)lease(consumer);
@@ -173,11 +187,10 @@ START_TEST(a_producer_that_waits_says_since_when)
     ck_assert_int_eq(pthread_create(&thread, NULL, put_and_wait, NULL), 0);
     do
         lane = lane_now();
-    while (!lane.blocked || lane.blocked_for_ns < 30 * MS);
+    while (!lane.blocked || lane.blocked_for_ns < 30 * MS || lane.sleeps == 0);
     const int64_t so_far = clock_now_ns() - began;
     ck_assert_int_le(lane.blocked_for_ns, so_far);
     ck_assert_uint_le(lane.blocked_ns, (uint64_t)so_far);
-    ck_assert_uint_ge(lane.sleeps, 1);
     ck_assert_uint_eq(stat_now().blocked, 1);
     struct shmq_message messages[CELLS];
     size_t count;
@@ -339,28 +352,35 @@ static void *lease_and_wait(void *unused)
     return NULL;
 }
 
+/* Whether a put ended the sleep of a consumer. Its ring may come only after the consumer has woken up by itself
+ * and found the message: then it ends a later sleep, for nothing. */
+static void ring_once(uint64_t *missed)
+{
+    pthread_t thread;
+    const struct shmq_seat_stat before = seat_now(0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, lease_and_wait, NULL), 0);
+    while (!seat_now(0).waiting)
+        sched_yield();
+    put(1);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert_int_eq(shmq_acknowledge(consumer, 1), 0);
+    const struct shmq_seat_stat after = seat_now(0);
+    const uint64_t brought = (after.wake_ups - after.spurious) - (before.wake_ups - before.spurious);
+    ck_assert_uint_le(brought, 1);
+    ck_assert_uint_ge(after.sleeps - before.sleeps, after.wake_ups - before.wake_ups);
+    *missed += brought == 0;
+    ck_assert_uint_le(after.spurious, *missed);
+}
+
 START_TEST(rings_that_bring_something_are_not_spurious)
 {
-    uint64_t rung = 0;
-    uint64_t sleeps = 0;
-    for (int i = 0; i < 20; i++) {
-        pthread_t thread;
-        ck_assert_int_eq(pthread_create(&thread, NULL, lease_and_wait, NULL), 0);
-        while (!seat_now(0).waiting)
-            ;
-        put(1);
-        ck_assert_int_eq(pthread_join(thread, NULL), 0);
-        ck_assert_int_eq(shmq_acknowledge(consumer, 1), 0);
-        const struct shmq_seat_stat seat = seat_now(0);
-        ck_assert_uint_le(seat.wake_ups - rung, 1);
-        ck_assert_uint_ge(seat.sleeps, sleeps);
-        rung = seat.wake_ups;
-        sleeps = seat.sleeps;
-    }
-    ck_assert_uint_ge(rung, 1);
-    ck_assert_uint_ge(sleeps, rung);
-    ck_assert_uint_eq(seat_now(0).spurious, 0);
-    ck_assert_uint_eq(stat_now().wake_ups, rung);
+    uint64_t missed = 0;
+    for (uint64_t i = 0; i < 20 || (missed == i && i < 1000); i++)
+        ring_once(&missed);
+    const struct shmq_seat_stat seat = seat_now(0);
+    ck_assert_uint_ge(seat.wake_ups - seat.spurious, 1);
+    ck_assert_uint_ge(seat.sleeps, seat.wake_ups);
+    ck_assert_uint_eq(stat_now().wake_ups, seat.wake_ups);
 }
 END_TEST
 
