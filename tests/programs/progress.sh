@@ -74,9 +74,9 @@ new_queue
 input=(--input "$scratch/input" --rate 2000 "${often[@]}")
 start file "$producer" -Q "$queue" "${input[@]}"
 file=$pid
-start part "$producer" -Q "$queue.part" --split 2/2 "${input[@]}"
+start part "$producer" -Q "$queue.part" --split 2/2 "${input[@]}" --rate 1000
 part=$pid
-start count "$producer" -Q "$queue.count" --random --count 1000 --rate 1000 "${often[@]}"
+start count "$producer" -Q "$queue.count" --random --count 1000 --rate 500 "${often[@]}"
 count=$pid
 start run "$supervisor" -Q "$queue.run" -p 2 -c 2 --input "$scratch/input" --rate 1000 --discard "${often[@]}"
 run=$pid
@@ -119,7 +119,7 @@ check_match 'supervisor: the same line' \
 # The consumer of what is there knows it, too: no producer is left.
 start consumer "$consumer" -Q "$queue" --discard --rate 2000 --prefetch 50 "${often[@]}"
 file=$pid
-start count "$consumer" -Q "$queue.count" --discard --count 900 --rate 900 --prefetch 50 "${often[@]}"
+start count "$consumer" -Q "$queue.count" --discard --count 900 --rate 300 --prefetch 50 "${often[@]}"
 wait "$file" "$pid"
 check 'an ended queue: percent' percents consumer 80
 check_match 'an ended queue: in is what there was' '^consumer: 4 k in \(0/s\), .* out \(' "$scratch/consumer.log"
