@@ -3,16 +3,17 @@
  * Copies a queue into a file while it is in use, without a lock and without changing anything in it, so that what
  * is in the copy fits together. In this order:
  *
- *  1. For each lane: tail with its checkpoint, the lease words from head on, and the messages before tail.
+ *  1. The histograms, then for each seat what it has delivered: so nothing counts more than what is counted in the
+ *     next steps.
+ *  2. For each lane: tail with its checkpoint, the lease words from head on, and the messages before tail.
  *     Everything before tail is published, and stays until head passes it. Boundaries of batches never change,
  *     and their words only from leased to done.
- *  2. For each lane: head. What is not before it was copied whole.
- *  3. The histograms, before what the seats have delivered: they never count more than that.
+ *  3. For each lane: head. What is not before it was copied whole.
  *  4. For each seat: what it has, at one moment.
  *
  * A message goes from unleased to leased by a seat, perhaps to this seat's buffer, and is acknowledged. A seat is
  * read later than the lanes, so it is never behind them:
- *  - what was not leased in step 1 is not leased in the copy, whatever has become of it since; a seat that has it
+ *  - what was not leased in step 2 is not leased in the copy, whatever has become of it since; a seat that has it
  *    now has nothing in the copy;
  *  - what was leased by a seat that names it no longer in step 4 was acknowledged or has moved to its buffer, so
  *    its batch is done, and the buffer counts.
@@ -87,10 +88,11 @@ static int save_all(struct save *save, struct saved_seat *seats)
 {
     const struct geometry *g = handle_geometry(save->handle);
     union header_words header;
-    read_header(save, &header);
-    int error = save_lanes(save);
+    int error = copy_region(save, g->latency_offset, g->object_bytes);
+    save_read_delivered(save);
+    read_header(save, &header); /* lanes that come later are not in the copy */
     if (error == 0)
-        error = copy_region(save, g->latency_offset, g->object_bytes);
+        error = save_lanes(save);
     if (error == 0)
         error = save_seats(save, seats);
     if (error == 0)
@@ -101,14 +103,19 @@ static int save_all(struct save *save, struct saved_seat *seats)
 static int save_consistent(struct shmq *handle, int fd)
 {
     const struct parameters *p = &handle_geometry(handle)->parameters;
-    struct save save = {.handle = handle, .fd = fd, .lanes = calloc(p->lanes, sizeof(*save.lanes))};
+    struct save save = {.handle = handle,
+                        .fd = fd,
+                        .lanes = calloc(p->lanes, sizeof(*save.lanes)),
+                        .delivered = calloc(p->seats, sizeof(*save.delivered))};
     struct saved_seat *seats = calloc(p->seats, sizeof(*seats));
-    int error = save.lanes == NULL || seats == NULL ? -ENOMEM : save_all(&save, seats);
+    const bool there = save.lanes != NULL && save.delivered != NULL && seats != NULL;
+    int error = there ? save_all(&save, seats) : -ENOMEM;
     if (error == 0 && !object_is_whole(&handle->object))
         error = -EBADMSG; /* what is missing would be zeros */
     for (uint32_t i = 0; save.lanes != NULL && i < p->lanes; i++)
         free(save.lanes[i].batches);
     free(save.lanes);
+    free(save.delivered);
     free(seats);
     return error;
 }

@@ -26,11 +26,18 @@ struct saved_lane {
     size_t room;
 };
 
+/* What a seat had delivered before the lanes were read: so no more than was put into them. */
+struct saved_delivered {
+    uint64_t messages;
+    uint64_t bytes;
+};
+
 struct save {
     struct shmq *handle;
-    int fd;                    /* of the file */
-    uint64_t used[LANE_WORDS]; /* lanes that are in the copy */
-    struct saved_lane *lanes;  /* [lanes] */
+    int fd;                            /* of the file */
+    uint64_t used[LANE_WORDS];         /* lanes that are in the copy */
+    struct saved_lane *lanes;          /* [lanes] */
+    struct saved_delivered *delivered; /* [seats] */
 };
 
 static inline bool save_has_lane(const struct save *save, uint64_t lane)
@@ -72,6 +79,9 @@ int save_lane_words(struct save *save, uint32_t lane, const struct saved_seat *s
 /* ------------------------------------------------------------------ seats */
 
 enum saved_work { SAVED_NOTHING, SAVED_LEASE, SAVED_HELD };
+
+/* Reads what the seats have delivered; to be called before lanes are looked for. */
+void save_read_delivered(struct save *save);
 
 /* What a seat has, at one moment. */
 struct saved_seat {

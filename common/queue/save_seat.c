@@ -25,6 +25,16 @@ static void store(shared_u64 *word, uint64_t value)
     atomic_store_explicit(word, value, memory_order_relaxed);
 }
 
+void save_read_delivered(struct save *save)
+{
+    for (uint32_t i = 0; i < handle_geometry(save->handle)->parameters.seats; i++) {
+        const struct seat *s = &save->handle->seats[i];
+        save->delivered[i] =
+            (struct saved_delivered){.messages = load(&s->delivered), .bytes = load(&s->delivered_bytes)};
+    }
+    atomic_thread_fence(memory_order_acquire);
+}
+
 /* ------------------------------------------------------------------ what it has at one moment */
 
 /* Whether it has the batch that its entry names. The batch of a lane that came after the copy began is not in it,
@@ -120,6 +130,8 @@ static int write_entry(const struct save *save, uint32_t seat, union seat_copy *
     if (found->work == SAVED_LEASE)
         store(&s->progress, found->progress);
     store(&s->held_valid, found->work == SAVED_HELD);
+    store(&s->delivered, save->delivered[seat].messages);
+    store(&s->delivered_bytes, save->delivered[seat].bytes);
     settle_intent(save, seat, &s->write_intent);
     save_life(save, &s->saved_life, liveness_seat_now(save->handle, seat));
     const int error = sparse_write(save->fd, copy->words, sizeof(*copy), handle_seat_byte(save->handle, seat));
