@@ -218,8 +218,11 @@ void latency_look(struct shmq *handle, struct latency_look *look)
     look->view = NULL;
     l->looks++;
     latency_set_skip(view, is_off(handle) ? UINT32_MAX : batches_to_skip(handle) + 1);
-    if (!is_off(handle))
-        look_at_batch(handle, view, now_ns, look);
+    if (is_off(handle))
+        return;
+    /* Now, because a consumer that is killed in a system call after its batch is done cannot say that it is. */
+    (void)find_counts(handle);
+    look_at_batch(handle, view, now_ns, look);
 }
 
 static void count_apart(struct shmq *handle, struct latency_look *look, uint64_t messages)
@@ -247,7 +250,7 @@ void latency_expect(struct shmq *handle)
 void latency_looked(struct shmq *handle, struct latency_look *look, uint64_t messages)
 {
     struct lane_view *view = look->view;
-    if (view == NULL || !find_counts(handle))
+    if (view == NULL || handle->consumer.latency.counts == NULL)
         return;
     if (look->apart)
         count_apart(handle, look, messages);
