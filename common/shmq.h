@@ -243,7 +243,8 @@ int shmq_open(struct shmq **handle, const char *name, enum shmq_role role, const
  * Attaches, as an observer, to a copy of a queue in a file: a copy of its object, such as shmq_save makes, or
  * 'cp /dev/shm/shmq.NAME .' once its processes have ended. (What cp copies from a queue in use may fit together or
  * not.) A copy may be of another host, and damaged or cut off: shmq_stat, shmq_check, shmq_peek and shmq_events
- * give what can be read, and -EBADMSG. All processes in it count as gone, because locks are not copied.
+ * give what can be read, and -EBADMSG. No process in it is .alive, because locks are not copied; .in_copy says who
+ * was when shmq_save made the copy.
  *
  * @handle  receives the handle; NULL on failure
  * @path    of the file

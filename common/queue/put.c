@@ -170,6 +170,8 @@ static __attribute__((noinline)) int make_room_slow(struct shmq *handle, uint64_
     const int error = ring_fits(p, need_cells) ? 0 : wait_for_room(handle, need_cells, timeout_ns);
     if (error == 0)
         sample(p, need_cells);
+    else
+        marks_expect_sample(p); /* a smaller message may fit, and comes later than what was known here */
     return error;
 }
 

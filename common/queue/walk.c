@@ -256,6 +256,7 @@ static int walk_until_stable(const struct shmq *handle, const struct ring *ring,
         if (error == 0 || walk->stopped)
             return error;
         /* Content that head has passed may be overwritten during the walk: if head or claim moved, try again. */
+        atomic_thread_fence(memory_order_acquire); /* records are read relaxed */
         if (load(&ring->control->head) == walk->head && load(&ring->control->claim) == walk->claim)
             return error;
     }

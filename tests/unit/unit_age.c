@@ -174,6 +174,35 @@ START_TEST(slow_calls_after_a_burst_of_large_ones_have_an_age_each)
 }
 END_TEST
 
+/* A put was refused, and a smaller message comes when it is given up. What was known before tells nothing of it.
+ */
+START_TEST(what_comes_after_a_refused_put_has_its_own_age)
+{
+    const size_t bytes = 256 << 10;
+    void *big = calloc(1, bytes);
+    void *payload;
+    struct shmq_message message;
+    put_by(producer, BY_PUT);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(shmq_put(producer, big, bytes, 0), 0);
+    for (int i = 0; i < 1000 && _i == 1; i++)
+        put_by(producer, BY_PUT);
+    if (_i == 0)
+        ck_assert_int_eq(shmq_reserve(producer, sizeof(int64_t), &payload, 0), 0);
+    ck_assert_int_eq(shmq_put(producer, big, bytes, 0), -EAGAIN);
+    pause_for(4 * ACCURATE_NS);
+    put_by(producer, BY_PUT);
+    struct shmq *consumer = test_queue_open(queue, SHMQ_CONSUMER, &one_by_one);
+    for (int i = 0; i < (_i == 0 ? 5 : 1005); i++) {
+        ck_assert(i == 0 || shmq_acknowledge(consumer, 1) == 0);
+        ck_assert_int_eq(shmq_lease(consumer, &message, 0), 0);
+    }
+    expect_age(put_time_of(&message));
+    ck_assert_int_eq(shmq_close(consumer), 0);
+    free(big);
+}
+END_TEST
+
 START_TEST(a_reserved_message_is_put_with_the_commit)
 {
     void *payload;
@@ -402,6 +431,7 @@ static const struct test tests[] = {
     TEST_EACH(slow_messages_after_a_small_burst_have_an_age_each, WAYS),
     TEST(slow_calls_after_a_burst_of_large_ones_have_an_age_each),
     TEST(a_reserved_message_is_put_with_the_commit),
+    TEST_EACH(what_comes_after_a_refused_put_has_its_own_age, 2),
     TEST(a_full_lane_and_later_laps_have_an_age),
     TEST(another_producer_goes_on_in_the_lane),
     TEST_GROUP("taken", .set_up = set_up, .tear_down = tear_down),
