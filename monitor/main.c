@@ -8,6 +8,7 @@
 #include "common/cli/open_error.h"
 #include "common/cli/queue_file.h"
 #include "common/cli/say.h"
+#include "common/cli/snapshot.h"
 #include "common/cli/stop.h"
 #include "monitor/command_line.h"
 #include "monitor/output.h"
@@ -39,6 +40,15 @@ static bool is_file(const struct options *options)
     return options->takes_file && stat(options->queue, &st) == 0 && S_ISREG(st.st_mode);
 }
 
+/* An object of that name is there, so list shows it. */
+static bool is_incomplete(const char *queue)
+{
+    char path[sizeof("/dev/shm/shmq.") + SHMQ_NAME_MAX];
+    struct stat st;
+    snprintf(path, sizeof(path), "/dev/shm/shmq.%s", queue);
+    return lstat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 /* Reads the object of a queue that cannot be opened as if it were a copy. Return: false if that cannot be done. */
 static bool look_at_remains(const char *queue, char damage[static QUEUE_FILE_TEXT_BYTES])
 {
@@ -61,7 +71,10 @@ int verb_fail(const struct options *options, const char *what, int error)
     char damage[QUEUE_FILE_TEXT_BYTES];
     if (queue_file_is_path(options->queue))
         return fail_on_file(options, what, error);
-    if (error == -ENOENT && is_file(options))
+    if (error == -ENOENT && is_incomplete(options->queue))
+        say_error("queue '%s': %s: %s", options->queue, what,
+                  snapshot_reason(&(struct snapshot){.error = -ENOENT}));
+    else if (error == -ENOENT && is_file(options))
         say_error("queue '%s': %s: no such queue (the file of this name is ./%s)", options->queue, what,
                   options->queue);
     else if (error == -ENOENT)
@@ -74,6 +87,12 @@ int verb_fail(const struct options *options, const char *what, int error)
     return (int)exit_status_of(error);
 }
 
+void verb_say_damage(const char *queue)
+{
+    say_error("queue '%s': damaged, so this may be wrong or incomplete ('%smonitor check' says what is wrong)",
+              queue, say_prefix());
+}
+
 int verb_judge(const struct options *options, struct shmq *queue)
 {
     char damage[QUEUE_FILE_TEXT_BYTES] = "";
@@ -82,8 +101,7 @@ int verb_judge(const struct options *options, struct shmq *queue)
     if (queue_file_is_path(options->queue))
         say_error("file '%s': damaged: %s", options->queue, queue_file_damage(queue, damage));
     else
-        say_error("queue '%s': damaged, so this may be wrong or incomplete ('%smonitor check' says what is wrong)",
-                  options->queue, say_prefix());
+        verb_say_damage(options->queue);
     return EXIT_QUEUE;
 }
 

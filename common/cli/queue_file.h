@@ -25,9 +25,11 @@ const char *queue_file_error(const char *path, int error);
 
 enum { QUEUE_FILE_TEXT_BYTES = 384 };
 
-/* Says what is wrong with a file that was opened: the first thing that a check finds, and how many more. Return:
- * @text;
- * "" if nothing is. */
+/*
+ * Says what is wrong with a file that was opened: the first thing that a check finds, and how many more.
+ *
+ * Return: @text; "" if nothing is.
+ */
 const char *queue_file_damage(struct shmq *queue, char text[static QUEUE_FILE_TEXT_BYTES]);
 
 #endif

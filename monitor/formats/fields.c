@@ -215,8 +215,7 @@ const struct field fields_seat[] = {
          "In a copy, 1 if the seat's consumer was alive, 2 if not, 3 if that is not known; 0: no copy."),
     {"state", FIELD_STATE, METRIC_NONE,
      "State of the seat's consumer: running, asleep, aside, paused, stopped, dead, left, gone or finished; in "
-     "copy: "
-     "not known.",
+     "copy: not known.",
      0, 0},
     BRIDGES(seat),
     {.name = NULL},

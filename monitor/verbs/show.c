@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
 #include "monitor/output.h"
 #include "monitor/verbs/verbs.h"
 #include "monitor/watch.h"
@@ -29,7 +31,10 @@ static int look(const struct options *options, FILE *out)
     /* Show as much as can be read of a damaged queue. */
     if ((snapshot.opened || options->format == FORMAT_PROMETHEUS) && !alert_is_silent(&options->alert))
         print(options, out, &snapshot);
-    if (error != 0)
+    if (error == -EBADMSG && snapshot.opened && snapshot.file == NULL) {
+        verb_say_damage(snapshot.name);
+        status = EXIT_QUEUE;
+    } else if (error != 0)
         status = verb_fail(options, "cannot be read", error);
     else if (alert_report(&options->alert, &snapshot))
         status = EXIT_TIMEOUT;

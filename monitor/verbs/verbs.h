@@ -11,6 +11,8 @@ MONITOR_VERBS(VERB_FUNCTION)
 
 /* Reports "queue 'NAME': @what: why" and returns the exit status for @error. */
 int verb_fail(const struct options *options, const char *what, int error);
+/* Reports a queue that is damaged, but shown. */
+void verb_say_damage(const char *queue);
 /* Reports a queue or file that shmq_glance finds damaged. Return: EXIT_QUEUE then; otherwise EXIT_DONE. */
 int verb_judge(const struct options *options, struct shmq *queue);
 

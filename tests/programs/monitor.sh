@@ -614,6 +614,8 @@ next_queue
 : >"/dev/shm/shmq.$queue"
 check_listed 'an empty object' incomplete
 check_refused 'an empty object' 1
+check_match 'an empty object: show says what it is, as list does' \
+    "^monitor: queue '$queue': cannot be read: its creation or removal was interrupted" "$scratch/err"
 check_status 'an empty object: remove' 0 look remove "$queue"
 check_equal 'an empty object: is gone' '' "$(objects)"
 : >"/dev/shm/shmq.$queue"

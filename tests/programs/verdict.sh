@@ -216,6 +216,10 @@ for kind in record mark stream; do
     check_equal "$kind: at the head of many messages: all who look see it" 'damaged damaged damaged damaged' \
         "$("$monitor" list >"$scratch/list.txt"; for reader in list show events check; do verdict_of "$reader" "$many.$kind"; done | paste -sd' ')"
 done
+for reader in show peek; do
+    check_equal "$reader says so in the words of events" "$("$monitor" events "$many.mark" 2>&1 >/dev/null)" \
+        "$("$monitor" $reader "$many.mark" 2>&1 >/dev/null)"
+done
 
 # ------------------------------------------------------------------ truncated while it is looked at
 
