@@ -96,6 +96,7 @@ check_says 'unfinished' "producer 0 \(pid $writer\) died before it finished \(go
 "$monitor" finish -q "$queue"
 check_says 'finished: nothing' ''
 starts "$producer" -q -Q "$queue" --delay 60s -- a b
+check_says 'a producer at work' '1 message waits, no consumer is attached'
 rest --count 1 --discard
 stop "$pid"
 check_says 'a stopped producer' "held up by producer 0 \(pid $pid, stopped $ago\)"
