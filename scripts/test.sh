@@ -43,7 +43,7 @@ Usage: scripts/test.sh [--inner] [--build-dir DIR] [NAME...]
 Installs what the tests need (through apt, as root), builds, and runs all tests:
 unit tests, shell tests, the unit tests under AddressSanitizer and UBSan, those
 with threads under ThreadSanitizer, a build with clang, and a check for
-leftovers. Takes about 15 minutes and 1 GB of disk. The last line is "N passed,
+leftovers. Takes about 20 minutes and 1 GB of disk. The last line is "N passed,
 M failed"; the exit status is 0 if all passed.
 
 Two test files run at a time, on one processor one. Their reports come in order.
@@ -117,7 +117,7 @@ check_names() {
 # Announces the time and disk space needed, as measured on two processors.
 announce() {
     ((everything)) || return
-    printf 'all tests: about 15 minutes and 1 GB of disk (200 MB in %s, up to 350 MB in %s, the rest packages that are missing)\n' \
+    printf 'all tests: about 20 minutes and 1 GB of disk (200 MB in %s, up to 350 MB in %s, the rest packages that are missing)\n' \
         "$build" "${TMPDIR:-/tmp}"
 }
 
