@@ -517,6 +517,6 @@ __attribute__((noinline)) void marks_sample(struct ring_producer *p, uint64_t ne
 
 void marks_date_again(struct ring_producer *p, int64_t now_ns)
 {
-    if (p->next < p->marker.block_end && now_ns != p->marker.sampled_ns)
+    if (p->next < p->marker.block_end)
         date(p, now_ns);
 }
