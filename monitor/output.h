@@ -9,8 +9,10 @@
 
 /* Prints list and show in each format. */
 
-/* Tables, at most 80 columns wide for usual names and numbers; in colour if stdout is a terminal that has some. */
-void output_list_table(FILE *out, const struct snapshots *snapshots);
+/* Tables, at most 80 columns wide for usual names and numbers; in colour if stdout is a terminal that has some.
+ * @columns: how wide the screen is: of names that leave no room for the rest, the middle is left out; 0: any width
+ */
+void output_list_table(FILE *out, const struct snapshots *snapshots, unsigned columns);
 void output_show_table(FILE *out, const struct snapshot *snapshot);
 
 void output_list_json(const struct snapshots *snapshots);

@@ -15,4 +15,7 @@ typedef int watch_look(const struct options *options, FILE *out);
  */
 int watch(const struct options *options, watch_look *look);
 
+/* Return: how wide the screen is on which the watch draws; 0 if it draws on none: lines may have any width. */
+unsigned watch_columns(const struct options *options);
+
 #endif

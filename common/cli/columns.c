@@ -138,3 +138,34 @@ void columns_cut(char *text, size_t size, size_t columns, size_t kept)
     }
     leave(before);
 }
+
+/* Return: where the last part of a clean text begins that fits. */
+static const char *fitting_end(const char *text, size_t columns)
+{
+    size_t used;
+    size_t left = columns_of(text);
+    while (left > columns && *text != '\0') {
+        const size_t bytes = fitting(text, 1, &used); /* none of a wide character */
+        text += bytes > 0 ? bytes : fitting(text, 2, &used);
+        left -= used;
+    }
+    return text;
+}
+
+void columns_cut_middle(char *name, size_t size, size_t columns)
+{
+    size_t used;
+    if (columns < 1 || columns_of(name) <= columns)
+        return;
+    const locale_t before = enter();
+    const char *ellipsis = strcmp(nl_langinfo(CODESET), "UTF-8") == 0 ? "\xe2\x80\xa6" : "~";
+    const size_t mark = strlen(ellipsis);
+    const size_t head = fitting(name, columns / 2, &used);
+    const char *end = fitting_end(name + head, columns - used - 1);
+    const size_t length = strlen(end) + 1;
+    if (head + mark + length <= size) {
+        memmove(name + head + mark, end, length);
+        memcpy(name + head, ellipsis, mark);
+    }
+    leave(before);
+}

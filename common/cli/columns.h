@@ -25,4 +25,13 @@ size_t columns_of(const char *text);
  */
 void columns_cut(char *text, size_t size, size_t columns, size_t kept);
 
+/*
+ * Leaves out the middle of a name that is too wide, with an ellipsis there ('~' where there is no UTF-8): long
+ * names often differ at their ends.
+ *
+ * @size      of the memory at @name
+ * @columns   the most that it may take
+ */
+void columns_cut_middle(char *name, size_t size, size_t columns);
+
 #endif

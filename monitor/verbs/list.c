@@ -10,7 +10,7 @@ static void print(const struct options *options, FILE *out, const struct snapsho
 {
     switch (options->format) {
     case FORMAT_TABLE:
-        output_list_table(out, snapshots);
+        output_list_table(out, snapshots, watch_columns(options));
         break;
     case FORMAT_JSON:
         output_list_json(snapshots);

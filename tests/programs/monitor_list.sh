@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The monitor's list: states in words, order, --watch, and --alert, which is also for show and wait.
 . "$(dirname "$0")/../support/lib.sh"
+. "$top/tests/support/screen.sh"
 
 # The line of the queue.
 line() {
@@ -156,6 +157,21 @@ if command -v script >/dev/null; then
     check_match 'a dumb terminal: no colours' "^$two +ok " "$scratch/screen"
 else
     skip 'watch: a terminal' 'needs script(1)'
+fi
+
+if screen_needed; then
+    long=$SHMQ_TEST_PREFIX.$(printf 'n%.0s' {1..80}).end
+    "$producer" -q -Q "$long" -- a b c
+    screen_start 80 5
+    screen_type "clear; '$monitor' list --watch 100ms" Enter
+    check_screen 'watch: rows that do not fit are counted' '^\([0-9]+ more lines\)$'
+    screen_resize 80 200
+    check_screen 'watch: a long name leaves room for the columns' '^NAME +STATE +MESSAGES +OLDEST +PROD +CONS +MEMORY +OWNER'
+    check_screen 'watch: of a long name, the middle is left out' '^[^ ]+…n*\.end  ok +3 +[0-9.]+ '
+    check 'watch: all rows fit' wait_until 10 screen_hides 'more lines'
+    screen_end
+    check_match 'a long name is whole where it is no screen' "^$long  ok " <("$monitor" list)
+    "$monitor" remove -q --force "$long"
 fi
 
 # ------------------------------------------------------------------ --alert

@@ -1189,6 +1189,31 @@ START_TEST(wide_characters_are_counted)
 }
 END_TEST
 
+START_TEST(the_middle_of_a_long_name_is_left_out)
+{
+    char name[32] = "one-two-three";
+    char wide[32] = "\xe6\xbc\xa2\xe5\xad\x97 e\xcc\x81x";
+    use_locale("C.UTF-8");
+    columns_cut_middle(name, sizeof(name), 13);
+    ck_assert_str_eq(name, "one-two-three");
+    columns_cut_middle(name, sizeof(name), 8);
+    ck_assert_str_eq(name, "one-" ELLIPSIS "ree");
+    columns_cut_middle(name, sizeof(name), 1);
+    ck_assert_str_eq(name, ELLIPSIS);
+    columns_cut_middle(wide, sizeof(wide), 5);
+    ck_assert_str_eq(wide, "\xe6\xbc\xa2" ELLIPSIS "e\xcc\x81x");
+}
+END_TEST
+
+START_TEST(without_a_locale_a_tilde_stands_for_the_middle)
+{
+    char name[32] = "one-two-three";
+    use_locale("C");
+    columns_cut_middle(name, sizeof(name), 8);
+    ck_assert_str_eq(name, "one-~ree");
+}
+END_TEST
+
 START_TEST(without_a_locale_each_byte_is_a_column)
 {
     char words[64] = "\xc3\xa4x";
@@ -1580,6 +1605,8 @@ static const struct test tests[] = {
     TEST(a_line_of_progress_fits),
     TEST_EACH(a_reason_is_cut_behind_a_word, COUNT(cut_lines)),
     TEST(wide_characters_are_counted),
+    TEST(the_middle_of_a_long_name_is_left_out),
+    TEST(without_a_locale_a_tilde_stands_for_the_middle),
     TEST(without_a_locale_each_byte_is_a_column),
     TEST_GROUP("rates"),
     TEST(a_rate_is_kept_and_delays_do_not_add_up),
