@@ -127,13 +127,14 @@ static void add_all_consumers(struct sentence *sentence, uint32_t count, const c
         sentence_add(sentence, "all %" PRIu32 " consumers are %s", count, what);
 }
 
-/* "consumer 2 (pid 71, stopped 40 s ago)" */
+/* "consumer 2 (pid 71, stopped, last at work 40 s ago)". Since when it has been stopped, the system does not say.
+ */
 static void add_stopped(struct sentence *sentence, const char *role, uint32_t number, pid_t pid, int64_t active_ns)
 {
     char age[UNITS_SIZE];
     sentence_add(sentence, "%s %" PRIu32 " (pid %jd, stopped", role, number, (intmax_t)pid);
     if (active_ns > 0)
-        sentence_add(sentence, " %s ago", units_age(age, active_ns));
+        sentence_add(sentence, ", last at work %s ago", units_age(age, active_ns));
     sentence_add(sentence, ")");
 }
 

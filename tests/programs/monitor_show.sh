@@ -51,7 +51,7 @@ check_says 'a consumer asleep: nothing' ''
 stop "$pid"
 check 'a stopped consumer' state_of seat 0 stopped
 put -- d e
-check_says 'all consumers stopped' "2 messages wait, held up by consumer 0 \(pid $pid, stopped $ago\)"
+check_says 'all consumers stopped' "2 messages wait, held up by consumer 0 \(pid $pid, stopped, last at work $ago\)"
 kill -CONT "$pid"
 check 'it goes on' wait_until 10 state_of seat 0 asleep
 check_says 'it goes on: nothing' ''
@@ -69,12 +69,12 @@ check 'full: a consumer has five' wait_until 10 is_holding 5
 check_says 'full: a busy consumer' "full: 1 producer waits, held up by consumer 0 \(pid $reader\), which has had 5 messages for [1-9]\.[0-9] s"
 stop "$reader"
 check_says 'full: a stopped consumer' \
-    "full: 1 producer waits, held up by consumer 0 \(pid $reader, stopped $ago\), which has 5 messages"
+    "full: 1 producer waits, held up by consumer 0 \(pid $reader, stopped, last at work $ago\), which has 5 messages"
 starts "$consumer" -q -Q "$queue" --prefetch 1 --work 60s --discard
 second=$pid
 check 'full: another consumer works' wait_until 10 state_of seat 1 running
 check_says 'full: a stopped consumer before another' \
-    "full: 1 producer waits, held up by consumer 0 \(pid $reader, stopped $ago\), which has 5 messages"
+    "full: 1 producer waits, held up by consumer 0 \(pid $reader, stopped, last at work $ago\), which has 5 messages"
 check 'full: it fits into 80 columns' test "$("$monitor" show "$queue" | wc -L)" -le 80
 stop "$second"
 check_says 'full: all stopped' 'full: 1 producer waits, both consumers are stopped'
@@ -99,7 +99,7 @@ starts "$producer" -q -Q "$queue" --delay 60s -- a b
 check_says 'a producer at work' '1 message waits, no consumer is attached'
 rest --count 1 --discard
 stop "$pid"
-check_says 'a stopped producer' "held up by producer 0 \(pid $pid, stopped $ago\)"
+check_says 'a stopped producer' "held up by producer 0 \(pid $pid, stopped, last at work $ago\)"
 kill -CONT "$pid"
 kill_now "$pid"
 

@@ -1108,8 +1108,8 @@ START_TEST(a_line_of_progress_fits)
     struct progress_view still = moving;
     use_locale("C.UTF-8");
     still.left_ns = -1;
-    still.still =
-        "full: 3 producers wait, held up by consumer 2 (pid 71, stopped 40 s ago), \xe6\xbc\xa2\xe5\xad\x97";
+    still.still = "full: 3 producers wait, held up by consumer 2 (pid 71, stopped, last at work 40 s ago), "
+                  "\xe6\xbc\xa2\xe5\xad\x97";
     for (size_t columns = 1; columns <= 200; columns++) {
         ck_assert_uint_le(columns_of(progress_text(&moving, "producer: ", columns, line)), columns);
         ck_assert(line[0] != '\0' || columns < 9);
@@ -1126,7 +1126,7 @@ START_TEST(a_line_of_progress_fits)
     ck_assert_str_eq(progress_text(&moving, "producer: ", 20, line), "42 % done");
     ck_assert_str_eq(progress_text(&still, "", SIZE_MAX, line),
                      "1.23 M in (100 k/s), 1.23 M out (88.9 k/s), 12.3 MB/s [########--] 83 % full, 42 % done, "
-                     "2 resent: 3 producers wait, held up by consumer 2 (pid 71, stopped 40 s ago), "
+                     "2 resent: 3 producers wait, held up by consumer 2 (pid 71, stopped, last at work 40 s ago), "
                      "\xe6\xbc\xa2\xe5\xad\x97");
 }
 END_TEST
