@@ -7,7 +7,11 @@
 #include "common/cli/sentence.h"
 #include "common/cli/units.h"
 
-/* A consumer that has had the same messages for so long held up what stands behind them. */
+/* Who had taken something within this time went on. If nobody had, whoever had had something for longest held up
+ * what stood behind it. */
+#define LATELY_NS INT64_C(1000000000)
+/* A consumer that has had the same messages for so long held up what stands behind them, although others went on.
+ */
 #define SLOW_NS INT64_C(10000000000)
 
 struct facts {
@@ -17,6 +21,8 @@ struct facts {
     uint32_t unknown;                     /* of these: whether they were alive is not known */
     const struct shmq_seat_stat *orphan;  /* a dead consumer's messages, or those of one that left; NULL: none */
     const struct shmq_seat_stat *slowest; /* who had its messages for the longest time; NULL: nobody had any */
+    const struct shmq_seat_stat *latest;  /* of the consumers, who was at work last; NULL: there were none */
+    bool going;                           /* whether one had taken something lately */
     const struct shmq_lane_stat *dead;    /* a producer that died unfinished; NULL: none is known */
     uint32_t died;                        /* how many */
 };
@@ -39,6 +45,9 @@ static void add_seat(struct facts *facts, const struct shmq_seat_stat *seat)
         return;
     facts->consumers++;
     facts->unknown += state == PARTY_IN_COPY;
+    facts->going = facts->going || (seat->leased > 0 && seat->leased_ns < LATELY_NS);
+    if (facts->latest == NULL || seat->active_ns < facts->latest->active_ns)
+        facts->latest = seat;
     if (seat->leased > 0 && (facts->slowest == NULL || seat->leased_ns > facts->slowest->leased_ns))
         facts->slowest = seat;
 }
@@ -58,6 +67,12 @@ static void collect(struct facts *facts, const struct snapshot *snapshot)
 
 /* ------------------------------------------------------------------ the sentence */
 
+/* A copy does not say who was stopped. */
+static const char *how_busy(uint32_t unknown)
+{
+    return unknown > 0 ? "busy, stopped or dead" : "busy or stopped";
+}
+
 /* Why the consumers did not take the messages. Returns false, having added nothing, if that is not known. */
 static bool add_consumers(struct sentence *sentence, const struct facts *facts, int64_t slow_ns)
 {
@@ -71,9 +86,10 @@ static bool add_consumers(struct sentence *sentence, const struct facts *facts, 
                      seat->leased, units_plural(seat->leased), seat->seat, (intmax_t)seat->pid,
                      seat->taken ? "was dead" : "had left");
     else if (seat != NULL && seat->leased_ns >= slow_ns)
-        sentence_add(sentence, "consumer %" PRIu32 " (pid %jd) had had %" PRIu64 " message%s for %s", seat->seat,
-                     (intmax_t)seat->pid, seat->leased, units_plural(seat->leased),
-                     units_age(age, seat->leased_ns));
+        sentence_add(sentence,
+                     "consumer %" PRIu32 " (pid %jd), which was %s, had had %" PRIu64 " message%s for %s",
+                     seat->seat, (intmax_t)seat->pid, how_busy(seat->in_copy == SHMQ_IN_COPY_UNKNOWN),
+                     seat->leased, units_plural(seat->leased), units_age(age, seat->leased_ns));
     else
         return false;
     return true;
@@ -81,7 +97,7 @@ static bool add_consumers(struct sentence *sentence, const struct facts *facts, 
 
 static void add_busy(struct sentence *sentence, const struct facts *facts)
 {
-    const char *how = facts->unknown > 0 ? "busy, stopped or dead" : "busy or stopped";
+    const char *how = how_busy(facts->unknown);
     if (facts->consumers == 1)
         sentence_add(sentence, "the consumer was %s", how);
     else
@@ -97,9 +113,29 @@ static void add_full(struct sentence *sentence, const struct facts *facts)
         add_busy(sentence, facts);
 }
 
+/* Whether messages waited for longer than consumers take that are not stopped, and nobody had any. */
+static bool is_idle(const struct facts *facts)
+{
+    return facts->unknown == 0 && facts->slowest == NULL && facts->orphan == NULL &&
+           facts->latest->active_ns >= LATELY_NS && facts->stat->oldest_ns >= LATELY_NS;
+}
+
+static void add_idle(struct sentence *sentence, const struct facts *facts)
+{
+    char age[UNITS_SIZE];
+    sentence_add_count(sentence, facts->stat->messages, "message", "waited", "waited");
+    if (facts->consumers == 1)
+        sentence_add(sentence, ", and consumer %" PRIu32 " (pid %jd) was", facts->latest->seat,
+                     (intmax_t)facts->latest->pid);
+    else
+        sentence_add(sentence, ", and the last of %" PRIu32 " consumers was", facts->consumers);
+    sentence_add(sentence, " last at work %s earlier", units_age(age, facts->latest->active_ns));
+}
+
 static void add_waiting(struct sentence *sentence, const struct facts *facts)
 {
     const struct shmq_stat *stat = facts->stat;
+    const int64_t told_ns = facts->going || facts->unknown > 0 ? SLOW_NS : LATELY_NS;
     char left[UNITS_SIZE];
     if (party_all_wait_aside(stat) && facts->consumers > 0) {
         sentence_add_count(sentence, stat->aside, "message", "waited", "waited");
@@ -108,7 +144,11 @@ static void add_waiting(struct sentence *sentence, const struct facts *facts)
         sentence_add_count(sentence, stat->messages, "message", "waited", "waited");
         sentence_add(sentence, ", ");
         (void)add_consumers(sentence, facts, SLOW_NS);
-    } else if (!add_consumers(sentence, facts, SLOW_NS) && facts->unknown == facts->consumers) {
+    } else if (add_consumers(sentence, facts, told_ns)) {
+        return;
+    } else if (is_idle(facts)) {
+        add_idle(sentence, facts);
+    } else if (facts->unknown == facts->consumers) {
         sentence_add_count(sentence, stat->messages, "message", "waited", "waited");
         sentence_add(sentence, ", and whether %s alive is not known",
                      facts->consumers == 1 ? "the consumer was" : "the consumers were");

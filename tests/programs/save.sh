@@ -56,6 +56,25 @@ cd "$top" || exit
 check_usage monitor "$monitor" 'unexpected argument' save "$queue" "$copy" more
 check_equal 'none of this left anything' copy "$(saved_files)"
 
+# ------------------------------------------------------------------ a stopped consumer
+
+queue_is_held_for() { # SECONDS
+    (($("$monitor" show --json "$queue" | sed -n 's/.*"leased_ns": \([0-9]*\).*/\1/p' | head -n 1) >= $1 * 1000000000))
+}
+next_queue
+put -- one two three
+"$consumer" -q -Q "$queue" --prefetch 2 --work 60s --discard &
+pid=$!
+check 'a stopped consumer has messages' wait_until 10 queue_has leased 2
+kill -STOP "$pid"
+check 'for more than a second' wait_until 10 queue_is_held_for 1
+check_status 'its queue is saved' 0 "$monitor" save -q --force "$queue" "$copy"
+check_match 'the copy says who had messages, and for how long' \
+    "why a copy: consumer 0 \\(pid $pid\\), which was busy or stopped, had had 2 messages for [0-9.]+ s as of" \
+    <("$monitor" show "$copy" | tr -s '\n ' ' ')
+kill -CONT "$pid"
+kill_now "$pid"
+
 # ------------------------------------------------------------------ a queue in use
 
 # Each message says by itself whether it is whole: a number, and as many letters as it says.

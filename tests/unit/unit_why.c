@@ -270,7 +270,23 @@ static const struct {
 } copies[] = {
     {"a copy: nothing is known to have held it up", "empty", .stat = {COPY}},
     {"a copy: nothing is known to have held it up", "ok", .stat = {COPY, .messages = 5},
-     .seats = {{WAS_ALIVE, .leased = 5, .leased_ns = SECOND}}},
+     .seats = {{WAS_ALIVE, .leased = 5, .leased_ns = SECOND - 1}}},
+    {"a copy: consumer 0 (pid 8), which was busy or stopped, had had 2 messages for 2.5 s", "ok",
+     .stat = {COPY, .messages = 5},
+     .seats = {{WAS_ALIVE, .pid = 8, .leased = 2, .leased_ns = 5 * SECOND / 2}, {WAS_ALIVE, .seat = 1}}},
+    {"a copy: nothing is known to have held it up", "ok", .stat = {COPY, .messages = 5}, /* another went on */
+     .seats = {{WAS_ALIVE, .pid = 8, .leased = 2, .leased_ns = 5 * SECOND / 2},
+               {WAS_ALIVE, .seat = 1, .leased = 1, .leased_ns = SECOND / 2}}},
+    {"a copy: 2 messages waited, and consumer 0 (pid 8) was last at work 40 s earlier", "ok",
+     .stat = {COPY, .messages = 2, .oldest_ns = 3 * SECOND},
+     .seats = {{WAS_ALIVE, .pid = 8, .waiting = true, .active_ns = 40 * SECOND}}},
+    {"a copy: 2 messages waited, and the last of 2 consumers was last at work 3.0 s earlier", "ok",
+     .stat = {COPY, .messages = 2, .oldest_ns = 3 * SECOND},
+     .seats = {{WAS_ALIVE, .waiting = true, .active_ns = 40 * SECOND},
+               {WAS_ALIVE, .seat = 1, .active_ns = 3 * SECOND}}},
+    {"a copy: nothing is known to have held it up", "ok", /* it was perhaps about to take it */
+     .stat = {COPY, .messages = 1, .oldest_ns = SECOND - 1},
+     .seats = {{WAS_ALIVE, .waiting = true, .active_ns = 40 * SECOND}}},
     {"a copy: it was full: 3 producers waited, no consumer was attached", "full",
      .stat = {COPY, .messages = 5, .blocked = 3}},
     {"a copy: it was full: 1 producer waited, the consumer was busy or stopped", "full",
@@ -279,8 +295,9 @@ static const struct {
      .stat = {COPY, .messages = 5, .blocked = 1}, .seats = {{UNKNOWN, .leased = 1}}},
     {"a copy: it was full: 1 producer waited, its 2 consumers were busy or stopped", "full",
      .stat = {COPY, .messages = 5, .blocked = 1}, .seats = {{WAS_ALIVE, .seat = 1}, {WAS_ALIVE, .seat = 2}}},
-    {"a copy: it was full: 1 producer waited, consumer 2 (pid 8) had had 4 messages for 3 m", "full",
-     .stat = {COPY, .messages = 5, .blocked = 1},
+    {"a copy: it was full: 1 producer waited, consumer 2 (pid 8), which was busy, stopped or dead, had had 4 "
+     "messages for 3 m",
+     "full", .stat = {COPY, .messages = 5, .blocked = 1},
      .seats = {{WAS_ALIVE, .seat = 1, .leased = 1, .leased_ns = SECOND},
                {UNKNOWN, .seat = 2, .pid = 8, .leased = 4, .leased_ns = 3 * MINUTE}}},
     {"a copy: it was full: 2 producers waited, nobody had taken over 4 messages of consumer 1 (pid 8), which was "
