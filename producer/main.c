@@ -16,6 +16,7 @@
 #include "producer/publisher.h"
 #include "producer/resume.h"
 #include "producer/source.h"
+#include "producer/words.h"
 
 static enum flow check_output(struct publisher *publisher, const struct options *options)
 {
@@ -76,6 +77,8 @@ static enum flow produce(struct publisher *publisher, struct inputs *inputs, con
         show_source(publisher, options, bytes);
     if (flow == FLOW_CONTINUE)
         flow = source_run(publisher, inputs, options, seed);
+    if (flow == FLOW_END && options->source == SOURCE_WORDS)
+        flow = words_stopped(publisher, options);
     if (flow == FLOW_END && publisher->left > 0 && options->resume)
         leave_unfinished(publisher, inputs, options);
     return flow;

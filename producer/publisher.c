@@ -662,7 +662,9 @@ void publisher_report(const struct publisher *publisher)
 {
     char dropped[48] = "";
     char lost[48] = "";
-    const char *stopped = publisher->reads_inputs && stop_requested != 0 ? "stopped by a signal" : "";
+    const bool cut_short = publisher->reads_inputs || publisher->progress.counts.messages + publisher->dropped <
+                                                          publisher->progress.total_messages;
+    const char *stopped = cut_short && stop_requested != 0 ? "stopped by a signal" : "";
     char extra[128];
     if (publisher->dropped > 0 || publisher->on_full == ON_FULL_DROP)
         snprintf(dropped, sizeof(dropped), "%" PRIu64 " dropped", publisher->dropped);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "producer/words.h"
+#include "common/cli/stop.h"
 #include "common/cli/units.h"
 
 #include <inttypes.h>
@@ -22,4 +23,19 @@ enum flow words_run(struct publisher *publisher, const struct options *options)
         flow = publisher_put(publisher, &word, 1, SHMQ_FRAME_DELIMITER, &taken);
     }
     return flow;
+}
+
+enum flow words_stopped(struct publisher *publisher, const struct options *options)
+{
+    const uint64_t wanted =
+        options->count != 0 && options->count < options->word_count ? options->count : options->word_count;
+    const uint64_t put = publisher->progress.counts.messages + publisher->dropped;
+    /* Between two words, or in a supervised run, a stop is as good as an end: the summary says how far it came. */
+    const bool held_up = publisher->queue == NULL || publisher->progress.counts.blocked;
+    if (stop_requested == 0 || !held_up || options->common.supervised || put >= wanted)
+        return FLOW_END;
+    return publisher_fail(
+        publisher, EXIT_FAILED, "%" PRIu64 " of %" PRIu64 " word%s could not be put before the signal (%s)",
+        wanted - put, wanted, units_plural(wanted),
+        publisher->queue == NULL ? "it still had no lane" : "the queue was full; start consumers first");
 }

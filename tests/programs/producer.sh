@@ -593,6 +593,21 @@ rest >"$scratch/back"
 end_status 'SIGTERM while it is blocked, and then there is room: exit 0' 0
 check_same 'what it had read from a pipe is put' "$scratch/thousand" "$scratch/back"
 
+# Words that a signal cuts off are gone, as what was read from a pipe is.
+next_queue
+put -q --lanes 1 --capacity 4K --on-full drop --input "$scratch/thousand" 2>/dev/null
+start -- x y
+wait_until 10 is_blocked
+kill -TERM "$pid"
+end_status 'SIGTERM while words wait for room: exit 1' 1
+check_match 'SIGTERM while words wait for room: how many' '^producer: 2 of 2 words could not be put before the signal \(the queue was full' "$scratch/run.log"
+next_queue
+start --delay 60s -- x y
+wait_until 10 holds_at_least 1
+kill -TERM "$pid"
+end_status 'SIGTERM between two words: exit 0' 0
+check_match 'SIGTERM between two words: the summary says so' '^producer: produced 1 message, .*, stopped by a signal$' "$scratch/run.log"
+
 # timeout(1) signals its child, and then the whole group.
 for _ in {1..20}; do
     next_queue
@@ -775,6 +790,12 @@ start --lanes 1 --random --delay 60s
 owner=$pid
 wait_until 10 holds_at_least 1
 start -- a
+wait_until 10 grep -q waiting "$scratch/run.log"
+kill -TERM "$pid"
+end_status 'SIGTERM while words wait for a lane: exit 1' 1
+check_match 'SIGTERM while words wait for a lane: how many' '^producer: 1 of 1 word could not be put before the signal \(it still had no lane' \
+    "$scratch/run.log"
+start </dev/null
 wait_until 10 grep -q waiting "$scratch/run.log"
 kill -TERM "$pid"
 end_status 'SIGTERM while it waits for a lane: exit 0' 0
