@@ -2,6 +2,7 @@
 #include "supervisor/progress_line.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +12,8 @@
 #include "common/cli/say.h"
 #include "common/cli/stop.h"
 #include "common/cli/terminal.h"
+
+enum { DELIMITER_BYTES = 1, LENGTH_BYTES = 4 };
 
 /* Return: 0: some input is not a regular file. */
 static uint64_t size_of_inputs(const struct options *options)
@@ -23,6 +26,16 @@ static uint64_t size_of_inputs(const struct options *options)
         bytes += (uint64_t)st.st_size;
     }
     return bytes;
+}
+
+/* What the framing takes beside each message, of the inputs and of the queue's bytes alike. */
+static uint64_t framing_of(const struct options *options)
+{
+    const char *framing = options->framing;
+    const bool bounded = framing == NULL || strcmp(framing, "delimiter") == 0 || strcmp(framing, "null") == 0;
+    if (options->source == SOURCE_NATS)
+        return 0;
+    return bounded ? DELIMITER_BYTES : strcmp(framing, "length-prefixed") == 0 ? LENGTH_BYTES : 0;
 }
 
 /* How many messages there will be. Return: 0: not known. */
@@ -44,6 +57,7 @@ void progress_line_init(struct progress_line *progress, const struct supervisor 
         .shown = options->progress && say_get_level() >= SAY_STATUS,
         .terminal = colour_is_terminal(STDERR_FILENO),
         .in_bytes = options->source == SOURCE_FILES,
+        .framing_bytes = framing_of(options),
     };
     progress->interval_ns = progress_interval(options->progress_interval_ns, progress->terminal);
     progress->draw_ns = supervisor->now_ns + progress->interval_ns;
@@ -82,7 +96,8 @@ static void set_reading(const struct progress_line *progress, const struct queue
 {
     reading->in = less(seen->put + queue->left_before, queue->put_before);
     reading->out = less(reading->in, seen->left);
-    reading->bytes = less(seen->put_bytes, seen->left_bytes);
+    /* What has come out, as the files have it; what is left was measured without its framing. */
+    reading->bytes = less(seen->put_bytes, seen->left_bytes + seen->left * progress->framing_bytes);
     reading->total = progress->total;
     /* An earlier run of the same command has put the beginning of the files. */
     reading->done = progress->in_bytes ? reading->bytes : reading->out;

@@ -14,6 +14,7 @@ struct progress_line {
     int64_t draw_ns; /* when to draw it next */
     uint64_t total;  /* bytes of all inputs, or messages; 0: not known */
     bool in_bytes;
+    uint64_t framing_bytes; /* of each message */
     struct progress_meters meters;
 };
 

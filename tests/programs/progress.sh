@@ -116,6 +116,16 @@ check 'supervisor: percent' percents run 80
 check_match 'supervisor: the same line' \
     '^supervisor: .* in \(.*/s\), .* out \(.*/s\), .*B/s \[[#-]{10}\] [0-9]+ % full, [0-9]+ % done, (less than )?[0-9.]+ s left$' "$scratch/run.log"
 
+# What is read does not count: nearly all of it is left for a while. 10 bytes a message, with its line's end.
+seq -f '%09.0f' 60 >"$scratch/short"
+start slowly "$supervisor" -Q "$queue.slowly" --input "$scratch/short" --work 20ms --discard "${often[@]}"
+wait "$pid"
+not_as_came_out() { # LOG: lines whose percent or bytes a second are not those of what came out
+    sed -En 's/.* ([0-9]+) out \(([0-9.]+)\/s\), ([0-9.]+) B\/s .* ([0-9]+) % done.*/\1 \2 \3 \4/p' "$1" |
+        awk '{ n++ } $4 != int($1 * 100 / 60) || $3 < $2 * 10 - 10 || $3 > $2 * 10 + 10 { print } END { if (n < 5) print "only " n + 0 }'
+}
+check_equal 'supervisor: percent and bytes a second are of what came out' '' "$(not_as_came_out "$scratch/slowly.log")"
+
 # The consumer of what is there knows it, too: no producer is left.
 start consumer "$consumer" -Q "$queue" --discard --rate 2000 --prefetch 50 "${often[@]}"
 file=$pid
