@@ -66,6 +66,7 @@ int snapshot_of(struct snapshot *snapshot, struct shmq *queue, const char *name,
     if (details) {
         const int lanes = take_lanes(snapshot, queue);
         const int seats = take_seats(snapshot, queue);
+        snapshot->lanes_missing = snapshot->stat.copy && lanes != 0;
         error = error != 0 ? error : lanes != 0 ? lanes : seats;
     }
     return snapshot->error = found != 0 ? found : error;

@@ -13,6 +13,8 @@ struct snapshot {
     const char *file; /* of a copy: its path, as the caller gave it; else NULL */
     int error;        /* 0, or the negative errno that made the snapshot incomplete */
     bool opened;
+    bool lanes_missing; /* of a copy, looked at with its lanes: sums over them are not known, as not all can be
+                           read */
     struct shmq_stat stat;
     struct shmq_lane_stat *lanes; /* those ever used */
     uint32_t lane_count;

@@ -244,6 +244,25 @@ static uint32_t end_of_unmarked(const struct shmq *handle, uint32_t lane)
     return lane;
 }
 
+/* Whether a copy that is cut off ends before: what is not there is no damage of its own. */
+static bool is_cut_off(const struct shmq *handle, uint64_t end)
+{
+    return handle->object.copy && handle->object.readable_bytes < end;
+}
+
+static bool lane_is_cut_off(const struct shmq *handle, uint32_t lane)
+{
+    const struct geometry *g = handle_geometry(handle);
+    return is_cut_off(handle, geometry_lane_offset(g, lane) + g->lane_bytes);
+}
+
+/* Its buffer counts with it. */
+static bool seat_is_cut_off(const struct shmq *handle, uint32_t seat)
+{
+    const struct geometry *g = handle_geometry(handle);
+    return is_cut_off(handle, geometry_buffer_offset(g, seat) + g->parameters.max_message_bytes);
+}
+
 static int check_lanes(struct shmq *handle, struct findings *findings)
 {
     const uint32_t lanes = handle_geometry(handle)->parameters.lanes;
@@ -253,6 +272,8 @@ static int check_lanes(struct shmq *handle, struct findings *findings)
         i = end;
         if (i >= lanes)
             break;
+        if (lane_is_cut_off(handle, i))
+            continue;
         const int error = check_lane(handle, i, findings);
         if (error != 0)
             return error;
@@ -287,7 +308,8 @@ static int check_all(struct shmq *handle, struct findings *findings)
     if (error != 0)
         return error;
     for (uint32_t i = 0; i < handle_geometry(handle)->parameters.seats; i++)
-        check_seat(handle, i, findings);
+        if (!seat_is_cut_off(handle, i))
+            check_seat(handle, i, findings);
     return findings->count == 0 ? 0 : -EBADMSG;
 }
 

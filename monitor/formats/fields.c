@@ -88,7 +88,8 @@ const struct field fields_queue[] = {
     QUEUE(capacity_bytes, FIELD_U64, METRIC_GAUGE, "Capacity of a lane."),
     QUEUE(max_message_bytes, FIELD_U64, METRIC_GAUGE, "Largest message."),
     QUEUE(object_bytes, FIELD_U64, METRIC_GAUGE, "Size of the shared-memory object."),
-    QUEUE(reserved_bytes, FIELD_U64, METRIC_GAUGE, "Memory that the object occupies."),
+    QUEUE(reserved_bytes, FIELD_U64, METRIC_GAUGE,
+          "Memory that the object occupies; of a copy, what the file does."),
     QUEUE(aside, FIELD_U32, METRIC_GAUGE, "Messages put aside until they are due."),
     QUEUE(aside_left_ns, FIELD_I64, METRIC_NONE,
           "Time until the first message put aside is due; 0: it is due, or there is none."),
@@ -129,7 +130,8 @@ const struct field fields_queue[] = {
           "Which moment the copy shows: saved_s, or else the latest time in it; 0: not known, or no copy."),
     QUEUE(tick_ns, FIELD_I64, METRIC_NONE,
           "How long a sleeper sleeps at most before it looks whether somebody died."),
-    QUEUE(mode, FIELD_MODE, METRIC_NONE, "Permission bits."),
+    QUEUE(mode, FIELD_MODE, METRIC_NONE,
+          "Permission bits; of a copy, like owner, group and reserved_bytes, those of the file."),
     QUEUE(owner, FIELD_U32, METRIC_NONE, "User id of the owner."),
     QUEUE(group, FIELD_U32, METRIC_NONE, "Group id."),
     {.name = NULL},
@@ -220,6 +222,20 @@ const struct field fields_seat[] = {
     BRIDGES(seat),
     {.name = NULL},
 };
+
+bool field_is_of_lanes(const struct field *field)
+{
+    static const char *const names[] = {
+        "messages",   "leased",       "message_bytes", "put_messages", "put_bytes",
+        "producers",  "unfinished",   "finished",      "oldest_ns",    "used_bytes",
+        "room_bytes", "fill_percent", "blocked",       "acknowledged", "dropped",
+        "refused",    "too_long",     "full_times",    "blocked_ns",   "high_water_bytes",
+    };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(field->name, names[i]) == 0)
+            return true;
+    return false;
+}
 
 bool field_applies(const struct field *field, const void *object)
 {

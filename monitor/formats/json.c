@@ -52,6 +52,18 @@ static void print_fields(const struct field *fields, const void *object, const c
     }
 }
 
+/* What cannot be known without all lanes is null. */
+static void print_queue_fields(const struct snapshot *snapshot)
+{
+    for (const struct field *field = fields_queue; field->name != NULL; field++) {
+        printf(", \"%s\": ", field->name);
+        if (snapshot->lanes_missing && field_is_of_lanes(field))
+            fputs("null", stdout);
+        else
+            print_value(field, &snapshot->stat, NULL);
+    }
+}
+
 static void print_head(const struct snapshot *snapshot)
 {
     char why[WHY_BYTES];
@@ -69,10 +81,8 @@ static void print_head(const struct snapshot *snapshot)
     }
     fputs(", \"why\": ", stdout);
     json_string(stdout, why_it_waits(snapshot, why, sizeof(why)));
-    if (snapshot->opened) {
-        fputs(", ", stdout);
-        print_fields(fields_queue, &snapshot->stat, NULL);
-    }
+    if (snapshot->opened)
+        print_queue_fields(snapshot);
 }
 
 void output_list_json(const struct snapshots *snapshots)

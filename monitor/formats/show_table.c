@@ -66,8 +66,9 @@ static void print_access(const struct page *page, const struct shmq_stat *stat)
     char names[2][64];
     snprintf(names[0], sizeof(names[0]), "%ju", (uintmax_t)stat->owner);
     snprintf(names[1], sizeof(names[1]), "%ju", (uintmax_t)stat->group);
-    print_item(page, COLOUR_PLAIN, "access", "%04" PRIo32 ", %s:%s", stat->mode,
-               user != NULL ? user->pw_name : names[0], group != NULL ? group->gr_name : names[1]);
+    print_item(page, COLOUR_PLAIN, "access", "%04" PRIo32 ", %s:%s%s", stat->mode,
+               user != NULL ? user->pw_name : names[0], group != NULL ? group->gr_name : names[1],
+               stat->copy ? " (of the file)" : "");
 }
 
 static void print_messages(const struct page *page, const struct shmq_stat *stat)
@@ -83,6 +84,16 @@ static void print_messages(const struct page *page, const struct shmq_stat *stat
     if (stat->messages > 0 && stat->oldest_ns >= 0)
         print_item(page, COLOUR_PLAIN, "oldest", "put %s %s", units_age(text[0], stat->oldest_ns),
                    stat->copy ? "earlier" : "ago");
+}
+
+/* Of a copy that is cut off. */
+static void print_missing(const struct page *page, const struct snapshot *snapshot)
+{
+    const uint32_t used = snapshot->stat.lanes_used;
+    const uint64_t missing = used > snapshot->lane_count ? used - snapshot->lane_count : 1;
+    print_item(page, COLOUR_WARNING, "messages", "not known: %" PRIu64 " of %" PRIu32 " lane%s cannot be read",
+               missing, used, units_plural(used));
+    print_item(page, COLOUR_WARNING, "producers", "not known");
 }
 
 static void print_fill(const struct page *page, const struct shmq_stat *stat)
@@ -184,8 +195,8 @@ static void print_geometry(const struct page *page, const struct shmq_stat *stat
     print_item(page, COLOUR_PLAIN, "seats", "%" PRIu32 ", tick %s%s", stat->seats,
                units_duration(text[0], stat->tick_ns),
                stat->full_fences ? ", full fences (membarrier is not available)" : "");
-    print_item(page, COLOUR_PLAIN, "memory", "%s of at most %s", units_memory(text[0], stat->reserved_bytes),
-               units_memory(text[1], stat->object_bytes));
+    print_item(page, COLOUR_PLAIN, "memory", "%s of at most %s%s", units_memory(text[0], stat->reserved_bytes),
+               units_memory(text[1], stat->object_bytes), stat->copy ? " (of the file)" : "");
 }
 
 static void print_parties(const struct page *page, const struct shmq_stat *stat)
@@ -225,14 +236,18 @@ static void print_parties_of_copy(const struct page *page, const struct snapshot
         known = known && seat->in_copy != SHMQ_IN_COPY_UNKNOWN;
         consumers += seat->taken && !seat->aside && seat->in_copy != SHMQ_IN_COPY_GONE;
     }
-    if (known)
+    if (known && !snapshot->lanes_missing)
         print_item(page, COLOUR_PLAIN, "producers",
                    "%" PRIu32 " alive, %" PRIu64 " finished, %" PRIu32 " died unfinished", producers[0],
                    stat->finished, producers[1]);
-    else
+    else if (!snapshot->lanes_missing)
         print_item(page, COLOUR_PLAIN, "producers", "%" PRIu32 " at work or dead, %" PRIu64 " finished",
                    producers[0] + producers[1], stat->finished);
-    print_item(page, COLOUR_PLAIN, "consumers", "%" PRIu32 " %s", consumers, known ? "alive" : "at work or dead");
+    if (snapshot->lanes_missing && consumers == 0)
+        print_item(page, COLOUR_WARNING, "consumers", "not known");
+    else
+        print_item(page, COLOUR_PLAIN, "consumers", "%" PRIu32 " %s", consumers,
+                   known ? "alive" : "at work or dead");
 }
 
 /* "queue orders", "queue orders (a copy in FILE)" */
@@ -264,8 +279,12 @@ static void print_queue(const struct page *page, const struct snapshot *snapshot
         print_moment(page, stat);
     if (stat->lost)
         print_item(page, COLOUR_BAD, "loss", "acknowledged data is no longer where a consumer wrote it");
-    print_messages(page, stat);
-    print_fill(page, stat);
+    if (snapshot->lanes_missing)
+        print_missing(page, snapshot);
+    else
+        print_messages(page, stat);
+    if (!snapshot->lanes_missing)
+        print_fill(page, stat);
     print_time_in_queue(page, snapshot);
     if (stat->copy)
         print_parties_of_copy(page, snapshot);
