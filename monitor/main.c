@@ -79,7 +79,8 @@ int verb_fail(const struct options *options, const char *what, int error)
                   options->queue);
     else if (error == -ENOENT)
         say_error("queue '%s': %s: no such queue (see '%smonitor list')", options->queue, what, say_prefix());
-    else if (error == -EBADMSG && options->takes_file && look_at_remains(options->queue, damage))
+    else if (error == -EBADMSG && (options->takes_file || options->verb == VERB_SAVE) &&
+             look_at_remains(options->queue, damage))
         say_error("queue '%s': %s: damaged: %s (what is left is read in a copy: 'cp /dev/shm/shmq.%s FILE')",
                   options->queue, what, damage, options->queue);
     else

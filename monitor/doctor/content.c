@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "common/cli/open_error.h"
@@ -52,6 +53,26 @@ static void say_incomplete(struct doctor *doctor, const char *name)
                doctor->fix ? "; not removed: " : "", doctor->fix ? open_error_brief(name, error) : "");
 }
 
+/* What cannot be opened. Whatever is left of a queue is worth a copy first, and a folder takes more to delete. */
+static void say_unreadable(struct doctor *doctor, const char *name, int error)
+{
+    char path[sizeof("/dev/shm/shmq.") + SHMQ_NAME_MAX];
+    char remedy[3 * SHMQ_NAME_MAX + 128];
+    struct stat st = {0};
+    (void)snprintf(path, sizeof(path), "/dev/shm/shmq.%s", name);
+    (void)lstat(path, &st);
+    if (S_ISDIR(st.st_mode))
+        (void)snprintf(remedy, sizeof(remedy), "'rm -r %s' deletes it", path);
+    else if (error == -EBADMSG)
+        (void)snprintf(remedy, sizeof(remedy),
+                       "'cp %s FILE' keeps what is left, then '%smonitor remove %s --force'", path, say_prefix(),
+                       name);
+    else
+        (void)snprintf(remedy, sizeof(remedy), "'%smonitor remove %s --force' deletes it", say_prefix(), name);
+    doctor_say(doctor, error == -EPROTO ? VERDICT_WARNING : VERDICT_FAILURE, name, "content", remedy,
+               "cannot be read: %s", open_error_brief(name, error));
+}
+
 /* Another user's queue is not ours to look at; everything else that cannot be opened is told. */
 static bool say_closed(struct doctor *doctor, const struct patient *patient)
 {
@@ -66,9 +87,7 @@ static bool say_closed(struct doctor *doctor, const struct patient *patient)
         doctor_say(doctor, VERDICT_OK, name, "content", remedy, "belongs to %s, and was not looked at",
                    owner != NULL ? owner->pw_name : "another user");
     } else {
-        (void)snprintf(remedy, sizeof(remedy), "'%smonitor remove %s --force' deletes it", say_prefix(), name);
-        doctor_say(doctor, error == -EPROTO ? VERDICT_WARNING : VERDICT_FAILURE, name, "content", remedy,
-                   "cannot be read: %s", open_error_brief(name, error));
+        say_unreadable(doctor, name, error);
     }
     return false;
 }

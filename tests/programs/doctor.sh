@@ -117,6 +117,16 @@ put --capacity 64K -- one
 printf '\005' | dd of="/dev/shm/shmq.$queue" bs=1 seek=8 conv=notrunc status=none
 finds 'a queue of another version' 1 "^warning  $queue: cannot be read: made by another version"
 rm "/dev/shm/shmq.$queue"
+next_queue
+put --capacity 64K -- one
+truncate -s 4096 "/dev/shm/shmq.$queue"
+finds 'a queue that is cut off' 5 "^failure  $queue: cannot be read: damaged.*\('cp /dev/shm/shmq.$queue FILE' keeps what is left, then '.*monitor remove $queue --force'\)$"
+check_status 'a queue that is cut off: cannot be saved' 5 "$monitor" save "$queue" "$scratch/saved"
+check_match 'a queue that is cut off: which says so, too' "cannot be saved: damaged: .*'cp /dev/shm/shmq.$queue FILE'" "$scratch/err"
+rm "/dev/shm/shmq.$queue"
+mkdir "/dev/shm/shmq.$queue"
+finds 'a folder' 5 "^failure  $queue: cannot be read: it is not a plain file \('rm -r /dev/shm/shmq.$queue' deletes it\)$"
+rmdir "/dev/shm/shmq.$queue"
 "$monitor" doctor --help >"$scratch/help"
 check_match 'the help says what the statuses are' 'Exit 0: all is well; 1: warnings' "$scratch/help"
 
