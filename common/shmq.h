@@ -1059,6 +1059,11 @@ struct shmq_info {
     bool lost;        /* shmq_report_loss was called: something acknowledged is no longer where it was written */
     bool paused;      /* shmq_pause was called, and shmq_resume not since: nothing is handed out */
     uint32_t place;   /* number of the lane or seat that the handle has; UINT32_MAX: it has none */
+    /* Of a producer's handle: pid of the last owner of its lane, if that one had another source, or none, and left
+     * its stream unfinished, which this producer finishes in its place; for display only; 0: it did not, or it is
+     * not known. */
+    pid_t predecessor;
+    bool predecessor_died; /* it did not leave it so itself */
 };
 
 /*

@@ -182,6 +182,17 @@ static void set_source_options(struct shmq_options *how, const struct source_ide
         how->source_id = 1;
 }
 
+/* A supervisor has said already that its producer died. */
+static void say_predecessor(const struct publisher *publisher, const struct common_options *options,
+                            const struct shmq_info *info)
+{
+    if (info->predecessor != 0 && !options->supervised)
+        say_status(
+            "queue '%s': takes the lane of a producer (pid %d) that %s before the end of its stream; what it "
+            "has not put will not be missed any more",
+            publisher->name, (int)info->predecessor, info->predecessor_died ? "died" : "gave up");
+}
+
 enum flow publisher_open(struct publisher *publisher, const struct options *options,
                          const struct source_identity *identity)
 {
@@ -207,6 +218,7 @@ enum flow publisher_open(struct publisher *publisher, const struct options *opti
     error = shmq_info(publisher->queue, &info);
     if (error != 0)
         return fail_queue(publisher, "cannot be read", error);
+    say_predecessor(publisher, &options->common, &info);
     publisher->largest_message = info.max_message_bytes;
     char capacity[UNITS_SIZE];
     char longest[UNITS_SIZE];

@@ -96,6 +96,8 @@ struct lane_found {
     uint32_t priority;
     uint32_t mover;
     bool same_source;
+    pid_t unfinished; /* its last owner, of another source, left its stream so; 0: it did not */
+    bool died;        /* that owner did not leave it so itself */
 };
 
 /* A producer's wait for room, over several calls if they time out. */

@@ -157,7 +157,10 @@ static void remember_found(struct producer_side *p, uint64_t source_id)
         .mover = atomic_load_explicit(&control->mover, memory_order_relaxed),
         .same_source =
             source_id != 0 && atomic_load_explicit(&control->source_id, memory_order_relaxed) == source_id,
+        .died = has_died(control),
     };
+    if (lane_life_state(p->found.life) == LANE_ACTIVE && !p->found.same_source && p->found.mover == 0)
+        p->found.unfinished = (pid_t)atomic_load_explicit(&control->pid, memory_order_relaxed);
 }
 
 static void begin_counting(struct lane_control *control)

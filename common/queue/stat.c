@@ -396,6 +396,9 @@ int shmq_info(struct shmq *handle, struct shmq_info *info)
         .lost = (flags & FLAG_LOST) != 0,
         .paused = (flags & FLAG_PAUSED) != 0,
         .place = place_of(handle),
+        .predecessor = handle->role == SHMQ_PRODUCER ? handle->producer.found.unfinished : 0,
+        .predecessor_died =
+            handle->role == SHMQ_PRODUCER && handle->producer.found.unfinished != 0 && handle->producer.found.died,
     };
     sized_give(info, &all);
     return 0;

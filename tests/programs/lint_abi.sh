@@ -24,7 +24,7 @@ expect_difference() { # NAME FILE SED-SCRIPT EXTENDED-REGEX
 
 expect_difference 'a field in the middle' shmq.h '/^struct shmq_stat {/,/^}/ s/^    uint32_t lanes;/    uint32_t more;\n&/' \
     '^[+]field shmq_stat[.]lanes 36 4'
-expect_difference 'a field at the end' shmq.h '/^struct shmq_info {/,/^}/ s/^}/    uint64_t more;\n}/' '^[+]struct shmq_info 88'
+expect_difference 'a field at the end' shmq.h '/^struct shmq_info {/,/^}/ s/^}/    uint64_t more;\n}/' '^[+]struct shmq_info 96'
 expect_difference 'a field in the padding at the end' shmq.h '/^struct shmq_run {/,/^}/ s/^}/    bool more;\n}/' \
     '^[+]field shmq_run[.]more 33 1'
 expect_difference 'a field of another type and the same size' shmq.h \

@@ -566,9 +566,14 @@ leave_dead() { # OPTION...
     check_equal "a dead producer, $*: consumers say 3" 3 $?
 }
 leave_dead --priority 4
-put -q --
+dead=$pid
+timeout 60 "$producer" -Q "$queue" -- 2>"$scratch/err"
 rest --discard
 check_equal 'any other producer finishes what was left' 0 $?
+check_match 'any other producer finishes what was left: and says so' \
+    "^producer: queue '$queue': takes the lane of a producer \(pid $dead\) that died before the end of its stream" "$scratch/err"
+timeout 60 "$producer" -Q "$queue" -- 2>"$scratch/err"
+check_equal 'the next one: takes nobody'\''s lane' '' "$(grep 'takes the lane' "$scratch/err")"
 leave_dead --resume
 put -q --
 rest --discard
