@@ -1410,7 +1410,7 @@ enum shmq_event_kind {
                          */
     SHMQ_EVENT_ADOPTED, /* .party took over the work of .about, which had died; .value: messages */
     SHMQ_EVENT_FINISHED, /* .party finished the lane .about for a producer that had died or left */
-    SHMQ_EVENT_FULL,     /* .party has waited for room for a second */
+    SHMQ_EVENT_FULL,     /* .party has had no room for a second, waiting for it or trying again */
     SHMQ_EVENT_ROOM,     /* it goes on; .value: nanoseconds that it waited */
     SHMQ_EVENT_EMPTY,    /* .party found nothing left; .value: nanoseconds since it had no message any more */
     SHMQ_EVENT_PAUSED,
@@ -1427,8 +1427,8 @@ enum shmq_event_kind {
 
 enum shmq_party {
     SHMQ_PARTY_NONE = 0,
-    SHMQ_PARTY_PRODUCER,   /* numbered by its lane */
-    SHMQ_PARTY_CONSUMER,   /* numbered by its seat */
+    SHMQ_PARTY_PRODUCER, /* numbered by its lane */
+    SHMQ_PARTY_CONSUMER, /* numbered by its seat at that time; it moves to another when it puts a message aside */
     SHMQ_PARTY_SUPERVISOR, /* not numbered, like an observer, such as the monitor */
     SHMQ_PARTY_OBSERVER,
 };

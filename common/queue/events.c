@@ -114,6 +114,12 @@ void events_full_goes_on(struct shmq *handle)
     events_record(handle, SHMQ_EVENT_FULL, 0);
 }
 
+void events_full_refused(struct shmq *handle)
+{
+    events_full_begins(handle);
+    events_full_goes_on(handle);
+}
+
 void events_full_ended(struct shmq *handle)
 {
     struct full_wait *wait = &handle->recorder.full;

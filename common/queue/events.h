@@ -56,6 +56,7 @@ static inline int events_seat_error(struct shmq *handle, uint32_t seat, int erro
  */
 void events_full_begins(struct shmq *handle);
 void events_full_goes_on(struct shmq *handle);
+void events_full_refused(struct shmq *handle); /* of one who does not wait, and may try again */
 void events_full_ended(struct shmq *handle);
 
 /*

@@ -138,6 +138,8 @@ static int await_room(struct shmq *handle, uint64_t need_cells, int64_t timeout_
     int error = attempt(handle, need_cells);
     if (error != -EAGAIN || timeout_ns == 0) {
         blocked_look(handle, error == -EAGAIN);
+        if (error == -EAGAIN)
+            events_full_refused(handle);
         return error;
     }
     const int64_t now = clock_now_ns();

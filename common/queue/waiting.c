@@ -311,6 +311,16 @@ static int64_t longest_sleep_ns(struct shmq *handle)
     return tick;
 }
 
+/* Whether a message waits aside, until it is tried again: it is not worked on, but left. */
+static bool has_any_aside(const struct shmq *handle)
+{
+    for (uint32_t i = 0; i < handle_geometry(handle)->parameters.seats; i++)
+        if (atomic_load_explicit(&handle->seats[i].held_valid, memory_order_relaxed) == 1 &&
+            aside_waits_until(&handle->seats[i]) != 0)
+            return true;
+    return false;
+}
+
 /* Records that nothing is left, once after this consumer has had something. */
 static void note_empty(struct shmq *handle)
 {
@@ -323,7 +333,8 @@ static void note_empty(struct shmq *handle)
         c->idle_delivered = delivered;
         c->idle_ns = now;
     }
-    if (events_empty_is_due(handle, now) && is_quiet(handle) && events_empty(handle, now, c->idle_ns))
+    if (events_empty_is_due(handle, now) && is_quiet(handle) && !has_any_aside(handle) &&
+        events_empty(handle, now, c->idle_ns))
         c->emptied = delivered;
 }
 

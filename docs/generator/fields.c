@@ -50,11 +50,24 @@ static const char *kind_of(const struct field *field)
     return unit_of(field->name);
 }
 
+/* The help is that of the metric, which has 1 where the JSON has true. */
+static void print_help(const struct field *field)
+{
+    static const char one[] = "1 if ";
+    char text[256];
+    if (field->type == FIELD_BOOL && strncmp(field->help, one, strlen(one)) == 0) {
+        (void)snprintf(text, sizeof(text), "True (metric: 1) if %s", field->help + strlen(one));
+        manual_text(text);
+    } else {
+        manual_text(field->help);
+    }
+}
+
 static void print_field(const struct field *field)
 {
     printf(".It Va %s Pq %s%s%s\n", field->name, kind_of(field), field->type == FIELD_I64 ? ", or null" : "",
            field->metric == METRIC_COUNTER ? "; counter" : "");
-    manual_text(field->help);
+    print_help(field);
 }
 
 static void print_fields(const char *title, const struct field *fields, const struct field *more)

@@ -65,7 +65,7 @@ void doctor_leftovers(struct doctor *doctor);
 bool doctor_content(struct doctor *doctor, const struct patient *patient);
 /* Whether somebody has paused it, shut it down, lost data, or slowed it down. */
 void doctor_flags(struct doctor *doctor, const struct patient *patient);
-/* Producers: dead and unfinished, stopped, waiting for room, more than there are lanes for. */
+/* Producers: dead and unfinished, stopped, waiting for room or refused, more than there are lanes for. */
 void doctor_producers(struct doctor *doctor, const struct patient *patient);
 /* Consumers: dead or stopped with messages, what they hold up; busy with the same messages for long. */
 void doctor_consumers(struct doctor *doctor, const struct patient *patient);

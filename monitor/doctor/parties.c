@@ -12,6 +12,7 @@
 #define LEASE_TOLD_NS INT64_C(10000000000)
 #define LONG_LEASE_NS INT64_C(60000000000)
 
+enum { NEARLY_FULL_PERCENT = 75 };
 enum { REMEDY_BYTES = SHMQ_NAME_MAX + 160 };
 
 static uint32_t count_producers(const struct patient *patient, enum party_state state)
@@ -59,6 +60,24 @@ static void say_unfinished(struct doctor *doctor, const struct patient *patient)
                units_plural(stat->unfinished), stat->unfinished == 1 ? "its" : "their");
 }
 
+/* Puts without room are of no account as long as nothing was lost and there is room now: who tries again gets in.
+ */
+static void say_no_room(struct doctor *doctor, const struct patient *patient)
+{
+    const struct shmq_stat *stat = &patient->snapshot.stat;
+    char also[64] = "";
+    if (stat->refused == 0 || (stat->dropped == 0 && stat->fill_percent < NEARLY_FULL_PERCENT))
+        return;
+    if (stat->dropped > 0)
+        (void)snprintf(also, sizeof(also), ", and %" PRIu64 " message%s dropped", stat->dropped,
+                       stat->dropped == 1 ? " was" : "s were");
+    else
+        (void)snprintf(also, sizeof(also), ", and it is %" PRIu32 " %% full now", stat->fill_percent);
+    doctor_say(doctor, VERDICT_WARNING, patient->name, "no-room",
+               "start more consumers, or make the queue with a larger --capacity",
+               "%" PRIu64 " put%s found no room%s", stat->refused, units_plural(stat->refused), also);
+}
+
 void doctor_producers(struct doctor *doctor, const struct patient *patient)
 {
     const struct shmq_stat *stat = &patient->snapshot.stat;
@@ -75,6 +94,7 @@ void doctor_producers(struct doctor *doctor, const struct patient *patient)
         doctor_say(doctor, VERDICT_WARNING, name, "full", "start a consumer",
                    "%" PRIu32 " producer%s for room, and no consumer is attached", stat->blocked,
                    stat->blocked == 1 ? " waits" : "s wait");
+    say_no_room(doctor, patient);
     if (stopped == 0 && stat->unfinished == 0)
         doctor_say(doctor, VERDICT_OK, name, "producers", NULL,
                    "%" PRIu32 " producer%s alive, %" PRIu64 " finished", stat->producers,

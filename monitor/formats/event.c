@@ -101,7 +101,7 @@ static void say_flow(struct words *w)
 {
     switch (w->event->kind) {
     case SHMQ_EVENT_FULL:
-        SAY(w, "full: %s has waited for room for a second", w->who);
+        SAY(w, "full: %s has had no room for a second", w->who);
         break;
     case SHMQ_EVENT_ROOM:
         SAY(w, "%s goes on, after %s without room", w->who, w->duration);

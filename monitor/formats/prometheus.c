@@ -93,7 +93,9 @@ static void print_parts(FILE *out, const struct snapshots *snapshots, const stru
 
 static void print_up(FILE *out, const struct snapshots *snapshots)
 {
-    fputs("# HELP shmq_up 1 if the queue can be read, 0 if it is damaged, foreign or incomplete.\n", out);
+    fputs("# HELP shmq_up 1 if the queue can be read, 0 if not: missing, forbidden, damaged, foreign or "
+          "incomplete.\n",
+          out);
     fputs("# TYPE shmq_up gauge\n", out);
     for (size_t i = 0; i < snapshots->count; i++)
         fprintf(out, "shmq_up{queue=\"%s\"} %d\n", snapshots->items[i].name, snapshots->items[i].error == 0);

@@ -108,7 +108,7 @@ static void write_head(FILE *out, const struct watched *item)
     fputs("{\"name\":", out);
     json_string(out, seen->name);
     if (item->missing) {
-        fputs(",\"word\":\"missing\",\"state\":\"missing\",\"why\":\"there is no such queue yet\",\"owner\":\"\"",
+        fputs(",\"word\":\"missing\",\"state\":\"missing\",\"why\":\"there is no such queue\",\"owner\":\"\"",
               out);
         return;
     }
@@ -256,6 +256,8 @@ static void write_latency(FILE *out, struct watched *item)
     uint64_t measured = 0;
     for (uint32_t i = 0; counts != NULL && i < SHMQ_LATENCY_BUCKETS; i++)
         measured += counts[i];
+    if (measured > item->snapshot.stat.acknowledged) /* the histogram is read later than the counters */
+        measured = item->snapshot.stat.acknowledged;
     if (measured == 0)
         return;
     fprintf(out, ",\"latency\":{\"measured\":%" PRIu64, measured);

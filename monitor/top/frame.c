@@ -67,6 +67,12 @@ void frame_keys(struct canvas *canvas, int row, const char *keys)
     canvas_text(canvas, row, 0, canvas->columns, STYLE_TITLE, keys);
 }
 
+const char *frame_pause_key(const struct model *model)
+{
+    const struct watched *chosen = model_chosen(model);
+    return chosen != NULL && chosen->snapshot.stat.paused ? "p resume" : "p pause";
+}
+
 static void draw_help(struct canvas *canvas)
 {
     int lines = 0;

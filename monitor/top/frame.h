@@ -17,6 +17,8 @@ void frame_title(struct canvas *canvas, const char *name, const char *title, con
  */
 void frame_reason(struct canvas *canvas, int row, const struct model *model, int64_t now_ns, const char *name);
 void frame_keys(struct canvas *canvas, int row, const char *keys);
+/* What the key p does to the chosen queue. */
+const char *frame_pause_key(const struct model *model);
 /* The help or the question, if it is there. */
 void frame_overlay(struct canvas *canvas, const struct model *model);
 

@@ -197,6 +197,7 @@ static void draw_title(struct canvas *canvas, const struct model *model, const c
 
 void list_page_draw(struct canvas *canvas, const struct model *model, int64_t now_ns, const char *clock)
 {
+    char keys[96];
     const struct list_layout layout = layout_list(canvas->rows);
     const bool chosen = model->cursor < model->count;
     int widths[COLUMNS];
@@ -212,5 +213,7 @@ void list_page_draw(struct canvas *canvas, const struct model *model, int64_t no
     /* A name that is cut above is told here in full. */
     const bool cut = chosen && (int)strlen(model->queues[model->cursor]->name) > widths[COLUMN_NAME];
     frame_reason(canvas, layout.reason, model, now_ns, cut ? model->queues[model->cursor]->name : "");
-    frame_keys(canvas, layout.keys, "q quit  ? help  Enter open  s sort  r reverse  p pause  / jump");
+    snprintf(keys, sizeof(keys), "q quit  ? help  Enter open  s sort  r reverse  %s  / jump",
+             frame_pause_key(model));
+    frame_keys(canvas, layout.keys, keys);
 }

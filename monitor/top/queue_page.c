@@ -161,6 +161,7 @@ void queue_page_draw(struct canvas *canvas, const struct model *model, const str
 {
     const struct queue_layout layout = layout_queue(canvas->rows);
     const struct watched *watched = model_chosen(model);
+    char keys[96];
     draw_title(canvas, model, watched, clock);
     frame_reason(canvas, layout.reason, model, now_ns, "");
     /* Of a queue that was removed, the last look is shown; of one that cannot be opened, there is nothing. */
@@ -173,5 +174,7 @@ void queue_page_draw(struct canvas *canvas, const struct model *model, const str
         draw_parties(canvas, &layout, model, watched);
         draw_events(canvas, &layout, inspection);
     }
-    frame_keys(canvas, layout.keys, "q quit  ? help  Esc list  Tab next queue  p pause  j k scroll");
+    snprintf(keys, sizeof(keys), "q quit  ? help  Esc list  Tab next queue  %s  j k scroll",
+             frame_pause_key(model));
+    frame_keys(canvas, layout.keys, keys);
 }

@@ -57,7 +57,18 @@ finds 'a dead consumer' 1 "^warning  $queue: consumer 0 died with 2 messages, wh
 take -q --discard
 check_status 'a dead consumer whose messages are done: all is well' 0 "$monitor" doctor "$queue"
 
-"$producer" -q -Q "$queue" --delay 60s -- one two >/dev/null 2>&1 &
+next_queue
+"$producer" -q -Q "$queue" --capacity 4K --on-full drop --input <(seq 1000) 2>/dev/null
+refused=$(queue_field "$queue" refused)
+finds 'dropped messages' 1 "^warning  $queue: $refused puts found no room, and $(queue_field "$queue" dropped) messages were dropped \(start more consumers, or make the queue with a larger --capacity\)$"
+next_queue
+"$producer" -q -Q "$queue" --capacity 4K --on-full fail --input <(seq 1000) 2>/dev/null
+finds 'a put that was refused' 1 "^warning  $queue: 1 put found no room, and it is [0-9]+ % full now \("
+rest --discard 2>/dev/null
+check_equal 'a put that was refused: there is room again' '' "$("$monitor" doctor "$queue" | grep 'no room')"
+next_queue
+
+"$producer" -q -Q "$queue" --capacity 64K --lanes 4 --seats 4 --delay 60s -- one two >/dev/null 2>&1 &
 pid=$!
 wait_until 10 holds_at_least 1 || not_ok 'a producer puts a message'
 kill -STOP "$pid"

@@ -56,6 +56,21 @@ if [[ -e /dev/full ]]; then
     check_equal 'no room for the output, --follow: exit 1' 1 $?
 fi
 
+# ------------------------------------------------------------------ empty
+
+# A message that waits for its next try is left.
+next_queue
+put -- b a
+"$consumer" -q -Q "$queue" --follow --retries 1 --backoff 1500ms --exec "grep -q a || [ -e '$scratch/ready' ]" >/dev/null 2>&1 &
+pid=$!
+check 'a message waits for its next try' wait_until 10 queue_has aside 1
+check 'and its consumer too' wait_until 10 is_waiting
+empties=$(sentences | grep -c empty)
+check_equal 'it is not empty while a message waits for its next try' '0 1' "$empties $(queue_field "$queue" aside)"
+touch "$scratch/ready"
+check 'it is empty when the message is done' wait_until 10 eval 'sentences | grep -q empty'
+kill_now "$pid"
+
 # ------------------------------------------------------------------ deaths
 
 next_queue

@@ -155,6 +155,8 @@ for page in man1/shmq-{producer,consumer,monitor,run}.1 man3/shmq.3 man7/shmq.7;
         skip "$page: mandoc has nothing to say" 'mandoc is missing (apt-get install mandoc)'
     fi
 done
+check_equal 'no field that is true or false is described by a number' '' \
+    "$(grep -A 1 'Pq true or false' "$share/man/man1/shmq-monitor.1" | grep '^1 ')"
 check_equal 'each public function is in shmq.3' '' \
     "$(sed -n 's/^ *\(shmq_[a-z0-9_]*\);.*/\1/p' "$top/common/shmq.map" | while read -r name; do
         grep -q "^.Ss $name()" "$share/man/man3/shmq.3" || echo "$name"

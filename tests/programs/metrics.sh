@@ -37,6 +37,7 @@ check_equal 'a file: others may read it' 644 "$(stat -c %a "$file")"
 check_status 'a file: of one queue: exit 0' 0 metrics --textfile "$file" "$queue"
 check_equal 'a file: of one queue' "shmq_messages{queue=\"$queue\"} 1" "$(grep '^shmq_messages' "$file")"
 check_status 'a file: of a queue that is missing: exit 0' 0 metrics --textfile "$file" "$SHMQ_TEST_PREFIX.none"
+check_match 'a file: the help says when a queue is not up' '^# HELP shmq_up .*missing, forbidden, damaged, foreign or incomplete' "$file"
 check 'a file: a queue that is missing is not up' grep -qxF "shmq_up{queue=\"$SHMQ_TEST_PREFIX.none\"} 0" "$file"
 echo old >"$file"
 check_status 'a file: the folder is missing: exit 1' 1 metrics --textfile "$scratch/none/shmq.prom"
@@ -232,6 +233,24 @@ else
 fi
 exec {words}>&-
 "$monitor" remove --force -q -- "$queue"
+
+# The histogram is read when it is asked for, after the counters.
+if command -v jq >/dev/null; then
+    next_queue
+    "$producer" -q -Q "$queue" --random >/dev/null 2>&1 &
+    words=$!
+    "$consumer" -q -Q "$queue" --follow --discard >/dev/null 2>&1 &
+    reader=$!
+    has_measured() { ask "queue.json?name=$queue" | jq -e .queue.latency.measured >/dev/null 2>&1; }
+    check 'times: some are measured' wait_until 10 has_measured
+    for _ in {1..20}; do
+        ask "queue.json?name=$queue" | jq '.queue | select(.latency.measured > .acknowledged) | .latency.measured'
+    done >"$scratch/more"
+    check_equal 'times: of no more messages than were acknowledged' '' "$(head -n 3 "$scratch/more")"
+    kill_now "$words"
+    kill_now "$reader"
+    "$monitor" remove --force -q -- "$queue"
+fi
 
 # ------------------------------------------------------------------ queues that come, go and break
 

@@ -157,6 +157,7 @@ screen_type p y
 check 'p, y: paused' wait_until 10 queue_has paused true "$first"
 check_screen 'p, y: says so' "^queue '$first' is paused"
 check_screen 'p, y: the state' "^top: $first: paused"
+check_screen 'p, y: the keys say what p does now' '  p resume  j k scroll'
 check_screen 'p, y: the event' '^[0-9:.]{12} .*paused'
 screen_type p
 check_screen 'p again asks for the other' "^Resume queue $first\? \(y/n\)\$"

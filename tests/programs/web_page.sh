@@ -43,7 +43,7 @@ if [[ ! -s $scratch/empty.html ]]; then # such as in a container that forbids it
     kill $server
     exit 0
 fi
-check_match 'a queue that does not exist' "$SHMQ_TEST_PREFIX\\.none<.*there is no such queue yet" "$scratch/empty.html"
+check_match 'a queue that does not exist' "$SHMQ_TEST_PREFIX\\.none<.*there is no such queue" "$scratch/empty.html"
 
 "$producer" -q -Q "$flow" --rate 200 --random &
 writer=$!

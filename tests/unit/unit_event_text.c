@@ -47,7 +47,7 @@ static const struct {
     {SHMQ_EVENT_ADOPTED, 3, "consumer 2 (pid 71) took over 3 messages of consumer 5"},
     {SHMQ_EVENT_ADOPTED, 1, "consumer 2 (pid 71) took over 1 message of consumer 5"},
     {SHMQ_EVENT_FINISHED, 0, "consumer 2 (pid 71) finished the stream of consumer 5"},
-    {SHMQ_EVENT_FULL, 0, "full: consumer 2 (pid 71) has waited for room for a second"},
+    {SHMQ_EVENT_FULL, 0, "full: consumer 2 (pid 71) has had no room for a second"},
     {SHMQ_EVENT_ROOM, 3400000000, "consumer 2 (pid 71) goes on, after 3.40 s without room"},
     {SHMQ_EVENT_EMPTY, 5, "empty: consumer 2 (pid 71) found nothing left"},
     {SHMQ_EVENT_EMPTY, 3400000000, "empty: consumer 2 (pid 71) has found nothing left for 3.40 s"},

@@ -308,12 +308,40 @@ static void fill(void)
         ;
 }
 
+/* Who drops what does not fit, or tries again, does not wait. */
+START_TEST(a_lane_that_stays_full_is_recorded_without_a_wait)
+{
+    begin("full-refused");
+    const int64_t began = process_now_ns();
+    fill();
+    look();
+    ck_assert_uint_eq(count_of(SHMQ_EVENT_FULL), 0);
+    while (process_now_ns() - began < 1200 * MS) {
+        ck_assert_int_eq(test_queue_put(producer, 1, 0), -EAGAIN);
+        (void)usleep(5000);
+    }
+    look();
+    ck_assert_uint_eq(count_of(SHMQ_EVENT_FULL), 1);
+    ck_assert_int_ge(last_of(SHMQ_EVENT_FULL)->monotonic_ns, began + SECOND_NS);
+
+    struct shmq *consumer = test_queue_open(queue, SHMQ_CONSUMER, &new_queue);
+    uint64_t number;
+    for (int i = 0; i < 8; i++)
+        ck_assert_int_eq(test_queue_get(consumer, &number, 0), 0);
+    ck_assert_int_eq(test_queue_put(producer, 1, 0), 0);
+    look();
+    ck_assert_uint_eq(count_of(SHMQ_EVENT_ROOM), 1);
+    ck_assert_int_eq(shmq_close(consumer), 0);
+    end();
+}
+END_TEST
+
 /* Calls that time out, one after the other, are one wait. */
 START_TEST(a_wait_for_room_is_recorded_after_a_second_and_once)
 {
     begin("full");
-    fill();
     const int64_t began = process_now_ns();
+    fill();
     while (process_now_ns() - began < 600 * MS)
         ck_assert_int_eq(test_queue_put(producer, 1, 100 * MS), -ETIMEDOUT);
     look();
@@ -885,6 +913,7 @@ static const struct test tests[] = {
     TEST(the_adoption_of_a_dead_consumers_messages_is_recorded),
     TEST(the_next_owner_of_the_seat_records_the_adoption_too),
     TEST(messages_that_are_given_back_are_no_death),
+    TEST(a_lane_that_stays_full_is_recorded_without_a_wait),
     TEST(a_wait_for_room_is_recorded_after_a_second_and_once),
     TEST(an_empty_queue_is_recorded_at_most_once_a_second_and_alone_once_a_minute),
     TEST(what_others_hold_is_left),
