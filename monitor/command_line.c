@@ -140,6 +140,15 @@ _Noreturn static void refuse_word(const struct options *options, const struct op
     options_usage("%s: unexpected argument for %s", word, verb->name);
 }
 
+/* @unnamed  what common.queue was before the options were read: it is another pointer once -Q was given */
+static void take_name(struct options *options, const char *unnamed, const char *name)
+{
+    const char *given = options->common.queue;
+    if (given != unnamed && strcmp(given, name) != 0)
+        options_usage("-Q %s and %s: only one queue can be named", given, name);
+    options->common.queue = name;
+}
+
 void options_parse(struct options *options, int argc, char **argv)
 {
     struct option_words words;
@@ -150,7 +159,7 @@ void options_parse(struct options *options, int argc, char **argv)
     const bool takes_queue = words.verb->argument != NULL;
     size_t taken = takes_queue && words.count > 0 ? 1 : 0;
     if (taken > 0)
-        options->common.queue = words.words[0];
+        take_name(options, unnamed, words.words[0]);
     if (words.verb->code == VERB_PEEK && words.count > taken)
         options->count = message_count(words.words[taken++]);
     options->verb = (enum monitor_verb)words.verb->code;

@@ -23,7 +23,7 @@ static int fail_on_file(const struct options *options, const char *what, int err
     char damage[QUEUE_FILE_TEXT_BYTES] = "";
     struct shmq *queue;
     if (error == -EBADMSG && shmq_open_file(&queue, options->queue) == 0) {
-        queue_file_damage(queue, damage);
+        queue_file_damage(queue, options->queue, damage);
         (void)shmq_close(queue);
     }
     if (damage[0] != '\0')
@@ -61,7 +61,7 @@ static bool look_at_remains(const char *queue, char damage[static QUEUE_FILE_TEX
     }
     if (shmq_open_file(&handle, path) != 0)
         return false;
-    queue_file_damage(handle, damage);
+    queue_file_damage(handle, queue, damage);
     (void)shmq_close(handle);
     return damage[0] != '\0';
 }
@@ -100,16 +100,23 @@ int verb_judge(const struct options *options, struct shmq *queue)
     if (shmq_glance(queue, NULL, NULL) != -EBADMSG)
         return EXIT_DONE;
     if (queue_file_is_path(options->queue))
-        say_error("file '%s': damaged: %s", options->queue, queue_file_damage(queue, damage));
+        say_error("file '%s': damaged: %s", options->queue, queue_file_damage(queue, options->queue, damage));
     else
         verb_say_damage(options->queue);
     return EXIT_QUEUE;
+}
+
+/* Where stdout and stderr are one pipe or file, what is printed stays in its order, and no line is torn. */
+static void flush_output(void)
+{
+    (void)output_flush();
 }
 
 int main(int argc, char **argv)
 {
     struct options options;
     say_init("monitor", argc, argv);
+    say_set_before(flush_output);
     stop_init();
     bus_guard_init();
     options_parse(&options, argc, argv);

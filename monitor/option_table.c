@@ -30,9 +30,11 @@ static const struct option_verb verbs[] = {
      "with exit 5 and what is damaged"},
     {"doctor", VERB_DOCTOR, "[NAME]",
      "look for what is wrong, or soon will be, with this machine and all queues, or with one queue, and say what "
-     "to do about it. Exit 0: all is well; 1: warnings; 5: failures. With -q, print only warnings and failures"},
+     "to do about it. Exit 0: all is well; 1: warnings, also if a queue that is named may not be read; 5: "
+     "failures. With -q, print only warnings and failures"},
     {"wait", VERB_WAIT, "NAME",
-     "wait until the queue exists and, with --empty, until all messages are acknowledged"},
+     "wait until the queue exists and, with --empty, until all messages are acknowledged: at once if it is empty "
+     "already; if the queue is made meanwhile, not before something was put or a producer has finished"},
     {"peek", VERB_PEEK, "NAME|FILE [N]",
      "show the N (10) oldest messages without taking them, with their headers and who has them; lane by lane, "
      "because there is no order between lanes. A message that is acknowledged meanwhile is left out"},
@@ -105,8 +107,11 @@ static const struct option_entry own[] = {
      .argument = "CONDITION",
      .help =
          "exit 4 if CONDITION holds, such as full>80% or oldest>5m (see below), and say for which queue and why. "
-         "list prints only the queues for which it holds; with -q, list and show print nothing. May be repeated: "
-         "one has to hold. wait and --watch then end at once"},
+         "list prints only the queues for which it holds, and says on stderr which could not be looked at; with "
+         "-q, list and "
+         "show print nothing. May be repeated: "
+         "one has to hold. wait and --watch then end at once; without --empty, wait looks once, when the queue "
+         "exists"},
     {.name = "empty",
      .kind = OPTION_IS_FLAG,
      AT(empty),
@@ -170,7 +175,7 @@ static const struct option_entry own[] = {
      AT(interval_ns),
      .verbs = FOR(METRICS),
      .argument = "DURATION",
-     .help = "with --textfile: write the file again every DURATION until stopped, instead of once"},
+     .help = "with --textfile: write the file again every DURATION until stopped, instead of once (0: once)"},
     {.name = NULL},
 };
 
@@ -236,8 +241,13 @@ const struct option_table monitor_options = {
         "check --json prints one object: name, problems (a list of texts) and sound (true or false, or null if "
         "the "
         "queue could not be read to the end).\n\n"
-        "Exit status: 0 done; 1 failed, no such queue; 2 usage; 3 wait --empty: the queue was shut down at once, "
-        "so its messages stay; 4 timed out, or an --alert holds; 5 queue damaged or of another version.",
+        "Exit status: 0 done; 1 failed, no such queue, or wait was interrupted by SIGINT or SIGTERM; 2 usage; 3 "
+        "wait "
+        "--empty: the queue was shut down at once, so its messages stay; 4 timed out, or an --alert holds; 5 "
+        "queue "
+        "damaged or of another version. A queue that is removed meanwhile: wait --empty 5; events --follow 0; "
+        "show "
+        "--watch 1.",
     .bare = "watch",
     .other = "watch=1",
     .examples = {{"{self} show jobs", "show who uses the queue jobs and how full it is"},

@@ -98,14 +98,14 @@ static void find(void *context, const char *problem)
         snprintf(findings->first, findings->size, "%s", problem);
 }
 
-const char *queue_file_damage(struct shmq *queue, char text[static QUEUE_FILE_TEXT_BYTES])
+const char *queue_file_damage(struct shmq *queue, const char *name, char text[static QUEUE_FILE_TEXT_BYTES])
 {
     struct findings findings = {.first = text, .size = QUEUE_FILE_TEXT_BYTES};
     text[0] = '\0';
     (void)shmq_check(queue, find, &findings);
     const size_t used = strlen(text);
     if (findings.count > 1)
-        snprintf(text + used, QUEUE_FILE_TEXT_BYTES - used, " (and %u more: see '%smonitor check FILE')",
-                 findings.count - 1, say_prefix());
+        snprintf(text + used, QUEUE_FILE_TEXT_BYTES - used, " (and %u more: see '%smonitor check %s')",
+                 findings.count - 1, say_prefix(), queue_file_is_path(name) ? "FILE" : name);
     return text;
 }

@@ -23,13 +23,15 @@ int queue_file_open(struct shmq **queue, const char *name);
  * call. */
 const char *queue_file_error(const char *path, int error);
 
-enum { QUEUE_FILE_TEXT_BYTES = 384 };
+enum { QUEUE_FILE_TEXT_BYTES = 640 };
 
 /*
  * Says what is wrong with a file that was opened: the first thing that a check finds, and how many more.
  *
+ * @name  the file or, where its object is read because it cannot be opened, the queue, as monitor takes it
+ *
  * Return: @text; "" if nothing is.
  */
-const char *queue_file_damage(struct shmq *queue, char text[static QUEUE_FILE_TEXT_BYTES]);
+const char *queue_file_damage(struct shmq *queue, const char *name, char text[static QUEUE_FILE_TEXT_BYTES]);
 
 #endif

@@ -24,6 +24,7 @@ static enum say_level shown_level = SAY_STATUS;
 static volatile atomic_bool live_line_open;
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER; /* whose it is may write, and use live_line_open */
 static void (*line_writer)(const char *text, size_t bytes);
+static void (*before_line)(void);
 
 /*
  * If descriptor 0, 1 or 2 is closed at program start, the next file that is opened gets it, perhaps the queue. So
@@ -104,6 +105,11 @@ enum say_level say_get_level(void)
 void say_set_writer(void (*writer)(const char *text, size_t bytes))
 {
     line_writer = writer;
+}
+
+void say_set_before(void (*before)(void))
+{
+    before_line = before;
 }
 
 const char *say_program(void)
@@ -213,6 +219,8 @@ static void end_live_line(void)
 
 static void say_whole_line(const char *format, va_list arguments)
 {
+    if (before_line != NULL)
+        before_line();
     pthread_mutex_lock(&turn);
     end_live_line();
     say_line(false, format, arguments);

@@ -31,6 +31,10 @@ enum say_level say_get_level(void);
  */
 void say_set_writer(void (*writer)(const char *text, size_t bytes));
 
+/* @before is called before each whole line is written, live lines and those in passing excepted; NULL: nothing is.
+ */
+void say_set_before(void (*before)(void));
+
 /* "producer: what failed: why (what to do)"; always shown. */
 void say_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Results and other news for the user; hidden by -q. */

@@ -18,7 +18,7 @@ static const struct {
     {EOWNERDEAD, "a producer died before it finished (start it again with --resume, or 'monitor finish')"},
     {EALREADY, "nothing is left to finish"},
     {ESHUTDOWN, "the queue was shut down (remove it to start afresh)"},
-    {ESTALE, "the queue was removed (attach again to use the new one)"},
+    {ESTALE, "the queue was removed (if there is a new one of its name, attach again to use it)"},
     {EBADMSG, "damaged, or not a queue (see 'monitor check'; 'monitor remove --force' deletes it)"},
     {EPROTO, "made by another version of shmq (use that version, or remove the queue)"},
     {EMSGSIZE, "longer than the queue's largest message (set --max-message when the queue is made)"},

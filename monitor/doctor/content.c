@@ -73,7 +73,8 @@ static void say_unreadable(struct doctor *doctor, const char *name, int error)
                "cannot be read: %s", open_error_brief(name, error));
 }
 
-/* Another user's queue is not ours to look at; everything else that cannot be opened is told. */
+/* Another user's queue is not ours to look at, unless it was asked about; all else that cannot be opened is told.
+ */
 static bool say_closed(struct doctor *doctor, const struct patient *patient)
 {
     const char *name = patient->name;
@@ -84,8 +85,8 @@ static bool say_closed(struct doctor *doctor, const struct patient *patient)
     } else if (error == -EACCES) {
         const struct passwd *owner = getpwuid(patient->owner);
         (void)snprintf(remedy, sizeof(remedy), "run this as its owner or root");
-        doctor_say(doctor, VERDICT_OK, name, "content", remedy, "belongs to %s, and was not looked at",
-                   owner != NULL ? owner->pw_name : "another user");
+        doctor_say(doctor, doctor->named ? VERDICT_WARNING : VERDICT_OK, name, "content", remedy,
+                   "belongs to %s, and was not looked at", owner != NULL ? owner->pw_name : "another user");
     } else {
         say_unreadable(doctor, name, error);
     }
@@ -158,8 +159,8 @@ static void say_paused(struct doctor *doctor, const struct patient *patient)
     /* A short pause is somebody's at work. */
     const bool harmless = since_ns >= 0 && since_ns < LONG_PAUSE_NS && stat->messages == 0;
     doctor_say(doctor, harmless ? VERDICT_OK : VERDICT_WARNING, name, "paused", remedy,
-               "paused%s: %" PRIu64 " message%s handed out to nobody", since, stat->messages,
-               stat->messages == 1 ? " is" : "s are");
+               "paused%s: %" PRIu64 " message%s, and %s not handed out", since, stat->messages,
+               stat->messages == 1 ? " waits" : "s wait", stat->messages == 1 ? "is" : "are");
 }
 
 static void say_shut_down(struct doctor *doctor, const struct patient *patient)

@@ -19,6 +19,7 @@ struct doctor {
     bool fix;
     bool json;
     bool quiet; /* only what is not ok */
+    bool named; /* one queue was asked about */
     unsigned findings;
     unsigned warnings;
     unsigned failures;

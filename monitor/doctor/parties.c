@@ -129,7 +129,7 @@ static void say_holder(struct doctor *doctor, const struct patient *patient, con
     char room[UNITS_SIZE + 64] = "";
     char remedy[REMEDY_BYTES] = "start a consumer, which takes them over";
     if (bytes > 0)
-        (void)snprintf(room, sizeof(room), "; %s of lane %" PRIu32 " cannot be used again before that",
+        (void)snprintf(room, sizeof(room), "; until these are done, %s of lane %" PRIu32 " cannot be used again",
                        units_memory(size, bytes), seat->lane);
     if (state == PARTY_STOPPED) {
         (void)snprintf(remedy, sizeof(remedy), "'kill -CONT %jd', or 'kill -KILL %jd' to give them to others",

@@ -85,8 +85,10 @@ static int refuse_missing(const struct options *options)
 
 int verb_doctor(const struct options *options)
 {
-    struct doctor doctor = {
-        .fix = options->fix, .json = options->format == FORMAT_JSON, .quiet = say_get_level() < SAY_STATUS};
+    struct doctor doctor = {.fix = options->fix,
+                            .named = options->queue != NULL,
+                            .json = options->format == FORMAT_JSON,
+                            .quiet = say_get_level() < SAY_STATUS};
     struct snapshots queues = {0};
     if (options->queue != NULL && refuse_missing(options) != 0)
         return verb_fail(options, "cannot be examined", -ENOENT);

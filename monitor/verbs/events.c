@@ -130,7 +130,7 @@ static int fail(const struct showing *showing, int error)
     if (kept <= showing->shown)
         return verb_fail(options, "its events cannot be read", error);
     say_error("file '%s': %" PRIu64 " of its %" PRIu64 " events cannot be read: %s", options->queue,
-              kept - showing->shown, kept, queue_file_damage(showing->queue, damage));
+              kept - showing->shown, kept, queue_file_damage(showing->queue, showing->options->queue, damage));
     return EXIT_QUEUE;
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "common/cli/say.h"
@@ -40,6 +41,25 @@ static int judge(const struct options *options, const struct snapshots *snapshot
     return alerts > 0 ? EXIT_TIMEOUT : EXIT_DONE;
 }
 
+/* What cannot be looked at may be full as well. One that is being made or removed is left out. */
+static void say_unseen(const struct snapshots *snapshots)
+{
+    const struct snapshot *first = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < snapshots->count; i++) {
+        const int error = snapshots->items[i].error;
+        if (error == 0 || error == -EBADMSG || error == -ENOENT)
+            continue;
+        first = first != NULL ? first : &snapshots->items[i];
+        count++;
+    }
+    if (count == 1)
+        say_status("queue '%s': not looked at: %s", first->name, snapshot_reason(first));
+    else if (count > 1)
+        say_status("%zu queues were not looked at, such as '%s': %s (see '%smonitor list')", count, first->name,
+                   snapshot_reason(first), say_prefix());
+}
+
 static int judge_and_print(const struct options *options, FILE *out, const struct snapshots *snapshots)
 {
     struct snapshots shown = {calloc(snapshots->count + 1, sizeof(*shown.items)), 0};
@@ -52,6 +72,8 @@ static int judge_and_print(const struct options *options, FILE *out, const struc
     const bool nothing = sifted && shown.count == 0 && options->format == FORMAT_TABLE;
     if (!nothing && !alert_is_silent(&options->alert))
         print(options, out, &shown);
+    if (sifted)
+        say_unseen(snapshots);
     free(shown.items);
     return status;
 }

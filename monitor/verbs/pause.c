@@ -11,6 +11,8 @@ static void say_state(const struct options *options, const char *state)
 {
     struct snapshot snapshot;
     const int error = snapshot_take(&snapshot, options->queue, false);
+    if (error == 0 && snapshot.stat.paused && snapshot.stat.shut_down == SHMQ_NOW)
+        state = "is paused, but was shut down at once: it hands out nothing more";
     if (error != 0)
         say_status("queue '%s' %s", options->queue, state);
     else
@@ -28,11 +30,23 @@ int verb_pause(const struct options *options)
     return EXIT_DONE;
 }
 
+/* @before  the queue before it was resumed */
+static const char *resumed_state(const struct shmq_stat *before)
+{
+    if (before->shut_down == SHMQ_NOW)
+        return "was shut down at once: it hands out nothing more";
+    if (before->shut_down == SHMQ_DRAIN && before->messages == 0)
+        return "is shut down, and nothing is left to hand out";
+    return before->paused ? "hands out messages again" : "was not paused: it hands out messages";
+}
+
 int verb_resume(const struct options *options)
 {
+    struct snapshot before;
+    (void)snapshot_take(&before, options->queue, false);
     const int error = shmq_resume(options->queue);
-    if (error != 0)
-        return verb_fail(options, "cannot be resumed", error);
-    say_state(options, "hands out messages again");
-    return EXIT_DONE;
+    if (error == 0)
+        say_state(options, resumed_state(&before.stat));
+    snapshot_free(&before);
+    return error == 0 ? EXIT_DONE : verb_fail(options, "cannot be resumed", error);
 }

@@ -75,6 +75,8 @@ int verb_peek(const struct options *options)
         fputs(showing.shown > 0 ? "\n]\n" : "]\n", stdout);
     const int status = error < 0 ? EXIT_FAILED : verb_judge(options, showing.queue);
     shmq_close(showing.queue);
+    if (error >= 0 && status == EXIT_DONE && showing.shown == 0)
+        say_status("%s '%s': no messages", queue_file_kind(options->queue), options->queue);
     if (error == -EINVAL)
         return refuse_lane(options);
     return error < 0 ? verb_fail(options, "cannot be read", error) : status;

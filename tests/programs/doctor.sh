@@ -41,14 +41,25 @@ check_match 'a queue that is not there: is said' 'no such queue' "$scratch/err"
 
 put -- one two three
 "$monitor" pause -q "$queue"
-finds 'a paused queue' 1 "^warning  $queue: paused for .*: 3 messages are handed out to nobody \('.*monitor resume $queue'\)$"
+finds 'a paused queue' 1 "^warning  $queue: paused for .*: 3 messages wait, and are not handed out \('.*monitor resume $queue'\)$"
+"$monitor" doctor "$queue" >"$scratch/both" 2>&1
+check_equal 'stdout and stderr in one file: the summary comes last' 'monitor: 1 warning, 0 failures' "$(tail -n 1 "$scratch/both")"
 "$monitor" resume -q "$queue"
+if ((EUID == 0)) && setpriv --reuid=54321 --regid=54321 --clear-groups "$monitor" --version >/dev/null 2>&1; then
+    as_other=(setpriv --reuid=54321 --regid=54321 --clear-groups "$monitor")
+    check_status 'a queue that may not be read, if it is named: exit 1' 1 "${as_other[@]}" doctor "$queue"
+    check_match 'a queue that may not be read: is said' "^warning  $queue: belongs to .*, and was not looked at" "$scratch/out"
+    check_status 'list --alert: a queue that may not be read: exit 0' 0 "${as_other[@]}" list --alert 'messages>1'
+    check_match 'list --alert: a queue that may not be read: is said' 'not looked at' "$scratch/err"
+else
+    skip 'a queue that may not be read' 'needs root, setpriv, and a build that others may run'
+fi
 
 "$consumer" -q -Q "$queue" --follow --prefetch 2 --work 60s --discard >/dev/null 2>&1 &
 pid=$!
 wait_until 10 is_holding 2 || not_ok 'a consumer has messages'
 kill -STOP "$pid"
-finds 'a stopped consumer' 1 "^warning  $queue: consumer 0 \(consumer, pid $pid\) is stopped with 2 messages; .* of lane 0 cannot be used again before that \('kill -CONT $pid', or 'kill -KILL $pid' to give them to others\)$"
+finds 'a stopped consumer' 1 "^warning  $queue: consumer 0 \(consumer, pid $pid\) is stopped with 2 messages; until these are done, .* of lane 0 cannot be used again \('kill -CONT $pid', or 'kill -KILL $pid' to give them to others\)$"
 kill -CONT "$pid"
 wait_until 10 "$monitor" doctor -q "$queue" >/dev/null 2>&1
 check_status 'a stopped consumer that goes on: all is well' 0 "$monitor" doctor "$queue"

@@ -229,6 +229,30 @@ waiter=$!
 check_equal 'wait --empty: others are not disturbed' ab "$(rest --raw)"
 wait "$waiter"
 check_equal 'wait --empty: until all is acknowledged: exit 0' 0 $?
+check_status 'wait --empty: a queue that is there and empty: exit 0' 0 look wait --empty "$queue" --timeout 0
+next_queue
+sleeps() { # PID: a program, not the shell that starts it
+    is_itself "$1" && grep -q '^State:.S' "/proc/$1/status"
+}
+mkfifo "$scratch/silent"
+exec 7<>"$scratch/silent"
+"$monitor" wait --empty "$queue" --timeout 2s 2>"$scratch/err" &
+waiter=$!
+wait_until 10 sleeps "$waiter"
+"$producer" -q -Q "$queue" <"$scratch/silent" 7>&- &
+silent=$!
+wait "$waiter"
+check_equal 'wait --empty: a queue made meanwhile, with nothing put: exit 4' 4 $?
+check_match 'wait --empty: with nothing put: is said' "^monitor: queue '$queue': nothing was put into it in time" "$scratch/err"
+kill_now "$silent"
+exec 7>&-
+next_queue
+"$monitor" wait --empty "$queue" --timeout 20s &
+waiter=$!
+wait_until 10 sleeps "$waiter"
+put --
+wait "$waiter"
+check_equal 'wait --empty: a queue made meanwhile, whose producer finished with nothing: exit 0' 0 $?
 put -- a
 "$monitor" wait --empty "$queue" 2>"$scratch/err" &
 waiter=$!
@@ -236,6 +260,7 @@ wait_until 10 grep -qF "shmq.$queue" "/proc/$waiter/maps"
 "$monitor" remove -q --force "$queue"
 wait "$waiter"
 check_equal 'wait --empty: a queue that is removed meanwhile: exit 5' 5 $?
+check_match 'wait --empty: removed: does not speak of a new queue as if there was one' 'if there is a new one of its name' "$scratch/err"
 "$monitor" wait "$queue" 2>"$scratch/err" &
 waiter=$!
 handles_signals() { # PID: it is a monitor by now, not the shell that starts it, and handles SIGTERM (15)
@@ -274,6 +299,10 @@ check_status 'shutdown --now: wait --empty ends: exit 3' 3 timeout 20 "$monitor"
 check_match 'shutdown --now: wait --empty says why' "^monitor: queue '$queue': was shut down before it was empty; its messages stay" \
     "$scratch/err"
 check_status 'shutdown after --now does not open it' 0 look shutdown "$queue"
+check_match 'shutdown after --now: does not promise a delivery' "2 messages undelivered\$" "$scratch/err"
+check_status 'shutdown after --now: resume' 0 look resume "$queue"
+check_match 'shutdown after --now: resume says that nothing comes' \
+    "^monitor: queue '$queue' was shut down at once: it hands out nothing more; 2 messages in it\$" "$scratch/err"
 check_equal 'shutdown after --now: the state' 'shut down' "$(queue_field "$queue" state)"
 check_status 'a queue that is shut down: check' 0 look check "$queue"
 next_queue
@@ -315,7 +344,8 @@ kill_now "$taker"
 check_match 'peek: who died with it' "redelivered, left by seat 0 \\(consumer, pid $taker\\)\$" <(look peek --lane 1 "$queue" 1)
 next_queue
 put --
-check_equal 'peek: an empty queue' 0 "$(look peek "$queue" | wc -c)"
+check_equal 'peek: an empty queue' 0 "$(look peek "$queue" 2>"$scratch/err" | wc -c)"
+check_match 'peek: an empty queue: is said' "^monitor: queue '$queue': no messages\$" "$scratch/err"
 look peek --json "$queue" >"$scratch/json"
 check_json 'peek --json: an empty queue' "$scratch/json"
 next_queue
@@ -323,6 +353,8 @@ check_status 'peek: no such queue: exit 1' 1 look peek "$queue"
 check_usage monitor look 'not a number' peek "$queue" x
 check_usage monitor look 'not a number' peek "$queue" 0
 check_usage monitor look 'unexpected' peek "$queue" 1 2
+check_usage monitor look 'only one queue can be named' purge -Q "$queue.other" "$queue" --force
+check_status 'the same name twice is one queue: no such queue' 1 look show -Q "$queue" "$queue"
 check_usage monitor look '--json and --raw' peek --json --raw "$queue"
 check_usage monitor look '--raw' show --raw "$queue"
 
@@ -355,6 +387,7 @@ wait "$taker"
 check_equal 'resume: whoever waited gets all, to the end' '0 abc' "$? $(cat "$scratch/taken")"
 check_equal 'resume: the state' empty "$(queue_field "$queue" state)"
 check_status 'resume: once more' 0 look resume "$queue"
+check_match 'resume: once more: says that it was not paused' "was not paused: it hands out messages; 0 messages in it\$" "$scratch/err"
 next_queue
 put -- a b
 look pause -q "$queue"

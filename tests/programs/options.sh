@@ -14,7 +14,7 @@ done
 
 check_status 'an option of another verb: exit 2' 2 "$monitor" list --force
 check_match 'an option of another verb: is named' '^monitor: list: takes no --force$' "$scratch/err"
-check_status 'options before the verb, between and after' 4 "$monitor" --quiet wait -Q no-such.queue --timeout 1ms no-such.queue.2
+check_status 'options before the verb, between and after' 4 "$monitor" --quiet wait -Q no-such.queue --timeout 1ms no-such.queue
 
 # ------------------------------------------------------------------ a bad value is refused by the option's name
 

@@ -213,6 +213,14 @@ for verb in show check peek events; do
 done
 check_status 'a verb that takes no file says less' 5 "$monitor" pause "$queue"
 check_match 'but that it is damaged' "^monitor: queue '$queue': cannot be paused: damaged, or not a queue" "$scratch/err"
+next_queue
+put --lanes 2 --seats 4 --capacity 64K -- one two three
+"$build/tests/tool_damage" "$queue" seat
+"$build/tests/tool_damage" "$queue" state
+truncate -s "$(($(stat -c %s "/dev/shm/shmq.$queue") - 4096))" "/dev/shm/shmq.$queue"
+check_status 'a damaged object that is cut off: exit 5' 5 "$monitor" show "$queue"
+check_match 'a damaged object that is cut off: check is to be asked about the queue' \
+    "more: see '.*monitor check $queue'\\)" "$scratch/err"
 rm "/dev/shm/shmq.$queue"
 
 # The file shrinks while it is read, and grows again.

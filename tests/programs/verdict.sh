@@ -188,6 +188,9 @@ for kind in "${kinds[@]}"; do
     check_equal "$kind: all say damaged" '' "$(disagreeing "$SHMQ_TEST_PREFIX.$kind" damaged "$some")"
 done
 check_status 'a sound queue stays so' 0 "$monitor" check "$sound"
+for kind in mark tail seat state; do
+    check_status "wait --empty: $kind: exit 5, at once" 5 timeout 20 "$monitor" wait --empty "$SHMQ_TEST_PREFIX.$kind"
+done
 
 if [[ -x $build/monitor-top ]] && command -v tmux >/dev/null; then
     screen_start 100 30
