@@ -115,8 +115,9 @@ void progress_total(const struct progress *progress, const struct progress_count
 /* A counter that has not moved for so long stands still: it has no rate, and a line says why. Also, a time left is
  * told only after so long. */
 #define PROGRESS_STILL_NS INT64_C(1000000000)
-/* So often at least, it is looked, so that a line knows what has stood still lately. */
-#define PROGRESS_LOOK_NS PROGRESS_STILL_NS
+/* So often at least, it is looked, so that a line knows what has stood still lately: also the first one, a second
+ * after the beginning. */
+#define PROGRESS_LOOK_NS (PROGRESS_STILL_NS / 4)
 
 /* @wanted_ns  by --progress-interval; 0: four times a second on a terminal, every 10 s elsewhere */
 int64_t progress_interval(int64_t wanted_ns, bool terminal);

@@ -196,6 +196,9 @@ kill -TERM "$jobs"
 kill -INT "$jobs"
 wait "$jobs"
 
+check_equal 'README.md: its lines have all parts of one that stands still, too' '' \
+    "$(grep '^    producer: .* in (' "$top/README.md" | grep -Ev ' in \(.*/s\), .* out \(.*/s\), .*B/s \[[#-]+\] [0-9]+ % full, [0-9]+ % done(, |: )')"
+
 # ------------------------------------------------------------------ nobody reads it
 
 check_equal '-q: nothing' '' "$("$producer" -q -Q "$queue" --random --count 400 --rate 1000 "${often[@]}" 2>&1)"

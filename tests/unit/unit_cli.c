@@ -1022,6 +1022,27 @@ START_TEST(progress_with_long_intervals_knows_what_stands_still)
 }
 END_TEST
 
+/* It stood still for nearly all of the first interval. */
+START_TEST(progress_tells_no_time_left_of_what_has_just_begun_and_stands_still)
+{
+    struct progress progress;
+    listen();
+    skew_ns = 1000 * SECOND;
+    progress_init(&progress, "produced", true, 1 * SECOND);
+    progress.produces = true;
+    progress.total_messages = 100000;
+    progress.counts.waits_for = "input";
+    progress.counts.messages = 1000;
+    for (int i = 1; i <= 5; i++) {
+        ck_assert_str_eq(heard, "");
+        skew_ns += 200 * MS;
+        progress_tick(&progress);
+    }
+    ck_assert_ptr_nonnull(strstr(heard, "1 % done"));
+    ck_assert_ptr_null(strstr(heard, " left"));
+}
+END_TEST
+
 /* It went on at the end of an interval. */
 START_TEST(progress_that_goes_on_begins_to_measure_anew)
 {
@@ -1599,6 +1620,7 @@ static const struct test tests[] = {
     TEST(progress_tells_percent_and_time_left),
     TEST(progress_that_stands_still_has_no_rate_and_no_time_left),
     TEST(progress_with_long_intervals_knows_what_stands_still),
+    TEST(progress_tells_no_time_left_of_what_has_just_begun_and_stands_still),
     TEST(progress_that_goes_on_begins_to_measure_anew),
     TEST(progress_of_a_consumer_stands_still_by_what_comes_out),
     TEST_EACH(a_time_left_has_no_more_digits_than_are_known, COUNT(times_left)),
