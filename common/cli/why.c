@@ -24,11 +24,12 @@
 struct facts {
     const struct snapshot *snapshot;
     const struct shmq_stat *stat;
-    uint32_t blocked;                      /* producers that wait for room */
-    uint32_t producers_stopped;            /* of those alive */
-    uint32_t consumers_stopped;            /* likewise */
-    uint32_t consumers_going;              /* those of them that have taken something lately */
-    uint32_t consumers_busy;               /* those of them that have had something for longer */
+    uint32_t blocked;           /* producers that wait for room */
+    uint32_t producers_stopped; /* of those alive */
+    uint32_t consumers_stopped; /* likewise */
+    uint32_t consumers_going;   /* those of them that have taken something lately */
+    uint32_t consumers_busy;    /* those of them that have had something for longer */
+    pid_t only_pid;             /* of the process that has the seats of all consumers; 0: there are more */
     const struct shmq_lane_stat *producer; /* one that is stopped */
     const struct shmq_seat_stat *stopped;  /* one that is stopped */
     const struct shmq_seat_stat *holder;   /* whose messages hold up the most; NULL: nobody's */
@@ -99,9 +100,24 @@ static void add_seat(struct facts *facts, const struct shmq_seat_stat *seat)
     }
 }
 
+pid_t why_only_pid(const struct snapshot *snapshot)
+{
+    pid_t pid = 0;
+    uint32_t seats = 0;
+    for (uint32_t i = 0; i < snapshot->seat_count; i++) {
+        const struct shmq_seat_stat *seat = &snapshot->seats[i];
+        if (!seat->alive)
+            continue;
+        if (seats++ > 0 && seat->pid != pid)
+            return 0;
+        pid = seat->pid;
+    }
+    return seats > 1 && seats == snapshot->stat.consumers ? pid : 0;
+}
+
 static void collect(struct facts *facts, const struct snapshot *snapshot)
 {
-    *facts = (struct facts){.snapshot = snapshot, .stat = &snapshot->stat};
+    *facts = (struct facts){.snapshot = snapshot, .stat = &snapshot->stat, .only_pid = why_only_pid(snapshot)};
     for (uint32_t i = 0; i < snapshot->lane_count; i++) {
         const struct shmq_lane_stat *lane = &snapshot->lanes[i];
         facts->blocked += lane->blocked;
@@ -118,10 +134,16 @@ static void collect(struct facts *facts, const struct snapshot *snapshot)
 
 /* ------------------------------------------------------------------ the sentence */
 
-/* "both consumers are busy", "all 3 consumers are busy" */
-static void add_all_consumers(struct sentence *sentence, uint32_t count, const char *what)
+/* "both consumers are busy", "all 3 consumers are busy"; "both jobs of the consumer with pid 71 are busy" */
+static void add_all_consumers(struct sentence *sentence, const struct facts *facts, const char *what)
 {
-    if (count == 2)
+    const uint32_t count = facts->stat->consumers;
+    if (facts->only_pid != 0 && count == 2)
+        sentence_add(sentence, "both jobs of the consumer with pid %jd are %s", (intmax_t)facts->only_pid, what);
+    else if (facts->only_pid != 0)
+        sentence_add(sentence, "all %" PRIu32 " jobs of the consumer with pid %jd are %s", count,
+                     (intmax_t)facts->only_pid, what);
+    else if (count == 2)
         sentence_add(sentence, "both consumers are %s", what);
     else
         sentence_add(sentence, "all %" PRIu32 " consumers are %s", count, what);
@@ -155,7 +177,7 @@ static void add_busy(struct sentence *sentence, const struct facts *facts)
     if (holds_up) {
         sentence_add(sentence, "held up by ");
     } else if (facts->consumers_busy > 1 && facts->consumers_busy == facts->stat->consumers) {
-        add_all_consumers(sentence, facts->stat->consumers, "busy");
+        add_all_consumers(sentence, facts, "busy");
         sentence_add(sentence, ", ");
     }
     sentence_add(sentence, "consumer %" PRIu32 " (pid %jd)%s has had %" PRIu64 " message%s for %s", seat->seat,
@@ -200,7 +222,7 @@ static bool add_consumers(struct sentence *sentence, const struct facts *facts, 
     if (consumers == 0) {
         sentence_add(sentence, "no consumer is attached");
     } else if (facts->consumers_stopped >= consumers && consumers > 1) {
-        add_all_consumers(sentence, consumers, "stopped");
+        add_all_consumers(sentence, facts, "stopped");
     } else if (holder_is_told(facts, slow_ns)) {
         add_holder(sentence, facts);
     } else if (facts->consumers_stopped >= consumers) {
@@ -223,7 +245,7 @@ static void add_full(struct sentence *sentence, const struct facts *facts)
     if (consumers == 1)
         sentence_add(sentence, "the consumer is busy");
     else
-        add_all_consumers(sentence, consumers, "busy");
+        add_all_consumers(sentence, facts, "busy");
 }
 
 static void add_waiting(struct sentence *sentence, const struct facts *facts)

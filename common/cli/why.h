@@ -37,4 +37,8 @@ const char *why_queue_word(const struct snapshot *snapshot);
 /* The same for people: instead of "ok", it may say "83 % full". @size: at least WHY_STATE_BYTES. Return: @text. */
 const char *why_queue_state(const struct snapshot *snapshot, char *text, size_t size);
 
+/* Of several consumers, the process that has the seats of all, as a consumer with --jobs has one for each job; 0
+ * if there are more, or only one seat is taken. */
+pid_t why_only_pid(const struct snapshot *snapshot);
+
 #endif

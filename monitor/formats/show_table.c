@@ -199,13 +199,18 @@ static void print_geometry(const struct page *page, const struct shmq_stat *stat
                units_memory(text[1], stat->object_bytes), stat->copy ? " (of the file)" : "");
 }
 
-static void print_parties(const struct page *page, const struct shmq_stat *stat)
+static void print_parties(const struct page *page, const struct snapshot *snapshot)
 {
+    const struct shmq_stat *stat = &snapshot->stat;
+    const pid_t pid = why_only_pid(snapshot);
+    char jobs[48] = "";
+    if (pid != 0)
+        snprintf(jobs, sizeof(jobs), " (jobs of pid %jd)", (intmax_t)pid);
     print_item(page, stat->unfinished > 0 ? COLOUR_WARNING : COLOUR_PLAIN, "producers",
                "%" PRIu32 " alive, %" PRIu64 " finished, %" PRIu32 " died unfinished", stat->producers,
                stat->finished, stat->unfinished);
-    print_item(page, COLOUR_PLAIN, "consumers", "%" PRIu32 " alive, %" PRIu32 " of them asleep", stat->consumers,
-               stat->sleepers);
+    print_item(page, COLOUR_PLAIN, "consumers", "%" PRIu32 " alive%s, %" PRIu32 " of them asleep", stat->consumers,
+               jobs, stat->sleepers);
 }
 
 /* Which moment the copy shows. */
@@ -289,7 +294,7 @@ static void print_queue(const struct page *page, const struct snapshot *snapshot
     if (stat->copy)
         print_parties_of_copy(page, snapshot);
     else
-        print_parties(page, stat);
+        print_parties(page, snapshot);
     print_troubles(page, stat);
     print_geometry(page, stat);
     print_access(page, stat);

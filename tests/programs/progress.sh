@@ -191,7 +191,9 @@ put -- a b c d
 start jobs "$consumer" -Q "$queue" --jobs 2 --exec 'sleep 60' "${often[@]}"
 jobs=$pid
 check '--jobs: is drawn while all are busy' is_said jobs '^consumer: 4 in \(0/s\), 0 out \(0/s\)'
-check '--jobs: why nothing moves' is_said jobs 'full, 0 % done: both consumers are busy, consumer [01] \(pid [0-9]+\) has had 1 message for [1-9]\.[0-9] s$'
+check '--jobs: why nothing moves' is_said jobs 'full, 0 % done: both jobs of the consumer with pid [0-9]+ are busy, consumer [01] \(pid [0-9]+\) has had 1 message for [1-9]\.[0-9] s$'
+check_match '--jobs: show says that it is one process' "^  consumers +2 alive \\(jobs of pid $jobs\\), 0 of them asleep$" \
+    <("$monitor" show "$queue")
 kill -TERM "$jobs"
 kill -INT "$jobs"
 wait "$jobs"
