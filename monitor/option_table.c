@@ -21,7 +21,8 @@ static const struct option_verb verbs[] = {
      "until stopped; or write the metrics to a file. It only reads"},
     {"events", VERB_EVENTS, "NAME|FILE",
      "show the last 4096 events of the queue, with their times: who came, left or died, who took over, when it "
-     "was full, empty, paused or damaged, and so on"},
+     "was full, empty, paused or damaged, and so on. A death is recorded when the work is taken over, or the lane "
+     "finished"},
     {"check", VERB_CHECK, "NAME|FILE", "verify the queue's invariants; exit 5 and report those that do not hold"},
     {"save", VERB_SAVE, "NAME FILE",
      "copy the queue, with everything in it, to FILE, which show, check, peek and events can read. The queue may "

@@ -91,6 +91,9 @@ exec 7>"$scratch/fifo"
 wait_until 10 queue_has producers 1 || not_ok 'a producer attaches'
 kill_now "$pid"
 exec 7>&-
+check_status 'a consumer that finds a dead producer: exit 3' 3 take -q --discard
+check_equal 'the death of a producer: not before its lane is taken over or finished' '' \
+    "$(events | grep 'producer 0 .*found dead')"
 "$monitor" finish -q "$queue" 2>/dev/null
 check_match 'the death of a producer, by who finishes its lane' \
     "^$time  producer 0 \(pid $pid\) was found dead by process [0-9]+$" <(events)
