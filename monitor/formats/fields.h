@@ -47,7 +47,7 @@ extern const struct field fields_seat[];  /* of struct shmq_seat_stat */
 
 /* Whether the field says anything about the object. */
 bool field_applies(const struct field *field, const void *object);
-/* Whether the field of a queue is a sum or the like over its lanes, so that without one of them it is not known. */
+/* Whether the field of a queue is a sum or the like over its lanes: it is not known without one of them. */
 bool field_is_of_lanes(const struct field *field);
 /* The value of a field of any type but FIELD_TEXT. */
 uint64_t field_unsigned(const struct field *field, const void *object);

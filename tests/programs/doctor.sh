@@ -59,6 +59,7 @@ fi
 pid=$!
 wait_until 10 is_holding 2 || not_ok 'a consumer has messages'
 kill -STOP "$pid"
+wait_until 10 grep -q '^State:.*[Tt] (' "/proc/$pid/status"
 finds 'a stopped consumer' 1 "^warning  $queue: consumer 0 \(consumer, pid $pid\) is stopped with 2 messages; until these are done, .* of lane 0 cannot be used again \('kill -CONT $pid', or 'kill -KILL $pid' to give them to others\)$"
 kill -CONT "$pid"
 wait_until 10 "$monitor" doctor -q "$queue" >/dev/null 2>&1
