@@ -1400,9 +1400,10 @@ START_TEST(what_is_filled_in_is_written_no_further_than_asked_for)
                                    sizeof(struct shmq_lane_stat), sizeof(struct shmq_seat_stat)};
     union {
         size_t size;
-        unsigned char bytes[512];
+        unsigned char bytes[1024];
     } room;
     unsigned char unwritten[8];
+    ck_assert_uint_lt(sizes[_i], sizeof(room));
     memset(&room, 0xa5, sizeof(room));
     memset(unwritten, 0xa5, sizeof(unwritten));
     for (size_t size = 0; size <= sizeof(room); size++) {
